@@ -1,0 +1,87 @@
+//! The wall clock, passed in, so that a test decides what time it is.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use time::OffsetDateTime;
+use time::macros::format_description;
+
+/// A moment: milliseconds since 1970-01-01T00:00:00Z, as it stands in the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(pub i64);
+
+impl Timestamp {
+    /// ISO 8601 with milliseconds and `Z`: `2022-06-30T09:57:40.954Z`.
+    #[must_use]
+    pub fn to_iso(self) -> String {
+        let format =
+            format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
+        OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000)
+            .ok()
+            .and_then(|moment| moment.format(&format).ok())
+            .unwrap_or_else(|| "1970-01-01T00:00:00.000Z".to_owned())
+    }
+
+    /// Whole seconds since 1970, as a JSON Web Token counts (RFC 7519 `NumericDate`).
+    #[must_use]
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+}
+
+/// Where the service reads the time. Cheap to clone.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    System,
+    /// Stands still until a test moves it.
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    #[must_use]
+    pub fn manual(start: Timestamp) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(start.0)))
+    }
+
+    #[must_use]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that reads the wall clock"
+    )]
+    pub fn now(&self) -> Timestamp {
+        match self {
+            Self::System => {
+                let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
+            }
+            Self::Manual(milliseconds) => Timestamp(milliseconds.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock forward (or back, with a negative number); the system clock stays as it is.
+    pub fn advance(&self, milliseconds: i64) {
+        if let Self::Manual(current) = self {
+            current.fetch_add(milliseconds, Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iso_form_has_milliseconds_and_z() {
+        assert_eq!(Timestamp(1_656_583_060_954).to_iso(), "2022-06-30T09:57:40.954Z");
+        assert_eq!(Timestamp(0).to_iso(), "1970-01-01T00:00:00.000Z");
+    }
+
+    #[test]
+    fn a_manual_clock_moves_only_when_told() {
+        let clock = Clock::manual(Timestamp(1000));
+        assert_eq!(clock.now(), Timestamp(1000));
+        clock.advance(61_000);
+        assert_eq!(clock.now(), Timestamp(62_000));
+    }
+}

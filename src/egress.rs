@@ -1,0 +1,14 @@
+//! The one way out: resolves a name, judges every address against the policy, connects to that very address.
+//!
+//! It knows no tenant and no SMTP. `clippy.toml` bans every other way to connect.
+
+mod dialer;
+mod host;
+pub mod http_client;
+mod policy;
+mod resolver;
+
+pub use dialer::{Connection, DialError, Dialer};
+pub use host::{Host, HostError};
+pub use policy::{Policy, PolicyError, Refusal};
+pub use resolver::{ResolveError, Resolver};

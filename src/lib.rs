@@ -1,0 +1,26 @@
+//! A multi-tenant email transport service.
+//!
+//! `ARCHITECTURE.md` says how the modules fit together; `http.rs` is the map of the API.
+
+pub mod address;
+pub mod app;
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod dev;
+pub mod diagnosis;
+pub mod egress;
+pub mod email_config;
+pub mod error;
+pub mod http;
+pub mod id;
+pub mod message;
+pub mod metrics;
+pub mod provider;
+pub mod secret;
+pub mod smtp;
+pub mod store;
+pub mod telemetry;
+pub mod token;
+pub mod transcript;
+pub mod vault;

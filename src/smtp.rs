@@ -1,0 +1,49 @@
+//! An SMTP client session (RFC 5321) over a connection that the caller made.
+//!
+//! It knows no tenant, no store and no HTTP, and it never resolves a name.
+
+mod auth;
+mod capabilities;
+mod error;
+mod reply;
+mod session;
+mod stream;
+
+pub use auth::{Credentials, Mechanism};
+pub use capabilities::Capabilities;
+pub use error::{Error, ErrorKind, OtherProtocol, TlsFailure};
+pub use reply::{EnhancedCode, Reply};
+pub use session::{Envelope, Receipt, RecipientReply, Session, Settings};
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// How the connection is protected.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, Deserialize, ToSchema)]
+pub enum Security {
+    #[serde(rename = "none")]
+    None,
+    #[serde(rename = "StartTLS")]
+    StartTls,
+    /// TLS from the first byte.
+    #[serde(rename = "SSL/TLS")]
+    Tls,
+}
+
+impl Security {
+    pub const ALL: [Self; 3] = [Self::None, Self::StartTls, Self::Tls];
+
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::StartTls => "StartTLS",
+            Self::Tls => "SSL/TLS",
+        }
+    }
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|security| security.as_str() == text)
+    }
+}

@@ -1,0 +1,106 @@
+//! What can go wrong in a session, in a form that can be asked.
+
+use super::{Capabilities, Reply};
+use crate::transcript::Stage;
+
+/// A failed step: where, what was being said, and what came back.
+#[derive(Clone, Debug)]
+pub struct Error {
+    pub stage: Stage,
+    pub kind: ErrorKind,
+    /// The verb of the command in flight (`AUTH`, `MAIL`), never its arguments.
+    pub command: Option<&'static str>,
+    /// The reply that decided, where one came. Boxed: it is large and rare.
+    pub reply: Option<Box<Reply>>,
+    /// What the server had offered by then, as far as it is trusted.
+    pub capabilities: Option<Box<Capabilities>>,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// The server said no; `reply` says how.
+    Refused,
+    /// The first bytes belong to another protocol.
+    NotSmtp(OtherProtocol),
+    /// Implicit TLS was chosen; the server greeted in plain text.
+    PlainTextOnTls,
+    /// The server waits for TLS from the first byte (shown by a probe after its silence).
+    TlsFromFirstByte,
+    Tls(TlsFailure),
+    /// STARTTLS is not offered; nothing was sent in the clear.
+    StartTlsMissing,
+    /// Bytes followed the 220 to STARTTLS in the clear.
+    ResponseInjection,
+    /// No AUTH is offered. `encrypted` says whether TLS was up already.
+    AuthNotOffered {
+        encrypted: bool,
+    },
+    /// None of the offered mechanisms is ours for these credentials.
+    NoCommonMechanism {
+        offered: Vec<String>,
+    },
+    /// A password towards an address where it must not travel in the clear.
+    ClearTextSignIn,
+    /// XOAUTH2 was refused; the decoded challenge, printable ASCII.
+    OAuthRefused {
+        challenge: String,
+    },
+    SmtpUtf8Missing,
+    /// Larger than the SIZE that the server announced; both in octets.
+    TooLarge {
+        limit: u64,
+        size: u64,
+    },
+    /// The connection ended before a reply had decided.
+    ConnectionLost,
+    /// No reply in time.
+    Timeout,
+    /// A reply that breaks RFC 5321 or our limits.
+    Protocol(String),
+    /// Lost after the final dot and before its reply: the server may have taken the message.
+    OutcomeUnknown,
+}
+
+/// Told by the first line of a greeting; a closed set.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum OtherProtocol {
+    Http,
+    Imap,
+    Pop3,
+    Ssh,
+    Ftp,
+    MySql,
+    Redis,
+    /// A TLS record where plain text was expected.
+    Tls,
+    Unknown,
+}
+
+/// Why no TLS session came about.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum TlsFailure {
+    /// Not signed by an authority that is trusted here; the issuer's name where it could be read.
+    Untrusted {
+        issuer: Option<String>,
+    },
+    /// Valid for other names (as far as they could be read).
+    WrongName {
+        names: Vec<String>,
+    },
+    Expired,
+    NotYetValid,
+    /// No common version or cipher suite.
+    Version,
+    Other(String),
+}
+
+impl Error {
+    /// Whether the same may succeed later: a 4yz reply, a loss or a time-out before the final dot.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        match &self.reply {
+            Some(reply) => reply.is_transient(),
+            None => matches!(self.kind, ErrorKind::ConnectionLost | ErrorKind::Timeout),
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! Replies (RFC 5321 section 4.2) and enhanced status codes (RFC 3463), parsed from bytes within limits.
+
+/// `5.7.8`: class, subject, detail.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub struct EnhancedCode(pub u8, pub u16, pub u16);
+
+impl std::fmt::Display for EnhancedCode {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}.{}.{}", self.0, self.1, self.2)
+    }
+}
+
+/// One whole reply. The lines' text is printable ASCII, without the code and without the enhanced code.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Reply {
+    pub code: u16,
+    pub enhanced: Option<EnhancedCode>,
+    pub lines: Vec<String>,
+}
+
+impl Reply {
+    /// The lines in one, separated by a space.
+    #[must_use]
+    pub fn text(&self) -> String {
+        self.lines.join(" ")
+    }
+
+    #[must_use]
+    pub fn is_positive(&self) -> bool {
+        (200..400).contains(&self.code)
+    }
+
+    /// A 4yz reply: the same may succeed later.
+    #[must_use]
+    pub fn is_transient(&self) -> bool {
+        (400..500).contains(&self.code)
+    }
+}
