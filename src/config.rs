@@ -1,95 +1,153 @@
-//! Every setting, its default and its documentation.
+//! Every setting: its type, its default and its documentation, in one table.
+//!
+//! The table below makes the structs, the loader, the list that an unknown key is compared with, and
+//! `docs/configuration.md`. This module reads the environment and the configuration file, and nothing else
+//! does. It knows no other part of the service: whether a key or a certificate is any good is judged where
+//! it is used.
+
+mod check;
+mod load;
+mod nearest;
+mod problem;
+mod reference;
+mod settings;
+#[cfg(test)]
+mod tests;
+mod value;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 
 use ipnet::IpNet;
 
 use crate::secret::Secret;
 
-/// All settings.
-#[derive(Debug)]
-pub struct Config {
-    pub server: Server,
-    pub database: Database,
-    pub encryption: Encryption,
-    pub auth: Auth,
-    pub egress: Egress,
-    pub tls: Tls,
-    pub rate_limit: RateLimit,
-    pub audit: Audit,
-    pub log: Log,
-}
+pub use check::{check_for_serving, warnings};
+pub use load::DEFAULT_FILE;
+pub use problem::{Invalid, Problem};
+pub use reference::reference_markdown;
+pub use settings::{Setting, Shown};
 
-#[derive(Debug, Clone)]
-pub struct Server {
-    pub listen: std::net::SocketAddr,
-    pub metrics_listen: Option<std::net::SocketAddr>,
-    pub cors_origins: Vec<String>,
-    pub trusted_proxies: Vec<IpNet>,
-    pub max_connections: usize,
-    pub header_timeout_seconds: u64,
-    pub request_timeout_seconds: u64,
-    pub shutdown_seconds: u64,
-}
+use settings::settings;
+use value::Rule::{Between, OneOf, StartsWith};
 
-#[derive(Debug)]
-pub struct Database {
-    pub url: Secret,
-    pub connections: usize,
-}
+/// More than one process answers in a minute, so what is larger is a slip of the keyboard.
+const MOST_PER_MINUTE: i64 = 1_000_000;
 
-#[derive(Debug)]
-pub struct Encryption {
-    pub keys: Vec<Secret>,
-    pub keys_file: Option<std::path::PathBuf>,
-}
+// A default is written as it would stand in the file. `unset` is an optional setting that is left out.
+settings! {
+    /// The service's own listeners. They speak plain HTTP: beyond loopback, put a TLS terminator in front.
+    server: Server, derive(Debug, Clone) {
+        /// Address of the API and the console. Port 0 takes a free one, and the log's first line names it.
+        listen: SocketAddr = "127.0.0.1:8080";
+        /// A listener of its own for `/metrics`. Without it `/metrics` is served beside the API.
+        metrics_listen: Option<SocketAddr> = unset;
+        /// Origins whose pages may call the API from a browser, such as `https://mail.example.com`.
+        cors_origins: Vec<String> = [], StartsWith(&["https://", "http://"]);
+        /// Networks of the proxies whose `X-Forwarded-For` is believed. Nobody's is by default.
+        trusted_proxies: Vec<IpNet> = [];
+        /// Connections served at the same time; further ones wait.
+        max_connections: usize = 10000, Between(1, 1_000_000);
+        /// How long a client may take to send the head of a request.
+        header_timeout_seconds: u64 = 10, Between(1, 300);
+        /// How long a request may take as a whole. It has to be longer than `egress.timeout_seconds`.
+        request_timeout_seconds: u64 = 30, Between(2, 600);
+        /// How long requests in flight may go on after the signal to stop.
+        shutdown_seconds: u64 = 30, Between(0, 600);
+    }
 
-#[derive(Debug)]
-pub struct Auth {
-    pub jwks_url: Option<String>,
-    pub jwks_max_age_hours: u64,
-    pub public_key_file: Option<std::path::PathBuf>,
-    pub hs256_secret: Option<Secret>,
-    pub issuer: Option<String>,
-    pub audience: Option<String>,
-    pub tenant_claim: String,
-    pub user_claim: String,
-    pub roles_claim: String,
-    pub admin_roles: Vec<String>,
-}
+    /// Where configurations, sealed secrets and the audit trail are kept.
+    database: Database, derive(Debug) {
+        /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+        url: Secret = "sqlite://transports.db", StartsWith(&["sqlite://", "postgres://", "postgresql://"]);
+        /// Connections for reading on SQLite; connections in the pool on PostgreSQL.
+        connections: usize = 4, Between(1, 256);
+    }
 
-#[derive(Debug, Clone)]
-pub struct Egress {
-    pub allow: Vec<String>,
-    pub deny: Vec<String>,
-    pub allow_hosts: Vec<String>,
-    pub ports: Vec<u16>,
-    pub nat64_prefixes: Vec<String>,
-    pub timeout_seconds: u64,
-    pub ehlo_name: Option<String>,
-    pub max_connections: usize,
-    pub max_connections_per_tenant: usize,
-}
+    /// The keys that seal the tenants' secrets. `transports keys generate` makes one.
+    encryption: Encryption, derive(Debug) {
+        /// Keys as `ID:BASE64`, 32 bytes each. The first encrypts, all decrypt: put a new key in front, and
+        /// keep the old one until everything is sealed anew.
+        keys: Vec<Secret> = [];
+        /// The same from a file, one key a line. A file that everybody can read is refused.
+        keys_file: Option<PathBuf> = unset;
+    }
 
-#[derive(Debug, Clone)]
-pub struct Tls {
-    pub ca_file: Option<std::path::PathBuf>,
-}
+    /// How bearer tokens are checked. At least one source of keys is needed to serve.
+    auth: Auth, derive(Debug) {
+        /// A JSON Web Key Set of the token issuer.
+        jwks_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// How long a fetched key set is used after the issuer stopped answering.
+        jwks_max_age_hours: u64 = 24, Between(1, 8760);
+        /// A PEM file with the issuer's public key.
+        public_key_file: Option<PathBuf> = unset;
+        /// A shared secret of at least 32 bytes for HS256; `transports token` signs with it.
+        hs256_secret: Option<Secret> = unset;
+        /// The value that a token's `iss` must have. Needed to serve.
+        issuer: Option<String> = unset;
+        /// The value that a token's `aud` must have or hold. Needed to serve.
+        audience: Option<String> = unset;
+        /// The claim that names the tenant.
+        tenant_claim: String = "tenantId";
+        /// The claim that names the user.
+        user_claim: String = "sub";
+        /// The claim that holds the user's roles, an array.
+        roles_claim: String = "roles";
+        /// The roles that make a tenant admin. The scope `admin_classic` does as well.
+        admin_roles: Vec<String> = ["TenantAdmin"];
+    }
 
-#[derive(Debug, Clone)]
-pub struct RateLimit {
-    pub tier1_per_minute: u32,
-    pub tier2_per_minute: u32,
-    pub unauthenticated_per_minute: u32,
-}
+    /// Where tenants' configurations may lead. Private and special-purpose addresses are refused unless
+    /// opened here.
+    egress: Egress, derive(Debug, Clone) {
+        /// CIDRs that may be reached although they are special-purpose, such as `10.1.2.0/24` for a relay of
+        /// your own. Not shorter than /8 (IPv4) or /16 (IPv6). Only here may a password travel without TLS.
+        allow: Vec<String> = [];
+        /// CIDRs that are never reached.
+        deny: Vec<String> = [];
+        /// Names that may resolve into a refused range, or have a single label.
+        allow_hosts: Vec<String> = [];
+        /// Destination ports. `[0]` allows all.
+        ports: Vec<u16> = [25, 465, 587, 2465, 2525, 2587];
+        /// NAT64 prefixes of your network (RFC 6052), so that the address inside is judged.
+        nat64_prefixes: Vec<String> = [];
+        /// Time for one verification or test mail, from the name's look-up to the last reply.
+        timeout_seconds: u64 = 8, Between(1, 60);
+        /// The name in EHLO. Without it, an address literal (RFC 5321 section 4.1.3).
+        ehlo_name: Option<String> = unset;
+        /// Outgoing connections at the same time, over all tenants.
+        max_connections: usize = 256, Between(1, 65_535);
+        /// Outgoing connections at the same time for one tenant.
+        max_connections_per_tenant: usize = 4, Between(1, 65_535);
+    }
 
-#[derive(Debug, Clone)]
-pub struct Audit {
-    pub retention_days: u32,
-}
+    /// Trust for outgoing connections. Verification cannot be switched off.
+    tls: Tls, derive(Debug, Clone) {
+        /// A PEM file with certificates that are trusted beside the public ones.
+        ca_file: Option<PathBuf> = unset;
+    }
 
-#[derive(Debug, Clone)]
-pub struct Log {
-    /// `auto`, `text` or `json`.
-    pub format: String,
-    /// A filter in the form of `tracing_subscriber::EnvFilter`.
-    pub filter: String,
+    /// Requests per minute for each user of each tenant. 0 switches a limit off.
+    rate_limit: RateLimit, derive(Debug, Clone) {
+        /// Reading operations.
+        tier1_per_minute: u32 = 1000, Between(0, MOST_PER_MINUTE);
+        /// Writing operations, and those that connect.
+        tier2_per_minute: u32 = 100, Between(0, MOST_PER_MINUTE);
+        /// Requests without a valid token, for each remote address.
+        unauthenticated_per_minute: u32 = 600, Between(0, MOST_PER_MINUTE);
+    }
+
+    /// The trail of who changed what.
+    audit: Audit, derive(Debug, Clone) {
+        /// How long entries are kept, also after the configuration was deleted.
+        retention_days: u32 = 365, Between(1, 36_500);
+    }
+
+    /// The log on standard error.
+    log: Log, derive(Debug, Clone) {
+        /// `text` for people, `json` for machines, `auto` for text on a terminal and JSON elsewhere.
+        format: String = "auto", OneOf(&["auto", "text", "json"]);
+        /// What is logged: a level, or directives such as `info,transports::smtp=debug`.
+        filter: String = "info";
+    }
 }

@@ -1,0 +1,110 @@
+//! What one setting alone cannot show: whether they fit together, and suffice to serve.
+
+use std::net::SocketAddr;
+
+use super::{Auth, Config, Problem};
+
+/// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
+const HS256_SECRET_BYTES: usize = 32;
+
+/// Everything that `transports serve` refuses to start with, each with its remedy.
+#[must_use]
+pub fn check_for_serving(config: &Config) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    if config.encryption.keys.is_empty() && config.encryption.keys_file.is_none() {
+        problems.push(
+            Problem::new("encryption.keys: no key to seal the tenants' secrets with").with_hint(
+                "make one with `transports keys generate`, and set encryption.keys or encryption.keys_file",
+            ),
+        );
+    }
+    check_auth(&config.auth, &mut problems);
+    if let Some(metrics) = config.server.metrics_listen
+        && overlap(config.server.listen, metrics)
+    {
+        problems.push(
+            Problem::new(format!(
+                "server.metrics_listen: {metrics} is taken by server.listen"
+            ))
+            .with_hint("give it another port, or leave it out to serve /metrics beside the API"),
+        );
+    }
+    let (request, check) = (
+        config.server.request_timeout_seconds,
+        config.egress.timeout_seconds,
+    );
+    if request <= check {
+        problems.push(
+            Problem::new(format!(
+                "server.request_timeout_seconds: {request} would cut off a check, which may take {check}"
+            ))
+            .with_hint("set it above egress.timeout_seconds"),
+        );
+    }
+    if config.egress.max_connections_per_tenant > config.egress.max_connections {
+        problems.push(
+            Problem::new("egress.max_connections_per_tenant: is more than egress.max_connections")
+                .with_hint("no tenant can have more connections than there are"),
+        );
+    }
+    problems
+}
+
+fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {
+    if auth.jwks_url.is_none() && auth.public_key_file.is_none() && auth.hs256_secret.is_none() {
+        problems.push(
+            Problem::new("auth: no key to check tokens with")
+                .with_hint("set auth.jwks_url, auth.public_key_file or auth.hs256_secret"),
+        );
+    }
+    for (key, value, claim) in [
+        ("auth.issuer", &auth.issuer, "iss"),
+        ("auth.audience", &auth.audience, "aud"),
+    ] {
+        if value.is_none() {
+            problems.push(
+                Problem::new(format!("{key}: has to be set to serve")).with_hint(format!(
+                    "set it to the `{claim}` of your tokens, so that no others are taken"
+                )),
+            );
+        }
+    }
+    if auth
+        .hs256_secret
+        .as_ref()
+        .is_some_and(|secret| secret.expose().len() < HS256_SECRET_BYTES)
+    {
+        problems.push(
+            Problem::new(format!(
+                "auth.hs256_secret: is shorter than {HS256_SECRET_BYTES} bytes"
+            ))
+            .with_hint("take a random one, such as the output of `openssl rand -base64 32`"),
+        );
+    }
+}
+
+/// What is allowed, and should be known.
+#[must_use]
+pub fn warnings(config: &Config) -> Vec<Problem> {
+    let listeners = [
+        ("server.listen", Some(config.server.listen)),
+        ("server.metrics_listen", config.server.metrics_listen),
+    ];
+    listeners
+        .into_iter()
+        .filter_map(|(key, listener)| listener.map(|listener| (key, listener)))
+        .filter(|(_, listener)| !listener.ip().to_canonical().is_loopback())
+        .map(|(key, listener)| {
+            Problem::new(format!(
+                "{key}: {listener} can be reached from elsewhere, and speaks plain HTTP"
+            ))
+            .with_hint("put a TLS terminator in front")
+        })
+        .collect()
+}
+
+/// Whether two listeners claim the same port. Port 0 takes a free one each time.
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
+    one.port() != 0 && one.port() == other.port() && same_address
+}

@@ -1,0 +1,216 @@
+//! Reads the file and the environment. The environment wins.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::Path;
+
+use super::value::{Input, Rule, Value};
+use super::{Config, Invalid, Problem, Setting, all, nearest};
+
+/// Read from the working directory where no other file is named, if it is there.
+pub const DEFAULT_FILE: &str = "transports.toml";
+
+const PREFIX: &str = "TRANSPORTS_";
+
+impl Config {
+    /// Loads the file and this process's environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong in either, and a named file that cannot be read.
+    pub fn load(file: Option<&Path>) -> Result<Self, Invalid> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let name = path.display().to_string();
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let problem = Problem::new(format!("{name}: cannot be read: {error}"))
+                    .with_hint("name a TOML file that exists, or leave --config out");
+                return Err(problem.into());
+            }
+        };
+        let file = text.as_deref().map(|text| (name.as_str(), text));
+        Self::from_sources(file, std::env::vars_os())
+    }
+
+    /// Loads the text of a file, given with its name, and an environment.
+    ///
+    /// # Errors
+    /// Everything that is wrong in either.
+    pub fn from_sources<N: Into<OsString>, V: Into<OsString>>(
+        file: Option<(&str, &str)>,
+        environment: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, Invalid> {
+        let mut sources = Sources::default();
+        let known = all();
+        if let Some((name, text)) = file {
+            sources.add_file(&known, name, text);
+        }
+        for (name, value) in environment {
+            sources.add_variable(&known, &name.into(), value.into());
+        }
+        match Self::read(&mut sources) {
+            Some(config) if sources.problems.is_empty() => Ok(config),
+            _ => Err(Invalid {
+                problems: sources.problems,
+            }),
+        }
+    }
+}
+
+impl Default for Config {
+    /// Every setting at its default.
+    fn default() -> Self {
+        let nothing: [(OsString, OsString); 0] = [];
+        Self::from_sources(None, nothing).expect("the defaults in the table satisfy its own rules")
+    }
+}
+
+/// What was found, and what is wrong with it.
+#[derive(Default)]
+pub(super) struct Sources {
+    file_name: String,
+    file: toml::Table,
+    /// By section and key.
+    environment: BTreeMap<(&'static str, &'static str), (String, String)>,
+    problems: Vec<Problem>,
+}
+
+impl Sources {
+    fn add_file(&mut self, known: &[Setting], name: &str, text: &str) {
+        let table = match text.parse::<toml::Table>() {
+            Ok(table) => table,
+            Err(error) => {
+                // The error's own text quotes the line, and the line may hold a secret.
+                let line = error.span().map_or(1, |span| line_of(text, span.start));
+                self.problems.push(Problem::new(format!(
+                    "{name}: line {line} is not valid TOML: {}",
+                    error.message()
+                )));
+                return;
+            }
+        };
+        for (section, value) in &table {
+            let Some(keys) = value.as_table() else {
+                let near = nearest::setting(known, "", section);
+                self.problems.push(unknown(
+                    &format!("{name}: {section}: stands outside a section"),
+                    near,
+                ));
+                continue;
+            };
+            if !known.iter().any(|setting| setting.section == section) {
+                let mut problem = Problem::new(format!("{name}: [{section}]: there is no such section"));
+                if let Some(near) = nearest::section(known, section) {
+                    problem = problem.with_hint(format!("the nearest known section is [{near}]"));
+                }
+                self.problems.push(problem);
+                continue;
+            }
+            for key in keys.keys() {
+                if !known
+                    .iter()
+                    .any(|setting| setting.section == section && setting.key == key)
+                {
+                    let near = nearest::setting(known, section, key);
+                    self.problems.push(unknown(
+                        &format!("{name}: {section}.{key}: there is no such setting"),
+                        near,
+                    ));
+                }
+            }
+        }
+        name.clone_into(&mut self.file_name);
+        self.file = table;
+    }
+
+    /// Only names with `__` are settings: what an orchestrator injects for a service of our name
+    /// (`TRANSPORTS_PORT`, `TRANSPORTS_SERVICE_HOST`) has none.
+    fn add_variable(&mut self, known: &[Setting], name: &OsString, value: OsString) {
+        let Some(name) = name.to_str() else { return };
+        let Some((section, key)) = name.strip_prefix(PREFIX).and_then(|rest| rest.split_once("__")) else {
+            return;
+        };
+        let found = known.iter().find(|setting| setting.variable() == name);
+        match (found, value.into_string()) {
+            (Some(setting), Ok(value)) => {
+                self.environment
+                    .insert((setting.section, setting.key), (name.to_owned(), value));
+            }
+            (Some(_), Err(_)) => self
+                .problems
+                .push(Problem::new(format!("{name}: is not valid UTF-8"))),
+            (None, _) => {
+                let near = nearest::setting(known, &section.to_ascii_lowercase(), &key.to_ascii_lowercase());
+                let mut problem = Problem::new(format!("{name}: there is no such setting"));
+                if let Some(near) = near {
+                    problem = problem.with_hint(format!("the nearest known one is {}", near.variable()));
+                }
+                self.problems.push(problem);
+            }
+        }
+    }
+
+    /// The effective value of one setting; none where it is faulty, which is noted.
+    pub(super) fn read<T: Value>(
+        &mut self,
+        section: &'static str,
+        key: &'static str,
+        default: &'static str,
+        rule: Rule,
+    ) -> Option<T> {
+        let in_file = self.file.get(section).and_then(|table| table.get(key));
+        let (input, source) = match (self.environment.get(&(section, key)), in_file) {
+            (Some((variable, text)), _) => (Input::Text(text), variable.clone()),
+            (None, Some(value)) => (Input::Toml(value), format!("{}: {section}.{key}", self.file_name)),
+            (None, None) => return read_default(default, rule),
+        };
+        let value = T::read(input, rule);
+        if value.is_none() {
+            let mut text = format!("{source}: expected {}", T::expected(rule));
+            if !T::IS_SECRET {
+                text.push_str(", got ");
+                text.push_str(&input.show());
+            }
+            self.problems.push(Problem::new(text));
+        }
+        value
+    }
+}
+
+/// The default goes through the reader too, so that the table cannot hold one that breaks its own rule.
+fn read_default<T: Value>(text: &str, rule: Rule) -> Option<T> {
+    if text == "unset" {
+        return T::unset();
+    }
+    let table: toml::Table = format!("default = {text}").parse().ok()?;
+    T::read(Input::Toml(table.get("default")?), rule)
+}
+
+fn unknown(text: &str, near: Option<&Setting>) -> Problem {
+    let problem = Problem::new(text);
+    match near {
+        Some(near) => problem.with_hint(format!(
+            "the nearest known setting is {}.{}",
+            near.section, near.key
+        )),
+        None => problem,
+    }
+}
+
+/// Counted from 1.
+fn line_of(text: &str, offset: usize) -> usize {
+    text.bytes().take(offset).filter(|&byte| byte == b'\n').count() + 1
+}
+
+impl Setting {
+    /// The name in the environment.
+    #[must_use]
+    pub fn variable(&self) -> String {
+        format!(
+            "{PREFIX}{}__{}",
+            self.section.to_ascii_uppercase(),
+            self.key.to_ascii_uppercase()
+        )
+    }
+}

@@ -1,0 +1,67 @@
+//! What is wrong with the settings, in words for the operator.
+
+use std::fmt;
+
+/// One thing to mend. It never holds the value of a secret.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Problem {
+    /// Which setting, where it stands, and what is wrong with it.
+    pub text: String,
+    /// What to do, where that is known.
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self {
+            text: text.into(),
+            hint: None,
+        }
+    }
+
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+/// Settings that the service does not start with: every problem that was found, never only the first.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Invalid {
+    pub problems: Vec<Problem>,
+}
+
+impl Invalid {
+    /// Ok where there is nothing to mend.
+    pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
+        if problems.is_empty() {
+            Ok(())
+        } else {
+            Err(Self { problems })
+        }
+    }
+}
+
+impl From<Problem> for Invalid {
+    fn from(problem: Problem) -> Self {
+        Self {
+            problems: vec![problem],
+        }
+    }
+}
+
+impl fmt::Display for Invalid {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, problem) in self.problems.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("; ")?;
+            }
+            formatter.write_str(&problem.text)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Invalid {}
