@@ -1,1 +1,316 @@
-//! To be filled in.
+//! Counters for the operator, in the text format of `OpenMetrics` 1.0.
+//!
+//! A label is always from a small closed set: a route's template, a method, a status, a code. Never a
+//! tenant, an address or anything else that a client chose.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::Registry;
+
+/// The content type of [`Metrics::encode`].
+pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Upper bounds in seconds. The first ones tell a read from a write; the last ones stand round the eight
+/// seconds that a check may take.
+const DURATION_BUCKETS: [f64; 12] = [
+    0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0,
+];
+
+/// What was checked against a real server.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Operation {
+    Verify,
+    SendTest,
+    Put,
+}
+
+impl Operation {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Verify => "verify",
+            Self::SendTest => "send_test",
+            Self::Put => "put",
+        }
+    }
+}
+
+/// Which limit refused a request.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Tier {
+    One,
+    Two,
+    Unauthenticated,
+}
+
+impl Tier {
+    fn label(self) -> &'static str {
+        match self {
+            Self::One => "1",
+            Self::Two => "2",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RequestLabels {
+    route: String,
+    method: &'static str,
+    status: u16,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct RouteLabels {
+    route: String,
+    method: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct CheckLabels {
+    operation: &'static str,
+    code: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct TierLabel {
+    tier: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct StateLabel {
+    state: &'static str,
+}
+
+/// All metrics. A clone counts into the same ones.
+#[derive(Clone)]
+pub struct Metrics {
+    registry: Arc<Registry>,
+    requests: Family<RequestLabels, Counter>,
+    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
+    checks: Family<CheckLabels, Counter>,
+    rate_limit_refusals: Family<TierLabel, Counter>,
+    outgoing_connections: Gauge,
+    database_connections: Family<StateLabel, Gauge>,
+}
+
+impl Metrics {
+    #[must_use]
+    pub fn new() -> Self {
+        let mut registry = Registry::with_prefix("transports");
+        let requests = Family::default();
+        let durations: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
+        let checks = Family::default();
+        let rate_limit_refusals = Family::default();
+        let outgoing_connections = Gauge::default();
+        let database_connections = Family::default();
+        // The encoder adds `_total` to a counter and `_info` to an info.
+        registry.register("http_requests", "Requests answered", requests.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time from the head of the request to the head of the answer",
+            durations.clone(),
+        );
+        registry.register(
+            "checks",
+            "Checks against a mail server, by outcome: OK or the code of the diagnosis",
+            checks.clone(),
+        );
+        registry.register(
+            "rate_limit_refusals",
+            "Requests refused by a rate limit",
+            rate_limit_refusals.clone(),
+        );
+        registry.register(
+            "outgoing_connections",
+            "Outgoing connections open now",
+            outgoing_connections.clone(),
+        );
+        registry.register(
+            "database_connections",
+            "Database connections now, by state",
+            database_connections.clone(),
+        );
+        registry.register(
+            "build",
+            "The version that is running",
+            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
+        );
+        Self {
+            registry: Arc::new(registry),
+            requests,
+            durations,
+            checks,
+            rate_limit_refusals,
+            outgoing_connections,
+            database_connections,
+        }
+    }
+
+    /// Counts one answer. `route` is the template that matched, never the path that was asked for.
+    pub fn record_request(&self, route: &str, method: &str, status: u16, duration: Duration) {
+        let method = method_label(method);
+        let labels = RequestLabels {
+            route: route.to_owned(),
+            method,
+            status,
+        };
+        self.requests.get_or_create(&labels).inc();
+        let labels = RouteLabels {
+            route: labels.route,
+            method,
+        };
+        self.durations
+            .get_or_create(&labels)
+            .observe(duration.as_secs_f64());
+    }
+
+    /// Counts one check; `code` is `OK` or the code of its diagnosis.
+    pub fn record_check(&self, operation: Operation, code: &'static str) {
+        self.checks
+            .get_or_create(&CheckLabels {
+                operation: operation.label(),
+                code,
+            })
+            .inc();
+    }
+
+    pub fn record_rate_limit_refusal(&self, tier: Tier) {
+        self.rate_limit_refusals
+            .get_or_create(&TierLabel { tier: tier.label() })
+            .inc();
+    }
+
+    /// Says how many outgoing connections are open; called before [`Metrics::encode`].
+    pub fn observe_outgoing_connections(&self, open: usize) {
+        self.outgoing_connections.set(gauge_value(open));
+    }
+
+    /// Says how many database connections are in a state (`idle`, `used`); called before
+    /// [`Metrics::encode`].
+    pub fn observe_database_connections(&self, state: &'static str, count: usize) {
+        self.database_connections
+            .get_or_create(&StateLabel { state })
+            .set(gauge_value(count));
+    }
+
+    /// Everything as text, with [`CONTENT_TYPE`].
+    #[must_use]
+    pub fn encode(&self) -> String {
+        let mut page = String::new();
+        text::encode(&mut page, &self.registry).expect("a String takes every write");
+        page
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Metrics {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Metrics").finish_non_exhaustive()
+    }
+}
+
+/// A client may send any word as the method, so all but the known ones share a label.
+fn method_label(method: &str) -> &'static str {
+    const KNOWN: [&str; 7] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"];
+    KNOWN
+        .into_iter()
+        .find(|known| *known == method)
+        .unwrap_or("other")
+}
+
+fn gauge_value(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_is_in_the_text() {
+        let metrics = Metrics::new();
+        let clone = metrics.clone();
+        clone.record_request(
+            "/api/v1/transports/email-config",
+            "GET",
+            200,
+            Duration::from_millis(3),
+        );
+        clone.record_request(
+            "/api/v1/transports/email-config",
+            "GET",
+            200,
+            Duration::from_secs(9),
+        );
+        clone.record_check(Operation::SendTest, "OK");
+        clone.record_check(Operation::Put, "AUTH_REFUSED");
+        clone.record_check(Operation::Verify, "OK");
+        clone.record_rate_limit_refusal(Tier::One);
+        clone.record_rate_limit_refusal(Tier::Two);
+        clone.record_rate_limit_refusal(Tier::Unauthenticated);
+        clone.observe_outgoing_connections(3);
+        clone.observe_database_connections("idle", 4);
+        let page = metrics.encode();
+        let route = r#"route="/api/v1/transports/email-config",method="GET""#;
+        for line in [
+            format!(r#"transports_http_requests_total{{{route},status="200"}} 2"#),
+            format!("transports_http_request_duration_seconds_count{{{route}}} 2"),
+            format!(r#"transports_http_request_duration_seconds_bucket{{le="0.005",{route}}} 1"#),
+            format!(r#"transports_http_request_duration_seconds_bucket{{le="8.0",{route}}} 1"#),
+            format!(r#"transports_http_request_duration_seconds_bucket{{le="10.0",{route}}} 2"#),
+            r#"transports_checks_total{operation="send_test",code="OK"} 1"#.to_owned(),
+            r#"transports_checks_total{operation="put",code="AUTH_REFUSED"} 1"#.to_owned(),
+            r#"transports_checks_total{operation="verify",code="OK"} 1"#.to_owned(),
+            r#"transports_rate_limit_refusals_total{tier="1"} 1"#.to_owned(),
+            r#"transports_rate_limit_refusals_total{tier="2"} 1"#.to_owned(),
+            r#"transports_rate_limit_refusals_total{tier="unauthenticated"} 1"#.to_owned(),
+            "transports_outgoing_connections 3".to_owned(),
+            r#"transports_database_connections{state="idle"} 4"#.to_owned(),
+            format!(
+                r#"transports_build_info{{version="{}"}} 1"#,
+                env!("CARGO_PKG_VERSION")
+            ),
+            "# EOF".to_owned(),
+        ] {
+            assert!(
+                page.lines().any(|found| found == line),
+                "{line} is not in\n{page}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_gauge_says_the_last_value() {
+        let metrics = Metrics::new();
+        metrics.observe_outgoing_connections(3);
+        metrics.observe_outgoing_connections(1);
+        assert!(metrics.encode().contains("transports_outgoing_connections 1\n"));
+    }
+
+    #[test]
+    fn a_client_cannot_make_labels_by_inventing_methods() {
+        let metrics = Metrics::new();
+        for method in ["BREW", "get", "PROPFIND"] {
+            metrics.record_request("/x", method, 405, Duration::ZERO);
+        }
+        let page = metrics.encode();
+        assert!(
+            page.contains(r#"{route="/x",method="other",status="405"} 3"#),
+            "{page}"
+        );
+    }
+}
