@@ -1,1 +1,84 @@
-//! To be filled in.
+//! The command line. Data goes to standard output, everything else to standard error.
+//!
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+
+mod config;
+mod dev;
+mod keys;
+mod openapi;
+mod output;
+mod serve;
+mod token;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::config::{Config, Invalid, check_for_serving, warnings};
+use crate::telemetry;
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
+
+/// A multi-tenant email transport service: every tenant brings its own mail account.
+#[derive(Debug, Parser)]
+#[command(
+    name = "transports",
+    version,
+    max_term_width = 100,
+    disable_help_subcommand = true,
+    after_help = "Try it: `transports dev` needs no configuration."
+)]
+pub struct Arguments {
+    /// TOML file with the settings; without it `transports.toml` is read, if there is one.
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Arguments),
+    Dev(dev::Arguments),
+    Token(token::Arguments),
+    Openapi(openapi::Arguments),
+    #[command(subcommand)]
+    Keys(keys::Command),
+    #[command(subcommand)]
+    Config(config::Command),
+}
+
+/// Runs the command that this process was started with. Wrong usage ends the process with 2.
+pub async fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    match dispatch(arguments).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => output::report(&error),
+    }
+}
+
+async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
+    let file = arguments.config.as_deref();
+    match arguments.command {
+        Command::Serve(arguments) => {
+            let config = Config::load(file)?;
+            Invalid::unless_empty(check_for_serving(&config))?;
+            telemetry::init(&config.log)?;
+            for warning in warnings(&config) {
+                tracing::warn!(hint = warning.hint, "{}", warning.text);
+            }
+            serve::run(arguments, config).await
+        }
+        Command::Dev(arguments) => {
+            let config = Config::load(file)?;
+            telemetry::init(&config.log)?;
+            dev::run(arguments, config).await
+        }
+        Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),
+        Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Keys(command) => keys::run(&command),
+        Command::Config(command) => config::run(&command, &Config::load(file)?),
+    }
+}
