@@ -2,6 +2,17 @@
 //!
 //! Nothing here reads a clock, a database or a network.
 
+mod change;
+mod destination;
+pub mod fields;
+mod health;
+pub mod patch;
+pub mod put;
+
+pub use change::{Change, SecretChange};
+pub use destination::{PASSWORD_FIELD, canonical, keeps_secret};
+pub use health::{CheckOutcome, Health, HealthState};
+
 use crate::address::EmailAddress;
 use crate::clock::Timestamp;
 use crate::egress::Host;
@@ -41,25 +52,6 @@ pub struct BasicAuth {
     pub sender_name: Option<HeaderText>,
 }
 
-/// What the last check or sending said.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Health {
-    pub state: HealthState,
-    /// Credential refusals since the last success or the last change of credentials.
-    pub auth_failures: i64,
-    /// The code of the diagnosis, where `state` is not `Ok`.
-    pub diagnosis_code: Option<String>,
-    /// One sentence for the administrator, where `state` is not `Ok`.
-    pub reason: Option<String>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum HealthState {
-    Ok,
-    InvalidCredentials,
-    ProviderError,
-}
-
 /// Makes the `ETag`, and serialises writers.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Version {
@@ -68,3 +60,113 @@ pub struct Version {
     /// Counts the changes of health since then.
     pub health: i64,
 }
+
+/// The contract's `errorCode`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorCode {
+    Ok,
+    ConfigNotSet,
+    IncompleteConfig,
+    InvalidCredentials,
+    ProviderError,
+}
+
+impl ErrorCode {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "OK",
+            Self::ConfigNotSet => "CONFIG_NOT_SET",
+            Self::IncompleteConfig => "INCOMPLETE_CONFIG",
+            Self::InvalidCredentials => "INVALID_CREDENTIALS",
+            Self::ProviderError => "PROVIDER_ERROR",
+        }
+    }
+
+    /// The contract's `status.statusCode`.
+    #[must_use]
+    pub fn status_code(self) -> u8 {
+        match self {
+            Self::Ok => 0,
+            Self::ConfigNotSet => 1,
+            Self::IncompleteConfig => 2,
+            Self::InvalidCredentials => 3,
+            Self::ProviderError => 4,
+        }
+    }
+}
+
+impl Settings {
+    /// The contract's `serviceProvider`.
+    #[must_use]
+    pub fn provider_name(&self) -> &'static str {
+        match self {
+            Self::BasicAuth(_) => "BasicAuth",
+        }
+    }
+
+    /// The fields that are still needed, by their names in the API and in the order of the form.
+    #[must_use]
+    pub fn missing(&self, secret_exists: bool) -> Vec<&'static str> {
+        match self {
+            Self::BasicAuth(basic) => basic.missing(secret_exists),
+        }
+    }
+}
+
+impl BasicAuth {
+    /// Complete is: server, port, security and sender address, and user name and password both or neither.
+    fn missing(&self, password_exists: bool) -> Vec<&'static str> {
+        let needed = [
+            (self.server_address.is_none(), fields::SERVER_ADDRESS),
+            (self.server_port.is_none(), fields::SERVER_PORT),
+            (self.security.is_none(), fields::SECURITY_TYPE),
+            (self.email_address.is_none(), fields::EMAIL_ADDRESS),
+            (self.username.is_none() && password_exists, fields::USERNAME),
+            (self.username.is_some() && !password_exists, fields::EMAIL_PASSWORD),
+        ];
+        needed.into_iter().filter_map(|(missing, field)| missing.then_some(field)).collect()
+    }
+}
+
+impl EmailConfig {
+    /// See [`Settings::missing`].
+    #[must_use]
+    pub fn missing(&self) -> Vec<&'static str> {
+        self.settings.missing(self.secret.is_some())
+    }
+
+    #[must_use]
+    pub fn error_code(&self) -> ErrorCode {
+        if !self.missing().is_empty() {
+            return ErrorCode::IncompleteConfig;
+        }
+        match self.health.state {
+            HealthState::Ok => ErrorCode::Ok,
+            HealthState::InvalidCredentials => ErrorCode::InvalidCredentials,
+            HealthState::ProviderError => ErrorCode::ProviderError,
+        }
+    }
+
+    /// Complete, and not known to fail.
+    #[must_use]
+    pub fn is_valid(&self) -> bool {
+        self.error_code() == ErrorCode::Ok
+    }
+
+    /// `OK`, or one sentence that an administrator understands.
+    #[must_use]
+    pub fn status_reason(&self) -> String {
+        match self.error_code() {
+            ErrorCode::Ok => "OK".to_owned(),
+            ErrorCode::IncompleteConfig => format!("Not set yet: {}.", self.missing().join(", ")),
+            ErrorCode::ConfigNotSet => "No mail account is configured.".to_owned(),
+            code @ (ErrorCode::InvalidCredentials | ErrorCode::ProviderError) => {
+                self.health.reason.clone().unwrap_or_else(|| code.as_str().to_owned())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,189 @@
-//! To be filled in.
+//! The map: every route in one table, and the layers round it.
+
+pub mod auth;
+pub mod email_config;
+pub mod extract;
+mod health;
+pub mod json;
+pub mod observe;
+pub mod openapi;
+pub mod rate_limit;
+pub mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{OriginalUri, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, RETRY_AFTER};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
+use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, delete, get, patch, post, put};
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::CorsLayer;
+
+use crate::app::App;
+use crate::error::{Code, Error};
+use email_config::checks;
+
+/// Where the API is served. The second is what the headings of the public reference say.
+pub const PREFIXES: [&str; 2] = ["/api/v1/transports", "/v1/transports"];
+
+/// Who may call an operation.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Access {
+    Anybody,
+    AnyUser,
+    TenantAdmin,
+}
+
+/// One operation of the service. Paths of the API are below [`PREFIXES`], others are whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Route {
+    pub method: &'static str,
+    pub path: &'static str,
+    pub access: Access,
+}
+
+type Handler = MethodRouter<Arc<App>>;
+
+/// The operations of the API, below each of [`PREFIXES`]. Rate limits and rights stand in the handlers'
+/// signatures; `tests/it` walks this table and holds them to it.
+fn api() -> Vec<(Route, Handler)> {
+    use Access::{AnyUser, TenantAdmin};
+    const CONFIG: &str = "/email-config";
+    const SEND: &str = "/email-config/actions/send-test-email";
+    const VALIDATE: &str = "/email-config/actions/validate";
+    const VERIFY: &str = "/email-config/actions/verify-connection";
+    let patching = patch(email_config::patch).layer(map_response(deprecated));
+    vec![
+        (Route { method: "GET", path: CONFIG, access: TenantAdmin }, get(email_config::get)),
+        (Route { method: "PUT", path: CONFIG, access: TenantAdmin }, put(email_config::put)),
+        (Route { method: "PATCH", path: CONFIG, access: TenantAdmin }, patching),
+        (Route { method: "DELETE", path: CONFIG, access: TenantAdmin }, delete(email_config::delete)),
+        (Route { method: "POST", path: SEND, access: TenantAdmin }, post(checks::send_test_email)),
+        (Route { method: "POST", path: VALIDATE, access: AnyUser }, post(email_config::validate)),
+        (Route { method: "POST", path: VERIFY, access: AnyUser }, post(checks::verify_connection)),
+    ]
+}
+
+/// What is served beside the API.
+fn beside() -> Vec<(Route, Handler)> {
+    use Access::Anybody;
+    let route = |path| Route { method: "GET", path, access: Anybody };
+    vec![
+        (route("/health/live"), get(health::live)),
+        (route("/health/ready"), get(health::ready)),
+        (route("/openapi.json"), get(openapi::document)),
+    ]
+}
+
+/// Every route that the service answers, for tests and for the document.
+#[must_use]
+pub fn routes() -> Vec<(String, Route)> {
+    let below = |prefix: &'static str| {
+        api().into_iter().map(move |(route, _)| (format!("{prefix}{}", route.path), route))
+    };
+    let beside = beside().into_iter().map(|(route, _)| (route.path.to_owned(), route));
+    PREFIXES.into_iter().flat_map(below).chain(beside).collect()
+}
+
+/// The whole service. `more` is served beside it: the inbox of `transports dev`.
+pub fn service(app: &Arc<App>, more: Option<Router>) -> Router {
+    let mut router = Router::new();
+    for prefix in PREFIXES {
+        for (route, handler) in api() {
+            router = router.route(&format!("{prefix}{}", route.path), handler);
+        }
+    }
+    for (route, handler) in beside() {
+        router = router.route(route.path, handler);
+    }
+    // The metrics may have a listener of their own, away from the clients.
+    if app.config.server.metrics_listen.is_none() {
+        router = router.route("/metrics", get(health::prometheus));
+    }
+    let mut router = router.method_not_allowed_fallback(method_not_allowed).with_state(Arc::clone(app));
+    if let Some(more) = more {
+        router = router.merge(more);
+    }
+    let router = router.fallback(|| async { Error::new(Code::NotFound) });
+    let router = match cors(app) {
+        Some(cors) => router.layer(cors),
+        None => router,
+    };
+    router
+        .layer(from_fn_with_state(Arc::clone(app), time_limit))
+        .layer(CatchPanicLayer::custom(|_payload| Error::new(Code::Internal).into_response()))
+        .layer(from_fn_with_state(Arc::clone(app), observe::observe))
+}
+
+/// What `server.metrics_listen` serves.
+pub fn metrics_service(app: &Arc<App>) -> Router {
+    Router::new()
+        .route("/metrics", get(health::prometheus))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready))
+        .with_state(Arc::clone(app))
+        .fallback(|| async { Error::new(Code::NotFound) })
+        .layer(from_fn_with_state(Arc::clone(app), observe::observe))
+}
+
+/// The last resort: every operation has a shorter limit of its own.
+async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
+    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+        tracing::error!("a request took longer than server.request_timeout_seconds");
+        Error::unavailable().into_response()
+    })
+}
+
+/// OPTIONS tells the methods in `Allow`, which the router adds; any other method is refused.
+async fn method_not_allowed(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        Error::new(Code::MethodNotAllowed).into_response()
+    }
+}
+
+/// Every answer of PATCH says that the public API has deprecated it (RFC 9745), and where to look instead.
+async fn deprecated(OriginalUri(uri): OriginalUri, mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert("deprecation", HeaderValue::from_static("@1765843200"));
+    let prefix = if uri.path().starts_with(PREFIXES[0]) { PREFIXES[0] } else { PREFIXES[1] };
+    let link = format!("<{prefix}/email-config>; rel=\"successor-version\", </openapi.json>; rel=\"deprecation\"");
+    if let Ok(link) = HeaderValue::try_from(link) {
+        headers.insert(LINK, link);
+    }
+    response
+}
+
+/// For browsers of other origins, where the operator names some.
+fn cors(app: &App) -> Option<CorsLayer> {
+    let origins: Vec<HeaderValue> =
+        app.config.server.cors_origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    if origins.is_empty() {
+        return None;
+    }
+    let asked = ["qlik-api-version", "qlik-csrf-token", "qlik-web-integration-id", "traceparent"];
+    let told = ["deprecation", "qlik-csrf-token"];
+    let named = |names: &[&'static str]| -> Vec<HeaderName> {
+        names.iter().copied().map(HeaderName::from_static).collect()
+    };
+    let mut allow = vec![AUTHORIZATION, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH];
+    allow.extend(named(&asked));
+    let mut expose = vec![ETAG, RETRY_AFTER, LINK];
+    expose.extend(named(&told));
+    let methods = [Method::GET, Method::HEAD, Method::PUT, Method::PATCH, Method::DELETE, Method::POST];
+    Some(
+        CorsLayer::new()
+            .allow_origin(origins)
+            .allow_methods(methods)
+            .allow_headers(allow)
+            .expose_headers(expose)
+            .allow_credentials(true)
+            .max_age(Duration::from_secs(600)),
+    )
+}

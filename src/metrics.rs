@@ -42,24 +42,6 @@ impl Operation {
     }
 }
 
-/// Which limit refused a request.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Tier {
-    One,
-    Two,
-    Unauthenticated,
-}
-
-impl Tier {
-    fn label(self) -> &'static str {
-        match self {
-            Self::One => "1",
-            Self::Two => "2",
-            Self::Unauthenticated => "unauthenticated",
-        }
-    }
-}
-
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct RequestLabels {
     route: String,
@@ -80,8 +62,8 @@ struct CheckLabels {
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct TierLabel {
-    tier: &'static str,
+struct LimitLabel {
+    limit: &'static str,
 }
 
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
@@ -96,7 +78,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
     checks: Family<CheckLabels, Counter>,
-    rate_limit_refusals: Family<TierLabel, Counter>,
+    rate_limit_refusals: Family<LimitLabel, Counter>,
     outgoing_connections: Gauge,
     database_connections: Family<StateLabel, Gauge>,
 }
@@ -183,9 +165,10 @@ impl Metrics {
             .inc();
     }
 
-    pub fn record_rate_limit_refusal(&self, tier: Tier) {
+    /// Counts one refusal; `limit` is the limit's own name.
+    pub fn record_rate_limit_refusal(&self, limit: &'static str) {
         self.rate_limit_refusals
-            .get_or_create(&TierLabel { tier: tier.label() })
+            .get_or_create(&LimitLabel { limit })
             .inc();
     }
 
@@ -259,9 +242,9 @@ mod tests {
         clone.record_check(Operation::SendTest, "OK");
         clone.record_check(Operation::Put, "AUTH_REFUSED");
         clone.record_check(Operation::Verify, "OK");
-        clone.record_rate_limit_refusal(Tier::One);
-        clone.record_rate_limit_refusal(Tier::Two);
-        clone.record_rate_limit_refusal(Tier::Unauthenticated);
+        clone.record_rate_limit_refusal("tier1");
+        clone.record_rate_limit_refusal("tier2");
+        clone.record_rate_limit_refusal("unauthenticated");
         clone.observe_outgoing_connections(3);
         clone.observe_database_connections("idle", 4);
         let page = metrics.encode();
@@ -275,9 +258,9 @@ mod tests {
             r#"transports_checks_total{operation="send_test",code="OK"} 1"#.to_owned(),
             r#"transports_checks_total{operation="put",code="AUTH_REFUSED"} 1"#.to_owned(),
             r#"transports_checks_total{operation="verify",code="OK"} 1"#.to_owned(),
-            r#"transports_rate_limit_refusals_total{tier="1"} 1"#.to_owned(),
-            r#"transports_rate_limit_refusals_total{tier="2"} 1"#.to_owned(),
-            r#"transports_rate_limit_refusals_total{tier="unauthenticated"} 1"#.to_owned(),
+            r#"transports_rate_limit_refusals_total{limit="tier1"} 1"#.to_owned(),
+            r#"transports_rate_limit_refusals_total{limit="tier2"} 1"#.to_owned(),
+            r#"transports_rate_limit_refusals_total{limit="unauthenticated"} 1"#.to_owned(),
             "transports_outgoing_connections 3".to_owned(),
             r#"transports_database_connections{state="idle"} 4"#.to_owned(),
             format!(

@@ -1,1 +1,165 @@
-//! To be filled in.
+//! Carries out a check or a sending with a tenant's account, whichever provider it is with.
+//!
+//! One match for each operation; a provider's own way is in its file. It holds no connection to the database.
+
+mod basic_auth;
+mod places;
+
+pub use places::{NoPlace, Place, Places};
+
+use tokio::time::Instant;
+
+use crate::address::EmailAddress;
+use crate::app::App;
+use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
+use crate::email_config::{CheckOutcome, EmailConfig, PASSWORD_FIELD, Settings, canonical};
+use crate::id::TenantId;
+use crate::message::{self, Draft, HeaderText};
+use crate::secret::Secret;
+use crate::smtp::Reply;
+use crate::transcript::Transcript;
+use crate::vault::{Binding, Unreadable, Vault};
+
+/// A configuration with its secret in the clear, for as long as one session takes.
+#[derive(Clone, Copy)]
+pub struct Account<'a> {
+    pub settings: &'a Settings,
+    pub secret: Option<&'a Secret>,
+}
+
+/// Opens the stored secret for the destination that it is bound to.
+///
+/// # Errors
+/// [`Unreadable`]: the key, or the row, is not the one that it was sealed with.
+pub fn open_secret(
+    config: &EmailConfig,
+    vault: &Vault,
+    tenant: &TenantId,
+) -> Result<Option<Secret>, Unreadable> {
+    let destination = canonical(&config.settings);
+    let binding = Binding { tenant, field: PASSWORD_FIELD, destination: &destination };
+    config.secret.as_ref().map(|sealed| vault.open(sealed, &binding)).transpose()
+}
+
+/// How far a check goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Depth {
+    /// Connect and sign in: what PUT asks before it stores.
+    SignIn,
+    /// Also ask whether the sender address is taken: verify-connection.
+    Sender,
+}
+
+/// One mail to one recipient.
+pub struct Mail<'a> {
+    pub recipient: &'a EmailAddress,
+    pub subject: &'a HeaderText,
+    pub body: &'a str,
+}
+
+/// What a check could not show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unproved {
+    SenderAddress,
+    Delivery,
+}
+
+impl Unproved {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SenderAddress => "sender_address",
+            Self::Delivery => "delivery",
+        }
+    }
+}
+
+/// How a check or a sending ended.
+pub struct Outcome {
+    pub result: Result<Success, Box<Finding>>,
+    /// What was not shown, whatever the result.
+    pub unproved: Vec<Unproved>,
+}
+
+/// It worked.
+pub struct Success {
+    /// The last reply that decided something.
+    pub reply: Option<Reply>,
+    /// One sentence for the administrator.
+    pub message: String,
+}
+
+/// Signs in to the account, and asks about the sender where `depth` says so.
+pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
+    let deadline = Instant::now() + app.check_time();
+    match account.settings {
+        Settings::BasicAuth(basic) => {
+            basic_auth::verify(app, basic, account.secret, depth, deadline).await
+        }
+    }
+}
+
+/// Sends one mail through the account.
+///
+/// # Errors
+/// Where the mail cannot be built, which is a fault of ours.
+pub async fn send(app: &App, account: &Account<'_>, mail: &Mail<'_>) -> anyhow::Result<Outcome> {
+    let deadline = Instant::now() + app.check_time();
+    let Settings::BasicAuth(basic) = account.settings;
+    let Some(from) = &basic.email_address else {
+        return Ok(incomplete(account.settings.missing(account.secret.is_some())));
+    };
+    let message = message::build(&Draft {
+        from,
+        sender_name: basic.sender_name.as_ref(),
+        to: mail.recipient,
+        subject: mail.subject,
+        body: mail.body,
+        date: app.clock.now(),
+    })?;
+    Ok(basic_auth::send(app, basic, account.secret, mail.recipient, &message, deadline).await)
+}
+
+/// The outcome where fields are still missing: nothing is dialled.
+#[must_use]
+pub fn incomplete(missing: Vec<&'static str>) -> Outcome {
+    unattempted(&Failure::ConfigIncomplete { missing })
+}
+
+/// The outcome where the stored secret does not open: nothing is dialled.
+#[must_use]
+pub fn unreadable() -> Outcome {
+    unattempted(&Failure::SecretUnreadable)
+}
+
+fn unattempted(failure: &Failure) -> Outcome {
+    let unproved = vec![Unproved::SenderAddress, Unproved::Delivery];
+    Outcome::failed(failure, &Facts::default(), &Transcript::default(), unproved)
+}
+
+impl Outcome {
+    /// A failure, understood.
+    #[must_use]
+    pub fn failed(failure: &Failure, facts: &Facts, transcript: &Transcript, unproved: Vec<Unproved>) -> Self {
+        Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), unproved }
+    }
+
+    /// What this says about the stored configuration.
+    #[must_use]
+    pub fn for_health(&self) -> CheckOutcome {
+        let Err(finding) = &self.result else { return CheckOutcome::Success };
+        let diagnosis_code = finding.diagnosis.code.to_owned();
+        let reason = finding.status_reason.clone();
+        match finding.effect {
+            Effect::CredentialsRefused => CheckOutcome::CredentialsRefused { diagnosis_code, reason },
+            Effect::ProviderError => CheckOutcome::ProviderError { diagnosis_code, reason },
+            Effect::None => CheckOutcome::Nothing,
+        }
+    }
+
+    /// `OK`, or the code of the diagnosis: for the audit and the metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.result.as_ref().map_or_else(|finding| finding.diagnosis.code, |_| "OK")
+    }
+}

@@ -1,8 +1,23 @@
 //! `transports serve`: the service, in production.
 
-use clap::Args;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
+use axum::Router;
+use clap::Args;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::app::App;
+use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
+use crate::egress::Resolver;
+use crate::http::{self, server};
+use crate::store::{Write, audit};
 
 /// Run the service.
 ///
@@ -15,6 +30,87 @@ use crate::config::Config;
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {}
 
-pub async fn run(_arguments: Arguments, _config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("the server is not part of this build")
+/// How often entries of the audit beyond their retention are removed.
+const CLEANING: Duration = Duration::from_secs(3600);
+
+const MILLISECONDS_PER_DAY: i64 = 24 * 3600 * 1000;
+
+pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    let listener = bind("server.listen", config.server.listen).await?;
+    let address = listener.local_addr()?;
+    tracing::info!("listening on http://{address}");
+    let app = App::start(config, Clock::System, Resolver::System).await?;
+    until_stopped(&app, listener, None).await
+}
+
+/// Binds a listener, and says which setting to change where that fails.
+pub(super) async fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("{setting}: cannot listen on {address}"))
+}
+
+/// Serves `app` on `listener` until the process is told to stop; `more` is served beside it.
+pub(super) async fn until_stopped(
+    app: &Arc<App>,
+    listener: TcpListener,
+    more: Option<Router>,
+) -> anyhow::Result<()> {
+    let (stop, stopped) = watch::channel(false);
+    let stopping = |mut stopped: watch::Receiver<bool>| async move {
+        let _ = stopped.wait_for(|stop| *stop).await;
+    };
+    app.dialer.policy.add_own_listener(listener.local_addr()?);
+    let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
+    let cleaning = tokio::spawn(clean_audit(Arc::clone(app)));
+    let signals = tokio::spawn(async move {
+        let told = told_to_stop().await;
+        let _ = stop.send(true);
+        told
+    });
+    let service = http::service(app, more);
+    server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
+    cleaning.abort();
+    if let Some(metrics) = metrics {
+        metrics.await??;
+    }
+    signals.await??;
+    app.db.close().await;
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Serves the metrics on a listener of their own, where the operator set one.
+async fn metrics_listener(
+    app: &Arc<App>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
+    let Some(address) = app.config.server.metrics_listen else { return Ok(None) };
+    let listener = bind("server.metrics_listen", address).await?;
+    app.dialer.policy.add_own_listener(listener.local_addr()?);
+    tracing::info!("metrics on http://{}/metrics", listener.local_addr()?);
+    let (service, settings) = (http::metrics_service(app), app.config.server.clone());
+    Ok(Some(tokio::spawn(async move { server::serve(listener, service, &settings, stop).await })))
+}
+
+async fn told_to_stop() -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
+        _ = interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+    }
+    Ok(())
+}
+
+/// Removes what is older than `audit.retention_days`, now and every hour.
+async fn clean_audit(app: Arc<App>) {
+    let retention = i64::from(app.config.audit.retention_days) * MILLISECONDS_PER_DAY;
+    let mut tick = tokio::time::interval(CLEANING);
+    loop {
+        tick.tick().await;
+        let oldest = Timestamp(app.clock.now().0 - retention);
+        let removal = Write::default().then(audit::remove_older_than(oldest));
+        if let Err(error) = app.db.write(removal).await {
+            tracing::warn!(%error, "old entries of the audit could not be removed");
+        }
+    }
 }

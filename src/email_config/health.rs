@@ -1,0 +1,86 @@
+//! What is known about a configuration from the last check, and how it changes.
+
+/// What the last check or sending said.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Health {
+    pub state: HealthState,
+    /// Credential refusals since the last success or the last change of credentials.
+    pub auth_failures: i64,
+    /// The code of the diagnosis, where `state` is not `Ok`.
+    pub diagnosis_code: Option<String>,
+    /// One sentence for the administrator, where `state` is not `Ok`.
+    pub reason: Option<String>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum HealthState {
+    Ok,
+    InvalidCredentials,
+    ProviderError,
+}
+
+/// What a check or a sending says about the configuration that it used.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum CheckOutcome {
+    Success,
+    CredentialsRefused {
+        diagnosis_code: String,
+        reason: String,
+    },
+    ProviderError {
+        diagnosis_code: String,
+        reason: String,
+    },
+    /// A refused recipient, or a fault of ours: nothing is learnt about the configuration.
+    Nothing,
+}
+
+impl Health {
+    /// Of a configuration that nothing is known against.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self { state: HealthState::Ok, auth_failures: 0, diagnosis_code: None, reason: None }
+    }
+
+    /// After a change by an administrator.
+    ///
+    /// New credentials or a new destination are judged afresh. A new sender address may mend what a provider
+    /// refused, but not a refused password.
+    #[must_use]
+    pub fn after_change(&self, destination_or_credentials_changed: bool) -> Self {
+        if destination_or_credentials_changed {
+            return Self::unknown();
+        }
+        match self.state {
+            HealthState::Ok | HealthState::InvalidCredentials => self.clone(),
+            HealthState::ProviderError => Self {
+                state: HealthState::Ok,
+                auth_failures: self.auth_failures,
+                diagnosis_code: None,
+                reason: None,
+            },
+        }
+    }
+
+    /// After a check of the configuration that this health belongs to; `None` where nothing changes.
+    #[must_use]
+    pub fn after_check(&self, outcome: &CheckOutcome) -> Option<Self> {
+        let next = match outcome {
+            CheckOutcome::Nothing => return None,
+            CheckOutcome::Success => Self::unknown(),
+            CheckOutcome::CredentialsRefused { diagnosis_code, reason } => Self {
+                state: HealthState::InvalidCredentials,
+                auth_failures: self.auth_failures.saturating_add(1),
+                diagnosis_code: Some(diagnosis_code.clone()),
+                reason: Some(reason.clone()),
+            },
+            CheckOutcome::ProviderError { diagnosis_code, reason } => Self {
+                state: HealthState::ProviderError,
+                auth_failures: self.auth_failures,
+                diagnosis_code: Some(diagnosis_code.clone()),
+                reason: Some(reason.clone()),
+            },
+        };
+        (next != *self).then_some(next)
+    }
+}

@@ -1,0 +1,167 @@
+//! PATCH: three operations on seven paths (a subset of RFC 6902), judged by the document's end state.
+
+use serde_json::Value;
+
+use super::fields::{self, Problem};
+use super::{BasicAuth, Change, EmailConfig, Health, SecretChange, Settings, keeps_secret};
+use crate::address::EmailAddress;
+use crate::egress::{Host, Policy};
+use crate::message::HeaderText;
+use crate::secret::Secret;
+use crate::smtp::Security;
+
+/// What a document does to one field, after all its operations: `None` leaves it, `Some(None)` clears it.
+type Edit<T> = Option<Option<T>>;
+
+/// A patch document, read and checked.
+#[derive(Debug, Default)]
+pub struct Patch {
+    server_address: Edit<Host>,
+    server_port: Edit<u16>,
+    security: Edit<Security>,
+    username: Edit<String>,
+    email_address: Edit<EmailAddress>,
+    sender_name: Edit<HeaderText>,
+    password: Edit<Secret>,
+}
+
+impl Patch {
+    /// Reads a document: an array of `{op, path, value}` with at least one operation.
+    ///
+    /// `add` and `replace` both set a field, also one that was not set; `remove` clears it.
+    ///
+    /// # Errors
+    /// The first bad operation: its index, counted from 0, and its field.
+    pub fn parse(document: Value, policy: &Policy) -> Result<Self, Problem> {
+        let Value::Array(operations) = document else {
+            return Err("The body is not an array of patch operations".to_owned());
+        };
+        if operations.is_empty() {
+            return Err("The body is an array without an operation".to_owned());
+        }
+        let mut patch = Self::default();
+        for (index, operation) in operations.into_iter().enumerate() {
+            patch.add(operation, policy).map_err(|problem| format!("{problem} (operation {index})"))?;
+        }
+        Ok(patch)
+    }
+
+    fn add(&mut self, operation: Value, policy: &Policy) -> Result<(), Problem> {
+        let Value::Object(mut members) = operation else {
+            return Err("The operation is not an object".to_owned());
+        };
+        let path = match members.get("path") {
+            Some(Value::String(path)) => path.clone(),
+            Some(_) => return Err("path is not a string".to_owned()),
+            None => return Err("path is missing".to_owned()),
+        };
+        let sets = match members.get("op").map(Value::as_str) {
+            Some(Some("add" | "replace")) => true,
+            Some(Some("remove")) => false,
+            Some(_) => return Err(format!("op is not one of add, replace, remove{}", at(&path))),
+            None => return Err(format!("op is missing{}", at(&path))),
+        };
+        let value = if sets {
+            let missing = || format!("value is missing{}", at(&path));
+            Some(members.remove("value").ok_or_else(missing)?)
+        } else {
+            None
+        };
+        self.edit(&path, value, policy)
+    }
+
+    fn edit(&mut self, path: &str, value: Option<Value>, policy: &Policy) -> Result<(), Problem> {
+        let given = value.as_ref();
+        match path {
+            "/serverAddress" => {
+                self.server_address = Some(given.map(|v| fields::server_address(v, policy)).transpose()?);
+            }
+            "/serverPort" => {
+                self.server_port = Some(given.map(|v| fields::server_port(v, policy)).transpose()?);
+            }
+            "/securityType" => self.security = Some(given.map(fields::security_type).transpose()?),
+            "/username" => self.username = Some(given.map(fields::username).transpose()?),
+            "/emailAddress" => self.email_address = Some(given.map(fields::email_address).transpose()?),
+            "/senderName" => self.sender_name = Some(given.map(fields::sender_name).transpose()?),
+            "/emailPassword" => self.password = Some(value.map(fields::email_password).transpose()?),
+            _ => return Err(UNKNOWN_PATH.to_owned()),
+        }
+        Ok(())
+    }
+
+    /// What the patch makes of what is stored; `None` where nothing changes.
+    #[must_use]
+    pub fn apply(&self, stored: Option<&EmailConfig>) -> Option<Change<'_>> {
+        let before = stored.map_or_else(BasicAuth::default, |stored| match &stored.settings {
+            Settings::BasicAuth(basic) => basic.clone(),
+        });
+        let after = BasicAuth {
+            server_address: edited(&self.server_address, &before.server_address),
+            server_port: edited(&self.server_port, &before.server_port),
+            security: edited(&self.security, &before.security),
+            username: edited(&self.username, &before.username),
+            email_address: edited(&self.email_address, &before.email_address),
+            sender_name: edited(&self.sender_name, &before.sender_name),
+        };
+        let secret_exists = stored.is_some_and(|stored| stored.secret.is_some());
+        let mut fields = changed_fields(&before, &after);
+        let (before, after) = (Settings::BasicAuth(before), Settings::BasicAuth(after));
+        let secret = match &self.password {
+            Some(Some(password)) => SecretChange::Set(password),
+            Some(None) => SecretChange::Drop,
+            None if keeps_secret(&before, &after) => SecretChange::Keep,
+            None => SecretChange::Drop,
+        };
+        let secret_changes = match secret {
+            SecretChange::Set(_) => true,
+            SecretChange::Drop => secret_exists,
+            SecretChange::Keep => false,
+        };
+        if secret_changes {
+            fields.push(fields::EMAIL_PASSWORD);
+        }
+        if fields.is_empty() {
+            return None;
+        }
+        let harmless = [fields::EMAIL_ADDRESS, fields::SENDER_NAME];
+        let judged_anew = fields.iter().any(|field| !harmless.contains(field));
+        let health = stored.map_or_else(Health::unknown, |stored| stored.health.after_change(judged_anew));
+        Some(Change { settings: after, secret, health, fields })
+    }
+}
+
+const UNKNOWN_PATH: &str = "path is not one of /username, /serverAddress, /serverPort, /securityType, \
+                            /emailAddress, /emailPassword, /senderName";
+
+/// Names the field in a problem with the operation itself, where the path is one of ours.
+fn at(path: &str) -> String {
+    let known = [
+        fields::SERVER_ADDRESS,
+        fields::SERVER_PORT,
+        fields::SECURITY_TYPE,
+        fields::USERNAME,
+        fields::EMAIL_ADDRESS,
+        fields::EMAIL_PASSWORD,
+        fields::SENDER_NAME,
+    ];
+    path.strip_prefix('/')
+        .filter(|name| known.contains(name))
+        .map_or_else(String::new, |name| format!(" for {name}"))
+}
+
+fn edited<T: Clone>(edit: &Edit<T>, before: &Option<T>) -> Option<T> {
+    edit.as_ref().unwrap_or(before).clone()
+}
+
+/// The fields that differ, in the order of the form.
+pub(super) fn changed_fields(before: &BasicAuth, after: &BasicAuth) -> Vec<&'static str> {
+    let fields = [
+        (before.server_address != after.server_address, fields::SERVER_ADDRESS),
+        (before.server_port != after.server_port, fields::SERVER_PORT),
+        (before.security != after.security, fields::SECURITY_TYPE),
+        (before.email_address != after.email_address, fields::EMAIL_ADDRESS),
+        (before.username != after.username, fields::USERNAME),
+        (before.sender_name != after.sender_name, fields::SENDER_NAME),
+    ];
+    fields.into_iter().filter_map(|(differs, field)| differs.then_some(field)).collect()
+}

@@ -1,0 +1,132 @@
+//! Who is calling: the extractors that are the only way to a tenant's id.
+//!
+//! A handler names the right and the tier that it needs in its signature, so neither can be forgotten.
+
+use std::marker::PhantomData;
+use std::ops::Deref;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use super::observe::RequestContext;
+use super::rate_limit::{Exceeded, Limit};
+use crate::app::App;
+use crate::error::{Code, Error};
+use crate::id::{TenantId, TraceId, UserId};
+use crate::token::TokenError;
+
+/// Who made this request, from a token that has been verified.
+#[derive(Clone, Debug)]
+pub struct Caller {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub is_admin: bool,
+    pub trace_id: TraceId,
+}
+
+/// A rate limit as a type, for the signature of a handler.
+pub trait Tier: Send {
+    const LIMIT: Limit;
+}
+
+/// 1,000 requests a minute by default.
+pub struct Tier1;
+
+/// 100 requests a minute by default.
+pub struct Tier2;
+
+impl Tier for Tier1 {
+    const LIMIT: Limit = Limit::Tier1;
+}
+
+impl Tier for Tier2 {
+    const LIMIT: Limit = Limit::Tier2;
+}
+
+/// Any user of a tenant.
+pub struct Tenant<T: Tier> {
+    caller: Caller,
+    tier: PhantomData<T>,
+}
+
+/// An administrator of a tenant.
+pub struct TenantAdmin<T: Tier>(Tenant<T>);
+
+impl<T: Tier> Deref for Tenant<T> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.caller
+    }
+}
+
+impl<T: Tier> Deref for TenantAdmin<T> {
+    type Target = Caller;
+
+    fn deref(&self) -> &Caller {
+        &self.0.caller
+    }
+}
+
+impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let context = RequestContext::of(parts);
+        let token = match bearer_token(parts) {
+            Ok(token) => app.tokens.verify(token).await,
+            Err(reason) => Err(TokenError::Invalid(reason)),
+        };
+        let caller = match token {
+            Ok(caller) => caller,
+            Err(TokenError::NoKeys) => return Err(Error::unavailable()),
+            Err(TokenError::Invalid(reason)) => {
+                tracing::debug!(reason, "the token was refused");
+                let counted = app.limits.count_unauthenticated(context.remote);
+                counted.map_err(|exceeded| refuse(app, Limit::Unauthenticated, exceeded))?;
+                return Err(Error::new(Code::Unauthorized));
+            }
+        };
+        context.set_tenant(&caller.tenant);
+        let counted = app.limits.count_user(T::LIMIT, &caller.tenant, &caller.user);
+        counted.map_err(|exceeded| refuse(app, T::LIMIT, exceeded))?;
+        let caller = Caller {
+            tenant: caller.tenant,
+            user: caller.user,
+            is_admin: caller.is_admin,
+            trace_id: context.trace_id,
+        };
+        Ok(Self { caller, tier: PhantomData })
+    }
+}
+
+impl<T: Tier> FromRequestParts<Arc<App>> for TenantAdmin<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let tenant = Tenant::from_request_parts(parts, app).await?;
+        if tenant.is_admin { Ok(Self(tenant)) } else { Err(Error::new(Code::NotAdmin)) }
+    }
+}
+
+fn refuse(app: &App, limit: Limit, exceeded: Exceeded) -> Error {
+    app.metrics.record_rate_limit_refusal(limit.as_str());
+    Error::rate_limited(exceeded.retry_after_seconds)
+}
+
+/// The token of exactly one `Authorization: Bearer …` header (RFC 6750 section 2.1; the scheme's case is free).
+fn bearer_token(parts: &Parts) -> Result<&str, &'static str> {
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let header = headers.next().ok_or("no Authorization header")?;
+    if headers.next().is_some() {
+        return Err("more than one Authorization header");
+    }
+    let text = header.to_str().map_err(|_| "the Authorization header is not ASCII")?;
+    let (scheme, token) = text.split_once(' ').ok_or("no scheme in the Authorization header")?;
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err("the scheme is not Bearer");
+    }
+    Ok(token.trim())
+}

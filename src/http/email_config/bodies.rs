@@ -1,0 +1,388 @@
+//! What goes over the wire: requests as the document declares them, and answers.
+
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::diagnosis::{Confidence, Diagnosis, Finding, Owner};
+use crate::email_config::{BasicAuth, EmailConfig, ErrorCode, Settings};
+use crate::id::TenantId;
+use crate::provider::{Outcome, Unproved};
+use crate::smtp::{Reply, Security};
+use crate::transcript::{Entry, Stage};
+
+/// A tenant's configuration, without its secret. What is unset is absent.
+#[derive(Debug, Default, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = EmailConfig)]
+pub struct EmailConfigBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "BasicAuth")]
+    pub service_provider: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_config: Option<BasicAuthBody>,
+    /// Domain name or IP address of the SMTP server.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "smtp.example.com")]
+    pub server_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 587)]
+    pub server_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_type: Option<Security>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// From and `MAIL FROM`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "sender@example.com")]
+    pub email_address: Option<String>,
+    /// A secret is stored. It is never returned.
+    pub password_exists: bool,
+    /// Complete, and not known to fail.
+    pub is_valid: bool,
+    /// `OK`, `CONFIG_NOT_SET`, `INCOMPLETE_CONFIG`, `INVALID_CREDENTIALS` or `PROVIDER_ERROR`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<StatusBody>,
+    /// Refused sign-ins since the last success or the last change of credentials.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub auth_failures: Option<i64>,
+    /// ISO 8601: the last time that an administrator changed the configuration.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub modification_time: Option<String>,
+    /// ISO 8601: the last time that anything here changed, health included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_updated: Option<String>,
+}
+
+/// The settings of an SMTP server.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = GetBasicAuthConfig)]
+pub struct BasicAuthBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_port: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub security_type: Option<Security>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_address: Option<String>,
+    /// The name in the From field beside the address.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sender_name: Option<String>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Status)]
+pub struct StatusBody {
+    /// 0 `OK`, 1 `CONFIG_NOT_SET`, 2 `INCOMPLETE_CONFIG`, 3 `INVALID_CREDENTIALS`, 4 `PROVIDER_ERROR`.
+    pub status_code: u8,
+    /// `OK`, or one sentence for an administrator.
+    pub status_reason: String,
+}
+
+impl EmailConfigBody {
+    pub(super) fn of(tenant: &TenantId, stored: Option<&EmailConfig>) -> Self {
+        let Some(stored) = stored else { return Self::default() };
+        let Settings::BasicAuth(basic) = &stored.settings;
+        let provider_config = BasicAuthBody::of(basic);
+        let code = stored.error_code();
+        Self {
+            tenant_id: Some(tenant.to_string()),
+            service_provider: Some(stored.settings.provider_name()),
+            server_address: provider_config.server_address.clone(),
+            server_port: provider_config.server_port,
+            security_type: provider_config.security_type,
+            username: provider_config.username.clone(),
+            email_address: provider_config.email_address.clone(),
+            provider_config: Some(provider_config),
+            password_exists: stored.secret.is_some(),
+            is_valid: stored.is_valid(),
+            error_code: Some(code.as_str()),
+            status: Some(StatusBody {
+                status_code: code.status_code(),
+                status_reason: stored.status_reason(),
+            }),
+            auth_failures: Some(stored.health.auth_failures),
+            modification_time: Some(stored.modified_at.to_iso()),
+            last_updated: Some(stored.updated_at.to_iso()),
+        }
+    }
+}
+
+impl BasicAuthBody {
+    fn of(basic: &BasicAuth) -> Self {
+        Self {
+            server_address: basic.server_address.as_ref().map(ToString::to_string),
+            server_port: basic.server_port,
+            security_type: basic.security,
+            username: basic.username.clone(),
+            email_address: basic.email_address.as_ref().map(ToString::to_string),
+            sender_name: basic.sender_name.as_ref().map(|name| name.as_str().to_owned()),
+        }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Validation)]
+pub struct ValidateBody {
+    pub is_valid: bool,
+    pub error_code: &'static str,
+}
+
+impl ValidateBody {
+    pub(super) fn of(stored: Option<&EmailConfig>) -> Self {
+        let code = stored.map_or(ErrorCode::ConfigNotSet, EmailConfig::error_code);
+        Self { is_valid: code == ErrorCode::Ok, error_code: code.as_str() }
+    }
+}
+
+/// The answer of verify-connection.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ConnectionVerification)]
+pub struct VerifyBody {
+    #[serde(flatten)]
+    pub result: ResultBody,
+    /// What the check did not show. Absent for a user who is no administrator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = json!(["delivery"]))]
+    pub unproved: Option<Vec<&'static str>>,
+}
+
+/// The answer of send-test-email.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = TestMailResult)]
+pub struct SendTestBody {
+    #[serde(flatten)]
+    pub result: ResultBody,
+    /// The addresses that the server took.
+    pub accepted: Vec<String>,
+    /// The addresses that it refused.
+    pub rejected: Vec<String>,
+}
+
+/// How a check or a sending ended.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = CheckResult)]
+pub struct ResultBody {
+    pub success: bool,
+    /// The name did not resolve, the connection was refused, timed out or is not allowed, or TLS failed.
+    pub connection_failed: bool,
+    /// What an administrator can use.
+    pub message: String,
+    /// The SMTP reply code; absent where no reply came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 535)]
+    pub smtp_response_code: Option<u16>,
+    /// RFC 3463.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "5.7.8")]
+    pub enhanced_status_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<DiagnosisBody>,
+}
+
+/// What went wrong, who can mend it and how. A user who is no administrator gets `code`, `title` and `owner`.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Diagnosis)]
+pub struct DiagnosisBody {
+    pub code: &'static str,
+    pub title: String,
+    pub owner: Owner,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stage: Option<Stage>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meaning: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub links: Option<Vec<String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub confidence: Option<Confidence>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retryable: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Vec<Entry>>,
+}
+
+impl DiagnosisBody {
+    fn whole(diagnosis: &Diagnosis) -> Self {
+        Self {
+            code: diagnosis.code,
+            title: diagnosis.title.clone(),
+            owner: diagnosis.owner,
+            stage: Some(diagnosis.stage),
+            meaning: Some(diagnosis.meaning.clone()),
+            steps: Some(diagnosis.steps.clone()),
+            links: Some(diagnosis.links.clone()),
+            confidence: Some(diagnosis.confidence),
+            retryable: Some(diagnosis.retryable),
+            transcript: Some(diagnosis.transcript.clone()),
+        }
+    }
+
+    pub(super) fn short(code: &'static str, title: String, owner: Owner) -> Self {
+        Self {
+            code,
+            title,
+            owner,
+            stage: None,
+            meaning: None,
+            steps: None,
+            links: None,
+            confidence: None,
+            retryable: None,
+            transcript: None,
+        }
+    }
+}
+
+impl ResultBody {
+    /// For an administrator: everything that is known.
+    pub(super) fn whole(outcome: &Outcome) -> Self {
+        match &outcome.result {
+            Ok(success) => Self::of(true, false, success.message.clone(), success.reply.as_ref(), None),
+            Err(finding) => {
+                let diagnosis = DiagnosisBody::whole(&finding.diagnosis);
+                Self::of(
+                    false,
+                    finding.connection_failed,
+                    finding.message.clone(),
+                    finding.reply.as_ref(),
+                    Some(diagnosis),
+                )
+            }
+        }
+    }
+
+    /// For any other user: the outcome, in general words.
+    pub(super) fn short(outcome: &Outcome) -> Self {
+        match &outcome.result {
+            Ok(success) => Self::of(true, false, WORKS.to_owned(), success.reply.as_ref(), None),
+            Err(finding) => {
+                let Finding { diagnosis, .. } = &**finding;
+                let short = DiagnosisBody::short(diagnosis.code, diagnosis.title.clone(), diagnosis.owner);
+                let body = Self::of(
+                    false,
+                    finding.connection_failed,
+                    FAILS.to_owned(),
+                    finding.reply.as_ref(),
+                    Some(short),
+                );
+                Self { enhanced_status_code: None, ..body }
+            }
+        }
+    }
+
+    fn of(
+        success: bool,
+        connection_failed: bool,
+        message: String,
+        reply: Option<&Reply>,
+        diagnosis: Option<DiagnosisBody>,
+    ) -> Self {
+        Self {
+            success,
+            connection_failed,
+            message,
+            smtp_response_code: reply.map(|reply| reply.code),
+            enhanced_status_code: reply.and_then(|reply| reply.enhanced).map(|code| code.to_string()),
+            diagnosis,
+        }
+    }
+}
+
+const WORKS: &str = "The connection to the mail server works.";
+
+/// What a user who is no administrator reads about a failure.
+pub(super) const FAILS: &str = "The connection to the mail server does not work. Ask an administrator.";
+
+impl VerifyBody {
+    pub(super) fn whole(outcome: &Outcome) -> Self {
+        let unproved = outcome.unproved.iter().copied().map(Unproved::as_str).collect();
+        Self { result: ResultBody::whole(outcome), unproved: Some(unproved) }
+    }
+}
+
+/// A PUT body.
+#[derive(ToSchema)]
+#[schema(as = PutEmailConfig, rename_all = "camelCase")]
+#[expect(dead_code, reason = "declares the shape; crate::email_config::put reads it, fault by fault")]
+pub struct PutBody {
+    #[schema(example = "BasicAuth")]
+    service_provider: ServiceProvider,
+    provider_config: PutBasicAuthBody,
+}
+
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "declares the values")]
+pub enum ServiceProvider {
+    BasicAuth,
+}
+
+#[derive(ToSchema)]
+#[schema(as = PutBasicAuthConfig, rename_all = "camelCase")]
+#[expect(dead_code, reason = "declares the shape")]
+pub struct PutBasicAuthBody {
+    #[schema(example = "smtp.example.com")]
+    server_address: String,
+    /// An integer, or its digits.
+    #[schema(example = 587, minimum = 1, maximum = 65535)]
+    server_port: u16,
+    security_type: Security,
+    /// From and `MAIL FROM`.
+    #[schema(example = "sender@example.com")]
+    email_address: String,
+    /// Goes together with `emailPassword`; a relay without sign-in takes neither.
+    username: Option<String>,
+    /// Left out, the stored one is kept where server, port and user name stay and the security does not weaken.
+    #[schema(format = Password, write_only)]
+    email_password: Option<String>,
+    sender_name: Option<String>,
+}
+
+/// One operation of a patch.
+#[derive(ToSchema)]
+#[schema(as = PatchOperation)]
+#[expect(dead_code, reason = "declares the shape; crate::email_config::patch reads it, fault by fault")]
+pub struct PatchOperationBody {
+    op: PatchOp,
+    /// `/username`, `/serverAddress`, `/serverPort`, `/securityType`, `/emailAddress`, `/emailPassword` or
+    /// `/senderName`.
+    #[schema(example = "/serverAddress")]
+    path: String,
+    /// A string; `/serverPort` takes a number too. Ignored with `remove`.
+    #[schema(value_type = Option<String>, example = "smtp.example.com")]
+    value: Option<String>,
+}
+
+#[derive(ToSchema)]
+#[schema(rename_all = "lowercase")]
+#[expect(dead_code, reason = "declares the values")]
+pub enum PatchOp {
+    Add,
+    Replace,
+    Remove,
+}
+
+/// A test mail.
+#[derive(ToSchema)]
+#[schema(as = TestMail)]
+#[expect(dead_code, reason = "declares the shape; checks::send_test_email reads it, fault by fault")]
+pub struct TestMailBody {
+    /// Exactly one mail address.
+    #[schema(example = "you@example.com")]
+    recipient: String,
+    /// A short text of ours by default.
+    subject: Option<String>,
+    /// A short text of ours by default.
+    body: Option<String>,
+}

@@ -1,0 +1,269 @@
+//! The two operations that use the account: verify-connection and send-test-email.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::HeaderValue;
+use axum::http::header::RETRY_AFTER;
+use serde_json::{Map, Value};
+
+use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, TestMailBody, VerifyBody};
+use crate::address::EmailAddress;
+use crate::app::App;
+use crate::diagnosis;
+use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Version, fields};
+use crate::error::{Code, Error, ErrorBody};
+use crate::http::auth::{Caller, Tenant, TenantAdmin, Tier2};
+use crate::http::extract::JsonBody;
+use crate::message::HeaderText;
+use crate::metrics::Operation;
+use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
+use crate::store::{Write, WriteOutcome, audit, email_configs};
+
+/// Refused sign-ins after which a user who is no administrator gets the stored verdict: most servers lock a
+/// mailbox after five to ten.
+const REFUSALS_BEFORE_REPEATING: i64 = 3;
+
+/// Connects to the mail server, signs in, and asks whether it takes the sender. Sends nothing.
+#[utoipa::path(
+    post, path = "/api/v1/transports/email-config/actions/verify-connection", tag = "email-config",
+    operation_id = "verifyConnection",
+    responses(
+        (status = 200, description = "The check was made; the body says how it ended.", body = VerifyBody),
+        (status = 401, description = "No valid token.", body = ErrorBody),
+        (status = 404, description = "No email config for tenant.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 2 reached, or the tenant's other checks are under way.", body = ErrorBody),
+        (status = 500, description = "Internal error.", body = ErrorBody),
+        (status = 503, description = "The database or a free connection are not available.", body = ErrorBody),
+    )
+)]
+pub async fn verify_connection(
+    user: Tenant<Tier2>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<VerifyBody>, Error> {
+    let Some(stored) = email_configs::find(&app.db, &user.tenant).await? else {
+        return Err(Error::new(Code::NothingToVerify));
+    };
+    if let Some(repeated) = stored_verdict(&user, &stored) {
+        return Ok(Json(repeated));
+    }
+    let outcome = if stored.missing().is_empty() {
+        let _place = place(app.places.for_check(&user.tenant))?;
+        match provider::open_secret(&stored, &app.vault, &user.tenant) {
+            Ok(secret) => {
+                let account = Account { settings: &stored.settings, secret: secret.as_ref() };
+                provider::verify(&app, &account, Depth::Sender).await
+            }
+            Err(_) => provider::unreadable(),
+        }
+    } else {
+        provider::incomplete(stored.missing())
+    };
+    record(&app, &user, Operation::Verify, &stored, &outcome).await?;
+    Ok(Json(if user.is_admin {
+        VerifyBody::whole(&outcome)
+    } else {
+        VerifyBody { result: ResultBody::short(&outcome), unproved: None }
+    }))
+}
+
+/// Nobody but an administrator can make the service knock again with a password that was refused.
+fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
+    let health = &stored.health;
+    let refused = health.state == HealthState::InvalidCredentials
+        && health.auth_failures >= REFUSALS_BEFORE_REPEATING
+        && stored.missing().is_empty();
+    if user.is_admin || !refused {
+        return None;
+    }
+    let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
+    let diagnosis = rule.map(|rule| {
+        let title = health.reason.clone().unwrap_or_else(|| rule.title.to_owned());
+        DiagnosisBody::short(rule.code, title, rule.owner)
+    });
+    let result = ResultBody {
+        success: false,
+        connection_failed: false,
+        message: FAILS.to_owned(),
+        smtp_response_code: None,
+        enhanced_status_code: None,
+        diagnosis,
+    };
+    Some(VerifyBody { result, unproved: None })
+}
+
+/// Sends one test mail through the tenant's account.
+#[utoipa::path(
+    post, path = "/api/v1/transports/email-config/actions/send-test-email", tag = "email-config",
+    operation_id = "sendTestEmail",
+    request_body = TestMailBody,
+    responses(
+        (status = 200, description = "The sending was attempted; the body says how it ended.", body = SendTestBody),
+        (status = 400, description = "The input is wrong.", body = ErrorBody),
+        (status = 401, description = "No valid token.", body = ErrorBody),
+        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
+        (status = 404, description = "No email config for tenant.", body = ErrorBody),
+        (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
+        (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 2 reached, or the tenant's share of connections is used.", body = ErrorBody),
+        (status = 500, description = "Internal error.", body = ErrorBody),
+        (status = 503, description = "The database or a free connection are not available.", body = ErrorBody),
+    )
+)]
+pub async fn send_test_email(
+    admin: TenantAdmin<Tier2>,
+    State(app): State<Arc<App>>,
+    JsonBody(document): JsonBody,
+) -> Result<Json<SendTestBody>, Error> {
+    let request = TestMailRequest::parse(document).map_err(Error::inputs)?;
+    let Some(stored) = email_configs::find(&app.db, &admin.tenant).await? else {
+        return Err(Error::new(Code::NothingToSendWith));
+    };
+    let outcome = if stored.missing().is_empty() {
+        let _place = place(app.places.for_sending(&admin.tenant))?;
+        match provider::open_secret(&stored, &app.vault, &admin.tenant) {
+            Ok(secret) => {
+                let account = Account { settings: &stored.settings, secret: secret.as_ref() };
+                let TestMailRequest { recipient, subject, body } = &request;
+                let sending = provider::send(&app, &account, &Mail { recipient, subject, body });
+                sending.await.map_err(|error| Error::internal(&error))?
+            }
+            Err(_) => provider::unreadable(),
+        }
+    } else {
+        provider::incomplete(stored.missing())
+    };
+    record(&app, &admin, Operation::SendTest, &stored, &outcome).await?;
+    let recipient = vec![request.recipient.to_string()];
+    let refused = outcome.refused_recipient();
+    let (accepted, rejected) = match outcome.result {
+        Ok(_) => (recipient, Vec::new()),
+        Err(_) if refused => (Vec::new(), recipient),
+        Err(_) => (Vec::new(), Vec::new()),
+    };
+    Ok(Json(SendTestBody { result: ResultBody::whole(&outcome), accepted, rejected }))
+}
+
+/// A send-test-email body, read and checked.
+struct TestMailRequest {
+    recipient: EmailAddress,
+    subject: HeaderText,
+    body: String,
+}
+
+const DEFAULT_SUBJECT: &str = "Test mail";
+const DEFAULT_BODY: &str = "This is a test mail. If you can read it, the mail account of your platform works.\r\n";
+
+impl TestMailRequest {
+    fn parse(document: Value) -> Result<Self, Vec<fields::Problem>> {
+        let Value::Object(mut members) = document else {
+            return Err(vec!["The body is not an object".to_owned()]);
+        };
+        let mut problems = Vec::new();
+        let recipient = match members.remove("recipient") {
+            Some(value) => fields::mail_address("recipient", &value),
+            None => Err("recipient is required".to_owned()),
+        };
+        let recipient = recipient.map_err(|problem| problems.push(problem)).ok();
+        let subject = text(&mut members, "subject", DEFAULT_SUBJECT, &mut problems);
+        let subject = HeaderText::parse(&subject).map_err(|error| problems.push(format!("subject {error}"))).ok();
+        let body = text(&mut members, "body", DEFAULT_BODY, &mut problems);
+        problems.extend(members.keys().map(|name| fields::unknown(name)));
+        match (recipient, subject) {
+            (Some(recipient), Some(subject)) if problems.is_empty() => Ok(Self { recipient, subject, body }),
+            _ => Err(problems),
+        }
+    }
+}
+
+fn text(members: &mut Map<String, Value>, field: &str, default: &str, problems: &mut Vec<String>) -> String {
+    match members.remove(field) {
+        None => default.to_owned(),
+        Some(Value::String(text)) => text,
+        Some(_) => {
+            problems.push(format!("{field} is not a string"));
+            default.to_owned()
+        }
+    }
+}
+
+/// A place for an outgoing connection, or the answer that there is none.
+pub(super) fn place(taken: Result<Place, NoPlace>) -> Result<Place, Error> {
+    taken.map_err(|none| match none {
+        NoPlace::Tenant => Error::rate_limited(1).detail(
+            "Another check or sending of this tenant is under way. Try again in 1 second.",
+        ),
+        NoPlace::All => Error::unavailable()
+            .header(RETRY_AFTER, HeaderValue::from_static("1"))
+            .detail("Every outgoing connection is in use."),
+    })
+}
+
+/// Writes what a check showed about the configuration that it used, and its audit row. Where the configuration
+/// has changed meanwhile, only the audit row is written.
+async fn record(
+    app: &App,
+    caller: &Caller,
+    operation: Operation,
+    used: &EmailConfig,
+    outcome: &Outcome,
+) -> Result<(), Error> {
+    app.metrics.record_check(operation, outcome.code());
+    let action = match operation {
+        Operation::Verify => "verify-connection",
+        Operation::SendTest => "send-test-email",
+        Operation::Put => "put",
+    };
+    write_outcome(app, caller, action, outcome.code(), used, &outcome.for_health()).await?;
+    Ok(())
+}
+
+/// PUT of what is stored already: its check succeeded, so nothing is known against it any more.
+pub(super) async fn record_success(
+    app: &App,
+    caller: &Caller,
+    action: &'static str,
+    used: &EmailConfig,
+) -> Result<Version, Error> {
+    write_outcome(app, caller, action, "OK", used, &CheckOutcome::Success).await
+}
+
+async fn write_outcome(
+    app: &App,
+    caller: &Caller,
+    action: &'static str,
+    code: &'static str,
+    used: &EmailConfig,
+    outcome: &CheckOutcome,
+) -> Result<Version, Error> {
+    let tenant = &caller.tenant;
+    let row = audit::insert(tenant, &audit_entry(app, caller, action, code, &[]));
+    if used.health.after_check(outcome).is_some() {
+        let health = email_configs::record_check(tenant, &used.version.config, outcome, app.clock.now());
+        let write = Write::default().then(health).then(row.clone());
+        if app.db.write(write).await? == WriteOutcome::Committed {
+            return Ok(Version { health: used.version.health + 1, ..used.version.clone() });
+        }
+    }
+    let _ = app.db.write(Write::default().then(row)).await?;
+    Ok(used.version.clone())
+}
+
+/// Who did what, for the audit.
+pub(super) fn audit_entry(
+    app: &App,
+    caller: &Caller,
+    action: &'static str,
+    outcome: &'static str,
+    changed: &[&'static str],
+) -> audit::Entry {
+    audit::Entry {
+        at: app.clock.now(),
+        user: caller.user.clone(),
+        action,
+        outcome,
+        changed: changed.to_vec(),
+        trace_id: caller.trace_id,
+    }
+}

@@ -1,0 +1,144 @@
+//! What stands round every request: a trace id, one line in the log, the metrics, and the body of a refusal.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::{Arc, OnceLock};
+
+use axum::Json;
+use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderValue};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use ipnet::IpNet;
+use tokio::time::Instant;
+use tracing::Instrument;
+
+use crate::app::App;
+use crate::error::Error;
+use crate::id::{TenantId, TraceId};
+
+/// What the layers and the extractors know about a request.
+#[derive(Clone, Debug)]
+pub struct RequestContext {
+    pub trace_id: TraceId,
+    /// The client's address: the peer's, or what a trusted proxy says.
+    pub remote: IpAddr,
+    tenant: Arc<OnceLock<TenantId>>,
+}
+
+impl RequestContext {
+    /// # Panics
+    /// Outside [`observe`], which stands round every route.
+    #[must_use]
+    pub fn of(parts: &Parts) -> Self {
+        parts.extensions.get().cloned().expect("observe stands round every route")
+    }
+
+    /// For the log line.
+    pub fn set_tenant(&self, tenant: &TenantId) {
+        // A request has one token, so a second call brings the same tenant.
+        let _ = self.tenant.set(tenant.clone());
+    }
+}
+
+/// The outermost layer.
+pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+    let started = Instant::now();
+    let trace_id = TraceId::random();
+    let remote = remote_address(&request, &app.config.server.trusted_proxies);
+    let context = RequestContext { trace_id, remote, tenant: Arc::default() };
+    let method = request.method().clone();
+    let route = request
+        .extensions()
+        .get::<MatchedPath>()
+        .map_or("(none)", |path| path.as_str())
+        .to_owned();
+    request.extensions_mut().insert(context.clone());
+
+    let span = tracing::info_span!("request", %trace_id);
+    let mut response = next.run(request).instrument(span.clone()).await;
+    render_error(&mut response, trace_id);
+    let headers = response.headers_mut();
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+
+    let status = response.status().as_u16();
+    let took = started.elapsed();
+    app.metrics.record_request(&route, method.as_str(), status, took);
+    span.in_scope(|| {
+        let tenant = context.tenant.get().map(TenantId::as_str);
+        let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(tenant, %method, route, status, duration_ms, "request");
+    });
+    response
+}
+
+/// Gives a refusal its body, now that the trace id is known.
+fn render_error(response: &mut Response, trace_id: TraceId) {
+    if let Some(error) = response.extensions_mut().remove::<Error>() {
+        let rendered = Json(error.body(trace_id)).into_response();
+        let (parts, body) = rendered.into_parts();
+        *response.body_mut() = body;
+        response.headers_mut().extend(parts.headers);
+    }
+}
+
+/// The peer's address, or the nearest address in `X-Forwarded-For` that is no trusted proxy, where the peer is
+/// one. Nobody else is believed about their address.
+fn remote_address(request: &Request, trusted: &[IpNet]) -> IpAddr {
+    let peer = request
+        .extensions()
+        .get::<ConnectInfo<SocketAddr>>()
+        .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |info| info.0.ip().to_canonical());
+    forwarded_address(peer, request.headers(), trusted)
+}
+
+fn forwarded_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAddr {
+    let is_trusted = |address: &IpAddr| trusted.iter().any(|network| network.contains(address));
+    if !is_trusted(&peer) {
+        return peer;
+    }
+    let mut nearest = peer;
+    let values: Vec<&str> =
+        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+    for hop in values.iter().flat_map(|value| value.split(',')).rev() {
+        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        nearest = address.to_canonical();
+        if !is_trusted(&nearest) {
+            break;
+        }
+    }
+    nearest
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().expect("an address")
+    }
+
+    #[test]
+    fn h4_only_a_trusted_proxy_is_believed_about_an_address() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
+        let cases = [
+            ("192.0.2.7", "198.51.100.1", "192.0.2.7"),
+            ("10.0.0.1", "198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "203.0.113.9, 198.51.100.1", "198.51.100.1"),
+            ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
+            ("10.0.0.1", "nonsense, 10.0.0.2", "10.0.0.2"),
+            ("10.0.0.1", "", "10.0.0.1"),
+        ];
+        for (peer, forwarded, expected) in cases {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", forwarded.parse().expect("a header"));
+            assert_eq!(
+                forwarded_address(address(peer), &headers, &trusted),
+                address(expected),
+                "{peer} says {forwarded:?}"
+            );
+        }
+    }
+}
