@@ -1,1 +1,5 @@
 mod support;
+mod token_claims;
+mod token_form;
+mod token_jwks;
+mod token_keys;
