@@ -214,3 +214,28 @@ fn check_url(url: &str) -> anyhow::Result<()> {
         _ => bail!("it must begin with https://"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::check_url;
+
+    #[test]
+    fn the_key_set_comes_over_tls_or_from_this_machine() {
+        for (url, good) in [
+            ("https://login.example/jwks.json", true),
+            ("http://127.0.0.1:8081/jwks.json", true),
+            ("http://[::1]:8081/jwks.json", true),
+            ("http://localhost:8081/jwks.json", true),
+            ("http://login.example/jwks.json", false),
+            ("http://10.0.0.1/jwks.json", false),
+            ("http://localhost.example/jwks.json", false),
+            ("ftp://login.example/jwks.json", false),
+            ("file:///etc/jwks.json", false),
+            ("login.example/jwks.json", false),
+            ("/jwks.json", false),
+            ("", false),
+        ] {
+            assert_eq!(check_url(url).is_ok(), good, "{url}");
+        }
+    }
+}

@@ -27,9 +27,9 @@ pub fn issue(
     lifetime_seconds: i64,
     now: Timestamp,
 ) -> anyhow::Result<Secret> {
-    let rule = "must have 1 to 255 bytes without control characters, and not be \"*\"";
-    let tenant = TenantId::from_verified_claim(tenant).with_context(|| format!("the tenant {rule}"))?;
-    let user = UserId::from_verified_claim(user).with_context(|| format!("the user {rule}"))?;
+    let allowed = "must have 1 to 255 bytes without control characters, and not be \"*\"";
+    let tenant = TenantId::from_verified_claim(tenant).with_context(|| format!("the tenant {allowed}"))?;
+    let user = UserId::from_verified_claim(user).with_context(|| format!("the user {allowed}"))?;
     ensure!(lifetime_seconds > 0, "the lifetime must be at least one second");
 
     let mut claims = Map::new();
