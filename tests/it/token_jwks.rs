@@ -159,6 +159,20 @@ async fn f17_a_new_key_is_fetched_when_its_first_token_comes() {
 }
 
 #[tokio::test]
+async fn f17_a_clock_that_was_set_back_does_not_put_off_the_fetch() {
+    let (old, new) = (IssuerKey::p256("old"), IssuerKey::p256("new"));
+    let issuer = Issuer::new(&key_set(&[old.jwk()]));
+    let clock = clock();
+    let verifier = Verifier::with_source(&settings(), clock.clone(), Some(issuer.source())).unwrap();
+    assert!(verifier.verify(&old.token(&long_claims())).await.is_ok());
+    clock.advance(-24 * HOUR);
+    assert!(verifier.verify(&old.token(&long_claims())).await.is_ok());
+    issuer.serve(&key_set(&[new.jwk()]));
+    assert!(verifier.verify(&new.token(&long_claims())).await.is_ok());
+    assert_eq!(issuer.requests(), 2);
+}
+
+#[tokio::test]
 async fn f17_an_old_set_is_fetched_again_behind_a_requests_back() {
     let (old, new) = (IssuerKey::p256("old"), IssuerKey::p256("new"));
     let server = JwksServer::start(&key_set(&[old.jwk()])).await;
@@ -214,6 +228,11 @@ async fn f17_keys_are_kept_for_the_configured_time_while_the_issuer_is_down() {
 
     // What could be no good token with any key is still that.
     assert!(matches!(verifier.verify("x").await, Err(TokenError::Invalid(_))));
+    let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
+    assert_eq!(
+        verifier.verify(&unsigned).await,
+        Err(TokenError::Invalid("no signature"))
+    );
     assert!(matches!(
         verifier.verify(&hs256(&claims())).await,
         Err(TokenError::Invalid(_))

@@ -216,8 +216,17 @@ async fn what_cannot_check_a_token_is_skipped_in_a_key_set() {
         n.extend(decode(short["n"].as_str().unwrap()));
         json!({"kty": "RSA", "kid": "bad", "alg": "RS256", "n": encode(n), "e": "AQAB"})
     };
+    // The same bytes one after the other, cut in another place.
+    let shifted = {
+        let mut jwk = p256.jwk();
+        let [x, y] = ["x", "y"].map(|name| decode(jwk[name].as_str().unwrap()));
+        jwk["x"] = json!(encode(&x[..31]));
+        jwk["y"] = json!(encode([&x[31..], &y].concat()));
+        jwk
+    };
     let text = |value: &str| Some(json!(value));
     let bad = [
+        (&p256, shifted),
         (&rsa, oct),
         (&rsa, short),
         (&rsa, padded),
