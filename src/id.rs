@@ -16,8 +16,7 @@ impl TenantId {
 
     /// From the claim of a token whose signature and times have been checked.
     pub(crate) fn from_verified_claim(text: &str) -> Option<Self> {
-        let fits = !text.is_empty() && text.len() <= Self::MAX_BYTES;
-        (fits && !text.chars().any(char::is_control)).then(|| Self(text.to_owned()))
+        is_plain_name(text).then(|| Self(text.to_owned()))
     }
 
     /// From the operator, who may name any tenant.
@@ -41,6 +40,19 @@ impl fmt::Display for TenantId {
 /// The user that a verified token names.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct UserId(pub String);
+
+impl UserId {
+    /// From the claim of a token whose signature and times have been checked. The rules are the tenant's.
+    pub(crate) fn from_verified_claim(text: &str) -> Option<Self> {
+        is_plain_name(text).then(|| Self(text.to_owned()))
+    }
+}
+
+/// 1 to 255 bytes, no control character, and not `*`, which some systems read as "all".
+fn is_plain_name(text: &str) -> bool {
+    let fits = !text.is_empty() && text.len() <= TenantId::MAX_BYTES;
+    fits && text != "*" && !text.chars().any(char::is_control)
+}
 
 /// Finds one request in the log: 32 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,13 +1,39 @@
 //! Checks bearer tokens (RFC 7519, RFC 9068): signature, times, issuer, audience, and the claims that name
 //! tenant, user and rights. It knows no HTTP request and no database.
+//!
+//! The order is fixed: the form of the token, then its key, then the signature, then the claims. Nothing in
+//! the token chooses the algorithm or brings a key; its header only says which of the known keys to try.
+
+mod algorithm;
+mod claims;
+mod compact;
+mod configured;
+mod issue;
+mod json;
+mod jwk;
+mod jwks;
+mod key;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+
+pub use claims::LEEWAY_SECONDS;
+pub use issue::{issue, sign_hs256};
+pub use jwks::{JwksAnswer, JwksSource, REFRESH_AFTER, REFRESH_INTERVAL, RETRY_INTERVAL};
 
 use crate::clock::Clock;
 use crate::config::Auth;
 use crate::egress::http_client::HttpClient;
 use crate::id::{TenantId, UserId};
+use claims::Expected;
+use compact::Compact;
+use jwks::{Jwks, KeySet};
+use key::Key;
 
 /// What a verified token says.
-#[derive(Clone, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     pub tenant: TenantId,
     pub user: UserId,
@@ -18,23 +44,198 @@ pub struct Caller {
 pub enum TokenError {
     /// Answered with 401; the reason is for the debug log.
     Invalid(&'static str),
-    /// No usable key at all: answered with 503.
+    /// The key that the token needs may exist, but the issuer cannot be asked: answered with 503.
     NoKeys,
 }
 
 /// Holds the keys, fetched or configured.
-pub struct Verifier {}
+pub struct Verifier {
+    clock: Clock,
+    expected: Expected,
+    configured: Vec<Key>,
+    jwks: Option<Arc<Jwks>>,
+}
 
 impl Verifier {
+    /// Reads the configured keys. The key set is fetched with the first token, or by [`Self::load_keys`].
+    ///
     /// # Errors
     /// A text for the operator that names the setting.
-    pub fn new(_settings: &Auth, _clock: Clock, _client: HttpClient) -> anyhow::Result<Self> {
-        todo!()
+    pub fn new(settings: &Auth, clock: Clock, client: HttpClient) -> anyhow::Result<Self> {
+        let source = match &settings.jwks_url {
+            Some(url) => {
+                check_url(url).with_context(|| format!("auth.jwks_url {url} cannot be used"))?;
+                Some(JwksSource::Url {
+                    client,
+                    url: url.clone(),
+                })
+            }
+            None => None,
+        };
+        Self::with_source(settings, clock, source)
+    }
+
+    /// The same with another source of the key set than `auth.jwks_url`.
+    ///
+    /// # Errors
+    /// A text for the operator that names the setting.
+    pub fn with_source(settings: &Auth, clock: Clock, source: Option<JwksSource>) -> anyhow::Result<Self> {
+        let configured = configured::keys(settings)?;
+        if configured.is_empty() && source.is_none() {
+            bail!("no key for tokens: set auth.jwks_url, auth.public_key_file or auth.hs256_secret");
+        }
+        ensure!(
+            settings.jwks_max_age_hours > 0,
+            "auth.jwks_max_age_hours must be 1 or more"
+        );
+        let max_age = Duration::from_secs(settings.jwks_max_age_hours.saturating_mul(3600));
+        let jwks = source.map(|source| Arc::new(Jwks::new(source, clock.clone(), max_age)));
+        Ok(Self {
+            expected: Expected::new(settings)?,
+            clock,
+            configured,
+            jwks,
+        })
+    }
+
+    /// Fetches the key set where there is none yet, so that the first request need not wait for it.
+    ///
+    /// # Errors
+    /// [`TokenError::NoKeys`]: no token can be checked now.
+    pub async fn load_keys(&self) -> Result<(), TokenError> {
+        if let Some(jwks) = &self.jwks
+            && jwks.current().is_none()
+        {
+            jwks.refresh().await;
+        }
+        if self.has_keys(self.fetched().as_deref()) {
+            Ok(())
+        } else {
+            Err(TokenError::NoKeys)
+        }
     }
 
     /// # Errors
     /// See [`TokenError`].
-    pub async fn verify(&self, _token: &str) -> Result<Caller, TokenError> {
-        todo!()
+    pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
+        let token = Compact::parse(token)?;
+        self.check_signature(&token).await?;
+        self.expected.caller(&token.claims()?, self.clock.now())
+    }
+
+    async fn check_signature(&self, token: &Compact<'_>) -> Result<(), TokenError> {
+        let fetched = self.fetched();
+        let Err(failure) = self.try_keys(token, fetched.as_deref()) else {
+            return Ok(());
+        };
+        // A set never holds a shared secret, so a new one would not help a token that is signed with one.
+        let Some(jwks) = self.jwks.as_ref().filter(|_| !token.algorithm.is_symmetric()) else {
+            return Err(failure.error());
+        };
+        if matches!(failure, Failure::Final(_)) {
+            return Err(failure.error());
+        }
+        jwks.refresh().await;
+        let fetched = self.fetched();
+        let Err(failure) = self.try_keys(token, fetched.as_deref()) else {
+            return Ok(());
+        };
+        if fetched.is_none() || !self.has_keys(fetched.as_deref()) {
+            return Err(TokenError::NoKeys);
+        }
+        Err(failure.error())
+    }
+
+    /// Tries the one key that the token can mean.
+    fn try_keys(&self, token: &Compact<'_>, fetched: Option<&KeySet>) -> Result<(), Failure> {
+        let fetched = fetched.map_or(&[][..], |set| &set.keys);
+        let fits = |key: &&Key| key.algorithm == token.algorithm;
+        let named = |key: &&Key| token.key_id.is_some() && key.id == token.key_id;
+        if let Some(key) = fetched.iter().find(named) {
+            if !fits(&key) {
+                return Err(Failure::Final("the algorithm is not the key's"));
+            }
+            return if key.verifies(token.message, &token.signature) {
+                Ok(())
+            } else {
+                Err(Failure::Final("the signature is wrong"))
+            };
+        }
+        // A configured key has no id of its own, so an id in the token says nothing against it. Without an id,
+        // exactly one key must fit: trying several would let a token choose.
+        let nameless = fetched.iter().filter(|_| token.key_id.is_none());
+        let mut candidates = self.configured.iter().chain(nameless).filter(fits);
+        match (candidates.next(), candidates.next()) {
+            (Some(key), None) if key.verifies(token.message, &token.signature) => Ok(()),
+            (Some(_), None) => Err(Failure::MayBeNewKey("the signature is wrong")),
+            (Some(_), Some(_)) => Err(Failure::Final("several keys fit and the token names none")),
+            (None, _) => Err(Failure::MayBeNewKey("no key fits")),
+        }
+    }
+
+    fn fetched(&self) -> Option<Arc<KeySet>> {
+        self.jwks.as_ref().and_then(Jwks::current)
+    }
+
+    fn has_keys(&self, fetched: Option<&KeySet>) -> bool {
+        !self.configured.is_empty() || fetched.is_some_and(|set| !set.keys.is_empty())
+    }
+}
+
+/// Why no key verified a token.
+#[derive(Clone, Copy)]
+enum Failure {
+    /// No other key set would change it.
+    Final(&'static str),
+    /// The issuer may have a key that is not known here yet.
+    MayBeNewKey(&'static str),
+}
+
+impl Failure {
+    fn error(self) -> TokenError {
+        match self {
+            Self::Final(reason) | Self::MayBeNewKey(reason) => TokenError::Invalid(reason),
+        }
+    }
+}
+
+/// `https`, or `http` on this machine: whoever can change the answer can sign tokens.
+fn check_url(url: &str) -> anyhow::Result<()> {
+    let parsed: hyper::Uri = url.parse().context("it is no URL")?;
+    let host = parsed.host().context("it has no host")?;
+    let literal = host
+        .trim_start_matches('[')
+        .trim_end_matches(']')
+        .parse::<std::net::IpAddr>();
+    let is_loopback = host == "localhost" || literal.is_ok_and(|address| address.is_loopback());
+    match parsed.scheme_str() {
+        Some("https") => Ok(()),
+        Some("http") if is_loopback => Ok(()),
+        _ => bail!("it must begin with https://"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::check_url;
+
+    #[test]
+    fn the_key_set_comes_over_tls_or_from_this_machine() {
+        for (url, good) in [
+            ("https://login.example/jwks.json", true),
+            ("http://127.0.0.1:8081/jwks.json", true),
+            ("http://[::1]:8081/jwks.json", true),
+            ("http://localhost:8081/jwks.json", true),
+            ("http://login.example/jwks.json", false),
+            ("http://10.0.0.1/jwks.json", false),
+            ("http://localhost.example/jwks.json", false),
+            ("ftp://login.example/jwks.json", false),
+            ("file:///etc/jwks.json", false),
+            ("login.example/jwks.json", false),
+            ("/jwks.json", false),
+            ("", false),
+        ] {
+            assert_eq!(check_url(url).is_ok(), good, "{url}");
+        }
     }
 }

@@ -1,2 +1,6 @@
 mod cli;
 mod support;
+mod token_claims;
+mod token_form;
+mod token_jwks;
+mod token_keys;

@@ -1,0 +1,149 @@
+//! Judges the claims of a token whose signature is good: times, issuer, audience, and who is calling.
+
+use serde_json::Value;
+
+use super::json::Object;
+use super::{Caller, TokenError};
+use crate::clock::Timestamp;
+use crate::config::Auth;
+use crate::id::{TenantId, UserId};
+
+/// How far the issuer's clock may be off, in seconds (RFC 7519 section 4.1.4: "no more than a few minutes").
+pub const LEEWAY_SECONDS: i64 = 30;
+/// The end of the year 9999, in seconds since 1970. No honest date lies beyond.
+const LATEST_SECONDS: f64 = 253_402_300_799.0;
+/// The scope that makes a tenant administrator, beside the roles.
+pub(super) const ADMIN_SCOPE: &str = "admin_classic";
+
+/// What the claims are held against; taken from the settings.
+pub(super) struct Expected {
+    issuer: Option<String>,
+    audience: Option<String>,
+    tenant_claim: String,
+    user_claim: String,
+    roles_claim: String,
+    admin_roles: Vec<String>,
+}
+
+impl Expected {
+    /// # Errors
+    /// A text that names the setting.
+    pub(super) fn new(settings: &Auth) -> anyhow::Result<Self> {
+        let claims = [
+            ("auth.tenant_claim", &settings.tenant_claim),
+            ("auth.user_claim", &settings.user_claim),
+            ("auth.roles_claim", &settings.roles_claim),
+        ];
+        if let Some((name, _)) = claims.iter().find(|(_, claim)| claim.is_empty()) {
+            anyhow::bail!("{name} is empty");
+        }
+        Ok(Self {
+            issuer: settings.issuer.clone(),
+            audience: settings.audience.clone(),
+            tenant_claim: settings.tenant_claim.clone(),
+            user_claim: settings.user_claim.clone(),
+            roles_claim: settings.roles_claim.clone(),
+            admin_roles: settings.admin_roles.clone(),
+        })
+    }
+
+    pub(super) fn caller(&self, claims: &Object, now: Timestamp) -> Result<Caller, TokenError> {
+        times(claims, now)?;
+        kind(claims)?;
+        if let Some(issuer) = &self.issuer
+            && claims.get("iss").and_then(Value::as_str) != Some(issuer)
+        {
+            return Err(TokenError::Invalid("another issuer"));
+        }
+        if let Some(audience) = &self.audience {
+            self::audience(claims.get("aud"), audience)?;
+        }
+        let tenant = claims.get(&self.tenant_claim).and_then(Value::as_str);
+        let tenant = tenant.and_then(TenantId::from_verified_claim);
+        let user = claims.get(&self.user_claim).and_then(Value::as_str);
+        let user = user.and_then(UserId::from_verified_claim);
+        Ok(Caller {
+            tenant: tenant.ok_or(TokenError::Invalid("no usable tenant"))?,
+            user: user.ok_or(TokenError::Invalid("no usable user"))?,
+            is_admin: self.is_admin(claims)?,
+        })
+    }
+
+    fn is_admin(&self, claims: &Object) -> Result<bool, TokenError> {
+        let roles = match claims.get(&self.roles_claim) {
+            None => Vec::new(),
+            Some(roles) => strings(roles).ok_or(TokenError::Invalid("roles is not an array of strings"))?,
+        };
+        let scopes = match claims.get("scope") {
+            None => Vec::new(),
+            Some(Value::String(scope)) => scope.split(' ').collect(),
+            Some(scope) => strings(scope).ok_or(TokenError::Invalid("scope is neither string nor array"))?,
+        };
+        Ok(roles
+            .iter()
+            .any(|role| self.admin_roles.iter().any(|admin| admin == role))
+            || scopes.contains(&ADMIN_SCOPE))
+    }
+}
+
+fn times(claims: &Object, now: Timestamp) -> Result<(), TokenError> {
+    let expires = date(claims, "exp")?.ok_or(TokenError::Invalid("no exp"))?;
+    let not_before = date(claims, "nbf")?;
+    // Only its form counts: RFC 7519 gives no rule by which an age makes a token invalid.
+    date(claims, "iat")?;
+    if now.seconds() >= expires + LEEWAY_SECONDS {
+        return Err(TokenError::Invalid("expired"));
+    }
+    if not_before.is_some_and(|start| now.seconds() < start - LEEWAY_SECONDS) {
+        return Err(TokenError::Invalid("not valid yet"));
+    }
+    Ok(())
+}
+
+/// A `NumericDate` in whole seconds (RFC 7519 section 2); a fraction is cut off.
+fn date(claims: &Object, name: &str) -> Result<Option<i64>, TokenError> {
+    let Some(value) = claims.get(name) else {
+        return Ok(None);
+    };
+    let seconds = value
+        .as_f64()
+        .filter(|seconds| (0.0..=LATEST_SECONDS).contains(seconds));
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "within 0 and the year 9999; the fraction is to go"
+    )]
+    let seconds = seconds.map(|seconds| seconds as i64);
+    seconds.map(Some).ok_or(TokenError::Invalid("a time is no date"))
+}
+
+/// Some issuers tell an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
+fn kind(claims: &Object) -> Result<(), TokenError> {
+    let other = |name: &str| {
+        let kind = claims.get(name).and_then(Value::as_str).unwrap_or_default();
+        ["id", "refresh", "offline", "logout"]
+            .iter()
+            .any(|other| kind.eq_ignore_ascii_case(other))
+    };
+    if other("typ") || other("token_use") {
+        return Err(TokenError::Invalid("not an access token"));
+    }
+    Ok(())
+}
+
+fn audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError> {
+    let named = match claim {
+        Some(Value::String(audience)) => audience == ours,
+        Some(audiences) => strings(audiences).is_some_and(|audiences| audiences.contains(&ours)),
+        None => false,
+    };
+    if named {
+        Ok(())
+    } else {
+        Err(TokenError::Invalid("another audience"))
+    }
+}
+
+/// The members of an array of strings; `None` for anything else.
+fn strings(value: &Value) -> Option<Vec<&str>> {
+    value.as_array()?.iter().map(Value::as_str).collect()
+}

@@ -1,0 +1,76 @@
+//! Signs a token with the shared secret: for the operator's command line and the development mode.
+
+use anyhow::{Context, ensure};
+use aws_lc_rs::hmac;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::{Map, Value, json};
+
+use super::claims::ADMIN_SCOPE;
+use super::key::HMAC_MIN_BYTES;
+use crate::clock::Timestamp;
+use crate::config::Auth;
+use crate::id::{TenantId, UserId};
+use crate::secret::Secret;
+
+/// A token that a [`super::Verifier`] with the same settings and secret accepts from `now` on, for
+/// `lifetime_seconds`. An administrator gets the first of `auth.admin_roles`, or the scope where there is none.
+///
+/// # Errors
+/// A text for the operator: the secret is too short, or a name is not one that a token may carry.
+pub fn issue(
+    secret: &Secret,
+    settings: &Auth,
+    tenant: &str,
+    user: &str,
+    admin: bool,
+    lifetime_seconds: i64,
+    now: Timestamp,
+) -> anyhow::Result<Secret> {
+    let allowed = "must have 1 to 255 bytes without control characters, and not be \"*\"";
+    let tenant = TenantId::from_verified_claim(tenant).with_context(|| format!("the tenant {allowed}"))?;
+    let user = UserId::from_verified_claim(user).with_context(|| format!("the user {allowed}"))?;
+    ensure!(lifetime_seconds > 0, "the lifetime must be at least one second");
+
+    let mut claims = Map::new();
+    claims.insert("iat".to_owned(), json!(now.seconds()));
+    claims.insert(
+        "exp".to_owned(),
+        json!(now.seconds().saturating_add(lifetime_seconds)),
+    );
+    if let Some(issuer) = &settings.issuer {
+        claims.insert("iss".to_owned(), json!(issuer));
+    }
+    if let Some(audience) = &settings.audience {
+        claims.insert("aud".to_owned(), json!(audience));
+    }
+    claims.insert(settings.user_claim.clone(), json!(user.0));
+    claims.insert(settings.tenant_claim.clone(), json!(tenant.as_str()));
+    if admin {
+        match settings.admin_roles.first() {
+            Some(role) => claims.insert(settings.roles_claim.clone(), json!([role])),
+            None => claims.insert("scope".to_owned(), json!(ADMIN_SCOPE)),
+        };
+    }
+    sign_hs256(secret, &Value::Object(claims))
+}
+
+/// The compact form of `claims`, signed with HS256 and without a key id.
+///
+/// # Errors
+/// The secret has fewer than 32 bytes.
+pub fn sign_hs256(secret: &Secret, claims: &Value) -> anyhow::Result<Secret> {
+    let secret = secret.expose().as_bytes();
+    ensure!(
+        secret.len() >= HMAC_MIN_BYTES,
+        "auth.hs256_secret needs {HMAC_MIN_BYTES} bytes or more"
+    );
+    let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
+    let message = format!(
+        "{}.{}",
+        encode(&json!({"alg": "HS256", "typ": "JWT"})),
+        encode(claims)
+    );
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
+    Ok(Secret::new(format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))))
+}

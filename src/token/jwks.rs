@@ -1,0 +1,185 @@
+//! The issuer's key set: fetched when it is needed, kept while it may be used, asked for again with restraint.
+//!
+//! It knows keys and times. Which key a token means is the verifier's business.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::jwk;
+use super::key::Key;
+use crate::clock::{Clock, Timestamp};
+use crate::egress::http_client::{HttpClient, Request};
+
+/// A set older than this is fetched again behind a request's back.
+pub const REFRESH_AFTER: Duration = Duration::from_mins(10);
+/// While there are keys, a new set is asked for at most once in this time, whatever tokens come in.
+pub const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
+/// The same while there are none: every request is answered with 503 then, so this waits less.
+pub const RETRY_INTERVAL: Duration = Duration::from_secs(5);
+const FETCH_TIME_LIMIT: Duration = Duration::from_secs(3);
+const MAX_BYTES: usize = 256 * 1024;
+
+/// An answer that will come: the key set's bytes, or why there are none.
+pub type JwksAnswer = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
+
+/// Where the key set comes from.
+#[derive(Clone)]
+pub enum JwksSource {
+    Url {
+        client: HttpClient,
+        url: String,
+    },
+    /// A test's answers; also counts the questions, if the closure does.
+    Table(Arc<dyn Fn() -> JwksAnswer + Send + Sync>),
+}
+
+impl JwksSource {
+    async fn fetch(&self) -> Result<Vec<u8>, String> {
+        let (client, url) = match self {
+            Self::Url { client, url } => (client, url),
+            Self::Table(answer) => return answer().await,
+        };
+        let mut headers = hyper::HeaderMap::new();
+        let accepted = hyper::header::HeaderValue::from_static("application/jwk-set+json, application/json");
+        headers.insert(hyper::header::ACCEPT, accepted);
+        let request = Request {
+            method: hyper::Method::GET,
+            url,
+            headers,
+            body: Vec::new(),
+            time_limit: FETCH_TIME_LIMIT,
+            max_response_bytes: MAX_BYTES,
+        };
+        let response = client.send(request).await.map_err(|error| error.to_string())?;
+        if response.status == 200 {
+            Ok(response.body)
+        } else {
+            Err(format!("the answer's status is {}", response.status))
+        }
+    }
+}
+
+/// The keys of one fetch.
+pub(super) struct KeySet {
+    pub(super) keys: Vec<Key>,
+    fetched_at: Timestamp,
+}
+
+pub(super) struct Jwks {
+    source: JwksSource,
+    clock: Clock,
+    max_age: Duration,
+    state: RwLock<State>,
+    /// Held by the one fetch that is under way.
+    fetching: tokio::sync::Mutex<()>,
+}
+
+#[derive(Default)]
+struct State {
+    set: Option<Arc<KeySet>>,
+    last_attempt: Option<Timestamp>,
+}
+
+impl Jwks {
+    pub(super) fn new(source: JwksSource, clock: Clock, max_age: Duration) -> Self {
+        Self {
+            source,
+            clock,
+            max_age,
+            state: RwLock::default(),
+            fetching: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// The keys that may be used now: `None` before the first fetch, and when the last good one is too old.
+    /// Starts a fetch in the background where the set is no longer fresh.
+    pub(super) fn current(self: &Arc<Self>) -> Option<Arc<KeySet>> {
+        let set = self.usable()?;
+        if self.is_older(set.fetched_at, REFRESH_AFTER) && self.is_due() {
+            let this = Arc::clone(self);
+            tokio::spawn(async move { this.fetch_if_due().await });
+        }
+        Some(set)
+    }
+
+    /// Asks the issuer for a new set, unless that was done a short while ago; waits for a fetch that is under
+    /// way. The fetch is a task of its own: a client that hangs up does not end it for the others.
+    pub(super) async fn refresh(self: &Arc<Self>) {
+        if !self.is_due() && self.fetching.try_lock().is_ok() {
+            return;
+        }
+        let this = Arc::clone(self);
+        // An error here is a panic in the task, which has been logged; the old state stands.
+        let _ = tokio::spawn(async move { this.fetch_if_due().await }).await;
+    }
+
+    async fn fetch_if_due(&self) {
+        let _fetching = self.fetching.lock().await;
+        if !self.is_due() {
+            return;
+        }
+        let started = self.clock.now();
+        self.write(|state| state.last_attempt = Some(started));
+        let keys = self
+            .source
+            .fetch()
+            .await
+            .and_then(|document| jwk::parse_set(&document));
+        match keys {
+            Ok(keys) => {
+                tracing::debug!(keys = keys.len(), "fetched the key set");
+                let set = Arc::new(KeySet {
+                    keys,
+                    fetched_at: started,
+                });
+                self.write(|state| state.set = Some(set));
+            }
+            Err(reason) => tracing::warn!(reason, "the key set at auth.jwks_url could not be fetched"),
+        }
+    }
+
+    fn usable(&self) -> Option<Arc<KeySet>> {
+        let set = self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .set
+            .clone()?;
+        (!self.is_older(set.fetched_at, self.max_age)).then_some(set)
+    }
+
+    fn is_due(&self) -> bool {
+        let interval = if self.usable().is_some() {
+            REFRESH_INTERVAL
+        } else {
+            RETRY_INTERVAL
+        };
+        let last = self
+            .state
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .last_attempt;
+        last.is_none_or(|last| {
+            // A clock that was set back must not put off the next fetch.
+            last > self.clock.now() || !self.is_younger(last, interval)
+        })
+    }
+
+    fn is_older(&self, moment: Timestamp, age: Duration) -> bool {
+        self.milliseconds_since(moment) > age.as_millis()
+    }
+
+    fn is_younger(&self, moment: Timestamp, age: Duration) -> bool {
+        self.milliseconds_since(moment) < age.as_millis()
+    }
+
+    fn milliseconds_since(&self, moment: Timestamp) -> u128 {
+        u128::try_from(self.clock.now().0.saturating_sub(moment.0)).unwrap_or_default()
+    }
+
+    fn write(&self, change: impl FnOnce(&mut State)) {
+        change(&mut self.state.write().unwrap_or_else(PoisonError::into_inner));
+    }
+}
