@@ -4,7 +4,6 @@ pub mod auth;
 pub mod email_config;
 pub mod extract;
 mod health;
-pub mod json;
 pub mod observe;
 pub mod openapi;
 pub mod rate_limit;

@@ -14,6 +14,7 @@ pub mod email_config;
 pub mod error;
 pub mod http;
 pub mod id;
+pub mod json;
 pub mod message;
 pub mod metrics;
 pub mod provider;

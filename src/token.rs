@@ -9,7 +9,6 @@ mod claims;
 mod compact;
 mod configured;
 mod issue;
-mod json;
 mod jwk;
 mod jwks;
 mod key;

@@ -10,9 +10,9 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde_json::Value;
 
-use super::json;
 use crate::email_config::EmailConfig;
 use crate::error::{Code, Error};
+use crate::json;
 
 /// The largest request body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;

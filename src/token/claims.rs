@@ -1,8 +1,8 @@
 //! Judges the claims of a token whose signature is good: times, issuer, audience, and who is calling.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::json::Object;
+
 use super::{Caller, TokenError};
 use crate::clock::Timestamp;
 use crate::config::Auth;
@@ -47,7 +47,7 @@ impl Expected {
         })
     }
 
-    pub(super) fn caller(&self, claims: &Object, now: Timestamp) -> Result<Caller, TokenError> {
+    pub(super) fn caller(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Caller, TokenError> {
         times(claims, now)?;
         kind(claims)?;
         if let Some(issuer) = &self.issuer
@@ -69,7 +69,7 @@ impl Expected {
         })
     }
 
-    fn is_admin(&self, claims: &Object) -> Result<bool, TokenError> {
+    fn is_admin(&self, claims: &Map<String, Value>) -> Result<bool, TokenError> {
         let roles = match claims.get(&self.roles_claim) {
             None => Vec::new(),
             Some(roles) => strings(roles).ok_or(TokenError::Invalid("roles is not an array of strings"))?,
@@ -86,7 +86,7 @@ impl Expected {
     }
 }
 
-fn times(claims: &Object, now: Timestamp) -> Result<(), TokenError> {
+fn times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), TokenError> {
     let expires = date(claims, "exp")?.ok_or(TokenError::Invalid("no exp"))?;
     let not_before = date(claims, "nbf")?;
     // Only its form counts: RFC 7519 gives no rule by which an age makes a token invalid.
@@ -101,7 +101,7 @@ fn times(claims: &Object, now: Timestamp) -> Result<(), TokenError> {
 }
 
 /// A `NumericDate` in whole seconds (RFC 7519 section 2); a fraction is cut off.
-fn date(claims: &Object, name: &str) -> Result<Option<i64>, TokenError> {
+fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenError> {
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
@@ -117,7 +117,7 @@ fn date(claims: &Object, name: &str) -> Result<Option<i64>, TokenError> {
 }
 
 /// Some issuers tell an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
-fn kind(claims: &Object) -> Result<(), TokenError> {
+fn kind(claims: &Map<String, Value>) -> Result<(), TokenError> {
     let other = |name: &str| {
         let kind = claims.get(name).and_then(Value::as_str).unwrap_or_default();
         ["id", "refresh", "offline", "logout"]

@@ -2,11 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::TokenError;
 use super::algorithm::Algorithm;
-use super::json::Object;
+use crate::json;
 
 /// The longest token, in bytes. A request line and its headers are bounded too; this is less.
 pub(super) const MAX_BYTES: usize = 8 * 1024;
@@ -43,7 +43,7 @@ impl<'t> Compact<'t> {
             return Err(TokenError::Invalid("no signature"));
         }
         let header =
-            Object::parse(&decode(header)?).ok_or(TokenError::Invalid("the header is no JSON object"))?;
+            json::object(&decode(header)?).ok_or(TokenError::Invalid("the header is no JSON object"))?;
         let (algorithm, key_id) = read_header(&header)?;
         Ok(Self {
             algorithm,
@@ -55,8 +55,8 @@ impl<'t> Compact<'t> {
     }
 
     /// The claims. To be asked for after the signature has been checked.
-    pub(super) fn claims(&self) -> Result<Object, TokenError> {
-        Object::parse(&decode(self.payload)?).ok_or(TokenError::Invalid("the claims are no JSON object"))
+    pub(super) fn claims(&self) -> Result<Map<String, Value>, TokenError> {
+        json::object(&decode(self.payload)?).ok_or(TokenError::Invalid("the claims are no JSON object"))
     }
 }
 
@@ -67,7 +67,7 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
         .map_err(|_| TokenError::Invalid("a part is not base64url"))
 }
 
-fn read_header(header: &Object) -> Result<(Algorithm, Option<String>), TokenError> {
+fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String>), TokenError> {
     if REFUSED_MEMBERS.iter().any(|name| header.get(name).is_some()) {
         return Err(TokenError::Invalid("the header has a member that is refused"));
     }

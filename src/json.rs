@@ -1,4 +1,4 @@
-//! JSON as this API takes it: one document, no member twice, nothing after it.
+//! JSON as this service takes it, in bodies and in tokens: one document, no member twice, nothing after it.
 
 use std::fmt;
 
@@ -15,6 +15,15 @@ pub fn parse(bytes: &[u8]) -> Result<Value, String> {
     let value = Strict.deserialize(&mut reader).map_err(|error| describe(&error))?;
     reader.end().map_err(|error| describe(&error))?;
     Ok(value)
+}
+
+/// Parses an object; `None` for anything else.
+#[must_use]
+pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
+    match parse(bytes) {
+        Ok(Value::Object(members)) => Some(members),
+        _ => None,
+    }
 }
 
 fn describe(error: &serde_json::Error) -> String {
@@ -92,7 +101,7 @@ impl<'de> Visitor<'de> for Strict {
 
 #[cfg(test)]
 mod tests {
-    use super::parse;
+    use super::{object, parse};
 
     #[test]
     fn g5_a_member_that_stands_twice_is_refused_at_any_depth() {
@@ -119,6 +128,20 @@ mod tests {
             let error = parse(bytes).expect_err("is broken");
             assert!(error.starts_with("is not valid JSON at line"), "{error}");
             assert!(!error.contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn a_repeated_name_is_refused_also_when_written_differently() {
+        for (text, good) in [
+            (r"{}", true),
+            (r#"{"a":1,"b":{"a":1}}"#, true),
+            (r#"{"a":1,"\u0061":2}"#, false),
+            (r#"[["a",1]]"#, false),
+            (r#"{"a":1,}"#, false),
+            ("null", false),
+        ] {
+            assert_eq!(object(text.as_bytes()).is_some(), good, "{text}");
         }
     }
 

@@ -1,0 +1,164 @@
+//! The whole service under test: real sockets, a real database, its own clock and name table.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use transports::app::App;
+use transports::clock::{Clock, Timestamp};
+use transports::config::Config;
+use transports::egress::{ResolveError, Resolver};
+use transports::http;
+use transports::secret::Secret;
+use transports::token;
+
+use super::client::Client;
+use super::database::{Database, Engine};
+
+/// What the names of a test resolve to; counts the look-ups.
+#[derive(Clone, Default)]
+pub struct Names {
+    table: Arc<Mutex<HashMap<String, Vec<IpAddr>>>>,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Names {
+    pub fn set(&self, name: &str, addresses: &[&str]) {
+        let addresses = addresses.iter().map(|text| text.parse().expect("an address")).collect();
+        self.table.lock().expect("not poisoned").insert(name.to_owned(), addresses);
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.load(Ordering::SeqCst)
+    }
+
+    fn resolver(&self) -> Resolver {
+        let names = self.clone();
+        Resolver::Table(Arc::new(move |name| {
+            names.asked.fetch_add(1, Ordering::SeqCst);
+            let table = names.table.lock().expect("not poisoned");
+            match name {
+                "servfail.example.com" => Err(ResolveError::Unavailable),
+                _ => table.get(name).cloned().ok_or(ResolveError::NotFound),
+            }
+        }))
+    }
+}
+
+/// A running service. Stops when dropped.
+pub struct TestApp {
+    pub app: Arc<App>,
+    pub address: SocketAddr,
+    pub names: Names,
+    pub clock: Clock,
+    pub database: Database,
+    stop: Option<oneshot::Sender<()>>,
+}
+
+/// Where a manual clock starts: 2026-01-01T00:00:00Z.
+pub const START: Timestamp = Timestamp(1_767_225_600_000);
+
+/// The secret that the tokens of a test are signed with.
+pub const TOKEN_SECRET: &str = "a secret that only the tests of this service know";
+
+impl TestApp {
+    /// The service on SQLite, with loopback and every port opened as destinations.
+    pub async fn start() -> Self {
+        Self::on(Engine::Sqlite, |_| {}).await
+    }
+
+    /// The same, with changed settings.
+    pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(Engine::Sqlite, change).await
+    }
+
+    pub async fn on(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
+        Self::with_database(Database::create(engine).await, change).await
+    }
+
+    /// The service on a database that may hold something already.
+    pub async fn with_database(database: Database, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = settings(&database);
+        change(&mut config);
+        let names = Names::default();
+        let clock = Clock::manual(START);
+        let app = App::start(config, clock.clone(), names.resolver()).await.expect("the service starts");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let address = listener.local_addr().expect("is bound");
+        app.dialer.policy.add_own_listener(address);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let (service, running) = (http::service(&app, None), Arc::clone(&app));
+        tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            http::server::serve(listener, service, &running.config.server, stopped).await
+        });
+        Self { app, address, names, clock, database, stop: Some(stop) }
+    }
+
+    /// An administrator of a tenant.
+    pub fn admin(&self, tenant: &str) -> Client {
+        self.user(tenant, "admin", true)
+    }
+
+    /// A plain user of a tenant.
+    pub fn member(&self, tenant: &str) -> Client {
+        self.user(tenant, "member", false)
+    }
+
+    pub fn user(&self, tenant: &str, user: &str, admin: bool) -> Client {
+        let secret = Secret::new(TOKEN_SECRET.to_owned());
+        let token = token::issue(&secret, &self.app.config.auth, tenant, user, admin, 3600, self.clock.now())
+            .expect("a token");
+        self.bearer(token.expose())
+    }
+
+    /// Somebody with this token.
+    pub fn bearer(&self, token: &str) -> Client {
+        Client { address: self.address, token: Some(token.to_owned()) }
+    }
+
+    /// Somebody without a token.
+    pub fn anybody(&self) -> Client {
+        Client { address: self.address, token: None }
+    }
+
+    /// Stops the service and hands back its database.
+    pub async fn stop(mut self) -> Database {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+        self.app.db.close().await;
+        let path = self.database.clone();
+        path
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            let _ = stop.send(());
+        }
+    }
+}
+
+/// Settings that are good to serve with, on a database.
+pub fn settings(database: &Database) -> Config {
+    let mut config = Config::default();
+    config.database.url = Secret::new(database.url());
+    config.encryption.keys =
+        vec![Secret::new("test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned())];
+    config.auth.hs256_secret = Some(Secret::new(TOKEN_SECRET.to_owned()));
+    config.auth.issuer = Some("https://issuer.test".to_owned());
+    config.auth.audience = Some("transports".to_owned());
+    config.egress.allow = vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()];
+    config.egress.allow_hosts = vec!["localhost".to_owned()];
+    config.egress.ports = vec![0];
+    config.tls.ca_file = Some(PathBuf::from(super::certificates::authority_file()));
+    config
+}
