@@ -8,6 +8,7 @@ use crate::smtp::{ErrorKind, OtherProtocol, TlsFailure};
 use crate::transcript::printable;
 
 /// Every placeholder that a text may use.
+#[cfg(test)]
 pub(super) const PLACEHOLDERS: &[&str] = &[
     "host",
     "port",
