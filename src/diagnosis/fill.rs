@@ -178,6 +178,7 @@ fn of_error(name: &str, seen: &Seen<'_>) -> String {
         ("problem", Some(ErrorKind::Tls(TlsFailure::Other(problem)) | ErrorKind::Protocol(problem))) => {
             short(problem)
         }
+        ("problem", Some(ErrorKind::OAuthRefused { challenge })) => printable(challenge),
         _ => String::new(),
     }
 }

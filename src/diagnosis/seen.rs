@@ -163,7 +163,11 @@ impl<'a> Seen<'a> {
             Only::ProblemKnown => {
                 matches!(
                     error.map(|error| &error.kind),
-                    Some(ErrorKind::Tls(TlsFailure::Other(_)) | ErrorKind::Protocol(_))
+                    Some(
+                        ErrorKind::Tls(TlsFailure::Other(_))
+                            | ErrorKind::Protocol(_)
+                            | ErrorKind::OAuthRefused { .. }
+                    )
                 ) && self.stage != Stage::Greeting
             }
         }

@@ -130,17 +130,17 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         owner: Owner::MailHost,
         title: "No encrypted connection to {host} could be agreed on",
-        meaning: "The password was not sent.",
+        meaning: "Mail is sent here only over an encrypted connection that both sides find strong enough.",
         cases: &[
             Case {
                 only: &[Only::Kind(Kind::TlsVersion)],
                 meaning: "Both sides must know a common version of the encryption protocol TLS and a common cipher. \
-                          There is none; this installation takes TLS 1.2 and newer.",
+                          There is none; this installation takes TLS 1.2 and newer. The password was not sent.",
                 step: "",
             },
             Case {
                 only: &[Only::Kind(Kind::TlsOther)],
-                meaning: "The start of the encryption failed.",
+                meaning: "The start of the encryption failed. The password was not sent.",
                 step: "",
             },
             Case {

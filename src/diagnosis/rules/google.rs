@@ -1,6 +1,6 @@
 //! Gmail and Google Workspace.
 
-use crate::diagnosis::rule::{REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::transcript::Stage;
 
@@ -10,6 +10,11 @@ const HOSTS: &[&str] = &[
     "smtp-relay.gmail.com",
     "*.google.com",
 ];
+/// A refused token is another matter: an app password would not mend it.
+const PASSWORD: When = When {
+    kinds: &[Kind::Refused],
+    ..ANY
+};
 const APP_PASSWORDS: &str = "https://support.google.com/mail/answer/185833";
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
@@ -20,7 +25,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             hosts: HOSTS,
             codes: &["534"],
             texts: &["application-specific password", "invalidsecondfactor"],
-            ..REPLY
+            ..PASSWORD
         }],
         effect: Effect::CredentialsRefused,
         title: "Google wants an app password for {user}",
@@ -43,14 +48,14 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 hosts: HOSTS,
                 codes: &["534"],
                 enhanced: &["5.7.14"],
-                ..REPLY
+                ..PASSWORD
             },
             When {
                 stages: &[Stage::Auth],
                 hosts: HOSTS,
                 codes: &["534"],
                 texts: &["web browser", "webloginrequired"],
-                ..REPLY
+                ..PASSWORD
             },
         ],
         effect: Effect::CredentialsRefused,
@@ -73,13 +78,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 codes: &["535"],
                 enhanced: &["5.7.8"],
                 unless: &["too many"],
-                ..REPLY
+                ..PASSWORD
             },
             When {
                 stages: &[Stage::Auth],
                 codes: &["535"],
                 texts: &["support.google.com*badcredentials"],
-                ..REPLY
+                ..PASSWORD
             },
         ],
         effect: Effect::CredentialsRefused,

@@ -1,6 +1,6 @@
-//! Services that send for others: Amazon SES, SendGrid, Brevo.
+//! Services that send for others: Amazon SES, `SendGrid`, Brevo.
 
-use crate::diagnosis::rule::{Case, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::transcript::Stage;
 
@@ -19,7 +19,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             stages: &[Stage::Auth],
             hosts: SES,
             codes: &["535"],
-            ..REPLY
+            kinds: &[Kind::Refused],
+            ..ANY
         }],
         effect: Effect::CredentialsRefused,
         title: "Amazon SES refused the SMTP credentials",
@@ -99,7 +100,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 "authentication failed",
                 "authorization",
             ],
-            ..REPLY
+            unless: &[
+                "disabled",
+                "suspended",
+                "blocked",
+                "too many",
+                "exceed",
+                "not allowed",
+            ],
+            kinds: &[Kind::Refused],
+            ..ANY
         }],
         effect: Effect::CredentialsRefused,
         title: "SendGrid refused the sign-in",

@@ -251,6 +251,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "{host} refused the access token",
         meaning: "A token was issued for signing in, and the mail server did not accept it. Usual causes: the \
                   permission to send by SMTP is missing, or the token belongs to another user than {user}.",
+        cases: &[Case {
+            only: &[Only::ProblemKnown],
+            meaning: "The server's details: {problem}.",
+            step: "",
+        }],
         steps: &[
             "Check that {user} is the mailbox that gave its consent.",
             "Give the consent again, and include the permission to send (for Google https://mail.google.com/, for \
@@ -265,14 +270,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 stages: &[Stage::Auth],
                 codes: &["535"],
                 unless: NOT_ABOUT_CREDENTIALS,
-                ..REPLY
+                kinds: &[Kind::Refused],
+                ..ANY
             },
             When {
                 stages: &[Stage::Auth],
                 codes: &["5*"],
                 enhanced: &["5.7.8"],
                 unless: NOT_ABOUT_CREDENTIALS,
-                ..REPLY
+                kinds: &[Kind::Refused],
+                ..ANY
             },
         ],
         effect: Effect::CredentialsRefused,

@@ -1,5 +1,7 @@
 //! The words: complete, without dates, filled, and safe to show.
 
+use std::fmt::Write as _;
+
 use super::{facts, failed, refused};
 use crate::diagnosis::rule::Rule;
 use crate::diagnosis::{Facts, Failure, diagnose, fill, reference_markdown, rule_for, rules};
@@ -265,12 +267,16 @@ fn the_words_of_the_main_failures() {
     for (host, failure) in &failures {
         let finding = diagnose(failure, &facts(host), &[]);
         let diagnosis = finding.diagnosis;
-        page += &format!(
-            "{}\n  {}\n  {}\n",
+        let _ = write!(
+            page,
+            "{}
+  {}
+  {}
+",
             diagnosis.code, finding.message, diagnosis.meaning
         );
         for step in diagnosis.steps {
-            page += &format!("  - {step}\n");
+            let _ = writeln!(page, "  - {step}");
         }
     }
     insta::assert_snapshot!(page);
