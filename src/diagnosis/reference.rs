@@ -34,11 +34,7 @@ fn entry(page: &mut String, rule: &Rule) {
         page,
         "Who can act: {} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",
         owner(rule.owner),
-        if rule.retryable {
-            "yes"
-        } else {
-            "by the class of the reply"
-        },
+        if rule.retryable { "yes" } else { "no" },
         match rule.confidence {
             Confidence::Exact => "exact",
             Confidence::Generic => "generic",

@@ -2,8 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::facts;
-use crate::diagnosis::{Effect, Facts, Failure, diagnose, seen};
+use super::{facts, refused};
+use crate::diagnosis::rule::{RULE, Rule};
+use crate::diagnosis::{Effect, Facts, Failure, diagnose, effect, seen};
 use crate::smtp::{EnhancedCode, Error, ErrorKind, OtherProtocol, Reply, TlsFailure};
 use crate::transcript::Stage;
 
@@ -78,6 +79,23 @@ fn reply() -> impl Strategy<Value = Option<Box<Reply>>> {
         lines,
     });
     prop::option::of(reply.prop_map(Box::new))
+}
+
+#[test]
+fn no_rule_can_blame_the_credentials_for_anything_but_a_permanent_reply_to_the_sign_in() {
+    let careless = Rule {
+        effect: Effect::CredentialsRefused,
+        ..RULE
+    };
+    let facts = facts("mail.example.com");
+    for stage in STAGES {
+        for line in ["235 ok", "454 4.7.0 later", "535 5.7.8 no"] {
+            let failure = refused(stage, line);
+            let found = effect(&careless, &seen::Seen::new(&failure, &facts));
+            let blamed = stage == Stage::Auth && line.starts_with('5');
+            assert_eq!(found == Effect::CredentialsRefused, blamed, "{stage:?}: {line}");
+        }
+    }
 }
 
 proptest! {
