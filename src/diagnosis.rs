@@ -1,11 +1,25 @@
 //! Says what went wrong, who can mend it and how. Pure: from what was seen to a [`Diagnosis`].
+//!
+//! What it knows is data: `diagnosis/rules` holds one entry for each code, with the replies that it stands
+//! for and its words. This file only picks the entry and draws the conclusions. It must not dial, read a
+//! clock or know a tenant.
 
 use serde::Serialize;
 use utoipa::ToSchema;
 
+mod fill;
+mod reference;
+mod rule;
+mod rules;
+mod seen;
+#[cfg(test)]
+mod tests;
+
 use crate::egress::DialError;
 use crate::smtp;
 use crate::transcript::{Entry, Stage};
+
+pub use reference::reference_markdown;
 
 /// Who can act.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
@@ -95,10 +109,78 @@ pub struct Finding {
     pub connection_failed: bool,
     /// One sentence for `message`, with the server's own reply where it may be shown.
     pub message: String,
+    /// One sentence for the stored `statusReason`: the title. It holds nothing that the server said.
+    pub status_reason: String,
+}
+
+/// What is known about a code without its failure: for a verdict that was stored as its code only.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct RuleSummary {
+    pub code: &'static str,
+    /// As the diagnosis has it, with `{host}` and the like still to be filled by [`RuleSummary::title`].
+    pub title_template: &'static str,
+    pub owner: Owner,
+}
+
+impl RuleSummary {
+    /// The title, filled from the configuration.
+    #[must_use]
+    pub fn title(&self, facts: &Facts) -> String {
+        fill::fill(self.title_template, &seen::Seen::of_facts(facts))
+    }
+}
+
+/// The entry of `code`, if there is one.
+#[must_use]
+pub fn rule_for(code: &str) -> Option<RuleSummary> {
+    rules::all()
+        .find(|rule| rule.code == code)
+        .map(|rule| RuleSummary {
+            code: rule.code,
+            title_template: rule.title,
+            owner: rule.owner,
+        })
 }
 
 /// Understands a failure. Total: any reply, any bytes give an honest answer.
 #[must_use]
-pub fn diagnose(_failure: &Failure, _facts: &Facts, _transcript: &[Entry]) -> Finding {
-    todo!()
+pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {
+    let seen = seen::Seen::new(failure, facts);
+    let rule = rules::first_match(&seen);
+    let title = fill::fill(rule.title, &seen);
+    let reply = seen.shown_reply();
+    let message = match &reply {
+        Some(reply) => format!("{title} ({reply})."),
+        None => format!("{title}."),
+    };
+    Finding {
+        effect: effect(rule, &seen),
+        connection_failed: rule.connection_failed,
+        message,
+        status_reason: format!("{title}."),
+        diagnosis: Diagnosis {
+            code: rule.code,
+            stage: seen.stage,
+            meaning: fill::meaning(rule, &seen),
+            steps: fill::steps(rule, &seen),
+            links: rule.links.iter().map(|link| (*link).to_owned()).collect(),
+            title,
+            owner: rule.owner,
+            confidence: rule.confidence,
+            retryable: rule.retryable || seen.is_transient(),
+            transcript: transcript.to_vec(),
+        },
+    }
+}
+
+/// The rule's effect, within two limits that no rule can widen: what is said about a recipient says nothing
+/// about the configuration, and only a permanent reply to a sign-in can mean that credentials were refused.
+fn effect(rule: &rule::Rule, seen: &seen::Seen<'_>) -> Effect {
+    if seen.stage == Stage::RcptTo && seen.code.is_some() && !rule.about_sender_or_relay {
+        return Effect::None;
+    }
+    match rule.effect {
+        Effect::CredentialsRefused if !seen.is_permanent_reply_to_sign_in() => Effect::ProviderError,
+        effect => effect,
+    }
 }

@@ -1,0 +1,80 @@
+//! The reference of all codes, written from the rules themselves.
+
+use std::fmt::Write as _;
+
+use super::rule::Rule;
+use super::rules::PARTS;
+use super::{Confidence, Effect, Owner};
+
+/// `docs/diagnosis.md`. A test holds the file to it.
+#[must_use]
+pub fn reference_markdown() -> String {
+    let mut page = String::from(
+        "# Diagnosis codes\n\n\
+         Generated from the rules in `src/diagnosis/rules`; a test compares it. What stands in braces is filled \
+         from the configuration and from what the server said. A reply of the class 4yz is always retryable, and \
+         what a server says about a recipient never changes the state of a configuration.\n",
+    );
+    for (heading, rules) in PARTS {
+        let _ = write!(page, "\n## {heading}\n");
+        for rule in *rules {
+            entry(&mut page, rule);
+        }
+    }
+    page
+}
+
+fn entry(page: &mut String, rule: &Rule) {
+    let _ = write!(
+        page,
+        "\n### {}\n\n**{}.** {}\n\n",
+        rule.code, rule.title, rule.meaning
+    );
+    let _ = writeln!(
+        page,
+        "Who can act: {} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",
+        owner(rule.owner),
+        if rule.retryable { "yes" } else { "no" },
+        match rule.confidence {
+            Confidence::Exact => "exact",
+            Confidence::Generic => "generic",
+        },
+        match rule.effect {
+            Effect::CredentialsRefused => "`INVALID_CREDENTIALS`",
+            Effect::ProviderError => "`PROVIDER_ERROR`",
+            Effect::None => "unchanged",
+        },
+        rule.connection_failed,
+    );
+    for case in rule.cases {
+        let _ = match (case.meaning, case.step) {
+            (meaning, "") => writeln!(page, "- In some cases: {meaning}"),
+            ("", step) => writeln!(page, "- In some cases, first: {step}"),
+            (meaning, step) => writeln!(page, "- In some cases: {meaning} First: {step}"),
+        };
+    }
+    if !rule.cases.is_empty() {
+        page.push('\n');
+    }
+    for (number, step) in (1..).zip(rule.steps) {
+        let _ = writeln!(page, "{number}. {step}");
+    }
+    if !rule.links.is_empty() {
+        page.push('\n');
+    }
+    for link in rule.links {
+        let _ = writeln!(page, "- <{link}>");
+    }
+}
+
+fn owner(owner: Owner) -> &'static str {
+    match owner {
+        Owner::TenantAdmin => "the tenant's administrator",
+        Owner::MailHost => "the mail host",
+        Owner::Microsoft365Admin => "the Microsoft 365 administrator",
+        Owner::WorkspaceAdmin => "the Google Workspace administrator",
+        Owner::DnsOwner => "whoever manages the DNS",
+        Owner::Operator => "the operator of this installation",
+        Owner::Nobody => "nobody needs to",
+    }
+}

@@ -1,0 +1,163 @@
+//! The form of a rule. Everything in it is data that can be read as a table.
+
+use super::{Confidence, Effect, Owner};
+use crate::smtp::Security;
+use crate::transcript::Stage;
+
+/// What one diagnosis code stands for: when it applies, what follows, and its words.
+///
+/// The words are templates; `fill` lists the placeholders. Titles have no full stop at the end.
+pub(super) struct Rule {
+    /// Stable; never used for anything else.
+    pub code: &'static str,
+    /// The rule applies where one of these does.
+    pub when: &'static [When],
+    pub effect: Effect,
+    /// The contract's `connectionFailed`.
+    pub connection_failed: bool,
+    /// The reply speaks of the sender or of relaying, so that it says something about the configuration even
+    /// where it answers `RCPT`.
+    pub about_sender_or_relay: bool,
+    pub owner: Owner,
+    /// For what has no class of its own; a 4yz reply is retryable whatever stands here.
+    pub retryable: bool,
+    pub confidence: Confidence,
+    pub title: &'static str,
+    pub meaning: &'static str,
+    /// What is added where more is known.
+    pub cases: &'static [Case],
+    /// In the order in which to try them.
+    pub steps: &'static [&'static str],
+    pub links: &'static [&'static str],
+}
+
+/// The common case, for `..RULE`: a failure that says that this configuration does not work as it is.
+pub(super) const RULE: Rule = Rule {
+    code: "",
+    when: &[],
+    effect: Effect::ProviderError,
+    connection_failed: false,
+    about_sender_or_relay: false,
+    owner: Owner::TenantAdmin,
+    retryable: false,
+    confidence: Confidence::Exact,
+    title: "",
+    meaning: "",
+    cases: &[],
+    steps: &[],
+    links: &[],
+};
+
+/// What was seen, in the order of trust. An empty list accepts everything.
+pub(super) struct When {
+    pub kinds: &'static [Kind],
+    pub stages: &'static [Stage],
+    /// Patterns of the host name: `*` stands for anything, `?` for one character.
+    pub hosts: &'static [&'static str],
+    /// Patterns of the user name.
+    pub users: &'static [&'static str],
+    /// Patterns of the basic code: `535`, `5*`.
+    pub codes: &'static [&'static str],
+    /// Patterns of the enhanced code: `5.7.8`, `4.7.5??`.
+    pub enhanced: &'static [&'static str],
+    /// Parts of the text, one of which must be there; `*` between two parts stands for anything.
+    pub texts: &'static [&'static str],
+    /// Parts of the text, none of which may be there.
+    pub unless: &'static [&'static str],
+}
+
+pub(super) const ANY: When = When {
+    kinds: &[],
+    stages: &[],
+    hosts: &[],
+    users: &[],
+    codes: &[],
+    enhanced: &[],
+    texts: &[],
+    unless: &[],
+};
+
+/// A reply that refuses, for `..REPLY`.
+pub(super) const REPLY: When = When {
+    kinds: &[Kind::Refused, Kind::OAuthRefused],
+    ..ANY
+};
+
+/// A sentence and a step for a case of a rule. Either may be empty.
+pub(super) struct Case {
+    /// All must hold.
+    pub only: &'static [Only],
+    /// Goes after the rule's meaning.
+    pub meaning: &'static str,
+    /// Goes before the rule's steps.
+    pub step: &'static str,
+}
+
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) enum Only {
+    /// An e-mail address stands where a host belongs.
+    HostHasAt,
+    HostIsAddress,
+    /// The submission server of this host's provider is known, and it is another one.
+    SuggestionKnown,
+    Host(&'static str),
+    Port(u16),
+    Kind(Kind),
+    Stage(Stage),
+    Security(Security),
+    UserLacksAt,
+    UserIsNot(&'static str),
+    /// The reply names the sender address.
+    ReplyNamesSender,
+    /// The reply names the recipient, and not the sender.
+    ReplyNamesRecipient,
+    /// The class of the reply: 4 or 5.
+    Class(u16),
+    /// The subject of the enhanced code (RFC 3463 section 3).
+    Subject(u16),
+    /// The server offers STARTTLS.
+    StartTlsOffered,
+    SizesKnown,
+    LimitKnown,
+    IssuerKnown,
+    NamesKnown,
+    ProblemKnown,
+}
+
+/// The kind of a failure, without its details.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Kind {
+    DestinationBlocked,
+    PortBlocked,
+    NotFound,
+    DnsUnavailable,
+    ConnectRefused,
+    ConnectTimeout,
+    Unreachable,
+    Refused,
+    NotSmtp,
+    PlainTextOnTls,
+    TlsFromFirstByte,
+    TlsUntrusted,
+    TlsWrongName,
+    TlsExpired,
+    TlsNotYetValid,
+    TlsVersion,
+    TlsOther,
+    StartTlsMissing,
+    ResponseInjection,
+    AuthNotOfferedInTheClear,
+    AuthNotOfferedEncrypted,
+    NoCommonMechanism,
+    ClearTextSignIn,
+    OAuthRefused,
+    SmtpUtf8Missing,
+    TooLarge,
+    ConnectionLost,
+    Timeout,
+    Protocol,
+    OutcomeUnknown,
+    SecretUnreadable,
+    ConfigIncomplete,
+    ConfigNotSet,
+}

@@ -1,0 +1,43 @@
+//! All that is known about failures, as one table in parts.
+//!
+//! The first rule that applies wins, so the parts go from the specific to the generic: replies that only one
+//! provider gives, then what every server may do, then the class of a reply.
+
+mod configuration;
+mod connection;
+mod content;
+mod encryption;
+mod fallback;
+mod google;
+mod microsoft365;
+mod sender;
+mod services;
+mod sign_in;
+
+use super::rule::Rule;
+use super::seen::Seen;
+
+/// The parts with their headings in the reference.
+pub(super) const PARTS: &[(&str, &[Rule])] = &[
+    ("The configuration itself", configuration::RULES),
+    ("Microsoft 365", microsoft365::RULES),
+    ("Google", google::RULES),
+    ("Sending services", services::RULES),
+    ("Reaching the server", connection::RULES),
+    ("Encryption", encryption::RULES),
+    ("Introduction and sign-in", sign_in::RULES),
+    ("Sender and recipient", sender::RULES),
+    ("Content, limits and outcome", content::RULES),
+    ("Everything else", fallback::RULES),
+];
+
+pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
+    PARTS.iter().flat_map(|(_, rules)| rules.iter())
+}
+
+/// The rule for what was seen; the last one takes everything.
+pub(super) fn first_match(seen: &Seen<'_>) -> &'static Rule {
+    all()
+        .find(|rule| rule.when.iter().any(|when| seen.is(when)))
+        .unwrap_or(&fallback::UNKNOWN_REPLY)
+}

@@ -1,0 +1,53 @@
+//! What stands in the way before anything is dialled. None of it says anything about the mail server.
+
+use crate::diagnosis::rule::{ANY, Kind, RULE, Rule, When};
+use crate::diagnosis::{Effect, Owner};
+
+pub(in crate::diagnosis) const RULES: &[Rule] = &[
+    Rule {
+        code: "CONFIG_NOT_SET",
+        when: &[When {
+            kinds: &[Kind::ConfigNotSet],
+            ..ANY
+        }],
+        effect: Effect::None,
+        title: "No mail server is configured yet",
+        meaning: "There is no email configuration, so nothing was contacted.",
+        steps: &[
+            "Enter the mail server, its port, the security type and the sender address, then try again.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "CONFIG_INCOMPLETE",
+        when: &[When {
+            kinds: &[Kind::ConfigIncomplete],
+            ..ANY
+        }],
+        effect: Effect::None,
+        title: "The email configuration is not complete: {missing}",
+        meaning: "These fields are needed before anything can be sent: {missing}. Nothing was contacted.",
+        steps: &[
+            "Fill in: {missing}.",
+            "User name and password belong together: set both, or leave both out for a relay that needs no sign-in.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SECRET_UNREADABLE",
+        when: &[When {
+            kinds: &[Kind::SecretUnreadable],
+            ..ANY
+        }],
+        effect: Effect::None,
+        owner: Owner::Operator,
+        title: "The stored password cannot be read",
+        meaning: "The password is stored encrypted, and this installation cannot decrypt it at the moment. \
+                  Your mail server was not contacted, and nothing is known to be wrong with it.",
+        steps: &[
+            "Ask the operator of this installation to restore the encryption key that the password was stored with.",
+            "If the key is gone for good, enter the password again.",
+        ],
+        ..RULE
+    },
+];

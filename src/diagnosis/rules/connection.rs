@@ -1,0 +1,286 @@
+//! From the host name to a server that speaks SMTP.
+
+use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::{Confidence, Owner};
+use crate::smtp::Security;
+use crate::transcript::Stage;
+
+const PART: Rule = Rule {
+    connection_failed: true,
+    ..RULE
+};
+
+pub(in crate::diagnosis) const RULES: &[Rule] = &[
+    Rule {
+        code: "DNS_NOT_FOUND",
+        when: &[When {
+            kinds: &[Kind::NotFound],
+            ..ANY
+        }],
+        title: "No server named {host} was found",
+        meaning: "The Domain Name System, the directory that turns names into network addresses, has no address \
+                  for {host}.",
+        cases: &[
+            Case {
+                only: &[Only::HostHasAt],
+                meaning: "This is an e-mail address; the name of a mail server belongs here.",
+                step: "Put the address into the sender field, and the name of the mail server here.",
+            },
+            Case {
+                only: &[Only::SuggestionKnown],
+                meaning: "",
+                step: "For this provider the server for outgoing mail is {suggested_host}: enter that name.",
+            },
+        ],
+        steps: &[
+            "Check the name for typing errors.",
+            "Look up the name of the server for outgoing mail (SMTP) in your mail provider's help; it often begins \
+             with smtp or mail.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "DNS_UNAVAILABLE",
+        when: &[When {
+            kinds: &[Kind::DnsUnavailable],
+            ..ANY
+        }],
+        owner: Owner::DnsOwner,
+        retryable: true,
+        title: "The address of {host} could not be looked up",
+        meaning: "The name servers gave no usable answer, so it is not known whether {host} exists. The mail \
+                  server itself was not contacted.",
+        steps: &[
+            "Try again in a few minutes.",
+            "If it stays so, ask whoever runs the DNS of this domain to check its name servers.",
+            "If other names fail too, ask the operator of this installation to check its own name resolution.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "DEST_BLOCKED",
+        when: &[When {
+            kinds: &[Kind::DestinationBlocked],
+            ..ANY
+        }],
+        owner: Owner::Operator,
+        title: "This installation does not connect to the address of {host}",
+        meaning: "For safety this installation connects only to destinations that its rules allow, and {host} is \
+                  not one of them. Nothing was sent there.",
+        steps: &[
+            "Use a mail server that is reachable on the public internet.",
+            "If {host} is right, ask the operator of this installation to allow it.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "PORT_BLOCKED",
+        when: &[When {
+            kinds: &[Kind::PortBlocked],
+            ..ANY
+        }],
+        title: "Port {port} is not an allowed mail port here",
+        meaning: "This installation connects only to these ports: {ports}. Nothing was sent.",
+        steps: &[
+            "Choose one of the allowed ports: {ports}. Most mail servers take 587 with StartTLS or 465 with SSL/TLS.",
+            "If your server listens only on port {port}, ask the operator of this installation to allow it.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "CONNECT_REFUSED",
+        when: &[When {
+            kinds: &[Kind::ConnectRefused],
+            ..ANY
+        }],
+        retryable: true,
+        title: "{host} does not accept connections on port {port}",
+        meaning: "The connection was turned away at once: either no mail service listens on port {port}, or a \
+                  firewall refuses us.",
+        cases: &[
+            Case {
+                only: &[Only::Port(587)],
+                meaning: "",
+                step: "Try port 465 with SSL/TLS.",
+            },
+            Case {
+                only: &[Only::Port(465)],
+                meaning: "",
+                step: "Try port 587 with StartTLS.",
+            },
+            Case {
+                only: &[Only::SuggestionKnown],
+                meaning: "",
+                step: "For this provider the server for outgoing mail is {suggested_host}: check the host name.",
+            },
+        ],
+        steps: &[
+            "Compare host and port with your mail provider's help. Usual are 587 with StartTLS and 465 with SSL/TLS.",
+            "If both are right, ask the mail host whether the service is running and whether it lets us in.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "CONNECT_TIMEOUT",
+        when: &[When {
+            kinds: &[Kind::ConnectTimeout, Kind::Unreachable],
+            ..ANY
+        }],
+        retryable: true,
+        title: "{host} cannot be reached on port {port}",
+        meaning: "No connection came about.",
+        cases: &[
+            Case {
+                only: &[Only::Kind(Kind::ConnectTimeout)],
+                meaning: "Nothing answered within the time limit of {seconds} seconds. Most often a firewall drops \
+                          such connections silently.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Kind(Kind::Unreachable)],
+                meaning: "The network has no working way from this installation to that server.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Port(25)],
+                meaning: "Many networks block outgoing connections to port 25.",
+                step: "Use port 587 with StartTLS, or port 465 with SSL/TLS.",
+            },
+        ],
+        steps: &[
+            "Check host and port. Usual are 587 with StartTLS and 465 with SSL/TLS.",
+            "Ask the mail host whether its firewall lets this installation in.",
+            "Ask the operator of this installation whether outgoing connections to port {port} are open.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "NOT_SMTP",
+        when: &[When {
+            kinds: &[Kind::NotSmtp],
+            ..ANY
+        }],
+        title: "The service on port {port} of {host} is not a server for outgoing mail (protocol: {protocol})",
+        meaning: "Outgoing mail is sent with the protocol SMTP, and this service did not answer in it. Ports 143, \
+                  993, 110 and 995 are for reading mail; 80 and 443 are for web pages.",
+        cases: &[Case {
+            only: &[Only::SuggestionKnown],
+            meaning: "",
+            step: "For this provider the server for outgoing mail is {suggested_host}.",
+        }],
+        steps: &[
+            "Enter the server for outgoing mail (SMTP), not the one for reading mail.",
+            "Use port 587 with StartTLS, or port 465 with SSL/TLS.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "GREETING_REFUSED",
+        when: &[When {
+            stages: &[Stage::Greeting],
+            ..REPLY
+        }],
+        owner: Owner::MailHost,
+        confidence: Confidence::Generic,
+        title: "{host} refused the connection before anything was said",
+        meaning: "The mail server answered the connection itself with a refusal: {reply}. User name and password \
+                  were not sent, so nothing is known about them.",
+        cases: &[
+            Case {
+                only: &[Only::Class(4)],
+                meaning: "The server calls this temporary; often there are too many connections at the moment.",
+                step: "Try again in a few minutes.",
+            },
+            Case {
+                only: &[Only::Class(5)],
+                meaning: "Often the server does not accept connections from our network address.",
+                step: "",
+            },
+        ],
+        steps: &[
+            "Check that {host} is the server for sending with a sign-in, not the one that receives mail from outside.",
+            "Ask the mail host to allow connections from this installation; its operator can name the address.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "CONNECTION_LOST",
+        when: &[When {
+            kinds: &[Kind::ConnectionLost],
+            ..ANY
+        }],
+        owner: Owner::MailHost,
+        retryable: true,
+        title: "{host} closed the connection in the middle of the conversation",
+        meaning: "The connection ended before the server had given its answer, and before any message had been \
+                  handed over whole. The reason is not known.",
+        cases: &[
+            Case {
+                only: &[Only::Stage(Stage::Greeting)],
+                meaning: "It ended before the server had said anything; some servers do that to addresses that they \
+                          do not trust.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Port(465), Only::Security(Security::StartTls)],
+                meaning: "",
+                step: "Port 465 is usually used with the security type SSL/TLS: choose it and try again.",
+            },
+        ],
+        steps: &[
+            "Try again in a few minutes.",
+            "If it happens each time, give the transcript below to the mail host and ask what its log says.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "REPLY_TIMEOUT",
+        when: &[When {
+            kinds: &[Kind::Timeout],
+            ..ANY
+        }],
+        owner: Owner::MailHost,
+        retryable: true,
+        title: "{host} did not answer in time",
+        meaning: "The connection stood, but the server's answer did not come within the time limit ({seconds} \
+                  seconds for the whole check).",
+        cases: &[
+            Case {
+                only: &[Only::Stage(Stage::Greeting)],
+                meaning: "Some servers let unknown callers wait on purpose before they greet.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Port(465), Only::Security(Security::StartTls)],
+                meaning: "",
+                step: "Port 465 is usually used with the security type SSL/TLS: choose it and try again.",
+            },
+        ],
+        steps: &[
+            "Try again in a few minutes.",
+            "If it happens each time, ask the mail host whether the server is overloaded or delays connections.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "PROTOCOL_ERROR",
+        when: &[When {
+            kinds: &[Kind::Protocol],
+            ..ANY
+        }],
+        owner: Owner::MailHost,
+        title: "{host} gave an answer that breaks the rules of SMTP",
+        meaning: "SMTP is the protocol of outgoing mail. The answer could not be read safely, so the conversation \
+                  was ended.",
+        cases: &[Case {
+            only: &[Only::ProblemKnown],
+            meaning: "What was wrong: {problem}.",
+            step: "",
+        }],
+        steps: &[
+            "Check that host and port are those of a mail server for sending.",
+            "If they are, give the transcript below to the mail host.",
+        ],
+        ..PART
+    },
+];

@@ -1,0 +1,232 @@
+//! TLS, from the first byte or by STARTTLS.
+
+use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::{Confidence, Owner};
+use crate::transcript::Stage;
+
+const PART: Rule = Rule {
+    connection_failed: true,
+    ..RULE
+};
+
+pub(in crate::diagnosis) const RULES: &[Rule] = &[
+    Rule {
+        code: "TLS_MODE_MISMATCH_USE_STARTTLS",
+        when: &[When {
+            kinds: &[Kind::PlainTextOnTls],
+            ..ANY
+        }],
+        title: "Port {port} of {host} needs the security type StartTLS",
+        meaning: "The security type is SSL/TLS, which encrypts from the first byte. This server begins in plain \
+                  text, and encrypts after that (StartTLS). The password was not sent.",
+        steps: &["Choose the security type StartTLS and keep port {port}."],
+        ..PART
+    },
+    Rule {
+        code: "TLS_MODE_MISMATCH_USE_IMPLICIT",
+        when: &[When {
+            kinds: &[Kind::TlsFromFirstByte],
+            ..ANY
+        }],
+        title: "Port {port} of {host} needs the security type SSL/TLS",
+        meaning: "This server waits for encryption from the first byte, so it did not greet us in plain text. The \
+                  password was not sent.",
+        steps: &["Choose the security type SSL/TLS and keep port {port}."],
+        ..PART
+    },
+    Rule {
+        code: "TLS_CERT_UNTRUSTED",
+        when: &[When {
+            kinds: &[Kind::TlsUntrusted],
+            ..ANY
+        }],
+        owner: Owner::MailHost,
+        title: "The certificate of {host} is not signed by a trusted authority",
+        meaning: "A certificate proves that a server is the one it says it is. This one could not be traced to an \
+                  authority that is trusted here, so the password was not sent.",
+        cases: &[Case {
+            only: &[Only::IssuerKnown],
+            meaning: "The certificate names as its issuer: {issuer}.",
+            step: "",
+        }],
+        steps: &[
+            "Ask the mail host to install a certificate of a public authority with its full chain; a missing \
+             intermediate certificate is a common cause.",
+            "If the server belongs to your own organisation and uses an authority of its own, ask the operator of \
+             this installation to trust that authority.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "TLS_CERT_NAME",
+        when: &[When {
+            kinds: &[Kind::TlsWrongName],
+            ..ANY
+        }],
+        title: "The certificate of the server is not valid for {host}",
+        meaning: "A certificate proves that a server is the one it says it is, and this one does not cover the name \
+                  {host}. The password was not sent.",
+        cases: &[
+            Case {
+                only: &[Only::NamesKnown],
+                meaning: "It is valid for: {names}.",
+                step: "If one of these is your mail server, enter that name: {names}.",
+            },
+            Case {
+                only: &[Only::HostIsAddress],
+                meaning: "Certificates are issued for names; the configuration has an IP address.",
+                step: "Enter the name of the server instead of its IP address.",
+            },
+        ],
+        steps: &[
+            "Look up the right name of the server in your mail provider's help.",
+            "If {host} is right, ask the mail host to add this name to its certificate.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "TLS_CERT_EXPIRED",
+        when: &[When {
+            kinds: &[Kind::TlsExpired, Kind::TlsNotYetValid],
+            ..ANY
+        }],
+        owner: Owner::MailHost,
+        title: "The certificate of {host} is not valid at this time",
+        meaning: "A certificate proves that a server is the one it says it is, and holds for a limited time. The \
+                  password was not sent.",
+        cases: &[
+            Case {
+                only: &[Only::Kind(Kind::TlsExpired)],
+                meaning: "This one has expired.",
+                step: "Ask the mail host to renew the certificate of {host}.",
+            },
+            Case {
+                only: &[Only::Kind(Kind::TlsNotYetValid)],
+                meaning: "This one is not valid yet.",
+                step: "Ask the mail host to check from when on the certificate of {host} is valid.",
+            },
+        ],
+        steps: &[
+            "If the mail host finds its certificate in order, ask the operator of this installation to check \
+                  its clock.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "TLS_VERSION",
+        when: &[
+            When {
+                kinds: &[Kind::TlsVersion, Kind::TlsOther],
+                ..ANY
+            },
+            When {
+                enhanced: &["4.7.66", "5.7.66"],
+                ..REPLY
+            },
+            When {
+                texts: &["tls 1.0 and 1.1 are not supported"],
+                ..REPLY
+            },
+        ],
+        owner: Owner::MailHost,
+        title: "No encrypted connection to {host} could be agreed on",
+        meaning: "Mail is sent here only over an encrypted connection that both sides find strong enough.",
+        cases: &[
+            Case {
+                only: &[Only::Kind(Kind::TlsVersion)],
+                meaning: "Both sides must know a common version of the encryption protocol TLS and a common cipher. \
+                          There is none; this installation takes TLS 1.2 and newer. The password was not sent.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Kind(Kind::TlsOther)],
+                meaning: "The start of the encryption failed. The password was not sent.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Kind(Kind::TlsOther), Only::ProblemKnown],
+                meaning: "What happened: {problem}.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Kind(Kind::Refused)],
+                meaning: "The server finds the version of the encryption too old: {reply}.",
+                step: "If a proxy or firewall stands between this installation and the server, ask its operator \
+                       whether it lowers the TLS version.",
+            },
+        ],
+        steps: &[
+            "Ask the mail host to offer TLS 1.2 or newer on port {port}, and give it the transcript below.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "TLS_RESPONSE_INJECTION",
+        when: &[When {
+            kinds: &[Kind::ResponseInjection],
+            ..ANY
+        }],
+        owner: Owner::MailHost,
+        title: "{host} sent unencrypted data where encryption had to begin",
+        meaning: "After agreeing to encrypt, the server, or something on the way to it, went on in plain text. \
+                  That is how a connection is manipulated, so it was ended. The password was not sent.",
+        steps: &[
+            "Choose port 465 with SSL/TLS, which is encrypted from the first byte, if the server offers it.",
+            "Ask the mail host to check the server and what stands in front of it (firewall, mail filter).",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "STARTTLS_TEMP",
+        when: &[When {
+            stages: &[Stage::Starttls],
+            codes: &["4*"],
+            ..REPLY
+        }],
+        owner: Owner::MailHost,
+        retryable: true,
+        confidence: Confidence::Generic,
+        title: "{host} cannot encrypt at the moment",
+        meaning: "The server offers encryption, but could not start it just now. The password was not sent.",
+        steps: &[
+            "Try again in a few minutes.",
+            "If it stays so, tell the mail host: the TLS set-up or the certificate of the server is often the cause.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "STARTTLS_MISSING",
+        when: &[
+            When {
+                kinds: &[Kind::StartTlsMissing],
+                ..ANY
+            },
+            When {
+                stages: &[Stage::Starttls],
+                codes: &["5*"],
+                ..REPLY
+            },
+        ],
+        title: "{host} does not offer StartTLS on port {port}",
+        meaning: "The security type is StartTLS, and the server does not encrypt on this port. We stopped there: \
+                  the password was not sent in the clear.",
+        steps: &[
+            "Try port 465 with SSL/TLS, or port 587 with StartTLS.",
+            "If neither works, ask the mail host to enable encryption.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "STARTTLS_REQUIRED",
+        when: &[When {
+            codes: &["5*"],
+            texts: &["must issue a starttls", "starttls*first", "starttls*required"],
+            ..REPLY
+        }],
+        confidence: Confidence::Generic,
+        title: "{host} insists on encryption",
+        meaning: "The server accepts nothing on this port before the connection is encrypted.",
+        steps: &["Choose the security type StartTLS and keep port {port}."],
+        ..RULE
+    },
+];

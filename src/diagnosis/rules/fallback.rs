@@ -1,0 +1,89 @@
+//! What no rule knows: the class of the reply and the subject of its enhanced code are all that is said.
+
+use crate::diagnosis::rule::{ANY, Case, Only, RULE, Rule};
+use crate::diagnosis::{Confidence, Owner};
+use crate::transcript::Stage;
+
+pub(in crate::diagnosis) const RULES: &[Rule] = &[UNKNOWN_REPLY];
+
+/// Takes everything. The subjects are those of RFC 3463 section 3.
+pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
+    code: "UNKNOWN_REPLY",
+    when: &[ANY],
+    owner: Owner::MailHost,
+    confidence: Confidence::Generic,
+    title: "{host} refused, for a reason that we do not know",
+    meaning: "The server answered with a refusal that is not in our list: {reply}.",
+    cases: &[
+        Case {
+            only: &[Only::Class(4)],
+            meaning: "By its number the refusal is temporary: the same may succeed later.",
+            step: "Try again in some minutes.",
+        },
+        Case {
+            only: &[Only::Class(5)],
+            meaning: "By its number the refusal is permanent.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Stage(Stage::Auth)],
+            meaning: "It came at the sign-in, but does not clearly say that user name or password are wrong.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Stage(Stage::MailFrom)],
+            meaning: "It came where the sender address {from} was given.",
+            step: "Check that {from} is an address from which this account may send.",
+        },
+        Case {
+            only: &[Only::Stage(Stage::RcptTo)],
+            meaning: "It came where the recipient {recipient} was given, and says nothing against your configuration.",
+            step: "Check the recipient's address, or try another recipient.",
+        },
+        Case {
+            only: &[Only::Stage(Stage::Data)],
+            meaning: "It came where the message itself was handed over.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(1)],
+            meaning: "The server means an address.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(2)],
+            meaning: "The server means a mailbox, for example a full one.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(3)],
+            meaning: "The server means the state of a mail system.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(4)],
+            meaning: "The server means the network or the way to another server.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(5)],
+            meaning: "The server means the course of the conversation.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(6)],
+            meaning: "The server means the content of the message or its form.",
+            step: "",
+        },
+        Case {
+            only: &[Only::Subject(7)],
+            meaning: "The server means a rule of security or policy.",
+            step: "",
+        },
+    ],
+    steps: &[
+        "Read the server's reply: it often names the cause.",
+        "Search the mail provider's help for this reply, or give it to the provider's support.",
+    ],
+    ..RULE
+};

@@ -1,0 +1,283 @@
+//! What was seen of a failure, in the form that rules ask for.
+
+use std::net::IpAddr;
+
+use super::rule::{Kind, Only, When};
+use super::{Facts, Failure};
+use crate::egress::{DialError, Refusal};
+use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
+use crate::transcript::{Stage, printable};
+
+/// One failure with the facts around it. Text for matching is in lower case.
+pub(super) struct Seen<'a> {
+    pub failure: Option<&'a Failure>,
+    pub facts: &'a Facts,
+    pub kind: Kind,
+    pub stage: Stage,
+    /// The basic code of the reply that decided.
+    pub code: Option<u16>,
+    enhanced: Option<String>,
+    text: String,
+    host: String,
+    user: String,
+}
+
+impl<'a> Seen<'a> {
+    pub fn new(failure: &'a Failure, facts: &'a Facts) -> Self {
+        let mut seen = Self::of_facts(facts);
+        seen.failure = Some(failure);
+        seen.kind = kind(failure);
+        seen.stage = match failure {
+            Failure::Dial(error) => error.stage(),
+            Failure::Smtp(error) => error.stage,
+            Failure::SecretUnreadable | Failure::ConfigIncomplete { .. } | Failure::ConfigNotSet => {
+                Stage::Policy
+            }
+        };
+        if let Some(reply) = seen.reply() {
+            let text = reply.text();
+            seen.code = Some(reply.code);
+            seen.enhanced = reply
+                .enhanced
+                .map(|code| code.to_string())
+                .or_else(|| enhanced_in(&text, reply.code));
+            seen.text = text.to_ascii_lowercase();
+        }
+        seen
+    }
+
+    /// Without a failure: enough to fill a title.
+    pub fn of_facts(facts: &'a Facts) -> Self {
+        Self {
+            failure: None,
+            facts,
+            kind: Kind::Refused,
+            stage: Stage::Policy,
+            code: None,
+            enhanced: None,
+            text: String::new(),
+            host: facts.host.trim().trim_end_matches('.').to_ascii_lowercase(),
+            user: facts.username.as_deref().unwrap_or_default().to_ascii_lowercase(),
+        }
+    }
+
+    /// The error of the session, where there was one.
+    pub fn error(&self) -> Option<&'a Error> {
+        match self.failure {
+            Some(Failure::Smtp(error)) => Some(error),
+            _ => None,
+        }
+    }
+
+    /// The reply that decided. Only a refusal has one: what a reply said before a loss decides nothing, and
+    /// the first bytes of another protocol are none.
+    pub fn reply(&self) -> Option<&'a Reply> {
+        let error = self.error()?;
+        match error.kind {
+            ErrorKind::Refused | ErrorKind::OAuthRefused { .. } => error.reply.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// The reply as it may be shown: printable ASCII, 512 characters at most.
+    pub fn shown_reply(&self) -> Option<String> {
+        let reply = self.reply()?;
+        let shown = match reply.enhanced {
+            Some(enhanced) => format!("{} {enhanced} {}", reply.code, reply.text()),
+            None => format!("{} {}", reply.code, reply.text()),
+        };
+        Some(printable(shown.trim_end()))
+    }
+
+    /// A 4yz reply: the same may succeed later.
+    pub fn is_transient(&self) -> bool {
+        self.code.is_some_and(|code| code / 100 == 4)
+    }
+
+    pub fn is_permanent_reply_to_sign_in(&self) -> bool {
+        self.stage == Stage::Auth && self.code.is_some_and(|code| code / 100 == 5)
+    }
+
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether a rule's condition holds, in the order of trust.
+    pub fn is(&self, when: &When) -> bool {
+        (when.kinds.is_empty() || when.kinds.contains(&self.kind))
+            && (when.stages.is_empty() || when.stages.contains(&self.stage))
+            && one_of(when.hosts, &self.host)
+            && one_of(when.users, &self.user)
+            && (when.codes.is_empty()
+                || self
+                    .code
+                    .is_some_and(|code| one_of(when.codes, &code.to_string())))
+            && (when.enhanced.is_empty()
+                || self
+                    .enhanced
+                    .as_deref()
+                    .is_some_and(|enhanced| one_of(when.enhanced, enhanced)))
+            && (when.texts.is_empty() || when.texts.iter().any(|part| self.says(part)))
+            && !when.unless.iter().any(|part| self.says(part))
+    }
+
+    pub fn holds(&self, only: Only) -> bool {
+        let error = self.error();
+        match only {
+            Only::HostHasAt => self.host.contains('@'),
+            Only::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
+            Only::SuggestionKnown => super::fill::suggested_host(&self.host).is_some(),
+            Only::Host(pattern) => matches(pattern, &self.host),
+            Only::Port(port) => self.facts.port == port,
+            Only::Kind(kind) => self.kind == kind,
+            Only::Stage(stage) => self.stage == stage,
+            Only::Security(security) => self.facts.security == Some(security),
+            Only::UserLacksAt => !self.user.is_empty() && !self.user.contains('@'),
+            Only::UserIsNot(user) => !self.user.is_empty() && self.user != user,
+            Only::ReplyNamesSender => self.names(self.facts.sender.as_deref()),
+            Only::ReplyNamesRecipient => {
+                self.names(self.facts.recipient.as_deref()) && !self.names(self.facts.sender.as_deref())
+            }
+            Only::Class(class) => self.code.is_some_and(|code| code / 100 == class),
+            Only::Subject(subject) => {
+                self.enhanced.as_deref().and_then(|code| code.split('.').nth(1)) == Some(&subject.to_string())
+            }
+            Only::StartTlsOffered => error
+                .and_then(|error| error.capabilities.as_deref())
+                .is_some_and(|offers| offers.starttls),
+            Only::SizesKnown => matches!(error.map(|error| &error.kind), Some(ErrorKind::TooLarge { .. })),
+            Only::LimitKnown => {
+                self.kind != Kind::TooLarge
+                    && error
+                        .and_then(|error| error.capabilities.as_deref()?.size)
+                        .is_some()
+            }
+            Only::IssuerKnown => matches!(
+                error.map(|error| &error.kind),
+                Some(ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(_) }))
+            ),
+            Only::NamesKnown => match error.map(|error| &error.kind) {
+                Some(ErrorKind::Tls(TlsFailure::WrongName { names })) => !names.is_empty(),
+                _ => false,
+            },
+            Only::ProblemKnown => {
+                matches!(
+                    error.map(|error| &error.kind),
+                    Some(
+                        ErrorKind::Tls(TlsFailure::Other(_))
+                            | ErrorKind::Protocol(_)
+                            | ErrorKind::OAuthRefused { .. }
+                    )
+                ) && self.stage != Stage::Greeting
+            }
+        }
+    }
+
+    fn says(&self, part: &str) -> bool {
+        matches(&format!("*{part}*"), &self.text)
+    }
+
+    fn names(&self, address: Option<&str>) -> bool {
+        address
+            .is_some_and(|address| !address.is_empty() && self.text.contains(&address.to_ascii_lowercase()))
+    }
+}
+
+fn one_of(patterns: &[&str], text: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, text))
+}
+
+/// Whether the whole of `text` has the form of `pattern`: `*` is anything, `?` one byte. Linear in memory and
+/// at most quadratic in time, whatever a server sends.
+pub(super) fn matches(pattern: &str, text: &str) -> bool {
+    let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
+    let (mut at_pattern, mut at_text) = (0, 0);
+    let mut last_star = None;
+    while at_text < text.len() {
+        match pattern.get(at_pattern) {
+            Some(b'*') => {
+                last_star = Some((at_pattern, at_text));
+                at_pattern += 1;
+            }
+            Some(&byte) if byte == b'?' || byte == text[at_text] => {
+                at_pattern += 1;
+                at_text += 1;
+            }
+            _ => match last_star {
+                Some((star, from)) => {
+                    last_star = Some((star, from + 1));
+                    at_pattern = star + 1;
+                    at_text = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[at_pattern..].iter().all(|byte| *byte == b'*')
+}
+
+/// Some servers put the enhanced code where RFC 2034 does not expect it (`#5.7.1`, `5.7.1:`).
+fn enhanced_in(text: &str, basic: u16) -> Option<String> {
+    let word = text
+        .split_whitespace()
+        .next()?
+        .trim_matches(|c: char| !c.is_ascii_digit());
+    let mut numbers = word.split('.').map(str::parse::<u16>);
+    let (Some(Ok(class)), Some(Ok(subject)), Some(Ok(detail)), None) =
+        (numbers.next(), numbers.next(), numbers.next(), numbers.next())
+    else {
+        return None;
+    };
+    let class = u8::try_from(class)
+        .ok()
+        .filter(|class| u16::from(*class) == basic / 100)?;
+    Some(EnhancedCode(class, subject, detail).to_string())
+}
+
+fn kind(failure: &Failure) -> Kind {
+    match failure {
+        Failure::Dial(error) => match error {
+            DialError::Refused(Refusal::Port { .. }) => Kind::PortBlocked,
+            DialError::Refused(Refusal::Address { .. } | Refusal::Name) => Kind::DestinationBlocked,
+            DialError::NotFound => Kind::NotFound,
+            DialError::DnsUnavailable => Kind::DnsUnavailable,
+            DialError::ConnectRefused => Kind::ConnectRefused,
+            DialError::ConnectTimeout => Kind::ConnectTimeout,
+            DialError::Unreachable => Kind::Unreachable,
+        },
+        Failure::Smtp(error) => kind_of_error(&error.kind),
+        Failure::SecretUnreadable => Kind::SecretUnreadable,
+        Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
+        Failure::ConfigNotSet => Kind::ConfigNotSet,
+    }
+}
+
+fn kind_of_error(kind: &ErrorKind) -> Kind {
+    match kind {
+        ErrorKind::Refused => Kind::Refused,
+        ErrorKind::NotSmtp(_) => Kind::NotSmtp,
+        ErrorKind::PlainTextOnTls => Kind::PlainTextOnTls,
+        ErrorKind::TlsFromFirstByte => Kind::TlsFromFirstByte,
+        ErrorKind::Tls(failure) => match failure {
+            TlsFailure::Untrusted { .. } => Kind::TlsUntrusted,
+            TlsFailure::WrongName { .. } => Kind::TlsWrongName,
+            TlsFailure::Expired => Kind::TlsExpired,
+            TlsFailure::NotYetValid => Kind::TlsNotYetValid,
+            TlsFailure::Version => Kind::TlsVersion,
+            TlsFailure::Other(_) => Kind::TlsOther,
+        },
+        ErrorKind::StartTlsMissing => Kind::StartTlsMissing,
+        ErrorKind::ResponseInjection => Kind::ResponseInjection,
+        ErrorKind::AuthNotOffered { encrypted: false } => Kind::AuthNotOfferedInTheClear,
+        ErrorKind::AuthNotOffered { encrypted: true } => Kind::AuthNotOfferedEncrypted,
+        ErrorKind::NoCommonMechanism { .. } => Kind::NoCommonMechanism,
+        ErrorKind::ClearTextSignIn => Kind::ClearTextSignIn,
+        ErrorKind::OAuthRefused { .. } => Kind::OAuthRefused,
+        ErrorKind::SmtpUtf8Missing => Kind::SmtpUtf8Missing,
+        ErrorKind::TooLarge { .. } => Kind::TooLarge,
+        ErrorKind::ConnectionLost => Kind::ConnectionLost,
+        ErrorKind::Timeout => Kind::Timeout,
+        ErrorKind::Protocol(_) => Kind::Protocol,
+        ErrorKind::OutcomeUnknown => Kind::OutcomeUnknown,
+    }
+}
