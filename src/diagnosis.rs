@@ -133,13 +133,11 @@ impl RuleSummary {
 /// The entry of `code`, if there is one.
 #[must_use]
 pub fn rule_for(code: &str) -> Option<RuleSummary> {
-    rules::all()
-        .find(|rule| rule.code == code)
-        .map(|rule| RuleSummary {
-            code: rule.code,
-            title_template: rule.title,
-            owner: rule.owner,
-        })
+    rules::all().find(|rule| rule.code == code).map(|rule| RuleSummary {
+        code: rule.code,
+        title_template: rule.title,
+        owner: rule.owner,
+    })
 }
 
 /// Understands a failure. Total: any reply, any bytes give an honest answer.

@@ -231,7 +231,10 @@ mod tests {
     #[test]
     fn a_rate_limit_names_the_seconds_in_words_and_header() {
         let error = Error::rate_limited(17);
-        assert_eq!(error.body(TraceId::random()).errors[0].detail.as_deref(), Some("Try again in 17 seconds."));
+        assert_eq!(
+            error.body(TraceId::random()).errors[0].detail.as_deref(),
+            Some("Try again in 17 seconds.")
+        );
         let response = error.into_response();
         assert_eq!(response.headers()[RETRY_AFTER], "17");
         assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);

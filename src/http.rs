@@ -152,7 +152,8 @@ async fn deprecated(OriginalUri(uri): OriginalUri, mut response: Response) -> Re
     let headers = response.headers_mut();
     headers.insert("deprecation", HeaderValue::from_static("@1765843200"));
     let prefix = if uri.path().starts_with(PREFIXES[0]) { PREFIXES[0] } else { PREFIXES[1] };
-    let link = format!("<{prefix}/email-config>; rel=\"successor-version\", </openapi.json>; rel=\"deprecation\"");
+    let link =
+        format!("<{prefix}/email-config>; rel=\"successor-version\", </openapi.json>; rel=\"deprecation\"");
     if let Ok(link) = HeaderValue::try_from(link) {
         headers.insert(LINK, link);
     }

@@ -20,9 +20,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 
 /// Upper bounds in seconds. The first ones tell a read from a write; the last ones stand round the eight
 /// seconds that a check may take.
-const DURATION_BUCKETS: [f64; 12] = [
-    0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0,
-];
+const DURATION_BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0];
 
 /// What was checked against a real server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -140,36 +138,20 @@ impl Metrics {
     /// Counts one answer. `route` is the template that matched, never the path that was asked for.
     pub fn record_request(&self, route: &str, method: &str, status: u16, duration: Duration) {
         let method = method_label(method);
-        let labels = RequestLabels {
-            route: route.to_owned(),
-            method,
-            status,
-        };
+        let labels = RequestLabels { route: route.to_owned(), method, status };
         self.requests.get_or_create(&labels).inc();
-        let labels = RouteLabels {
-            route: labels.route,
-            method,
-        };
-        self.durations
-            .get_or_create(&labels)
-            .observe(duration.as_secs_f64());
+        let labels = RouteLabels { route: labels.route, method };
+        self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// Counts one check; `code` is `OK` or the code of its diagnosis.
     pub fn record_check(&self, operation: Operation, code: &'static str) {
-        self.checks
-            .get_or_create(&CheckLabels {
-                operation: operation.label(),
-                code,
-            })
-            .inc();
+        self.checks.get_or_create(&CheckLabels { operation: operation.label(), code }).inc();
     }
 
     /// Counts one refusal; `limit` is the limit's own name.
     pub fn record_rate_limit_refusal(&self, limit: &'static str) {
-        self.rate_limit_refusals
-            .get_or_create(&LimitLabel { limit })
-            .inc();
+        self.rate_limit_refusals.get_or_create(&LimitLabel { limit }).inc();
     }
 
     /// Says how many outgoing connections are open; called before [`Metrics::encode`].
@@ -180,9 +162,7 @@ impl Metrics {
     /// Says how many database connections are in a state (`idle`, `used`); called before
     /// [`Metrics::encode`].
     pub fn observe_database_connections(&self, state: &'static str, count: usize) {
-        self.database_connections
-            .get_or_create(&StateLabel { state })
-            .set(gauge_value(count));
+        self.database_connections.get_or_create(&StateLabel { state }).set(gauge_value(count));
     }
 
     /// Everything as text, with [`CONTENT_TYPE`].
@@ -209,10 +189,7 @@ impl fmt::Debug for Metrics {
 /// A client may send any word as the method, so all but the known ones share a label.
 fn method_label(method: &str) -> &'static str {
     const KNOWN: [&str; 7] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS"];
-    KNOWN
-        .into_iter()
-        .find(|known| *known == method)
-        .unwrap_or("other")
+    KNOWN.into_iter().find(|known| *known == method).unwrap_or("other")
 }
 
 fn gauge_value(count: usize) -> i64 {
@@ -227,18 +204,8 @@ mod tests {
     fn everything_is_in_the_text() {
         let metrics = Metrics::new();
         let clone = metrics.clone();
-        clone.record_request(
-            "/api/v1/transports/email-config",
-            "GET",
-            200,
-            Duration::from_millis(3),
-        );
-        clone.record_request(
-            "/api/v1/transports/email-config",
-            "GET",
-            200,
-            Duration::from_secs(9),
-        );
+        clone.record_request("/api/v1/transports/email-config", "GET", 200, Duration::from_millis(3));
+        clone.record_request("/api/v1/transports/email-config", "GET", 200, Duration::from_secs(9));
         clone.record_check(Operation::SendTest, "OK");
         clone.record_check(Operation::Put, "AUTH_REFUSED");
         clone.record_check(Operation::Verify, "OK");
@@ -263,16 +230,10 @@ mod tests {
             r#"transports_rate_limit_refusals_total{limit="unauthenticated"} 1"#.to_owned(),
             "transports_outgoing_connections 3".to_owned(),
             r#"transports_database_connections{state="idle"} 4"#.to_owned(),
-            format!(
-                r#"transports_build_info{{version="{}"}} 1"#,
-                env!("CARGO_PKG_VERSION")
-            ),
+            format!(r#"transports_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION")),
             "# EOF".to_owned(),
         ] {
-            assert!(
-                page.lines().any(|found| found == line),
-                "{line} is not in\n{page}"
-            );
+            assert!(page.lines().any(|found| found == line), "{line} is not in\n{page}");
         }
     }
 
@@ -291,9 +252,6 @@ mod tests {
             metrics.record_request("/x", method, 405, Duration::ZERO);
         }
         let page = metrics.encode();
-        assert!(
-            page.contains(r#"{route="/x",method="other",status="405"} 3"#),
-            "{page}"
-        );
+        assert!(page.contains(r#"{route="/x",method="other",status="405"} 3"#), "{page}");
     }
 }

@@ -93,9 +93,7 @@ pub struct Success {
 pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
     let deadline = Instant::now() + app.check_time();
     match account.settings {
-        Settings::BasicAuth(basic) => {
-            basic_auth::verify(app, basic, account.secret, depth, deadline).await
-        }
+        Settings::BasicAuth(basic) => basic_auth::verify(app, basic, account.secret, depth, deadline).await,
     }
 }
 
@@ -140,7 +138,12 @@ fn unattempted(failure: &Failure) -> Outcome {
 impl Outcome {
     /// A failure, understood.
     #[must_use]
-    pub fn failed(failure: &Failure, facts: &Facts, transcript: &Transcript, unproved: Vec<Unproved>) -> Self {
+    pub fn failed(
+        failure: &Failure,
+        facts: &Facts,
+        transcript: &Transcript,
+        unproved: Vec<Unproved>,
+    ) -> Self {
         Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), unproved }
     }
 

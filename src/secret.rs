@@ -46,13 +46,8 @@ mod tests {
 
     #[test]
     fn a_mask_is_told_from_a_password() {
-        for (text, mask) in [
-            ("*****", true),
-            ("••••", true),
-            ("*•*", true),
-            ("*a*", false),
-            ("", false),
-        ] {
+        for (text, mask) in [("*****", true), ("••••", true), ("*•*", true), ("*a*", false), ("", false)]
+        {
             assert_eq!(Secret::new(text.to_owned()).is_mask(), mask, "{text:?}");
         }
     }

@@ -49,9 +49,7 @@ fn subscriber<W>(log: &Log, terminal: bool, writer: W) -> Result<Box<dyn Subscri
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(parse_filter(&log.filter)?)
-        .with_writer(writer);
+    let builder = tracing_subscriber::fmt().with_env_filter(parse_filter(&log.filter)?).with_writer(writer);
     let text = match log.format.as_str() {
         "text" => true,
         "json" => false,
@@ -61,14 +59,7 @@ where
         Box::new(builder.with_ansi(terminal).finish())
     } else {
         // The event's fields stand at the top, those of its span (trace id, route) under `span`.
-        Box::new(
-            builder
-                .json()
-                .flatten_event(true)
-                .with_current_span(true)
-                .with_span_list(false)
-                .finish(),
-        )
+        Box::new(builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish())
     })
 }
 
@@ -79,10 +70,7 @@ fn log_panic(info: &PanicHookInfo<'_>) {
 }
 
 fn literal(payload: &(dyn Any + Send)) -> &'static str {
-    payload
-        .downcast_ref::<&'static str>()
-        .copied()
-        .unwrap_or("(not shown)")
+    payload.downcast_ref::<&'static str>().copied().unwrap_or("(not shown)")
 }
 
 #[cfg(test)]
@@ -109,10 +97,7 @@ mod tests {
     fn logged(format: &str, filter: &str, terminal: bool, write: impl FnOnce()) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
-        let log = Log {
-            format: format.to_owned(),
-            filter: filter.to_owned(),
-        };
+        let log = Log { format: format.to_owned(), filter: filter.to_owned() };
         let subscriber = subscriber(&log, terminal, move || writer.clone()).unwrap();
         tracing::subscriber::with_default(subscriber, write);
         let bytes = captured.0.lock().unwrap().clone();

@@ -64,10 +64,7 @@ impl Verifier {
         let source = match &settings.jwks_url {
             Some(url) => {
                 check_url(url).with_context(|| format!("auth.jwks_url {url} cannot be used"))?;
-                Some(JwksSource::Url {
-                    client,
-                    url: url.clone(),
-                })
+                Some(JwksSource::Url { client, url: url.clone() })
             }
             None => None,
         };
@@ -83,18 +80,10 @@ impl Verifier {
         if configured.is_empty() && source.is_none() {
             bail!("no key for tokens: set auth.jwks_url, auth.public_key_file or auth.hs256_secret");
         }
-        ensure!(
-            settings.jwks_max_age_hours > 0,
-            "auth.jwks_max_age_hours must be 1 or more"
-        );
+        ensure!(settings.jwks_max_age_hours > 0, "auth.jwks_max_age_hours must be 1 or more");
         let max_age = Duration::from_secs(settings.jwks_max_age_hours.saturating_mul(3600));
         let jwks = source.map(|source| Arc::new(Jwks::new(source, clock.clone(), max_age)));
-        Ok(Self {
-            expected: Expected::new(settings)?,
-            clock,
-            configured,
-            jwks,
-        })
+        Ok(Self { expected: Expected::new(settings)?, clock, configured, jwks })
     }
 
     /// Fetches the key set where there is none yet, so that the first request need not wait for it.
@@ -107,11 +96,7 @@ impl Verifier {
         {
             jwks.refresh().await;
         }
-        if self.has_keys(self.fetched().as_deref()) {
-            Ok(())
-        } else {
-            Err(TokenError::NoKeys)
-        }
+        if self.has_keys(self.fetched().as_deref()) { Ok(()) } else { Err(TokenError::NoKeys) }
     }
 
     /// # Errors
@@ -202,10 +187,7 @@ impl Failure {
 fn check_url(url: &str) -> anyhow::Result<()> {
     let parsed: hyper::Uri = url.parse().context("it is no URL")?;
     let host = parsed.host().context("it has no host")?;
-    let literal = host
-        .trim_start_matches('[')
-        .trim_end_matches(']')
-        .parse::<std::net::IpAddr>();
+    let literal = host.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     let is_loopback = host == "localhost" || literal.is_ok_and(|address| address.is_loopback());
     match parsed.scheme_str() {
         Some("https") => Ok(()),

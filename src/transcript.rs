@@ -76,11 +76,7 @@ impl Transcript {
     pub fn add(&mut self, stage: Stage, took: Duration, detail: &str) {
         if self.entries.len() < Self::MAX_ENTRIES {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            self.entries.push(Entry {
-                stage,
-                ms,
-                detail: printable(detail),
-            });
+            self.entries.push(Entry { stage, ms, detail: printable(detail) });
         }
     }
 

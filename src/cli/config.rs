@@ -42,11 +42,7 @@ pub(super) fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
 fn problems(config: &Config, policy: impl FnOnce(&Egress) -> Result<(), PolicyError>) -> Vec<Problem> {
     let mut problems = check_for_serving(config);
     problems.extend(telemetry::check_filter(&config.log.filter).err());
-    problems.extend(
-        policy(&config.egress)
-            .err()
-            .map(|error| Problem::new(error.to_string())),
-    );
+    problems.extend(policy(&config.egress).err().map(|error| Problem::new(error.to_string())));
     let files = [
         ("encryption.keys_file", &config.encryption.keys_file),
         ("auth.public_key_file", &config.auth.public_key_file),
@@ -114,12 +110,8 @@ mod tests {
     #[test]
     fn files_filter_and_policy_are_told_at_once() {
         let config = config("[tls]\nca_file = '/nowhere/ca.pem'\n[log]\nfilter = 'transports=loud'");
-        let refused = |_: &Egress| {
-            Err(PolicyError {
-                key: "egress.allow",
-                reason: "0.0.0.0/0 is too wide".to_owned(),
-            })
-        };
+        let refused =
+            |_: &Egress| Err(PolicyError { key: "egress.allow", reason: "0.0.0.0/0 is too wide".to_owned() });
         let found = problems(&config, refused);
         let starts = [
             "log.filter: ",
@@ -135,10 +127,7 @@ mod tests {
     #[test]
     fn a_folder_is_not_a_key_file() {
         let problem = unreadable("encryption.keys_file", Path::new("/")).unwrap();
-        assert_eq!(
-            problem.text,
-            "encryption.keys_file: / cannot be read: it is not a file"
-        );
+        assert_eq!(problem.text, "encryption.keys_file: / cannot be read: it is not a file");
     }
 
     #[test]
@@ -147,16 +136,10 @@ mod tests {
         assert!(shown.contains("hs256_secret = \"***\"\n"), "{shown}");
         assert!(shown.contains("keys = [\"***\"]\n"), "{shown}");
         assert!(shown.contains("# jwks_url is not set\n"), "{shown}");
-        assert!(
-            !shown.contains("0123456789abcdef") && !shown.contains("c2VjcmV0"),
-            "{shown}"
-        );
+        assert!(!shown.contains("0123456789abcdef") && !shown.contains("c2VjcmV0"), "{shown}");
         // Only the secret of the database is bound by a rule that `***` breaks.
         let again = shown.replace("url = \"***\"", "");
         let nothing: [(String, String); 0] = [];
-        assert!(
-            Config::from_sources(Some(("shown.toml", &again)), nothing).is_ok(),
-            "{again}"
-        );
+        assert!(Config::from_sources(Some(("shown.toml", &again)), nothing).is_ok(), "{again}");
     }
 }

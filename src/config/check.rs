@@ -12,27 +12,20 @@ const HS256_SECRET_BYTES: usize = 32;
 pub fn check_for_serving(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     if config.encryption.keys.is_empty() && config.encryption.keys_file.is_none() {
-        problems.push(
-            Problem::new("encryption.keys: no key to seal the tenants' secrets with").with_hint(
-                "make one with `transports keys generate`, and set encryption.keys or encryption.keys_file",
-            ),
-        );
+        problems.push(Problem::new("encryption.keys: no key to seal the tenants' secrets with").with_hint(
+            "make one with `transports keys generate`, and set encryption.keys or encryption.keys_file",
+        ));
     }
     check_auth(&config.auth, &mut problems);
     if let Some(metrics) = config.server.metrics_listen
         && overlap(config.server.listen, metrics)
     {
         problems.push(
-            Problem::new(format!(
-                "server.metrics_listen: {metrics} is taken by server.listen"
-            ))
-            .with_hint("give it another port, or leave it out to serve /metrics beside the API"),
+            Problem::new(format!("server.metrics_listen: {metrics} is taken by server.listen"))
+                .with_hint("give it another port, or leave it out to serve /metrics beside the API"),
         );
     }
-    let (request, check) = (
-        config.server.request_timeout_seconds,
-        config.egress.timeout_seconds,
-    );
+    let (request, check) = (config.server.request_timeout_seconds, config.egress.timeout_seconds);
     if request <= check {
         problems.push(
             Problem::new(format!(
@@ -57,10 +50,9 @@ fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {
                 .with_hint("set auth.jwks_url, auth.public_key_file or auth.hs256_secret"),
         );
     }
-    for (key, value, claim) in [
-        ("auth.issuer", &auth.issuer, "iss"),
-        ("auth.audience", &auth.audience, "aud"),
-    ] {
+    for (key, value, claim) in
+        [("auth.issuer", &auth.issuer, "iss"), ("auth.audience", &auth.audience, "aud")]
+    {
         if value.is_none() {
             problems.push(
                 Problem::new(format!("{key}: has to be set to serve")).with_hint(format!(
@@ -69,16 +61,10 @@ fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {
             );
         }
     }
-    if auth
-        .hs256_secret
-        .as_ref()
-        .is_some_and(|secret| secret.expose().len() < HS256_SECRET_BYTES)
-    {
+    if auth.hs256_secret.as_ref().is_some_and(|secret| secret.expose().len() < HS256_SECRET_BYTES) {
         problems.push(
-            Problem::new(format!(
-                "auth.hs256_secret: is shorter than {HS256_SECRET_BYTES} bytes"
-            ))
-            .with_hint("take a random one, such as the output of `openssl rand -base64 32`"),
+            Problem::new(format!("auth.hs256_secret: is shorter than {HS256_SECRET_BYTES} bytes"))
+                .with_hint("take a random one, such as the output of `openssl rand -base64 32`"),
         );
     }
 }
@@ -95,10 +81,8 @@ pub fn warnings(config: &Config) -> Vec<Problem> {
         .filter_map(|(key, listener)| listener.map(|listener| (key, listener)))
         .filter(|(_, listener)| !listener.ip().to_canonical().is_loopback())
         .map(|(key, listener)| {
-            Problem::new(format!(
-                "{key}: {listener} can be reached from elsewhere, and speaks plain HTTP"
-            ))
-            .with_hint("put a TLS terminator in front")
+            Problem::new(format!("{key}: {listener} can be reached from elsewhere, and speaks plain HTTP"))
+                .with_hint("put a TLS terminator in front")
         })
         .collect()
 }

@@ -51,9 +51,7 @@ impl Config {
         }
         match Self::read(&mut sources) {
             Some(config) if sources.problems.is_empty() => Ok(config),
-            _ => Err(Invalid {
-                problems: sources.problems,
-            }),
+            _ => Err(Invalid { problems: sources.problems }),
         }
     }
 }
@@ -93,10 +91,7 @@ impl Sources {
         for (section, value) in &table {
             let Some(keys) = value.as_table() else {
                 let near = nearest::setting(known, "", section);
-                self.problems.push(unknown(
-                    &format!("{name}: {section}: stands outside a section"),
-                    near,
-                ));
+                self.problems.push(unknown(&format!("{name}: {section}: stands outside a section"), near));
                 continue;
             };
             if !known.iter().any(|setting| setting.section == section) {
@@ -108,15 +103,10 @@ impl Sources {
                 continue;
             }
             for key in keys.keys() {
-                if !known
-                    .iter()
-                    .any(|setting| setting.section == section && setting.key == key)
-                {
+                if !known.iter().any(|setting| setting.section == section && setting.key == key) {
                     let near = nearest::setting(known, section, key);
-                    self.problems.push(unknown(
-                        &format!("{name}: {section}.{key}: there is no such setting"),
-                        near,
-                    ));
+                    self.problems
+                        .push(unknown(&format!("{name}: {section}.{key}: there is no such setting"), near));
                 }
             }
         }
@@ -134,12 +124,9 @@ impl Sources {
         let found = known.iter().find(|setting| setting.variable() == name);
         match (found, value.into_string()) {
             (Some(setting), Ok(value)) => {
-                self.environment
-                    .insert((setting.section, setting.key), (name.to_owned(), value));
+                self.environment.insert((setting.section, setting.key), (name.to_owned(), value));
             }
-            (Some(_), Err(_)) => self
-                .problems
-                .push(Problem::new(format!("{name}: is not valid UTF-8"))),
+            (Some(_), Err(_)) => self.problems.push(Problem::new(format!("{name}: is not valid UTF-8"))),
             (None, _) => {
                 let near = nearest::setting(known, &section.to_ascii_lowercase(), &key.to_ascii_lowercase());
                 let mut problem = Problem::new(format!("{name}: there is no such setting"));
@@ -190,10 +177,9 @@ fn read_default<T: Value>(text: &str, rule: Rule) -> Option<T> {
 fn unknown(text: &str, near: Option<&Setting>) -> Problem {
     let problem = Problem::new(text);
     match near {
-        Some(near) => problem.with_hint(format!(
-            "the nearest known setting is {}.{}",
-            near.section, near.key
-        )),
+        Some(near) => {
+            problem.with_hint(format!("the nearest known setting is {}.{}", near.section, near.key))
+        }
         None => problem,
     }
 }
@@ -207,10 +193,6 @@ impl Setting {
     /// The name in the environment.
     #[must_use]
     pub fn variable(&self) -> String {
-        format!(
-            "{PREFIX}{}__{}",
-            self.section.to_ascii_uppercase(),
-            self.key.to_ascii_uppercase()
-        )
+        format!("{PREFIX}{}__{}", self.section.to_ascii_uppercase(), self.key.to_ascii_uppercase())
     }
 }

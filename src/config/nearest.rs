@@ -14,10 +14,7 @@ pub(super) fn setting<'a>(known: &'a [Setting], section: &str, key: &str) -> Opt
 
 /// The section nearest to `name`.
 pub(super) fn section(known: &[Setting], name: &str) -> Option<&'static str> {
-    known
-        .iter()
-        .map(|setting| setting.section)
-        .min_by_key(|section| distance(section, name))
+    known.iter().map(|setting| setting.section).min_by_key(|section| distance(section, name))
 }
 
 /// A key that was cut short (`tier1` for `tier1_per_minute`) is one step away.

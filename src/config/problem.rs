@@ -14,10 +14,7 @@ pub struct Problem {
 impl Problem {
     #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
-        Self {
-            text: text.into(),
-            hint: None,
-        }
+        Self { text: text.into(), hint: None }
     }
 
     #[must_use]
@@ -36,19 +33,13 @@ pub struct Invalid {
 impl Invalid {
     /// Ok where there is nothing to mend.
     pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
-        if problems.is_empty() {
-            Ok(())
-        } else {
-            Err(Self { problems })
-        }
+        if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }
 }
 
 impl From<Problem> for Invalid {
     fn from(problem: Problem) -> Self {
-        Self {
-            problems: vec![problem],
-        }
+        Self { problems: vec![problem] }
     }
 }
 

@@ -32,9 +32,7 @@ pub fn reference_markdown() -> String {
         let _ = write!(page, "\n## {section}\n\n{documentation}\n\n");
         page.push_str("| Key | Takes | Default | Meaning |\n|---|---|---|---|\n");
         for setting in all().iter().filter(|setting| setting.section == section) {
-            let default = setting
-                .default
-                .map_or_else(|| "none".to_owned(), |text| format!("`{text}`"));
+            let default = setting.default.map_or_else(|| "none".to_owned(), |text| format!("`{text}`"));
             let secret = if setting.is_secret { "; **secret**" } else { "" };
             let row = format!(
                 "`{section}.{}` | {}{secret} | {default} | {}",

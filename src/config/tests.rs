@@ -20,12 +20,7 @@ fn problems(result: Result<Config, Invalid>) -> Vec<String> {
         Some(hint) => format!("{} ({hint})", problem.text),
         None => problem.text,
     };
-    result
-        .expect_err("has to be refused")
-        .problems
-        .into_iter()
-        .map(told)
-        .collect()
+    result.expect_err("has to be refused").problems.into_iter().map(told).collect()
 }
 
 #[test]
@@ -48,10 +43,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.rate_limit.tier2_per_minute, 100);
     assert_eq!(config.rate_limit.unauthenticated_per_minute, 600);
     assert_eq!(config.audit.retention_days, 365);
-    assert_eq!(
-        (config.log.format.as_str(), config.log.filter.as_str()),
-        ("auto", "info")
-    );
+    assert_eq!((config.log.format.as_str(), config.log.filter.as_str()), ("auto", "info"));
 }
 
 #[test]
@@ -67,12 +59,9 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
 
 #[test]
 fn lists_are_separated_by_commas() {
-    for (text, expected) in [
-        ("", &[][..]),
-        ("25", &[25][..]),
-        ("25,587", &[25, 587]),
-        (" 25 , 587 ,", &[25, 587]),
-    ] {
+    for (text, expected) in
+        [("", &[][..]), ("25", &[25][..]), ("25,587", &[25, 587]), (" 25 , 587 ,", &[25, 587])]
+    {
         let config = from_environment(&[("TRANSPORTS_EGRESS__PORTS", text)]).unwrap();
         assert_eq!(config.egress.ports, expected, "{text:?}");
     }
@@ -87,10 +76,7 @@ fn an_empty_variable_leaves_an_optional_setting_unset() {
     let config = Config::from_sources(Some(("test.toml", file)), [("TRANSPORTS_AUTH__ISSUER", "")]).unwrap();
     assert_eq!(config.auth.issuer, None);
     // But an empty value is none for a setting that has to have one, and none that a file may hold.
-    assert_eq!(
-        problems(from_environment(&[("TRANSPORTS_AUTH__USER_CLAIM", "")])).len(),
-        1
-    );
+    assert_eq!(problems(from_environment(&[("TRANSPORTS_AUTH__USER_CLAIM", "")])).len(), 1);
     assert_eq!(problems(from_file("[auth]\nissuer = ''\n")).len(), 1);
 }
 
@@ -147,49 +133,14 @@ fn an_unknown_key_names_the_nearest_known_one() {
 #[test]
 fn a_wrong_value_is_told_with_its_place_and_what_was_expected() {
     for (section, key, value, expected) in [
-        (
-            "egress",
-            "timeout_seconds",
-            "0",
-            "expected an integer from 1 to 60, got 0",
-        ),
-        (
-            "egress",
-            "timeout_seconds",
-            "61",
-            "expected an integer from 1 to 60, got 61",
-        ),
-        (
-            "egress",
-            "timeout_seconds",
-            "'8'",
-            "expected an integer from 1 to 60, got \"8\"",
-        ),
-        (
-            "egress",
-            "timeout_seconds",
-            "8.5",
-            "expected an integer from 1 to 60, got 8.5",
-        ),
-        (
-            "egress",
-            "ports",
-            "[70000]",
-            "expected a list, each entry an integer from 0 to 65535, got [70000]",
-        ),
-        (
-            "egress",
-            "ports",
-            "25",
-            "expected a list, each entry an integer from 0 to 65535, got 25",
-        ),
+        ("egress", "timeout_seconds", "0", "expected an integer from 1 to 60, got 0"),
+        ("egress", "timeout_seconds", "61", "expected an integer from 1 to 60, got 61"),
+        ("egress", "timeout_seconds", "'8'", "expected an integer from 1 to 60, got \"8\""),
+        ("egress", "timeout_seconds", "8.5", "expected an integer from 1 to 60, got 8.5"),
+        ("egress", "ports", "[70000]", "expected a list, each entry an integer from 0 to 65535, got [70000]"),
+        ("egress", "ports", "25", "expected a list, each entry an integer from 0 to 65535, got 25"),
         ("egress", "ehlo_name", "true", "expected a text, got true"),
-        (
-            "log",
-            "format",
-            "\"xml\"",
-            "expected one of `auto`, `text` or `json`, got \"xml\"",
-        ),
+        ("log", "format", "\"xml\"", "expected one of `auto`, `text` or `json`, got \"xml\""),
         (
             "server",
             "listen",
@@ -213,18 +164,11 @@ fn a_wrong_value_is_told_with_its_place_and_what_was_expected() {
         assert_eq!(found, [format!("test.toml: {section}.{key}: {expected}")]);
     }
     assert_eq!(
-        problems(from_environment(&[(
-            "TRANSPORTS_EGRESS__TIMEOUT_SECONDS",
-            "eight"
-        )])),
+        problems(from_environment(&[("TRANSPORTS_EGRESS__TIMEOUT_SECONDS", "eight")])),
         ["TRANSPORTS_EGRESS__TIMEOUT_SECONDS: expected an integer from 1 to 60, got \"eight\""]
     );
     assert_eq!(
-        problems(from_environment(&[(
-            "TRANSPORTS_AUDIT__RETENTION_DAYS",
-            "99999999999999999999"
-        )]))
-        .len(),
+        problems(from_environment(&[("TRANSPORTS_AUDIT__RETENTION_DAYS", "99999999999999999999")])).len(),
         1
     );
 }
@@ -232,10 +176,7 @@ fn a_wrong_value_is_told_with_its_place_and_what_was_expected() {
 #[test]
 fn all_faults_are_told_at_once() {
     let file = "[server]\nlisten = 1\nlistn = 2\n[egress]\ntimeout_seconds = 0\n[sever]\n";
-    let variables = [
-        ("TRANSPORTS_LOG__FORMAT", "xml"),
-        ("TRANSPORTS_LOG__FORMT", "json"),
-    ];
+    let variables = [("TRANSPORTS_LOG__FORMAT", "xml"), ("TRANSPORTS_LOG__FORMT", "json")];
     let found = problems(Config::from_sources(Some(("test.toml", file)), variables));
     for start in [
         "test.toml: server.listen: expected",
@@ -245,11 +186,7 @@ fn all_faults_are_told_at_once() {
         "TRANSPORTS_LOG__FORMAT: expected",
         "TRANSPORTS_LOG__FORMT: there is no",
     ] {
-        assert_eq!(
-            found.iter().filter(|text| text.starts_with(start)).count(),
-            1,
-            "{start} in {found:?}"
-        );
+        assert_eq!(found.iter().filter(|text| text.starts_with(start)).count(), 1, "{start} in {found:?}");
     }
     assert_eq!(found.len(), 6, "{found:?}");
 }
@@ -282,10 +219,7 @@ fn i5_the_value_of_a_secret_is_in_no_message() {
 fn a_file_that_is_no_toml_is_told_with_its_line() {
     let found = problems(from_file("[server]\nlisten = '127.0.0.1:1'\n[auth\n"));
     assert_eq!(found.len(), 1);
-    assert!(
-        found[0].starts_with("test.toml: line 3 is not valid TOML: "),
-        "{found:?}"
-    );
+    assert!(found[0].starts_with("test.toml: line 3 is not valid TOML: "), "{found:?}");
 }
 
 #[cfg(unix)]
@@ -301,10 +235,7 @@ fn a_variable_that_is_no_text_is_told() {
 fn serving(more: &[(&str, &str)]) -> Config {
     let mut variables = vec![
         ("TRANSPORTS_ENCRYPTION__KEYS", "k1:c2VjcmV0"),
-        (
-            "TRANSPORTS_AUTH__HS256_SECRET",
-            "0123456789abcdef0123456789abcdef",
-        ),
+        ("TRANSPORTS_AUTH__HS256_SECRET", "0123456789abcdef0123456789abcdef"),
         ("TRANSPORTS_AUTH__ISSUER", "https://login.example.com"),
         ("TRANSPORTS_AUTH__AUDIENCE", "transports"),
     ];
@@ -317,38 +248,14 @@ fn what_serving_needs_is_told_with_a_remedy() {
     assert_eq!(check_for_serving(&serving(&[])), []);
     for (variables, expected) in [
         (vec![("TRANSPORTS_ENCRYPTION__KEYS", "")], "encryption.keys: "),
-        (
-            vec![("TRANSPORTS_AUTH__HS256_SECRET", "")],
-            "auth: no key to check tokens with",
-        ),
-        (
-            vec![("TRANSPORTS_AUTH__HS256_SECRET", "short")],
-            "auth.hs256_secret: is shorter than 32 bytes",
-        ),
-        (
-            vec![("TRANSPORTS_AUTH__ISSUER", "")],
-            "auth.issuer: has to be set",
-        ),
-        (
-            vec![("TRANSPORTS_AUTH__AUDIENCE", "")],
-            "auth.audience: has to be set",
-        ),
-        (
-            vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:8080")],
-            "server.metrics_listen: ",
-        ),
-        (
-            vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "0.0.0.0:8080")],
-            "server.metrics_listen: ",
-        ),
-        (
-            vec![("TRANSPORTS_SERVER__REQUEST_TIMEOUT_SECONDS", "8")],
-            "server.request_timeout_seconds: ",
-        ),
-        (
-            vec![("TRANSPORTS_EGRESS__MAX_CONNECTIONS", "3")],
-            "egress.max_connections_per_tenant: ",
-        ),
+        (vec![("TRANSPORTS_AUTH__HS256_SECRET", "")], "auth: no key to check tokens with"),
+        (vec![("TRANSPORTS_AUTH__HS256_SECRET", "short")], "auth.hs256_secret: is shorter than 32 bytes"),
+        (vec![("TRANSPORTS_AUTH__ISSUER", "")], "auth.issuer: has to be set"),
+        (vec![("TRANSPORTS_AUTH__AUDIENCE", "")], "auth.audience: has to be set"),
+        (vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:8080")], "server.metrics_listen: "),
+        (vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "0.0.0.0:8080")], "server.metrics_listen: "),
+        (vec![("TRANSPORTS_SERVER__REQUEST_TIMEOUT_SECONDS", "8")], "server.request_timeout_seconds: "),
+        (vec![("TRANSPORTS_EGRESS__MAX_CONNECTIONS", "3")], "egress.max_connections_per_tenant: "),
     ] {
         let found = check_for_serving(&serving(&variables));
         assert_eq!(found.len(), 1, "{variables:?}: {found:?}");
@@ -364,10 +271,7 @@ fn what_serving_needs_is_told_with_a_remedy() {
     ] {
         assert_eq!(check_for_serving(&serving(&[fitting])), [], "{fitting:?}");
     }
-    let free = [
-        ("TRANSPORTS_SERVER__LISTEN", "[::1]:0"),
-        ("TRANSPORTS_SERVER__METRICS_LISTEN", "[::1]:0"),
-    ];
+    let free = [("TRANSPORTS_SERVER__LISTEN", "[::1]:0"), ("TRANSPORTS_SERVER__METRICS_LISTEN", "[::1]:0")];
     assert_eq!(check_for_serving(&serving(&free)), []);
 }
 
@@ -392,14 +296,8 @@ fn a_listener_beyond_loopback_is_warned_of() {
 #[test]
 fn every_setting_is_documented() {
     for setting in all() {
-        assert!(
-            !setting.documentation.is_empty() && setting.documentation.ends_with('.'),
-            "{setting:?}"
-        );
-        assert!(
-            !setting.documentation.contains('|'),
-            "breaks the table: {setting:?}"
-        );
+        assert!(!setting.documentation.is_empty() && setting.documentation.ends_with('.'), "{setting:?}");
+        assert!(!setting.documentation.contains('|'), "breaks the table: {setting:?}");
     }
     let secrets: Vec<String> = all()
         .iter()

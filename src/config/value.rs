@@ -55,9 +55,9 @@ impl Rule {
         match self {
             Self::OneOf(words) => words.contains(&text),
             // There has to be something after the start.
-            Self::StartsWith(starts) => starts
-                .iter()
-                .any(|start| text.strip_prefix(start).is_some_and(|rest| !rest.is_empty())),
+            Self::StartsWith(starts) => {
+                starts.iter().any(|start| text.strip_prefix(start).is_some_and(|rest| !rest.is_empty()))
+            }
             _ => !text.is_empty(),
         }
     }
@@ -226,11 +226,9 @@ impl<T: Value> Value for Vec<T> {
 
     fn read(input: Input<'_>, rule: Rule) -> Option<Self> {
         match input {
-            Input::Toml(value) => value
-                .as_array()?
-                .iter()
-                .map(|entry| T::read(Input::Toml(entry), rule))
-                .collect(),
+            Input::Toml(value) => {
+                value.as_array()?.iter().map(|entry| T::read(Input::Toml(entry), rule)).collect()
+            }
             Input::Text(text) => text
                 .split(',')
                 .map(str::trim)

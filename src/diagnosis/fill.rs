@@ -75,8 +75,7 @@ pub(super) fn suggested_host(host: &str) -> Option<&'static str> {
     SUBMISSION_SERVERS
         .iter()
         .find(|(domain, _)| {
-            host.strip_suffix(domain)
-                .is_some_and(|front| front.is_empty() || front.ends_with('.'))
+            host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
         })
         .map(|(_, server)| *server)
         .filter(|server| *server != host)
@@ -101,9 +100,7 @@ pub(super) fn steps(rule: &Rule, seen: &Seen<'_>) -> Vec<String> {
 }
 
 fn cases<'a>(rule: &'a Rule, seen: &Seen<'_>) -> impl Iterator<Item = &'a Case> {
-    rule.cases
-        .iter()
-        .filter(|case| case.only.iter().all(|only| seen.holds(*only)))
+    rule.cases.iter().filter(|case| case.only.iter().all(|only| seen.holds(*only)))
 }
 
 /// Fills a template in one pass, so that a value that looks like a placeholder stays what it is.
@@ -138,10 +135,7 @@ fn value(name: &str, seen: &Seen<'_>) -> String {
         "recipient" => or(facts.recipient.as_deref(), "the recipient"),
         "ehlo_name" => or(facts.ehlo_name.as_deref(), "our IP address"),
         "seconds" => facts.timeout_seconds.to_string(),
-        "suggested_host" => or(
-            suggested_host(seen.host()),
-            "the outgoing mail server of your provider",
-        ),
+        "suggested_host" => or(suggested_host(seen.host()), "the outgoing mail server of your provider"),
         "region" => or(region(seen.host()), "of the server"),
         "reply" => seen.shown_reply().unwrap_or_else(|| "no reply".to_owned()),
         "ports" => ports(seen),
@@ -164,9 +158,7 @@ fn of_error(name: &str, seen: &Seen<'_>) -> String {
             _ => "other ways to sign in".to_owned(),
         },
         ("limit", Some(ErrorKind::TooLarge { limit, .. })) => octets(*limit),
-        ("limit", _) => offers
-            .and_then(|offers| offers.size)
-            .map_or_else(|| "its limit".to_owned(), octets),
+        ("limit", _) => offers.and_then(|offers| offers.size).map_or_else(|| "its limit".to_owned(), octets),
         ("size", Some(ErrorKind::TooLarge { size, .. })) => octets(*size),
         ("size", _) => "larger".to_owned(),
         ("names", Some(ErrorKind::Tls(TlsFailure::WrongName { names }))) if !names.is_empty() => list(names),

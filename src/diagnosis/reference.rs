@@ -25,11 +25,7 @@ pub fn reference_markdown() -> String {
 }
 
 fn entry(page: &mut String, rule: &Rule) {
-    let _ = write!(
-        page,
-        "\n### {}\n\n**{}.** {}\n\n",
-        rule.code, rule.title, rule.meaning
-    );
+    let _ = write!(page, "\n### {}\n\n**{}.** {}\n\n", rule.code, rule.title, rule.meaning);
     let _ = writeln!(
         page,
         "Who can act: {} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",

@@ -78,10 +78,7 @@ pub(super) const ANY: When = When {
 };
 
 /// A reply that refuses, for `..REPLY`.
-pub(super) const REPLY: When = When {
-    kinds: &[Kind::Refused, Kind::OAuthRefused],
-    ..ANY
-};
+pub(super) const REPLY: When = When { kinds: &[Kind::Refused, Kind::OAuthRefused], ..ANY };
 
 /// A sentence and a step for a case of a rule. Either may be empty.
 pub(super) struct Case {

@@ -37,7 +37,5 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
 
 /// The rule for what was seen; the last one takes everything.
 pub(super) fn first_match(seen: &Seen<'_>) -> &'static Rule {
-    all()
-        .find(|rule| rule.when.iter().any(|when| seen.is(when)))
-        .unwrap_or(&fallback::UNKNOWN_REPLY)
+    all().find(|rule| rule.when.iter().any(|when| seen.is(when))).unwrap_or(&fallback::UNKNOWN_REPLY)
 }

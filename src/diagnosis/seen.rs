@@ -37,10 +37,8 @@ impl<'a> Seen<'a> {
         if let Some(reply) = seen.reply() {
             let text = reply.text();
             seen.code = Some(reply.code);
-            seen.enhanced = reply
-                .enhanced
-                .map(|code| code.to_string())
-                .or_else(|| enhanced_in(&text, reply.code));
+            seen.enhanced =
+                reply.enhanced.map(|code| code.to_string()).or_else(|| enhanced_in(&text, reply.code));
             seen.text = text.to_ascii_lowercase();
         }
         seen
@@ -108,15 +106,9 @@ impl<'a> Seen<'a> {
             && (when.stages.is_empty() || when.stages.contains(&self.stage))
             && one_of(when.hosts, &self.host)
             && one_of(when.users, &self.user)
-            && (when.codes.is_empty()
-                || self
-                    .code
-                    .is_some_and(|code| one_of(when.codes, &code.to_string())))
+            && (when.codes.is_empty() || self.code.is_some_and(|code| one_of(when.codes, &code.to_string())))
             && (when.enhanced.is_empty()
-                || self
-                    .enhanced
-                    .as_deref()
-                    .is_some_and(|enhanced| one_of(when.enhanced, enhanced)))
+                || self.enhanced.as_deref().is_some_and(|enhanced| one_of(when.enhanced, enhanced)))
             && (when.texts.is_empty() || when.texts.iter().any(|part| self.says(part)))
             && !when.unless.iter().any(|part| self.says(part))
     }
@@ -142,15 +134,13 @@ impl<'a> Seen<'a> {
             Only::Subject(subject) => {
                 self.enhanced.as_deref().and_then(|code| code.split('.').nth(1)) == Some(&subject.to_string())
             }
-            Only::StartTlsOffered => error
-                .and_then(|error| error.capabilities.as_deref())
-                .is_some_and(|offers| offers.starttls),
+            Only::StartTlsOffered => {
+                error.and_then(|error| error.capabilities.as_deref()).is_some_and(|offers| offers.starttls)
+            }
             Only::SizesKnown => matches!(error.map(|error| &error.kind), Some(ErrorKind::TooLarge { .. })),
             Only::LimitKnown => {
                 self.kind != Kind::TooLarge
-                    && error
-                        .and_then(|error| error.capabilities.as_deref()?.size)
-                        .is_some()
+                    && error.and_then(|error| error.capabilities.as_deref()?.size).is_some()
             }
             Only::IssuerKnown => matches!(
                 error.map(|error| &error.kind),
@@ -218,19 +208,14 @@ pub(super) fn matches(pattern: &str, text: &str) -> bool {
 
 /// Some servers put the enhanced code where RFC 2034 does not expect it (`#5.7.1`, `5.7.1:`).
 fn enhanced_in(text: &str, basic: u16) -> Option<String> {
-    let word = text
-        .split_whitespace()
-        .next()?
-        .trim_matches(|c: char| !c.is_ascii_digit());
+    let word = text.split_whitespace().next()?.trim_matches(|c: char| !c.is_ascii_digit());
     let mut numbers = word.split('.').map(str::parse::<u16>);
     let (Some(Ok(class)), Some(Ok(subject)), Some(Ok(detail)), None) =
         (numbers.next(), numbers.next(), numbers.next(), numbers.next())
     else {
         return None;
     };
-    let class = u8::try_from(class)
-        .ok()
-        .filter(|class| u16::from(*class) == basic / 100)?;
+    let class = u8::try_from(class).ok().filter(|class| u16::from(*class) == basic / 100)?;
     Some(EnhancedCode(class, subject, detail).to_string())
 }
 

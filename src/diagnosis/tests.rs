@@ -25,13 +25,7 @@ fn facts(host: &str) -> Facts {
 
 /// A failure without a reply.
 fn failed(stage: Stage, kind: ErrorKind) -> Failure {
-    Failure::Smtp(Error {
-        stage,
-        kind,
-        command: None,
-        reply: None,
-        capabilities: None,
-    })
+    Failure::Smtp(Error { stage, kind, command: None, reply: None, capabilities: None })
 }
 
 /// A refusal by one line as it came, `535 5.7.8 No`: split as the session's parser does.
@@ -45,18 +39,8 @@ fn refused_as(stage: Stage, kind: ErrorKind, line: &str) -> Failure {
         Some((word, text)) if enhanced(word).is_some() => (enhanced(word), text),
         _ => (None, rest),
     };
-    let reply = Reply {
-        code: code.parse().unwrap(),
-        enhanced,
-        lines: vec![text.to_owned()],
-    };
-    Failure::Smtp(Error {
-        stage,
-        kind,
-        command: None,
-        reply: Some(Box::new(reply)),
-        capabilities: None,
-    })
+    let reply = Reply { code: code.parse().unwrap(), enhanced, lines: vec![text.to_owned()] };
+    Failure::Smtp(Error { stage, kind, command: None, reply: Some(Box::new(reply)), capabilities: None })
 }
 
 fn enhanced(word: &str) -> Option<EnhancedCode> {

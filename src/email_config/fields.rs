@@ -60,8 +60,7 @@ fn is_digits(text: &str) -> bool {
 /// Not one of the three words.
 pub fn security_type(value: &Value) -> Result<Security, Problem> {
     let text = string(SECURITY_TYPE, value)?;
-    Security::parse(text)
-        .ok_or_else(|| format!("{SECURITY_TYPE} is not one of none, StartTLS, SSL/TLS"))
+    Security::parse(text).ok_or_else(|| format!("{SECURITY_TYPE} is not one of none, StartTLS, SSL/TLS"))
 }
 
 /// # Errors
@@ -161,7 +160,9 @@ fn refused(refusal: &Refusal) -> Problem {
             format!("{SERVER_ADDRESS} is an address that this installation does not connect to")
         }
         Refusal::Name => {
-            format!("{SERVER_ADDRESS} is a name that this installation does not connect to; use a full domain name")
+            format!(
+                "{SERVER_ADDRESS} is a name that this installation does not connect to; use a full domain name"
+            )
         }
         Refusal::Port { allowed } => {
             let ports: Vec<String> = allowed.iter().map(ToString::to_string).collect();

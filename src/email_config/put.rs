@@ -28,9 +28,13 @@ impl Replacement {
         match body.remove("serviceProvider") {
             Some(Value::String(name)) if name == "BasicAuth" => {}
             Some(Value::String(name)) if name == "Microsoft365" => {
-                problems.push("serviceProvider Microsoft365 is not available in this version; use BasicAuth".to_owned());
+                problems.push(
+                    "serviceProvider Microsoft365 is not available in this version; use BasicAuth".to_owned(),
+                );
             }
-            Some(Value::String(_)) => problems.push("serviceProvider is not one of BasicAuth, Microsoft365".to_owned()),
+            Some(Value::String(_)) => {
+                problems.push("serviceProvider is not one of BasicAuth, Microsoft365".to_owned())
+            }
             Some(_) => problems.push("serviceProvider is not a string".to_owned()),
             None => problems.push("serviceProvider is required".to_owned()),
         }

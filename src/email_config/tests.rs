@@ -94,12 +94,11 @@ fn complete_names_what_is_missing() {
         (without(&["serverAddress"]), true, &["serverAddress"]),
         (without(&["serverPort"]), true, &["serverPort"]),
         (without(&["securityType", "emailAddress"]), true, &["securityType", "emailAddress"]),
-        (Settings::BasicAuth(BasicAuth::default()), false, &[
-            "serverAddress",
-            "serverPort",
-            "securityType",
-            "emailAddress",
-        ]),
+        (
+            Settings::BasicAuth(BasicAuth::default()),
+            false,
+            &["serverAddress", "serverPort", "securityType", "emailAddress"],
+        ),
     ];
     for (settings, secret, expected) in cases {
         let config = stored(settings, secret, Health::unknown());
@@ -307,7 +306,8 @@ fn put_replaces_everything() {
 #[test]
 fn put_keeps_a_password_only_for_its_destination() {
     let before = stored(settings(full()), true, Health::unknown());
-    let same = put(with(json!({"securityType": "SSL/TLS", "emailAddress": "b@example.com"}))).expect("is good");
+    let same =
+        put(with(json!({"securityType": "SSL/TLS", "emailAddress": "b@example.com"}))).expect("is good");
     assert!(matches!(same.apply(Some(&before)).expect("is kept").secret, SecretChange::Keep));
     let others = [
         json!({"username": "bob"}),
@@ -316,7 +316,8 @@ fn put_keeps_a_password_only_for_its_destination() {
         json!({"securityType": "none"}),
     ];
     for fields in others {
-        let problem = put(with(fields.clone())).expect("is good").apply(Some(&before)).expect_err("is asked for");
+        let problem =
+            put(with(fields.clone())).expect("is good").apply(Some(&before)).expect_err("is asked for");
         assert!(problem.starts_with("emailPassword must be entered again"), "{fields}: {problem}");
     }
     let problem = put(full()).expect("is good").apply(None).expect_err("there is none to keep");
@@ -330,26 +331,30 @@ fn put_tells_all_faults_at_once_in_the_documented_order() {
         "securityType": "ssl", "serverAddress": 7, "clientId": "x"
     }))
     .expect_err("everything is wrong");
-    assert_eq!(problems, [
-        "serverAddress is not a string",
-        "serverPort is not an allowed mail port here (25, 465, 587, 2465, 2525, 2587)",
-        "securityType is not one of none, StartTLS, SSL/TLS",
-        "emailAddress is required",
-        "emailPassword is a mask, not a password; enter the password itself",
-        "senderName contains a line break or another control character",
-        "providerConfig.clientId is not a known field",
-        "providerConfig.tenantId is not a known field",
-    ]);
+    assert_eq!(
+        problems,
+        [
+            "serverAddress is not a string",
+            "serverPort is not an allowed mail port here (25, 465, 587, 2465, 2525, 2587)",
+            "securityType is not one of none, StartTLS, SSL/TLS",
+            "emailAddress is required",
+            "emailPassword is a mask, not a password; enter the password itself",
+            "senderName contains a line break or another control character",
+            "providerConfig.clientId is not a known field",
+            "providerConfig.tenantId is not a known field",
+        ]
+    );
     let cases = [
         (json!([]), vec!["The body is not an object"]),
         (json!({}), vec!["serviceProvider is required", "providerConfig is required"]),
-        (json!({"serviceProvider": "Gmail", "providerConfig": 1}), vec![
-            "serviceProvider is not one of BasicAuth, Microsoft365",
-            "providerConfig is not an object",
-        ]),
-        (json!({"serviceProvider": "BasicAuth", "providerConfig": full(), "extra": 1}), vec![
-            "extra is not a known field",
-        ]),
+        (
+            json!({"serviceProvider": "Gmail", "providerConfig": 1}),
+            vec!["serviceProvider is not one of BasicAuth, Microsoft365", "providerConfig is not an object"],
+        ),
+        (
+            json!({"serviceProvider": "BasicAuth", "providerConfig": full(), "extra": 1}),
+            vec!["extra is not a known field"],
+        ),
     ];
     for (document, expected) in cases {
         assert_eq!(Replacement::parse(document, &policy()).expect_err("is wrong"), expected);
@@ -369,14 +374,35 @@ fn g1_to_g5_a_bad_patch_names_its_operation_and_field() {
         (json!([{"path": "/username"}]), "op is missing for username (operation 0)"),
         (json!([{"op": "add"}]), "path is missing (operation 0)"),
         (json!([{"op": "add", "path": "/username"}]), "value is missing for username (operation 0)"),
-        (operation("add", "/username", json!(null)), "username is null; use remove, or leave it out of a PUT, to clear it (operation 0)"),
-        (operation("add", "/username", json!("")), "username is empty; use remove, or leave it out of a PUT, to clear it (operation 0)"),
-        (operation("add", "/username", json!("a\r\nb")), "username contains a line break or another control character (operation 0)"),
-        (operation("add", "/emailPassword", json!("a\0b")), "emailPassword contains a line break or a NUL (operation 0)"),
+        (
+            operation("add", "/username", json!(null)),
+            "username is null; use remove, or leave it out of a PUT, to clear it (operation 0)",
+        ),
+        (
+            operation("add", "/username", json!("")),
+            "username is empty; use remove, or leave it out of a PUT, to clear it (operation 0)",
+        ),
+        (
+            operation("add", "/username", json!("a\r\nb")),
+            "username contains a line break or another control character (operation 0)",
+        ),
+        (
+            operation("add", "/emailPassword", json!("a\0b")),
+            "emailPassword contains a line break or a NUL (operation 0)",
+        ),
         (operation("add", "/emailPassword", json!(["x"])), "emailPassword is not a string (operation 0)"),
-        (operation("replace", "/serverPort", json!(587.5)), "serverPort is not a port number (1 to 65535) (operation 0)"),
-        (operation("replace", "/serverPort", json!("587 ")), "serverPort is not a port number (1 to 65535) (operation 0)"),
-        (operation("replace", "/serverPort", json!(true)), "serverPort is not a port number (1 to 65535) (operation 0)"),
+        (
+            operation("replace", "/serverPort", json!(587.5)),
+            "serverPort is not a port number (1 to 65535) (operation 0)",
+        ),
+        (
+            operation("replace", "/serverPort", json!("587 ")),
+            "serverPort is not a port number (1 to 65535) (operation 0)",
+        ),
+        (
+            operation("replace", "/serverPort", json!(true)),
+            "serverPort is not a port number (1 to 65535) (operation 0)",
+        ),
     ];
     for (document, expected) in cases {
         let problem = Patch::parse(document.clone(), &policy()).expect_err("is wrong");
@@ -387,12 +413,24 @@ fn g1_to_g5_a_bad_patch_names_its_operation_and_field() {
         assert_eq!(problem, "op is not one of add, replace, remove for emailPassword (operation 0)");
     }
     let deep = "/a".repeat(10_000);
-    let paths = ["", "/", "/tenantId", "/isValid", "/emailPassword/0", "/email~0Password", "/email~1Password",
-        "//username", "/-", "username", deep.as_str()];
+    let paths = [
+        "",
+        "/",
+        "/tenantId",
+        "/isValid",
+        "/emailPassword/0",
+        "/email~0Password",
+        "/email~1Password",
+        "//username",
+        "/-",
+        "username",
+        deep.as_str(),
+    ];
     for path in paths {
         let problem = Patch::parse(operation("add", path, json!("x")), &policy()).expect_err("is unknown");
         assert!(problem.starts_with("path is not one of /username"), "{problem}");
-        let problem = Patch::parse(json!([{"op": "remove", "path": path}]), &policy()).expect_err("is unknown");
+        let problem =
+            Patch::parse(json!([{"op": "remove", "path": path}]), &policy()).expect_err("is unknown");
         assert!(problem.starts_with("path is not one of"), "{problem}");
     }
     let second = json!([{"op": "add", "path": "/username", "value": "a"}, {"op": "add", "path": "/serverPort", "value": 0}]);

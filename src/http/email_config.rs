@@ -116,7 +116,8 @@ async fn check_before_storing(
     let outcome = match &kept {
         Err(_) => provider::unreadable(),
         Ok(kept) => {
-            let secret = if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
+            let secret =
+                if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
             let _place = checks::place(app.places.for_check(&caller.tenant))?;
             provider::verify(app, &Account { settings: &change.settings, secret }, Depth::SignIn).await
         }
@@ -234,15 +235,14 @@ async fn store(
 ) -> Result<Option<Version>, Error> {
     let entry = checks::audit_entry(app, caller, action, "OK", &change.fields);
     let version = Uuid::now_v7().simple().to_string();
-    let next = change
-        .seal(stored, &app.vault, &caller.tenant, version, app.clock.now())
-        .map_err(|error| {
+    let next =
+        change.seal(stored, &app.vault, &caller.tenant, version, app.clock.now()).map_err(|error| {
             tracing::error!(cause = format!("{error:#}"), "the stored secret could not be bound anew");
-            Error::unavailable().detail("The stored password cannot be read; send emailPassword with the change.")
+            Error::unavailable()
+                .detail("The stored password cannot be read; send emailPassword with the change.")
         })?;
-    let write = Write::default()
-        .then(replacing(caller, stored, &next))
-        .then(audit::insert(&caller.tenant, &entry));
+    let write =
+        Write::default().then(replacing(caller, stored, &next)).then(audit::insert(&caller.tenant, &entry));
     let outcome: Result<WriteOutcome, DbError> = app.db.write(write).await;
     Ok((outcome? == WriteOutcome::Committed).then_some(next.version))
 }

@@ -113,9 +113,8 @@ impl Preconditions {
         let tags = |value: &axum::http::HeaderValue| -> Vec<String> {
             value.to_str().unwrap_or_default().split(',').map(|tag| tag.trim().to_owned()).collect()
         };
-        let if_match = headers
-            .contains_key(IF_MATCH)
-            .then(|| headers.get_all(IF_MATCH).iter().flat_map(tags).collect());
+        let if_match =
+            headers.contains_key(IF_MATCH).then(|| headers.get_all(IF_MATCH).iter().flat_map(tags).collect());
         let creates_only = headers.get_all(IF_NONE_MATCH).iter().any(|value| value == "*");
         Self { if_match, creates_only }
     }
@@ -139,7 +138,8 @@ impl Preconditions {
         if matches && !(self.creates_only && stored.is_some()) {
             return Ok(());
         }
-        Err(Error::new(Code::PreconditionFailed).detail("Read the configuration again and repeat the change."))
+        Err(Error::new(Code::PreconditionFailed)
+            .detail("Read the configuration again and repeat the change."))
     }
 }
 
@@ -197,7 +197,11 @@ mod tests {
             if let Some(encoding) = encoding {
                 headers.insert(CONTENT_ENCODING, encoding.parse().expect("a header"));
             }
-            assert_eq!(check_type(&headers, &["application/json"]).is_ok(), expected, "{kind:?} {encoding:?}");
+            assert_eq!(
+                check_type(&headers, &["application/json"]).is_ok(),
+                expected,
+                "{kind:?} {encoding:?}"
+            );
         }
     }
 }

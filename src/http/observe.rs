@@ -49,11 +49,7 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
     let remote = remote_address(&request, &app.config.server.trusted_proxies);
     let context = RequestContext { trace_id, remote, tenant: Arc::default() };
     let method = request.method().clone();
-    let route = request
-        .extensions()
-        .get::<MatchedPath>()
-        .map_or("(none)", |path| path.as_str())
-        .to_owned();
+    let route = request.extensions().get::<MatchedPath>().map_or("(none)", |path| path.as_str()).to_owned();
     request.extensions_mut().insert(context.clone());
 
     let span = tracing::info_span!("request", %trace_id);

@@ -124,8 +124,11 @@ mod tests {
     use super::*;
 
     fn limiter(clock: &Clock) -> RateLimiter {
-        let settings =
-            config::RateLimit { tier1_per_minute: 1000, tier2_per_minute: 100, unauthenticated_per_minute: 3 };
+        let settings = config::RateLimit {
+            tier1_per_minute: 1000,
+            tier2_per_minute: 100,
+            unauthenticated_per_minute: 3,
+        };
         RateLimiter::new(settings, clock.clone())
     }
 
@@ -151,7 +154,8 @@ mod tests {
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 1), 1);
         clock.advance(59_001);
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 99), 99);
-        let refused = limiter.count_user(Limit::Tier2, &TenantId::from_operator("a"), &UserId("ann".to_owned()));
+        let refused =
+            limiter.count_user(Limit::Tier2, &TenantId::from_operator("a"), &UserId("ann".to_owned()));
         assert_eq!(refused, Err(Exceeded { retry_after_seconds: 1 }));
         clock.advance(999);
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101), 100, "a new window");

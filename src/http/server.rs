@@ -78,12 +78,15 @@ fn connection(
     peer: SocketAddr,
     service: Router,
     header_time: Duration,
-) -> http1::Connection<TokioIo<TcpStream>, impl hyper::service::Service<
-    hyper::Request<Incoming>,
-    Response = axum::response::Response,
-    Error = std::convert::Infallible,
-    Future: Send,
->> {
+) -> http1::Connection<
+    TokioIo<TcpStream>,
+    impl hyper::service::Service<
+        hyper::Request<Incoming>,
+        Response = axum::response::Response,
+        Error = std::convert::Infallible,
+        Future: Send,
+    >,
+> {
     // Answers are small: waiting to fill a segment would only delay them.
     let _ = stream.set_nodelay(true);
     let handler = hyper::service::service_fn(move |request: hyper::Request<Incoming>| {

@@ -48,12 +48,10 @@ impl<'a> Target<'a> {
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<(Session, Option<Reply>), Failure> {
-        let connection =
-            app.dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
-        let mut session =
-            Session::open(connection, self.host, self.security, &app.smtp, deadline, log)
-                .await
-                .map_err(Failure::Smtp)?;
+        let connection = app.dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
+        let mut session = Session::open(connection, self.host, self.security, &app.smtp, deadline, log)
+            .await
+            .map_err(Failure::Smtp)?;
         let reply = match &self.credentials {
             Some(credentials) => Some(session.sign_in(credentials, log).await.map_err(Failure::Smtp)?),
             None => None,

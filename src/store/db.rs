@@ -26,11 +26,7 @@ pub struct Statement {
 /// Starts a statement.
 #[must_use]
 pub fn sql(text: &'static str) -> Statement {
-    Statement {
-        text,
-        values: Vec::new(),
-        must_touch_a_row: false,
-    }
+    Statement { text, values: Vec::new(), must_touch_a_row: false }
 }
 
 impl Statement {

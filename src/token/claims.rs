@@ -2,7 +2,6 @@
 
 use serde_json::{Map, Value};
 
-
 use super::{Caller, TokenError};
 use crate::clock::Timestamp;
 use crate::config::Auth;
@@ -79,9 +78,7 @@ impl Expected {
             Some(Value::String(scope)) => scope.split(' ').collect(),
             Some(scope) => strings(scope).ok_or(TokenError::Invalid("scope is neither string nor array"))?,
         };
-        Ok(roles
-            .iter()
-            .any(|role| self.admin_roles.iter().any(|admin| admin == role))
+        Ok(roles.iter().any(|role| self.admin_roles.iter().any(|admin| admin == role))
             || scopes.contains(&ADMIN_SCOPE))
     }
 }
@@ -105,13 +102,8 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenErr
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
-    let seconds = value
-        .as_f64()
-        .filter(|seconds| (0.0..=LATEST_SECONDS).contains(seconds));
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "within 0 and the year 9999; the fraction is to go"
-    )]
+    let seconds = value.as_f64().filter(|seconds| (0.0..=LATEST_SECONDS).contains(seconds));
+    #[expect(clippy::cast_possible_truncation, reason = "within 0 and the year 9999; the fraction is to go")]
     let seconds = seconds.map(|seconds| seconds as i64);
     seconds.map(Some).ok_or(TokenError::Invalid("a time is no date"))
 }
@@ -120,9 +112,7 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenErr
 fn kind(claims: &Map<String, Value>) -> Result<(), TokenError> {
     let other = |name: &str| {
         let kind = claims.get(name).and_then(Value::as_str).unwrap_or_default();
-        ["id", "refresh", "offline", "logout"]
-            .iter()
-            .any(|other| kind.eq_ignore_ascii_case(other))
+        ["id", "refresh", "offline", "logout"].iter().any(|other| kind.eq_ignore_ascii_case(other))
     };
     if other("typ") || other("token_use") {
         return Err(TokenError::Invalid("not an access token"));
@@ -136,11 +126,7 @@ fn audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError> {
         Some(audiences) => strings(audiences).is_some_and(|audiences| audiences.contains(&ours)),
         None => false,
     };
-    if named {
-        Ok(())
-    } else {
-        Err(TokenError::Invalid("another audience"))
-    }
+    if named { Ok(()) } else { Err(TokenError::Invalid("another audience")) }
 }
 
 /// The members of an array of strings; `None` for anything else.

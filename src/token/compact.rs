@@ -45,13 +45,7 @@ impl<'t> Compact<'t> {
         let header =
             json::object(&decode(header)?).ok_or(TokenError::Invalid("the header is no JSON object"))?;
         let (algorithm, key_id) = read_header(&header)?;
-        Ok(Self {
-            algorithm,
-            key_id,
-            message,
-            payload,
-            signature,
-        })
+        Ok(Self { algorithm, key_id, message, payload, signature })
     }
 
     /// The claims. To be asked for after the signature has been checked.
@@ -62,19 +56,14 @@ impl<'t> Compact<'t> {
 
 /// Base64url without padding; bits that are left over must be zero, so that a text has one spelling.
 fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
-    URL_SAFE_NO_PAD
-        .decode(part)
-        .map_err(|_| TokenError::Invalid("a part is not base64url"))
+    URL_SAFE_NO_PAD.decode(part).map_err(|_| TokenError::Invalid("a part is not base64url"))
 }
 
 fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String>), TokenError> {
     if REFUSED_MEMBERS.iter().any(|name| header.get(name).is_some()) {
         return Err(TokenError::Invalid("the header has a member that is refused"));
     }
-    let algorithm = header
-        .get("alg")
-        .and_then(Value::as_str)
-        .and_then(Algorithm::from_name);
+    let algorithm = header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);
     let algorithm = algorithm.ok_or(TokenError::Invalid("the algorithm is not known"))?;
     match header.get("typ") {
         None => {}
@@ -93,7 +82,5 @@ fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String>
 
 /// `JWT` (RFC 7519 section 5.1) or `at+jwt` (RFC 9068 section 2.1), which are media types and so know no case.
 fn is_access_token(kind: &str) -> bool {
-    ["JWT", "at+jwt", "application/at+jwt"]
-        .iter()
-        .any(|known| kind.eq_ignore_ascii_case(known))
+    ["JWT", "at+jwt", "application/at+jwt"].iter().any(|known| kind.eq_ignore_ascii_case(known))
 }

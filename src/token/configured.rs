@@ -43,9 +43,8 @@ fn public_key(text: &str) -> Result<Key, String> {
     let mut rest = text;
     while let Some((_, after)) = rest.split_once("-----BEGIN ") {
         let (label, after) = after.split_once("-----").ok_or("is not PEM")?;
-        let (body, after) = after
-            .split_once(&format!("-----END {label}-----"))
-            .ok_or("is not PEM: a block has no end")?;
+        let (body, after) =
+            after.split_once(&format!("-----END {label}-----")).ok_or("is not PEM: a block has no end")?;
         rest = after;
         match label {
             "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
@@ -60,9 +59,7 @@ fn public_key(text: &str) -> Result<Key, String> {
             return Err("holds more than one key; use auth.jwks_url for several".to_owned());
         }
         let body: String = body.split_ascii_whitespace().collect();
-        let der = STANDARD
-            .decode(body)
-            .map_err(|_| "is not PEM: the base64 is broken")?;
+        let der = STANDARD.decode(body).map_err(|_| "is not PEM: the base64 is broken")?;
         found = Some(Key::from_der(&der).map_err(|reason| format!("holds {reason}"))?);
     }
     found.ok_or_else(|| "holds no PEM block \"PUBLIC KEY\"".to_owned())

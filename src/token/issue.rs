@@ -34,10 +34,7 @@ pub fn issue(
 
     let mut claims = Map::new();
     claims.insert("iat".to_owned(), json!(now.seconds()));
-    claims.insert(
-        "exp".to_owned(),
-        json!(now.seconds().saturating_add(lifetime_seconds)),
-    );
+    claims.insert("exp".to_owned(), json!(now.seconds().saturating_add(lifetime_seconds)));
     if let Some(issuer) = &settings.issuer {
         claims.insert("iss".to_owned(), json!(issuer));
     }
@@ -61,16 +58,9 @@ pub fn issue(
 /// The secret has fewer than 32 bytes.
 pub fn sign_hs256(secret: &Secret, claims: &Value) -> anyhow::Result<Secret> {
     let secret = secret.expose().as_bytes();
-    ensure!(
-        secret.len() >= HMAC_MIN_BYTES,
-        "auth.hs256_secret needs {HMAC_MIN_BYTES} bytes or more"
-    );
+    ensure!(secret.len() >= HMAC_MIN_BYTES, "auth.hs256_secret needs {HMAC_MIN_BYTES} bytes or more");
     let encode = |part: &Value| URL_SAFE_NO_PAD.encode(part.to_string());
-    let message = format!(
-        "{}.{}",
-        encode(&json!({"alg": "HS256", "typ": "JWT"})),
-        encode(claims)
-    );
+    let message = format!("{}.{}", encode(&json!({"alg": "HS256", "typ": "JWT"})), encode(claims));
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), message.as_bytes());
     Ok(Secret::new(format!("{message}.{}", URL_SAFE_NO_PAD.encode(tag))))
 }

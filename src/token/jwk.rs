@@ -14,16 +14,10 @@ use super::key::Key;
 /// The document is no key set at all.
 pub(super) fn parse_set(document: &[u8]) -> Result<Vec<Key>, String> {
     let document: Value = serde_json::from_slice(document).map_err(|_| "not JSON")?;
-    let members = document
-        .get("keys")
-        .and_then(Value::as_array)
-        .ok_or("no array \"keys\"")?;
+    let members = document.get("keys").and_then(Value::as_array).ok_or("no array \"keys\"")?;
     let mut keys = Vec::new();
     for (index, member) in members.iter().enumerate() {
-        let parsed = member
-            .as_object()
-            .ok_or_else(|| "not an object".to_owned())
-            .and_then(parse_key);
+        let parsed = member.as_object().ok_or_else(|| "not an object".to_owned()).and_then(parse_key);
         match parsed {
             Ok(key) => keys.push(key),
             Err(reason) => tracing::debug!(index, reason, "a key of the key set is not usable"),
@@ -33,10 +27,7 @@ pub(super) fn parse_set(document: &[u8]) -> Result<Vec<Key>, String> {
     keys.retain(|key| {
         let unique = key.id.is_none() || ids.iter().filter(|id| **id == key.id).count() == 1;
         if !unique {
-            tracing::warn!(
-                kid = key.id,
-                "the key set has several keys with this id; none of them is used"
-            );
+            tracing::warn!(kid = key.id, "the key set has several keys with this id; none of them is used");
         }
         unique
     });
@@ -66,11 +57,7 @@ fn parse_key(member: &Map<String, Value>) -> Result<Key, String> {
     };
     let mut key = match text(member, "kty")? {
         // Without an algorithm of its own an RSA key is for the one that every issuer has.
-        "RSA" => Key::rsa(
-            named.unwrap_or(Algorithm::Rs256),
-            &bytes(member, "n")?,
-            &bytes(member, "e")?,
-        )?,
+        "RSA" => Key::rsa(named.unwrap_or(Algorithm::Rs256), &bytes(member, "n")?, &bytes(member, "e")?)?,
         "EC" => elliptic(member)?,
         "OKP" if text(member, "crv")? == "Ed25519" => {
             let x = bytes(member, "x")?;
@@ -108,14 +95,9 @@ fn elliptic(member: &Map<String, Value>) -> Result<Key, String> {
 }
 
 fn text<'m>(member: &'m Map<String, Value>, name: &str) -> Result<&'m str, String> {
-    member
-        .get(name)
-        .and_then(Value::as_str)
-        .ok_or_else(|| format!("its {name} is missing or no string"))
+    member.get(name).and_then(Value::as_str).ok_or_else(|| format!("its {name} is missing or no string"))
 }
 
 fn bytes(member: &Map<String, Value>, name: &str) -> Result<Vec<u8>, String> {
-    URL_SAFE_NO_PAD
-        .decode(text(member, name)?)
-        .map_err(|_| format!("its {name} is not base64url"))
+    URL_SAFE_NO_PAD.decode(text(member, name)?).map_err(|_| format!("its {name} is not base64url"))
 }

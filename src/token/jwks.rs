@@ -84,13 +84,7 @@ struct State {
 
 impl Jwks {
     pub(super) fn new(source: JwksSource, clock: Clock, max_age: Duration) -> Self {
-        Self {
-            source,
-            clock,
-            max_age,
-            state: RwLock::default(),
-            fetching: tokio::sync::Mutex::default(),
-        }
+        Self { source, clock, max_age, state: RwLock::default(), fetching: tokio::sync::Mutex::default() }
     }
 
     /// The keys that may be used now: `None` before the first fetch, and when the last good one is too old.
@@ -122,18 +116,11 @@ impl Jwks {
         }
         let started = self.clock.now();
         self.write(|state| state.last_attempt = Some(started));
-        let keys = self
-            .source
-            .fetch()
-            .await
-            .and_then(|document| jwk::parse_set(&document));
+        let keys = self.source.fetch().await.and_then(|document| jwk::parse_set(&document));
         match keys {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the key set");
-                let set = Arc::new(KeySet {
-                    keys,
-                    fetched_at: started,
-                });
+                let set = Arc::new(KeySet { keys, fetched_at: started });
                 self.write(|state| state.set = Some(set));
             }
             Err(reason) => tracing::warn!(reason, "the key set at auth.jwks_url could not be fetched"),
@@ -141,26 +128,13 @@ impl Jwks {
     }
 
     fn usable(&self) -> Option<Arc<KeySet>> {
-        let set = self
-            .state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .set
-            .clone()?;
+        let set = self.state.read().unwrap_or_else(PoisonError::into_inner).set.clone()?;
         (!self.is_older(set.fetched_at, self.max_age)).then_some(set)
     }
 
     fn is_due(&self) -> bool {
-        let interval = if self.usable().is_some() {
-            REFRESH_INTERVAL
-        } else {
-            RETRY_INTERVAL
-        };
-        let last = self
-            .state
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .last_attempt;
+        let interval = if self.usable().is_some() { REFRESH_INTERVAL } else { RETRY_INTERVAL };
+        let last = self.state.read().unwrap_or_else(PoisonError::into_inner).last_attempt;
         last.is_none_or(|last| {
             // A clock that was set back must not put off the next fetch.
             last > self.clock.now() || !self.is_younger(last, interval)

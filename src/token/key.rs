@@ -35,28 +35,18 @@ impl Key {
     pub(super) fn hmac(secret: &[u8]) -> Result<Self, String> {
         if secret.len() < HMAC_MIN_BYTES {
             let length = secret.len();
-            return Err(format!(
-                "has {length} bytes; HS256 needs {HMAC_MIN_BYTES} or more"
-            ));
+            return Err(format!("has {length} bytes; HS256 needs {HMAC_MIN_BYTES} or more"));
         }
         let material = Material::Hmac(Box::new(hmac::Key::new(hmac::HMAC_SHA256, secret)));
-        Ok(Self {
-            algorithm: Algorithm::Hs256,
-            id: None,
-            material,
-        })
+        Ok(Self { algorithm: Algorithm::Hs256, id: None, material })
     }
 
     /// From modulus and exponent, big-endian; zeros in front are allowed.
     pub(super) fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, String> {
         let (n, e) = (without_leading_zeros(modulus), without_leading_zeros(exponent));
-        let bits = n
-            .first()
-            .map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
+        let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
         if !(RSA_MIN_BITS..=RSA_MAX_BITS).contains(&bits) {
-            return Err(format!(
-                "an RSA key of {bits} bits; {RSA_MIN_BITS} to {RSA_MAX_BITS} are allowed"
-            ));
+            return Err(format!("an RSA key of {bits} bits; {RSA_MIN_BITS} to {RSA_MAX_BITS} are allowed"));
         }
         let odd = e.last().is_some_and(|last| last % 2 == 1);
         if !odd || e == [1] || e.len() > RSA_EXPONENT_MAX_BYTES {
@@ -100,11 +90,7 @@ impl Key {
 
     fn public(algorithm: Algorithm, parsed: Option<ParsedPublicKey>, reason: &str) -> Result<Self, String> {
         let material = Material::Public(parsed.ok_or(reason)?);
-        Ok(Self {
-            algorithm,
-            id: None,
-            material,
-        })
+        Ok(Self { algorithm, id: None, material })
     }
 
     /// True where `signature` is this key's over `message`. The comparison of a MAC takes the same time for
@@ -155,10 +141,7 @@ fn der_element(der: &[u8], expected_tag: u8) -> Option<(&[u8], &[u8])> {
         if octets.len() > 4 {
             return None;
         }
-        (
-            octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)),
-            rest,
-        )
+        (octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), rest)
     };
     (tag == expected_tag).then(|| rest.split_at_checked(length))?
 }

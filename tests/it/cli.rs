@@ -40,14 +40,8 @@ fn file(name: &str, text: &str) -> PathBuf {
 }
 
 const SERVING: [(&str, &str); 4] = [
-    (
-        "TRANSPORTS_ENCRYPTION__KEYS",
-        "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
-    ),
-    (
-        "TRANSPORTS_AUTH__HS256_SECRET",
-        "0123456789abcdef0123456789abcdef",
-    ),
+    ("TRANSPORTS_ENCRYPTION__KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ("TRANSPORTS_AUTH__HS256_SECRET", "0123456789abcdef0123456789abcdef"),
     ("TRANSPORTS_AUTH__ISSUER", "https://login.example.com"),
     ("TRANSPORTS_AUTH__AUDIENCE", "transports"),
 ];
@@ -94,10 +88,7 @@ fn cli_a_named_file_has_to_exist() {
     let ran = transports(&["--config", "nowhere.toml", "config", "check"], &SERVING);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert_eq!(ran.out, "");
-    assert!(
-        ran.err.starts_with("error: nowhere.toml: cannot be read: "),
-        "{ran:?}"
-    );
+    assert!(ran.err.starts_with("error: nowhere.toml: cannot be read: "), "{ran:?}");
     assert!(ran.err.contains("\n  hint: "), "{ran:?}");
 }
 
@@ -109,39 +100,21 @@ fn cli_the_file_in_the_working_directory_is_read_unless_another_is_named() {
     let other = file("other.toml", "[log]\nlevel = 'info'\n");
     let unnamed = transports_in(&folder, &["serve"], &SERVING);
     assert_eq!(unnamed.code, Some(2), "{unnamed:?}");
-    assert!(
-        unnamed
-            .err
-            .starts_with("error: transports.toml: egress.port: there is no such"),
-        "{unnamed:?}"
-    );
-    let named = transports_in(
-        &folder,
-        &["--config", other.to_str().expect("text"), "serve"],
-        &SERVING,
-    );
+    assert!(unnamed.err.starts_with("error: transports.toml: egress.port: there is no such"), "{unnamed:?}");
+    let named = transports_in(&folder, &["--config", other.to_str().expect("text"), "serve"], &SERVING);
     assert_eq!(named.code, Some(2), "{named:?}");
-    assert!(
-        named.err.contains("other.toml: log.level: there is no such"),
-        "{named:?}"
-    );
+    assert!(named.err.contains("other.toml: log.level: there is no such"), "{named:?}");
     assert!(!named.err.contains("egress.port"), "{named:?}");
 }
 
 #[test]
 fn cli_faults_of_file_and_environment_are_told_together() {
-    let path = file(
-        "faults.toml",
-        "[server]\nlistn = '127.0.0.1:1'\n[egress]\ntimeout_seconds = 0\n",
-    );
+    let path = file("faults.toml", "[server]\nlistn = '127.0.0.1:1'\n[egress]\ntimeout_seconds = 0\n");
     let path = path.to_str().expect("text");
     for command in [&["serve"][..], &["dev"], &["config", "check"]] {
         let mut arguments = vec!["--config", path];
         arguments.extend(command);
-        let ran = transports(
-            &arguments,
-            &[("TRANSPORTS_DATABASE__URL", "mysql://user:hunter2@host")],
-        );
+        let ran = transports(&arguments, &[("TRANSPORTS_DATABASE__URL", "mysql://user:hunter2@host")]);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
         let expected = format!(
             "error: {path}: server.listn: there is no such setting\n  \
@@ -168,11 +141,7 @@ fn cli_a_log_filter_that_is_none_stops_the_start() {
     for command in ["serve", "dev"] {
         let ran = transports(&[command], &variables);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
-        assert!(
-            ran.err
-                .starts_with("error: log.filter: \"transports=loud\" is no filter: "),
-            "{ran:?}"
-        );
+        assert!(ran.err.starts_with("error: log.filter: \"transports=loud\" is no filter: "), "{ran:?}");
         assert!(ran.err.contains("\n  hint: "), "{ran:?}");
     }
 }
@@ -181,14 +150,8 @@ fn cli_a_log_filter_that_is_none_stops_the_start() {
 fn cli_a_token_needs_a_secret_to_sign_with() {
     let ran = transports(&["token", "--tenant", "t1", "--user", "u1"], &[]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
-    assert!(
-        ran.err.starts_with("error: auth.hs256_secret: has to be set"),
-        "{ran:?}"
-    );
-    assert!(
-        ran.err.contains("\n  hint: set TRANSPORTS_AUTH__HS256_SECRET"),
-        "{ran:?}"
-    );
+    assert!(ran.err.starts_with("error: auth.hs256_secret: has to be set"), "{ran:?}");
+    assert!(ran.err.contains("\n  hint: set TRANSPORTS_AUTH__HS256_SECRET"), "{ran:?}");
 }
 
 #[test]
@@ -206,19 +169,12 @@ fn cli_keys_generate_prints_one_new_key() {
     let second = transports(&["keys", "generate", "--id", "2026-01"], &[]);
     for (ran, id) in [(&first, "k1:"), (&second, "2026-01:")] {
         assert_eq!(ran.code, Some(0), "{ran:?}");
-        let key = ran
-            .out
-            .strip_suffix('\n')
-            .and_then(|line| line.strip_prefix(id))
-            .expect("one line");
+        let key = ran.out.strip_suffix('\n').and_then(|line| line.strip_prefix(id)).expect("one line");
         assert_eq!(key.len(), 44, "32 bytes in base64");
         assert!(ran.err.contains("encryption.keys_file"), "{ran:?}");
         assert!(!ran.err.contains(key));
     }
-    assert_ne!(
-        first.out.split_once(':').map(|(_, key)| key),
-        second.out.split_once(':').map(|(_, key)| key)
-    );
+    assert_ne!(first.out.split_once(':').map(|(_, key)| key), second.out.split_once(':').map(|(_, key)| key));
 }
 
 #[test]
@@ -226,12 +182,7 @@ fn cli_openapi_prints_a_document() {
     let ran = transports(&["openapi"], &[]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     let document: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
-    assert!(
-        document["openapi"]
-            .as_str()
-            .expect("a version")
-            .starts_with("3.1")
-    );
+    assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
 }
 
 #[test]
@@ -239,23 +190,12 @@ fn cli_config_check_shows_what_is_in_effect() {
     let path = file("valid.toml", "[egress]\ntimeout_seconds = 5\n");
     let mut variables = SERVING.to_vec();
     variables.push(("TRANSPORTS_SERVER__LISTEN", "0.0.0.0:9000"));
-    let ran = transports(
-        &["--config", path.to_str().expect("text"), "config", "check"],
-        &variables,
-    );
+    let ran = transports(&["--config", path.to_str().expect("text"), "config", "check"], &variables);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(
-        ran.err
-            .starts_with("warning: server.listen: 0.0.0.0:9000 can be reached"),
-        "{ran:?}"
-    );
+    assert!(ran.err.starts_with("warning: server.listen: 0.0.0.0:9000 can be reached"), "{ran:?}");
     assert!(ran.err.ends_with("configuration is valid\n"), "{ran:?}");
     assert!(ran.out.contains("[egress]\n"), "{ran:?}");
-    for line in [
-        "timeout_seconds = 5",
-        "listen = \"0.0.0.0:9000\"",
-        "hs256_secret = \"***\"",
-    ] {
+    for line in ["timeout_seconds = 5", "listen = \"0.0.0.0:9000\"", "hs256_secret = \"***\""] {
         assert!(ran.out.lines().any(|found| found == line), "{line} in {ran:?}");
     }
     for (name, secret) in [SERVING[0], SERVING[1]] {
@@ -284,9 +224,7 @@ fn cli_config_check_tells_every_problem() {
         "tls.ca_file: ",
     ] {
         assert!(
-            ran.err
-                .lines()
-                .any(|line| line.starts_with(&format!("error: {start}"))),
+            ran.err.lines().any(|line| line.starts_with(&format!("error: {start}"))),
             "{start} in {ran:?}"
         );
     }

@@ -9,18 +9,12 @@ use crate::support::tokens::{NOW, SECRET, claims, claims_with, clock, hs256, hs2
 use transports::secret::Secret;
 
 async fn verify(settings: &Auth, claims: &Value) -> Result<Caller, TokenError> {
-    Verifier::with_source(settings, clock(), None)
-        .unwrap()
-        .verify(&hs256(claims))
-        .await
+    Verifier::with_source(settings, clock(), None).unwrap().verify(&hs256(claims)).await
 }
 
 async fn verify_text(claims: &str) -> Result<Caller, TokenError> {
     let token = hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256"}"#, claims);
-    Verifier::with_source(&hs256_settings(), clock(), None)
-        .unwrap()
-        .verify(&token)
-        .await
+    Verifier::with_source(&hs256_settings(), clock(), None).unwrap().verify(&token).await
 }
 
 #[tokio::test]
@@ -46,29 +40,17 @@ async fn f5_times_are_numbers_in_a_sane_range() {
     ];
     for name in ["exp", "nbf", "iat"] {
         for value in wrong {
-            let exp = if name == "exp" {
-                String::new()
-            } else {
-                format!(r#","exp":{}"#, NOW + 3600)
-            };
+            let exp = if name == "exp" { String::new() } else { format!(r#","exp":{}"#, NOW + 3600) };
             let text = format!(r#"{{"sub":"u","tenantId":"t","{name}":{value}{exp}}}"#);
             let outcome = verify_text(&text).await;
-            assert!(
-                matches!(outcome, Err(TokenError::Invalid(_))),
-                "{text}: {outcome:?}"
-            );
+            assert!(matches!(outcome, Err(TokenError::Invalid(_))), "{text}: {outcome:?}");
         }
     }
     for value in ["1767229200", "1767229200.5", "1.7672292e9", "253402300799"] {
         let text = format!(r#"{{"sub":"u","tenantId":"t","exp":{value},"nbf":0,"iat":0.5}}"#);
         assert!(verify_text(&text).await.is_ok(), "{text}");
     }
-    assert!(
-        verify(&hs256_settings(), &claims_with("exp", None))
-            .await
-            .is_err(),
-        "exp is required"
-    );
+    assert!(verify(&hs256_settings(), &claims_with("exp", None)).await.is_err(), "exp is required");
 }
 
 #[tokio::test]
@@ -98,10 +80,7 @@ async fn a_token_expires_while_the_clock_goes_on() {
 
 #[tokio::test]
 async fn f6_the_audience_is_an_exact_member() {
-    let settings = Auth {
-        audience: Some("transports".to_owned()),
-        ..hs256_settings()
-    };
+    let settings = Auth { audience: Some("transports".to_owned()), ..hs256_settings() };
     for (audience, good) in [
         (Some(json!("transports")), true),
         (Some(json!(["other", "transports"])), true),
@@ -121,19 +100,12 @@ async fn f6_the_audience_is_an_exact_member() {
         let outcome = verify(&settings, &claims_with("aud", audience.clone())).await;
         assert_eq!(outcome.is_ok(), good, "{audience:?}: {outcome:?}");
     }
-    assert!(
-        verify(&hs256_settings(), &claims_with("aud", Some(json!("other"))))
-            .await
-            .is_ok()
-    );
+    assert!(verify(&hs256_settings(), &claims_with("aud", Some(json!("other")))).await.is_ok());
 }
 
 #[tokio::test]
 async fn f7_the_issuer_is_exact() {
-    let settings = Auth {
-        issuer: Some("https://login.example/a".to_owned()),
-        ..hs256_settings()
-    };
+    let settings = Auth { issuer: Some("https://login.example/a".to_owned()), ..hs256_settings() };
     for (issuer, good) in [
         (Some(json!("https://login.example/a")), true),
         (None, false),
@@ -185,16 +157,9 @@ async fn f13_tenant_and_user_are_plain_names() {
             Some(json!("x".repeat(10 * 1024))),
         ] {
             let outcome = verify(&hs256_settings(), &claims_with(name, value.clone())).await;
-            assert!(
-                matches!(outcome, Err(TokenError::Invalid(_))),
-                "{name} {value:?}: {outcome:?}"
-            );
+            assert!(matches!(outcome, Err(TokenError::Invalid(_))), "{name} {value:?}: {outcome:?}");
         }
-        let longest = verify(
-            &hs256_settings(),
-            &claims_with(name, Some(json!("x".repeat(255)))),
-        )
-        .await;
+        let longest = verify(&hs256_settings(), &claims_with(name, Some(json!("x".repeat(255))))).await;
         assert!(longest.is_ok(), "{name}: {longest:?}");
     }
 }
@@ -202,9 +167,7 @@ async fn f13_tenant_and_user_are_plain_names() {
 #[tokio::test]
 async fn f16_a_tenant_is_its_exact_bytes() {
     for tenant in ["a", "A", "a ", " a", "a/b", "%61", "e\u{301}", "\u{e9}", "**"] {
-        let caller = verify(&hs256_settings(), &claims_with("tenantId", Some(json!(tenant))))
-            .await
-            .unwrap();
+        let caller = verify(&hs256_settings(), &claims_with("tenantId", Some(json!(tenant)))).await.unwrap();
         assert_eq!(caller.tenant.as_str(), tenant);
     }
 }
@@ -227,15 +190,9 @@ async fn names_of_claims_are_settings() {
     )
     .await
     .unwrap();
-    assert_eq!(
-        (caller.tenant.as_str(), caller.user.0.as_str(), caller.is_admin),
-        ("t", "u", true)
-    );
+    assert_eq!((caller.tenant.as_str(), caller.user.0.as_str(), caller.is_admin), ("t", "u", true));
     // A point in a name leads into nothing.
-    let settings = Auth {
-        tenant_claim: "app.tenant".to_owned(),
-        ..hs256_settings()
-    };
+    let settings = Auth { tenant_claim: "app.tenant".to_owned(), ..hs256_settings() };
     let nested = claims_with("app", Some(json!({"tenant": "t"})));
     assert!(verify(&settings, &nested).await.is_err());
 }
@@ -254,11 +211,7 @@ async fn rights_come_from_roles_and_scope() {
         ("roles", json!(["TenantAdmin", 1]), None),
         ("roles", Value::Null, None),
         ("scope", json!("admin_classic"), Some(true)),
-        (
-            "scope",
-            json!("user_default admin_classic offline_access"),
-            Some(true),
-        ),
+        ("scope", json!("user_default admin_classic offline_access"), Some(true)),
         ("scope", json!(["user_default", "admin_classic"]), Some(true)),
         ("scope", json!("admin_classic_read"), Some(false)),
         ("scope", json!("xadmin_classic"), Some(false)),
@@ -271,11 +224,7 @@ async fn rights_come_from_roles_and_scope() {
         ("scope", Value::Null, None),
     ] {
         let outcome = verify(&hs256_settings(), &claims_with(name, Some(value.clone()))).await;
-        assert_eq!(
-            outcome.map(|caller| caller.is_admin).ok(),
-            expected,
-            "{name} {value}"
-        );
+        assert_eq!(outcome.map(|caller| caller.is_admin).ok(), expected, "{name} {value}");
     }
 }
 
@@ -299,10 +248,7 @@ async fn an_issued_token_is_accepted_with_the_same_settings() {
             let clock = clock();
             let verifier = Verifier::with_source(settings, clock.clone(), None).unwrap();
             let caller = verifier.verify(token.expose()).await.unwrap();
-            assert_eq!(
-                (caller.tenant.as_str(), caller.user.0.as_str()),
-                ("tenant-1", "user-1")
-            );
+            assert_eq!((caller.tenant.as_str(), caller.user.0.as_str()), ("tenant-1", "user-1"));
             assert_eq!(caller.is_admin, admin);
             clock.advance((60 + LEEWAY_SECONDS) * 1000);
             assert!(verifier.verify(token.expose()).await.is_err());
@@ -317,9 +263,7 @@ fn what_no_verifier_would_take_is_not_issued() {
     let short = Secret::new("short".to_owned());
     let now = Clock::manual(Timestamp(NOW * 1000)).now();
     let attempt = |secret, tenant, user, lifetime| {
-        issue(secret, &settings, tenant, user, false, lifetime, now)
-            .map(|_| ())
-            .map_err(|e| e.to_string())
+        issue(secret, &settings, tenant, user, false, lifetime, now).map(|_| ()).map_err(|e| e.to_string())
     };
     assert_eq!(attempt(&long, "t", "u", 1), Ok(()));
     for (outcome, named) in [
@@ -329,9 +273,6 @@ fn what_no_verifier_would_take_is_not_issued() {
         (attempt(&long, "t", "", 60), "user"),
         (attempt(&long, "t", "u", 0), "lifetime"),
     ] {
-        assert!(
-            outcome.clone().is_err_and(|text| text.contains(named)),
-            "{named}: {outcome:?}"
-        );
+        assert!(outcome.clone().is_err_and(|text| text.contains(named)), "{named}: {outcome:?}");
     }
 }

@@ -26,42 +26,21 @@ async fn a_good_token_names_tenant_and_user() {
 #[tokio::test]
 async fn f1_no_algorithm_and_its_spellings_are_refused() {
     let verifier = hs256_verifier();
-    let names = [
-        "none",
-        "None",
-        "NONE",
-        "nONE",
-        "noNe",
-        "NoNe",
-        "nonE",
-        "none ",
-        "",
-        "HS256\u{0}",
-    ];
-    let values = names
-        .iter()
-        .map(|name| json!(name))
-        .chain([Value::Null, json!(["HS256"]), json!(256)]);
+    let names = ["none", "None", "NONE", "nONE", "noNe", "NoNe", "nonE", "none ", "", "HS256\u{0}"];
+    let values = names.iter().map(|name| json!(name)).chain([Value::Null, json!(["HS256"]), json!(256)]);
     for algorithm in values {
-        let message = format!(
-            "{}.{}",
-            encode(json!({"alg": algorithm}).to_string()),
-            encode(claims().to_string())
-        );
+        let message =
+            format!("{}.{}", encode(json!({"alg": algorithm}).to_string()), encode(claims().to_string()));
         for signature in ["", "AA"] {
             let outcome = verifier.verify(&format!("{message}.{signature}")).await;
             assert!(is_invalid(&outcome), "{algorithm} {signature:?}: {outcome:?}");
         }
         // Also where the signature would be good.
         let header = json!({"alg": algorithm}).to_string();
-        let outcome = verifier
-            .verify(&hs256_text(SECRET.as_bytes(), &header, &claims().to_string()))
-            .await;
+        let outcome = verifier.verify(&hs256_text(SECRET.as_bytes(), &header, &claims().to_string())).await;
         assert!(is_invalid(&outcome), "{algorithm}: {outcome:?}");
     }
-    let outcome = verifier
-        .verify(&hs256_text(SECRET.as_bytes(), "{}", &claims().to_string()))
-        .await;
+    let outcome = verifier.verify(&hs256_text(SECRET.as_bytes(), "{}", &claims().to_string())).await;
     assert!(is_invalid(&outcome), "{outcome:?}");
 }
 
@@ -71,9 +50,7 @@ async fn f1_only_the_compact_form_is_read() {
     let good = hs256(&claims());
     assert!(verifier.verify(&good).await.is_ok());
     let parts: Vec<&str> = good.split('.').collect();
-    let [header, payload, signature] = parts[..] else {
-        panic!("three parts")
-    };
+    let [header, payload, signature] = parts[..] else { panic!("three parts") };
     let flattened = json!({"protected": header, "payload": payload, "signature": signature}).to_string();
     let general = json!({"payload": payload, "signatures": [{"protected": header, "signature": signature}]})
         .to_string();
@@ -147,12 +124,7 @@ async fn f3_a_token_brings_no_key_and_no_address_of_one() {
     let mut header = honest.header();
     header["x5t"] = json!("AAAA");
     header["something"] = json!({"else": 1});
-    assert!(
-        verifier
-            .verify(&honest.token_with(&header, &claims()))
-            .await
-            .is_ok()
-    );
+    assert!(verifier.verify(&honest.token_with(&header, &claims())).await.is_ok());
     assert_eq!(issuer.requests(), 1);
 }
 
@@ -175,18 +147,11 @@ async fn f8_only_access_tokens_are_taken() {
         (json!(["JWT"]), false),
     ] {
         let header = json!({"alg": "HS256", "typ": kind}).to_string();
-        let outcome = verifier
-            .verify(&hs256_text(SECRET.as_bytes(), &header, &claims().to_string()))
-            .await;
+        let outcome = verifier.verify(&hs256_text(SECRET.as_bytes(), &header, &claims().to_string())).await;
         assert_eq!(outcome.is_ok(), good, "{kind}: {outcome:?}");
     }
     let header = r#"{"alg":"HS256"}"#;
-    assert!(
-        verifier
-            .verify(&hs256_text(SECRET.as_bytes(), header, &claims().to_string()))
-            .await
-            .is_ok()
-    );
+    assert!(verifier.verify(&hs256_text(SECRET.as_bytes(), header, &claims().to_string())).await.is_ok());
 }
 
 #[tokio::test]
@@ -198,15 +163,11 @@ async fn a_repeated_name_in_header_or_claims_is_refused() {
         r#"{"alg":"none","alg":"HS256"}"#,
         r#"{"alg":"HS256","\u0061lg":"HS256"}"#,
     ] {
-        let outcome = verifier
-            .verify(&hs256_text(SECRET.as_bytes(), header, &plain))
-            .await;
+        let outcome = verifier.verify(&hs256_text(SECRET.as_bytes(), header, &plain)).await;
         assert!(is_invalid(&outcome), "{header}: {outcome:?}");
     }
     let twice = plain.replacen('{', r#"{"tenantId":"tenant-2","#, 1);
-    let outcome = verifier
-        .verify(&hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256"}"#, &twice))
-        .await;
+    let outcome = verifier.verify(&hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256"}"#, &twice)).await;
     assert!(is_invalid(&outcome), "{outcome:?}");
 }
 
@@ -222,9 +183,5 @@ async fn a_token_has_at_most_8_kib() {
     let fits = of_length((8 * 1024 - shortest) / 4 * 3);
     assert!(fits.len() <= 8 * 1024 && fits.len() > 8 * 1024 - 8);
     assert!(verifier.verify(&fits).await.is_ok());
-    assert!(is_invalid(
-        &verifier
-            .verify(&of_length((8 * 1024 - shortest) / 4 * 3 + 8))
-            .await
-    ));
+    assert!(is_invalid(&verifier.verify(&of_length((8 * 1024 - shortest) / 4 * 3 + 8)).await));
 }

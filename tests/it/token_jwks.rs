@@ -32,19 +32,10 @@ fn over_the_network(server: &JwksServer) -> JwksSource {
             let stream = tokio::net::TcpStream::connect(address).await;
             let mut stream = stream.map_err(|error| error.to_string())?;
             let request = b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: test\r\n\r\n";
-            stream
-                .write_all(request)
-                .await
-                .map_err(|error| error.to_string())?;
+            stream.write_all(request).await.map_err(|error| error.to_string())?;
             let mut answer = Vec::new();
-            stream
-                .read_to_end(&mut answer)
-                .await
-                .map_err(|error| error.to_string())?;
-            let head = answer
-                .windows(4)
-                .position(|bytes| bytes == b"\r\n\r\n")
-                .ok_or("no answer")?;
+            stream.read_to_end(&mut answer).await.map_err(|error| error.to_string())?;
+            let head = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n").ok_or("no answer")?;
             Ok(answer[head + 4..].to_vec())
         })
     }))
@@ -60,13 +51,8 @@ async fn f4_strange_key_ids_are_refused_and_cost_one_fetch_a_minute() {
     assert_eq!(issuer.requests(), 1);
 
     let attack = async || {
-        let mut ids = vec![
-            json!("../../dev/null"),
-            json!("' OR 1=1"),
-            json!("unknown"),
-            json!(""),
-            json!("KNOWN"),
-        ];
+        let mut ids =
+            vec![json!("../../dev/null"), json!("' OR 1=1"), json!("unknown"), json!(""), json!("KNOWN")];
         ids.extend([
             json!("x".repeat(1024 * 1024)),
             json!("a\u{0}"),
@@ -105,10 +91,7 @@ async fn f4_without_an_id_exactly_one_key_must_fit() {
     let issuer = Issuer::new(&key_set(&[first.jwk(), second.jwk(), other.jwk()]));
     let verifier = Verifier::with_source(&settings(), clock(), Some(issuer.source())).unwrap();
     for key in [&first, &second] {
-        assert!(matches!(
-            verifier.verify(&nameless(key)).await,
-            Err(TokenError::Invalid(_))
-        ));
+        assert!(matches!(verifier.verify(&nameless(key)).await, Err(TokenError::Invalid(_))));
         assert!(verifier.verify(&key.token(&claims())).await.is_ok());
     }
     assert!(verifier.verify(&nameless(&other)).await.is_ok());
@@ -116,11 +99,7 @@ async fn f4_without_an_id_exactly_one_key_must_fit() {
 
 #[tokio::test]
 async fn f4_keys_that_share_an_id_are_not_used() {
-    let (first, second, other) = (
-        IssuerKey::p256("same"),
-        IssuerKey::p256("same"),
-        IssuerKey::p256("other"),
-    );
+    let (first, second, other) = (IssuerKey::p256("same"), IssuerKey::p256("same"), IssuerKey::p256("other"));
     let issuer = Issuer::new(&key_set(&[first.jwk(), second.jwk(), other.jwk()]));
     let verifier = Verifier::with_source(&settings(), clock(), Some(issuer.source())).unwrap();
     for key in [&first, &second] {
@@ -150,11 +129,7 @@ async fn f17_a_new_key_is_fetched_when_its_first_token_comes() {
     assert!(verifier.verify(&new.token(&long_claims())).await.is_ok());
     assert_eq!(server.requests(), 2);
     let outcome = verifier.verify(&old.token(&long_claims())).await;
-    assert_eq!(
-        outcome,
-        Err(TokenError::Invalid("no key fits")),
-        "the old key is gone with the old set"
-    );
+    assert_eq!(outcome, Err(TokenError::Invalid("no key fits")), "the old key is gone with the old set");
     assert_eq!(server.requests(), 2);
 }
 
@@ -188,10 +163,7 @@ async fn f17_an_old_set_is_fetched_again_behind_a_requests_back() {
 
     server.serve(&key_set(&[new.jwk()]));
     clock.advance(1);
-    assert!(
-        verifier.verify(&old.token(&long_claims())).await.is_ok(),
-        "answered with the keys at hand"
-    );
+    assert!(verifier.verify(&old.token(&long_claims())).await.is_ok(), "answered with the keys at hand");
     // The old key's tokens are refused as soon as the set has come; nothing but the age asked for it.
     let refused = async {
         while verifier.verify(&old.token(&long_claims())).await.is_ok() {
@@ -199,9 +171,7 @@ async fn f17_an_old_set_is_fetched_again_behind_a_requests_back() {
         }
     };
     let patience = std::time::Duration::from_secs(30);
-    tokio::time::timeout(patience, refused)
-        .await
-        .expect("the set is fetched in the background");
+    tokio::time::timeout(patience, refused).await.expect("the set is fetched in the background");
     assert_eq!(server.requests(), 2);
     assert!(verifier.verify(&new.token(&long_claims())).await.is_ok());
 }
@@ -211,10 +181,7 @@ async fn f17_keys_are_kept_for_the_configured_time_while_the_issuer_is_down() {
     let key = IssuerKey::p256("a");
     let issuer = Issuer::new(&key_set(&[key.jwk()]));
     let clock = clock();
-    let settings = Auth {
-        jwks_max_age_hours: 2,
-        ..settings()
-    };
+    let settings = Auth { jwks_max_age_hours: 2, ..settings() };
     let verifier = Verifier::with_source(&settings, clock.clone(), Some(issuer.source())).unwrap();
     let token = key.token(&long_claims());
     assert!(verifier.verify(&token).await.is_ok());
@@ -229,14 +196,8 @@ async fn f17_keys_are_kept_for_the_configured_time_while_the_issuer_is_down() {
     // What could be no good token with any key is still that.
     assert!(matches!(verifier.verify("x").await, Err(TokenError::Invalid(_))));
     let unsigned = format!("{}.", token.rsplit_once('.').unwrap().0);
-    assert_eq!(
-        verifier.verify(&unsigned).await,
-        Err(TokenError::Invalid("no signature"))
-    );
-    assert!(matches!(
-        verifier.verify(&hs256(&claims())).await,
-        Err(TokenError::Invalid(_))
-    ));
+    assert_eq!(verifier.verify(&unsigned).await, Err(TokenError::Invalid("no signature")));
+    assert!(matches!(verifier.verify(&hs256(&claims())).await, Err(TokenError::Invalid(_))));
 
     issuer.serve(&key_set(&[key.jwk()]));
     clock.advance(milliseconds(REFRESH_INTERVAL));
@@ -251,17 +212,11 @@ async fn f17_without_keys_the_issuer_is_not_hammered() {
     let clock = clock();
     let verifier = Verifier::with_source(&settings(), clock.clone(), Some(issuer.source())).unwrap();
     for _ in 0..20 {
-        assert_eq!(
-            verifier.verify(&key.token(&claims())).await,
-            Err(TokenError::NoKeys)
-        );
+        assert_eq!(verifier.verify(&key.token(&claims())).await, Err(TokenError::NoKeys));
     }
     assert_eq!(issuer.requests(), 1);
     clock.advance(milliseconds(RETRY_INTERVAL) - 1);
-    assert_eq!(
-        verifier.verify(&key.token(&claims())).await,
-        Err(TokenError::NoKeys)
-    );
+    assert_eq!(verifier.verify(&key.token(&claims())).await, Err(TokenError::NoKeys));
     assert_eq!(issuer.requests(), 1);
     issuer.serve(&key_set(&[key.jwk()]));
     clock.advance(1);
@@ -275,17 +230,11 @@ async fn f17_a_configured_key_works_while_the_issuer_is_down() {
     let issuer = Issuer::new(&key_set(&[]));
     issuer.go_down();
     let secret = transports::secret::Secret::new(SECRET.to_owned());
-    let settings = Auth {
-        hs256_secret: Some(secret),
-        ..settings()
-    };
+    let settings = Auth { hs256_secret: Some(secret), ..settings() };
     let verifier = Verifier::with_source(&settings, clock(), Some(issuer.source())).unwrap();
     assert!(verifier.verify(&hs256(&claims())).await.is_ok());
     assert_eq!(issuer.requests(), 0);
-    assert_eq!(
-        verifier.verify(&key.token(&claims())).await,
-        Err(TokenError::NoKeys)
-    );
+    assert_eq!(verifier.verify(&key.token(&claims())).await, Err(TokenError::NoKeys));
 }
 
 #[tokio::test]
@@ -296,32 +245,18 @@ async fn an_answer_that_is_no_key_set_changes_nothing_but_an_empty_set_does() {
     let verifier = Verifier::with_source(&settings(), clock.clone(), Some(issuer.source())).unwrap();
     let unknown = IssuerKey::p256("unknown").token(&long_claims());
     assert!(verifier.verify(&key.token(&long_claims())).await.is_ok());
-    for answer in [
-        json!("<html>"),
-        json!({}),
-        json!({"keys": {}}),
-        json!([key.jwk()]),
-    ] {
+    for answer in [json!("<html>"), json!({}), json!({"keys": {}}), json!([key.jwk()])] {
         issuer.serve(&answer);
         clock.advance(milliseconds(REFRESH_INTERVAL));
-        assert!(
-            matches!(verifier.verify(&unknown).await, Err(TokenError::Invalid(_))),
-            "{answer}"
-        );
-        assert!(
-            verifier.verify(&key.token(&long_claims())).await.is_ok(),
-            "{answer}"
-        );
+        assert!(matches!(verifier.verify(&unknown).await, Err(TokenError::Invalid(_))), "{answer}");
+        assert!(verifier.verify(&key.token(&long_claims())).await.is_ok(), "{answer}");
     }
     assert_eq!(issuer.requests(), 5);
     // The issuer has withdrawn its keys: they must not live on.
     issuer.serve(&key_set(&[]));
     clock.advance(milliseconds(REFRESH_INTERVAL));
     assert_eq!(verifier.verify(&unknown).await, Err(TokenError::NoKeys));
-    assert_eq!(
-        verifier.verify(&key.token(&long_claims())).await,
-        Err(TokenError::NoKeys)
-    );
+    assert_eq!(verifier.verify(&key.token(&long_claims())).await, Err(TokenError::NoKeys));
 }
 
 #[tokio::test]

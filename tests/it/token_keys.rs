@@ -41,10 +41,7 @@ impl KeyFile {
     }
 
     fn settings(&self) -> Auth {
-        Auth {
-            public_key_file: Some(self.0.clone()),
-            ..settings()
-        }
+        Auth { public_key_file: Some(self.0.clone()), ..settings() }
     }
 }
 
@@ -63,12 +60,8 @@ fn refusal(settings: &Auth) -> String {
 
 fn all_kinds() -> Vec<IssuerKey> {
     use jsonwebtoken::Algorithm::{PS256, PS384, PS512, RS384, RS512};
-    let mut kinds = vec![
-        IssuerKey::rsa("a"),
-        IssuerKey::p256("b"),
-        IssuerKey::p384("c"),
-        IssuerKey::ed25519("d"),
-    ];
+    let mut kinds =
+        vec![IssuerKey::rsa("a"), IssuerKey::p256("b"), IssuerKey::p384("c"), IssuerKey::ed25519("d")];
     kinds.extend([RS384, RS512, PS256, PS384, PS512].map(|algorithm| IssuerKey::rsa_for("e", algorithm)));
     kinds
 }
@@ -84,15 +77,8 @@ async fn every_kind_of_key_works_from_a_key_set() {
         let token = key.token(&claims());
         let forged = claims().to_string().replace("tenant-1", "tenant-2");
         let parts: Vec<&str> = token.split('.').collect();
-        let outcome = verifier
-            .verify(&format!("{}.{}.{}", parts[0], encode(forged), parts[2]))
-            .await;
-        assert_eq!(
-            outcome,
-            Err(TokenError::Invalid("the signature is wrong")),
-            "{:?}",
-            key.algorithm
-        );
+        let outcome = verifier.verify(&format!("{}.{}.{}", parts[0], encode(forged), parts[2])).await;
+        assert_eq!(outcome, Err(TokenError::Invalid("the signature is wrong")), "{:?}", key.algorithm);
     }
 }
 
@@ -101,20 +87,9 @@ async fn every_kind_of_key_works_from_a_file_whatever_the_key_id() {
     for key in all_kinds().into_iter().take(4) {
         let file = KeyFile::new(&key.public_pem());
         let verifier = Verifier::with_source(&file.settings(), clock(), None).unwrap();
-        assert!(
-            verifier.verify(&key.token(&claims())).await.is_ok(),
-            "{:?}",
-            key.algorithm
-        );
+        assert!(verifier.verify(&key.token(&claims())).await.is_ok(), "{:?}", key.algorithm);
         let nameless = json!({"alg": key.algorithm});
-        assert!(
-            verifier
-                .verify(&key.token_with(&nameless, &claims()))
-                .await
-                .is_ok(),
-            "{:?}",
-            key.algorithm
-        );
+        assert!(verifier.verify(&key.token_with(&nameless, &claims())).await.is_ok(), "{:?}", key.algorithm);
     }
 }
 
@@ -123,9 +98,8 @@ async fn an_rsa_key_of_a_file_may_be_in_the_form_of_rfc_8017() {
     let key = IssuerKey::rsa("a");
     // The RSAPublicKey is what the BIT STRING of the SubjectPublicKeyInfo holds, 24 bytes in.
     let body = STANDARD.encode(&key.public_der()[24..]);
-    let file = KeyFile::new(&format!(
-        "-----BEGIN RSA PUBLIC KEY-----\n{body}\n-----END RSA PUBLIC KEY-----\n"
-    ));
+    let file =
+        KeyFile::new(&format!("-----BEGIN RSA PUBLIC KEY-----\n{body}\n-----END RSA PUBLIC KEY-----\n"));
     let verifier = Verifier::with_source(&file.settings(), clock(), None).unwrap();
     assert!(verifier.verify(&key.token(&claims())).await.is_ok());
 }
@@ -169,18 +143,13 @@ async fn f2_a_public_key_is_no_shared_secret() {
 #[tokio::test]
 async fn f2_the_algorithm_is_the_keys_also_within_a_family() {
     use jsonwebtoken::Algorithm::{PS256, RS256, RS512};
-    for (key, token, good) in [
-        (RS256, RS256, true),
-        (RS256, PS256, false),
-        (RS256, RS512, false),
-        (PS256, RS256, false),
-    ] {
+    for (key, token, good) in
+        [(RS256, RS256, true), (RS256, PS256, false), (RS256, RS512, false), (PS256, RS256, false)]
+    {
         let published = IssuerKey::rsa_for("a", key);
         let issuer = Issuer::new(&key_set(&[published.jwk()]));
         let verifier = Verifier::with_source(&settings(), clock(), Some(issuer.source())).unwrap();
-        let outcome = verifier
-            .verify(&IssuerKey::rsa_for("a", token).token(&claims()))
-            .await;
+        let outcome = verifier.verify(&IssuerKey::rsa_for("a", token).token(&claims())).await;
         assert_eq!(outcome.is_ok(), good, "{key:?} {token:?}: {outcome:?}");
     }
     // The header names another algorithm than the one that signed.
@@ -190,10 +159,7 @@ async fn f2_the_algorithm_is_the_keys_also_within_a_family() {
     for algorithm in ["RS384", "PS256", "ES256", "EdDSA"] {
         let header = json!({"alg": algorithm, "kid": "a"});
         let outcome = verifier.verify(&key.token_with(&header, &claims())).await;
-        assert!(
-            matches!(outcome, Err(TokenError::Invalid(_))),
-            "{algorithm}: {outcome:?}"
-        );
+        assert!(matches!(outcome, Err(TokenError::Invalid(_))), "{algorithm}: {outcome:?}");
     }
 }
 
@@ -205,9 +171,7 @@ async fn what_cannot_check_a_token_is_skipped_in_a_key_set() {
     let good = IssuerKey::p384("good");
     let oct = json!({"kty": "oct", "kid": "bad", "k": encode(SECRET), "alg": "HS256"});
     let short = {
-        let der = STANDARD
-            .decode(RSA_1024.lines().skip(1).take(4).collect::<String>())
-            .unwrap();
+        let der = STANDARD.decode(RSA_1024.lines().skip(1).take(4).collect::<String>()).unwrap();
         // 22 bytes in stands the RSAPublicKey: 30 81 89, 02 81 81 00, then the 128 bytes of the modulus.
         json!({"kty": "RSA", "kid": "bad", "alg": "RS256", "n": encode(&der[29..157]), "e": "AQAB"})
     };
@@ -259,15 +223,8 @@ async fn what_cannot_check_a_token_is_skipped_in_a_key_set() {
         let verifier = Verifier::with_source(&settings(), clock(), Some(issuer.source())).unwrap();
         let outcome = verifier.verify(&key.token(&claims())).await;
         assert_eq!(outcome, Err(TokenError::Invalid("no key fits")), "{jwk}");
-        let hs256 = hs256_text(
-            SECRET.as_bytes(),
-            r#"{"alg":"HS256","kid":"bad"}"#,
-            &claims().to_string(),
-        );
-        assert!(
-            matches!(verifier.verify(&hs256).await, Err(TokenError::Invalid(_))),
-            "{jwk}"
-        );
+        let hs256 = hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256","kid":"bad"}"#, &claims().to_string());
+        assert!(matches!(verifier.verify(&hs256).await, Err(TokenError::Invalid(_))), "{jwk}");
         let outcome = verifier.verify(&good.token(&claims())).await;
         assert!(outcome.is_ok(), "{jwk}: {outcome:?}");
     }
@@ -347,18 +304,12 @@ async fn f9_an_ecdsa_signature_is_two_numbers_within_the_order() {
 fn f10_a_shared_secret_has_32_bytes_or_more() {
     for (length, good) in [(0, false), (31, false), (32, true)] {
         let secret = "s".repeat(length);
-        let settings = Auth {
-            hs256_secret: Some(Secret::new(secret.clone())),
-            ..settings()
-        };
+        let settings = Auth { hs256_secret: Some(Secret::new(secret.clone())), ..settings() };
         if good {
             assert!(Verifier::with_source(&settings, clock(), None).is_ok());
         } else {
             let text = refusal(&settings);
-            assert!(
-                text.contains("auth.hs256_secret") && text.contains("32"),
-                "{text}"
-            );
+            assert!(text.contains("auth.hs256_secret") && text.contains("32"), "{text}");
             assert!(secret.is_empty() || !text.contains(&secret), "{text}");
         }
     }
@@ -371,36 +322,18 @@ fn f10_a_file_holds_one_good_public_key() {
     for (text, reason) in [
         (key.private_pem(), "private key"),
         (IssuerKey::rsa("a").private_pem(), "private key"),
-        (
-            format!("{}{}", key.public_pem(), key.private_pem()),
-            "private key",
-        ),
-        (
-            "-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----".to_owned(),
-            "private key",
-        ),
-        (
-            "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA".to_owned(),
-            "private key",
-        ),
+        (format!("{}{}", key.public_pem(), key.private_pem()), "private key"),
+        ("-----BEGIN RSA PRIVATE KEY-----\nAAAA\n-----END RSA PRIVATE KEY-----".to_owned(), "private key"),
+        ("-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA".to_owned(), "private key"),
         (RSA_1024.to_owned(), "1024 bits"),
         (SECP256K1.to_owned(), "no RSA, P-256, P-384 or Ed25519"),
         (certificate, "certificate"),
-        (
-            format!("{}{}", key.public_pem(), key.public_pem()),
-            "more than one",
-        ),
+        (format!("{}{}", key.public_pem(), key.public_pem()), "more than one"),
         (String::new(), "PUBLIC KEY"),
         ("ssh-ed25519 AAAA".to_owned(), "PUBLIC KEY"),
         ("-----BEGIN PUBLIC KEY-----\nAAAA\n".to_owned(), "no end"),
-        (
-            "-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----\n".to_owned(),
-            "base64",
-        ),
-        (
-            "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".to_owned(),
-            "no RSA",
-        ),
+        ("-----BEGIN PUBLIC KEY-----\n!\n-----END PUBLIC KEY-----\n".to_owned(), "base64"),
+        ("-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----\n".to_owned(), "no RSA"),
     ] {
         let file = KeyFile::new(&text);
         let refusal = refusal(&file.settings());
@@ -408,15 +341,9 @@ fn f10_a_file_holds_one_good_public_key() {
         assert!(refusal.contains(&file.0.display().to_string()), "{refusal}");
         assert!(refusal.contains(reason), "{reason}: {refusal}");
     }
-    let missing = Auth {
-        public_key_file: Some("/nowhere/key.pem".into()),
-        ..settings()
-    };
+    let missing = Auth { public_key_file: Some("/nowhere/key.pem".into()), ..settings() };
     let refusal = refusal(&missing);
-    assert!(
-        refusal.contains("auth.public_key_file /nowhere/key.pem"),
-        "{refusal}"
-    );
+    assert!(refusal.contains("auth.public_key_file /nowhere/key.pem"), "{refusal}");
 }
 
 #[test]
@@ -429,15 +356,9 @@ fn without_any_key_it_names_the_three_settings() {
 
 #[test]
 fn settings_that_could_never_work_refuse_to_start() {
-    let empty_claim = Auth {
-        tenant_claim: String::new(),
-        ..hs256_settings()
-    };
+    let empty_claim = Auth { tenant_claim: String::new(), ..hs256_settings() };
     assert!(refusal(&empty_claim).contains("auth.tenant_claim"));
-    let no_age = Auth {
-        jwks_max_age_hours: 0,
-        ..hs256_settings()
-    };
+    let no_age = Auth { jwks_max_age_hours: 0, ..hs256_settings() };
     assert!(refusal(&no_age).contains("auth.jwks_max_age_hours"));
 }
 
@@ -447,16 +368,9 @@ async fn several_sources_work_side_by_side() {
     let in_set = IssuerKey::p384("set");
     let issuer = Issuer::new(&key_set(&[in_set.jwk()]));
     let file = KeyFile::new(&in_file.public_pem());
-    let settings = Auth {
-        hs256_secret: Some(Secret::new(SECRET.to_owned())),
-        ..file.settings()
-    };
+    let settings = Auth { hs256_secret: Some(Secret::new(SECRET.to_owned())), ..file.settings() };
     let verifier = Verifier::with_source(&settings, clock(), Some(issuer.source())).unwrap();
-    for token in [
-        hs256(&claims()),
-        in_file.token(&claims()),
-        in_set.token(&claims()),
-    ] {
+    for token in [hs256(&claims()), in_file.token(&claims()), in_set.token(&claims())] {
         assert!(verifier.verify(&token).await.is_ok(), "{token}");
     }
 }

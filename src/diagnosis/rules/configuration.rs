@@ -6,10 +6,7 @@ use crate::diagnosis::{Effect, Owner};
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "CONFIG_NOT_SET",
-        when: &[When {
-            kinds: &[Kind::ConfigNotSet],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ConfigNotSet], ..ANY }],
         effect: Effect::None,
         title: "No mail server is configured yet",
         meaning: "There is no email configuration, so nothing was contacted.",
@@ -20,10 +17,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "CONFIG_INCOMPLETE",
-        when: &[When {
-            kinds: &[Kind::ConfigIncomplete],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ConfigIncomplete], ..ANY }],
         effect: Effect::None,
         title: "The email configuration is not complete: {missing}",
         meaning: "These fields are needed before anything can be sent: {missing}. Nothing was contacted.",
@@ -35,10 +29,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "SECRET_UNREADABLE",
-        when: &[When {
-            kinds: &[Kind::SecretUnreadable],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::SecretUnreadable], ..ANY }],
         effect: Effect::None,
         owner: Owner::Operator,
         title: "The stored password cannot be read",

@@ -5,18 +5,12 @@ use crate::diagnosis::{Confidence, Owner};
 use crate::smtp::Security;
 use crate::transcript::Stage;
 
-const PART: Rule = Rule {
-    connection_failed: true,
-    ..RULE
-};
+const PART: Rule = Rule { connection_failed: true, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "DNS_NOT_FOUND",
-        when: &[When {
-            kinds: &[Kind::NotFound],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::NotFound], ..ANY }],
         title: "No server named {host} was found",
         meaning: "The Domain Name System, the directory that turns names into network addresses, has no address \
                   for {host}.",
@@ -41,10 +35,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "DNS_UNAVAILABLE",
-        when: &[When {
-            kinds: &[Kind::DnsUnavailable],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::DnsUnavailable], ..ANY }],
         owner: Owner::DnsOwner,
         retryable: true,
         title: "The address of {host} could not be looked up",
@@ -59,10 +50,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "DEST_BLOCKED",
-        when: &[When {
-            kinds: &[Kind::DestinationBlocked],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::DestinationBlocked], ..ANY }],
         owner: Owner::Operator,
         title: "This installation does not connect to the address of {host}",
         meaning: "For safety this installation connects only to destinations that its rules allow, and {host} is \
@@ -75,10 +63,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "PORT_BLOCKED",
-        when: &[When {
-            kinds: &[Kind::PortBlocked],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::PortBlocked], ..ANY }],
         title: "Port {port} is not an allowed mail port here",
         meaning: "This installation connects only to these ports: {ports}. Nothing was sent.",
         steps: &[
@@ -89,25 +74,14 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "CONNECT_REFUSED",
-        when: &[When {
-            kinds: &[Kind::ConnectRefused],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ConnectRefused], ..ANY }],
         retryable: true,
         title: "{host} does not accept connections on port {port}",
         meaning: "The connection was turned away at once: either no mail service listens on port {port}, or a \
                   firewall refuses us.",
         cases: &[
-            Case {
-                only: &[Only::Port(587)],
-                meaning: "",
-                step: "Try port 465 with SSL/TLS.",
-            },
-            Case {
-                only: &[Only::Port(465)],
-                meaning: "",
-                step: "Try port 587 with StartTLS.",
-            },
+            Case { only: &[Only::Port(587)], meaning: "", step: "Try port 465 with SSL/TLS." },
+            Case { only: &[Only::Port(465)], meaning: "", step: "Try port 587 with StartTLS." },
             Case {
                 only: &[Only::SuggestionKnown],
                 meaning: "",
@@ -122,10 +96,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "CONNECT_TIMEOUT",
-        when: &[When {
-            kinds: &[Kind::ConnectTimeout, Kind::Unreachable],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ConnectTimeout, Kind::Unreachable], ..ANY }],
         retryable: true,
         title: "{host} cannot be reached on port {port}",
         meaning: "No connection came about.",
@@ -156,10 +127,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "NOT_SMTP",
-        when: &[When {
-            kinds: &[Kind::NotSmtp],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::NotSmtp], ..ANY }],
         title: "The service on port {port} of {host} is not a server for outgoing mail (protocol: {protocol})",
         meaning: "Outgoing mail is sent with the protocol SMTP, and this service did not answer in it. Ports 143, \
                   993, 110 and 995 are for reading mail; 80 and 443 are for web pages.",
@@ -176,10 +144,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GREETING_REFUSED",
-        when: &[When {
-            stages: &[Stage::Greeting],
-            ..REPLY
-        }],
+        when: &[When { stages: &[Stage::Greeting], ..REPLY }],
         owner: Owner::MailHost,
         confidence: Confidence::Generic,
         title: "{host} refused the connection before anything was said",
@@ -205,10 +170,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "CONNECTION_LOST",
-        when: &[When {
-            kinds: &[Kind::ConnectionLost],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ConnectionLost], ..ANY }],
         owner: Owner::MailHost,
         retryable: true,
         title: "{host} closed the connection in the middle of the conversation",
@@ -235,10 +197,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "REPLY_TIMEOUT",
-        when: &[When {
-            kinds: &[Kind::Timeout],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::Timeout], ..ANY }],
         owner: Owner::MailHost,
         retryable: true,
         title: "{host} did not answer in time",
@@ -264,19 +223,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "PROTOCOL_ERROR",
-        when: &[When {
-            kinds: &[Kind::Protocol],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::Protocol], ..ANY }],
         owner: Owner::MailHost,
         title: "{host} gave an answer that breaks the rules of SMTP",
         meaning: "SMTP is the protocol of outgoing mail. The answer could not be read safely, so the conversation \
                   was ended.",
-        cases: &[Case {
-            only: &[Only::ProblemKnown],
-            meaning: "What was wrong: {problem}.",
-            step: "",
-        }],
+        cases: &[Case { only: &[Only::ProblemKnown], meaning: "What was wrong: {problem}.", step: "" }],
         steps: &[
             "Check that host and port are those of a mail server for sending.",
             "If they are, give the transcript below to the mail host.",

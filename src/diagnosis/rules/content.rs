@@ -7,46 +7,24 @@ use crate::transcript::Stage;
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "OUTCOME_UNKNOWN",
-        when: &[When {
-            kinds: &[Kind::OutcomeUnknown],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::OutcomeUnknown], ..ANY }],
         owner: Owner::Nobody,
         title: "It is not known whether {host} took the message",
         meaning: "The message was handed over whole, and the connection ended before the server confirmed it. We did \
                   not send it again, because it could arrive twice.",
-        steps: &[
-            "Look whether the message has arrived at {recipient}.",
-            "If it has not, send it again.",
-        ],
+        steps: &["Look whether the message has arrived at {recipient}.", "If it has not, send it again."],
         ..RULE
     },
     Rule {
         code: "MESSAGE_TOO_LARGE",
         when: &[
-            When {
-                kinds: &[Kind::TooLarge],
-                ..ANY
-            },
-            When {
-                codes: &["5*"],
-                enhanced: &["5.3.4"],
-                ..REPLY
-            },
-            When {
-                codes: &["552"],
-                enhanced: &["5.2.3"],
-                ..REPLY
-            },
+            When { kinds: &[Kind::TooLarge], ..ANY },
+            When { codes: &["5*"], enhanced: &["5.3.4"], ..REPLY },
+            When { codes: &["552"], enhanced: &["5.2.3"], ..REPLY },
             When {
                 stages: &[Stage::MailFrom, Stage::Data],
                 codes: &["5*"],
-                texts: &[
-                    "message size exceeds",
-                    "message too large",
-                    "message too big",
-                    "size limit",
-                ],
+                texts: &["message size exceeds", "message too large", "message too big", "size limit"],
                 ..REPLY
             },
         ],
@@ -59,11 +37,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 meaning: "The limit is {limit}; this message has {size} as it would be sent. It was not sent.",
                 step: "",
             },
-            Case {
-                only: &[Only::LimitKnown],
-                meaning: "The server states a limit of {limit}.",
-                step: "",
-            },
+            Case { only: &[Only::LimitKnown], meaning: "The server states a limit of {limit}.", step: "" },
         ],
         steps: &[
             "Send less, or a link instead of an attachment.",
@@ -74,17 +48,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "DMARC_FAIL",
         when: &[
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.26", "5.7.509", "5.7.515"],
-                ..REPLY
-            },
-            When {
-                stages: &[Stage::RcptTo, Stage::Data],
-                codes: &["5*"],
-                enhanced: &["5.7.23"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.7.26", "5.7.509", "5.7.515"], ..REPLY },
+            When { stages: &[Stage::RcptTo, Stage::Data], codes: &["5*"], enhanced: &["5.7.23"], ..REPLY },
             When {
                 codes: &["5*"],
                 texts: &["does not pass dmarc", "fails dmarc", "unauthenticated email from"],
@@ -108,11 +73,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "RATE_LIMITED_REPUTATION",
         when: &[
-            When {
-                codes: &["4*"],
-                enhanced: &["4.7.28", "4.7.32"],
-                ..REPLY
-            },
+            When { codes: &["4*"], enhanced: &["4.7.28", "4.7.32"], ..REPLY },
             When {
                 codes: &["4*"],
                 texts: &[
@@ -141,12 +102,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "CONTENT_REJECTED",
         when: &[
-            When {
-                stages: &[Stage::Data],
-                codes: &["5*"],
-                enhanced: &["5.6.*"],
-                ..REPLY
-            },
+            When { stages: &[Stage::Data], codes: &["5*"], enhanced: &["5.6.*"], ..REPLY },
             When {
                 stages: &[Stage::Data],
                 codes: &["5*"],
@@ -175,15 +131,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "PROVIDER_TEMPORARY",
         when: &[
-            When {
-                codes: &["4*"],
-                enhanced: &["4.3.*", "4.4.*"],
-                ..REPLY
-            },
-            When {
-                codes: &["421"],
-                ..REPLY
-            },
+            When { codes: &["4*"], enhanced: &["4.3.*", "4.4.*"], ..REPLY },
+            When { codes: &["421"], ..REPLY },
             When {
                 codes: &["4*"],
                 texts: &[

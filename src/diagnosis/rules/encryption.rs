@@ -4,18 +4,12 @@ use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
 use crate::transcript::Stage;
 
-const PART: Rule = Rule {
-    connection_failed: true,
-    ..RULE
-};
+const PART: Rule = Rule { connection_failed: true, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "TLS_MODE_MISMATCH_USE_STARTTLS",
-        when: &[When {
-            kinds: &[Kind::PlainTextOnTls],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::PlainTextOnTls], ..ANY }],
         title: "Port {port} of {host} needs the security type StartTLS",
         meaning: "The security type is SSL/TLS, which encrypts from the first byte. This server begins in plain \
                   text, and encrypts after that (StartTLS). The password was not sent.",
@@ -24,10 +18,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "TLS_MODE_MISMATCH_USE_IMPLICIT",
-        when: &[When {
-            kinds: &[Kind::TlsFromFirstByte],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::TlsFromFirstByte], ..ANY }],
         title: "Port {port} of {host} needs the security type SSL/TLS",
         meaning: "This server waits for encryption from the first byte, so it did not greet us in plain text. The \
                   password was not sent.",
@@ -36,10 +27,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "TLS_CERT_UNTRUSTED",
-        when: &[When {
-            kinds: &[Kind::TlsUntrusted],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::TlsUntrusted], ..ANY }],
         owner: Owner::MailHost,
         title: "The certificate of {host} is not signed by a trusted authority",
         meaning: "A certificate proves that a server is the one it says it is. This one could not be traced to an \
@@ -59,10 +47,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "TLS_CERT_NAME",
-        when: &[When {
-            kinds: &[Kind::TlsWrongName],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::TlsWrongName], ..ANY }],
         title: "The certificate of the server is not valid for {host}",
         meaning: "A certificate proves that a server is the one it says it is, and this one does not cover the name \
                   {host}. The password was not sent.",
@@ -86,10 +71,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "TLS_CERT_EXPIRED",
-        when: &[When {
-            kinds: &[Kind::TlsExpired, Kind::TlsNotYetValid],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::TlsExpired, Kind::TlsNotYetValid], ..ANY }],
         owner: Owner::MailHost,
         title: "The certificate of {host} is not valid at this time",
         meaning: "A certificate proves that a server is the one it says it is, and holds for a limited time. The \
@@ -115,18 +97,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "TLS_VERSION",
         when: &[
-            When {
-                kinds: &[Kind::TlsVersion, Kind::TlsOther],
-                ..ANY
-            },
-            When {
-                enhanced: &["4.7.66", "5.7.66"],
-                ..REPLY
-            },
-            When {
-                texts: &["tls 1.0 and 1.1 are not supported"],
-                ..REPLY
-            },
+            When { kinds: &[Kind::TlsVersion, Kind::TlsOther], ..ANY },
+            When { enhanced: &["4.7.66", "5.7.66"], ..REPLY },
+            When { texts: &["tls 1.0 and 1.1 are not supported"], ..REPLY },
         ],
         owner: Owner::MailHost,
         title: "No encrypted connection to {host} could be agreed on",
@@ -162,10 +135,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "TLS_RESPONSE_INJECTION",
-        when: &[When {
-            kinds: &[Kind::ResponseInjection],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ResponseInjection], ..ANY }],
         owner: Owner::MailHost,
         title: "{host} sent unencrypted data where encryption had to begin",
         meaning: "After agreeing to encrypt, the server, or something on the way to it, went on in plain text. \
@@ -178,11 +148,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "STARTTLS_TEMP",
-        when: &[When {
-            stages: &[Stage::Starttls],
-            codes: &["4*"],
-            ..REPLY
-        }],
+        when: &[When { stages: &[Stage::Starttls], codes: &["4*"], ..REPLY }],
         owner: Owner::MailHost,
         retryable: true,
         confidence: Confidence::Generic,
@@ -197,15 +163,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "STARTTLS_MISSING",
         when: &[
-            When {
-                kinds: &[Kind::StartTlsMissing],
-                ..ANY
-            },
-            When {
-                stages: &[Stage::Starttls],
-                codes: &["5*"],
-                ..REPLY
-            },
+            When { kinds: &[Kind::StartTlsMissing], ..ANY },
+            When { stages: &[Stage::Starttls], codes: &["5*"], ..REPLY },
         ],
         title: "{host} does not offer StartTLS on port {port}",
         meaning: "The security type is StartTLS, and the server does not encrypt on this port. We stopped there: \

@@ -20,11 +20,7 @@ pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
             meaning: "By its number the refusal is temporary: the same may succeed later.",
             step: "Try again in some minutes.",
         },
-        Case {
-            only: &[Only::Class(5)],
-            meaning: "By its number the refusal is permanent.",
-            step: "",
-        },
+        Case { only: &[Only::Class(5)], meaning: "By its number the refusal is permanent.", step: "" },
         Case {
             only: &[Only::Stage(Stage::Auth)],
             meaning: "It came at the sign-in, but does not clearly say that user name or password are wrong.",
@@ -45,21 +41,13 @@ pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
             meaning: "It came where the message itself was handed over.",
             step: "",
         },
-        Case {
-            only: &[Only::Subject(1)],
-            meaning: "The server means an address.",
-            step: "",
-        },
+        Case { only: &[Only::Subject(1)], meaning: "The server means an address.", step: "" },
         Case {
             only: &[Only::Subject(2)],
             meaning: "The server means a mailbox, for example a full one.",
             step: "",
         },
-        Case {
-            only: &[Only::Subject(3)],
-            meaning: "The server means the state of a mail system.",
-            step: "",
-        },
+        Case { only: &[Only::Subject(3)], meaning: "The server means the state of a mail system.", step: "" },
         Case {
             only: &[Only::Subject(4)],
             meaning: "The server means the network or the way to another server.",

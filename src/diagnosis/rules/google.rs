@@ -4,17 +4,9 @@ use crate::diagnosis::rule::{ANY, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::transcript::Stage;
 
-const HOSTS: &[&str] = &[
-    "smtp.gmail.com",
-    "smtp.googlemail.com",
-    "smtp-relay.gmail.com",
-    "*.google.com",
-];
+const HOSTS: &[&str] = &["smtp.gmail.com", "smtp.googlemail.com", "smtp-relay.gmail.com", "*.google.com"];
 /// A refused token is another matter: an app password would not mend it.
-const PASSWORD: When = When {
-    kinds: &[Kind::Refused],
-    ..ANY
-};
+const PASSWORD: When = When { kinds: &[Kind::Refused], ..ANY };
 const APP_PASSWORDS: &str = "https://support.google.com/mail/answer/185833";
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
@@ -43,13 +35,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "GMAIL_WEB_LOGIN_REQUIRED",
         when: &[
-            When {
-                stages: &[Stage::Auth],
-                hosts: HOSTS,
-                codes: &["534"],
-                enhanced: &["5.7.14"],
-                ..PASSWORD
-            },
+            When { stages: &[Stage::Auth], hosts: HOSTS, codes: &["534"], enhanced: &["5.7.14"], ..PASSWORD },
             When {
                 stages: &[Stage::Auth],
                 hosts: HOSTS,
@@ -103,17 +89,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "GSUITE_RELAY_NOT_AUTHORIZED",
         when: &[
-            When {
-                codes: &["550"],
-                texts: &["invalid credentials for relay"],
-                ..REPLY
-            },
-            When {
-                hosts: HOSTS,
-                codes: &["550"],
-                texts: &["mail relay denied"],
-                ..REPLY
-            },
+            When { codes: &["550"], texts: &["invalid credentials for relay"], ..REPLY },
+            When { hosts: HOSTS, codes: &["550"], texts: &["mail relay denied"], ..REPLY },
         ],
         owner: Owner::WorkspaceAdmin,
         about_sender_or_relay: true,
@@ -140,11 +117,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
             When {
                 codes: &["4*", "5*"],
-                texts: &[
-                    "daily user sending",
-                    "daily smtp relay*limit",
-                    "daily sending quota",
-                ],
+                texts: &["daily user sending", "daily smtp relay*limit", "daily sending quota"],
                 ..REPLY
             },
         ],

@@ -4,13 +4,8 @@ use crate::diagnosis::rule::{REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
 use crate::transcript::Stage;
 
-const HOSTS: &[&str] = &[
-    "*.office365.com",
-    "*.office365.us",
-    "*.outlook.com",
-    "*.outlook.office.com",
-    "*.partner.outlook.cn",
-];
+const HOSTS: &[&str] =
+    &["*.office365.com", "*.office365.us", "*.outlook.com", "*.outlook.office.com", "*.partner.outlook.cn"];
 /// Mailboxes of persons, which no administrator manages.
 const PERSONAL: &[&str] = &["*@outlook.*", "*@hotmail.*", "*@live.*", "*@msn.com"];
 const SUBMISSION: &str = "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission";
@@ -20,10 +15,7 @@ const NDR: &str = "https://learn.microsoft.com/exchange/mail-flow-best-practices
 const USE_GRAPH: &str =
     "Recommended: choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.";
 
-const PART: Rule = Rule {
-    owner: Owner::Microsoft365Admin,
-    ..RULE
-};
+const PART: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -89,30 +81,18 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_BASIC_AUTH_DISABLED",
-        when: &[When {
-            codes: &["5*"],
-            texts: &["basic authentication is disabled"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["5*"], texts: &["basic authentication is disabled"], ..REPLY }],
         title: "Microsoft does not accept a password for {user}",
         meaning: "Sign-in with user name and password (basic authentication) is switched off for this account. The \
                   password may be right: it was not judged.",
-        steps: &[
-            USE_GRAPH,
-            "If this is a personal mailbox of Outlook.com, send from another mailbox.",
-        ],
+        steps: &[USE_GRAPH, "If this is a personal mailbox of Outlook.com, send from another mailbox."],
         links: &[SUBMISSION],
         ..PART
     },
     Rule {
         code: "M365_BASIC_AUTH_RETIRED",
         when: &[
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.30"],
-                texts: &["basic authentication"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.7.30"], texts: &["basic authentication"], ..REPLY },
             When {
                 codes: &["5*"],
                 texts: &["basic authentication is not supported for client submission"],
@@ -146,11 +126,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_CONDITIONAL_ACCESS",
-        when: &[When {
-            codes: &["5*"],
-            texts: &["did not meet the criteria to be authenticated"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["5*"], texts: &["did not meet the criteria to be authenticated"], ..REPLY }],
         title: "A sign-in policy of your Microsoft 365 organisation refused {user}",
         meaning: "Microsoft 365 checks each sign-in against the organisation's policies (Conditional Access, \
                   authentication policies), for example by place or by kind of program. The reply names no policy.",
@@ -212,11 +188,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_NOT_AUTHENTICATED",
-        when: &[When {
-            codes: &["530"],
-            enhanced: &["5.7.57"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["530"], enhanced: &["5.7.57"], ..REPLY }],
         owner: Owner::TenantAdmin,
         title: "Microsoft 365 wants a sign-in before it takes mail",
         meaning: "The server for sending was reached, and nobody had signed in.",
@@ -231,17 +203,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_CONCURRENCY",
         when: &[
-            When {
-                codes: &["4*"],
-                texts: &["concurrent connections limit", "sender thread limit"],
-                ..REPLY
-            },
-            When {
-                hosts: HOSTS,
-                codes: &["432"],
-                enhanced: &["4.3.2"],
-                ..REPLY
-            },
+            When { codes: &["4*"], texts: &["concurrent connections limit", "sender thread limit"], ..REPLY },
+            When { hosts: HOSTS, codes: &["432"], enhanced: &["4.3.2"], ..REPLY },
         ],
         owner: Owner::Nobody,
         retryable: true,
@@ -257,16 +220,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_SEND_AS_DENIED",
         when: &[
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.60", "5.2.252"],
-                ..REPLY
-            },
-            When {
-                codes: &["5*"],
-                texts: &["sendasdenied", "permissions to send as this sender"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.7.60", "5.2.252"], ..REPLY },
+            When { codes: &["5*"], texts: &["sendasdenied", "permissions to send as this sender"], ..REPLY },
         ],
         about_sender_or_relay: true,
         title: "Microsoft 365 does not let {user} send as {from}",
@@ -285,17 +240,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_SENDER_BLOCKED",
         when: &[
-            When {
-                codes: &["5*"],
-                enhanced: &["5.1.8"],
-                texts: &["bad outbound sender"],
-                ..REPLY
-            },
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.501", "5.7.502", "5.7.503", "5.7.511"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.1.8"], texts: &["bad outbound sender"], ..REPLY },
+            When { codes: &["5*"], enhanced: &["5.7.501", "5.7.502", "5.7.503", "5.7.511"], ..REPLY },
         ],
         about_sender_or_relay: true,
         title: "Microsoft has blocked the sender {from}",
@@ -312,21 +258,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_CONNECTOR_MISMATCH",
         when: &[
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.64"],
-                ..REPLY
-            },
-            When {
-                texts: &["tenantattribution"],
-                ..REPLY
-            },
-            When {
-                hosts: HOSTS,
-                codes: &["4*"],
-                enhanced: &["4.4.62"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.7.64"], ..REPLY },
+            When { texts: &["tenantattribution"], ..REPLY },
+            When { hosts: HOSTS, codes: &["4*"], enhanced: &["4.4.62"], ..REPLY },
         ],
         about_sender_or_relay: true,
         title: "No connector of your Microsoft 365 organisation recognises us",
@@ -365,16 +299,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_QUOTA_TENANT",
         when: &[
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.232", "5.7.233"],
-                ..REPLY
-            },
-            When {
-                codes: &["4*", "5*"],
-                texts: &["tenant external recipient rate limit"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.7.232", "5.7.233"], ..REPLY },
+            When { codes: &["4*", "5*"], texts: &["tenant external recipient rate limit"], ..REPLY },
         ],
         retryable: true,
         title: "Your Microsoft 365 organisation has reached its limit for recipients outside",
@@ -390,11 +316,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_SUSPICIOUS",
-        when: &[When {
-            codes: &["4*"],
-            enhanced: &["4.7.5??", "4.7.6??", "4.7.850"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["4*"], enhanced: &["4.7.5??", "4.7.6??", "4.7.850"], ..REPLY }],
         retryable: true,
         title: "Microsoft is holding mail back while it reviews the traffic",
         meaning: "Microsoft found the traffic unusual and accepts it only slowly or not at all for some time.",
@@ -408,11 +330,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_TENANT_BLOCKED",
-        when: &[When {
-            codes: &["5*"],
-            enhanced: &["5.7.705", "5.7.708", "5.7.750"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["5*"], enhanced: &["5.7.705", "5.7.708", "5.7.750"], ..REPLY }],
         title: "Microsoft has blocked sending for your organisation",
         meaning: "Microsoft accepts no mail from this organisation or from this network address. That is frequent with \
                   new and trial organisations, and where sender domains are not registered.",

@@ -59,19 +59,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 ],
                 ..REPLY
             },
-            When {
-                stages: ENVELOPE,
-                codes: &["530"],
-                ..REPLY
-            },
+            When { stages: ENVELOPE, codes: &["530"], ..REPLY },
             When {
                 stages: ENVELOPE,
                 codes: &["5*"],
-                texts: &[
-                    "authentication required",
-                    "authentication is required",
-                    "must authenticate",
-                ],
+                texts: &["authentication required", "authentication is required", "must authenticate"],
                 ..REPLY
             },
         ],
@@ -107,11 +99,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "TOO_MANY_RECIPIENTS",
         when: &[
-            When {
-                codes: &["4*", "5*"],
-                enhanced: &["4.5.3", "5.5.3"],
-                ..REPLY
-            },
+            When { codes: &["4*", "5*"], enhanced: &["4.5.3", "5.5.3"], ..REPLY },
             When {
                 stages: &[Stage::RcptTo],
                 codes: &["452", "552"],
@@ -168,10 +156,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "SMTPUTF8_MISSING",
-        when: &[When {
-            kinds: &[Kind::SmtpUtf8Missing],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::SmtpUtf8Missing], ..ANY }],
         owner: Owner::MailHost,
         title: "{host} does not accept addresses with letters beyond plain ASCII",
         meaning: "The sender or the recipient has letters such as umlauts in its address. Such addresses need a server \

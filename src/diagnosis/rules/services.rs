@@ -4,24 +4,15 @@ use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::transcript::Stage;
 
-const SES: &[&str] = &[
-    "email-smtp.*.amazonaws.com",
-    "email-smtp-fips.*.amazonaws.com",
-    "email-smtp.*.amazonaws.com.cn",
-];
+const SES: &[&str] =
+    &["email-smtp.*.amazonaws.com", "email-smtp-fips.*.amazonaws.com", "email-smtp.*.amazonaws.com.cn"];
 const SENDGRID: &[&str] = &["smtp.sendgrid.net", "*.smtp.sendgrid.net", "smtp.*.sendgrid.net"];
 const BREVO: &[&str] = &["*.brevo.com", "*.sendinblue.com"];
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "SES_BAD_SMTP_CREDENTIALS",
-        when: &[When {
-            stages: &[Stage::Auth],
-            hosts: SES,
-            codes: &["535"],
-            kinds: &[Kind::Refused],
-            ..ANY
-        }],
+        when: &[When { stages: &[Stage::Auth], hosts: SES, codes: &["535"], kinds: &[Kind::Refused], ..ANY }],
         effect: Effect::CredentialsRefused,
         title: "Amazon SES refused the SMTP credentials",
         meaning: "Amazon SES has its own user names and passwords for SMTP. They are not the access keys of AWS, and \
@@ -70,11 +61,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "SES_THROTTLED",
         when: &[When {
             codes: &["4*"],
-            texts: &[
-                "throttling failure",
-                "maximum sending rate exceeded",
-                "daily message quota exceeded",
-            ],
+            texts: &["throttling failure", "maximum sending rate exceeded", "daily message quota exceeded"],
             ..REPLY
         }],
         retryable: true,
@@ -100,14 +87,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 "authentication failed",
                 "authorization",
             ],
-            unless: &[
-                "disabled",
-                "suspended",
-                "blocked",
-                "too many",
-                "exceed",
-                "not allowed",
-            ],
+            unless: &["disabled", "suspended", "blocked", "too many", "exceed", "not allowed"],
             kinds: &[Kind::Refused],
             ..ANY
         }],
@@ -130,11 +110,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "SENDGRID_SENDER",
-        when: &[When {
-            codes: &["5*"],
-            texts: &["does not match a verified sender identity"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["5*"], texts: &["does not match a verified sender identity"], ..REPLY }],
         about_sender_or_relay: true,
         title: "SendGrid does not know {from} as a sender of yours",
         meaning: "SendGrid sends only from addresses and domains that you have proved to be yours. The sign-in worked.",
@@ -147,11 +123,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "PROVIDER_NOT_ACTIVATED",
-        when: &[When {
-            codes: &["5*"],
-            texts: &["account is not yet activated"],
-            ..REPLY
-        }],
+        when: &[When { codes: &["5*"], texts: &["account is not yet activated"], ..REPLY }],
         owner: Owner::MailHost,
         title: "The account at {host} is not activated for sending yet",
         meaning: "The mail provider has not opened sending for this account. The reply finds no fault with the \
@@ -163,16 +135,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "PROVIDER_IP_NOT_ALLOWED",
         when: &[
-            When {
-                codes: &["5*"],
-                texts: &["unauthorized ip address"],
-                ..REPLY
-            },
-            When {
-                hosts: BREVO,
-                codes: &["525"],
-                ..REPLY
-            },
+            When { codes: &["5*"], texts: &["unauthorized ip address"], ..REPLY },
+            When { hosts: BREVO, codes: &["525"], ..REPLY },
         ],
         title: "{host} does not allow our network address",
         meaning: "The mail provider accepts this account only from network addresses on a list, and ours is not on \

@@ -41,28 +41,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             When {
                 stages: &[Stage::Ehlo],
                 codes: &["5*"],
-                texts: &[
-                    "helo",
-                    "ehlo",
-                    "domain name",
-                    "invalid domain",
-                    "host name",
-                    "hostname",
-                    "fully",
-                ],
+                texts: &["helo", "ehlo", "domain name", "invalid domain", "host name", "hostname", "fully"],
                 unless: &["unrecognized", "not implemented", "unknown command"],
                 ..REPLY
             },
-            When {
-                codes: &["5*"],
-                enhanced: &["5.7.506"],
-                ..REPLY
-            },
-            When {
-                codes: &["5*"],
-                texts: &["helo command rejected", "bad helo", "invalid helo"],
-                ..REPLY
-            },
+            When { codes: &["5*"], enhanced: &["5.7.506"], ..REPLY },
+            When { codes: &["5*"], texts: &["helo command rejected", "bad helo", "invalid helo"], ..REPLY },
             When {
                 stages: &[Stage::Ehlo],
                 hosts: &["smtp-relay.gmail.com"],
@@ -86,20 +70,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "AUTH_NEEDS_TLS",
         when: &[
-            When {
-                kinds: &[Kind::AuthNotOfferedInTheClear],
-                ..ANY
-            },
-            When {
-                codes: &["538"],
-                ..REPLY
-            },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["5*"],
-                enhanced: &["5.7.11"],
-                ..REPLY
-            },
+            When { kinds: &[Kind::AuthNotOfferedInTheClear], ..ANY },
+            When { codes: &["538"], ..REPLY },
+            When { stages: &[Stage::Auth], codes: &["5*"], enhanced: &["5.7.11"], ..REPLY },
             When {
                 stages: &[Stage::Auth],
                 codes: &["5*"],
@@ -123,10 +96,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "CLEARTEXT_SIGN_IN_REFUSED",
-        when: &[When {
-            kinds: &[Kind::ClearTextSignIn],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::ClearTextSignIn], ..ANY }],
         title: "The password was not sent, because the connection is not encrypted",
         meaning: "The security type is none, so anyone on the way could read the password. This installation sends \
                   one in the clear only to servers that its operator has named. Nothing was sent.",
@@ -145,15 +115,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "AUTH_NOT_OFFERED",
         when: &[
-            When {
-                kinds: &[Kind::AuthNotOfferedEncrypted],
-                ..ANY
-            },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["500", "502", "503"],
-                ..REPLY
-            },
+            When { kinds: &[Kind::AuthNotOfferedEncrypted], ..ANY },
+            When { stages: &[Stage::Auth], codes: &["500", "502", "503"], ..REPLY },
         ],
         title: "{host} takes no sign-in on port {port}",
         meaning: "A user name is configured, and this server offers no way to use it here. That is typical of servers \
@@ -182,21 +145,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "AUTH_MECHANISM_MISMATCH",
         when: &[
-            When {
-                kinds: &[Kind::NoCommonMechanism],
-                ..ANY
-            },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["504"],
-                ..REPLY
-            },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["5*"],
-                enhanced: &["5.7.4", "5.5.4"],
-                ..REPLY
-            },
+            When { kinds: &[Kind::NoCommonMechanism], ..ANY },
+            When { stages: &[Stage::Auth], codes: &["504"], ..REPLY },
+            When { stages: &[Stage::Auth], codes: &["5*"], enhanced: &["5.7.4", "5.5.4"], ..REPLY },
             When {
                 stages: &[Stage::Auth],
                 codes: &["5*"],
@@ -221,11 +172,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "AUTH_TEMPORARY",
-        when: &[When {
-            stages: &[Stage::Auth],
-            codes: &["4*"],
-            ..REPLY
-        }],
+        when: &[When { stages: &[Stage::Auth], codes: &["4*"], ..REPLY }],
         owner: Owner::Nobody,
         retryable: true,
         confidence: Confidence::Generic,
@@ -240,22 +187,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "OAUTH_TOKEN_REFUSED",
-        when: &[When {
-            kinds: &[Kind::OAuthRefused],
-            stages: &[Stage::Auth],
-            codes: &["5*"],
-            ..ANY
-        }],
+        when: &[When { kinds: &[Kind::OAuthRefused], stages: &[Stage::Auth], codes: &["5*"], ..ANY }],
         effect: Effect::CredentialsRefused,
         confidence: Confidence::Generic,
         title: "{host} refused the access token",
         meaning: "A token was issued for signing in, and the mail server did not accept it. Usual causes: the \
                   permission to send by SMTP is missing, or the token belongs to another user than {user}.",
-        cases: &[Case {
-            only: &[Only::ProblemKnown],
-            meaning: "The server's details: {problem}.",
-            step: "",
-        }],
+        cases: &[Case { only: &[Only::ProblemKnown], meaning: "The server's details: {problem}.", step: "" }],
         steps: &[
             "Check that {user} is the mailbox that gave its consent.",
             "Give the consent again, and include the permission to send (for Google https://mail.google.com/, for \

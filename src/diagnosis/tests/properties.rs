@@ -46,11 +46,7 @@ fn text() -> impl Strategy<Value = String> {
         "Must issue a STARTTLS command first",
         "{reply}{host",
     ]);
-    prop_oneof![
-        any::<String>(),
-        known.prop_map(str::to_owned),
-        "[45]\\.[0-9]{1,6}\\.[0-9]{1,6} .{0,40}"
-    ]
+    prop_oneof![any::<String>(), known.prop_map(str::to_owned), "[45]\\.[0-9]{1,6}\\.[0-9]{1,6} .{0,40}"]
 }
 
 fn kind() -> impl Strategy<Value = ErrorKind> {
@@ -73,20 +69,13 @@ fn reply() -> impl Strategy<Value = Option<Box<Reply>>> {
     let detail = prop_oneof![any::<u16>(), Just(8), Just(139), Just(3)];
     let enhanced = prop::option::of((4..6_u8, 0..9_u16, detail).prop_map(|(a, b, c)| EnhancedCode(a, b, c)));
     let lines = prop::collection::vec(text(), 0..4);
-    let reply = (code, enhanced, lines).prop_map(|(code, enhanced, lines)| Reply {
-        code,
-        enhanced,
-        lines,
-    });
+    let reply = (code, enhanced, lines).prop_map(|(code, enhanced, lines)| Reply { code, enhanced, lines });
     prop::option::of(reply.prop_map(Box::new))
 }
 
 #[test]
 fn no_rule_can_blame_the_credentials_for_anything_but_a_permanent_reply_to_the_sign_in() {
-    let careless = Rule {
-        effect: Effect::CredentialsRefused,
-        ..RULE
-    };
+    let careless = Rule { effect: Effect::CredentialsRefused, ..RULE };
     let facts = facts("mail.example.com");
     for stage in STAGES {
         for line in ["235 ok", "454 4.7.0 later", "535 5.7.8 no"] {

@@ -6,13 +6,7 @@ use crate::transcript::Stage::{self, Auth, Data, Greeting, MailFrom, RcptTo};
 
 const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
     // Sign-in: the credentials were judged.
-    (
-        "smtp.zoho.com",
-        Auth,
-        "535 Authentication Failed",
-        "AUTH_REJECTED",
-        Effect::CredentialsRefused,
-    ),
+    ("smtp.zoho.com", Auth, "535 Authentication Failed", "AUTH_REJECTED", Effect::CredentialsRefused),
     (
         "mail.gmx.net",
         Auth,
@@ -20,13 +14,7 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "AUTH_REJECTED",
         Effect::CredentialsRefused,
     ),
-    (
-        "ssl0.ovh.net",
-        Auth,
-        "535 5.7.1 Authentication failed",
-        "AUTH_REJECTED",
-        Effect::CredentialsRefused,
-    ),
+    ("ssl0.ovh.net", Auth, "535 5.7.1 Authentication failed", "AUTH_REJECTED", Effect::CredentialsRefused),
     (
         "smtp.ionos.de",
         Auth,
@@ -69,13 +57,7 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "AUTH_REJECTED",
         Effect::CredentialsRefused,
     ),
-    (
-        "mail.example.com",
-        Auth,
-        "550 5.7.8 Bad credentials",
-        "AUTH_REJECTED",
-        Effect::CredentialsRefused,
-    ),
+    ("mail.example.com", Auth, "550 5.7.8 Bad credentials", "AUTH_REJECTED", Effect::CredentialsRefused),
     (
         "mail.example.com",
         Auth,
@@ -105,27 +87,9 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "UNKNOWN_REPLY",
         Effect::ProviderError,
     ),
-    (
-        "smtp.zoho.com",
-        Auth,
-        "535 5.7.8 Your IP is blocked",
-        "UNKNOWN_REPLY",
-        Effect::ProviderError,
-    ),
-    (
-        "smtp.gmail.com",
-        Auth,
-        "534 5.7.1 Something new",
-        "UNKNOWN_REPLY",
-        Effect::ProviderError,
-    ),
-    (
-        "smtp.163.com",
-        Auth,
-        "550 User has no permission",
-        "UNKNOWN_REPLY",
-        Effect::ProviderError,
-    ),
+    ("smtp.zoho.com", Auth, "535 5.7.8 Your IP is blocked", "UNKNOWN_REPLY", Effect::ProviderError),
+    ("smtp.gmail.com", Auth, "534 5.7.1 Something new", "UNKNOWN_REPLY", Effect::ProviderError),
+    ("smtp.163.com", Auth, "550 User has no permission", "UNKNOWN_REPLY", Effect::ProviderError),
     (
         "mail.example.com",
         Auth,
@@ -154,13 +118,7 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "AUTH_TEMPORARY",
         Effect::ProviderError,
     ),
-    (
-        "mail.example.com",
-        Auth,
-        "421 4.7.0 Too many errors",
-        "AUTH_TEMPORARY",
-        Effect::ProviderError,
-    ),
+    ("mail.example.com", Auth, "421 4.7.0 Too many errors", "AUTH_TEMPORARY", Effect::ProviderError),
     (
         "mail.example.com",
         Auth,
@@ -241,41 +199,11 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         Effect::ProviderError,
     ),
     // The recipient: never says anything about the configuration.
-    (
-        "mail.example.com",
-        RcptTo,
-        "550 No such user here",
-        "RECIPIENT_UNKNOWN",
-        Effect::None,
-    ),
-    (
-        "exim.example.com",
-        RcptTo,
-        "550 Unrouteable address",
-        "RECIPIENT_UNKNOWN",
-        Effect::None,
-    ),
-    (
-        "mail.example.com",
-        RcptTo,
-        "552 5.2.2 Mailbox full",
-        "UNKNOWN_REPLY",
-        Effect::None,
-    ),
-    (
-        "mail.example.com",
-        RcptTo,
-        "452 4.2.2 Mailbox full",
-        "UNKNOWN_REPLY",
-        Effect::None,
-    ),
-    (
-        "mail.example.com",
-        RcptTo,
-        "451 4.3.0 Temporary lookup failure",
-        "PROVIDER_TEMPORARY",
-        Effect::None,
-    ),
+    ("mail.example.com", RcptTo, "550 No such user here", "RECIPIENT_UNKNOWN", Effect::None),
+    ("exim.example.com", RcptTo, "550 Unrouteable address", "RECIPIENT_UNKNOWN", Effect::None),
+    ("mail.example.com", RcptTo, "552 5.2.2 Mailbox full", "UNKNOWN_REPLY", Effect::None),
+    ("mail.example.com", RcptTo, "452 4.2.2 Mailbox full", "UNKNOWN_REPLY", Effect::None),
+    ("mail.example.com", RcptTo, "451 4.3.0 Temporary lookup failure", "PROVIDER_TEMPORARY", Effect::None),
     (
         "mail.example.com",
         RcptTo,
@@ -283,13 +211,7 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "UNKNOWN_REPLY",
         Effect::None,
     ),
-    (
-        "mail.example.com",
-        RcptTo,
-        "535 5.7.8 authentication failed",
-        "UNKNOWN_REPLY",
-        Effect::None,
-    ),
+    ("mail.example.com", RcptTo, "535 5.7.8 authentication failed", "UNKNOWN_REPLY", Effect::None),
     (
         "exim.example.com",
         RcptTo,
@@ -305,20 +227,8 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         Effect::ProviderError,
     ),
     // The message.
-    (
-        "mail.example.com",
-        Data,
-        "554 5.7.1 Spam message rejected",
-        "CONTENT_REJECTED",
-        Effect::ProviderError,
-    ),
-    (
-        "mail.example.com",
-        Data,
-        "554 Transaction failed",
-        "UNKNOWN_REPLY",
-        Effect::ProviderError,
-    ),
+    ("mail.example.com", Data, "554 5.7.1 Spam message rejected", "CONTENT_REJECTED", Effect::ProviderError),
+    ("mail.example.com", Data, "554 Transaction failed", "UNKNOWN_REPLY", Effect::ProviderError),
     (
         "mail.example.com",
         Data,
@@ -332,17 +242,9 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
 fn replies_that_no_row_has_get_an_honest_answer() {
     for (host, stage, line, code, effect) in REPLIES {
         let finding = diagnose(&refused(*stage, line), &facts(host), &[]);
-        assert_eq!(
-            (finding.diagnosis.code, finding.effect),
-            (*code, *effect),
-            "{line}"
-        );
+        assert_eq!((finding.diagnosis.code, finding.effect), (*code, *effect), "{line}");
         assert_eq!(finding.diagnosis.retryable, line.starts_with('4'), "{line}");
         assert_eq!(finding.connection_failed, *stage == Greeting, "{line}");
-        assert!(
-            finding.message.contains(line.split_once(' ').unwrap().1),
-            "{}",
-            finding.message
-        );
+        assert!(finding.message.contains(line.split_once(' ').unwrap().1), "{}", finding.message);
     }
 }

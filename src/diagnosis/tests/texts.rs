@@ -22,29 +22,15 @@ fn every_rule_has_all_its_words() {
         let code = rule.code;
         assert!(
             !code.is_empty()
-                && code
-                    .bytes()
-                    .all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+                && code.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
         );
-        assert!(
-            !rule.title.is_empty() && !rule.meaning.is_empty() && !rule.steps.is_empty(),
-            "{code}"
-        );
-        assert!(
-            !rule.title.ends_with('.') && rule.meaning.ends_with('.'),
-            "{code}"
-        );
+        assert!(!rule.title.is_empty() && !rule.meaning.is_empty() && !rule.steps.is_empty(), "{code}");
+        assert!(!rule.title.ends_with('.') && rule.meaning.ends_with('.'), "{code}");
         assert!(!rule.when.is_empty(), "{code}");
-        assert!(
-            rule.links.iter().all(|link| link.starts_with("https://")),
-            "{code}"
-        );
+        assert!(rule.links.iter().all(|link| link.starts_with("https://")), "{code}");
         for text in texts(rule) {
             assert!(!text.contains("  ") && text.trim() == text, "{code}: {text}");
-            let names = text
-                .split('{')
-                .skip(1)
-                .map(|rest| rest.split_once('}').expect(code).0);
+            let names = text.split('{').skip(1).map(|rest| rest.split_once('}').expect(code).0);
             for name in names {
                 assert!(fill::PLACEHOLDERS.contains(&name), "{code}: {name}");
             }
@@ -63,9 +49,7 @@ fn codes_are_unique_and_can_be_looked_up() {
         assert_eq!(rule_for(code).expect(code).code, code);
     }
     assert_eq!(rule_for("NO_SUCH_CODE"), None);
-    let title = rule_for("AUTH_REJECTED")
-        .unwrap()
-        .title(&facts("mail.example.com"));
+    let title = rule_for("AUTH_REJECTED").unwrap().title(&facts("mail.example.com"));
     assert_eq!(title, "mail.example.com refused the sign-in");
 }
 
@@ -93,60 +77,28 @@ fn patterns_are_in_lower_case_as_the_text_that_they_meet() {
 
 #[test]
 fn a_blocked_destination_names_neither_class_nor_address() {
-    let address = Refusal::Address {
-        address: "169.254.169.254".parse().unwrap(),
-        class: "metadata",
-    };
-    let finding = diagnose(
-        &Failure::Dial(DialError::Refused(address)),
-        &facts("mail.example.com"),
-        &[],
-    );
-    let shown = format!(
-        "{:?}",
-        (finding.diagnosis, finding.message, finding.status_reason)
-    );
-    assert!(
-        !shown.contains("169.254") && !shown.contains("metadata"),
-        "{shown}"
-    );
+    let address = Refusal::Address { address: "169.254.169.254".parse().unwrap(), class: "metadata" };
+    let finding = diagnose(&Failure::Dial(DialError::Refused(address)), &facts("mail.example.com"), &[]);
+    let shown = format!("{:?}", (finding.diagnosis, finding.message, finding.status_reason));
+    assert!(!shown.contains("169.254") && !shown.contains("metadata"), "{shown}");
 }
 
 #[test]
 fn another_protocol_is_named_by_one_word_and_its_bytes_are_not_shown() {
     let failure = refused(Stage::Greeting, "500 SSH-2.0-secret-banner");
-    let Failure::Smtp(mut error) = failure else {
-        unreachable!()
-    };
+    let Failure::Smtp(mut error) = failure else { unreachable!() };
     error.kind = ErrorKind::NotSmtp(OtherProtocol::Ssh);
     let finding = diagnose(&Failure::Smtp(error), &facts("mail.example.com"), &[]);
-    let shown = format!(
-        "{:?}",
-        (&finding.diagnosis, &finding.message, &finding.status_reason)
-    );
-    assert!(
-        finding.message.contains("(protocol: SSH)") && !shown.contains("banner"),
-        "{shown}"
-    );
+    let shown = format!("{:?}", (&finding.diagnosis, &finding.message, &finding.status_reason));
+    assert!(finding.message.contains("(protocol: SSH)") && !shown.contains("banner"), "{shown}");
 }
 
 #[test]
 fn the_reply_goes_into_the_message_and_not_into_the_stored_reason() {
-    let finding = diagnose(
-        &refused(Stage::Auth, "535 5.7.8 No\u{1b}way"),
-        &facts("mail.example.com"),
-        &[],
-    );
-    assert_eq!(
-        finding.message,
-        "mail.example.com refused the sign-in (535 5.7.8 No?way)."
-    );
+    let finding = diagnose(&refused(Stage::Auth, "535 5.7.8 No\u{1b}way"), &facts("mail.example.com"), &[]);
+    assert_eq!(finding.message, "mail.example.com refused the sign-in (535 5.7.8 No?way).");
     assert_eq!(finding.status_reason, "mail.example.com refused the sign-in.");
-    let long = diagnose(
-        &refused(Stage::Auth, &format!("535 {}", "x".repeat(5000))),
-        &Facts::default(),
-        &[],
-    );
+    let long = diagnose(&refused(Stage::Auth, &format!("535 {}", "x".repeat(5000))), &Facts::default(), &[]);
     assert!(long.message.len() < 600);
 }
 
@@ -164,10 +116,7 @@ fn known_providers_get_the_name_of_their_server() {
         ("anna@gmail.com", Some("smtp.gmail.com")),
         ("aspmx.l.google.com", Some("smtp.gmail.com")),
         ("outlook.office365.com", Some("smtp.office365.com")),
-        (
-            "example-com.mail.protection.outlook.com",
-            Some("smtp.office365.com"),
-        ),
+        ("example-com.mail.protection.outlook.com", Some("smtp.office365.com")),
         ("smtp.gmail.com", None),
         ("notgmail.com", None),
         ("example.com", None),
@@ -186,50 +135,23 @@ fn the_words_of_the_main_failures() {
         kind: ErrorKind::AuthNotOffered { encrypted: false },
         command: None,
         reply: None,
-        capabilities: Some(Box::new(Capabilities {
-            starttls: true,
-            ..Capabilities::default()
-        })),
+        capabilities: Some(Box::new(Capabilities { starttls: true, ..Capabilities::default() })),
     });
     let offered = ["XOAUTH2", "GSSAPI"].map(str::to_owned).to_vec();
     let unverified = "554 Message rejected: Email address is not verified. The following identities failed the \
                       check in region EU-WEST-1: bob@example.org";
     let failures = [
         ("anna@gmail.com", Failure::Dial(DialError::NotFound)),
-        (
-            "mail.example.com",
-            Failure::Dial(DialError::Refused(Refusal::Port {
-                allowed: vec![465, 587],
-            })),
-        ),
+        ("mail.example.com", Failure::Dial(DialError::Refused(Refusal::Port { allowed: vec![465, 587] }))),
         ("mail.example.com", Failure::Dial(DialError::ConnectRefused)),
         ("mail.example.com", Failure::Dial(DialError::ConnectTimeout)),
         ("mail.example.com", failed(Stage::Tls, ErrorKind::PlainTextOnTls)),
-        (
-            "mail.example.com",
-            failed(Stage::Greeting, ErrorKind::TlsFromFirstByte),
-        ),
-        (
-            "mail.example.com",
-            tls(TlsFailure::Untrusted {
-                issuer: Some("CN=Our CA".into()),
-            }),
-        ),
-        (
-            "192.0.2.7",
-            tls(TlsFailure::WrongName {
-                names: vec!["mx.example.com".into()],
-            }),
-        ),
+        ("mail.example.com", failed(Stage::Greeting, ErrorKind::TlsFromFirstByte)),
+        ("mail.example.com", tls(TlsFailure::Untrusted { issuer: Some("CN=Our CA".into()) })),
+        ("192.0.2.7", tls(TlsFailure::WrongName { names: vec!["mx.example.com".into()] })),
         ("mail.example.com", no_auth),
-        (
-            "mail.example.com",
-            failed(Stage::Auth, ErrorKind::NoCommonMechanism { offered }),
-        ),
-        (
-            "mail.example.com",
-            refused(Stage::Auth, "535 5.7.8 Error: authentication failed"),
-        ),
+        ("mail.example.com", failed(Stage::Auth, ErrorKind::NoCommonMechanism { offered })),
+        ("mail.example.com", refused(Stage::Auth, "535 5.7.8 Error: authentication failed")),
         (
             "smtp.office365.com",
             refused(
@@ -237,31 +159,14 @@ fn the_words_of_the_main_failures() {
                 "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.",
             ),
         ),
-        (
-            "email-smtp.eu-west-1.amazonaws.com",
-            refused(Stage::Data, unverified),
-        ),
+        ("email-smtp.eu-west-1.amazonaws.com", refused(Stage::Data, unverified)),
         ("mail.example.com", failed(Stage::Data, ErrorKind::OutcomeUnknown)),
         (
             "mail.example.com",
-            failed(
-                Stage::MailFrom,
-                ErrorKind::TooLarge {
-                    limit: 10_485_760,
-                    size: 14_000_000,
-                },
-            ),
+            failed(Stage::MailFrom, ErrorKind::TooLarge { limit: 10_485_760, size: 14_000_000 }),
         ),
-        (
-            "mail.example.com",
-            refused(Stage::MailFrom, "550 5.7.999 Computer says no"),
-        ),
-        (
-            "",
-            Failure::ConfigIncomplete {
-                missing: vec!["serverAddress", "serverPort"],
-            },
-        ),
+        ("mail.example.com", refused(Stage::MailFrom, "550 5.7.999 Computer says no")),
+        ("", Failure::ConfigIncomplete { missing: vec!["serverAddress", "serverPort"] }),
     ];
     let mut page = String::new();
     for (host, failure) in &failures {
@@ -285,17 +190,11 @@ fn the_words_of_the_main_failures() {
 #[test]
 fn the_reference_is_up_to_date() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/diagnosis.md");
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "how a developer asks this test to write the file anew"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "how a developer asks this test to write the file anew")]
     let update = std::env::var("UPDATE_DOCS").is_ok();
     if update {
         std::fs::write(path, reference_markdown()).unwrap();
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(
-        written == reference_markdown(),
-        "docs/diagnosis.md is old: run the tests with UPDATE_DOCS=1"
-    );
+    assert!(written == reference_markdown(), "docs/diagnosis.md is old: run the tests with UPDATE_DOCS=1");
 }

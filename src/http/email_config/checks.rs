@@ -153,7 +153,8 @@ struct TestMailRequest {
 }
 
 const DEFAULT_SUBJECT: &str = "Test mail";
-const DEFAULT_BODY: &str = "This is a test mail. If you can read it, the mail account of your platform works.\r\n";
+const DEFAULT_BODY: &str =
+    "This is a test mail. If you can read it, the mail account of your platform works.\r\n";
 
 impl TestMailRequest {
     fn parse(document: Value) -> Result<Self, Vec<fields::Problem>> {
@@ -167,7 +168,8 @@ impl TestMailRequest {
         };
         let recipient = recipient.map_err(|problem| problems.push(problem)).ok();
         let subject = text(&mut members, "subject", DEFAULT_SUBJECT, &mut problems);
-        let subject = HeaderText::parse(&subject).map_err(|error| problems.push(format!("subject {error}"))).ok();
+        let subject =
+            HeaderText::parse(&subject).map_err(|error| problems.push(format!("subject {error}"))).ok();
         let body = text(&mut members, "body", DEFAULT_BODY, &mut problems);
         problems.extend(members.keys().map(|name| fields::unknown(name)));
         match (recipient, subject) {
@@ -191,9 +193,8 @@ fn text(members: &mut Map<String, Value>, field: &str, default: &str, problems: 
 /// A place for an outgoing connection, or the answer that there is none.
 pub(super) fn place(taken: Result<Place, NoPlace>) -> Result<Place, Error> {
     taken.map_err(|none| match none {
-        NoPlace::Tenant => Error::rate_limited(1).detail(
-            "Another check or sending of this tenant is under way. Try again in 1 second.",
-        ),
+        NoPlace::Tenant => Error::rate_limited(1)
+            .detail("Another check or sending of this tenant is under way. Try again in 1 second."),
         NoPlace::All => Error::unavailable()
             .header(RETRY_AFTER, HeaderValue::from_static("1"))
             .detail("Every outgoing connection is in use."),

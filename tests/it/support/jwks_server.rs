@@ -26,15 +26,10 @@ struct Shared {
 
 impl JwksServer {
     pub async fn start(document: &Value) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0")
-            .await
-            .expect("loopback has a free port");
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("loopback has a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared::default());
-        let server = Self {
-            address,
-            shared: Arc::clone(&shared),
-        };
+        let server = Self { address, shared: Arc::clone(&shared) };
         server.serve(document);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {

@@ -42,10 +42,7 @@ pub fn settings() -> Auth {
 
 /// Settings with [`SECRET`].
 pub fn hs256_settings() -> Auth {
-    Auth {
-        hs256_secret: Some(Secret::new(SECRET.to_owned())),
-        ..settings()
-    }
+    Auth { hs256_secret: Some(Secret::new(SECRET.to_owned())), ..settings() }
 }
 
 /// Claims that are good at [`NOW`] and for an hour.
@@ -82,11 +79,7 @@ pub fn hs256_text(secret: &[u8], header: &str, claims: &str) -> String {
 
 /// A token signed with [`SECRET`].
 pub fn hs256(claims: &Value) -> String {
-    hs256_text(
-        SECRET.as_bytes(),
-        r#"{"alg":"HS256","typ":"JWT"}"#,
-        &claims.to_string(),
-    )
+    hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256","typ":"JWT"}"#, &claims.to_string())
 }
 
 /// A key pair of an issuer, with the one algorithm that it signs with.
@@ -110,45 +103,25 @@ impl IssuerKey {
             pair.unwrap().serialize_pem()
         });
         let encoding = EncodingKey::from_rsa_pem(pem.as_bytes()).unwrap();
-        Self {
-            id: id.to_owned(),
-            algorithm,
-            pair: KeyPair::from_pem(pem).unwrap(),
-            encoding,
-        }
+        Self { id: id.to_owned(), algorithm, pair: KeyPair::from_pem(pem).unwrap(), encoding }
     }
 
     pub fn p256(id: &str) -> Self {
         let pair = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).unwrap();
         let encoding = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
-        Self {
-            id: id.to_owned(),
-            algorithm: Algorithm::ES256,
-            pair,
-            encoding,
-        }
+        Self { id: id.to_owned(), algorithm: Algorithm::ES256, pair, encoding }
     }
 
     pub fn p384(id: &str) -> Self {
         let pair = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P384_SHA384).unwrap();
         let encoding = EncodingKey::from_ec_pem(pair.serialize_pem().as_bytes()).unwrap();
-        Self {
-            id: id.to_owned(),
-            algorithm: Algorithm::ES384,
-            pair,
-            encoding,
-        }
+        Self { id: id.to_owned(), algorithm: Algorithm::ES384, pair, encoding }
     }
 
     pub fn ed25519(id: &str) -> Self {
         let pair = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
         let encoding = EncodingKey::from_ed_pem(pair.serialize_pem().as_bytes()).unwrap();
-        Self {
-            id: id.to_owned(),
-            algorithm: Algorithm::EdDSA,
-            pair,
-            encoding,
-        }
+        Self { id: id.to_owned(), algorithm: Algorithm::EdDSA, pair, encoding }
     }
 
     pub fn public_pem(&self) -> String {
@@ -220,10 +193,7 @@ pub struct Issuer {
 
 impl Issuer {
     pub fn new(document: &Value) -> Self {
-        let issuer = Self {
-            answer: Arc::new(Mutex::new(Err(String::new()))),
-            requests: Arc::default(),
-        };
+        let issuer = Self { answer: Arc::new(Mutex::new(Err(String::new()))), requests: Arc::default() };
         issuer.serve(document);
         issuer
     }
