@@ -107,6 +107,8 @@ pub struct Finding {
     pub effect: Effect,
     /// The contract's `connectionFailed`.
     pub connection_failed: bool,
+    /// The reply that decided, where one came and may be shown.
+    pub reply: Option<smtp::Reply>,
     /// One sentence for `message`, with the server's own reply where it may be shown.
     pub message: String,
     /// One sentence for the stored `statusReason`: the title. It holds nothing that the server said.
@@ -154,6 +156,7 @@ pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Findi
     Finding {
         effect: effect(rule, &seen),
         connection_failed: rule.connection_failed,
+        reply: seen.reply().cloned(),
         message,
         status_reason: format!("{title}."),
         diagnosis: Diagnosis {

@@ -7,6 +7,7 @@ mod host;
 pub mod http_client;
 mod policy;
 mod resolver;
+pub mod tls;
 
 pub use dialer::{Connection, DialError, Dialer};
 pub use host::{Host, HostError};

@@ -17,7 +17,7 @@ use crate::id::TenantId;
 use crate::message::{self, Draft, HeaderText};
 use crate::secret::Secret;
 use crate::smtp::Reply;
-use crate::transcript::Transcript;
+use crate::transcript::{Stage, Transcript};
 use crate::vault::{Binding, Unreadable, Vault};
 
 /// A configuration with its secret in the clear, for as long as one session takes.
@@ -158,6 +158,16 @@ impl Outcome {
             Effect::ProviderError => CheckOutcome::ProviderError { diagnosis_code, reason },
             Effect::None => CheckOutcome::Nothing,
         }
+    }
+
+    /// Whether the server refused the recipient, and nothing else.
+    #[must_use]
+    pub fn refused_recipient(&self) -> bool {
+        self.result.as_ref().is_err_and(|finding| {
+            finding.diagnosis.stage == Stage::RcptTo
+                && finding.reply.is_some()
+                && finding.effect == Effect::None
+        })
     }
 
     /// `OK`, or the code of the diagnosis: for the audit and the metrics.

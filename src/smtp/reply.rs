@@ -36,3 +36,15 @@ impl Reply {
         (400..500).contains(&self.code)
     }
 }
+
+/// `250 2.0.0 OK`, the lines in one.
+impl std::fmt::Display for Reply {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}", self.code)?;
+        if let Some(enhanced) = self.enhanced {
+            write!(formatter, " {enhanced}")?;
+        }
+        let text = self.text();
+        if text.is_empty() { Ok(()) } else { write!(formatter, " {text}") }
+    }
+}

@@ -59,7 +59,7 @@ impl Session {
         todo!()
     }
 
-    /// Signs in with one mechanism.
+    /// Signs in with one mechanism; gives the reply that let us in.
     ///
     /// # Errors
     /// See [`Error`]; [`super::ErrorKind::ClearTextSignIn`] before anything is sent.
@@ -67,7 +67,7 @@ impl Session {
         &mut self,
         _credentials: &Credentials<'_>,
         _transcript: &mut Transcript,
-    ) -> Result<(), Error> {
+    ) -> Result<Reply, Error> {
         todo!()
     }
 

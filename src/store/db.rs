@@ -121,6 +121,17 @@ impl Db {
         todo!()
     }
 
+    /// Connections by their state (`idle`, `in_use`), for the metrics.
+    #[must_use]
+    pub fn connections(&self) -> Vec<(&'static str, usize)> {
+        todo!()
+    }
+
+    /// Ends all connections; on SQLite after a checkpoint.
+    pub async fn close(&self) {
+        todo!()
+    }
+
     /// Whether the database answers now.
     ///
     /// # Errors

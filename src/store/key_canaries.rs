@@ -1,1 +1,1 @@
-//! Filled in by the store.
+//! The table of canaries: for each key of the ring one known text, sealed with it.

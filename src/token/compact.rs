@@ -60,7 +60,7 @@ fn decode(part: &str) -> Result<Vec<u8>, TokenError> {
 }
 
 fn read_header(header: &Map<String, Value>) -> Result<(Algorithm, Option<String>), TokenError> {
-    if REFUSED_MEMBERS.iter().any(|name| header.get(name).is_some()) {
+    if REFUSED_MEMBERS.iter().any(|name| header.contains_key(*name)) {
         return Err(TokenError::Invalid("the header has a member that is refused"));
     }
     let algorithm = header.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);

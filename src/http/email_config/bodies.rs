@@ -323,7 +323,6 @@ pub struct PutBody {
 }
 
 #[derive(ToSchema)]
-#[expect(dead_code, reason = "declares the values")]
 pub enum ServiceProvider {
     BasicAuth,
 }
@@ -366,7 +365,6 @@ pub struct PatchOperationBody {
 
 #[derive(ToSchema)]
 #[schema(rename_all = "lowercase")]
-#[expect(dead_code, reason = "declares the values")]
 pub enum PatchOp {
     Add,
     Replace,

@@ -19,7 +19,7 @@ use crate::http::extract::JsonBody;
 use crate::message::HeaderText;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
-use crate::store::{Write, WriteOutcome, audit, email_configs};
+use crate::store::{Write, audit, email_configs};
 
 /// Refused sign-ins after which a user who is no administrator gets the stored verdict: most servers lock a
 /// mailbox after five to ten.
@@ -79,8 +79,8 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
     }
     let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
     let diagnosis = rule.map(|rule| {
-        let title = health.reason.clone().unwrap_or_else(|| rule.title.to_owned());
-        DiagnosisBody::short(rule.code, title, rule.owner)
+        let reason = health.reason.as_deref().unwrap_or(rule.title_template);
+        DiagnosisBody::short(rule.code, reason.trim_end_matches('.').to_owned(), rule.owner)
     });
     let result = ResultBody {
         success: false,
@@ -126,8 +126,8 @@ pub async fn send_test_email(
             Ok(secret) => {
                 let account = Account { settings: &stored.settings, secret: secret.as_ref() };
                 let TestMailRequest { recipient, subject, body } = &request;
-                let sending = provider::send(&app, &account, &Mail { recipient, subject, body });
-                sending.await.map_err(|error| Error::internal(&error))?
+                let mail = Mail { recipient, subject, body };
+                provider::send(&app, &account, &mail).await.map_err(|error| Error::internal(&error))?
             }
             Err(_) => provider::unreadable(),
         }
@@ -216,8 +216,7 @@ async fn record(
         Operation::SendTest => "send-test-email",
         Operation::Put => "put",
     };
-    write_outcome(app, caller, action, outcome.code(), used, &outcome.for_health()).await?;
-    Ok(())
+    write_outcome(app, caller, action, outcome.code(), used, &outcome.for_health()).await
 }
 
 /// PUT of what is stored already: its check succeeded, so nothing is known against it any more.
@@ -227,7 +226,9 @@ pub(super) async fn record_success(
     action: &'static str,
     used: &EmailConfig,
 ) -> Result<Version, Error> {
-    write_outcome(app, caller, action, "OK", used, &CheckOutcome::Success).await
+    write_outcome(app, caller, action, "OK", used, &CheckOutcome::Success).await?;
+    let changed = used.health.after_check(&CheckOutcome::Success).is_some();
+    Ok(Version { health: used.version.health + i64::from(changed), ..used.version.clone() })
 }
 
 async fn write_outcome(
@@ -237,18 +238,13 @@ async fn write_outcome(
     code: &'static str,
     used: &EmailConfig,
     outcome: &CheckOutcome,
-) -> Result<Version, Error> {
+) -> Result<(), Error> {
     let tenant = &caller.tenant;
+    let health = email_configs::record_check(tenant, &used.version.config, outcome, app.clock.now());
     let row = audit::insert(tenant, &audit_entry(app, caller, action, code, &[]));
-    if used.health.after_check(outcome).is_some() {
-        let health = email_configs::record_check(tenant, &used.version.config, outcome, app.clock.now());
-        let write = Write::default().then(health).then(row.clone());
-        if app.db.write(write).await? == WriteOutcome::Committed {
-            return Ok(Version { health: used.version.health + 1, ..used.version.clone() });
-        }
-    }
-    let _ = app.db.write(Write::default().then(row)).await?;
-    Ok(used.version.clone())
+    let write = health.into_iter().fold(Write::default(), Write::then).then(row);
+    let _ = app.db.write(write).await?;
+    Ok(())
 }
 
 /// Who did what, for the audit.
