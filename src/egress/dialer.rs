@@ -88,8 +88,7 @@ impl Dialer {
                 .check_answer(host, *address)
                 .map_err(|refusal| refused(host, port, refusal, transcript))?;
         }
-        let found = attempts::connect(&addresses, deadline, transcript).await?;
-        Ok(Connection { opened_by_operator: self.policy.opened_by_operator(found.peer.ip()), ..found })
+        self.connect(&addresses, deadline, transcript).await
     }
 
     /// Connects to a destination that the operator configured: not held to the tenants' policy.
@@ -104,8 +103,22 @@ impl Dialer {
     ) -> Result<Connection, DialError> {
         let mut transcript = Transcript::default();
         let addresses = self.look_up(host, port, deadline, &mut transcript).await?;
-        let found = attempts::connect(&addresses, deadline, &mut transcript).await?;
-        Ok(Connection { opened_by_operator: true, ..found })
+        self.connect(&addresses, deadline, &mut transcript).await
+    }
+
+    async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        transcript: &mut Transcript,
+    ) -> Result<Connection, DialError> {
+        let found = attempts::connect(addresses, deadline, transcript).await?;
+        Ok(Connection {
+            opened_by_operator: self.policy.opened_by_operator(found.peer.ip()),
+            stream: found.stream,
+            peer: found.peer,
+            ipv6_path_broken: found.ipv6_path_broken,
+        })
     }
 
     /// The addresses as they will be connected to: canonical, each once.

@@ -1,4 +1,6 @@
 mod cli;
+mod egress_dial;
+mod egress_http;
 mod support;
 mod token_claims;
 mod token_form;

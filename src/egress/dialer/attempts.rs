@@ -1,6 +1,7 @@
 //! Which of a host's addresses answers: RFC 8305, without its look-ups.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -9,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
-use super::{Connection, DialError};
+use super::DialError;
 use crate::transcript::{Stage, Transcript};
 
 /// RFC 8305 section 5, "Connection Attempt Delay".
@@ -18,17 +19,33 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// A host with many addresses does not make the service knock on each of them.
 const MAX_ATTEMPTS: usize = 6;
 
+/// What answered.
+#[derive(Debug)]
+pub(super) struct Found {
+    pub stream: TcpStream,
+    pub peer: SocketAddr,
+    /// An IPv6 address was tried before the IPv4 one that answered.
+    pub ipv6_path_broken: bool,
+}
+
 type Attempt = (SocketAddr, io::Result<TcpStream>);
 
 /// Connects to the first of `addresses` that answers. A further one is tried where an attempt failed, and
 /// where none has answered for a while; those that are behind are dropped.
-///
-/// `opened_by_operator` is left to the caller.
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     deadline: Instant,
     transcript: &mut Transcript,
-) -> Result<Connection, DialError> {
+) -> Result<Found, DialError> {
+    connect_by(attempt, addresses, deadline, transcript).await
+}
+
+async fn connect_by<F: Future<Output = Attempt> + Send + 'static>(
+    attempt: impl Fn(SocketAddr) -> F,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    transcript: &mut Transcript,
+) -> Result<Found, DialError> {
     let started = Instant::now();
     let mut waiting: VecDeque<_> = interleaved(addresses).into_iter().take(MAX_ATTEMPTS).collect();
     let mut under_way: JoinSet<Attempt> = JoinSet::new();
@@ -52,7 +69,7 @@ pub(super) async fn connect(
             Some(Ok((peer, Ok(stream)))) => {
                 transcript.add(Stage::Connect, started.elapsed(), &peer.to_string());
                 let ipv6_path_broken = tried_ipv6 && peer.is_ipv4();
-                return Ok(Connection { stream, peer, opened_by_operator: false, ipv6_path_broken });
+                return Ok(Found { stream, peer, ipv6_path_broken });
             }
             Some(Ok((address, Err(error)))) => {
                 let reason = meaning(&error);
@@ -138,6 +155,29 @@ mod tests {
         for (given, expected) in cases {
             assert_eq!(interleaved(&sockets(given)), sockets(expected));
         }
+    }
+
+    #[tokio::test]
+    async fn an_address_that_never_answers_does_not_hold_up_the_next() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let silent = |address: SocketAddr| async move {
+            if address.is_ipv6() { std::future::pending().await } else { attempt(address).await }
+        };
+        let addresses = [sockets(&["[2001:db8::1]:587", "[2001:db8::2]:587"]), vec![good]].concat();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        let found = connect_by(silent, &addresses, deadline, &mut Transcript::default()).await.unwrap();
+        assert_eq!((found.peer, found.ipv6_path_broken), (good, true));
+    }
+
+    #[tokio::test]
+    async fn at_the_deadline_nothing_more_is_tried() {
+        let never = |_: SocketAddr| std::future::pending();
+        let addresses = sockets(&["[2001:db8::1]:587", "192.0.2.1:587"]);
+        let mut transcript = Transcript::default();
+        let found = connect_by(never, &addresses, Instant::now(), &mut transcript).await;
+        assert_eq!(found.unwrap_err(), DialError::ConnectTimeout);
+        assert_eq!(transcript.entries().len(), 1);
     }
 
     #[test]
