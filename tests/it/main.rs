@@ -1,4 +1,5 @@
 mod cli;
+mod smtp_session;
 mod support;
 mod token_claims;
 mod token_form;
