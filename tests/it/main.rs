@@ -1,6 +1,7 @@
 mod cli;
 mod egress_dial;
 mod egress_http;
+mod smtp_session;
 mod support;
 mod token_claims;
 mod token_form;
