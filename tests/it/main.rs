@@ -1,4 +1,9 @@
 mod cli;
+mod store_email_configs;
+mod store_postgres;
+mod store_schema;
+mod store_sqlite;
+mod store_writes;
 mod support;
 mod token_claims;
 mod token_form;
