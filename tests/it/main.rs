@@ -9,3 +9,4 @@ mod token_claims;
 mod token_form;
 mod token_jwks;
 mod token_keys;
+mod vault_keys;
