@@ -52,7 +52,8 @@ const DELIVERY: Duration = Duration::from_secs(30);
 impl Mailbox {
     /// The mailbox of NAME@example.com; what lies in it already is none of the test's mail.
     pub fn open(name: &str) -> Self {
-        let mut mailbox = Self { folder: peers().join("mail/mailboxes").join(name).join("new"), seen: BTreeSet::new() };
+        let mut mailbox =
+            Self { folder: peers().join("mail/mailboxes").join(name).join("new"), seen: BTreeSet::new() };
         mailbox.seen = mailbox.files();
         mailbox
     }
@@ -75,7 +76,8 @@ impl Mailbox {
                 }
             }
         };
-        let new = tokio::time::timeout(DELIVERY, arrival).await.expect("Postfix delivers what it has accepted");
+        let new =
+            tokio::time::timeout(DELIVERY, arrival).await.expect("Postfix delivers what it has accepted");
         let bytes = std::fs::read(self.folder.join(&new)).expect("a readable mail");
         self.seen.insert(new);
         bytes

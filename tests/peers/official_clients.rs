@@ -21,7 +21,8 @@ fn run(program: impl AsRef<OsStr>, arguments: &[&str], script: &str, summary: &s
         .stdin(Stdio::null())
         .output()
         .expect("the client's interpreter is installed");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{script}: {}\n{text}", output.status);
     assert!(text.contains(summary), "{script} has run no test:\n{text}");
 }

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use crate::client::{Client, SEND_TEST};
-use crate::mail_server::{IMPLICIT_TLS, Mailbox, RELAY, STARTTLS, alice, header, headers, read, text, with, without};
+use crate::mail_server::{
+    IMPLICIT_TLS, Mailbox, RELAY, STARTTLS, alice, header, headers, read, text, with, without,
+};
 use crate::service::Service;
 
 /// Everything that a line end, a dot or a letter could break on its way.
@@ -110,7 +112,8 @@ async fn a_password_with_other_letters_signs_in() {
     let service = Service::start();
     let admin = service.admin("acme");
     let settings = with(alice(STARTTLS, "StartTLS"), "username", "bob");
-    let settings = with(with(settings, "emailPassword", r#"Grüße & "10 %" \ {x}"#), "emailAddress", "bob@example.com");
+    let settings =
+        with(with(settings, "emailPassword", r#"Grüße & "10 %" \ {x}"#), "emailAddress", "bob@example.com");
     let mut mailbox = Mailbox::open("bob");
     admin.put(&settings).await.expect(204);
     assert_sent(&admin.send_test("bob@example.com").await, "bob@example.com");

@@ -32,7 +32,10 @@ async fn put_with_a_wrong_password_stores_nothing() {
         let diagnosis = &answer.json()["errors"][0]["meta"]["diagnosis"];
         assert_eq!((&diagnosis["code"], &diagnosis["stage"]), (&json!("AUTH_REJECTED"), &json!("auth")));
         let text = String::from_utf8_lossy(&answer.body);
-        assert!(text.contains("535 5.7.8") && !text.contains("hunter2"), "the server's own reply, no secret: {text}");
+        assert!(
+            text.contains("535 5.7.8") && !text.contains("hunter2"),
+            "the server's own reply, no secret: {text}"
+        );
         assert_eq!(admin.config().await, json!({"isValid": false, "passwordExists": false}));
     }
 
@@ -87,7 +90,10 @@ async fn a_refused_recipient_says_nothing_about_the_configuration() {
         assert_eq!(admin.config().await, before, "health is unchanged");
     }
     let answer = admin.send_test("full@example.com").await;
-    assert_eq!((answer["smtpResponseCode"].as_i64(), &answer["rejected"]), (Some(552), &json!(["full@example.com"])));
+    assert_eq!(
+        (answer["smtpResponseCode"].as_i64(), &answer["rejected"]),
+        (Some(552), &json!(["full@example.com"]))
+    );
     assert_eq!(admin.config().await, before, "health is unchanged");
 }
 
@@ -116,7 +122,11 @@ async fn a_sender_that_is_refused_late_is_told_by_a_test_mail() {
     assert_eq!(admin.verify().await["success"], json!(true));
     let answer = admin.send_test("implicit@example.com").await;
     assert_eq!(refusal(&answer), (553, "5.7.1", "SENDER_NOT_OWNED"));
-    assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!([]), &json!([])), "it was not the recipient");
+    assert_eq!(
+        (&answer["accepted"], &answer["rejected"]),
+        (&json!([]), &json!([])),
+        "it was not the recipient"
+    );
     assert_eq!(health(&admin.config().await), ("PROVIDER_ERROR", 0));
 }
 

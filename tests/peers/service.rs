@@ -11,7 +11,8 @@ use crate::client::Client;
 
 /// The folder of the peers, which `scripts/test` prepares.
 pub fn peers() -> PathBuf {
-    let folder = std::env::var_os("TRANSPORTS_PEERS").expect("TRANSPORTS_PEERS: run these tests by scripts/test");
+    let folder =
+        std::env::var_os("TRANSPORTS_PEERS").expect("TRANSPORTS_PEERS: run these tests by scripts/test");
     PathBuf::from(folder)
 }
 
