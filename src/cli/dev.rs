@@ -80,10 +80,10 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
 
     let listener = bound("--port", ports::bind(arguments.port).await)?;
     let smtp = bound("--smtp-port", ports::bind_localhost(arguments.smtp_port).await)?;
-    let smtps = bound("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
+    let implicit = bound("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
     let address = listener.local_addr()?;
-    let smtp_port = Port { wanted: arguments.smtp_port, bound: port_of(&smtp)? };
-    let smtps_port = Port { wanted: arguments.smtps_port, bound: port_of(&smtps)? };
+    let starttls_port = Port { wanted: arguments.smtp_port, bound: port_of(&smtp)? };
+    let implicit_port = Port { wanted: arguments.smtps_port, bound: port_of(&implicit)? };
 
     let config = settings::to_try(config, kept(&folder, &identity, address, &arguments.data_dir)?)?;
     let app = App::start(config, clock.clone(), Resolver::System).await.with_context(|| {
@@ -93,15 +93,15 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
 
     let inbox = Inbox::default();
     let server = Server::new(inbox.clone(), identity.tls, Secret::new(password.expose().to_owned()), clock);
-    for (listeners, security) in [(smtp, Security::StartTls), (smtps, Security::Implicit)] {
+    for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Implicit)] {
         for listener in listeners {
             tokio::spawn(Arc::clone(&server).serve(listener, security));
         }
     }
     let welcome = Welcome {
         api: Port { wanted: arguments.port, bound: address.port() },
-        smtp: smtp_port,
-        smtps: smtps_port,
+        smtp: starttls_port,
+        smtps: implicit_port,
         folder: &arguments.data_dir,
         password: &password,
         tokens: tokens(&app)?,

@@ -33,7 +33,7 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 const VALID_DAYS: i64 = 397;
 
 /// A certificate that ends sooner is made anew at the start.
-const RENEW_BEFORE: Duration = Duration::from_secs(30 * 24 * 3600);
+const RENEW_BEFORE: Duration = Duration::from_hours(30 * 24);
 
 pub struct Identity {
     pub tls: Arc<ServerConfig>,
@@ -46,13 +46,12 @@ pub struct Identity {
 /// Where the folder cannot be read or written.
 pub fn identity(folder: &Folder, now: Timestamp) -> anyhow::Result<Identity> {
     let kept = folder.read(IDENTITY_FILE)?.and_then(|pem| Parsed::read(&pem, now));
-    let parsed = match kept {
-        Some(parsed) => parsed,
-        None => {
-            let pem = make(now).context("making the inbox's certificate")?;
-            folder.write(IDENTITY_FILE, &pem)?;
-            Parsed::read(&pem, now).context("the inbox's new certificate does not hold")?
-        }
+    let parsed = if let Some(parsed) = kept {
+        parsed
+    } else {
+        let pem = make(now).context("making the inbox's certificate")?;
+        folder.write(IDENTITY_FILE, &pem)?;
+        Parsed::read(&pem, now).context("the inbox's new certificate does not hold")?
     };
     folder.write(AUTHORITY_FILE, &parsed.authority_pem)?;
     Ok(Identity { tls: Arc::new(parsed.tls), authority_file: folder.file(AUTHORITY_FILE) })

@@ -42,6 +42,7 @@ impl Inbox {
     }
 
     /// Takes a mail and returns its id, which no other mail gets while the process runs.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn add(&self, received: Timestamp, envelope: Envelope, source: Vec<u8>) -> u64 {
         // Parsed before the lock is taken: it may take long with a large mail.
         let content = Content::read(&source);

@@ -22,7 +22,7 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Listens on the same port of 127.0.0.1 and, where this machine has IPv6, of ::1: `localhost` may be either,
+/// Listens on the same port of 127.0.0.1 and, where this machine has IPv6, of `::1`: `localhost` may be either,
 /// and another program that listens on the other one must not get the mail.
 ///
 /// # Errors

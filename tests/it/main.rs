@@ -1,4 +1,6 @@
 mod cli;
+mod dev_command;
+mod dev_inbox;
 mod support;
 mod token_claims;
 mod token_form;

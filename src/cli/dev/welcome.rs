@@ -67,13 +67,14 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
 
     /// A line for each port that was taken.
     fn taken(&self) -> String {
-        [("the API", self.api), ("SMTP", self.smtp), ("SMTP with TLS", self.smtps)]
-            .iter()
-            .filter(|(_, port)| port.wanted != 0 && port.wanted != port.bound)
-            .map(|(what, port)| {
-                format!("Port {} is taken: {what} is on {} instead.\n", port.wanted, port.bound)
-            })
-            .collect()
+        let mut lines = String::new();
+        for (what, port) in [("the API", self.api), ("SMTP", self.smtp), ("SMTP with TLS", self.smtps)] {
+            if port.wanted != 0 && port.wanted != port.bound {
+                let line = format!("Port {} is taken: {what} is on {} instead.\n", port.wanted, port.bound);
+                lines.push_str(&line);
+            }
+        }
+        lines
     }
 }
 

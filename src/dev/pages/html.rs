@@ -35,10 +35,10 @@ pub(super) fn list(mails: &[Arc<Mail>]) -> String {
     let mut rows = String::new();
     for mail in mails {
         // Writing to a String cannot fail.
-        let _ = write!(
+        let _ = writeln!(
             rows,
             "<tr><td><a href=\"/dev/inbox/{id}\">{subject}</a></td><td>{from}</td><td>{to}</td>\
-             <td>{date}</td></tr>\n",
+             <td>{date}</td></tr>",
             id = mail.id,
             subject = Escaped(subject(mail)),
             from = Escaped(&mail.content.from),
@@ -70,7 +70,7 @@ pub(super) fn mail(mail: &Mail) -> String {
     let mut headers = String::new();
     for (name, value) in &content.headers {
         let _ =
-            write!(headers, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", Escaped(name), Escaped(value));
+            writeln!(headers, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", Escaped(name), Escaped(value));
     }
     let envelope = format!(
         "from &lt;{}&gt; to &lt;{}&gt;, {}, {}",

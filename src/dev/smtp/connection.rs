@@ -16,12 +16,12 @@ use super::lines::{Line, Lines};
 use super::{MAX_MESSAGE, Security, Server, reply};
 
 /// For a command, and for writing replies (RFC 5321 section 4.5.3.2.7).
-const COMMAND_TIME: Duration = Duration::from_secs(300);
+const COMMAND_TIME: Duration = Duration::from_mins(5);
 /// For a message as a whole.
-const MESSAGE_TIME: Duration = Duration::from_secs(600);
+const MESSAGE_TIME: Duration = Duration::from_mins(10);
 const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
 /// For a connection, whatever it does.
-const SESSION_TIME: Duration = Duration::from_secs(1800);
+const SESSION_TIME: Duration = Duration::from_mins(30);
 
 pub(super) async fn serve(server: &Server, stream: TcpStream, security: Security) -> io::Result<()> {
     stream.set_nodelay(true)?;
