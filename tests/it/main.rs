@@ -1,4 +1,6 @@
 mod cli;
+mod dev_command;
+mod dev_inbox;
 mod egress_dial;
 mod egress_http;
 mod smtp_session;

@@ -2,6 +2,7 @@
 
 pub mod certificates;
 pub mod child;
+pub mod client;
 pub mod database;
 pub mod jwks_server;
 pub mod proxy;
