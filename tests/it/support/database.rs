@@ -29,6 +29,17 @@ impl Engine {
         }
     }
 
+    /// The engine that this run is for: `TEST_ENGINE=postgres`, or SQLite.
+    pub fn chosen() -> Self {
+        #[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
+        let chosen = std::env::var("TEST_ENGINE");
+        match chosen.as_deref() {
+            Ok("postgres") => Self::Postgres,
+            Ok("sqlite") | Err(_) => Self::Sqlite,
+            Ok(other) => panic!("TEST_ENGINE is sqlite or postgres, not {other}"),
+        }
+    }
+
     /// PostgreSQL, where this run has it.
     pub fn postgres() -> Option<Self> {
         server().map(|_| Self::Postgres)
@@ -39,6 +50,17 @@ impl Engine {
 fn server() -> Option<&'static str> {
     static SERVER: OnceLock<Option<String>> = OnceLock::new();
     SERVER.get_or_init(|| std::env::var("TEST_POSTGRES_URL").ok()).as_deref()
+}
+
+/// One row of the audit.
+#[derive(Debug)]
+pub struct AuditRow {
+    pub at: i64,
+    pub user: String,
+    pub action: String,
+    pub outcome: String,
+    pub changed: String,
+    pub trace_id: String,
 }
 
 /// A database that is removed when the last of its clones is dropped.
@@ -117,6 +139,30 @@ impl Database {
                 rows.map(|row| (0..row.len()).map(|i| row.get(i).map(str::to_owned)).collect()).collect()
             }
         }
+    }
+
+    /// How many rows a table has.
+    pub async fn count(&self, table: &str) -> usize {
+        let rows = self.query(&format!("select count(*) from {table}")).await;
+        rows[0][0].as_deref().and_then(|text| text.parse().ok()).expect("a number")
+    }
+
+    /// The audit of a tenant in the order in which it was written.
+    pub async fn audit(&self, tenant: &str) -> Vec<AuditRow> {
+        let columns = "at, user_id, action, outcome, changed, trace_id";
+        let sql = format!("select {columns} from audit where tenant_id = '{tenant}' order by id");
+        let row = |row: Vec<Option<String>>| {
+            let text = |column: usize| row[column].clone().unwrap_or_default();
+            AuditRow {
+                at: text(0).parse().expect("a number"),
+                user: text(1),
+                action: text(2),
+                outcome: text(3),
+                changed: text(4),
+                trace_id: text(5),
+            }
+        };
+        self.query(&sql).await.into_iter().map(row).collect()
     }
 
     /// Prepares a text as its engine does: an error where it does not fit the schema.
