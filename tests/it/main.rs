@@ -1,5 +1,6 @@
 mod cli;
 mod smtp_session;
+mod smtp_tls;
 mod support;
 mod token_claims;
 mod token_form;
