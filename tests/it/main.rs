@@ -1,4 +1,5 @@
 mod cli;
+mod smtp_hostile;
 mod smtp_session;
 mod smtp_tls;
 mod support;
