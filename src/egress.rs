@@ -8,6 +8,7 @@ pub mod http_client;
 mod policy;
 mod resolver;
 pub mod tls;
+pub mod untrusted;
 
 pub use dialer::{Connection, DialError, Dialer};
 pub use host::{Host, HostError};

@@ -14,6 +14,8 @@ use super::first_bytes::{self, Verdict};
 use super::socket::Socket;
 use super::{ErrorKind, OtherProtocol, TlsFailure};
 use crate::egress::Host;
+use crate::egress::untrusted::Untrusted;
+use crate::transcript::printable;
 
 /// A handshake that came to nothing.
 pub(super) struct Failed {
@@ -121,15 +123,23 @@ fn of_certificate(error: &CertificateError) -> TlsFailure {
             TlsFailure::NotYetValid
         }
         CertificateError::NotValidForName => TlsFailure::WrongName { names: Vec::new() },
-        CertificateError::NotValidForNameContext { presented, .. } => {
-            TlsFailure::WrongName { names: presented.iter().map(|name| bare_name(name)).collect() }
+        CertificateError::NotValidForNameContext { presented, .. } => TlsFailure::WrongName {
+            names: presented.iter().take(MAX_NAMES).map(|name| bare_name(name)).collect(),
+        },
+        CertificateError::Other(other) => {
+            let untrusted = other.0.downcast_ref::<Untrusted>();
+            let issuer = untrusted.and_then(|untrusted| untrusted.issuer.as_deref());
+            TlsFailure::Untrusted { issuer: issuer.map(printable) }
         }
         _ => TlsFailure::Untrusted { issuer: None },
     }
 }
 
-/// `DnsName("mail.example.com")`, as rustls writes it, without the wrapping.
+/// How many names of a certificate are kept: whoever made it decides how many there are.
+const MAX_NAMES: usize = 16;
+
+/// `DnsName("mail.example.com")`, as rustls writes it, without the wrapping, and fit to be shown.
 fn bare_name(presented: &str) -> String {
     let inner = presented.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(presented);
-    inner.trim_matches('"').to_owned()
+    printable(inner.trim_matches('"'))
 }
