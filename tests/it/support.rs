@@ -2,6 +2,7 @@
 
 pub mod child;
 pub mod database;
+pub mod eventually;
 pub mod jwks_server;
 pub mod proxy;
 pub mod tokens;
