@@ -13,6 +13,7 @@ use tokio_rustls::TlsAcceptor;
 use transports::store::{Db, DbError, Write, WriteOutcome, sql};
 
 use super::support::database::{Database, Engine, settings, tls, tls_trusting};
+use super::support::eventually::eventually;
 use super::support::proxy::{Proxy, Way};
 
 const TABLE: &str = "create table things (id text not null primary key, number bigint)";
@@ -135,6 +136,11 @@ async fn k9_a_pool_without_a_free_connection_is_unavailable_and_recovers() {
         assert!(matches!(outcome, Err(DbError::Unavailable(_))), "{outcome:?}");
     }
     assert_eq!(count(&db).await.unwrap(), 1);
+    // Nor does the server wait for the lock on behalf of those who are gone.
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let none = [[Some("0".to_owned())]];
+    eventually("the server gives up as well", async || database.query(waiting).await == none).await;
     holder.batch_execute("commit").await.unwrap();
     assert_eq!(db.write(add("after")).await.unwrap(), WriteOutcome::Committed);
 }
@@ -160,13 +166,14 @@ async fn k9_a_commit_whose_answer_is_lost_is_not_acknowledged() {
     });
     let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted
         and database = (select oid from pg_database where datname = current_database())";
-    while database.query(waiting).await != [[Some("1".to_owned())]] {}
+    let one = [[Some("1".to_owned())]];
+    eventually("the commit waits", async || database.query(waiting).await == one).await;
     proxy.set(Way::Cut);
     let outcome = write.await.unwrap();
     assert!(matches!(outcome, Err(DbError::Unavailable(_))), "{outcome:?}");
     holder.batch_execute("select pg_advisory_unlock(7)").await.unwrap();
     // It happened, although nobody was told.
-    while database.query(COUNT).await != [[Some("1".to_owned())]] {}
+    eventually("the commit is done", async || database.query(COUNT).await == one).await;
 }
 
 #[tokio::test]
@@ -180,6 +187,39 @@ async fn k9_acknowledged_commits_are_on_disk_whatever_the_server_is_set_to() {
         let row = db.optional(sql("show synchronous_commit")).await.unwrap().unwrap();
         assert_eq!(row.columns().text().unwrap(), "on");
     }
+}
+
+#[tokio::test]
+async fn k9_a_session_that_does_not_sync_is_refused() {
+    let Some(database) = fresh().await else { return };
+    let replaced = ("synchronous_commit=on", "synchronous_commit=no");
+    let proxy = Proxy::replacing(replaced, server_address(&database)).await;
+    let error = refusal(&by_way_of(&database, proxy.address, "sslmode=disable")).await;
+    assert!(error.contains("synchronous_commit is off"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_isolation_that_the_database_is_set_to_makes_no_difference() {
+    let Some(database) = fresh().await else { return };
+    let (_, name) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    database
+        .execute(&format!("alter database {name} set default_transaction_isolation = serializable"))
+        .await;
+    let db = database.open().await;
+    database.execute(TABLE).await;
+    let _ = db.write(add("a")).await.unwrap();
+    let writers: Vec<_> = (0..40)
+        .map(|_| {
+            let db = db.clone();
+            let step = sql("update things set number = number + 1 where id = $1").bind("a");
+            tokio::spawn(async move { db.write(Write::default().then(step)).await.unwrap() })
+        })
+        .collect();
+    for writer in writers {
+        assert_eq!(writer.await.unwrap(), WriteOutcome::Committed);
+    }
+    let number = db.optional(sql("select number from things")).await.unwrap().unwrap();
+    assert_eq!(number.columns().integer().unwrap(), 40);
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ pub mod certificates;
 pub mod child;
 pub mod client;
 pub mod database;
+pub mod eventually;
 pub mod jwks_server;
 pub mod process;
 pub mod proxy;

@@ -1,6 +1,7 @@
-//! A way to PostgreSQL that can be blocked and cut.
+//! A way to PostgreSQL that can be blocked, cut and tampered with.
 
 use std::net::SocketAddr;
+use std::pin::pin;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
@@ -10,7 +11,7 @@ use tokio::sync::watch;
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Way {
     Open,
-    /// Nothing comes through, and nobody is told.
+    /// Nothing comes through, and nobody is told. A connection that has been silent stays so.
     Silent,
     /// Connections are closed as soon as they are made.
     Cut,
@@ -21,14 +22,21 @@ pub struct Proxy {
     way: watch::Sender<Way>,
 }
 
+/// What is put in the place of what, on the way to the server; both of the same length.
+type Replaced = (&'static str, &'static str);
+
 impl Proxy {
     pub async fn to(server: SocketAddr) -> Self {
+        Self::replacing(("", ""), server).await
+    }
+
+    pub async fn replacing(replaced: Replaced, server: SocketAddr) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("is bound");
         let (way, watched) = watch::channel(Way::Open);
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server, watched.clone()));
+                tokio::spawn(carry(client, server, replaced, watched.clone()));
             }
         });
         Self { address, way }
@@ -41,30 +49,33 @@ impl Proxy {
 }
 
 #[expect(clippy::disallowed_methods, reason = "the proxy stands outside of the service")]
-async fn carry(client: TcpStream, server: SocketAddr, mut way: watch::Receiver<Way>) {
-    if *way.borrow() == Way::Cut {
-        return;
-    }
+async fn carry(client: TcpStream, server: SocketAddr, replaced: Replaced, mut way: watch::Receiver<Way>) {
     let server = TcpStream::connect(server).await.expect("PostgreSQL answers");
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let there = copy(from_client, to_server, way.clone());
-    let back = copy(from_server, to_client, way.clone());
+    let there = pin!(copy(from_client, to_server, replaced));
+    let back = pin!(copy(from_server, to_client, ("", "")));
+    let mut silenced = way.clone();
     tokio::select! {
-        () = there => {}
-        () = back => {}
-        _ = way.wait_for(|way| *way == Way::Cut) => {}
+        biased;
+        _ = way.wait_for(|way| *way == Way::Cut) => return,
+        _ = silenced.wait_for(|way| *way == Way::Silent) => {}
+        () = there => return,
+        () = back => return,
     }
+    let _ = way.wait_for(|way| *way == Way::Cut).await;
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, mut way: watch::Receiver<Way>) {
+async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (old, new): Replaced) {
     let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let Ok(length @ 1..) = from.read(&mut buffer).await else { return };
-        if way.wait_for(|way| *way == Way::Open).await.is_err() {
-            return;
+    while let Ok(length @ 1..) = from.read(&mut buffer).await {
+        let bytes = &mut buffer[..length];
+        if !old.is_empty()
+            && let Some(start) = bytes.windows(old.len()).position(|window| window == old.as_bytes())
+        {
+            bytes[start..start + new.len()].copy_from_slice(new.as_bytes());
         }
-        if to.write_all(&buffer[..length]).await.is_err() {
+        if to.write_all(bytes).await.is_err() {
             return;
         }
     }
