@@ -49,7 +49,7 @@ impl App {
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
         let tokens = Verifier::new(&config.auth, clock.clone(), client)?;
         let vault = Vault::load(&config.encryption)?;
-        let db = Db::open(&config.database).await.context("opening the database")?;
+        let db = Db::open(&config.database, &tls).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
         Ok(Arc::new(Self {
             limits: RateLimiter::new(config.rate_limit.clone(), clock.clone()),

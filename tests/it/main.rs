@@ -1,6 +1,17 @@
 mod cli;
+mod dev_command;
+mod dev_inbox;
+mod egress_dial;
+mod egress_http;
+mod smtp_session;
+mod store_email_configs;
+mod store_postgres;
+mod store_schema;
+mod store_sqlite;
+mod store_writes;
 mod support;
 mod token_claims;
 mod token_form;
 mod token_jwks;
 mod token_keys;
+mod vault_keys;
