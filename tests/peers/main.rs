@@ -1,4 +1,4 @@
-//! The built binary against real peers: Postfix with Dovecot, and the official clients from npm and PyPI.
+//! The built binary against real peers: Postfix with Dovecot, and the two official clients.
 //!
 //! `scripts/test` installs and starts the peers, names their folder in `TRANSPORTS_PEERS`, and runs what
 //! `cargo test` alone leaves out.

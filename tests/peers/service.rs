@@ -96,6 +96,7 @@ impl Service {
 }
 
 impl Drop for Service {
+    #[expect(clippy::print_stderr, reason = "the test runner shows it with the failure")]
     fn drop(&mut self) {
         let _ = self.process.kill();
         let _ = self.process.wait();
