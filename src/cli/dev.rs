@@ -73,6 +73,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     for name in settings::not_used(&config) {
         output::note(&format!("note: {name} is set, and `transports dev` does not use it"));
     }
+    let signals = serve::StopSignals::install()?;
     let clock = Clock::System;
     let folder = Folder::open(&arguments.data_dir)?;
     let identity = certificates::identity(&folder, clock.now())?;
@@ -107,7 +108,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         tokens: tokens(&app)?,
     };
     output::data(&welcome.text())?;
-    serve::until_stopped(&app, listener, Some(pages::router(inbox))).await
+    serve::until_stopped(&app, listener, Some(pages::router(inbox)), signals).await
 }
 
 fn bound<T>(option: &str, result: std::io::Result<T>) -> anyhow::Result<T> {

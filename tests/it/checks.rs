@@ -142,7 +142,7 @@ async fn a_test_mail_arrives_as_it_was_written() {
     assert_eq!((mails.len(), mails[0].from.as_str()), (1, "ada@example.com"));
     assert_eq!(mails[0].to, ["bob@example.org"]);
     let text = String::from_utf8(mails[0].bytes()).expect("ASCII");
-    for header in ["From: ", "To: bob@example.org", "Subject: ", "Date: Thu, 1 Jan 2026", "Message-ID: <"] {
+    for header in ["From: ", "To: bob@example.org", "Subject: ", "Date: Thu, 01 Jan 2026", "Message-ID: <"] {
         assert!(text.to_ascii_lowercase().contains(&header.to_ascii_lowercase()), "{header} in {text}");
     }
 

@@ -176,6 +176,7 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("K11", "a damaged file", HARDENING),
     ("K13", "SIGTERM under load", HARDENING),
     ("K14", "slow, cut and thin networks", HARDENING),
+    ("K16", "a database that a newer version has migrated", Tested),
     ("K17", "a backup while writing", HARDENING),
     ("L1", "ciphertexts of another tenant, field or row", Tested),
     ("L2", "each byte of the envelope changed", Tested),
