@@ -99,12 +99,11 @@ fn moment(date: Timestamp) -> SystemTime {
 }
 
 /// Plain where the text says what it is, otherwise encoded as a whole: the library would leave alone what
-/// looks like an encoded word, and spaces at a fold get lost on the way.
+/// looks like an encoded word, and spaces at the edges get lost on the way.
 fn subject(text: &str) -> HeaderValue {
     let name = HeaderName::new_from_ascii_str("Subject");
     let is_plain = text.bytes().all(|byte| byte == b' ' || byte.is_ascii_graphic())
         && !text.contains("=?")
-        && !text.contains("  ")
         && text.trim() == text;
     if is_plain {
         HeaderValue::new(name, text.to_owned())

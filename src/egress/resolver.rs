@@ -20,12 +20,15 @@ pub enum ResolveError {
     Unavailable,
 }
 
+/// What a test's name server says.
+type Answers = dyn Fn(&str) -> Result<Vec<IpAddr>, ResolveError> + Send + Sync;
+
 /// Asked once per dial.
 #[derive(Clone)]
 pub enum Resolver {
     System,
     /// A test's answers; also counts the questions, if the closure does.
-    Table(Arc<dyn Fn(&str) -> Result<Vec<IpAddr>, ResolveError> + Send + Sync>),
+    Table(Arc<Answers>),
     /// A test's name server that never answers.
     Silent,
 }

@@ -140,6 +140,7 @@ fn c4_c10_any_subject_comes_back() {
         "Bcc: e@x.org",
         &"x".repeat(255),
         &"word ".repeat(51),
+        &format!("a{}b", " ".repeat(200)),
         &"ü".repeat(255),
         &"👨‍👩‍👧‍👦 ".repeat(30),
         "a ü b é c",
@@ -196,11 +197,10 @@ fn c6_c7_no_body_leaves_a_bare_line_end() {
     let command = "MAIL FROM:<z@z.org>\r\nRCPT TO:<y@y.org>\r\nDATA\r\n";
     for smuggler in SMUGGLERS.into_iter().chain(["\r\n.\r\n"]) {
         for position in (0..100).chain(8_192 - 50..8_192 + 50) {
-            for filling in ["a", "ab\r\n", "ü"] {
-                let before: String = filling.chars().cycle().take(position).collect();
-                let body = format!("{before}{smuggler}{command}");
-                Parts { body, ..Parts::plain() }.come_back();
-            }
+            let filling = ["a", "ab\r\n", "ü"][position % 3];
+            let before: String = filling.chars().cycle().take(position).collect();
+            let body = format!("{before}{smuggler}{command}");
+            Parts { body, ..Parts::plain() }.come_back();
         }
     }
 }

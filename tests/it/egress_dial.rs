@@ -77,7 +77,7 @@ fn texts(entries: &[&str]) -> Vec<String> {
 }
 
 fn in_a_minute() -> Instant {
-    Instant::now() + Duration::from_secs(60)
+    Instant::now() + Duration::from_mins(1)
 }
 
 async fn dial(dialer: &Dialer, host: &str, port: u16) -> Result<Connection, DialError> {

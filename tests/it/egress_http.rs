@@ -85,7 +85,7 @@ fn get(url: &str) -> Request<'_> {
         url,
         headers: HeaderMap::new(),
         body: Vec::new(),
-        time_limit: Duration::from_secs(60),
+        time_limit: Duration::from_mins(1),
         max_response_bytes: 1024,
     }
 }

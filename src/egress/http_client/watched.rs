@@ -67,3 +67,22 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         Pin::new(&mut self.stream).poll_shutdown(context)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn only_a_flush_behind_a_write_counts() {
+        let flushed = Arc::new(AtomicBool::new(false));
+        let mut stream = Watched::new(tokio::io::sink(), Arc::clone(&flushed));
+        stream.flush().await.unwrap();
+        assert!(!flushed.load(Ordering::Acquire));
+        stream.write_all(b"GET").await.unwrap();
+        assert!(!flushed.load(Ordering::Acquire));
+        stream.flush().await.unwrap();
+        assert!(flushed.load(Ordering::Acquire));
+    }
+}

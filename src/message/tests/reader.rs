@@ -21,10 +21,12 @@ impl Mail {
             assert!(line.len() <= 998, "a line of {} octets", line.len());
         }
         let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
+        assert!(head.split("\r\n").all(|line| !line.trim().is_empty()), "RFC 5322 section 3.2.2");
         let headers: Vec<_> = unfolded(head)
             .split("\r\n")
-            .map(|line| line.split_once(": ").or_else(|| line.split_once(':')).expect("a header"))
-            .map(|(name, value)| (name.to_ascii_lowercase(), value.to_owned()))
+            .map(|line| line.split_once(':').expect("a header"))
+            // Spaces at the edges are nobody's to keep.
+            .map(|(name, value)| (name.to_ascii_lowercase(), value.trim().to_owned()))
             .collect();
         let mut mail = Self { headers, body: String::new() };
         mail.body = mail.decoded(body);
