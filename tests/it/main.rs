@@ -1,5 +1,6 @@
 mod cli;
 mod smtp_hostile;
+mod smtp_odd_servers;
 mod smtp_session;
 mod smtp_tls;
 mod support;

@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use script::{Act, At, PASSWORD, Protection, Script, TOKEN, USER, reply};
+pub use script::{Act, At, PASSWORD, Script, TOKEN, USER, reply};
 
 /// What one connection showed.
 #[derive(Clone, Default, Debug)]
@@ -128,10 +128,6 @@ impl SmtpServer {
             }
         });
         server
-    }
-
-    pub fn port(&self) -> u16 {
-        self.address.port()
     }
 
     /// What connections are played from now on.
