@@ -2,6 +2,7 @@
 
 use super::Reply;
 
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword of its own")]
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Capabilities {
     pub starttls: bool,

@@ -18,10 +18,7 @@ pub(super) fn encode(message: &[u8]) -> Vec<u8> {
             wire.insert(line_start, b'.');
         }
         wire.extend_from_slice(b"\r\n");
-        rest = match after {
-            [b'\r', b'\n', rest @ ..] | [b'\r' | b'\n', rest @ ..] => rest,
-            rest => rest,
-        };
+        rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
     }
     wire.extend_from_slice(b".\r\n");
     wire
@@ -92,7 +89,7 @@ mod tests {
     proptest! {
         #[test]
         fn c13_a_message_with_right_line_ends_arrives_as_it_is(lines in prop::collection::vec("[.a ]{0,5}", 0..20)) {
-            let message: String = lines.iter().map(|line| format!("{line}\r\n")).collect();
+            let message: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
             prop_assert_eq!(decode(&encode(message.as_bytes())), message.as_bytes());
         }
 

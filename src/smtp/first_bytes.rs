@@ -10,16 +10,16 @@ pub(super) enum Verdict {
     Undecided,
     /// They may begin an SMTP reply.
     Smtp,
-    /// A TLS alert: the server gave up waiting for a ClientHello.
+    /// A TLS alert: the server gave up waiting for a `ClientHello`.
     TlsAlert,
     Other(OtherProtocol),
 }
 
-/// How many bytes tell any protocol of [`STARTS`] and MySQL's greeting.
+/// How many bytes tell any protocol of [`STARTS`] and the greeting of `MySQL`.
 const ENOUGH: usize = 8;
 
 /// What the first line of a protocol begins with. HTTP and Redis speak only when spoken to, and so are met where
-/// a ClientHello was sent.
+/// a `ClientHello` was sent.
 const STARTS: &[(&[u8], OtherProtocol)] = &[
     (b"HTTP/", OtherProtocol::Http),
     (b"<!DOCTYP", OtherProtocol::Http),
@@ -59,7 +59,7 @@ pub(super) fn judge(bytes: &[u8]) -> Verdict {
     }
 }
 
-/// Whether a server that answers a ClientHello with these bytes speaks TLS: any record of TLS 1.x.
+/// Whether a server that answers a `ClientHello` with these bytes speaks TLS: any record of TLS 1.x.
 pub(super) fn is_tls(bytes: &[u8]) -> bool {
     matches!(bytes, [0x14..=0x17, 0x03, ..])
 }

@@ -140,7 +140,7 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more will be written: in TLS by close_notify, then by TCP's FIN.
+    /// Says that nothing more will be written: in TLS by `close_notify`, then by TCP's FIN.
     pub async fn finish(&mut self) -> io::Result<()> {
         match &mut self.io {
             Io::Plain(socket) => socket.shutdown().await,

@@ -103,7 +103,7 @@ fn of_rustls(error: &TlsError) -> TlsFailure {
     }
 }
 
-/// The answer to a ClientHello was no TLS record.
+/// The answer to a `ClientHello` was no TLS record.
 fn instead_of_tls(first: &[u8]) -> ErrorKind {
     match first_bytes::judge(first) {
         Verdict::Smtp => ErrorKind::PlainTextOnTls,

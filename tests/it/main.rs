@@ -14,6 +14,7 @@ mod secrets_stay;
 mod security_cases;
 mod serve_command;
 mod smtp_hostile;
+mod smtp_odd_servers;
 mod smtp_session;
 mod smtp_tls;
 mod store_email_configs;

@@ -515,6 +515,17 @@ async fn c7_no_line_end_but_cr_lf_is_on_the_wire() {
 }
 
 #[tokio::test]
+async fn each_connection_learns_anew_what_the_server_offers() {
+    let server = SmtpServer::start(Script::starttls().with("AUTH LOGIN")).await;
+    let caller = Caller::new(Security::StartTls);
+    caller.verify(&server, &mut Transcript::default()).await.unwrap();
+    server.play(Script::starttls().with("AUTH PLAIN").without("PIPELINING"));
+    caller.verify(&server, &mut Transcript::default()).await.unwrap();
+    let mechanisms: Vec<_> = server.sign_ins().into_iter().map(|attempt| attempt.mechanism).collect();
+    assert_eq!(mechanisms, ["LOGIN", "PLAIN"]);
+}
+
+#[tokio::test]
 async fn many_sessions_at_one_server_do_not_mix() {
     let server = Arc::new(SmtpServer::start(Script::starttls()).await);
     let mut sends = JoinSet::new();

@@ -177,7 +177,7 @@ fn fixture(chain: &str) -> Certificate {
     certificates::from_pem(chain, include_str!("fixtures/tls/key.pem"))
 }
 
-/// The tests' authority, and that of the fixtures.
+/// Trusts the authority of the fixtures.
 fn trusting_fixtures(security: Security) -> Caller {
     let authority = fixture(include_str!("fixtures/tls/authority.pem")).chain;
     Caller::new(security).tls(certificates::client_config_trusting(&authority))
@@ -267,6 +267,15 @@ async fn d9_weak_signatures_and_keys_are_refused() {
 }
 
 #[tokio::test]
+async fn d9_an_authority_out_of_a_file_is_trusted() {
+    let pem = std::fs::read_to_string(certificates::authority_file()).unwrap();
+    let authority = fixture(&pem).chain;
+    let server = SmtpServer::start(Script::starttls()).await;
+    let caller = Caller::new(Security::StartTls).tls(certificates::client_config_trusting(&authority));
+    caller.verify(&server, &mut Transcript::default()).await.unwrap();
+}
+
+#[tokio::test]
 async fn d9_a_certificate_that_proves_the_host_is_accepted() {
     for (certificate, host) in [
         (certificates::valid_for(&["*.example.com"]), Host::Name(HOST.to_owned())),
@@ -334,10 +343,15 @@ async fn d10_both_versions_that_are_taken_are_written_down() {
     }
 }
 
+/// 16 KiB that begin with no type of a TLS record.
+fn garbage() -> Vec<u8> {
+    (0..64).flat_map(|_| (0..=255u8).map(|byte| byte.wrapping_mul(7).wrapping_add(128))).collect()
+}
+
 #[tokio::test]
 async fn d11_a_handshake_that_stalls_or_breaks_ends_the_session() {
     let half = || Act::Send(vec![0x16, 0x03, 0x03, 0x01, 0x00, 0x02, 0x00]);
-    let garbage: Vec<u8> = (0..16 * 1_024).map(|index| (index * 7 + 128) as u8).collect();
+    let garbage = garbage();
     let garbage_in_a_record = [&[0x16, 0x03, 0x03, 0x40, 0x00][..], &garbage].concat();
     for (label, acts, expected) in [
         ("silence", vec![Act::Silence], "Timeout"),
@@ -365,7 +379,7 @@ async fn d11_a_handshake_that_stalls_or_breaks_ends_the_session() {
 
 #[tokio::test]
 async fn d11_garbage_instead_of_tls_is_no_smtp_and_no_tls() {
-    let garbage: Vec<u8> = (0..16 * 1_024).map(|index| (index * 7 + 128) as u8).collect();
+    let garbage = garbage();
     let script = Script::implicit_tls().on(At::Handshake, Act::Send(garbage));
     let (error, _) = refused(script, &Caller::new(Security::Tls)).await;
     assert!(matches!(error.kind, ErrorKind::Tls(TlsFailure::Other(_))), "{:?}", error.kind);

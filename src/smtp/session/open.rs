@@ -113,7 +113,7 @@ impl Session {
         self.judge(&GREETING, reply)
     }
 
-    /// The server keeps silent in the clear: a ClientHello tells whether it waits for one. Whatever comes, the
+    /// The server keeps silent in the clear: a `ClientHello` tells whether it waits for one. Whatever comes, the
     /// connection is of no more use.
     async fn ask_for_tls(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ErrorKind {
         let Ok(hello) = tls::client_hello(host, config) else { return ErrorKind::Timeout };
@@ -148,7 +148,7 @@ impl Session {
             }
             Err(error) => error,
         };
-        if !refused.reply.as_ref().is_some_and(|reply| reply.code >= 500) {
+        if refused.reply.as_ref().is_none_or(|reply| reply.code < 500) {
             return Err(refused);
         }
         let step = Step { verb: Some("HELO"), shown: &helo, ..step };

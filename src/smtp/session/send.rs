@@ -99,17 +99,12 @@ impl Session {
 
     /// `MAIL FROM:<…>` with the parameters of RFC 1870, 6152 and 6531 where the server knows them.
     fn mail_command(&self, envelope: &Envelope<'_>, message: &Message) -> String {
-        let mut mail = format!("MAIL FROM:<{}>", envelope.from);
-        if self.capabilities.size.is_some() {
-            mail += &format!(" SIZE={}", message.bytes.len());
-        }
-        if self.capabilities.eight_bit_mime && !message.bytes.is_ascii() {
-            mail += " BODY=8BITMIME";
-        }
-        if needs_smtputf8(envelope) {
-            mail += " SMTPUTF8";
-        }
-        mail
+        let offers = &self.capabilities;
+        let size = offers.size.map(|_| format!(" SIZE={}", message.bytes.len())).unwrap_or_default();
+        let eight_bit = offers.eight_bit_mime && !message.bytes.is_ascii();
+        let body = if eight_bit { " BODY=8BITMIME" } else { "" };
+        let utf8 = if needs_smtputf8(envelope) { " SMTPUTF8" } else { "" };
+        format!("MAIL FROM:<{}>{size}{body}{utf8}", envelope.from)
     }
 
     /// RFC 2920: MAIL, every RCPT and DATA in one flight.

@@ -16,7 +16,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{ClientConfig, RootCertStore, ServerConfig, SupportedProtocolVersion};
 use transports::egress::untrusted::NamingVerifier;
 
-/// What [`server`] is valid for, besides 127.0.0.1 and ::1.
+/// What [`server`] is valid for, besides 127.0.0.1 and `::1`.
 pub const NAMES: &[&str] = &["mail.example.com", "smtp.example.com", "localhost"];
 
 /// The common name of the authority that the tests trust.
@@ -113,7 +113,7 @@ pub fn client_config_trusting(authorities: &[CertificateDer<'static>]) -> Arc<Cl
     Arc::new(config)
 }
 
-/// A good certificate for [`NAMES`], 127.0.0.1 and ::1.
+/// A good certificate for [`NAMES`], 127.0.0.1 and `::1`.
 pub fn server() -> Certificate {
     static SERVER: OnceLock<Certificate> = OnceLock::new();
     SERVER.get_or_init(|| valid_for(&[NAMES, &["127.0.0.1", "::1"]].concat())).clone()

@@ -130,10 +130,6 @@ impl SmtpServer {
         server
     }
 
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// What connections are played from now on.
     pub fn play(&self, script: Script) {
         *self.shared.script.lock().unwrap() = Arc::new(script);

@@ -150,7 +150,7 @@ impl Conversation<'_> {
         let usual: String = lines
             .iter()
             .enumerate()
-            .map(|(index, line)| format!("250{}{line}\r\n", if index == last { ' ' } else { '-' }))
+            .flat_map(|(index, line)| [if index == last { "250 " } else { "250-" }, line, "\r\n"])
             .collect();
         let in_tls = tls
             && (self.script.at(&At::EhloInTls).is_some() || self.script.protection == Protection::StartTls);
@@ -252,9 +252,8 @@ impl Conversation<'_> {
             Auth::LoginPassword => attempt.secret = text,
             Auth::Token => {
                 let mut parts = text.split('\x01');
-                attempt.username = parts.next().unwrap_or_default().trim_start_matches("user=").to_owned();
-                attempt.secret =
-                    parts.next().unwrap_or_default().trim_start_matches("auth=Bearer ").to_owned();
+                attempt.username = parts.next().unwrap_or_default().replacen("user=", "", 1);
+                attempt.secret = parts.next().unwrap_or_default().replacen("auth=Bearer ", "", 1);
             }
             _ => {
                 let mut parts = text.splitn(3, '\0').skip(1).map(str::to_owned);

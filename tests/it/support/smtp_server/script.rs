@@ -60,9 +60,9 @@ pub enum Act {
     Silence,
     /// Neither reads nor writes any more. The connection does not end by itself.
     Freeze,
-    /// The end (FIN), in TLS without close_notify.
+    /// The end (FIN), in TLS without `close_notify`.
     Close,
-    /// The end in TLS as it should be: close_notify, then FIN.
+    /// The end in TLS as it should be: `close_notify`, then FIN.
     CloseNotify,
     /// RST.
     Reset,
