@@ -3,6 +3,7 @@ mod dev_command;
 mod dev_inbox;
 mod egress_dial;
 mod egress_http;
+mod rfc6902;
 mod smtp_session;
 mod store_email_configs;
 mod store_postgres;

@@ -1,5 +1,6 @@
 //! What the tests stand on: a service under test, a scripted mail server, certificates, tokens.
 
+pub mod app;
 pub mod certificates;
 pub mod child;
 pub mod client;
