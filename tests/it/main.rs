@@ -10,6 +10,7 @@ mod egress_http;
 mod leaks;
 mod openapi;
 mod requests;
+mod rfc6902;
 mod secrets_stay;
 mod security_cases;
 mod serve_command;
