@@ -135,6 +135,10 @@ impl SmtpServer {
         *self.shared.script.lock().unwrap() = Arc::new(script);
     }
 
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// How many connections were accepted.
     pub fn connections(&self) -> usize {
         self.shared.seen.lock().unwrap().len()
