@@ -3,6 +3,8 @@
 //! `cargo bench --bench get` prints a table of ratios. The sides run in one process, each server on a thread of
 //! its own, and take turns in short rounds, so that a noisy neighbour meets all of them.
 
+#![expect(clippy::print_stdout, reason = "the table is what it is for")]
+
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -196,9 +198,10 @@ fn start(config: Config, service: impl FnOnce(Option<Arc<App>>) -> Router + Send
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
         runtime.block_on(async {
             let settings = config.server.clone();
-            let app = match config.encryption.keys.is_empty() {
-                true => None,
-                false => Some(App::start(config, Clock::System, Resolver::System).await.expect("starts")),
+            let app = if config.encryption.keys.is_empty() {
+                None
+            } else {
+                Some(App::start(config, Clock::System, Resolver::System).await.expect("starts"))
             };
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
             let _ =

@@ -31,14 +31,17 @@ pub struct App {
     pub metrics: Metrics,
 }
 
-impl App {
-    /// Opens everything: the database is migrated and the keys are tried before a request is taken.
-    ///
-    /// # Errors
-    /// A text for the operator: what is wrong, and which setting mends it.
-    pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let policy = Arc::new(Policy::new(&config.egress)?);
-        let dialer = Dialer { policy, resolver };
+/// What follows from the settings and the files that they name alone.
+struct Parts {
+    vault: Vault,
+    tokens: Verifier,
+    dialer: Dialer,
+    smtp: smtp::Settings,
+}
+
+impl Parts {
+    fn of(config: &Config, clock: &Clock, resolver: Resolver) -> anyhow::Result<Self> {
+        let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver };
         let tls = egress::tls::client_config(&config.tls)?;
         let ehlo_name = config
             .egress
@@ -47,14 +50,36 @@ impl App {
             .map(|name| Host::parse(name).map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}")))
             .transpose()?;
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
-        let tokens = Verifier::new(&config.auth, clock.clone(), client)?;
-        let vault = Vault::load(&config.encryption)?;
-        let db = Db::open(&config.database, &tls).await.context("opening the database")?;
+        Ok(Self {
+            tokens: Verifier::new(&config.auth, clock.clone(), client)?,
+            vault: Vault::load(&config.encryption)?,
+            smtp: smtp::Settings { ehlo_name, tls },
+            dialer,
+        })
+    }
+}
+
+/// Tries the settings and the files that they name, without opening the database or making a connection.
+///
+/// # Errors
+/// As [`App::start`].
+pub fn check_settings(config: &Config) -> anyhow::Result<()> {
+    Parts::of(config, &Clock::System, Resolver::System).map(drop)
+}
+
+impl App {
+    /// Opens everything: the database is migrated and the keys are tried before a request is taken.
+    ///
+    /// # Errors
+    /// A text for the operator: what is wrong, and which setting mends it.
+    pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
+        let Parts { vault, tokens, dialer, smtp } = Parts::of(&config, &clock, resolver)?;
+        let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
         Ok(Arc::new(Self {
             limits: RateLimiter::new(config.rate_limit.clone(), clock.clone()),
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
-            smtp: smtp::Settings { ehlo_name, tls },
+            smtp,
             metrics: Metrics::new(),
             config,
             clock,

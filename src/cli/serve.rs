@@ -31,7 +31,7 @@ use crate::store::{Write, audit};
 pub struct Arguments {}
 
 /// How often entries of the audit beyond their retention are removed.
-const CLEANING: Duration = Duration::from_secs(3600);
+const CLEANING: Duration = Duration::from_hours(1);
 
 const MILLISECONDS_PER_DAY: i64 = 24 * 3600 * 1000;
 

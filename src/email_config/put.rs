@@ -33,7 +33,7 @@ impl Replacement {
                 );
             }
             Some(Value::String(_)) => {
-                problems.push("serviceProvider is not one of BasicAuth, Microsoft365".to_owned())
+                problems.push("serviceProvider is not one of BasicAuth, Microsoft365".to_owned());
             }
             Some(_) => problems.push("serviceProvider is not a string".to_owned()),
             None => problems.push("serviceProvider is required".to_owned()),

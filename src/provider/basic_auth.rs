@@ -63,14 +63,14 @@ impl<'a> Target<'a> {
 
     /// What has been shown once the session stands, in words.
     fn reached(&self, signed_in: &SignedIn, username: Option<&str>) -> String {
-        let mut text = match self.host {
-            Host::Address(IpAddr::V6(address)) => format!("Connected to [{address}]:{}", self.port),
-            host => format!("Connected to {host}:{}", self.port),
+        let place = match self.host {
+            Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
+            host => format!("{host}:{}", self.port),
         };
-        if let (Some(username), true) = (username, signed_in.reply.is_some()) {
-            text += &format!(" and signed in as {username}");
-        }
-        text.push('.');
+        let mut text = match username.filter(|_| signed_in.reply.is_some()) {
+            Some(username) => format!("Connected to {place} and signed in as {username}."),
+            None => format!("Connected to {place}."),
+        };
         if signed_in.ipv6_path_broken {
             text += " The server has an IPv6 address too, which cannot be reached from here; IPv4 was used.";
         }
