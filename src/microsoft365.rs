@@ -1,0 +1,8 @@
+//! A client of Microsoft's identity platform (Entra) and of Graph, for an app that signs in with its own secret
+//! (OAuth 2.0 client credentials, RFC 6749 section 4.4).
+//!
+//! It knows no tenant of ours, no store and no HTTP server.
+
+mod error;
+
+pub use error::{Error, ErrorKind};
