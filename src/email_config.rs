@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a database or a network.
 
+mod advice;
 mod change;
 mod destination;
 pub mod fields;
@@ -9,6 +10,7 @@ mod health;
 pub mod patch;
 pub mod put;
 
+pub use advice::{Advice, advice};
 pub use change::{Change, SecretChange};
 pub use destination::{PASSWORD_FIELD, canonical, keeps_secret};
 pub use health::{CheckOutcome, Health, HealthState};

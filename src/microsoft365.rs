@@ -3,6 +3,13 @@
 //!
 //! It knows no tenant of ours, no store and no HTTP server.
 
+mod client;
+mod cloud;
 mod error;
+mod graph;
+mod token;
 
+pub use client::{Client, Key, Token};
+pub use cloud::Endpoints;
 pub use error::{Error, ErrorKind};
+pub use token::{AccessToken, Credentials};

@@ -4,6 +4,7 @@
 
 mod basic_auth;
 mod places;
+pub mod presets;
 
 pub use places::{NoPlace, Place, Places};
 

@@ -22,8 +22,9 @@ pub enum HttpError {
     Dial(DialError),
     #[error("TLS failed: {0}")]
     Tls(String),
+    /// `sent` as in [`Self::Broken`].
     #[error("no answer in time")]
-    Timeout,
+    Timeout { sent: bool },
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
     /// `sent` is true once the whole request was written: the other side may have acted on it.
