@@ -1,1 +1,3 @@
-//! To be filled in.
+//! What only `transports dev` and the tests use.
+
+pub mod fake_microsoft365;

@@ -7,6 +7,7 @@ mod client;
 mod cloud;
 mod error;
 mod graph;
+pub mod setup;
 mod token;
 
 pub use client::{Client, Key, Token};
