@@ -11,6 +11,7 @@ use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::http::rate_limit::RateLimiter;
 use crate::metrics::Metrics;
+use crate::microsoft365;
 use crate::provider::Places;
 use crate::store::Db;
 use crate::token::Verifier;
@@ -25,6 +26,7 @@ pub struct App {
     pub vault: Vault,
     pub tokens: Verifier,
     pub dialer: Dialer,
+    pub microsoft365: microsoft365::Client,
     pub smtp: smtp::Settings,
     pub places: Places,
     pub limits: RateLimiter,
@@ -47,7 +49,8 @@ impl App {
             .map(|name| Host::parse(name).map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}")))
             .transpose()?;
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
-        let tokens = Verifier::new(&config.auth, clock.clone(), client)?;
+        let tokens = Verifier::new(&config.auth, clock.clone(), client.clone())?;
+        let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
         let vault = Vault::load(&config.encryption)?;
         let db = Db::open(&config.database).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
@@ -56,6 +59,7 @@ impl App {
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
             smtp: smtp::Settings { ehlo_name, tls },
             metrics: Metrics::new(),
+            microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
             config,
             clock,
             db,

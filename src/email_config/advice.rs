@@ -35,7 +35,7 @@ const SENDER_BOUND: [(&str, &str); 9] = [
 /// In the order of their weight. Pure: it looks at the settings alone.
 #[must_use]
 pub fn advice(settings: &Settings) -> Vec<Advice> {
-    let Settings::BasicAuth(basic) = settings;
+    let Settings::BasicAuth(basic) = settings else { return Vec::new() };
     [password_sign_in(basic), clear_text(basic), port(basic), sender_domain(basic)]
         .into_iter()
         .flatten()
