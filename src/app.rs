@@ -33,14 +33,18 @@ pub struct App {
     pub metrics: Metrics,
 }
 
-impl App {
-    /// Opens everything: the database is migrated and the keys are tried before a request is taken.
-    ///
-    /// # Errors
-    /// A text for the operator: what is wrong, and which setting mends it.
-    pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let policy = Arc::new(Policy::new(&config.egress)?);
-        let dialer = Dialer { policy, resolver };
+/// What follows from the settings and the files that they name alone.
+struct Parts {
+    vault: Vault,
+    tokens: Verifier,
+    dialer: Dialer,
+    microsoft365: microsoft365::Client,
+    smtp: smtp::Settings,
+}
+
+impl Parts {
+    fn of(config: &Config, clock: &Clock, resolver: Resolver) -> anyhow::Result<Self> {
+        let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver };
         let tls = egress::tls::client_config(&config.tls)?;
         let ehlo_name = config
             .egress
@@ -49,17 +53,40 @@ impl App {
             .map(|name| Host::parse(name).map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}")))
             .transpose()?;
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
-        let tokens = Verifier::new(&config.auth, clock.clone(), client.clone())?;
         let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
-        let vault = Vault::load(&config.encryption)?;
-        let db = Db::open(&config.database).await.context("opening the database")?;
+        Ok(Self {
+            tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
+            microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
+            vault: Vault::load(&config.encryption)?,
+            smtp: smtp::Settings { ehlo_name, tls },
+            dialer,
+        })
+    }
+}
+
+/// Tries the settings and the files that they name, without opening the database or making a connection.
+///
+/// # Errors
+/// As [`App::start`].
+pub fn check_settings(config: &Config) -> anyhow::Result<()> {
+    Parts::of(config, &Clock::System, Resolver::System).map(drop)
+}
+
+impl App {
+    /// Opens everything: the database is migrated and the keys are tried before a request is taken.
+    ///
+    /// # Errors
+    /// A text for the operator: what is wrong, and which setting mends it.
+    pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
+        let Parts { vault, tokens, dialer, microsoft365, smtp } = Parts::of(&config, &clock, resolver)?;
+        let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
         Ok(Arc::new(Self {
             limits: RateLimiter::new(config.rate_limit.clone(), clock.clone()),
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
-            smtp: smtp::Settings { ehlo_name, tls },
+            smtp,
             metrics: Metrics::new(),
-            microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
+            microsoft365,
             config,
             clock,
             db,

@@ -72,7 +72,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             serve::run(arguments, config).await
         }
         Command::Dev(arguments) => {
-            let config = Config::load(file)?;
+            let mut config = Config::load(file)?;
+            dev::for_people(&mut config.log);
             telemetry::init(&config.log)?;
             dev::run(arguments, config).await
         }

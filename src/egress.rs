@@ -9,6 +9,7 @@ mod operator_url;
 mod policy;
 mod resolver;
 pub mod tls;
+pub mod untrusted;
 
 pub use dialer::{Connection, DialError, Dialer};
 pub use host::{Host, HostError};

@@ -188,6 +188,6 @@ fn cors(app: &App) -> Option<CorsLayer> {
             .allow_headers(allow)
             .expose_headers(expose)
             .allow_credentials(true)
-            .max_age(Duration::from_secs(600)),
+            .max_age(Duration::from_mins(10)),
     )
 }

@@ -9,6 +9,7 @@ pub mod clock;
 pub mod config;
 pub mod dev;
 pub mod diagnosis;
+pub mod domain_name;
 pub mod egress;
 pub mod email_config;
 pub mod error;

@@ -4,10 +4,16 @@
 
 mod auth;
 mod capabilities;
+mod data;
 mod error;
+mod first_bytes;
+mod hidden;
+mod limits;
 mod reply;
 mod session;
+mod socket;
 mod stream;
+mod tls;
 
 pub use auth::{Credentials, Mechanism};
 pub use capabilities::Capabilities;

@@ -1,11 +1,39 @@
 //! The database: one SQL text for SQLite and PostgreSQL, a file for each table.
 
+/// Declares the SQL texts of a file as constants, and gathers them in `ALL`, so that none can be left out of
+/// the tests that prepare every text on both engines and look for the tenant in it.
+macro_rules! statements {
+    ($( $(#[doc = $doc:literal])* $name:ident = $text:expr; )+) => {
+        $( $(#[doc = $doc])* const $name: &str = $text; )+
+        pub(super) const ALL: &[&str] = &[$($name),+];
+    };
+}
+
 pub mod audit;
 mod db;
 pub mod email_configs;
 pub mod key_canaries;
 mod migrations;
 mod postgres;
+mod row;
 mod sqlite;
+mod statement;
 
-pub use db::{Db, DbError, Row, Statement, Value, Write, WriteOutcome, sql};
+pub use db::{Db, DbError};
+pub use row::{Columns, Row};
+pub use statement::{Statement, Value, Write, WriteOutcome, sql};
+
+/// Every SQL text on the tables, by the name of the file that holds it.
+#[must_use]
+pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
+    vec![
+        ("audit", audit::ALL),
+        ("db", db::ALL),
+        ("email_configs", email_configs::ALL),
+        ("key_canaries", key_canaries::ALL),
+        ("migrations", migrations::ALL),
+    ]
+}
+
+#[cfg(test)]
+mod tests;

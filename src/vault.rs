@@ -1,10 +1,26 @@
 //! Seals and opens the tenants' secrets: an envelope with a key id, bound to tenant and destination.
+//!
+//! Each secret has a data key of its own, and the data key is wrapped by a named key of the ring. So a change of
+//! the named key wraps data keys anew and leaves the secrets as they are. It knows nothing of a configuration's
+//! fields.
 
-use crate::clock::Clock;
+mod check;
+mod envelope;
+mod ring;
+
+use zeroize::Zeroizing;
+
 use crate::config::Encryption;
 use crate::id::TenantId;
 use crate::secret::Secret;
-use crate::store::Db;
+use envelope::{DataKey, framed};
+use ring::Ring;
+
+pub use check::check_keys;
+pub use ring::generate_key;
+
+/// Every kind of associated data begins with a label of its own, so that none can stand in for another.
+const SECRET_LABEL: &str = "transports secret";
 
 /// What a sealed secret belongs to: the associated data of its encryption.
 #[derive(Clone, Copy, Debug)]
@@ -14,6 +30,12 @@ pub struct Binding<'a> {
     pub field: &'static str,
     /// The canonical destination; see [`crate::email_config`].
     pub destination: &'a str,
+}
+
+impl Binding<'_> {
+    fn associated_data(&self) -> Vec<u8> {
+        framed(&[SECRET_LABEL, self.tenant.as_str(), self.field, self.destination])
+    }
 }
 
 /// A secret as it stands in the database.
@@ -31,42 +53,58 @@ pub struct Sealed {
 pub struct Unreadable;
 
 /// The key ring.
-pub struct Vault {}
+pub struct Vault {
+    ring: Ring,
+}
 
 impl Vault {
     /// Reads the ring from `encryption.keys` or `encryption.keys_file`.
     ///
     /// # Errors
     /// Names the setting and the key's id, never a key.
-    pub fn load(_settings: &Encryption) -> anyhow::Result<Self> {
-        todo!()
+    pub fn load(settings: &Encryption) -> anyhow::Result<Self> {
+        Ok(Self { ring: Ring::load(settings)? })
     }
 
     /// # Errors
     /// Where the system has no randomness.
-    pub fn seal(&self, _secret: &Secret, _binding: &Binding<'_>) -> anyhow::Result<Sealed> {
-        todo!()
+    pub fn seal(&self, secret: &Secret, binding: &Binding<'_>) -> anyhow::Result<Sealed> {
+        seal_with(self.ring.first(), secret.expose().as_bytes(), &binding.associated_data())
     }
 
     /// # Errors
     /// [`Unreadable`], which does not say why: the log does.
-    pub fn open(&self, _sealed: &Sealed, _binding: &Binding<'_>) -> Result<Secret, Unreadable> {
-        todo!()
+    pub fn open(&self, sealed: &Sealed, binding: &Binding<'_>) -> Result<Secret, Unreadable> {
+        let opened = self.open_bytes(sealed, &binding.associated_data()).and_then(|bytes| {
+            let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text")?;
+            Ok(Secret::new(text.to_owned()))
+        });
+        opened.map_err(|reason| {
+            let (tenant, field, key) = (binding.tenant, binding.field, &sealed.key_id);
+            tracing::error!(%tenant, field, key, reason, "a stored secret cannot be read");
+            Unreadable
+        })
+    }
+
+    fn open_bytes(
+        &self,
+        sealed: &Sealed,
+        associated_data: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+        let key = self.ring.find(&sealed.key_id).ok_or("its key is not in the ring")?;
+        let data_key = DataKey::unwrapped(&sealed.wrapped_key, key)?;
+        data_key.open(&sealed.payload, associated_data)
     }
 }
 
-/// Tries every key of the ring at its canary, and looks whether a row needs a key that is not there.
-///
-/// # Errors
-/// Which key, where it was looked for, and how many rows need it: the service must not start.
-pub async fn check_keys(_vault: &Vault, _db: &Db, _clock: &Clock) -> anyhow::Result<()> {
-    todo!()
+fn seal_with(key: &ring::Key, plain: &[u8], associated_data: &[u8]) -> anyhow::Result<Sealed> {
+    let data_key = DataKey::random()?;
+    Ok(Sealed {
+        key_id: key.id.clone(),
+        wrapped_key: data_key.wrapped(key)?,
+        payload: data_key.seal(plain, associated_data)?,
+    })
 }
 
-/// A new key as a line `ID:BASE64`.
-///
-/// # Errors
-/// An id that cannot stand in a list of keys, or a system without randomness.
-pub fn generate_key(_id: &str) -> anyhow::Result<Secret> {
-    todo!()
-}
+#[cfg(test)]
+mod tests;

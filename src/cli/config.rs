@@ -18,7 +18,7 @@ pub enum Command {
     /// Check the settings, and show those in effect.
     ///
     /// Finds everything that `serve` would refuse to start with and that the settings alone can show:
-    /// unknown keys, wrong values, missing keys, files that cannot be read. Then prints every setting in
+    /// unknown keys, wrong values, missing keys, files that cannot be read or used. Then prints every setting in
     /// effect as TOML, with *** for secrets. Opens no database and makes no connection.
     ///
     /// Example: transports --config /etc/transports.toml config check
@@ -30,6 +30,7 @@ pub(super) fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
     match command {
         Command::Check => {
             Invalid::unless_empty(problems(config, |egress| Policy::new(egress).map(|_| ())))?;
+            crate::app::check_settings(config)?;
             for warning in warnings(config) {
                 output::note(&output::lines("warning", &warning));
             }

@@ -1,16 +1,42 @@
 //! `transports dev`: everything in one process, to try it.
 
-use std::path::PathBuf;
+mod settings;
+mod welcome;
 
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::Context;
 use clap::Args;
+use tokio::net::TcpListener;
 
+use super::{output, serve};
+use crate::app::App;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::dev::certificates::{self, Identity};
+use crate::dev::folder::{Folder, random_secret};
+use crate::dev::inbox::Inbox;
+use crate::dev::smtp::{Security, Server};
+use crate::dev::{pages, ports};
+use crate::egress::Resolver;
+use crate::secret::Secret;
+use crate::{token, vault};
+use settings::Kept;
+use welcome::{Port, Tokens, Welcome};
+
+pub(super) use settings::for_people;
 
 /// Try the service on this machine, with nothing to configure.
 ///
-/// Starts the service on loopback with SQLite and a key under a data folder, an inbox that catches every
-/// mail that it sends, and the console. Prints the address of each, a token of a tenant admin, and curl
-/// lines to try. Never for production: loopback and all ports are opened as destinations.
+/// Starts the service on loopback with SQLite and a key under a data folder, and an inbox that catches
+/// every mail that it sends. Prints the address of each, a token of a tenant admin, and curl lines to try.
+/// A port that is taken gives another one. Never for production: loopback and all ports are opened as
+/// destinations.
+///
+/// Settings count as they do for `serve`, but for those that dev decides: where it listens, the database,
+/// the keys, and the ports that may be reached.
 ///
 /// Example: transports dev --port 9000
 #[derive(Debug, Args)]
@@ -20,11 +46,99 @@ pub struct Arguments {
     #[arg(long, value_name = "FOLDER", default_value = "./transports-dev")]
     pub data_dir: PathBuf,
 
-    /// Port of the API and the console on 127.0.0.1; 0 takes a free one.
+    /// Port of the API and the inbox's pages on 127.0.0.1; 0 takes a free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
+
+    /// Port of the inbox's SMTP server, with or without STARTTLS; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 2525)]
+    pub smtp_port: u16,
+
+    /// Port of the inbox's SMTP server with TLS from the start; 0 takes a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 2465)]
+    pub smtps_port: u16,
 }
 
-pub async fn run(_arguments: Arguments, _config: Config) -> anyhow::Result<()> {
-    anyhow::bail!("the development server is not part of this build")
+/// How long the printed tokens are good.
+const TOKEN_DAYS: i64 = 7;
+
+const TOKEN_SECONDS: i64 = TOKEN_DAYS * 24 * 3600;
+
+const KEY_FILE: &str = "encryption-key";
+const TOKEN_FILE: &str = "token-secret";
+const PASSWORD_FILE: &str = "inbox-password";
+const TRUSTED_FILE: &str = "trusted-ca.pem";
+
+pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    for name in settings::not_used(&config) {
+        output::note(&format!("note: {name} is set, and `transports dev` does not use it"));
+    }
+    let signals = serve::StopSignals::install()?;
+    let clock = Clock::System;
+    let folder = Folder::open(&arguments.data_dir)?;
+    let identity = certificates::identity(&folder, clock.now())?;
+    let password = folder.keep(PASSWORD_FILE, || random_secret(18))?;
+
+    let listener = bound("--port", ports::bind(arguments.port).await)?;
+    let smtp = bound("--smtp-port", ports::bind_localhost(arguments.smtp_port).await)?;
+    let implicit = bound("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
+    let address = listener.local_addr()?;
+    let starttls_port = Port { wanted: arguments.smtp_port, bound: port_of(&smtp)? };
+    let implicit_port = Port { wanted: arguments.smtps_port, bound: port_of(&implicit)? };
+
+    let config = settings::to_try(config, kept(&folder, &identity, address, &arguments.data_dir)?)?;
+    let app = App::start(config, clock.clone(), Resolver::System).await.with_context(|| {
+        let folder = arguments.data_dir.display();
+        format!("starting with the data in {folder} (remove that folder to begin anew)")
+    })?;
+
+    let inbox = Inbox::default();
+    let server = Server::new(inbox.clone(), identity.tls, Secret::new(password.expose().to_owned()), clock);
+    for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Implicit)] {
+        for listener in listeners {
+            tokio::spawn(Arc::clone(&server).serve(listener, security));
+        }
+    }
+    let welcome = Welcome {
+        api: Port { wanted: arguments.port, bound: address.port() },
+        smtp: starttls_port,
+        smtps: implicit_port,
+        folder: &arguments.data_dir,
+        password: &password,
+        tokens: tokens(&app)?,
+    };
+    output::data(&welcome.text())?;
+    serve::until_stopped(&app, listener, Some(pages::router(inbox)), signals).await
+}
+
+fn bound<T>(option: &str, result: std::io::Result<T>) -> anyhow::Result<T> {
+    result.with_context(|| format!("{option}: cannot listen there"))
+}
+
+fn port_of(listeners: &[TcpListener]) -> anyhow::Result<u16> {
+    Ok(listeners.first().context("nothing listens")?.local_addr()?.port())
+}
+
+/// What the data folder keeps between runs, made where it is missing.
+fn kept(folder: &Folder, identity: &Identity, listen: SocketAddr, path: &Path) -> anyhow::Result<Kept> {
+    let database = folder.file("transports.db");
+    let database = database.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
+    folder.keep(KEY_FILE, || vault::generate_key("dev"))?;
+    Ok(Kept {
+        listen,
+        database_url: Secret::new(format!("sqlite://{database}")),
+        keys_file: folder.file(KEY_FILE),
+        token_secret: folder.keep(TOKEN_FILE, || random_secret(32))?,
+        authority_file: identity.authority_file.clone(),
+        trusted_file: folder.file(TRUSTED_FILE),
+    })
+}
+
+fn tokens(app: &App) -> anyhow::Result<Tokens> {
+    let auth = &app.config.auth;
+    let secret = auth.hs256_secret.as_ref().context("auth.hs256_secret is not set")?;
+    let issue = |user, admin| {
+        token::issue(secret, auth, welcome::TENANT, user, admin, TOKEN_SECONDS, app.clock.now())
+    };
+    Ok(Tokens { admin: issue("admin", true)?, user: issue("user", false)?, days: TOKEN_DAYS })
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use clap::Args;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
@@ -31,16 +31,17 @@ use crate::store::{Write, audit};
 pub struct Arguments {}
 
 /// How often entries of the audit beyond their retention are removed.
-const CLEANING: Duration = Duration::from_secs(3600);
+const CLEANING: Duration = Duration::from_hours(1);
 
 const MILLISECONDS_PER_DAY: i64 = 24 * 3600 * 1000;
 
 pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
+    let signals = StopSignals::install()?;
     let listener = bind("server.listen", config.server.listen).await?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     let app = App::start(config, Clock::System, Resolver::System).await?;
-    until_stopped(&app, listener, None).await
+    until_stopped(&app, listener, None, signals).await
 }
 
 /// Binds a listener, and says which setting to change where that fails.
@@ -53,6 +54,7 @@ pub(super) async fn until_stopped(
     app: &Arc<App>,
     listener: TcpListener,
     more: Option<Router>,
+    signals: StopSignals,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let stopping = |mut stopped: watch::Receiver<bool>| async move {
@@ -61,10 +63,9 @@ pub(super) async fn until_stopped(
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
     let cleaning = tokio::spawn(clean_audit(Arc::clone(app)));
-    let signals = tokio::spawn(async move {
-        let told = told_to_stop().await;
+    tokio::spawn(async move {
+        signals.told().await;
         let _ = stop.send(true);
-        told
     });
     let service = http::service(app, more);
     server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
@@ -72,7 +73,6 @@ pub(super) async fn until_stopped(
     if let Some(metrics) = metrics {
         metrics.await??;
     }
-    signals.await??;
     app.db.close().await;
     tracing::info!("stopped");
     Ok(())
@@ -91,14 +91,25 @@ async fn metrics_listener(
     Ok(Some(tokio::spawn(async move { server::serve(listener, service, &settings, stop).await })))
 }
 
-async fn told_to_stop() -> anyhow::Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
-        _ = interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+/// The signals that end the service. Made before anything else, so that none ends the process in its own way.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// # Errors
+    /// Where the system does not let the process handle them.
+    pub(super) fn install() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
-    Ok(())
+
+    async fn told(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
+            _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+        }
+    }
 }
 
 /// Removes what is older than `audit.retention_days`, now and every hour.

@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout_at};
 
-use super::{Host, Policy, Refusal, Resolver};
+use super::{Host, Policy, Refusal, ResolveError, Resolver};
 use crate::transcript::{Stage, Transcript};
+
+mod attempts;
 
 /// Makes every outgoing connection of the service. Cheap to clone.
 #[derive(Clone)]
@@ -26,14 +29,20 @@ pub struct Connection {
     pub ipv6_path_broken: bool,
 }
 
-#[derive(Clone, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum DialError {
+    #[error("the destination is not allowed")]
     Refused(Refusal),
+    #[error("there is no such host")]
     NotFound,
+    #[error("the name could not be looked up")]
     DnsUnavailable,
+    #[error("the connection was refused")]
     ConnectRefused,
+    #[error("the connection was not accepted in time")]
     ConnectTimeout,
     /// No route, or another error of the network below TCP.
+    #[error("the host cannot be reached")]
     Unreachable,
 }
 
@@ -48,6 +57,15 @@ impl DialError {
     }
 }
 
+impl From<ResolveError> for DialError {
+    fn from(error: ResolveError) -> Self {
+        match error {
+            ResolveError::NotFound => Self::NotFound,
+            ResolveError::Unavailable => Self::DnsUnavailable,
+        }
+    }
+}
+
 impl Dialer {
     /// Connects to a destination that a tenant named.
     ///
@@ -55,12 +73,22 @@ impl Dialer {
     /// See [`DialError`]; a refusal by policy falls before any packet is sent.
     pub async fn dial(
         &self,
-        _host: &Host,
-        _port: u16,
-        _deadline: Instant,
-        _transcript: &mut Transcript,
+        host: &Host,
+        port: u16,
+        deadline: Instant,
+        transcript: &mut Transcript,
     ) -> Result<Connection, DialError> {
-        todo!()
+        self.policy
+            .check_written(Some(host), Some(port))
+            .map_err(|refusal| refused(host, port, refusal, transcript))?;
+        let addresses = self.look_up(host, port, deadline, transcript).await?;
+        // One bad answer among good ones is no accident: none is used.
+        for address in &addresses {
+            self.policy
+                .check_answer(host, *address)
+                .map_err(|refusal| refused(host, port, refusal, transcript))?;
+        }
+        self.connect(&addresses, deadline, transcript).await
     }
 
     /// Connects to a destination that the operator configured: not held to the tenants' policy.
@@ -69,10 +97,73 @@ impl Dialer {
     /// See [`DialError`].
     pub async fn dial_for_operator(
         &self,
-        _host: &str,
-        _port: u16,
-        _deadline: Instant,
+        host: &Host,
+        port: u16,
+        deadline: Instant,
     ) -> Result<Connection, DialError> {
-        todo!()
+        let mut transcript = Transcript::default();
+        let addresses = self.look_up(host, port, deadline, &mut transcript).await?;
+        self.connect(&addresses, deadline, &mut transcript).await
     }
+
+    async fn connect(
+        &self,
+        addresses: &[SocketAddr],
+        deadline: Instant,
+        transcript: &mut Transcript,
+    ) -> Result<Connection, DialError> {
+        let found = attempts::connect(addresses, deadline, transcript).await?;
+        Ok(Connection {
+            opened_by_operator: self.policy.opened_by_operator(found.peer.ip()),
+            stream: found.stream,
+            peer: found.peer,
+            ipv6_path_broken: found.ipv6_path_broken,
+        })
+    }
+
+    /// The addresses as they will be connected to: canonical, each once.
+    async fn look_up(
+        &self,
+        host: &Host,
+        port: u16,
+        deadline: Instant,
+        transcript: &mut Transcript,
+    ) -> Result<Vec<SocketAddr>, DialError> {
+        let name = match host {
+            Host::Address(address) => return Ok(vec![SocketAddr::new(*address, port)]),
+            Host::Name(name) => name,
+        };
+        let started = Instant::now();
+        let found = match timeout_at(deadline, self.resolver.resolve(name)).await {
+            Ok(found) => found.map_err(DialError::from),
+            Err(_) => Err(DialError::DnsUnavailable),
+        };
+        let answers = found.inspect_err(|error| {
+            transcript.add(Stage::Dns, started.elapsed(), &format!("{name}: {error}"));
+        })?;
+        // Not how many or which: a refusal shows nothing of what the name resolves to.
+        transcript.add(Stage::Dns, started.elapsed(), &format!("{name} was found"));
+        let mut addresses = Vec::new();
+        for answer in answers {
+            let address = SocketAddr::new(answer.to_canonical(), port);
+            if !addresses.contains(&address) {
+                addresses.push(address);
+            }
+        }
+        Ok(addresses)
+    }
+}
+
+/// Tells the operator why, and the tenant that.
+fn refused(host: &Host, port: u16, refusal: Refusal, transcript: &mut Transcript) -> DialError {
+    match &refusal {
+        Refusal::Address { address, class } => {
+            tracing::warn!(%host, port, %address, class, "a destination was refused");
+        }
+        Refusal::Name => tracing::warn!(%host, port, class = "local name", "a destination was refused"),
+        Refusal::Port { .. } => tracing::warn!(%host, port, class = "port", "a destination was refused"),
+    }
+    let error = DialError::Refused(refusal);
+    transcript.add(Stage::Policy, Duration::ZERO, &error.to_string());
+    error
 }

@@ -1,10 +1,33 @@
 //! A small HTTP/1.1 client over the dialer, for URLs that the operator configured: no proxy, no redirects,
 //! bounded in time and size.
+//!
+//! One request on one connection, which is closed behind it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{DialError, Dialer};
+use http_body_util::{BodyExt, Full};
+use hyper::body::{Body, Bytes, Incoming};
+use hyper::client::conn::http1;
+use hyper::header::{self, HeaderName, HeaderValue};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+
+use self::target::Target;
+use self::watched::Watched;
+use super::{DialError, Dialer, tls};
+
+mod target;
+mod watched;
+
+/// The most that a head may have, and what hyper reads at a time.
+const MAX_HEAD_BYTES: usize = 64 * 1024;
+
+const USER_AGENT: &str = concat!("transports/", env!("CARGO_PKG_VERSION"));
 
 /// What came back. The body is at most the limit that the caller named.
 #[derive(Debug)]
@@ -14,11 +37,12 @@ pub struct Response {
     pub body: Vec<u8>,
 }
 
+/// `sent` is true once the whole request was written: the other side may have acted on it.
 #[derive(Debug, thiserror::Error)]
 pub enum HttpError {
     #[error("the URL cannot be used: {0}")]
     Url(String),
-    #[error("no connection: {0:?}")]
+    #[error("no connection: {0}")]
     Dial(DialError),
     #[error("TLS failed: {0}")]
     Tls(String),
@@ -27,7 +51,9 @@ pub enum HttpError {
     Timeout { sent: bool },
     #[error("the answer is larger than {0} bytes")]
     TooLarge(usize),
-    /// `sent` is true once the whole request was written: the other side may have acted on it.
+    /// The answer is in a `Content-Encoding`, which was not asked for.
+    #[error("the answer is compressed")]
+    Compressed,
     #[error("the connection broke: {reason}")]
     Broken { sent: bool, reason: String },
 }
@@ -51,7 +77,112 @@ pub struct Request<'a> {
 impl HttpClient {
     /// # Errors
     /// See [`HttpError`]. A status of 4xx or 5xx is a [`Response`], and so is a redirect.
-    pub async fn send(&self, _request: Request<'_>) -> Result<Response, HttpError> {
-        todo!()
+    pub async fn send(&self, request: Request<'_>) -> Result<Response, HttpError> {
+        let deadline = Instant::now() + request.time_limit;
+        let sent = Arc::new(AtomicBool::new(false));
+        match timeout_at(deadline, self.exchange(request, deadline, &sent)).await {
+            Ok(outcome) => outcome,
+            Err(_) => Err(HttpError::Timeout { sent: sent.load(Ordering::Acquire) }),
+        }
     }
+
+    async fn exchange(
+        &self,
+        request: Request<'_>,
+        deadline: Instant,
+        sent: &Arc<AtomicBool>,
+    ) -> Result<Response, HttpError> {
+        let target = Target::parse(request.url)?;
+        let connection = self
+            .dialer
+            .dial_for_operator(&target.host, target.port, deadline)
+            .await
+            .map_err(HttpError::Dial)?;
+        if !target.encrypted {
+            if !connection.peer.ip().to_canonical().is_loopback() {
+                return Err(HttpError::Url("its host is not on this machine; use https://".to_owned()));
+            }
+            return converse(connection.stream, &target, request, sent).await;
+        }
+        let failed = |error: &dyn std::fmt::Display| HttpError::Tls(error.to_string());
+        let name = tls::server_name(&target.host).map_err(|error| failed(&error))?;
+        let connector = TlsConnector::from(Arc::clone(&self.tls));
+        let stream = connector.connect(name, connection.stream).await.map_err(|error| failed(&error))?;
+        converse(stream, &target, request, sent).await
+    }
+}
+
+async fn converse(
+    stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    target: &Target,
+    request: Request<'_>,
+    sent: &Arc<AtomicBool>,
+) -> Result<Response, HttpError> {
+    let limit = request.max_response_bytes;
+    let broken = |error: &dyn std::error::Error| broken(error, sent);
+    let stream = TokioIo::new(Watched::new(stream, Arc::clone(sent)));
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(MAX_HEAD_BYTES)
+        .handshake(stream)
+        .await
+        .map_err(|error| broken(&error))?;
+    // Ends with this function.
+    let mut driver = JoinSet::new();
+    driver.spawn(connection);
+    let request = prepared(target, request).map_err(|error| broken(&error))?;
+    let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
+    let (head, body) = response.into_parts();
+    if head.headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
+        return Err(HttpError::Compressed);
+    }
+    let body = read(body, limit, sent).await?;
+    Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
+}
+
+fn prepared(
+    target: &Target,
+    request: Request<'_>,
+) -> Result<hyper::Request<Full<Bytes>>, hyper::http::Error> {
+    let mut prepared = hyper::Request::builder()
+        .method(request.method)
+        .uri(&target.path)
+        .body(Full::new(Bytes::from(request.body)))?;
+    let headers = prepared.headers_mut();
+    *headers = request.headers;
+    let ours: [(HeaderName, HeaderValue); 3] = [
+        (header::HOST, target.authority.clone()),
+        (header::ACCEPT_ENCODING, HeaderValue::from_static("identity")),
+        (header::CONNECTION, HeaderValue::from_static("close")),
+    ];
+    for (name, value) in ours {
+        headers.insert(name, value);
+    }
+    headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
+    Ok(prepared)
+}
+
+async fn read(mut body: Incoming, limit: usize, sent: &AtomicBool) -> Result<Vec<u8>, HttpError> {
+    let too_large = |bytes: usize| bytes > limit;
+    if usize::try_from(body.size_hint().lower()).is_ok_and(too_large) {
+        return Err(HttpError::TooLarge(limit));
+    }
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken(&error, sent))?;
+        let Some(data) = frame.data_ref() else { continue };
+        if too_large(bytes.len() + data.len()) {
+            return Err(HttpError::TooLarge(limit));
+        }
+        bytes.extend_from_slice(data);
+    }
+    Ok(bytes)
+}
+
+/// hyper's own text says in which step; its cause says why.
+fn broken(error: &dyn std::error::Error, sent: &AtomicBool) -> HttpError {
+    let reason = match error.source() {
+        Some(cause) => format!("{error}: {cause}"),
+        None => error.to_string(),
+    };
+    HttpError::Broken { sent: sent.load(Ordering::Acquire), reason }
 }

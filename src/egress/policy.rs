@@ -1,19 +1,43 @@
 //! Which hosts, ports and addresses may be reached.
+//!
+//! The verdicts are pure, but for one question to the kernel: whether an address is this machine's own.
 
-use std::net::{IpAddr, SocketAddr};
+use std::collections::HashSet;
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::sync::{PoisonError, RwLock};
+
+use ipnet::{IpNet, Ipv6Net};
 
 use super::Host;
 use crate::config::Egress;
 
+mod embedded;
+mod settings;
+mod special;
+#[cfg(test)]
+mod tests;
+
+/// Names that mean something on this machine or in this network only (RFC 6761, 6762, 8375; the names that
+/// ICANN reserves; `svc` and `cluster.local` of Kubernetes), with all names below them.
+const LOCAL_NAMES: [&str; 5] = ["localhost", "local", "internal", "home.arpa", "svc"];
+
 /// The operator's decision about destinations, built once from the settings.
-#[derive(Clone, Debug)]
-pub struct Policy {}
+#[derive(Debug)]
+pub struct Policy {
+    allow: Vec<IpNet>,
+    deny: Vec<IpNet>,
+    allow_hosts: HashSet<String>,
+    ports: Vec<u16>,
+    nat64_prefixes: Vec<Ipv6Net>,
+    own_listeners: RwLock<Vec<SocketAddr>>,
+}
 
 /// A setting that the service refuses to start with.
 #[derive(Debug, thiserror::Error)]
 #[error("{key}: {reason}")]
 pub struct PolicyError {
     pub key: &'static str,
+    /// Begins with the entry that cannot stand.
     pub reason: String,
 }
 
@@ -31,34 +55,131 @@ pub enum Refusal {
 impl Policy {
     /// # Errors
     /// Names the setting and the entry that cannot stand.
-    pub fn new(_settings: &Egress) -> Result<Self, PolicyError> {
-        todo!()
+    pub fn new(settings: &Egress) -> Result<Self, PolicyError> {
+        Ok(Self {
+            allow: settings::allow(&settings.allow)?,
+            deny: settings::deny(&settings.deny)?,
+            allow_hosts: settings::allow_hosts(&settings.allow_hosts)?,
+            ports: settings::ports(&settings.ports)?,
+            nat64_prefixes: settings::nat64_prefixes(&settings.nat64_prefixes)?,
+            own_listeners: RwLock::default(),
+        })
     }
 
     /// What can be judged when a configuration is written: the port, the form of the name, an IP literal.
     ///
     /// # Errors
     /// The first reason to refuse; the port is judged after the host.
-    pub fn check_written(&self, _host: Option<&Host>, _port: Option<u16>) -> Result<(), Refusal> {
-        todo!()
+    pub fn check_written(&self, host: Option<&Host>, port: Option<u16>) -> Result<(), Refusal> {
+        match host {
+            Some(Host::Address(address)) => {
+                self.check_address(SocketAddr::new(*address, port.unwrap_or_default()))?;
+            }
+            Some(Host::Name(name)) => self.check_name(name)?,
+            None => {}
+        }
+        port.map_or(Ok(()), |port| self.check_port(port))
     }
 
     /// Judges one address as it would be connected to.
     ///
     /// # Errors
     /// [`Refusal::Address`].
-    pub fn check_address(&self, _address: SocketAddr) -> Result<(), Refusal> {
-        todo!()
+    pub fn check_address(&self, address: SocketAddr) -> Result<(), Refusal> {
+        self.judge(address, false)
+    }
+
+    /// Judges one address of a host: where `egress.allow_hosts` has its name, it may lie in a refused range.
+    ///
+    /// # Errors
+    /// [`Refusal::Address`].
+    pub fn check_answer(&self, host: &Host, address: SocketAddr) -> Result<(), Refusal> {
+        let opened_by_name = matches!(host, Host::Name(name) if self.allow_hosts.contains(name));
+        self.judge(address, opened_by_name)
     }
 
     /// Whether `egress.allow` opens this address: only there may a password travel in the clear.
     #[must_use]
-    pub fn opened_by_operator(&self, _address: IpAddr) -> bool {
-        todo!()
+    pub fn opened_by_operator(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        holds(&self.allow, self.translated(address)) && self.class_of_refusal(address, 0, false).is_none()
     }
 
     /// Adds one of this service's own listeners, which is never a destination.
-    pub fn add_own_listener(&self, _listener: SocketAddr) {
-        todo!()
+    pub fn add_own_listener(&self, listener: SocketAddr) {
+        self.own_listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
+
+    fn check_name(&self, name: &str) -> Result<(), Refusal> {
+        let is_local = !name.contains('.')
+            || LOCAL_NAMES.iter().any(|local| {
+                name.strip_suffix(local).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+            });
+        if is_local && !self.allow_hosts.contains(name) { Err(Refusal::Name) } else { Ok(()) }
+    }
+
+    fn check_port(&self, port: u16) -> Result<(), Refusal> {
+        let all = self.ports.contains(&0);
+        if port != 0 && (all || self.ports.contains(&port)) {
+            Ok(())
+        } else {
+            Err(Refusal::Port { allowed: self.ports.clone() })
+        }
+    }
+
+    fn judge(&self, socket: SocketAddr, opened_by_name: bool) -> Result<(), Refusal> {
+        let address = socket.ip().to_canonical();
+        match self.class_of_refusal(address, socket.port(), opened_by_name) {
+            Some(class) => Err(Refusal::Address { address, class }),
+            None => Ok(()),
+        }
+    }
+
+    /// `address` is canonical.
+    fn class_of_refusal(&self, address: IpAddr, port: u16, opened_by_name: bool) -> Option<&'static str> {
+        let target = self.translated(address);
+        let inner = match target {
+            IpAddr::V6(target) => embedded::tunnelled(target).map(IpAddr::V4),
+            IpAddr::V4(_) => None,
+        };
+        let all = || [Some(address), Some(target), inner].into_iter().flatten();
+        if self.is_own_listener(target, port) {
+            return Some("own listener");
+        }
+        if let Some(class) = all().find_map(special::never_opened) {
+            return Some(class);
+        }
+        if all().any(|address| holds(&self.deny, address)) {
+            return Some("egress.deny");
+        }
+        if opened_by_name || holds(&self.allow, target) {
+            return None;
+        }
+        special::refused(target)
+            .or_else(|| inner.filter(|inner| !holds(&self.allow, *inner)).and_then(special::refused))
+    }
+
+    /// What is reached through the operator's NAT64, or the address itself.
+    fn translated(&self, address: IpAddr) -> IpAddr {
+        let IpAddr::V6(v6) = address else { return address };
+        let inner = self.nat64_prefixes.iter().find_map(|prefix| embedded::translated(prefix, v6));
+        inner.map_or(address, IpAddr::V4)
+    }
+
+    fn is_own_listener(&self, address: IpAddr, port: u16) -> bool {
+        let listeners = self.own_listeners.read().unwrap_or_else(PoisonError::into_inner);
+        listeners.iter().filter(|listener| listener.port() == port).any(|listener| {
+            let ip = listener.ip().to_canonical();
+            ip == address || (ip.is_unspecified() && is_on_this_machine(address))
+        })
+    }
+}
+
+/// The kernel lets a socket have only an address that the machine has. Asked each time, for addresses change.
+fn is_on_this_machine(address: IpAddr) -> bool {
+    UdpSocket::bind((address, 0)).is_ok()
+}
+
+fn holds(networks: &[IpNet], address: IpAddr) -> bool {
+    networks.iter().any(|network| network.contains(&address))
 }

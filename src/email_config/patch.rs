@@ -127,21 +127,20 @@ impl Patch {
 
     fn edit_basic_auth(&self, before: &BasicAuth, stored: Option<&EmailConfig>) -> Option<Change<'_>> {
         let after = BasicAuth {
-            server_address: edited(&self.server_address, &before.server_address),
-            server_port: edited(&self.server_port, &before.server_port),
-            security: edited(&self.security, &before.security),
-            username: edited(&self.username, &before.username),
-            email_address: edited(&self.email_address, &before.email_address),
-            sender_name: edited(&self.sender_name, &before.sender_name),
+            server_address: edited(self.server_address.as_ref(), before.server_address.as_ref()),
+            server_port: edited(self.server_port.as_ref(), before.server_port.as_ref()),
+            security: edited(self.security.as_ref(), before.security.as_ref()),
+            username: edited(self.username.as_ref(), before.username.as_ref()),
+            email_address: edited(self.email_address.as_ref(), before.email_address.as_ref()),
+            sender_name: edited(self.sender_name.as_ref(), before.sender_name.as_ref()),
         };
         let secret_exists = stored.is_some_and(|stored| stored.secret.is_some());
         let mut fields = changed_fields(before, &after);
         let (before, after) = (Settings::BasicAuth(before.clone()), Settings::BasicAuth(after));
         let secret = match &self.password {
             Some(Some(password)) => SecretChange::Set(password),
-            Some(None) => SecretChange::Drop,
             None if keeps_secret(&before, &after) => SecretChange::Keep,
-            None => SecretChange::Drop,
+            Some(None) | None => SecretChange::Drop,
         };
         let secret_changes = match secret {
             SecretChange::Set(_) => true,
@@ -180,8 +179,8 @@ fn at(path: &str) -> String {
         .map_or_else(String::new, |name| format!(" for {name}"))
 }
 
-fn edited<T: Clone>(edit: &Edit<T>, before: &Option<T>) -> Option<T> {
-    edit.as_ref().unwrap_or(before).clone()
+fn edited<T: Clone>(edit: Option<&Option<T>>, before: Option<&T>) -> Option<T> {
+    edit.map_or(before, Option::as_ref).cloned()
 }
 
 /// The fields that differ, in the order of the form.

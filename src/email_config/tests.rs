@@ -278,6 +278,7 @@ fn health_after_a_check() {
     }
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads well with json!")]
 fn put_body(provider_config: Value) -> Value {
     json!({"serviceProvider": "BasicAuth", "providerConfig": provider_config})
 }
@@ -286,6 +287,7 @@ fn put(provider_config: Value) -> Result<Replacement, Vec<String>> {
     Replacement::parse(put_body(provider_config), &policy())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "reads well with json!")]
 fn with(changes: Value) -> Value {
     let mut fields = full();
     for (name, value) in changes.as_object().expect("an object") {

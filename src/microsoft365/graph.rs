@@ -63,7 +63,10 @@ pub async fn send_mail(
     match client.send(request).await {
         Ok(response) => read(&response),
         Err(
-            HttpError::Broken { sent: true, .. } | HttpError::Timeout { sent: true } | HttpError::TooLarge(_),
+            HttpError::Broken { sent: true, .. }
+            | HttpError::Timeout { sent: true }
+            | HttpError::TooLarge(_)
+            | HttpError::Compressed,
         ) => Err(Error::without_answer(Stage::Graph, ErrorKind::OutcomeUnknown)),
         Err(error) => Err(Error::without_answer(Stage::Graph, not_answered(&error))),
     }

@@ -83,9 +83,11 @@ pub(super) fn not_answered(error: &HttpError) -> ErrorKind {
     match error {
         HttpError::Timeout { .. } => ErrorKind::Timeout,
         HttpError::TooLarge(_) => ErrorKind::Malformed("the answer is too large".to_owned()),
-        HttpError::Url(_) | HttpError::Dial(_) | HttpError::Tls(_) | HttpError::Broken { .. } => {
-            ErrorKind::Unreachable(printable(&error.to_string()))
-        }
+        HttpError::Url(_)
+        | HttpError::Dial(_)
+        | HttpError::Tls(_)
+        | HttpError::Compressed
+        | HttpError::Broken { .. } => ErrorKind::Unreachable(printable(&error.to_string())),
     }
 }
 

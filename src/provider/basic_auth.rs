@@ -1,5 +1,7 @@
 //! An SMTP server, with or without a sign-in.
 
+use std::net::IpAddr;
+
 use tokio::time::Instant;
 
 use super::{Depth, Outcome, Success, Unproved};
@@ -41,23 +43,47 @@ impl<'a> Target<'a> {
     }
 
     /// Connects, and signs in where there is something to sign in with.
-    /// The reply is the one to the sign-in.
-    async fn sign_in(
-        &self,
-        app: &App,
-        deadline: Instant,
-        log: &mut Transcript,
-    ) -> Result<(Session, Option<Reply>), Failure> {
+    async fn sign_in(&self, app: &App, deadline: Instant, log: &mut Transcript) -> Result<SignedIn, Failure> {
         let connection = app.dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
-        let mut session = Session::open(connection, self.host, self.security, &app.smtp, deadline, log)
-            .await
-            .map_err(Failure::Smtp)?;
+        let ipv6_path_broken = connection.ipv6_path_broken;
+        let opened = Session::open(connection, self.host, self.security, &app.smtp, deadline, log).await;
+        let mut session = opened.map_err(Failure::Smtp)?;
         let reply = match &self.credentials {
-            Some(credentials) => Some(session.sign_in(credentials, log).await.map_err(Failure::Smtp)?),
+            Some(credentials) => match session.sign_in(credentials, log).await {
+                Ok(reply) => Some(reply),
+                Err(error) => {
+                    session.quit().await;
+                    return Err(Failure::Smtp(error));
+                }
+            },
             None => None,
         };
-        Ok((session, reply))
+        Ok(SignedIn { session, reply, ipv6_path_broken })
     }
+
+    /// What has been shown once the session stands, in words.
+    fn reached(&self, signed_in: &SignedIn, username: Option<&str>) -> String {
+        let place = match self.host {
+            Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
+            host => format!("{host}:{}", self.port),
+        };
+        let mut text = match username.filter(|_| signed_in.reply.is_some()) {
+            Some(username) => format!("Connected to {place} and signed in as {username}."),
+            None => format!("Connected to {place}."),
+        };
+        if signed_in.ipv6_path_broken {
+            text += " The server has an IPv6 address too, which cannot be reached from here; IPv4 was used.";
+        }
+        text
+    }
+}
+
+/// A session that stands.
+struct SignedIn {
+    session: Session,
+    /// To the sign-in, where there was one.
+    reply: Option<Reply>,
+    ipv6_path_broken: bool,
 }
 
 pub(super) async fn verify(
@@ -67,51 +93,67 @@ pub(super) async fn verify(
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
-    let facts = facts(app, basic, None);
     let mut log = Transcript::default();
-    let nothing_shown = vec![Unproved::SenderAddress, Unproved::Delivery];
-    let signed_in = match Target::of(basic, password) {
-        Ok(target) => target.sign_in(app, deadline, &mut log).await.map(|opened| (target, opened)),
-        Err(failure) => Err(failure),
+    let checked = match Target::of(basic, password) {
+        Ok(target) => target.check(app, basic.username.as_deref(), depth, deadline, &mut log).await,
+        Err(failure) => Err(Unshown::nothing(failure)),
     };
-    let (target, (mut session, signed_in_reply)) = match signed_in {
-        Ok(pair) => pair,
-        Err(failure) => return Outcome::failed(&failure, &facts, &log, nothing_shown),
-    };
-    let place = format!("{}:{}", target.host, target.port);
-    let greeted = match &basic.username {
-        Some(username) if target.credentials.is_some() => {
-            format!("Connected to {place} and signed in as {username}.")
+    match checked {
+        Ok((success, unproved)) => Outcome { result: Ok(success), unproved },
+        Err(Unshown { failure, unproved }) => {
+            Outcome::failed(&failure, &facts(app, basic, None), &log, unproved)
         }
-        _ => format!("Connected to {place}."),
-    };
-    if depth == Depth::SignIn {
-        session.quit().await;
-        let success = Success { reply: signed_in_reply, message: greeted };
-        return Outcome { result: Ok(success), unproved: nothing_shown };
     }
-    let probed = session.probe_sender(target.from, &mut log).await;
-    match probed {
-        Ok(reply) => {
-            session.quit().await;
-            let message = format!("{greeted} The server takes {} as the sender.", target.from);
-            let success = Success { reply: Some(reply), message };
-            Outcome { result: Ok(success), unproved: vec![Unproved::Delivery] }
+}
+
+/// A failed check, and what it left open.
+struct Unshown {
+    failure: Failure,
+    unproved: Vec<Unproved>,
+}
+
+const NOTHING_SHOWN: [Unproved; 2] = [Unproved::SenderAddress, Unproved::Delivery];
+
+impl Unshown {
+    fn nothing(failure: Failure) -> Self {
+        Self { failure, unproved: NOTHING_SHOWN.to_vec() }
+    }
+}
+
+impl Target<'_> {
+    async fn check(
+        &self,
+        app: &App,
+        username: Option<&str>,
+        depth: Depth,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<(Success, Vec<Unproved>), Unshown> {
+        let mut signed_in = self.sign_in(app, deadline, log).await.map_err(Unshown::nothing)?;
+        let reached = self.reached(&signed_in, username);
+        if depth == Depth::SignIn {
+            signed_in.session.quit().await;
+            return Ok((Success { reply: signed_in.reply, message: reached }, NOTHING_SHOWN.to_vec()));
         }
-        Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
-            session.quit().await;
-            let message = format!(
-                "{greeted} Whether it takes {} as the sender is not known: it asked to try later.",
-                target.from
-            );
-            let success = Success { reply: signed_in_reply, message };
-            Outcome { result: Ok(success), unproved: nothing_shown }
-        }
-        Err(error) => {
+        let probed = signed_in.session.probe_sender(self.from, log).await;
+        signed_in.session.quit().await;
+        match probed {
+            Ok(reply) => {
+                let message = format!("{reached} The server takes {} as the sender.", self.from);
+                Ok((Success { reply: Some(reply), message }, vec![Unproved::Delivery]))
+            }
+            Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
+                let message = format!(
+                    "{reached} Whether it takes {} as the sender is not known: it asked to try later.",
+                    self.from
+                );
+                Ok((Success { reply: signed_in.reply, message }, NOTHING_SHOWN.to_vec()))
+            }
             // A reply has judged the sender address; a loss has not.
-            let unproved = if error.reply.is_some() { vec![Unproved::Delivery] } else { nothing_shown };
-            session.quit().await;
-            Outcome::failed(&Failure::Smtp(error), &facts, &log, unproved)
+            Err(error) if error.reply.is_some() => {
+                Err(Unshown { failure: Failure::Smtp(error), unproved: vec![Unproved::Delivery] })
+            }
+            Err(error) => Err(Unshown::nothing(Failure::Smtp(error))),
         }
     }
 }
@@ -147,7 +189,7 @@ async fn deliver(
     deadline: Instant,
     log: &mut Transcript,
 ) -> Result<Reply, Failure> {
-    let (mut session, _) = target.sign_in(app, deadline, log).await?;
+    let SignedIn { mut session, .. } = target.sign_in(app, deadline, log).await?;
     let envelope = Envelope { from: target.from, to: std::slice::from_ref(recipient) };
     let sent = session.send(&envelope, message, log).await;
     session.quit().await;

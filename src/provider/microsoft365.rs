@@ -75,7 +75,7 @@ impl<'a> Target<'a> {
         let host = Host::parse(&endpoints.smtp_host).map_err(|_| Failure::Dial(DialError::NotFound))?;
         let dialer = &self.app.dialer;
         let connection = dialer
-            .dial_for_operator(&endpoints.smtp_host, endpoints.smtp_port, self.deadline)
+            .dial_for_operator(&host, endpoints.smtp_port, self.deadline)
             .await
             .map_err(Failure::Dial)?;
         let settings = &self.app.smtp;

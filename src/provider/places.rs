@@ -115,7 +115,7 @@ mod tests {
     fn a_tenant_has_its_share_and_one_check_at_a_time() {
         let places = Places::new(5, 3);
         let tenant = TenantId::from_operator("a");
-        let check = places.for_check(&tenant).ok().expect("a first check");
+        let check = places.for_check(&tenant).unwrap_or_else(|_| panic!("a first check"));
         assert_eq!(places.for_check(&tenant).err(), Some(NoPlace::Tenant), "a second check");
         let sendings = [places.for_sending(&tenant), places.for_sending(&tenant)];
         assert!(sendings.iter().all(Result::is_ok));

@@ -1,5 +1,7 @@
 //! What can go wrong in a session, in a form that can be asked.
 
+use std::fmt;
+
 use super::{Capabilities, Reply};
 use crate::transcript::Stage;
 
@@ -92,6 +94,35 @@ pub enum TlsFailure {
     /// No common version or cipher suite.
     Version,
     Other(String),
+}
+
+/// In a few words, for a transcript or a log. It holds nothing of what a server said but what was made safe.
+impl fmt::Display for ErrorKind {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Self::Refused => "refused",
+            Self::NotSmtp(_) => "the server does not speak SMTP",
+            Self::PlainTextOnTls => "the server speaks plain text where TLS was expected",
+            Self::TlsFromFirstByte => "the server waits for TLS from the first byte",
+            Self::Tls(TlsFailure::Untrusted { .. }) => "the certificate is not trusted",
+            Self::Tls(TlsFailure::WrongName { .. }) => "the certificate is for other names",
+            Self::Tls(TlsFailure::Expired) => "the certificate has expired",
+            Self::Tls(TlsFailure::NotYetValid) => "the certificate is not valid yet",
+            Self::Tls(TlsFailure::Version) => "no common TLS version or cipher suite",
+            Self::Tls(TlsFailure::Other(problem)) | Self::Protocol(problem) => problem,
+            Self::StartTlsMissing => "STARTTLS is not offered",
+            Self::ResponseInjection => "bytes in the clear where TLS had to begin",
+            Self::AuthNotOffered { .. } => "AUTH is not offered",
+            Self::NoCommonMechanism { .. } => "no common mechanism to sign in",
+            Self::ClearTextSignIn => "the password does not travel in the clear",
+            Self::OAuthRefused { .. } => "the token was refused",
+            Self::SmtpUtf8Missing => "SMTPUTF8 is not offered",
+            Self::TooLarge { .. } => "the message is larger than the server takes",
+            Self::ConnectionLost => "connection lost",
+            Self::Timeout => "no answer in time",
+            Self::OutcomeUnknown => "no answer after the final dot",
+        })
+    }
 }
 
 impl Error {

@@ -1,5 +1,9 @@
 //! Replies (RFC 5321 section 4.2) and enhanced status codes (RFC 3463), parsed from bytes within limits.
 
+mod parse;
+
+pub(super) use parse::{Malformed, Replies};
+
 /// `5.7.8`: class, subject, detail.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EnhancedCode(pub u8, pub u16, pub u16);
@@ -34,6 +38,16 @@ impl Reply {
     #[must_use]
     pub fn is_transient(&self) -> bool {
         (400..500).contains(&self.code)
+    }
+
+    /// A 4yz or 5yz reply: the server said no.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.code >= 400
+    }
+
+    /// The server ends the session with this reply, whatever was asked (RFC 5321 section 3.8).
+    pub(super) fn closes(&self) -> bool {
+        self.code == 421
     }
 }
 

@@ -1,14 +1,18 @@
 //! The conversation: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, QUIT.
 
+mod exchange;
+mod open;
+mod send;
+mod sign_in;
+
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
-use super::{Credentials, Error, Reply, Security};
+use super::stream::Stream;
+use super::{Capabilities, Reply, limits};
 use crate::address::EmailAddress;
-use crate::egress::{Connection, Host};
-use crate::message::Message;
-use crate::transcript::Transcript;
+use crate::egress::Host;
 
 /// What is the same for every session of this process.
 #[derive(Clone)]
@@ -41,69 +45,38 @@ pub struct Receipt {
 }
 
 /// An open session after EHLO (and after STARTTLS or TLS where chosen).
-pub struct Session {}
+///
+/// After an error other than a refusal it is out of step, and says nothing more.
+pub struct Session {
+    stream: Stream,
+    /// The end of everything, whatever a single step may take.
+    deadline: Instant,
+    opened_by_operator: bool,
+    /// Of the last EHLO; what was offered before TLS is forgotten.
+    capabilities: Capabilities,
+    /// Every command that was written has its reply, but for the one of `owed`. False while one is under way, so
+    /// that a session whose caller went away in the middle is never gone on with.
+    in_step: bool,
+    /// The reply to a RSET has not been read.
+    owed: bool,
+}
 
 impl Session {
-    /// Greeting, EHLO and the protection that was chosen.
-    ///
-    /// # Errors
-    /// See [`Error`]. Nothing but EHLO and STARTTLS has been said in the clear.
-    pub async fn open(
-        _connection: Connection,
-        _host: &Host,
-        _security: Security,
-        _settings: &Settings,
-        _deadline: Instant,
-        _transcript: &mut Transcript,
-    ) -> Result<Self, Error> {
-        todo!()
-    }
-
-    /// Signs in with one mechanism; gives the reply that let us in.
-    ///
-    /// # Errors
-    /// See [`Error`]; [`super::ErrorKind::ClearTextSignIn`] before anything is sent.
-    pub async fn sign_in(
-        &mut self,
-        _credentials: &Credentials<'_>,
-        _transcript: &mut Transcript,
-    ) -> Result<Reply, Error> {
-        todo!()
-    }
-
-    /// Asks whether the server takes `from` as a sender (`MAIL FROM`, then `RSET` without waiting for its answer).
-    ///
-    /// # Errors
-    /// See [`Error`]; the stage is `mail_from`.
-    pub async fn probe_sender(
-        &mut self,
-        _from: &EmailAddress,
-        _transcript: &mut Transcript,
-    ) -> Result<Reply, Error> {
-        todo!()
-    }
-
-    /// Sends one message. Refused recipients do not abort it while one is accepted.
-    ///
-    /// # Errors
-    /// See [`Error`]; where all recipients were refused, the stage is `rcpt_to` and the reply is the first one's.
-    pub async fn send(
-        &mut self,
-        _envelope: &Envelope<'_>,
-        _message: &Message,
-        _transcript: &mut Transcript,
-    ) -> Result<Receipt, Error> {
-        todo!()
-    }
-
     /// Says QUIT where the session is in step, without waiting for the answer, and closes.
-    pub async fn quit(self) {
-        todo!()
+    pub async fn quit(mut self) {
+        let goodbye = async {
+            if self.in_step {
+                let _ = self.stream.write(b"QUIT\r\n", Instant::now() + limits::QUIT).await;
+            }
+            // Whoever is gone already need not be told.
+            let _ = self.stream.finish().await;
+        };
+        let _ = timeout(limits::QUIT, goodbye).await;
     }
 
     /// What the server offers now (after TLS where it is up).
     #[must_use]
-    pub fn capabilities(&self) -> &super::Capabilities {
-        todo!()
+    pub fn capabilities(&self) -> &Capabilities {
+        &self.capabilities
     }
 }

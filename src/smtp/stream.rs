@@ -1,1 +1,155 @@
 //! The connection, plain or in TLS, with the one reader that owns its buffer.
+//!
+//! It knows replies and deadlines, and nothing of what is said.
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::client::TlsStream;
+
+use super::Reply;
+use super::hidden::Hidden;
+use super::reply::{Malformed, Replies};
+use super::socket::Socket;
+
+/// How much is read at once: many replies, and little memory for each session.
+const READ_SIZE: usize = 4_096;
+
+/// Why no reply came, or nothing could be written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Broken {
+    Lost,
+    Timeout,
+    Malformed(Malformed),
+}
+
+pub(super) struct Stream {
+    io: Io,
+    replies: Replies,
+    chunk: Box<[u8]>,
+    /// What is taken out of every reply.
+    pub hidden: Hidden,
+}
+
+enum Io {
+    Plain(Socket),
+    Tls(Box<TlsStream<Socket>>),
+}
+
+impl Stream {
+    pub fn plain(socket: Socket) -> Self {
+        Self::over(Io::Plain(socket))
+    }
+
+    pub fn tls(stream: TlsStream<Socket>) -> Self {
+        Self::over(Io::Tls(Box::new(stream)))
+    }
+
+    /// The buffer is new: what came in the clear is no part of an encrypted session.
+    fn over(io: Io) -> Self {
+        let chunk = vec![0; READ_SIZE].into_boxed_slice();
+        Self { io, replies: Replies::default(), chunk, hidden: Hidden::default() }
+    }
+
+    /// The socket of a connection in the clear; `None` where TLS is up.
+    pub fn into_plain(self) -> Option<Socket> {
+        match self.io {
+            Io::Plain(socket) => Some(socket),
+            Io::Tls(_) => None,
+        }
+    }
+
+    pub fn is_encrypted(&self) -> bool {
+        matches!(self.io, Io::Tls(_))
+    }
+
+    pub fn local_address(&self) -> io::Result<SocketAddr> {
+        match &self.io {
+            Io::Plain(socket) => socket.tcp().local_addr(),
+            Io::Tls(stream) => stream.get_ref().0.tcp().local_addr(),
+        }
+    }
+
+    /// The bytes that have arrived and were not taken as a reply.
+    pub fn pending(&self) -> &[u8] {
+        self.replies.pending()
+    }
+
+    /// Whether nothing has arrived beyond the replies that were taken.
+    pub fn is_drained(&self) -> bool {
+        self.replies.is_empty()
+    }
+
+    /// One whole reply by `deadline`, however many reads it takes.
+    pub async fn reply(&mut self, deadline: Instant) -> Result<Reply, Broken> {
+        let whole = async {
+            loop {
+                if let Some(reply) = self.replies.next(&self.hidden).map_err(Broken::Malformed)? {
+                    return Ok(reply);
+                }
+                self.fill().await?;
+            }
+        };
+        timeout_at(deadline, whole).await.unwrap_or(Err(Broken::Timeout))
+    }
+
+    /// Reads until `enough` says so of the bytes that wait, or `deadline`.
+    pub async fn fill_until(
+        &mut self,
+        enough: impl Fn(&[u8]) -> bool,
+        deadline: Instant,
+    ) -> Result<(), Broken> {
+        let filled = async {
+            while !enough(self.pending()) {
+                self.fill().await?;
+            }
+            Ok(())
+        };
+        timeout_at(deadline, filled).await.unwrap_or(Err(Broken::Timeout))
+    }
+
+    async fn fill(&mut self) -> Result<(), Broken> {
+        let read = match &mut self.io {
+            Io::Plain(socket) => socket.read(&mut self.chunk).await,
+            Io::Tls(stream) => stream.read(&mut self.chunk).await,
+        };
+        match read {
+            // The end without TLS's own end (close_notify) is an error of rustls, and a loss like any other.
+            Ok(0) | Err(_) => Err(Broken::Lost),
+            Ok(length) => {
+                self.replies.feed(&self.chunk[..length]);
+                Ok(())
+            }
+        }
+    }
+
+    /// Hands `bytes` over to the network as one flight.
+    pub async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Broken> {
+        let written = async {
+            match &mut self.io {
+                Io::Plain(socket) => write_and_flush(socket, bytes).await,
+                Io::Tls(stream) => write_and_flush(stream.as_mut(), bytes).await,
+            }
+        };
+        match timeout_at(deadline, written).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(Broken::Lost),
+            Err(_) => Err(Broken::Timeout),
+        }
+    }
+
+    /// Says that nothing more will be written: in TLS by `close_notify`, then by TCP's FIN.
+    pub async fn finish(&mut self) -> io::Result<()> {
+        match &mut self.io {
+            Io::Plain(socket) => socket.shutdown().await,
+            Io::Tls(stream) => stream.shutdown().await,
+        }
+    }
+}
+
+async fn write_and_flush(io: &mut (impl AsyncRead + AsyncWrite + Unpin), bytes: &[u8]) -> io::Result<()> {
+    io.write_all(bytes).await?;
+    io.flush().await
+}

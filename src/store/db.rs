@@ -1,75 +1,17 @@
-//! The thin layer over the two native drivers: statements as values, reads, and atomic writes.
+//! The open database, whichever engine it is: reads, and atomic writes.
 
+use std::path::Path;
 use std::sync::Arc;
 
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::{Row, Statement, Write, WriteOutcome, sql};
 use crate::config::Database;
 
-/// A value to bind, or one that was read. Portable types only.
-#[derive(Clone, PartialEq, Debug)]
-pub enum Value {
-    Null,
-    Text(String),
-    Integer(i64),
-    Boolean(bool),
-    Bytes(Vec<u8>),
+statements! {
+    /// Touches the file or the server, and next to nothing in it.
+    PING = "select count(*) from schema_migrations";
 }
-
-/// One SQL text with its values. `$1` everywhere; rewritten to `?1` for SQLite.
-#[derive(Clone, Debug)]
-pub struct Statement {
-    pub text: &'static str,
-    pub values: Vec<Value>,
-    /// A write whose statement touches no row is rolled back as a whole.
-    pub must_touch_a_row: bool,
-}
-
-/// Starts a statement.
-#[must_use]
-pub fn sql(text: &'static str) -> Statement {
-    Statement { text, values: Vec::new(), must_touch_a_row: false }
-}
-
-impl Statement {
-    #[must_use]
-    pub fn bind(mut self, value: impl Into<Value>) -> Self {
-        self.values.push(value.into());
-        self
-    }
-
-    /// In a [`Write`]: where this statement touches no row, nothing of the write happens.
-    #[must_use]
-    pub fn must_touch_a_row(mut self) -> Self {
-        self.must_touch_a_row = true;
-        self
-    }
-}
-
-/// Statements that happen together or not at all.
-#[derive(Clone, Default, Debug)]
-pub struct Write {
-    pub statements: Vec<Statement>,
-}
-
-impl Write {
-    #[must_use]
-    pub fn then(mut self, statement: Statement) -> Self {
-        self.statements.push(statement);
-        self
-    }
-}
-
-/// What became of a [`Write`]; either way the database has answered for it.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-#[must_use]
-pub enum WriteOutcome {
-    /// On disk: the commit has returned.
-    Committed,
-    /// A statement that must touch a row touched none; nothing happened.
-    NothingTouched,
-}
-
-/// One row that was read; columns by position.
-pub struct Row(pub Vec<Value>);
 
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum DbError {
@@ -84,32 +26,48 @@ pub enum DbError {
 /// The open database. Cheap to clone.
 #[derive(Clone)]
 pub struct Db {
-    _engine: Arc<()>,
+    engine: Engine,
+}
+
+#[derive(Clone)]
+enum Engine {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<Postgres>),
 }
 
 impl Db {
-    /// Opens the database and brings its schema up to date.
+    /// Opens the database and brings its schema up to date. `tls` is for PostgreSQL over TCP.
     ///
     /// # Errors
     /// A text for the operator: the URL (without its password) and what is wrong with it.
-    pub async fn open(_settings: &Database) -> anyhow::Result<Self> {
-        todo!()
+    pub async fn open(settings: &Database, tls: &Arc<rustls::ClientConfig>) -> anyhow::Result<Self> {
+        let url = settings.url.expose();
+        let engine = match url.strip_prefix("sqlite://") {
+            Some(path) => {
+                Engine::Sqlite(Arc::new(Sqlite::open(Path::new(path), settings.connections).await?))
+            }
+            None => Engine::Postgres(Arc::new(Postgres::open(url, settings.connections, tls).await?)),
+        };
+        Ok(Self { engine })
     }
 
     /// Reads at most one row.
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn optional(&self, _statement: Statement) -> Result<Option<Row>, DbError> {
-        todo!()
+    pub async fn optional(&self, statement: Statement) -> Result<Option<Row>, DbError> {
+        Ok(self.all(statement).await?.into_iter().next())
     }
 
-    /// Reads all rows.
+    /// Reads all rows. SQLite is read here and now: that takes some microseconds.
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn all(&self, _statement: Statement) -> Result<Vec<Row>, DbError> {
-        todo!()
+    pub async fn all(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.read(&statement),
+            Engine::Postgres(postgres) => postgres.read(&statement).await,
+        }
     }
 
     /// Does all statements in one transaction. Goes on to its end even where the caller's future is dropped.
@@ -117,19 +75,30 @@ impl Db {
     /// # Errors
     /// See [`DbError`]; after an error the write may or may not have happened only where the
     /// connection broke during the commit.
-    pub async fn write(&self, _write: Write) -> Result<WriteOutcome, DbError> {
-        todo!()
+    pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.write(write).await,
+            Engine::Postgres(postgres) => postgres.write(write).await,
+        }
     }
 
-    /// Connections by their state (`idle`, `in_use`), for the metrics.
+    /// Connections by their state (`idle`, `in_use`), for the metrics: those that read on SQLite, those of the
+    /// pool for writes on PostgreSQL.
     #[must_use]
     pub fn connections(&self) -> Vec<(&'static str, usize)> {
-        todo!()
+        let (all, in_use) = match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.connections(),
+            Engine::Postgres(postgres) => postgres.connections(),
+        };
+        vec![("idle", all.saturating_sub(in_use)), ("in_use", in_use)]
     }
 
     /// Ends all connections; on SQLite after a checkpoint.
     pub async fn close(&self) {
-        todo!()
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.close().await,
+            Engine::Postgres(postgres) => postgres.close(),
+        }
     }
 
     /// Whether the database answers now.
@@ -137,6 +106,20 @@ impl Db {
     /// # Errors
     /// See [`DbError`].
     pub async fn ping(&self) -> Result<(), DbError> {
-        todo!()
+        self.optional(sql(PING)).await.map(|_| ())
     }
+}
+
+/// An error with everything that it says about its causes, in one line.
+pub(super) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        let more = inner.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = inner.source();
+    }
+    text
 }

@@ -1,44 +1,248 @@
 //! The table of configurations: one row for each tenant that has one.
 
-use super::{Db, DbError, Statement};
+use std::fmt::Display;
+
+use super::{Columns, Db, DbError, Statement, sql};
+use crate::address::EmailAddress;
 use crate::clock::Timestamp;
-use crate::email_config::{CheckOutcome, EmailConfig};
+use crate::egress::Host;
+use crate::email_config::{
+    BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Microsoft365, Settings, Version,
+};
 use crate::id::TenantId;
+use crate::message::HeaderText;
+use crate::smtp::Security;
+use crate::vault::Sealed;
+
+statements! {
+    FIND = "select config_version, health_version, provider,
+            server_address, server_port, security_type, username, email_address, sender_name,
+            client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
+            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at
+        from email_configs where tenant_id = $1";
+    INSERT = "insert into email_configs (tenant_id, config_version, health_version, provider,
+            server_address, server_port, security_type, username, email_address, sender_name,
+            client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
+            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+            $20, $21)
+        on conflict (tenant_id) do nothing";
+    UPDATE = "update email_configs set config_version = $2, health_version = $3, provider = $4,
+            server_address = $5, server_port = $6, security_type = $7, username = $8, email_address = $9,
+            sender_name = $10, client_id = $11, provider_tenant_id = $12, secret_key_id = $13,
+            secret_wrapped_key = $14, secret_payload = $15, health_state = $16, auth_failures = $17,
+            diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21
+        where tenant_id = $1 and config_version = $22";
+    DELETE = "delete from email_configs where tenant_id = $1 and config_version = $2";
+    RECORD_SUCCESS = "update email_configs set health_version = health_version + 1, updated_at = $3,
+            health_state = $4, auth_failures = 0, diagnosis_code = null, health_reason = null
+        where tenant_id = $1 and config_version = $2 and (health_state <> $4 or auth_failures <> 0
+            or diagnosis_code is not null or health_reason is not null)";
+    /// Counts in SQL, so that two checks at the same time count as two.
+    RECORD_REFUSED_CREDENTIALS = "update email_configs
+        set health_version = health_version + 1, updated_at = $3,
+            health_state = $4, auth_failures = auth_failures + 1, diagnosis_code = $5, health_reason = $6
+        where tenant_id = $1 and config_version = $2";
+    RECORD_PROVIDER_ERROR = "update email_configs set health_version = health_version + 1, updated_at = $3,
+            health_state = $4, diagnosis_code = $5, health_reason = $6
+        where tenant_id = $1 and config_version = $2 and (health_state <> $4
+            or diagnosis_code is distinct from $5 or health_reason is distinct from $6)";
+    /// The operator's, of all tenants: the first name of a key behind `$1` that seals any row. Asked again and
+    /// again from the empty text on, it walks over the index from key to key, however many rows there are.
+    NEXT_KEY_IN_USE = "select min(secret_key_id) from email_configs where secret_key_id > $1";
+    /// The operator's, of all tenants.
+    COUNT_SEALED_WITH = "select count(*) from email_configs where secret_key_id = $1";
+}
 
 /// The tenant's configuration.
 ///
 /// # Errors
 /// See [`DbError`]; a row that cannot be understood is [`DbError::Statement`].
-pub async fn find(_db: &Db, _tenant: &TenantId) -> Result<Option<EmailConfig>, DbError> {
-    todo!()
+pub async fn find(db: &Db, tenant: &TenantId) -> Result<Option<EmailConfig>, DbError> {
+    let row = db.optional(sql(FIND).bind(tenant.as_str())).await?;
+    row.map(|row| read(&mut row.columns())).transpose()
 }
 
-/// Creates the row; touches none where the tenant has one already.
+/// Creates the row; touches none, and undoes the write, where the tenant has one already.
 #[must_use]
-pub fn insert(_tenant: &TenantId, _next: &EmailConfig) -> Statement {
-    todo!()
+pub fn insert(tenant: &TenantId, next: &EmailConfig) -> Statement {
+    bind_row(sql(INSERT), tenant, next).must_touch_a_row()
 }
 
-/// Replaces the row where its version is still `version`.
+/// Replaces the row where its version is still `version`; undoes the write where it is not.
 #[must_use]
-pub fn update(_tenant: &TenantId, _version: &str, _next: &EmailConfig) -> Statement {
-    todo!()
+pub fn update(tenant: &TenantId, version: &str, next: &EmailConfig) -> Statement {
+    bind_row(sql(UPDATE), tenant, next).bind(version).must_touch_a_row()
 }
 
-/// Deletes the row where its version is still `version`.
+/// Deletes the row where its version is still `version`; undoes the write where it is not.
 #[must_use]
-pub fn delete(_tenant: &TenantId, _version: &str) -> Statement {
-    todo!()
+pub fn delete(tenant: &TenantId, version: &str) -> Statement {
+    sql(DELETE).bind(tenant.as_str()).bind(version).must_touch_a_row()
 }
 
 /// Writes what a check showed about the configuration with this version; touches no row where the version has
 /// moved, or where the outcome changes nothing. `None` where the outcome says nothing.
 #[must_use]
 pub fn record_check(
-    _tenant: &TenantId,
-    _version: &str,
-    _outcome: &CheckOutcome,
-    _now: Timestamp,
+    tenant: &TenantId,
+    version: &str,
+    outcome: &CheckOutcome,
+    now: Timestamp,
 ) -> Option<Statement> {
-    todo!()
+    let (text, state, details) = match outcome {
+        CheckOutcome::Nothing => return None,
+        CheckOutcome::Success => (RECORD_SUCCESS, HealthState::Ok, None),
+        CheckOutcome::CredentialsRefused { diagnosis_code, reason } => {
+            (RECORD_REFUSED_CREDENTIALS, HealthState::InvalidCredentials, Some((diagnosis_code, reason)))
+        }
+        CheckOutcome::ProviderError { diagnosis_code, reason } => {
+            (RECORD_PROVIDER_ERROR, HealthState::ProviderError, Some((diagnosis_code, reason)))
+        }
+    };
+    let statement = sql(text).bind(tenant.as_str()).bind(version).bind(now.0).bind(state_text(state));
+    Some(match details {
+        Some((code, reason)) => statement.bind(code.as_str()).bind(reason.as_str()),
+        None => statement,
+    })
+}
+
+/// The names of all keys that some row needs.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn keys_in_use(db: &Db) -> Result<Vec<String>, DbError> {
+    let mut keys: Vec<String> = Vec::new();
+    loop {
+        let last = keys.last().map_or("", String::as_str);
+        let row = db.optional(sql(NEXT_KEY_IN_USE).bind(last)).await?;
+        let Some(key) = row.map(|row| row.columns().optional_text()).transpose()?.flatten() else {
+            return Ok(keys);
+        };
+        keys.push(key);
+    }
+}
+
+/// How many rows are sealed with this key.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn count_sealed_with(db: &Db, key_id: &str) -> Result<i64, DbError> {
+    let row = db.optional(sql(COUNT_SEALED_WITH).bind(key_id)).await?;
+    row.map_or(Ok(0), |row| row.columns().integer())
+}
+
+/// Binds the row in the order of the columns of [`INSERT`] and [`UPDATE`].
+fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> Statement {
+    let nothing = BasicAuth::default();
+    let (basic, app) = match &config.settings {
+        Settings::BasicAuth(basic) => (basic, None),
+        Settings::Microsoft365(app) => (&nothing, Some(app)),
+    };
+    let (secret, health) = (config.secret.as_ref(), &config.health);
+    statement
+        .bind(tenant.as_str())
+        .bind(config.version.config.as_str())
+        .bind(config.version.health)
+        .bind(config.settings.provider_name())
+        .bind(basic.server_address.as_ref().map(ToString::to_string))
+        .bind(basic.server_port.map(i64::from))
+        .bind(basic.security.map(Security::as_str))
+        .bind(basic.username.as_deref())
+        .bind(config.settings.email_address().map(EmailAddress::as_str))
+        .bind(basic.sender_name.as_ref().map(HeaderText::as_str))
+        .bind(app.map(|app| app.client_id.as_str()))
+        .bind(app.map(|app| app.provider_tenant.as_str()))
+        .bind(secret.map(|sealed| sealed.key_id.as_str()))
+        .bind(secret.map(|sealed| sealed.wrapped_key.as_slice()))
+        .bind(secret.map(|sealed| sealed.payload.as_slice()))
+        .bind(state_text(health.state))
+        .bind(health.auth_failures)
+        .bind(health.diagnosis_code.as_deref())
+        .bind(health.reason.as_deref())
+        .bind(config.modified_at.0)
+        .bind(config.updated_at.0)
+}
+
+/// Reads the columns of [`FIND`], in its order.
+fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
+    let version = Version { config: columns.text()?, health: columns.integer()? };
+    let provider = columns.text()?;
+    let basic = BasicAuth {
+        server_address: parsed("server_address", columns.optional_text()?, Host::parse)?,
+        server_port: columns.optional_integer()?.map(port).transpose()?,
+        security: parsed("security_type", columns.optional_text()?, |text| {
+            Security::parse(text).ok_or("is not one of ours")
+        })?,
+        username: columns.optional_text()?,
+        email_address: parsed("email_address", columns.optional_text()?, EmailAddress::parse)?,
+        sender_name: parsed("sender_name", columns.optional_text()?, HeaderText::parse)?,
+    };
+    let (client_id, provider_tenant) = (columns.optional_text()?, columns.optional_text()?);
+    let settings = match provider.as_str() {
+        "BasicAuth" => Settings::BasicAuth(basic),
+        "Microsoft365" => {
+            let missing = |column| move || not_understood(column, "is missing");
+            Settings::Microsoft365(Microsoft365 {
+                client_id: client_id.ok_or_else(missing("client_id"))?,
+                provider_tenant: provider_tenant.ok_or_else(missing("provider_tenant_id"))?,
+                email_address: basic.email_address.ok_or_else(missing("email_address"))?,
+            })
+        }
+        _ => return Err(not_understood("provider", "is not one of ours")),
+    };
+    Ok(EmailConfig {
+        version,
+        settings,
+        secret: secret(columns)?,
+        health: Health {
+            state: state(&columns.text()?)?,
+            auth_failures: columns.integer()?,
+            diagnosis_code: columns.optional_text()?,
+            reason: columns.optional_text()?,
+        },
+        modified_at: Timestamp(columns.integer()?),
+        updated_at: Timestamp(columns.integer()?),
+    })
+}
+
+fn secret(columns: &mut Columns) -> Result<Option<Sealed>, DbError> {
+    let parts = (columns.optional_text()?, columns.optional_bytes()?, columns.optional_bytes()?);
+    match parts {
+        (Some(key_id), Some(wrapped_key), Some(payload)) => Ok(Some(Sealed { key_id, wrapped_key, payload })),
+        (None, None, None) => Ok(None),
+        _ => Err(not_understood("secret", "is there in part only")),
+    }
+}
+
+fn port(number: i64) -> Result<u16, DbError> {
+    u16::try_from(number).map_err(|_| not_understood("server_port", "is no port number"))
+}
+
+fn parsed<T, E: Display>(
+    column: &str,
+    text: Option<String>,
+    parse: impl FnOnce(&str) -> Result<T, E>,
+) -> Result<Option<T>, DbError> {
+    text.map(|text| parse(&text).map_err(|error| not_understood(column, error))).transpose()
+}
+
+/// Never holds the value: it was edited by hand, and may be anything.
+fn not_understood(column: &str, problem: impl Display) -> DbError {
+    DbError::Statement(format!("a row of email_configs cannot be understood: {column} {problem}"))
+}
+
+fn state_text(state: HealthState) -> &'static str {
+    match state {
+        HealthState::Ok => "OK",
+        HealthState::InvalidCredentials => "INVALID_CREDENTIALS",
+        HealthState::ProviderError => "PROVIDER_ERROR",
+    }
+}
+
+fn state(text: &str) -> Result<HealthState, DbError> {
+    [HealthState::Ok, HealthState::InvalidCredentials, HealthState::ProviderError]
+        .into_iter()
+        .find(|state| state_text(*state) == text)
+        .ok_or_else(|| not_understood("health_state", "is not one of ours"))
 }

@@ -1,1 +1,35 @@
 //! The table of canaries: for each key of the ring one known text, sealed with it.
+
+use super::{Db, DbError, Statement, sql};
+use crate::clock::Timestamp;
+use crate::vault::Sealed;
+
+statements! {
+    ALL_CANARIES = "select key_id, wrapped_key, payload from key_canaries order by key_id";
+    /// Where another process has come first, its canary stands.
+    INSERT = "insert into key_canaries (key_id, wrapped_key, payload, created_at)
+        values ($1, $2, $3, $4) on conflict (key_id) do nothing";
+}
+
+/// The canaries of all keys that this database was ever used with.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn all(db: &Db) -> Result<Vec<Sealed>, DbError> {
+    let rows = db.all(sql(ALL_CANARIES)).await?;
+    let canary = |row: super::Row| {
+        let mut columns = row.columns();
+        Ok(Sealed { key_id: columns.text()?, wrapped_key: columns.bytes()?, payload: columns.bytes()? })
+    };
+    rows.into_iter().map(canary).collect()
+}
+
+/// Adds a key's canary; touches no row where the key has one.
+#[must_use]
+pub fn insert(canary: &Sealed, now: Timestamp) -> Statement {
+    sql(INSERT)
+        .bind(canary.key_id.as_str())
+        .bind(canary.wrapped_key.as_slice())
+        .bind(canary.payload.as_slice())
+        .bind(now.0)
+}

@@ -1,1 +1,58 @@
-//! Filled in by the store.
+//! SQLite: a few connections that read, and one thread that writes.
+
+mod connection;
+mod error;
+mod readers;
+mod writer;
+
+use std::path::{Path, PathBuf};
+
+use tokio::task;
+
+use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
+use readers::Readers;
+use writer::Writer;
+
+pub(super) struct Sqlite {
+    readers: Readers,
+    writer: Writer,
+}
+
+impl Sqlite {
+    /// Opens the file with `connections` for reading, and brings its schema up to date.
+    ///
+    /// # Errors
+    /// A text for the operator that names the file.
+    pub async fn open(path: &Path, connections: usize) -> anyhow::Result<Self> {
+        let path = path.to_owned();
+        task::spawn_blocking(move || Self::open_here(path, connections)).await?
+    }
+
+    fn open_here(path: PathBuf, connections: usize) -> anyhow::Result<Self> {
+        let refused = |error: anyhow::Error| error.context(format!("database.url: {}", path.display()));
+        connection::create_file(&path).map_err(refused)?;
+        let mut connection = connection::open_first(&path).map_err(refused)?;
+        migrations::on_sqlite(&mut connection, migrations::MIGRATIONS).map_err(refused)?;
+        let readers = Readers::open(&path, connections).map_err(|error| refused(error.into()))?;
+        Ok(Self { readers, writer: Writer::start(path, connection)? })
+    }
+
+    pub fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
+        self.readers.read(statement)
+    }
+
+    pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+        self.writer.write(write).await
+    }
+
+    /// All reading connections, and those in use.
+    pub fn connections(&self) -> (usize, usize) {
+        self.readers.counts()
+    }
+
+    /// The writer goes last: whoever closes the last connection empties the write-ahead log and removes it.
+    pub async fn close(&self) {
+        self.readers.close();
+        self.writer.close().await;
+    }
+}

@@ -31,7 +31,12 @@ const NOT_ABOUT_CREDENTIALS: &[&str] = &[
     "encryption required",
     "internal error",
     "internal server error",
-    "unavailable",
+    // Not the word alone: Postfix says "authentication failed: (reason unavailable)" of a wrong password.
+    "service unavailable",
+    "server unavailable",
+    "backend unavailable",
+    "currently unavailable",
+    "is unavailable",
 ];
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[

@@ -57,6 +57,13 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "AUTH_REJECTED",
         Effect::CredentialsRefused,
     ),
+    (
+        "postfix.example.com",
+        Auth,
+        "535 5.7.8 Error: authentication failed: (reason unavailable)",
+        "AUTH_REJECTED",
+        Effect::CredentialsRefused,
+    ),
     ("mail.example.com", Auth, "550 5.7.8 Bad credentials", "AUTH_REJECTED", Effect::CredentialsRefused),
     (
         "mail.example.com",
@@ -84,6 +91,13 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "mail.example.com",
         Auth,
         "535 5.7.8 Error: authentication failed: Connection lost to authentication server",
+        "UNKNOWN_REPLY",
+        Effect::ProviderError,
+    ),
+    (
+        "postfix.example.com",
+        Auth,
+        "535 5.7.8 Error: authentication failed: authentication service unavailable",
         "UNKNOWN_REPLY",
         Effect::ProviderError,
     ),

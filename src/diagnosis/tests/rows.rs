@@ -41,7 +41,6 @@ fn check_as(row: &str, host: &str, user: &str, failure: &Failure, expected: Expe
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn part_a_before_smtp_speaks() {
     let dial = Failure::Dial;
     let address = Refusal::Address { address: "10.0.0.1".parse().unwrap(), class: "private" };
@@ -427,7 +426,6 @@ fn part_e_sender_and_recipient() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a table")]
 fn part_f_content_limits_and_outcome() {
     let large = ("MESSAGE_TOO_LARGE", Pe, false, false, Tenant, Exact);
     let slow = ("RATE_LIMITED_REPUTATION", Pe, true, false, DnsOwner, Exact);

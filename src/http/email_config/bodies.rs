@@ -325,23 +325,18 @@ impl ResultBody {
         }
     }
 
-    /// For any other user: the outcome, in general words.
+    /// For any other user: the outcome, in general words, and without what only an administrator may know.
     pub(super) fn short(outcome: &Outcome) -> Self {
-        match &outcome.result {
+        let body = match &outcome.result {
             Ok(success) => Self::of(true, false, WORKS.to_owned(), success.reply.as_ref(), None),
             Err(finding) => {
                 let Finding { diagnosis, .. } = &**finding;
                 let short = DiagnosisBody::short(diagnosis.code, diagnosis.title.clone(), diagnosis.owner);
-                let body = Self::of(
-                    false,
-                    finding.connection_failed,
-                    FAILS.to_owned(),
-                    finding.reply.as_ref(),
-                    Some(short),
-                );
-                Self { enhanced_status_code: None, ..body }
+                let reply = finding.reply.as_ref();
+                Self::of(false, finding.connection_failed, FAILS.to_owned(), reply, Some(short))
             }
-        }
+        };
+        Self { enhanced_status_code: None, ..body }
     }
 
     fn of(

@@ -66,18 +66,14 @@ pub const START: Timestamp = Timestamp(1_767_225_600_000);
 pub const TOKEN_SECRET: &str = "a secret that only the tests of this service know";
 
 impl TestApp {
-    /// The service on SQLite, with loopback and every port opened as destinations.
+    /// The service on the engine of this run, with loopback and every port opened as destinations.
     pub async fn start() -> Self {
-        Self::on(Engine::Sqlite, |_| {}).await
+        Self::with(|_| {}).await
     }
 
     /// The same, with changed settings.
     pub async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        Self::on(Engine::Sqlite, change).await
-    }
-
-    pub async fn on(engine: Engine, change: impl FnOnce(&mut Config)) -> Self {
-        Self::with_database(Database::create(engine).await, change).await
+        Self::with_database(Database::create(Engine::chosen()).await, change).await
     }
 
     /// The service on a database that may hold something already.
@@ -134,8 +130,7 @@ impl TestApp {
             let _ = stop.send(());
         }
         self.app.db.close().await;
-        let path = self.database.clone();
-        path
+        self.database.clone()
     }
 }
 

@@ -102,7 +102,13 @@ impl Client {
         self.json_with(method, path, &[], body).await
     }
 
-    pub async fn json_with(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &Value) -> Answer {
+    pub async fn json_with(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &Value,
+    ) -> Answer {
         let mut all = vec![(CONTENT_TYPE.as_str(), "application/json")];
         all.extend_from_slice(headers);
         self.send(method, path, &all, body.to_string().into_bytes()).await

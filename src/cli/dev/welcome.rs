@@ -1,0 +1,156 @@
+//! What `transports dev` says at its start: where everything is, and lines to paste into a shell.
+
+use std::path::Path;
+
+use crate::dev::smtp::{UNKNOWN_USER, USER};
+use crate::secret::Secret;
+
+/// The tenant that the printed tokens are for.
+pub(super) const TENANT: &str = "dev";
+
+/// A port that was asked for, and the one that is used.
+#[derive(Clone, Copy)]
+pub(super) struct Port {
+    pub wanted: u16,
+    pub bound: u16,
+}
+
+pub(super) struct Tokens {
+    pub admin: Secret,
+    pub user: Secret,
+    /// How long they are good.
+    pub days: i64,
+}
+
+pub(super) struct Welcome<'a> {
+    pub api: Port,
+    pub smtp: Port,
+    pub smtps: Port,
+    pub folder: &'a Path,
+    pub password: &'a Secret,
+    pub tokens: Tokens,
+}
+
+impl Welcome<'_> {
+    /// The whole text. What is to be pasted has no comment behind a command, nor a character in a comment that
+    /// means something to a shell: not every shell takes `#` as a comment when it is typed.
+    pub(super) fn text(&self) -> String {
+        let (api, smtp, smtps) = (self.api.bound, self.smtp.bound, self.smtps.bound);
+        format!(
+            "\
+transports dev: to try the service, for this machine alone. Ctrl-C ends it.
+{taken}
+  API    http://127.0.0.1:{api}/api/v1/transports
+  Inbox  http://127.0.0.1:{api}/dev/inbox
+  SMTP   localhost port {smtp} (StartTLS or none) and port {smtps} (SSL/TLS)
+         user {USER}, password {password}; with \"none\" the inbox takes mail without a sign-in, too
+  Data   {folder} (stays between runs; remove it to begin anew)
+
+Paste into another terminal. TOKEN is an administrator of the tenant \"{TENANT}\", USER_TOKEN a plain user;
+both are good for {days} days, and the next start prints new ones.
+
+TOKEN={admin}
+USER_TOKEN={user}
+PASSWORD={password}
+{requests}
+To see more diagnoses, configure a wrong password, another port, or \"securityType\": \"SSL/TLS\".
+",
+            taken = self.taken(),
+            password = self.password.expose(),
+            folder = self.folder.display(),
+            days = self.tokens.days,
+            admin = self.tokens.admin.expose(),
+            user = self.tokens.user.expose(),
+            requests = requests(api, smtp),
+        )
+    }
+
+    /// A line for each port that was taken.
+    fn taken(&self) -> String {
+        let mut lines = String::new();
+        for (what, port) in [("the API", self.api), ("SMTP", self.smtp), ("SMTP with TLS", self.smtps)] {
+            if port.wanted != 0 && port.wanted != port.bound {
+                let line = format!("Port {} is taken: {what} is on {} instead.\n", port.wanted, port.bound);
+                lines.push_str(&line);
+            }
+        }
+        lines
+    }
+}
+
+/// From a fresh tenant to a mail in the inbox, and to a first failure.
+fn requests(api: u16, smtp: u16) -> String {
+    format!(
+        r#"API=http://127.0.0.1:{api}/api/v1/transports/email-config
+
+# Configure: the account is checked against the server before it is stored.
+curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
+  "serviceProvider": "BasicAuth",
+  "providerConfig": {{
+    "serverAddress": "localhost", "serverPort": {smtp}, "securityType": "StartTLS",
+    "username": "{USER}", "emailPassword": "'"$PASSWORD"'", "emailAddress": "platform@example.com"
+  }}
+}}'
+
+# Read it back: the password is there, and is not shown.
+curl $API -H "Authorization: Bearer $TOKEN"; echo
+
+# Check the connection, then send a test mail and find it in the inbox.
+curl -X POST $API/actions/verify-connection -H "Authorization: Bearer $TOKEN"; echo
+curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
+     -H 'Content-Type: application/json' -d '{{"recipient": "you@example.com"}}'; echo
+curl http://127.0.0.1:{api}/dev/inbox.json; echo
+
+# Break something and read the diagnosis: the inbox knows nobody whose name begins with {UNKNOWN_USER}.
+curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
+     -H 'Content-Type: application/json' -d '{{"recipient": "{UNKNOWN_USER}@example.com"}}'; echo
+"#
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(api: u16, smtp: u16, smtps: u16) -> String {
+        let secret = |text: &str| Secret::new(text.to_owned());
+        Welcome {
+            api: Port { wanted: 8080, bound: api },
+            smtp: Port { wanted: 2525, bound: smtp },
+            smtps: Port { wanted: 0, bound: smtps },
+            folder: Path::new("./transports-dev"),
+            password: &secret("PASSWORD_OF_THE_INBOX"),
+            tokens: Tokens { admin: secret("ADMIN.TOKEN"), user: secret("USER.TOKEN"), days: 7 },
+        }
+        .text()
+    }
+
+    #[test]
+    fn the_text_is_as_recorded() {
+        insta::assert_snapshot!(text(8080, 2525, 2465));
+    }
+
+    #[test]
+    fn a_taken_port_is_named_with_the_other_one() {
+        assert!(!text(8080, 2525, 2465).contains("taken"));
+        let text = text(8081, 2526, 2465);
+        assert!(text.contains("\nPort 8080 is taken: the API is on 8081 instead.\n"), "{text}");
+        assert!(text.contains("\nPort 2525 is taken: SMTP is on 2526 instead.\n"), "{text}");
+        assert_eq!(text.matches("is taken").count(), 2);
+        assert!(text.contains("\"serverPort\": 2526"), "{text}");
+    }
+
+    #[test]
+    fn the_readme_shows_the_same_lines() {
+        let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+        assert!(readme.contains(&requests(8080, 2525)), "README.md differs from:\n{}", requests(8080, 2525));
+    }
+
+    #[test]
+    fn a_comment_means_nothing_to_a_shell() {
+        for comment in requests(8080, 2525).lines().filter_map(|line| line.strip_prefix('#')) {
+            let plain = |c: char| c.is_ascii_alphanumeric() || " :,.".contains(c);
+            assert!(comment.chars().all(plain), "{comment}");
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! A caught mail: its envelope, its source as it came, and what a reader sees of it.
+
+use mail_parser::{Address, MessageParser};
+
+use crate::clock::Timestamp;
+
+/// How much of a mail's text is kept decoded, in bytes. The source has all of it.
+pub const MAX_TEXT: usize = 64 * 1024;
+
+/// How the mail came (RFC 5321 section 2.3.1).
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    /// Empty for the null reverse-path of a notification.
+    pub sender: String,
+    pub recipients: Vec<String>,
+    pub encrypted: bool,
+    pub signed_in: bool,
+}
+
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Mail {
+    pub id: u64,
+    pub received: Timestamp,
+    pub envelope: Envelope,
+    pub content: Content,
+    /// Byte by byte what was sent, dots unstuffed.
+    pub source: Vec<u8>,
+}
+
+/// What a mail says, decoded. Everything in it was written by a stranger.
+#[derive(Clone, Default, PartialEq, Eq, Debug)]
+pub struct Content {
+    /// `Name <address>`, several separated by commas; empty where the header is missing.
+    pub from: String,
+    pub to: Vec<String>,
+    pub subject: String,
+    /// The Date header; none where it is missing or wrong.
+    pub date: Option<Timestamp>,
+    /// Names and unfolded, undecoded values, in the order of the source.
+    pub headers: Vec<(String, String)>,
+    /// The text body, or the text of the HTML body, up to [`MAX_TEXT`].
+    pub text: String,
+}
+
+impl Content {
+    /// Reads any bytes: what is no mail has no headers.
+    #[must_use]
+    pub fn read(source: &[u8]) -> Self {
+        let Some(message) = MessageParser::default().parse(source) else { return Self::default() };
+        let header = |(name, value): (&str, &str)| (name.to_owned(), unfolded(value));
+        Self {
+            from: people(message.from()).join(", "),
+            to: people(message.to()),
+            subject: message.subject().unwrap_or_default().to_owned(),
+            date: message
+                .date()
+                .filter(|date| date.is_valid())
+                .map(|date| Timestamp(date.to_timestamp().saturating_mul(1000))),
+            headers: message.headers_raw().map(header).collect(),
+            text: message.body_text(0).map(|text| up_to(&text, MAX_TEXT).to_owned()).unwrap_or_default(),
+        }
+    }
+}
+
+fn people(addresses: Option<&Address<'_>>) -> Vec<String> {
+    let one = |person: &mail_parser::Addr<'_>| match (person.name(), person.address()) {
+        (Some(name), Some(address)) => format!("{name} <{address}>"),
+        (name, address) => address.or(name).unwrap_or_default().to_owned(),
+    };
+    addresses.map(|addresses| addresses.iter().map(one).collect()).unwrap_or_default()
+}
+
+/// A header's value on one line (RFC 5322 section 2.2.3).
+fn unfolded(value: &str) -> String {
+    value.replace("\r\n", "").replace('\n', "").trim().to_owned()
+}
+
+/// The longest beginning of `text` that fits and ends between two characters.
+fn up_to(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encoded_headers_and_bodies_are_read() {
+        let source = b"From: =?utf-8?q?Acme_=C3=9Cbung?= <platform@example.com>\r\n\
+            To: you@example.com,\r\n =?utf-8?b?SsO8cmdlbg==?= <j@example.org>\r\n\
+            Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\
+            Date: Thu, 1 Jan 2026 01:00:00 +0100\r\n\
+            Content-Type: text/plain; charset=utf-8\r\n\
+            Content-Transfer-Encoding: quoted-printable\r\n\r\nSch=C3=B6n=\r\n, da=C3=9F\r\n";
+        let content = Content::read(source);
+        assert_eq!(content.from, "Acme Übung <platform@example.com>");
+        assert_eq!(content.to, ["you@example.com", "Jürgen <j@example.org>"]);
+        assert_eq!(content.subject, "Grüße");
+        assert_eq!(content.date, Some(Timestamp(1_767_225_600_000)));
+        assert_eq!(content.text, "Schön, daß\r\n");
+        let to = ("To".to_owned(), "you@example.com, =?utf-8?b?SsO8cmdlbg==?= <j@example.org>".to_owned());
+        assert_eq!(content.headers[1], to);
+    }
+
+    #[test]
+    fn a_mail_of_html_alone_has_its_text() {
+        let content = Content::read(b"Content-Type: text/html\r\n\r\n<p>one</p><script>two()</script>");
+        assert!(content.text.contains("one"), "{content:?}");
+        assert!(!content.text.contains("two"), "{content:?}");
+    }
+
+    #[test]
+    fn whatever_is_no_mail_is_kept_all_the_same() {
+        for source in [&b""[..], b"\r\n", b"\0\xff\xfe", b"no header here", b"Date: yesterday\r\n\r\n"] {
+            let content = Content::read(source);
+            assert_eq!((content.from.as_str(), content.to.len(), content.date), ("", 0, None), "{source:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_text_is_cut_between_two_characters() {
+        let mut source = b"Content-Type: text/plain; charset=utf-8\r\n\r\nx".to_vec();
+        source.extend("ü".repeat(MAX_TEXT).bytes());
+        let text = Content::read(&source).text;
+        assert_eq!(text.len(), MAX_TEXT - 1);
+        assert!(text.ends_with('ü'));
+    }
+}

@@ -1,0 +1,75 @@
+//! `/dev/inbox.json`: the caught mails for a program.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+use crate::clock::Timestamp;
+use crate::dev::mail;
+
+/// The newest first.
+#[derive(Serialize)]
+pub(super) struct Mails {
+    mails: Vec<Mail>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Mail {
+    id: String,
+    /// When it came, ISO 8601 like all times here.
+    received_at: String,
+    /// The From header, decoded.
+    from: String,
+    /// The To header, decoded.
+    to: Vec<String>,
+    subject: String,
+    /// The Date header; left out where it is missing or wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    date: Option<String>,
+    /// The text body, cut off after 64 KiB.
+    text: String,
+    envelope: Envelope,
+    /// Bytes of the source.
+    size: usize,
+    /// Where the source is.
+    source: String,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Envelope {
+    from: String,
+    to: Vec<String>,
+    encrypted: bool,
+    signed_in: bool,
+}
+
+impl Mails {
+    pub(super) fn of(mails: &[Arc<mail::Mail>]) -> Self {
+        Self { mails: mails.iter().map(|mail| Mail::of(mail)).collect() }
+    }
+}
+
+impl Mail {
+    fn of(mail: &mail::Mail) -> Self {
+        let (content, envelope) = (&mail.content, &mail.envelope);
+        Self {
+            id: mail.id.to_string(),
+            received_at: mail.received.to_iso(),
+            from: content.from.clone(),
+            to: content.to.clone(),
+            subject: content.subject.clone(),
+            date: content.date.map(Timestamp::to_iso),
+            text: content.text.clone(),
+            envelope: Envelope {
+                from: envelope.sender.clone(),
+                to: envelope.recipients.clone(),
+                encrypted: envelope.encrypted,
+                signed_in: envelope.signed_in,
+            },
+            size: mail.source.len(),
+            source: format!("/dev/inbox/{}.eml", mail.id),
+        }
+    }
+}

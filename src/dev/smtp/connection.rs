@@ -1,0 +1,139 @@
+//! One connection: reads lines, writes replies, hands messages to the inbox, and gives up on a client that
+//! takes too long.
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use super::data::Message;
+use super::dialogue::{Dialogue, Next};
+use super::lines::{Line, Lines};
+use super::{MAX_MESSAGE, Security, Server, reply};
+
+/// For a command, and for writing replies (RFC 5321 section 4.5.3.2.7).
+const COMMAND_TIME: Duration = Duration::from_mins(5);
+/// For a message as a whole.
+const MESSAGE_TIME: Duration = Duration::from_mins(10);
+const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
+/// For a connection, whatever it does.
+const SESSION_TIME: Duration = Duration::from_mins(30);
+
+pub(super) async fn serve(server: &Server, stream: TcpStream, security: Security) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    timeout(SESSION_TIME, session(server, stream, security)).await?
+}
+
+async fn session(server: &Server, stream: TcpStream, security: Security) -> io::Result<()> {
+    if security == Security::Implicit {
+        let stream = encrypt(server, stream).await?;
+        return converse(server, stream, true, reply::GREETING).await.map(|_| ());
+    }
+    if let Some(stream) = converse(server, stream, false, reply::GREETING).await? {
+        let stream = encrypt(server, stream).await?;
+        converse(server, stream, true, "").await?;
+    }
+    Ok(())
+}
+
+async fn encrypt(server: &Server, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+    timeout(HANDSHAKE_TIME, TlsAcceptor::from(server.tls.clone()).accept(stream)).await?
+}
+
+/// Talks until the client has enough, or wants TLS: then the connection comes back.
+async fn converse<S>(server: &Server, stream: S, encrypted: bool, greeting: &str) -> io::Result<Option<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut lines = Lines::new(stream);
+    let mut dialogue = Dialogue::new(&server.password, encrypted);
+    let mut replies = Replies::default();
+    if !greeting.is_empty() {
+        replies.push(greeting);
+    }
+    loop {
+        if !lines.has_line() {
+            replies.send(&mut lines).await?;
+        }
+        let (reply, next) = match timeout(COMMAND_TIME, lines.line()).await {
+            Ok(line) => match line? {
+                Line::Read(line) => dialogue.take(&line),
+                Line::TooLong => (reply::LINE_TOO_LONG.into(), Next::Close),
+                Line::End => return Ok(None),
+            },
+            Err(_) => (reply::TIMED_OUT.into(), Next::Close),
+        };
+        match next {
+            Next::Command => replies.push(&reply),
+            Next::Message => {
+                replies.push(&reply);
+                replies.send(&mut lines).await?;
+                let mut message = Message::new(MAX_MESSAGE);
+                if !timeout(MESSAGE_TIME, lines.message(&mut message)).await?? {
+                    return Ok(None);
+                }
+                replies.push(&deliver(server, &mut dialogue, message));
+            }
+            // What came with STARTTLS came in the clear, and must not be taken for something said over TLS.
+            Next::StartTls if !lines.has_read_ahead() => {
+                replies.push(&reply);
+                replies.send(&mut lines).await?;
+                return Ok(lines.into_stream());
+            }
+            Next::StartTls => {
+                replies.push(reply::INJECTION);
+                return end(lines, replies).await;
+            }
+            Next::Close => {
+                replies.push(&reply);
+                return end(lines, replies).await;
+            }
+        }
+    }
+}
+
+async fn end<S>(mut lines: Lines<S>, mut replies: Replies) -> io::Result<Option<S>>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    replies.send(&mut lines).await?;
+    timeout(COMMAND_TIME, lines.close()).await??;
+    Ok(None)
+}
+
+fn deliver(server: &Server, dialogue: &mut Dialogue<'_>, message: Message) -> reply::Reply {
+    match (dialogue.end_of_message(), message.into_source()) {
+        (Some(envelope), Some(source)) => {
+            let id = server.inbox.add(server.clock.now(), envelope, source);
+            tracing::info!("a mail was caught: /dev/inbox/{id}");
+            format!("250 2.0.0 Caught as {id}").into()
+        }
+        (Some(_), None) => reply::TOO_LARGE.into(),
+        (None, _) => reply::OUT_OF_ORDER.into(),
+    }
+}
+
+/// Replies that wait for each other, so that those to a group of commands travel together.
+#[derive(Default)]
+struct Replies {
+    text: String,
+}
+
+impl Replies {
+    fn push(&mut self, reply: &str) {
+        self.text.push_str(reply);
+        self.text.push_str("\r\n");
+    }
+
+    async fn send<S: AsyncRead + AsyncWrite + Unpin>(&mut self, lines: &mut Lines<S>) -> io::Result<()> {
+        if !self.text.is_empty() {
+            timeout(COMMAND_TIME, lines.send(&self.text)).await??;
+            self.text.clear();
+        }
+        Ok(())
+    }
+}

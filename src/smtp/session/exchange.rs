@@ -1,0 +1,205 @@
+//! One command and its reply: written in one flight, read within its time, judged, and written down.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Session;
+use crate::smtp::reply::Malformed;
+use crate::smtp::stream::Broken;
+use crate::smtp::{Capabilities, Error, ErrorKind, Reply, limits};
+use crate::transcript::{Stage, Transcript};
+
+/// A command as errors and transcripts name it.
+#[derive(Clone, Copy)]
+pub(super) struct Step<'a> {
+    pub stage: Stage,
+    /// `None` where the server speaks first.
+    pub verb: Option<&'static str>,
+    /// What the transcript shows of the command: never a secret.
+    pub shown: &'a str,
+    /// How long the reply may take.
+    pub limit: Duration,
+    /// The replies that mean yes.
+    pub yes: fn(u16) -> bool,
+}
+
+/// RFC 5321 section 4.3.2 has 250 and, for RCPT, 251; other codes of this kind mean the same.
+pub(super) fn done(code: u16) -> bool {
+    (250..=259).contains(&code)
+}
+
+/// A reply, or why there is none that means yes.
+pub(super) type Answer = Result<Reply, Error>;
+
+impl Session {
+    /// Writes one command, reads its reply and judges it.
+    pub(super) async fn exchange(
+        &mut self,
+        step: &Step<'_>,
+        line: &[u8],
+        transcript: &mut Transcript,
+    ) -> Answer {
+        let started = Instant::now();
+        let answer = self.ask(step, line).await.and_then(|reply| self.judge(step, reply));
+        record(step, started, answer.as_ref(), transcript);
+        answer
+    }
+
+    /// Writes several commands in one flight and reads the replies to `steps`, unjudged and as many as came:
+    /// every one is read, whatever the first ones say, else the next would be taken for another command's.
+    pub(super) async fn flight(
+        &mut self,
+        steps: &[Step<'_>],
+        flight: &[u8],
+        transcript: &mut Transcript,
+    ) -> (Vec<Reply>, Result<(), Error>) {
+        let started = Instant::now();
+        let mut replies = Vec::with_capacity(steps.len());
+        let mut written = self.write(&steps[0], flight, limits::WRITE).await;
+        for step in steps {
+            let answer = match written {
+                Ok(()) => self.read(step).await,
+                Err(error) => Err(error),
+            };
+            record(step, started, answer.as_ref(), transcript);
+            match answer {
+                Ok(reply) => replies.push(reply),
+                Err(error) => return (replies, Err(error)),
+            }
+            written = Ok(());
+        }
+        self.in_step = true;
+        (replies, Ok(()))
+    }
+
+    /// Writes one command and reads its reply, whatever it says.
+    pub(super) async fn ask(&mut self, step: &Step<'_>, line: &[u8]) -> Answer {
+        self.write(step, line, limits::WRITE).await?;
+        let reply = self.read(step).await?;
+        self.in_step = true;
+        Ok(reply)
+    }
+
+    /// Hands one flight over. The session is out of step from here until the caller has read all its replies.
+    pub(super) async fn write(
+        &mut self,
+        step: &Step<'_>,
+        flight: &[u8],
+        limit: Duration,
+    ) -> Result<(), Error> {
+        if !self.in_step {
+            return Err(self.error(step, ErrorKind::ConnectionLost));
+        }
+        self.settle(step).await?;
+        self.in_step = false;
+        let Err(broken) = self.stream.write(flight, limits::by(limit, self.deadline)).await else {
+            return Ok(());
+        };
+        // Some say no and close without reading on: then their reply is there.
+        let soon = limits::by(limits::LAST_WORDS, self.deadline);
+        match self.stream.reply(soon).await {
+            Ok(reply) if reply.is_refusal() => Err(self.refused(step, reply)),
+            _ => Err(self.broken(step, broken)),
+        }
+    }
+
+    /// Reads what is owed; nothing else may have come before a command is written.
+    async fn settle(&mut self, step: &Step<'_>) -> Result<(), Error> {
+        if self.owed {
+            self.in_step = false;
+            let reply = self.read(&Step { limit: limits::COMMAND, ..*step }).await?;
+            if !done(reply.code) {
+                return Err(self.unexpected(step, &reply));
+            }
+            self.owed = false;
+            self.in_step = true;
+        }
+        if self.stream.is_drained() {
+            return Ok(());
+        }
+        self.in_step = false;
+        let early = self.stream.reply(Instant::now()).await;
+        Err(match early {
+            Ok(reply) if reply.closes() => self.refused(step, reply),
+            _ => self.error(step, ErrorKind::Protocol("a reply came before its command".to_owned())),
+        })
+    }
+
+    /// The next reply. A 421 ends the session wherever it comes.
+    pub(super) async fn read(&mut self, step: &Step<'_>) -> Answer {
+        match self.stream.reply(limits::by(step.limit, self.deadline)).await {
+            Ok(reply) if reply.closes() => {
+                self.in_step = false;
+                Err(self.refused(step, reply))
+            }
+            Ok(reply) => Ok(reply),
+            Err(broken) => {
+                self.in_step = false;
+                Err(self.broken(step, broken))
+            }
+        }
+    }
+
+    /// Yes, no, or neither. What is neither leaves it unknown what the server will do next, so it is the end.
+    pub(super) fn judge(&mut self, step: &Step<'_>, reply: Reply) -> Answer {
+        if (step.yes)(reply.code) {
+            Ok(reply)
+        } else if reply.is_refusal() {
+            Err(self.refused(step, reply))
+        } else {
+            Err(self.unexpected(step, &reply))
+        }
+    }
+
+    /// A reply that means neither yes nor no at this place.
+    pub(super) fn unexpected(&mut self, step: &Step<'_>, reply: &Reply) -> Error {
+        self.in_step = false;
+        let problem = format!("the reply code {} has no meaning at this place", reply.code);
+        self.error(step, ErrorKind::Protocol(problem))
+    }
+
+    pub(super) fn refused(&self, step: &Step<'_>, reply: Reply) -> Error {
+        Error { reply: Some(Box::new(reply)), ..self.error(step, ErrorKind::Refused) }
+    }
+
+    pub(super) fn broken(&self, step: &Step<'_>, broken: Broken) -> Error {
+        self.error(step, broken_kind(broken))
+    }
+
+    pub(super) fn error(&self, step: &Step<'_>, kind: ErrorKind) -> Error {
+        let known = self.capabilities != Capabilities::default();
+        let capabilities = known.then(|| Box::new(self.capabilities.clone()));
+        Error { stage: step.stage, kind, command: step.verb, reply: None, capabilities }
+    }
+}
+
+pub(super) fn broken_kind(broken: Broken) -> ErrorKind {
+    match broken {
+        Broken::Lost => ErrorKind::ConnectionLost,
+        Broken::Timeout => ErrorKind::Timeout,
+        Broken::Malformed(malformed) => malformed.into(),
+    }
+}
+
+impl From<Malformed> for ErrorKind {
+    fn from(malformed: Malformed) -> Self {
+        Self::Protocol(malformed.as_str().to_owned())
+    }
+}
+
+/// Writes down how a step ended.
+pub(super) fn record(
+    step: &Step<'_>,
+    started: Instant,
+    answer: Result<&Reply, &Error>,
+    transcript: &mut Transcript,
+) {
+    let said = match answer {
+        Ok(reply) => reply.to_string(),
+        Err(Error { reply: Some(reply), .. }) => reply.to_string(),
+        Err(error) => error.kind.to_string(),
+    };
+    let detail = if step.shown.is_empty() { said } else { format!("{}: {said}", step.shown) };
+    transcript.add(step.stage, started.elapsed(), &detail);
+}

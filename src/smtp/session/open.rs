@@ -1,0 +1,245 @@
+//! From a connection to a session: greeting, EHLO, and the protection that was chosen.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use rustls::ClientConfig;
+use tokio::time::Instant;
+
+use super::exchange::{Answer, Step, broken_kind, done, record};
+use super::{Session, Settings};
+use crate::egress::{Connection, Host};
+use crate::smtp::first_bytes::{self, Verdict};
+use crate::smtp::socket::Socket;
+use crate::smtp::stream::{Broken, Stream};
+use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, Reply, Security, limits, tls};
+use crate::transcript::{Stage, Transcript};
+
+const GREETING: Step<'_> =
+    Step { stage: Stage::Greeting, verb: None, shown: "", limit: limits::GREETING, yes: |code| code == 220 };
+
+const STARTTLS: Step<'_> = Step {
+    stage: Stage::Starttls,
+    verb: Some("STARTTLS"),
+    shown: "STARTTLS",
+    limit: limits::COMMAND,
+    yes: |code| code == 220,
+};
+
+impl Session {
+    /// Greeting, EHLO and the protection that was chosen.
+    ///
+    /// # Errors
+    /// See [`Error`]. Nothing but EHLO and STARTTLS has been said in the clear.
+    pub async fn open(
+        connection: Connection,
+        host: &Host,
+        security: Security,
+        settings: &Settings,
+        deadline: Instant,
+        transcript: &mut Transcript,
+    ) -> Result<Self, Error> {
+        let mut session = Self {
+            stream: Stream::plain(Socket::new(connection.stream)),
+            deadline,
+            opened_by_operator: connection.opened_by_operator,
+            capabilities: Capabilities::default(),
+            in_step: false,
+            owed: false,
+        };
+        if security == Security::Tls {
+            session = session.encrypt(host, security, settings, transcript).await?;
+        }
+        let opened = session.begin(host, security, settings, transcript).await;
+        session = session.or_quit(opened).await?;
+        if security == Security::StartTls {
+            session = session.encrypt(host, security, settings, transcript).await?;
+            let introduced = session.introduce(settings, transcript).await;
+            session = session.or_quit(introduced).await?;
+        }
+        Ok(session)
+    }
+
+    /// What is said before TLS where there is STARTTLS, and all of the beginning elsewhere.
+    async fn begin(
+        &mut self,
+        host: &Host,
+        security: Security,
+        settings: &Settings,
+        transcript: &mut Transcript,
+    ) -> Result<(), Error> {
+        let started = Instant::now();
+        let greeting = self.greet(host, &settings.tls).await;
+        record(&GREETING, started, greeting.as_ref(), transcript);
+        let greeting = greeting?;
+        self.introduce(settings, transcript).await.map_err(|error| self.perhaps_ftp(&greeting, error))?;
+        if security == Security::StartTls {
+            self.start_tls(transcript).await?;
+        }
+        Ok(())
+    }
+
+    async fn or_quit<T>(self, result: Result<T, Error>) -> Result<Self, Error> {
+        match result {
+            Ok(_) => Ok(self),
+            Err(error) => {
+                self.quit().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits for the 220, and finds out what else it is that speaks, or keeps silent.
+    async fn greet(&mut self, host: &Host, config: &Arc<ClientConfig>) -> Answer {
+        let deadline = limits::by(GREETING.limit, self.deadline);
+        let patience = if self.stream.is_encrypted() { deadline } else { limits::silence(self.deadline) };
+        let decided = |bytes: &[u8]| first_bytes::judge(bytes) != Verdict::Undecided;
+        let filled = self.stream.fill_until(decided, patience).await;
+        match first_bytes::judge(self.stream.pending()) {
+            Verdict::Smtp => {}
+            Verdict::TlsAlert => return Err(self.error(&GREETING, ErrorKind::TlsFromFirstByte)),
+            Verdict::Other(protocol) => return Err(self.error(&GREETING, ErrorKind::NotSmtp(protocol))),
+            Verdict::Undecided => {
+                let silent = self.stream.pending().is_empty() && !self.stream.is_encrypted();
+                let kind = match filled.err().unwrap_or(Broken::Lost) {
+                    Broken::Timeout if silent => self.ask_for_tls(host, config).await,
+                    broken => broken_kind(broken),
+                };
+                return Err(self.error(&GREETING, kind));
+            }
+        }
+        let reply = self.read(&GREETING).await?;
+        self.in_step = true;
+        self.judge(&GREETING, reply)
+    }
+
+    /// The server keeps silent in the clear: a `ClientHello` tells whether it waits for one. Whatever comes, the
+    /// connection is of no more use.
+    async fn ask_for_tls(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ErrorKind {
+        let Ok(hello) = tls::client_hello(host, config) else { return ErrorKind::Timeout };
+        if self.stream.write(&hello, self.deadline).await.is_err() {
+            return ErrorKind::Timeout;
+        }
+        let decided =
+            |bytes: &[u8]| first_bytes::is_tls(bytes) || first_bytes::judge(bytes) != Verdict::Undecided;
+        // Without an answer there is nothing to judge, and that is judged too.
+        let _ = self.stream.fill_until(decided, self.deadline).await;
+        let answer = self.stream.pending();
+        if first_bytes::is_tls(answer) {
+            return ErrorKind::TlsFromFirstByte;
+        }
+        match first_bytes::judge(answer) {
+            Verdict::Other(protocol) => ErrorKind::NotSmtp(protocol),
+            // A greeting that came too late, or nothing.
+            _ => ErrorKind::Timeout,
+        }
+    }
+
+    /// EHLO, and HELO where the server does not know EHLO (RFC 5321 section 3.2).
+    async fn introduce(&mut self, settings: &Settings, transcript: &mut Transcript) -> Result<(), Error> {
+        let name = self.own_name(settings);
+        let (ehlo, helo) = (format!("EHLO {name}"), format!("HELO {name}"));
+        let step =
+            Step { stage: Stage::Ehlo, verb: Some("EHLO"), shown: &ehlo, limit: limits::COMMAND, yes: done };
+        let refused = match self.exchange(&step, format!("{ehlo}\r\n").as_bytes(), transcript).await {
+            Ok(reply) => {
+                self.capabilities = Capabilities::parse(&reply);
+                return Ok(());
+            }
+            Err(error) => error,
+        };
+        if refused.reply.as_ref().is_none_or(|reply| reply.code < 500) {
+            return Err(refused);
+        }
+        let step = Step { verb: Some("HELO"), shown: &helo, ..step };
+        match self.exchange(&step, format!("{helo}\r\n").as_bytes(), transcript).await {
+            Ok(_) => Ok(()),
+            // A server that hangs up has given its reason before.
+            Err(error) if error.reply.is_none() => Err(refused),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// RFC 5321 section 4.1.3: where there is no name, the address in brackets.
+    fn own_name(&self, settings: &Settings) -> String {
+        let address = match &settings.ehlo_name {
+            Some(Host::Name(name)) => return name.clone(),
+            Some(Host::Address(address)) => Some(*address),
+            None => self.stream.local_address().ok().map(|address| address.ip()),
+        };
+        match address.map(|address| address.to_canonical()) {
+            Some(IpAddr::V6(address)) => format!("[IPv6:{address}]"),
+            Some(IpAddr::V4(address)) => format!("[{address}]"),
+            None => "[127.0.0.1]".to_owned(),
+        }
+    }
+
+    /// FTP greets with 220 too; what tells it apart is that it says so, and knows neither EHLO nor HELO.
+    fn perhaps_ftp(&self, greeting: &Reply, error: Error) -> Error {
+        let text = greeting.text().to_ascii_lowercase();
+        if error.kind == ErrorKind::Refused && text.contains("ftp") && !text.contains("smtp") {
+            return self.error(&GREETING, ErrorKind::NotSmtp(OtherProtocol::Ftp));
+        }
+        error
+    }
+
+    /// STARTTLS up to its 220, and nothing behind it.
+    async fn start_tls(&mut self, transcript: &mut Transcript) -> Result<(), Error> {
+        let started = Instant::now();
+        let answer = self.ask_to_start_tls().await;
+        record(&STARTTLS, started, answer.as_ref(), transcript);
+        answer.map(drop)
+    }
+
+    async fn ask_to_start_tls(&mut self) -> Answer {
+        if !self.stream.is_drained() {
+            self.in_step = false;
+            return Err(self.error(&STARTTLS, ErrorKind::ResponseInjection));
+        }
+        if !self.capabilities.starttls {
+            return Err(self.error(&STARTTLS, ErrorKind::StartTlsMissing));
+        }
+        let reply = self.ask(&STARTTLS, b"STARTTLS\r\n").await?;
+        let reply = self.judge(&STARTTLS, reply)?;
+        // Until TLS is up there is nothing more to say in the clear.
+        self.in_step = false;
+        if !self.stream.is_drained() {
+            return Err(self.error(&STARTTLS, ErrorKind::ResponseInjection));
+        }
+        Ok(reply)
+    }
+
+    /// The handshake. What was said before it is forgotten: the buffer, the capabilities.
+    async fn encrypt(
+        self,
+        host: &Host,
+        security: Security,
+        settings: &Settings,
+        transcript: &mut Transcript,
+    ) -> Result<Self, Error> {
+        let started = Instant::now();
+        let end = limits::by(limits::HANDSHAKE, self.deadline);
+        let shaken = match self.stream.into_plain() {
+            Some(socket) => tls::handshake(socket, host, &settings.tls, end).await,
+            None => Err(tls::Failed { kind: ErrorKind::ConnectionLost, in_the_clear: false }),
+        };
+        match shaken {
+            Ok(stream) => {
+                transcript.add(Stage::Tls, started.elapsed(), &tls::describe(&stream));
+                Ok(Self {
+                    stream: Stream::tls(stream),
+                    capabilities: Capabilities::default(),
+                    // After STARTTLS it is the client's turn (RFC 3207 section 4.2); elsewhere the greeting's.
+                    in_step: security == Security::StartTls,
+                    ..self
+                })
+            }
+            Err(failed) => {
+                let injected = failed.in_the_clear && security == Security::StartTls;
+                let kind = if injected { ErrorKind::ResponseInjection } else { failed.kind };
+                transcript.add(Stage::Tls, started.elapsed(), &kind.to_string());
+                Err(Error { stage: Stage::Tls, kind, command: None, reply: None, capabilities: None })
+            }
+        }
+    }
+}

@@ -1,0 +1,253 @@
+//! MAIL, RCPT and DATA: the envelope in one flight where the server takes it so, and each recipient's own reply.
+
+use tokio::time::Instant;
+
+use super::exchange::{Answer, Step, done, record};
+use super::{Envelope, Receipt, RecipientReply, Session};
+use crate::address::EmailAddress;
+use crate::message::Message;
+use crate::smtp::{Error, ErrorKind, Reply, data, limits};
+use crate::transcript::{Stage, Transcript};
+
+const MAIL: Step<'_> =
+    Step { stage: Stage::MailFrom, verb: Some("MAIL"), shown: "MAIL", limit: limits::MAIL, yes: done };
+
+const RCPT: Step<'_> =
+    Step { stage: Stage::RcptTo, verb: Some("RCPT"), shown: "RCPT", limit: limits::RECIPIENT, yes: done };
+
+const DATA: Step<'_> = Step {
+    stage: Stage::Data,
+    verb: Some("DATA"),
+    shown: "DATA",
+    limit: limits::DATA_START,
+    yes: |code| code == 354,
+};
+
+/// The message itself, up to the reply to its final dot.
+const CONTENT: Step<'_> = Step { shown: "message", limit: limits::DATA_END, yes: done, ..DATA };
+
+/// The recipients of an envelope, sorted by what the server said.
+#[derive(Default)]
+struct Sorted {
+    accepted: Vec<EmailAddress>,
+    rejected: Vec<RecipientReply>,
+}
+
+impl Session {
+    /// Asks whether the server takes `from` as a sender (`MAIL FROM`, then `RSET` without waiting for its answer).
+    ///
+    /// # Errors
+    /// See [`Error`]; the stage is `mail_from`.
+    pub async fn probe_sender(&mut self, from: &EmailAddress, transcript: &mut Transcript) -> Answer {
+        let utf8 = from.needs_smtputf8();
+        let mail = format!("MAIL FROM:<{from}>{}", if utf8 { " SMTPUTF8" } else { "" });
+        let step = Step { shown: &mail, ..MAIL };
+        if utf8 && !self.capabilities.smtputf8 {
+            return Err(self.give_up(&step, ErrorKind::SmtpUtf8Missing, transcript));
+        }
+        let in_one = self.capabilities.pipelining;
+        let flight = format!("{mail}\r\n{}", if in_one { "RSET\r\n" } else { "" });
+        let answer = self.exchange(&step, flight.as_bytes(), transcript).await;
+        if in_one {
+            self.owed = self.in_step;
+        } else if answer.is_ok() {
+            self.reset().await;
+        }
+        answer
+    }
+
+    /// Sends one message. Refused recipients do not abort it while one is accepted.
+    ///
+    /// # Errors
+    /// See [`Error`]; where all recipients were refused, the stage is `rcpt_to` and the reply is the first one's.
+    pub async fn send(
+        &mut self,
+        envelope: &Envelope<'_>,
+        message: &Message,
+        transcript: &mut Transcript,
+    ) -> Result<Receipt, Error> {
+        let mail = self.mail_command(envelope, message);
+        if let Err(kind) = self.check(envelope, message) {
+            return Err(self.give_up(&Step { shown: &mail, ..MAIL }, kind, transcript));
+        }
+        let sorted = if self.capabilities.pipelining {
+            self.envelope_in_one(&mail, envelope.to, transcript).await?
+        } else {
+            self.envelope_step_by_step(&mail, envelope.to, transcript).await?
+        };
+        let reply = self.content(message, transcript).await?;
+        Ok(Receipt { reply, accepted: sorted.accepted, rejected: sorted.rejected })
+    }
+
+    /// What the server's offer rules out before anything is said.
+    fn check(&self, envelope: &Envelope<'_>, message: &Message) -> Result<(), ErrorKind> {
+        let size = message.bytes.len() as u64;
+        if needs_smtputf8(envelope) && !self.capabilities.smtputf8 {
+            return Err(ErrorKind::SmtpUtf8Missing);
+        }
+        match self.capabilities.size {
+            Some(limit) if size > limit => Err(ErrorKind::TooLarge { limit, size }),
+            _ => Ok(()),
+        }
+    }
+
+    fn give_up(&self, step: &Step<'_>, kind: ErrorKind, transcript: &mut Transcript) -> Error {
+        let error = self.error(step, kind);
+        record(step, Instant::now(), Err(&error), transcript);
+        error
+    }
+
+    /// `MAIL FROM:<…>` with the parameters of RFC 1870, 6152 and 6531 where the server knows them.
+    fn mail_command(&self, envelope: &Envelope<'_>, message: &Message) -> String {
+        let offers = &self.capabilities;
+        let size = offers.size.map(|_| format!(" SIZE={}", message.bytes.len())).unwrap_or_default();
+        let eight_bit = offers.eight_bit_mime && !message.bytes.is_ascii();
+        let body = if eight_bit { " BODY=8BITMIME" } else { "" };
+        let utf8 = if needs_smtputf8(envelope) { " SMTPUTF8" } else { "" };
+        format!("MAIL FROM:<{}>{size}{body}{utf8}", envelope.from)
+    }
+
+    /// RFC 2920: MAIL, every RCPT and DATA in one flight.
+    async fn envelope_in_one(
+        &mut self,
+        mail: &str,
+        to: &[EmailAddress],
+        transcript: &mut Transcript,
+    ) -> Result<Sorted, Error> {
+        let recipients: Vec<_> = to.iter().map(rcpt_command).collect();
+        let mut steps = vec![Step { shown: mail, ..MAIL }];
+        steps.extend(recipients.iter().map(|shown| Step { shown, ..RCPT }));
+        steps.push(DATA);
+        let flight: String = steps.iter().flat_map(|step| [step.shown, "\r\n"]).collect();
+        let (replies, ended) = self.flight(&steps, flight.as_bytes(), transcript).await;
+        let waits_for_message = replies.get(to.len() + 1).is_some_and(|reply| (DATA.yes)(reply.code));
+        let judged = self.judge_envelope(to, &steps, replies, ended);
+        if judged.is_err() && self.in_step {
+            if waits_for_message {
+                // There is nobody to give it to, but the server has to be given an end (RFC 2920 section 3.1).
+                let _ = self.exchange(&CONTENT, data::EMPTY, transcript).await;
+            } else {
+                self.reset().await;
+            }
+        }
+        judged
+    }
+
+    /// Judges the replies in their order. A refusal that came is the reason, and not what ended the session
+    /// after it.
+    fn judge_envelope(
+        &mut self,
+        to: &[EmailAddress],
+        steps: &[Step<'_>],
+        replies: Vec<Reply>,
+        ended: Result<(), Error>,
+    ) -> Result<Sorted, Error> {
+        let mut sorted = Sorted::default();
+        for (position, (step, reply)) in steps.iter().zip(replies).enumerate() {
+            let recipient = position.checked_sub(1).and_then(|index| to.get(index));
+            if step.stage == Stage::Data {
+                self.need_one(&sorted)?;
+            }
+            let judged = self.judge(step, reply);
+            match recipient {
+                Some(recipient) => Self::sort(recipient, judged, &mut sorted)?,
+                None => drop(judged?),
+            }
+        }
+        if let Err(ended) = ended {
+            if sorted.rejected.len() == to.len() {
+                self.need_one(&sorted)?;
+            }
+            return Err(ended);
+        }
+        Ok(sorted)
+    }
+
+    async fn envelope_step_by_step(
+        &mut self,
+        mail: &str,
+        to: &[EmailAddress],
+        transcript: &mut Transcript,
+    ) -> Result<Sorted, Error> {
+        let step = Step { shown: mail, ..MAIL };
+        self.exchange(&step, format!("{mail}\r\n").as_bytes(), transcript).await?;
+        let mut sorted = Sorted::default();
+        for recipient in to {
+            let rcpt = rcpt_command(recipient);
+            let step = Step { shown: &rcpt, ..RCPT };
+            let answer = self.exchange(&step, format!("{rcpt}\r\n").as_bytes(), transcript).await;
+            Self::sort(recipient, answer, &mut sorted)?;
+        }
+        let started = match self.need_one(&sorted) {
+            Ok(()) => self.exchange(&DATA, b"DATA\r\n", transcript).await.map(drop),
+            Err(error) => Err(error),
+        };
+        if started.is_err() {
+            self.reset().await;
+        }
+        started.map(|()| sorted)
+    }
+
+    /// A refusal is the recipient's own; anything else ends the sending.
+    fn sort(recipient: &EmailAddress, answer: Answer, sorted: &mut Sorted) -> Result<(), Error> {
+        match answer {
+            Ok(_) => sorted.accepted.push(recipient.clone()),
+            Err(Error { reply: Some(reply), .. }) if !reply.closes() => {
+                sorted.rejected.push(RecipientReply { recipient: recipient.clone(), reply: *reply });
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    fn need_one(&self, sorted: &Sorted) -> Result<(), Error> {
+        match (sorted.accepted.first(), sorted.rejected.first()) {
+            (Some(_), _) => Ok(()),
+            (None, Some(rejected)) => Err(self.refused(&RCPT, rejected.reply.clone())),
+            (None, None) => {
+                Err(self.error(&RCPT, ErrorKind::Protocol("the envelope has no recipient".to_owned())))
+            }
+        }
+    }
+
+    /// The message with its end, and the reply that decides. Before the end is handed over whole a failure says
+    /// that nothing was sent; after it, only a reply does.
+    async fn content(&mut self, message: &Message, transcript: &mut Transcript) -> Answer {
+        let started = Instant::now();
+        let wire = data::encode(&message.bytes);
+        let answer = match self.write(&CONTENT, &wire, limits::transfer(wire.len())).await {
+            Ok(()) => self.outcome().await,
+            Err(error) => Err(error),
+        };
+        record(&CONTENT, started, answer.as_ref(), transcript);
+        answer
+    }
+
+    async fn outcome(&mut self) -> Answer {
+        let unknown = |error: Error| Error { kind: ErrorKind::OutcomeUnknown, ..error };
+        let reply = match self.read(&CONTENT).await {
+            Ok(reply) => reply,
+            Err(error) if error.reply.is_some() => return Err(error),
+            Err(error) => return Err(unknown(error)),
+        };
+        self.in_step = true;
+        self.judge(&CONTENT, reply)
+            .map_err(|error| if error.reply.is_some() { error } else { unknown(error) })
+    }
+
+    /// Ends a transaction without waiting for the reply: the next command reads it first.
+    async fn reset(&mut self) {
+        let step = Step { verb: Some("RSET"), shown: "RSET", limit: limits::COMMAND, ..MAIL };
+        if self.in_step && self.write(&step, b"RSET\r\n", limits::LAST_WORDS).await.is_ok() {
+            (self.in_step, self.owed) = (true, true);
+        }
+    }
+}
+
+fn needs_smtputf8(envelope: &Envelope<'_>) -> bool {
+    envelope.from.needs_smtputf8() || envelope.to.iter().any(EmailAddress::needs_smtputf8)
+}
+
+fn rcpt_command(recipient: &EmailAddress) -> String {
+    format!("RCPT TO:<{recipient}>")
+}

@@ -1,0 +1,85 @@
+//! AUTH: one mechanism, answered by position, and never a password in the clear.
+
+use tokio::time::Instant;
+
+use super::Session;
+use super::exchange::{Answer, Step, record};
+use crate::smtp::auth::{self, Credentials, Mechanism};
+use crate::smtp::{Error, ErrorKind, limits};
+use crate::transcript::{Stage, Transcript};
+
+const AUTH: Step<'_> = Step {
+    stage: Stage::Auth,
+    verb: Some("AUTH"),
+    shown: "AUTH",
+    limit: limits::COMMAND,
+    yes: |code| code == 235,
+};
+
+/// The server asks for the next response.
+const PROMPT: Step<'_> = Step { yes: |code| code == 334, ..AUTH };
+
+impl Session {
+    /// Signs in with one mechanism; gives the reply that let us in.
+    ///
+    /// # Errors
+    /// See [`Error`]; [`ErrorKind::ClearTextSignIn`] before anything is sent.
+    pub async fn sign_in(&mut self, credentials: &Credentials<'_>, transcript: &mut Transcript) -> Answer {
+        let started = Instant::now();
+        let mechanism = match self.choose(credentials) {
+            Ok(mechanism) => mechanism,
+            Err(kind) => {
+                let error = self.error(&AUTH, kind);
+                record(&AUTH, started, Err(&error), transcript);
+                return Err(error);
+            }
+        };
+        credentials.hide(&mut self.stream.hidden);
+        let shown = format!("AUTH {} {}", mechanism.as_str(), crate::smtp::hidden::HIDDEN);
+        let answer = self.authenticate(mechanism, credentials).await;
+        record(&Step { shown: &shown, ..AUTH }, started, answer.as_ref(), transcript);
+        answer
+    }
+
+    /// The mechanism, where the password may be sent at all.
+    fn choose(&self, credentials: &Credentials<'_>) -> Result<Mechanism, ErrorKind> {
+        let encrypted = self.stream.is_encrypted();
+        let offered = &self.capabilities.auth;
+        if !encrypted && !self.opened_by_operator {
+            Err(ErrorKind::ClearTextSignIn)
+        } else if offered.is_empty() {
+            Err(ErrorKind::AuthNotOffered { encrypted })
+        } else {
+            let none = || ErrorKind::NoCommonMechanism { offered: offered.clone() };
+            credentials.mechanism(offered).ok_or_else(none)
+        }
+    }
+
+    /// At most three rounds, so that no server can ask for ever: it is prompted for exactly what the mechanism
+    /// has to say. A 235 before the secret was sent would say nothing about it, and is no success.
+    async fn authenticate(&mut self, mechanism: Mechanism, credentials: &Credentials<'_>) -> Answer {
+        let responses = credentials.responses(mechanism);
+        let (command, first_sent) = auth::opening(mechanism, &responses[0]);
+        let mut reply = self.ask(&AUTH, command.as_bytes()).await?;
+        for response in &responses[usize::from(first_sent)..] {
+            self.judge(&PROMPT, reply)?;
+            let line = zeroize::Zeroizing::new(format!("{}\r\n", response.as_str()));
+            reply = self.ask(&AUTH, line.as_bytes()).await?;
+        }
+        if mechanism == Mechanism::XOAuth2 && reply.code == 334 {
+            let challenge = auth::challenge(&reply.text(), &self.stream.hidden);
+            return Err(self.finish_refused_token(challenge).await);
+        }
+        self.judge(&AUTH, reply)
+    }
+
+    /// The 334 holds the reason; the reply that decides comes after an empty line.
+    async fn finish_refused_token(&mut self, challenge: String) -> Error {
+        let error = match self.ask(&AUTH, b"\r\n").await {
+            Ok(reply) if reply.is_refusal() => self.refused(&AUTH, reply),
+            Ok(reply) => return self.unexpected(&AUTH, &reply),
+            Err(error) => error,
+        };
+        Error { kind: ErrorKind::OAuthRefused { challenge }, ..error }
+    }
+}

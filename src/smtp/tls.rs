@@ -1,0 +1,145 @@
+//! The TLS handshake, and what its failures mean.
+
+use std::io;
+use std::sync::Arc;
+
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, CertificateError, ClientConfig, ClientConnection};
+use rustls::{Error as TlsError, PeerMisbehaved};
+use tokio::time::{Instant, timeout_at};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+
+use super::first_bytes::{self, Verdict};
+use super::socket::Socket;
+use super::{ErrorKind, OtherProtocol, TlsFailure};
+use crate::egress::Host;
+use crate::egress::untrusted::Untrusted;
+use crate::transcript::printable;
+
+/// A handshake that came to nothing.
+pub(super) struct Failed {
+    pub kind: ErrorKind,
+    /// The server answered with what is no TLS record.
+    pub in_the_clear: bool,
+}
+
+/// Speaks TLS from here on. The name that is verified, and sent as SNI, is the host as it was typed: never what
+/// it resolved to, and never what the server calls itself.
+pub(super) async fn handshake(
+    mut socket: Socket,
+    host: &Host,
+    config: &Arc<ClientConfig>,
+    deadline: Instant,
+) -> Result<TlsStream<Socket>, Failed> {
+    let encrypted = |kind| Failed { kind, in_the_clear: false };
+    let name = server_name(host).map_err(encrypted)?;
+    socket.watch();
+    let connecting = TlsConnector::from(Arc::clone(config)).connect(name, socket).into_fallible();
+    match timeout_at(deadline, connecting).await {
+        Ok(Ok(stream)) => Ok(stream),
+        Ok(Err((error, socket))) => Err(why(&error, socket.first_bytes())),
+        Err(_) => Err(encrypted(ErrorKind::Timeout)),
+    }
+}
+
+/// The first flight of a handshake, as bytes: to ask a silent server whether it waits for TLS.
+pub(super) fn client_hello(host: &Host, config: &Arc<ClientConfig>) -> Result<Vec<u8>, ErrorKind> {
+    let mut hello = Vec::new();
+    let failed = |error: String| ErrorKind::Tls(TlsFailure::Other(error));
+    let mut connection = ClientConnection::new(Arc::clone(config), server_name(host)?)
+        .map_err(|error| failed(error.to_string()))?;
+    connection.write_tls(&mut hello).map_err(|error| failed(error.to_string()))?;
+    Ok(hello)
+}
+
+/// `TLS 1.3, TLS13_AES_256_GCM_SHA384`.
+pub(super) fn describe(stream: &TlsStream<Socket>) -> String {
+    let connection = stream.get_ref().1;
+    let version = match connection.protocol_version() {
+        Some(rustls::ProtocolVersion::TLSv1_3) => "TLS 1.3",
+        Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
+        _ => "TLS",
+    };
+    match connection.negotiated_cipher_suite() {
+        Some(suite) => format!("{version}, {:?}", suite.suite()),
+        None => version.to_owned(),
+    }
+}
+
+fn server_name(host: &Host) -> Result<ServerName<'static>, ErrorKind> {
+    match host {
+        Host::Address(address) => Ok(ServerName::from(*address)),
+        Host::Name(name) => ServerName::try_from(name.clone()).map_err(|_| {
+            ErrorKind::Tls(TlsFailure::Other("the host name is none that a certificate can hold".to_owned()))
+        }),
+    }
+}
+
+/// Why no TLS session came about: from what came first, then from what rustls says.
+fn why(error: &io::Error, first: &[u8]) -> Failed {
+    if first.first().is_some_and(|byte| !(0x14..=0x17).contains(byte)) {
+        return Failed { kind: instead_of_tls(first), in_the_clear: true };
+    }
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    let kind = tls.map_or(ErrorKind::ConnectionLost, |error| ErrorKind::Tls(of_rustls(error)));
+    Failed { kind, in_the_clear: false }
+}
+
+fn of_rustls(error: &TlsError) -> TlsFailure {
+    match error {
+        TlsError::InvalidCertificate(error) => of_certificate(error),
+        TlsError::PeerIncompatible(_)
+        | TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite)
+        | TlsError::AlertReceived(
+            AlertDescription::HandshakeFailure
+            | AlertDescription::ProtocolVersion
+            | AlertDescription::InsufficientSecurity,
+        ) => TlsFailure::Version,
+        TlsError::AlertReceived(alert) => {
+            TlsFailure::Other(format!("the server ended the handshake with the alert {alert:?}"))
+        }
+        other => TlsFailure::Other(other.to_string()),
+    }
+}
+
+/// The answer to a `ClientHello` was no TLS record.
+fn instead_of_tls(first: &[u8]) -> ErrorKind {
+    match first_bytes::judge(first) {
+        Verdict::Smtp => ErrorKind::PlainTextOnTls,
+        Verdict::Other(OtherProtocol::Unknown) | Verdict::Undecided | Verdict::TlsAlert => {
+            ErrorKind::Tls(TlsFailure::Other("the server's answer is not TLS".to_owned()))
+        }
+        Verdict::Other(protocol) => ErrorKind::NotSmtp(protocol),
+    }
+}
+
+/// A certificate that is neither out of its time nor for another name is not trusted, whatever the reason: an
+/// unknown authority, a weak signature or key, another purpose.
+fn of_certificate(error: &CertificateError) -> TlsFailure {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFailure::Expired,
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            TlsFailure::NotYetValid
+        }
+        CertificateError::NotValidForName => TlsFailure::WrongName { names: Vec::new() },
+        CertificateError::NotValidForNameContext { presented, .. } => TlsFailure::WrongName {
+            names: presented.iter().take(MAX_NAMES).map(|name| bare_name(name)).collect(),
+        },
+        CertificateError::Other(other) => {
+            let untrusted = other.0.downcast_ref::<Untrusted>();
+            let issuer = untrusted.and_then(|untrusted| untrusted.issuer.as_deref());
+            TlsFailure::Untrusted { issuer: issuer.map(printable) }
+        }
+        _ => TlsFailure::Untrusted { issuer: None },
+    }
+}
+
+/// How many names of a certificate are kept: whoever made it decides how many there are.
+const MAX_NAMES: usize = 16;
+
+/// `DnsName("mail.example.com")`, as rustls writes it, without the wrapping, and fit to be shown.
+fn bare_name(presented: &str) -> String {
+    let inner = presented.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(presented);
+    printable(inner.trim_matches('"'))
+}

@@ -1,0 +1,102 @@
+//! Connections that many reads share: each carries the questions of all who ask, one behind the other, without
+//! waiting for answers in between. A broken one is replaced when the next read needs it.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use deadpool_postgres::ClientWrapper;
+use tokio::time::timeout;
+use tokio_postgres::Config;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::error::{classify, too_slow};
+use super::{TIME_LIMIT, connect, value};
+use crate::store::{DbError, Row, Statement, Value};
+
+pub(super) struct Readers {
+    config: Config,
+    tls: MakeRustlsConnect,
+    slots: Vec<Slot>,
+    next: AtomicUsize,
+    closed: AtomicBool,
+}
+
+#[derive(Default)]
+struct Slot {
+    client: Mutex<Option<Arc<ClientWrapper>>>,
+    /// Held while connecting, so that many who wait make one connection.
+    connecting: tokio::sync::Mutex<()>,
+}
+
+impl Slot {
+    fn client(&self) -> MutexGuard<'_, Option<Arc<ClientWrapper>>> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn live(&self) -> Option<Arc<ClientWrapper>> {
+        self.client().as_ref().filter(|client| !client.is_closed()).cloned()
+    }
+}
+
+impl Readers {
+    pub fn new(config: Config, tls: MakeRustlsConnect, count: usize) -> Self {
+        let slots = (0..count.max(1)).map(|_| Slot::default()).collect();
+        Self { config, tls, slots, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
+    }
+
+    pub async fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
+        let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
+        timeout(TIME_LIMIT, self.read_from(slot, statement)).await.unwrap_or_else(|_| {
+            // What is silent for so long is given up, by all who wait for it.
+            *slot.client() = None;
+            Err(too_slow())
+        })
+    }
+
+    async fn read_from(&self, slot: &Slot, statement: &Statement) -> Result<Vec<Row>, DbError> {
+        let client = self.connected(slot).await?;
+        let result = query(&client, statement).await;
+        // The server may have gone since the last read. Nothing was changed, so it can be asked again.
+        if result.is_err() && client.is_closed() {
+            return query(&*self.connected(slot).await?, statement).await;
+        }
+        result
+    }
+
+    async fn connected(&self, slot: &Slot) -> Result<Arc<ClientWrapper>, DbError> {
+        if let Some(client) = slot.live() {
+            return Ok(client);
+        }
+        let _alone = slot.connecting.lock().await;
+        if let Some(client) = slot.live() {
+            return Ok(client);
+        }
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(DbError::Unavailable("it is closed".to_owned()));
+        }
+        let client = connect(&self.config, &self.tls).await.map_err(|error| classify(&error))?;
+        let client = Arc::new(client);
+        *slot.client() = Some(Arc::clone(&client));
+        Ok(client)
+    }
+
+    pub fn close(&self) {
+        self.closed.store(true, Ordering::Relaxed);
+        for slot in &self.slots {
+            *slot.client() = None;
+        }
+    }
+}
+
+async fn query(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>, DbError> {
+    let prepared = client.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
+    let parameters = value::parameters(&prepared, &statement.values)?;
+    let rows = client.query(&prepared, &parameters).await.map_err(|error| classify(&error))?;
+    rows.iter().map(row).collect()
+}
+
+fn row(found: &tokio_postgres::Row) -> Result<Row, DbError> {
+    let value = |column| found.try_get::<_, Value>(column);
+    let values: Result<_, _> = (0..found.len()).map(value).collect();
+    values.map(Row).map_err(|error| DbError::Statement(error.to_string()))
+}

@@ -1,0 +1,176 @@
+//! Opens connections with all that makes them durable, and carries statements over them.
+
+use std::fs::OpenOptions;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use rusqlite::types::{ToSqlOutput, ValueRef};
+use rusqlite::{Connection, OpenFlags, ToSql};
+
+use super::error::{DAMAGED, explain, is_busy};
+use crate::store::{Row, Statement, Value};
+
+/// How long a connection waits for another process: a backup, or a second service on the same file. A write
+/// may wait behind one such wait for its own, so that two of them stay below five seconds.
+const BUSY: Duration = Duration::from_millis(2400);
+
+/// More than there are texts, so that each is prepared once for each connection.
+const PREPARED: usize = 64;
+
+/// The write-ahead log is cut back to this size when it is begun anew.
+const JOURNAL_BYTES: i64 = 16 * 1024 * 1024;
+
+/// Files up to this size are checked as a whole at the start, which takes some milliseconds; in larger ones
+/// damage shows where it is read.
+const CHECKED_BYTES: i64 = 8 * 1024 * 1024;
+
+/// Makes the file where there is none, for nobody but its owner; SQLite gives its log the same mode.
+pub(super) fn create_file(path: &Path) -> anyhow::Result<()> {
+    if matches!(path.to_str(), Some("" | ":memory:")) {
+        bail!("is not a path: the database has to be a file");
+    }
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        bail!("there is no folder {}: make it, for the user of this process", folder.display());
+    }
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        Err(error) => Err(error).context("the file cannot be made"),
+    }
+}
+
+/// The first connection of a process: also switches a new file to the write-ahead log, and looks for damage.
+pub(super) fn open_first(path: &Path) -> anyhow::Result<Connection> {
+    if path.is_dir() {
+        bail!("is a folder: the database has to be a file");
+    }
+    let connection = patiently(|| {
+        let connection = open_writing(path)?;
+        let mode: String =
+            connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
+        Ok((connection, mode))
+    });
+    let (connection, mode) = connection.map_err(explain)?;
+    if mode != "wal" {
+        bail!("this file system cannot hold a write-ahead log (SQLite offers `{mode}`): use a local disk");
+    }
+    let damage = quick_check(&connection).map_err(explain)?;
+    damage.map_or(Ok(connection), |damage| Err(anyhow::Error::msg(damage).context(DAMAGED)))
+}
+
+/// Two processes that start on a new file at once are told busy here without SQLite waiting by itself.
+fn patiently<T>(open: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+    const PAUSE: Duration = Duration::from_millis(10);
+    for _ in 0..BUSY.as_millis() / PAUSE.as_millis() {
+        match open() {
+            Err(error) if is_busy(&error) => thread::sleep(PAUSE),
+            result => return result,
+        }
+    }
+    open()
+}
+
+fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
+    let pages: i64 = connection.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    let page_size: i64 = connection.pragma_query_value(None, "page_size", |row| row.get(0))?;
+    if pages * page_size > CHECKED_BYTES {
+        return Ok(None);
+    }
+    let found: String = connection.query_row("pragma quick_check(1)", [], |row| row.get(0))?;
+    Ok((found != "ok").then_some(found))
+}
+
+/// A connection for the writer. The file has to be there: a deleted one is not replaced by an empty one.
+pub(super) fn open_writing(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(PREPARED);
+    // `full` is what survives a loss of power; with `normal`, acknowledged commits were lost in trials.
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    // What is deleted or replaced is overwritten.
+    connection.pragma_update(None, "secure_delete", true)?;
+    connection.pragma_update(None, "journal_size_limit", JOURNAL_BYTES)?;
+    Ok(connection)
+}
+
+pub(super) fn open_reading(path: &Path) -> rusqlite::Result<Connection> {
+    let connection = open_writing(path)?;
+    connection.pragma_update(None, "query_only", true)?;
+    Ok(connection)
+}
+
+/// Empties the write-ahead log into the file, unless somebody is using it just now. Whether it is empty now.
+pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.busy_timeout(Duration::ZERO)?;
+    let busy = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, i64>(0));
+    connection.busy_timeout(BUSY)?;
+    Ok(busy? == 0)
+}
+
+/// Runs a statement that gives no rows; the number of rows that it touched.
+pub(super) fn execute(connection: &Connection, statement: &Statement) -> rusqlite::Result<u64> {
+    let mut prepared = prepare(connection, statement)?;
+    prepared.raw_execute().map(|touched| touched as u64)
+}
+
+/// Runs a statement that gives rows.
+pub(super) fn query(connection: &Connection, statement: &Statement) -> rusqlite::Result<Vec<Row>> {
+    let mut prepared = prepare(connection, statement)?;
+    let columns = prepared.column_count();
+    let mut found = Vec::new();
+    let mut rows = prepared.raw_query();
+    while let Some(row) = rows.next()? {
+        let values = (0..columns).map(|column| row.get_ref(column).and_then(value));
+        found.push(Row(values.collect::<Result<_, _>>()?));
+    }
+    Ok(found)
+}
+
+/// To SQLite `$1` is a name, and the number of a parameter is its place in the text: so they are bound by name.
+fn prepare<'a>(
+    connection: &'a Connection,
+    statement: &Statement,
+) -> rusqlite::Result<rusqlite::CachedStatement<'a>> {
+    let mut prepared = connection.prepare_cached(statement.text)?;
+    if prepared.parameter_count() != statement.values.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(
+            statement.values.len(),
+            prepared.parameter_count(),
+        ));
+    }
+    for (index, value) in statement.values.iter().enumerate() {
+        prepared.raw_bind_parameter(format!("${}", index + 1).as_str(), value)?;
+    }
+    Ok(prepared)
+}
+
+impl ToSql for Value {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Integer(number) => ValueRef::Integer(*number),
+            Self::Boolean(truth) => ValueRef::Integer(i64::from(*truth)),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+        }))
+    }
+}
+
+fn value(found: ValueRef<'_>) -> rusqlite::Result<Value> {
+    Ok(match found {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) => Value::Integer(number),
+        ValueRef::Real(_) => {
+            return Err(rusqlite::Error::InvalidColumnType(0, "real".to_owned(), found.data_type()));
+        }
+        ValueRef::Text(_) => Value::Text(found.as_str()?.to_owned()),
+        ValueRef::Blob(bytes) => Value::Bytes(bytes.to_owned()),
+    })
+}

@@ -1,0 +1,197 @@
+//! The one thread that writes: it runs writes in order, and commits those that wait together with one sync.
+
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::Duration;
+
+use rusqlite::Connection;
+use tokio::sync::oneshot;
+
+use super::connection::{checkpoint, execute, open_writing};
+use super::error::classify;
+use crate::store::{DbError, Write, WriteOutcome};
+
+/// Writes committed with one sync, at most: beyond this the sync is no longer what costs.
+const TOGETHER: usize = 64;
+
+/// After so long without a write the write-ahead log is emptied, so that it stays short, and holds no old
+/// secret for long.
+const IDLE: Duration = Duration::from_secs(1);
+
+type Answer = oneshot::Sender<Result<WriteOutcome, DbError>>;
+
+enum Job {
+    Write(Write, Answer),
+    Close(oneshot::Sender<()>),
+}
+
+pub(super) struct Writer {
+    path: PathBuf,
+    jobs: Sender<Job>,
+}
+
+impl Writer {
+    pub fn start(path: PathBuf, connection: Connection) -> std::io::Result<Self> {
+        let (jobs, received) = mpsc::channel();
+        let mut thread =
+            Thread { path: path.clone(), jobs: received, connection: Some(connection), log_is_empty: false };
+        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(move || thread.run())?;
+        Ok(Self { path, jobs })
+    }
+
+    /// The write stands in the thread's queue before the first await: from there it goes on by itself.
+    pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+        let closed = || DbError::Unavailable(format!("{}: is closed", self.path.display()));
+        let (answer, answered) = oneshot::channel();
+        self.jobs.send(Job::Write(write, answer)).map_err(|_| closed())?;
+        answered.await.unwrap_or_else(|_| Err(closed()))
+    }
+
+    /// Ends when everything queued before is done.
+    pub async fn close(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.jobs.send(Job::Close(done)).is_ok() {
+            let _ = is_done.await;
+        }
+    }
+}
+
+struct Thread {
+    path: PathBuf,
+    jobs: Receiver<Job>,
+    /// None after an error that leaves it open what the connection still knows: then a new one is opened.
+    connection: Option<Connection>,
+    log_is_empty: bool,
+}
+
+impl Thread {
+    fn run(&mut self) {
+        let mut closing = None;
+        while closing.is_none() {
+            let Some(job) = self.next() else { break };
+            let mut batch = Vec::new();
+            let mut waiting = Some(job);
+            while let Some(job) = waiting.take() {
+                match job {
+                    Job::Write(write, answer) => batch.push((write, answer)),
+                    Job::Close(done) => closing = Some(done),
+                }
+                if batch.len() < TOGETHER && closing.is_none() {
+                    waiting = self.jobs.try_recv().ok();
+                }
+            }
+            self.write(batch);
+        }
+        self.empty_log();
+        self.connection = None;
+        if let Some(done) = closing {
+            let _ = done.send(());
+        }
+    }
+
+    /// The next job; none when nobody can send one any more.
+    fn next(&mut self) -> Option<Job> {
+        while !self.log_is_empty {
+            match self.jobs.recv_timeout(IDLE) {
+                Ok(job) => return Some(job),
+                Err(RecvTimeoutError::Timeout) => self.empty_log(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
+        self.jobs.recv().ok()
+    }
+
+    fn empty_log(&mut self) {
+        if let Some(connection) = &self.connection {
+            match checkpoint(connection) {
+                Ok(is_empty) => self.log_is_empty = is_empty,
+                Err(error) => {
+                    let error = classify(&self.path, &error);
+                    tracing::warn!(%error, "the write-ahead log could not be emptied");
+                    self.connection = None;
+                }
+            }
+        }
+    }
+
+    /// Answers every write, after the commit.
+    fn write(&mut self, batch: Vec<(Write, Answer)>) {
+        if batch.is_empty() {
+            return;
+        }
+        self.log_is_empty = false;
+        let (writes, answers): (Vec<_>, Vec<_>) = batch.into_iter().unzip();
+        let outcomes = self.commit(&writes).map_err(|error| {
+            self.connection = None;
+            classify(&self.path, &error)
+        });
+        match outcomes {
+            Ok(outcomes) => {
+                for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                    // Nobody may be waiting any more.
+                    let _ = answer.send(outcome.map_err(|error| classify(&self.path, &error)));
+                }
+            }
+            Err(error) => {
+                for answer in answers {
+                    let _ = answer.send(Err(error.clone()));
+                }
+            }
+        }
+    }
+
+    /// One transaction of all writes, each of which may fail by itself.
+    ///
+    /// An error is of the transaction as a whole: nothing of it is to be relied on, nor the connection.
+    fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<rusqlite::Result<WriteOutcome>>> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            closed @ None => closed.insert(open_writing(&self.path)?),
+        };
+        run(connection, "begin immediate")?;
+        let mut outcomes = Vec::with_capacity(writes.len());
+        for write in writes {
+            outcomes.push(separately(connection, write)?);
+        }
+        run(connection, "commit")?;
+        Ok(outcomes)
+    }
+}
+
+/// Runs one write of a transaction, and undoes it alone where it touched nothing or failed.
+///
+/// The outer error is of the transaction: the file is in trouble, or SQLite has rolled all of it back.
+fn separately(connection: &Connection, write: &Write) -> rusqlite::Result<rusqlite::Result<WriteOutcome>> {
+    run(connection, "savepoint one_write")?;
+    let outcome = statements(connection, write);
+    if let Err(error) = &outcome
+        && (connection.is_autocommit() || is_trouble(error))
+    {
+        return outcome.map(Ok);
+    }
+    if !matches!(outcome, Ok(WriteOutcome::Committed)) {
+        run(connection, "rollback to one_write")?;
+    }
+    run(connection, "release one_write")?;
+    Ok(outcome)
+}
+
+fn statements(connection: &Connection, write: &Write) -> rusqlite::Result<WriteOutcome> {
+    for statement in &write.statements {
+        let touched = execute(connection, statement)?;
+        if statement.misses(touched) {
+            return Ok(WriteOutcome::NothingTouched);
+        }
+    }
+    Ok(WriteOutcome::Committed)
+}
+
+/// Whether an error is more than a refused statement.
+fn is_trouble(error: &rusqlite::Error) -> bool {
+    matches!(classify(std::path::Path::new(""), error), DbError::Unavailable(_))
+}
+
+fn run(connection: &Connection, text: &str) -> rusqlite::Result<()> {
+    connection.prepare_cached(text)?.execute([]).map(|_| ())
+}

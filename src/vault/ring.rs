@@ -1,0 +1,149 @@
+//! The ring of named keys: how it is read from the settings, and how a new key is made.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, bail};
+use aws_lc_rs::aead::RandomizedNonceKey;
+use aws_lc_rs::rand;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::envelope::{KEY_BYTES, cipher};
+use crate::config::Encryption;
+use crate::secret::Secret;
+
+/// Shorter than any key in Base64, so that a key that stands in the place of its id is never shown as one.
+const MAX_ID: usize = 32;
+
+/// Larger than any file of keys.
+const MAX_FILE_BYTES: u64 = 64 * 1024;
+
+/// A named key. Its bytes are in the cipher only, which wipes them when it is dropped.
+pub(super) struct Key {
+    pub id: String,
+    pub cipher: RandomizedNonceKey,
+}
+
+pub(super) struct Ring {
+    /// Never empty; the first encrypts.
+    keys: Vec<Key>,
+    /// The setting, and the file where there is one: for messages.
+    pub source: String,
+}
+
+impl Ring {
+    pub fn load(settings: &Encryption) -> anyhow::Result<Self> {
+        match (settings.keys.as_slice(), settings.keys_file.as_deref()) {
+            ([], None) => bail!(
+                "encryption.keys: no key to seal the tenants' secrets with; make one with `transports keys \
+                 generate`"
+            ),
+            (keys, None) => {
+                let entries = keys.iter().enumerate();
+                let entries = entries.map(|(index, key)| (format!("entry {}", index + 1), key.expose()));
+                Self::read("encryption.keys".to_owned(), entries)
+            }
+            ([], Some(path)) => {
+                let source = format!("encryption.keys_file ({})", path.display());
+                let text = read_file(path).with_context(|| source.clone())?;
+                let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+                let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+                Self::read(source, lines.map(|(number, line)| (format!("line {number}"), line)))
+            }
+            (_, Some(_)) => bail!(
+                "encryption.keys and encryption.keys_file are both set: leave one out, so that it is clear which \
+                 key encrypts"
+            ),
+        }
+    }
+
+    fn read<'a>(source: String, entries: impl Iterator<Item = (String, &'a str)>) -> anyhow::Result<Self> {
+        let mut keys: Vec<Key> = Vec::new();
+        for (place, entry) in entries {
+            let key = Key::parse(entry).map_err(|problem| anyhow!("{source}: {place} {problem}"))?;
+            if keys.iter().any(|other| other.id == key.id) {
+                bail!("{source}: {place} names key {} a second time", key.id);
+            }
+            keys.push(key);
+        }
+        if keys.is_empty() {
+            bail!("{source}: holds no key");
+        }
+        Ok(Self { keys, source })
+    }
+
+    /// The key that encrypts.
+    pub fn first(&self) -> &Key {
+        &self.keys[0]
+    }
+
+    pub fn all(&self) -> &[Key] {
+        &self.keys
+    }
+
+    pub fn find(&self, id: &str) -> Option<&Key> {
+        self.keys.iter().find(|key| key.id == id)
+    }
+}
+
+impl Key {
+    /// Reads `ID:BASE64`. A problem is the end of a sentence, and never holds the key.
+    fn parse(entry: &str) -> Result<Self, String> {
+        let (id, text) = entry.split_once(':').ok_or("is not ID:BASE64")?;
+        if !is_id(id) {
+            return Err(format!("has no good id: {ID_RULE}"));
+        }
+        let bytes = STANDARD.decode(text).map(Zeroizing::new);
+        let bytes = bytes.map_err(|_| format!("has a key {id} that is not Base64"))?;
+        let cipher = cipher(&bytes)
+            .ok_or_else(|| format!("has a key {id} of {} bytes instead of {KEY_BYTES}", bytes.len()))?;
+        Ok(Self { id: id.to_owned(), cipher })
+    }
+}
+
+const ID_RULE: &str = "it has to be 1 to 32 letters, digits, dots, hyphens or underscores";
+
+fn is_id(text: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+    (1..=MAX_ID).contains(&text.len()) && text.bytes().all(good)
+}
+
+/// Judges the file that was opened, so that no other can be put in its place in between.
+fn read_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
+    let file = File::open(path).context("cannot be read")?;
+    let metadata = file.metadata().context("cannot be read")?;
+    if !metadata.is_file() {
+        bail!("is not a file");
+    }
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o007 != 0 {
+        bail!("everybody on this host may use it (mode {mode:04o}): take that away with `chmod o= FILE`");
+    }
+    if metadata.len() > MAX_FILE_BYTES {
+        bail!("is larger than any file of keys");
+    }
+    // With room for all of it: a string that grows leaves copies behind.
+    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_FILE_BYTES)? + 1));
+    file.take(MAX_FILE_BYTES).read_to_string(&mut text).context("cannot be read")?;
+    Ok(text)
+}
+
+/// A new key as a line `ID:BASE64`.
+///
+/// # Errors
+/// An id that cannot stand in a list of keys, or a system without randomness.
+pub fn generate_key(id: &str) -> anyhow::Result<Secret> {
+    if !is_id(id) {
+        bail!("{id:?} is not a good id for a key: {ID_RULE}");
+    }
+    let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+    rand::fill(bytes.as_mut_slice()).map_err(|_| anyhow!("the system gives no randomness"))?;
+    let mut text = STANDARD.encode(bytes.as_slice());
+    let line = Secret::new(format!("{id}:{text}"));
+    text.zeroize();
+    Ok(line)
+}

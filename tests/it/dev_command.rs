@@ -1,0 +1,237 @@
+//! `transports dev` as somebody meets it who has just built it: an empty folder, one command, and the lines
+//! that it prints pasted into a shell.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+
+use crate::support::client::{Answer, Client};
+
+/// The running command; stopped when dropped.
+struct Dev {
+    child: Child,
+    /// What it has printed.
+    printed: String,
+}
+
+impl Dev {
+    /// Starts it and reads to the end of what it prints, which comes before it serves.
+    fn start(folder: &Path) -> Self {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_transports"))
+            .args(["dev", "--port", "0", "--smtp-port", "0", "--smtps-port", "0"])
+            .env_clear()
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::inherit())
+            .spawn()
+            .expect("the binary is built");
+        let out = BufReader::new(child.stdout.take().expect("is piped"));
+        let mut printed = String::new();
+        for line in out.lines() {
+            let line = line.expect("text");
+            printed.push_str(&line);
+            printed.push('\n');
+            if line.starts_with("To see more diagnoses") {
+                break;
+            }
+        }
+        Self { child, printed }
+    }
+
+    /// The value of a variable that is printed to be pasted.
+    fn variable(&self, name: &str) -> &str {
+        self.printed
+            .lines()
+            .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
+            .unwrap_or_else(|| panic!("no {name} in:\n{}", self.printed))
+    }
+
+    /// From the first variable to the last request.
+    fn to_be_pasted(&self) -> &str {
+        let start = self.printed.find("\nTOKEN=").expect("variables are printed");
+        let end = self.printed.find("\nTo see more diagnoses").expect("an end is printed");
+        &self.printed[start..end]
+    }
+
+    fn address(&self) -> SocketAddr {
+        let rest = self.variable("API").strip_prefix("http://").expect("a URL");
+        rest.split('/').next().expect("a host").parse().expect("an address")
+    }
+}
+
+impl Drop for Dev {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// What curl was asked for.
+#[derive(Default, Debug)]
+struct Curl {
+    method: Option<String>,
+    url: String,
+    headers: Vec<(String, String)>,
+    body: String,
+}
+
+/// Lets a shell read the lines, with a `curl` that only tells its arguments: so the quotes, the variables and
+/// the line ends are the shell's to understand, and no curl is needed.
+fn pasted(lines: &str) -> Vec<Curl> {
+    let script = format!("curl() {{ printf '%s\\0' \"$@\"; printf '\\1\\0'; }}\n{lines}\n");
+    let output = Command::new("sh").args(["-eu", "-c", &script]).output().expect("there is a shell");
+    assert!(output.status.success(), "{output:?}");
+    let told = String::from_utf8(output.stdout).expect("text");
+    told.split("\u{1}\0").map(str::trim).filter(|request| !request.is_empty()).map(curl).collect()
+}
+
+fn curl(arguments: &str) -> Curl {
+    let mut request = Curl::default();
+    let mut arguments = arguments.split_terminator('\0').map(str::to_owned);
+    while let Some(argument) = arguments.next() {
+        let mut value = || arguments.next().expect("a value");
+        match argument.as_str() {
+            "-i" => {}
+            "-X" => request.method = Some(value()),
+            "-H" => {
+                let header = value();
+                let (name, value) = header.split_once(": ").expect("a header");
+                request.headers.push((name.to_owned(), value.to_owned()));
+            }
+            "-d" => request.body = value(),
+            url if url.starts_with("http://") => url.clone_into(&mut request.url),
+            other => panic!("curl {other} is not known here"),
+        }
+    }
+    request
+}
+
+async fn send(request: &Curl) -> Answer {
+    let (address, path) =
+        request.url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).expect("a whole URL");
+    let client = Client { address: address.parse().expect("an address"), token: None };
+    let headers: Vec<(&str, &str)> =
+        request.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let method = request.method.as_deref().unwrap_or("GET");
+    client.send(method, &format!("/{path}"), &headers, request.body.clone().into_bytes()).await
+}
+
+/// An empty folder; removed when dropped.
+struct Empty(PathBuf);
+
+impl Empty {
+    fn new() -> Self {
+        let path = std::env::temp_dir().join(format!("transports-dev-{}", uuid::Uuid::new_v4().simple()));
+        std::fs::create_dir(&path).expect("can be made");
+        Self(path)
+    }
+}
+
+impl Drop for Empty {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[tokio::test]
+async fn the_printed_lines_lead_from_an_empty_folder_to_a_mail_in_the_inbox() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    let requests = pasted(dev.to_be_pasted());
+    let [configure, read, verify, send_test, inbox, broken] = &requests[..] else {
+        panic!("{requests:#?}");
+    };
+    send(configure).await.expect(204);
+    let config = send(read).await.expect(200).json();
+    assert_eq!((&config["isValid"], &config["passwordExists"]), (&true.into(), &true.into()), "{config}");
+    let verified = send(verify).await.expect(200).json();
+    assert_eq!(verified["success"], true, "{verified}");
+    let sent = send(send_test).await.expect(200).json();
+    assert_eq!(sent["success"], true, "{sent}");
+    let caught = send(inbox).await.expect(200).json();
+    assert_eq!(caught["mails"].as_array().map(Vec::len), Some(1), "{caught}");
+    let mail = &caught["mails"][0];
+    assert_eq!(mail["envelope"]["to"], serde_json::json!(["you@example.com"]));
+    assert_eq!(mail["envelope"]["from"], "platform@example.com");
+    assert_eq!((&mail["envelope"]["encrypted"], &mail["envelope"]["signedIn"]), (&true.into(), &true.into()));
+    let refused = send(broken).await.expect(200).json();
+    assert_eq!(
+        (&refused["success"], &refused["smtpResponseCode"]),
+        (&false.into(), &550.into()),
+        "{refused}"
+    );
+    assert!(refused["diagnosis"]["code"].is_string(), "{refused}");
+}
+
+#[tokio::test]
+async fn the_two_tokens_differ_in_their_rights() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    for (name, status) in [("TOKEN", 200), ("USER_TOKEN", 403)] {
+        let client = Client { address: dev.address(), token: Some(dev.variable(name).to_owned()) };
+        client.get("/api/v1/transports/email-config").await.expect(status);
+    }
+}
+
+#[tokio::test]
+async fn the_next_run_knows_secrets_and_tokens_of_the_last() {
+    let folder = Empty::new();
+    let (token, password) = {
+        let dev = Dev::start(&folder.0);
+        send(&pasted(dev.to_be_pasted())[0]).await.expect(204);
+        (dev.variable("TOKEN").to_owned(), dev.variable("PASSWORD").to_owned())
+    };
+    let dev = Dev::start(&folder.0);
+    assert_eq!(dev.variable("PASSWORD"), password);
+    let client = Client { address: dev.address(), token: Some(token) };
+    let config: Value = client.config().await;
+    assert_eq!(config["passwordExists"], true, "{config}");
+    let data = folder.0.join("transports-dev");
+    let mode = |path: &Path| std::fs::metadata(path).expect("is there").permissions().mode() & 0o777;
+    assert_eq!(mode(&data), 0o700);
+    for name in ["encryption-key", "token-secret", "inbox-password", "inbox.pem"] {
+        assert_eq!(mode(&data.join(name)), 0o600, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn the_inbox_has_pages_beside_the_api() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    let client = Client { address: dev.address(), token: None };
+    let page = client.get("/dev/inbox").await.expect(200);
+    assert!(page.header("content-security-policy").is_some());
+    client.get("/dev/inbox/1").await.expect(404);
+}
+
+#[test]
+fn the_lines_of_the_readme_are_what_a_shell_reads_them_to_be() {
+    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    let start = readme.find("API=http://").expect("the first requests");
+    let block = readme[start..].split("```").next().expect("a block");
+    let requests = pasted(&format!("TOKEN=a.b-c_d\nPASSWORD=e-f_g\n{block}"));
+    let [configure, read, verify, send_test, inbox, broken] = &requests[..] else {
+        panic!("{requests:#?}");
+    };
+    let body: Value = serde_json::from_str(&configure.body).expect("JSON");
+    assert_eq!(configure.method.as_deref(), Some("PUT"));
+    assert_eq!(body["providerConfig"]["emailPassword"], "e-f_g");
+    let api = "http://127.0.0.1:8080/api/v1/transports/email-config";
+    for (request, url) in [
+        (configure, api.to_owned()),
+        (read, api.to_owned()),
+        (verify, format!("{api}/actions/verify-connection")),
+        (send_test, format!("{api}/actions/send-test-email")),
+        (broken, format!("{api}/actions/send-test-email")),
+    ] {
+        assert_eq!(request.url, url);
+        let token = ("Authorization".to_owned(), "Bearer a.b-c_d".to_owned());
+        assert!(request.headers.contains(&token), "{request:?}");
+    }
+    assert_eq!(inbox.url, "http://127.0.0.1:8080/dev/inbox.json");
+}

@@ -1,0 +1,40 @@
+//! The OpenAPI document: kept in `docs/`, and held to what is answered.
+
+use std::path::Path;
+
+use transports::http::openapi::document_json;
+
+#[test]
+fn the_document_in_docs_is_the_one_that_is_served() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/openapi.json");
+    let document = document_json();
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&path, &document).expect("docs can be written");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == document, "docs/openapi.json is stale: run `UPDATE_DOCS=1 cargo test openapi`");
+}
+
+#[test]
+fn every_status_of_the_contract_is_declared() {
+    let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
+    let config = &document["paths"]["/api/v1/transports/email-config"];
+    let actions =
+        |name: &str| &document["paths"][format!("/api/v1/transports/email-config/actions/{name}")]["post"];
+    let cases = [
+        (&config["get"], vec!["200", "401", "403", "429", "500", "503"]),
+        (&config["put"], vec!["204", "400", "401", "403", "412", "413", "415", "429", "500", "503"]),
+        (&config["patch"], vec!["204", "400", "401", "403", "412", "413", "415", "429", "500", "503"]),
+        (&config["delete"], vec!["204", "401", "403", "404", "412", "429", "500", "503"]),
+        (actions("validate"), vec!["200", "401", "429", "500", "503"]),
+        (actions("verify-connection"), vec!["200", "401", "404", "429", "500", "503"]),
+        (
+            actions("send-test-email"),
+            vec!["200", "400", "401", "403", "404", "413", "415", "429", "500", "503"],
+        ),
+    ];
+    for (operation, expected) in cases {
+        let declared: Vec<&String> = operation["responses"].as_object().expect("responses").keys().collect();
+        assert_eq!(declared, expected, "{}", operation["operationId"]);
+    }
+}

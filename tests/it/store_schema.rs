@@ -1,0 +1,93 @@
+//! The schema: every text fits it, it is brought up to date once, and a foreign one is refused.
+
+use std::process::Output;
+
+use transports::store::{self, Db};
+
+use super::support::child::{child, told};
+use super::support::database::{Database, Engine, settings, tls};
+
+#[tokio::test]
+async fn every_text_can_be_prepared_on_every_engine() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        drop(database.open().await);
+        for (file, texts) in store::texts() {
+            for text in texts {
+                let prepared = database.prepare(text).await;
+                assert!(prepared.is_ok(), "{engine:?}, {file}: {prepared:?} in {text}");
+            }
+        }
+        assert!(database.prepare("select nonsense from email_configs").await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_second_start_changes_nothing() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let applied = "select version, name, checksum, applied_at from schema_migrations";
+        drop(database.open().await);
+        let first = database.query(applied).await;
+        drop(database.open().await);
+        assert_eq!(database.query(applied).await, first, "{engine:?}");
+        assert_eq!(first[0][..2], [Some("1".to_owned()), Some("first_tables".to_owned())]);
+    }
+}
+
+#[tokio::test]
+async fn processes_that_start_together_migrate_once() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let children: Vec<_> = (0..6)
+            .map(|_| {
+                let mut command = child("store_schema::child_opens", &database.url());
+                tokio::task::spawn_blocking(move || command.output().expect("the child runs"))
+            })
+            .collect();
+        for child in children {
+            assert_succeeded(&child.await.unwrap());
+        }
+        let count = database.query("select count(*) from schema_migrations").await;
+        assert_eq!(count, [[Some("1".to_owned())]], "{engine:?}");
+    }
+}
+
+#[tokio::test]
+#[ignore = "a part of processes_that_start_together_migrate_once"]
+async fn child_opens() {
+    Db::open(&settings(&told()), &tls()).await.unwrap().ping().await.unwrap();
+}
+
+fn assert_succeeded(output: &Output) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("1 passed"), "{text}");
+}
+
+#[tokio::test]
+async fn k16_a_schema_of_a_newer_version_or_of_another_build_is_refused() {
+    let changes = [
+        (
+            "insert into schema_migrations (version, name, checksum, applied_at) values (99, 'later', '', 0)",
+            "a newer version of transports has migrated this database (its schema has version 99",
+        ),
+        ("update schema_migrations set checksum = 'other'", "another build of transports"),
+    ];
+    for engine in Engine::all() {
+        for (change, expected) in changes {
+            let database = Database::create(engine).await;
+            drop(database.open().await);
+            database.execute(change).await;
+            let error = refusal(&database.url()).await;
+            assert!(error.starts_with("database.url: ") && error.contains(expected), "{engine:?}: {error}");
+        }
+    }
+}
+
+/// Why the database is not opened.
+async fn refusal(url: &str) -> String {
+    match Db::open(&settings(url), &tls()).await {
+        Ok(_) => panic!("it opens"),
+        Err(error) => format!("{error:#}"),
+    }
+}

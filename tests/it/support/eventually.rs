@@ -1,0 +1,16 @@
+//! Waits for what has to happen at some time.
+
+use std::time::Duration;
+
+/// Beyond any slowness of a machine: a test that gets here has failed.
+const HOPELESS: Duration = Duration::from_secs(60);
+
+/// Asks again and again until the answer is yes.
+pub async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let asking = async {
+        while !ask().await {
+            tokio::task::yield_now().await;
+        }
+    };
+    assert!(tokio::time::timeout(HOPELESS, asking).await.is_ok(), "it never came to pass: {what}");
+}

@@ -1,0 +1,139 @@
+//! The built binary as a process of its own: what only a real start and a real end can show.
+
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex};
+
+use super::app::TOKEN_SECRET;
+use super::client::Client;
+use super::database::Database;
+
+/// A running `transports serve`. Killed when dropped.
+pub struct Process {
+    child: Child,
+    pub address: SocketAddr,
+    log: Arc<Mutex<String>>,
+    reader: Option<std::thread::JoinHandle<()>>,
+}
+
+/// The settings of every process, as environment variables.
+pub fn variables(database: &Database) -> Vec<(String, String)> {
+    let authority = super::certificates::authority_file();
+    [
+        ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
+        ("DATABASE__URL", database.url()),
+        ("ENCRYPTION__KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
+        ("AUTH__HS256_SECRET", TOKEN_SECRET.to_owned()),
+        ("AUTH__ISSUER", "https://issuer.test".to_owned()),
+        ("AUTH__AUDIENCE", "transports".to_owned()),
+        ("EGRESS__ALLOW", "127.0.0.0/8".to_owned()),
+        ("EGRESS__ALLOW_HOSTS", "localhost".to_owned()),
+        ("EGRESS__PORTS", "0".to_owned()),
+        ("TLS__CA_FILE", Path::new(&authority).display().to_string()),
+        ("LOG__FORMAT", "json".to_owned()),
+    ]
+    .into_iter()
+    .map(|(name, value)| (format!("TRANSPORTS_{name}"), value))
+    .collect()
+}
+
+/// The built binary with no settings but these.
+pub fn command(arguments: &[&str], variables: &[(String, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_transports"));
+    command
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().map(|(name, value)| (name, value)))
+        .current_dir(env!("CARGO_TARGET_TMPDIR"))
+        .stdin(Stdio::null());
+    command
+}
+
+impl Process {
+    /// Starts the service and waits until its log names the address.
+    pub fn serve(variables: &[(String, String)]) -> Self {
+        let mut child = command(&["serve"], variables)
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary is built");
+        let mut lines = BufReader::new(child.stderr.take().expect("is piped"));
+        let mut first = String::new();
+        let log = Arc::new(Mutex::new(String::new()));
+        let address = loop {
+            let mut line = String::new();
+            if lines.read_line(&mut line).expect("text") == 0 {
+                let _ = child.wait();
+                panic!("it ended before it listened:\n{first}");
+            }
+            first.push_str(&line);
+            if let Some((_, rest)) = line.split_once("listening on http://") {
+                let end =
+                    rest.find(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c))).unwrap_or(rest.len());
+                break rest[..end].parse().expect("an address");
+            }
+        };
+        log.lock().expect("not poisoned").push_str(&first);
+        let kept = Arc::clone(&log);
+        let reader = std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|count| count > 0) {
+                kept.lock().expect("not poisoned").push_str(&line);
+                line.clear();
+            }
+        });
+        Self { child, address, log, reader: Some(reader) }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// An administrator of a tenant; the token is made by the binary itself.
+    pub fn admin(&self, tenant: &str, variables: &[(String, String)]) -> Client {
+        let output = command(&["token", "--tenant", tenant, "--user", "admin", "--admin"], variables)
+            .output()
+            .expect("the binary is built");
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        let token = String::from_utf8(output.stdout).expect("text").trim().to_owned();
+        Client { address: self.address, token: Some(token) }
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let sent = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().expect("kill");
+        assert!(sent.success());
+    }
+
+    /// Waits for the end; gives the exit code and the whole log.
+    pub fn wait(mut self) -> (Option<i32>, String) {
+        let status = self.child.wait().expect("a child");
+        if let Some(reader) = self.reader.take() {
+            reader.join().expect("a reader");
+        }
+        let log = self.log.lock().expect("not poisoned").clone();
+        (status.code(), log)
+    }
+
+    /// Sends SIGTERM and waits.
+    pub fn stop(self) -> (Option<i32>, String) {
+        self.terminate();
+        self.wait()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs to the end and gives exit code, standard output and standard error.
+pub fn run(arguments: &[&str], variables: &[(String, String)]) -> (Option<i32>, String, String) {
+    let output = command(arguments, variables).output().expect("the binary is built");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
