@@ -75,7 +75,8 @@ pub enum Effect {
 pub enum Failure {
     Dial(DialError),
     Smtp(smtp::Error),
-    Microsoft365(microsoft365::Error),
+    /// Boxed: it is large and rare.
+    Microsoft365(Box<microsoft365::Error>),
     /// The stored secret does not open.
     SecretUnreadable,
     /// Fields that a complete configuration needs, by their names in the API.

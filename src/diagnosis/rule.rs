@@ -62,6 +62,8 @@ pub(super) struct When {
     pub numbers: &'static [u32],
     /// Error codes of Graph, or `error` of a token answer, in lower case.
     pub errors: &'static [&'static str],
+    /// Whether an app signed in for itself, or for a user.
+    pub app_only: Option<bool>,
     /// What the token's `roles` say about `Mail.Send`.
     pub mail_send_role: Option<bool>,
     /// Patterns of the enhanced code: `5.7.8`, `4.7.5??`.
@@ -80,6 +82,7 @@ pub(super) const ANY: When = When {
     codes: &[],
     numbers: &[],
     errors: &[],
+    app_only: None,
     mail_send_role: None,
     enhanced: &[],
     texts: &[],

@@ -129,6 +129,7 @@ impl<'a> Seen<'a> {
             && (when.codes.is_empty() || self.number().is_some_and(|code| one_of(when.codes, &code)))
             && (when.numbers.is_empty() || when.numbers.iter().any(|number| self.has_entra_number(*number)))
             && (when.errors.is_empty() || self.error_code().is_some_and(|code| one_of(when.errors, &code)))
+            && (when.app_only.is_none() || when.app_only == Some(self.facts.client_id.is_some()))
             && (when.mail_send_role.is_none() || when.mail_send_role == self.facts.mail_send_role)
             && (when.enhanced.is_empty()
                 || self.enhanced.as_deref().is_some_and(|enhanced| one_of(when.enhanced, enhanced)))

@@ -173,7 +173,7 @@ impl Client {
             if error.status == Some(401) && !renewed {
                 renewed = true;
                 self.forget(key).await;
-            } else if let Some(seconds) = wait.filter(|seconds| !waited && self.fits(*seconds, deadline)) {
+            } else if let Some(seconds) = wait.filter(|seconds| !waited && fits(*seconds, deadline)) {
                 waited = true;
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
             } else {
@@ -183,10 +183,6 @@ impl Client {
                 return Err((error, token.mail_send_role));
             }
         }
-    }
-
-    fn fits(&self, seconds: u64, deadline: Instant) -> bool {
-        seconds <= LONGEST_WAIT && Instant::now() + Duration::from_secs(seconds * 2) < deadline
     }
 
     async fn hold(&self, key: &Key, seconds: u64) {
@@ -210,6 +206,11 @@ impl Client {
             ..Error::without_answer(Stage::Graph, ErrorKind::Busy)
         })
     }
+}
+
+/// Whether there is time to wait, and as much again for the call.
+fn fits(seconds: u64, deadline: Instant) -> bool {
+    seconds <= LONGEST_WAIT && Instant::now() + Duration::from_secs(seconds * 2) < deadline
 }
 
 /// One step of the transcript. It holds neither the secret nor the token.

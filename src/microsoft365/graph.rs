@@ -73,6 +73,7 @@ pub async fn send_mail(
 }
 
 /// Understands Graph's answer.
+#[expect(clippy::result_large_err, reason = "once for each call over the network; boxed where it is kept")]
 fn read(response: &Response) -> Result<(), Error> {
     let kind = match response.status {
         202 => return Ok(()),

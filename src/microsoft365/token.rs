@@ -92,6 +92,7 @@ pub(super) fn not_answered(error: &HttpError) -> ErrorKind {
 }
 
 /// Understands an answer of the token endpoint.
+#[expect(clippy::result_large_err, reason = "once for each call over the network; boxed where it is kept")]
 fn read(response: &Response) -> Result<AccessToken, Error> {
     let answer = json::object(&response.body);
     if response.status == 200 {

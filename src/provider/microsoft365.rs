@@ -108,7 +108,9 @@ pub(super) async fn verify(
     };
     let token = match target.fresh_token(&mut log).await {
         Ok(token) => token,
-        Err(error) => return Outcome::failed(&Failure::Microsoft365(error), &facts, &log, unproved),
+        Err(error) => {
+            return Outcome::failed(&Failure::Microsoft365(Box::new(error)), &facts, &log, unproved);
+        }
     };
     facts.mail_send_role = token.mail_send_role;
     let issued = format!("Microsoft issued a token for the app {}.", settings.client_id);
@@ -188,7 +190,7 @@ async fn send_by_graph(
     let sent = client.send_mail(&target.credentials(), &key, mailbox, message, target.deadline, log).await;
     sent.map_err(|(error, mail_send_role)| {
         facts.mail_send_role = mail_send_role;
-        Failure::Microsoft365(error)
+        Failure::Microsoft365(Box::new(error))
     })?;
     let message = format!(
         "Microsoft accepted the mail for delivery. Accepted is not yet delivered: if it comes back, the notice goes \
@@ -210,7 +212,7 @@ async fn send_by_smtp(
     let token = client
         .token(&target.credentials(), &key, target.deadline, log)
         .await
-        .map_err(Failure::Microsoft365)?;
+        .map_err(|error| Failure::Microsoft365(Box::new(error)))?;
     let mut session = match target.sign_in(&token.text, log).await {
         Ok(session) => session,
         Err(failure) => {

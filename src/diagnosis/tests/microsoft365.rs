@@ -13,7 +13,7 @@ type Expected = (&'static str, Effect, bool, bool, Owner);
 fn check(row: &str, error: Error, role: Option<bool>, expected: Expected) {
     let mut facts = facts("Microsoft 365");
     facts.mail_send_role = role;
-    let finding = diagnose(&Failure::Microsoft365(error), &facts, &[]);
+    let finding = diagnose(&Failure::Microsoft365(Box::new(error)), &facts, &[]);
     let diagnosis = &finding.diagnosis;
     let found =
         (diagnosis.code, finding.effect, diagnosis.retryable, finding.connection_failed, diagnosis.owner);
@@ -126,7 +126,7 @@ fn what_microsoft_said_is_shown_with_its_number() {
         message: "Invalid client secret provided.\u{1b}[31m".to_owned(),
         ..entra(7_000_215, "invalid_client")
     };
-    let finding = diagnose(&Failure::Microsoft365(error), &facts("Microsoft 365"), &[]);
+    let finding = diagnose(&Failure::Microsoft365(Box::new(error)), &facts("Microsoft 365"), &[]);
     assert_eq!(
         finding.message,
         "Microsoft did not accept the client secret (AADSTS7000215 invalid_client Invalid client secret \

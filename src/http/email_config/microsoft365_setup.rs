@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::Json;
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use serde::Serialize;
 use serde_json::Value;
@@ -146,8 +147,9 @@ impl Given {
 pub async fn get(
     admin: TenantAdmin<Tier1>,
     State(app): State<Arc<App>>,
-    Query(parameters): Query<Vec<(String, String)>>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Json<SetupBody>, Error> {
+    let Query(parameters) = query.map_err(|_| Error::input("The query is not well formed"))?;
     let given = Given::parse(parameters).map_err(Error::inputs)?;
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
     let given = given.or_stored(stored.as_ref());
