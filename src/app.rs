@@ -11,6 +11,7 @@ use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::http::rate_limit::RateLimiter;
 use crate::metrics::Metrics;
+use crate::microsoft365;
 use crate::provider::Places;
 use crate::store::Db;
 use crate::token::Verifier;
@@ -25,6 +26,7 @@ pub struct App {
     pub vault: Vault,
     pub tokens: Verifier,
     pub dialer: Dialer,
+    pub microsoft365: microsoft365::Client,
     pub smtp: smtp::Settings,
     pub places: Places,
     pub limits: RateLimiter,
@@ -36,6 +38,7 @@ struct Parts {
     vault: Vault,
     tokens: Verifier,
     dialer: Dialer,
+    microsoft365: microsoft365::Client,
     smtp: smtp::Settings,
 }
 
@@ -50,8 +53,10 @@ impl Parts {
             .map(|name| Host::parse(name).map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}")))
             .transpose()?;
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
+        let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
         Ok(Self {
-            tokens: Verifier::new(&config.auth, clock.clone(), client)?,
+            tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
+            microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
             vault: Vault::load(&config.encryption)?,
             smtp: smtp::Settings { ehlo_name, tls },
             dialer,
@@ -73,7 +78,7 @@ impl App {
     /// # Errors
     /// A text for the operator: what is wrong, and which setting mends it.
     pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let Parts { vault, tokens, dialer, smtp } = Parts::of(&config, &clock, resolver)?;
+        let Parts { vault, tokens, dialer, microsoft365, smtp } = Parts::of(&config, &clock, resolver)?;
         let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
         Ok(Arc::new(Self {
@@ -81,6 +86,7 @@ impl App {
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
             smtp,
             metrics: Metrics::new(),
+            microsoft365,
             config,
             clock,
             db,

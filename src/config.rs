@@ -121,6 +121,20 @@ settings! {
         max_connections_per_tenant: usize = 4, Between(1, 65_535);
     }
 
+    /// How mail of tenants with Microsoft 365 goes out. Without these settings the public cloud is used.
+    microsoft365: Microsoft365, derive(Debug, Clone) {
+        /// Microsoft's cloud: `public`, `usgov` (GCC High), `usdod` or `china`.
+        cloud: String = "public", OneOf(&["public", "usgov", "usdod", "china"]);
+        /// Another address of the sign-in service than the cloud's. `http://` only for loopback.
+        login_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// Another address of Microsoft Graph than the cloud's. `http://` only for loopback.
+        graph_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// How a mail is handed over: `graph`, or `smtp` with a token (XOAUTH2).
+        transport: String = "graph", OneOf(&["graph", "smtp"]);
+        /// Another server for `smtp` than the cloud's, as `HOST:PORT`; with STARTTLS.
+        smtp_server: Option<String> = unset;
+    }
+
     /// Trust for outgoing connections. Verification cannot be switched off.
     tls: Tls, derive(Debug, Clone) {
         /// A PEM file with certificates that are trusted beside the public ones.

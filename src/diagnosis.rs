@@ -16,6 +16,7 @@ mod seen;
 mod tests;
 
 use crate::egress::DialError;
+use crate::microsoft365;
 use crate::smtp;
 use crate::transcript::{Entry, Stage};
 
@@ -74,6 +75,8 @@ pub enum Effect {
 pub enum Failure {
     Dial(DialError),
     Smtp(smtp::Error),
+    /// Boxed: it is large and rare.
+    Microsoft365(Box<microsoft365::Error>),
     /// The stored secret does not open.
     SecretUnreadable,
     /// Fields that a complete configuration needs, by their names in the API.
@@ -94,6 +97,12 @@ pub struct Facts {
     pub recipient: Option<String>,
     /// The name in EHLO.
     pub ehlo_name: Option<String>,
+    /// The app that signs in at Microsoft 365.
+    pub client_id: Option<String>,
+    /// The directory of Microsoft 365 that it signs in to.
+    pub provider_tenant: Option<String>,
+    /// Whether the token's `roles` hold `Mail.Send`; `None` where no token was had or read.
+    pub mail_send_role: Option<bool>,
     /// The time limit of the whole check, in seconds.
     pub timeout_seconds: u64,
     /// The ports that this installation allows.
@@ -155,7 +164,7 @@ pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Findi
     };
     Finding {
         effect: effect(rule, &seen),
-        connection_failed: rule.connection_failed,
+        connection_failed: rule.connection_failed || seen.kind == rule::Kind::TokenTimeout,
         reply: seen.reply().cloned(),
         message,
         status_reason: format!("{title}."),
@@ -181,7 +190,7 @@ fn effect(rule: &rule::Rule, seen: &seen::Seen<'_>) -> Effect {
         return Effect::None;
     }
     match rule.effect {
-        Effect::CredentialsRefused if !seen.is_permanent_reply_to_sign_in() => Effect::ProviderError,
+        Effect::CredentialsRefused if !seen.is_permanent_refusal_of_sign_in() => Effect::ProviderError,
         effect => effect,
     }
 }

@@ -5,6 +5,7 @@
 mod dialer;
 mod host;
 pub mod http_client;
+mod operator_url;
 mod policy;
 mod resolver;
 pub mod tls;
@@ -12,5 +13,6 @@ pub mod untrusted;
 
 pub use dialer::{Connection, DialError, Dialer};
 pub use host::{Host, HostError};
+pub use operator_url::check_operator_url;
 pub use policy::{Policy, PolicyError, Refusal};
 pub use resolver::{ResolveError, Resolver};

@@ -2,6 +2,7 @@
 //!
 //! Nothing here reads a clock, a database or a network.
 
+mod advice;
 mod change;
 mod destination;
 pub mod fields;
@@ -9,8 +10,9 @@ mod health;
 pub mod patch;
 pub mod put;
 
+pub use advice::{Advice, advice};
 pub use change::{Change, SecretChange};
-pub use destination::{PASSWORD_FIELD, canonical, keeps_secret};
+pub use destination::{canonical, keeps_secret};
 pub use health::{CheckOutcome, Health, HealthState};
 
 use crate::address::EmailAddress;
@@ -38,6 +40,17 @@ pub struct EmailConfig {
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Settings {
     BasicAuth(BasicAuth),
+    Microsoft365(Microsoft365),
+}
+
+/// An app of Microsoft 365 that sends from one mailbox. It is only ever set as a whole.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Microsoft365 {
+    pub client_id: String,
+    /// The directory: a GUID, or a verified domain name; in lower case.
+    pub provider_tenant: String,
+    /// The mailbox, and From.
+    pub email_address: EmailAddress,
 }
 
 /// An SMTP server, with or without a sign-in.
@@ -102,6 +115,34 @@ impl Settings {
     pub fn provider_name(&self) -> &'static str {
         match self {
             Self::BasicAuth(_) => "BasicAuth",
+            Self::Microsoft365(_) => "Microsoft365",
+        }
+    }
+
+    /// The name of the secret in the API and in the vault's associated data.
+    #[must_use]
+    pub fn secret_field(&self) -> &'static str {
+        match self {
+            Self::BasicAuth(_) => fields::EMAIL_PASSWORD,
+            Self::Microsoft365(_) => fields::CLIENT_SECRET,
+        }
+    }
+
+    /// From and `MAIL FROM`.
+    #[must_use]
+    pub fn email_address(&self) -> Option<&EmailAddress> {
+        match self {
+            Self::BasicAuth(basic) => basic.email_address.as_ref(),
+            Self::Microsoft365(app) => Some(&app.email_address),
+        }
+    }
+
+    /// The name that stands beside the sender address.
+    #[must_use]
+    pub fn sender_name(&self) -> Option<&HeaderText> {
+        match self {
+            Self::BasicAuth(basic) => basic.sender_name.as_ref(),
+            Self::Microsoft365(_) => None,
         }
     }
 
@@ -110,6 +151,8 @@ impl Settings {
     pub fn missing(&self, secret_exists: bool) -> Vec<&'static str> {
         match self {
             Self::BasicAuth(basic) => basic.missing(secret_exists),
+            Self::Microsoft365(_) if secret_exists => Vec::new(),
+            Self::Microsoft365(_) => vec![fields::CLIENT_SECRET],
         }
     }
 }

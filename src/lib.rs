@@ -18,6 +18,7 @@ pub mod id;
 pub mod json;
 pub mod message;
 pub mod metrics;
+pub mod microsoft365;
 pub mod provider;
 pub mod secret;
 pub mod smtp;

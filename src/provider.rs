@@ -3,7 +3,9 @@
 //! One match for each operation; a provider's own way is in its file. It holds no connection to the database.
 
 mod basic_auth;
+mod microsoft365;
 mod places;
+pub mod presets;
 
 pub use places::{NoPlace, Place, Places};
 
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 use crate::address::EmailAddress;
 use crate::app::App;
 use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
-use crate::email_config::{CheckOutcome, EmailConfig, PASSWORD_FIELD, Settings, canonical};
+use crate::email_config::{CheckOutcome, EmailConfig, Settings, canonical};
 use crate::id::TenantId;
 use crate::message::{self, Draft, HeaderText};
 use crate::secret::Secret;
@@ -23,8 +25,19 @@ use crate::vault::{Binding, Unreadable, Vault};
 /// A configuration with its secret in the clear, for as long as one session takes.
 #[derive(Clone, Copy)]
 pub struct Account<'a> {
+    pub tenant: &'a TenantId,
+    /// The stored version; `None` for a configuration that is checked before it is stored.
+    pub version: Option<&'a str>,
     pub settings: &'a Settings,
     pub secret: Option<&'a Secret>,
+}
+
+impl<'a> Account<'a> {
+    /// Of a stored configuration.
+    #[must_use]
+    pub fn stored(tenant: &'a TenantId, stored: &'a EmailConfig, secret: Option<&'a Secret>) -> Self {
+        Self { tenant, version: Some(&stored.version.config), settings: &stored.settings, secret }
+    }
 }
 
 /// Opens the stored secret for the destination that it is bound to.
@@ -37,7 +50,7 @@ pub fn open_secret(
     tenant: &TenantId,
 ) -> Result<Option<Secret>, Unreadable> {
     let destination = canonical(&config.settings);
-    let binding = Binding { tenant, field: PASSWORD_FIELD, destination: &destination };
+    let binding = Binding { tenant, field: config.settings.secret_field(), destination: &destination };
     config.secret.as_ref().map(|sealed| vault.open(sealed, &binding)).transpose()
 }
 
@@ -61,6 +74,8 @@ pub struct Mail<'a> {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Unproved {
     SenderAddress,
+    /// Whether the app may send: its token does not say so.
+    SendPermission,
     Delivery,
 }
 
@@ -69,6 +84,7 @@ impl Unproved {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SenderAddress => "sender_address",
+            Self::SendPermission => "send_permission",
             Self::Delivery => "delivery",
         }
     }
@@ -94,6 +110,9 @@ pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
     let deadline = Instant::now() + app.check_time();
     match account.settings {
         Settings::BasicAuth(basic) => basic_auth::verify(app, basic, account.secret, depth, deadline).await,
+        Settings::Microsoft365(settings) => {
+            microsoft365::verify(app, account, settings, depth, deadline).await
+        }
     }
 }
 
@@ -103,19 +122,25 @@ pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
 /// Where the mail cannot be built, which is a fault of ours.
 pub async fn send(app: &App, account: &Account<'_>, mail: &Mail<'_>) -> anyhow::Result<Outcome> {
     let deadline = Instant::now() + app.check_time();
-    let Settings::BasicAuth(basic) = account.settings;
-    let Some(from) = &basic.email_address else {
+    let Some(from) = account.settings.email_address() else {
         return Ok(incomplete(account.settings.missing(account.secret.is_some())));
     };
     let message = message::build(&Draft {
         from,
-        sender_name: basic.sender_name.as_ref(),
+        sender_name: account.settings.sender_name(),
         to: mail.recipient,
         subject: mail.subject,
         body: mail.body,
         date: app.clock.now(),
     })?;
-    Ok(basic_auth::send(app, basic, account.secret, mail.recipient, &message, deadline).await)
+    Ok(match account.settings {
+        Settings::BasicAuth(basic) => {
+            basic_auth::send(app, basic, account.secret, mail.recipient, &message, deadline).await
+        }
+        Settings::Microsoft365(settings) => {
+            microsoft365::send(app, account, settings, mail.recipient, &message, deadline).await
+        }
+    })
 }
 
 /// The outcome where fields are still missing: nothing is dialled.

@@ -16,8 +16,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dev::certificates::{self, Identity};
+use crate::dev::fake_microsoft365::{FakeMicrosoft365, Registration};
 use crate::dev::folder::{Folder, random_secret};
 use crate::dev::inbox::Inbox;
+use crate::dev::mail::Envelope;
 use crate::dev::smtp::{Security, Server};
 use crate::dev::{pages, ports};
 use crate::egress::Resolver;
@@ -67,6 +69,10 @@ const TOKEN_SECONDS: i64 = TOKEN_DAYS * 24 * 3600;
 const KEY_FILE: &str = "encryption-key";
 const TOKEN_FILE: &str = "token-secret";
 const PASSWORD_FILE: &str = "inbox-password";
+const CLIENT_SECRET_FILE: &str = "microsoft365-client-secret";
+
+/// Where the fake Entra and Graph are served, beside the API.
+const MICROSOFT365_PATH: &str = "/dev/microsoft365";
 const TRUSTED_FILE: &str = "trusted-ca.pem";
 
 pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
@@ -86,6 +92,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let starttls_port = Port { wanted: arguments.smtp_port, bound: port_of(&smtp)? };
     let implicit_port = Port { wanted: arguments.smtps_port, bound: port_of(&implicit)? };
 
+    let registration = registration(&folder)?;
     let config = settings::to_try(config, kept(&folder, &identity, address, &arguments.data_dir)?)?;
     let app = App::start(config, clock.clone(), Resolver::System).await.with_context(|| {
         let folder = arguments.data_dir.display();
@@ -93,6 +100,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     })?;
 
     let inbox = Inbox::default();
+    let microsoft365 = fake_microsoft365(registration.clone(), inbox.clone(), clock.clone());
     let server = Server::new(inbox.clone(), identity.tls, Secret::new(password.expose().to_owned()), clock);
     for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Implicit)] {
         for listener in listeners {
@@ -105,10 +113,34 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         smtps: implicit_port,
         folder: &arguments.data_dir,
         password: &password,
+        registration: &registration,
         tokens: tokens(&app)?,
     };
     output::data(&welcome.text())?;
-    serve::until_stopped(&app, listener, Some(pages::router(inbox)), signals).await
+    let beside = pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router());
+    serve::until_stopped(&app, listener, Some(beside), signals).await
+}
+
+/// The one app of the fake Entra. Its secret is kept, as a stored configuration is.
+fn registration(folder: &Folder) -> anyhow::Result<Registration> {
+    let secret = folder.keep(CLIENT_SECRET_FILE, || random_secret(24))?;
+    Ok(Registration {
+        directory_id: "d1d1d1d1-0000-4000-8000-000000000001".to_owned(),
+        client_id: "c1c1c1c1-0000-4000-8000-000000000001".to_owned(),
+        client_secret: secret.expose().to_owned(),
+        ..Registration::random()
+    })
+}
+
+/// A mail that the fake Graph accepts lies in the inbox like any other.
+fn fake_microsoft365(registration: Registration, inbox: Inbox, clock: Clock) -> FakeMicrosoft365 {
+    let now = clock.clone();
+    let sender = registration.mailbox.clone();
+    FakeMicrosoft365::new(registration, clock, move |source| {
+        let envelope =
+            Envelope { sender: sender.clone(), recipients: Vec::new(), encrypted: false, signed_in: true };
+        inbox.add(now.now(), envelope, source);
+    })
 }
 
 fn bound<T>(option: &str, result: std::io::Result<T>) -> anyhow::Result<T> {
@@ -126,6 +158,7 @@ fn kept(folder: &Folder, identity: &Identity, listen: SocketAddr, path: &Path) -
     folder.keep(KEY_FILE, || vault::generate_key("dev"))?;
     Ok(Kept {
         listen,
+        microsoft365_url: format!("http://{listen}{MICROSOFT365_PATH}"),
         database_url: Secret::new(format!("sqlite://{database}")),
         keys_file: folder.file(KEY_FILE),
         token_secret: folder.keep(TOKEN_FILE, || random_secret(32))?,

@@ -4,6 +4,7 @@ use super::Failure;
 use super::rule::{Case, Rule};
 use super::seen::Seen;
 use crate::egress::{DialError, Refusal};
+use crate::microsoft365;
 use crate::smtp::{ErrorKind, OtherProtocol, TlsFailure};
 use crate::transcript::printable;
 
@@ -19,6 +20,8 @@ pub(super) const PLACEHOLDERS: &[&str] = &[
     "limit",
     "size",
     "ehlo_name",
+    "client_id",
+    "provider_tenant",
     "seconds",
     "ports",
     "names",
@@ -134,6 +137,8 @@ fn value(name: &str, seen: &Seen<'_>) -> String {
         "from" => or(facts.sender.as_deref(), "the sender address"),
         "recipient" => or(facts.recipient.as_deref(), "the recipient"),
         "ehlo_name" => or(facts.ehlo_name.as_deref(), "our IP address"),
+        "client_id" => or(facts.client_id.as_deref(), "of this configuration"),
+        "provider_tenant" => or(facts.provider_tenant.as_deref(), "of this configuration"),
         "seconds" => facts.timeout_seconds.to_string(),
         "suggested_host" => or(suggested_host(seen.host()), "the outgoing mail server of your provider"),
         "region" => or(region(seen.host()), "of the server"),
@@ -151,6 +156,9 @@ fn value(name: &str, seen: &Seen<'_>) -> String {
 fn of_error(name: &str, seen: &Seen<'_>) -> String {
     let error = seen.error();
     let offers = error.and_then(|error| error.capabilities.as_deref());
+    if let Some(error) = seen.microsoft365() {
+        return of_microsoft365(name, error);
+    }
     match (name, error.map(|error| &error.kind)) {
         ("offered", Some(ErrorKind::NoCommonMechanism { offered })) if !offered.is_empty() => list(offered),
         ("offered", _) => match offers {
@@ -171,6 +179,16 @@ fn of_error(name: &str, seen: &Seen<'_>) -> String {
             short(problem)
         }
         ("problem", Some(ErrorKind::OAuthRefused { challenge })) => printable(challenge),
+        _ => String::new(),
+    }
+}
+
+fn of_microsoft365(name: &str, error: &microsoft365::Error) -> String {
+    use microsoft365::ErrorKind::{Malformed, TooLarge, Unreachable};
+    match (name, &error.kind) {
+        ("limit", TooLarge { limit, .. }) => octets(*limit),
+        ("size", TooLarge { size, .. }) => octets(*size),
+        ("problem", Unreachable(problem) | Malformed(problem)) => short(problem),
         _ => String::new(),
     }
 }

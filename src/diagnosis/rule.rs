@@ -56,8 +56,16 @@ pub(super) struct When {
     pub hosts: &'static [&'static str],
     /// Patterns of the user name.
     pub users: &'static [&'static str],
-    /// Patterns of the basic code: `535`, `5*`.
+    /// Patterns of the basic code of SMTP, or of the HTTP status: `535`, `5*`.
     pub codes: &'static [&'static str],
+    /// Numbers of Entra, one of which must be among the answer's `error_codes`.
+    pub numbers: &'static [u32],
+    /// Error codes of Graph, or `error` of a token answer, in lower case.
+    pub errors: &'static [&'static str],
+    /// Whether an app signed in for itself, or for a user.
+    pub app_only: Option<bool>,
+    /// What the token's `roles` say about `Mail.Send`.
+    pub mail_send_role: Option<bool>,
     /// Patterns of the enhanced code: `5.7.8`, `4.7.5??`.
     pub enhanced: &'static [&'static str],
     /// Parts of the text, one of which must be there; `*` between two parts stands for anything.
@@ -72,6 +80,10 @@ pub(super) const ANY: When = When {
     hosts: &[],
     users: &[],
     codes: &[],
+    numbers: &[],
+    errors: &[],
+    app_only: None,
+    mail_send_role: None,
     enhanced: &[],
     texts: &[],
     unless: &[],
@@ -102,6 +114,8 @@ pub(super) enum Only {
     Kind(Kind),
     Stage(Stage),
     Security(Security),
+    /// Entra's answer holds this number.
+    Number(u32),
     UserLacksAt,
     UserIsNot(&'static str),
     /// The reply names the sender address.
@@ -154,6 +168,16 @@ pub(super) enum Kind {
     Timeout,
     Protocol,
     OutcomeUnknown,
+    TokenRefused,
+    TokenBusy,
+    TokenTimeout,
+    TokenUnreachable,
+    TokenMalformed,
+    GraphRefused,
+    GraphBusy,
+    GraphTimeout,
+    GraphUnreachable,
+    GraphTooLarge,
     SecretUnreadable,
     ConfigIncomplete,
     ConfigNotSet,

@@ -7,8 +7,10 @@ mod configuration;
 mod connection;
 mod content;
 mod encryption;
+mod entra;
 mod fallback;
 mod google;
+mod graph;
 mod microsoft365;
 mod sender;
 mod services;
@@ -20,7 +22,9 @@ use super::seen::Seen;
 /// The parts with their headings in the reference.
 pub(super) const PARTS: &[(&str, &[Rule])] = &[
     ("The configuration itself", configuration::RULES),
-    ("Microsoft 365", microsoft365::RULES),
+    ("Microsoft 365: access tokens", entra::RULES),
+    ("Microsoft 365: Graph", graph::RULES),
+    ("Microsoft 365: SMTP", microsoft365::RULES),
     ("Google", google::RULES),
     ("Sending services", services::RULES),
     ("Reaching the server", connection::RULES),

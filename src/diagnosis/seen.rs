@@ -1,10 +1,13 @@
 //! What was seen of a failure, in the form that rules ask for.
 
+mod answer;
+
 use std::net::IpAddr;
 
 use super::rule::{Kind, Only, When};
 use super::{Facts, Failure};
 use crate::egress::{DialError, Refusal};
+use crate::microsoft365;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
 use crate::transcript::{Stage, printable};
 
@@ -30,6 +33,7 @@ impl<'a> Seen<'a> {
         seen.stage = match failure {
             Failure::Dial(error) => error.stage(),
             Failure::Smtp(error) => error.stage,
+            Failure::Microsoft365(error) => error.stage,
             Failure::SecretUnreadable | Failure::ConfigIncomplete { .. } | Failure::ConfigNotSet => {
                 Stage::Policy
             }
@@ -40,6 +44,9 @@ impl<'a> Seen<'a> {
             seen.enhanced =
                 reply.enhanced.map(|code| code.to_string()).or_else(|| enhanced_in(&text, reply.code));
             seen.text = text.to_ascii_lowercase();
+        }
+        if let Some(error) = seen.microsoft365() {
+            seen.text = error.message.to_ascii_lowercase();
         }
         seen
     }
@@ -67,6 +74,14 @@ impl<'a> Seen<'a> {
         }
     }
 
+    /// The error of Entra or Graph, where there was one.
+    pub fn microsoft365(&self) -> Option<&'a microsoft365::Error> {
+        match self.failure {
+            Some(Failure::Microsoft365(error)) => Some(error),
+            _ => None,
+        }
+    }
+
     /// The reply that decided. Only a refusal has one: what a reply said before a loss decides nothing, and
     /// the first bytes of another protocol are none.
     pub fn reply(&self) -> Option<&'a Reply> {
@@ -79,6 +94,9 @@ impl<'a> Seen<'a> {
 
     /// The reply as it may be shown: printable ASCII, 512 characters at most.
     pub fn shown_reply(&self) -> Option<String> {
+        if let Some(error) = self.microsoft365() {
+            return answer::shown(error);
+        }
         let reply = self.reply()?;
         let shown = match reply.enhanced {
             Some(enhanced) => format!("{} {enhanced} {}", reply.code, reply.text()),
@@ -92,8 +110,10 @@ impl<'a> Seen<'a> {
         self.code.is_some_and(|code| code / 100 == 4)
     }
 
-    pub fn is_permanent_reply_to_sign_in(&self) -> bool {
-        self.stage == Stage::Auth && self.code.is_some_and(|code| code / 100 == 5)
+    /// A 5yz reply to AUTH, or a refusal by the token endpoint.
+    pub fn is_permanent_refusal_of_sign_in(&self) -> bool {
+        self.kind == Kind::TokenRefused
+            || self.stage == Stage::Auth && self.code.is_some_and(|code| code / 100 == 5)
     }
 
     pub fn host(&self) -> &str {
@@ -106,7 +126,11 @@ impl<'a> Seen<'a> {
             && (when.stages.is_empty() || when.stages.contains(&self.stage))
             && one_of(when.hosts, &self.host)
             && one_of(when.users, &self.user)
-            && (when.codes.is_empty() || self.code.is_some_and(|code| one_of(when.codes, &code.to_string())))
+            && (when.codes.is_empty() || self.number().is_some_and(|code| one_of(when.codes, &code)))
+            && (when.numbers.is_empty() || when.numbers.iter().any(|number| self.has_entra_number(*number)))
+            && (when.errors.is_empty() || self.error_code().is_some_and(|code| one_of(when.errors, &code)))
+            && (when.app_only.is_none() || when.app_only == Some(self.facts.client_id.is_some()))
+            && (when.mail_send_role.is_none() || when.mail_send_role == self.facts.mail_send_role)
             && (when.enhanced.is_empty()
                 || self.enhanced.as_deref().is_some_and(|enhanced| one_of(when.enhanced, enhanced)))
             && (when.texts.is_empty() || when.texts.iter().any(|part| self.says(part)))
@@ -124,6 +148,7 @@ impl<'a> Seen<'a> {
             Only::Kind(kind) => self.kind == kind,
             Only::Stage(stage) => self.stage == stage,
             Only::Security(security) => self.facts.security == Some(security),
+            Only::Number(number) => self.has_entra_number(number),
             Only::UserLacksAt => !self.user.is_empty() && !self.user.contains('@'),
             Only::UserIsNot(user) => !self.user.is_empty() && self.user != user,
             Only::ReplyNamesSender => self.names(self.facts.sender.as_deref()),
@@ -137,7 +162,10 @@ impl<'a> Seen<'a> {
             Only::StartTlsOffered => {
                 error.and_then(|error| error.capabilities.as_deref()).is_some_and(|offers| offers.starttls)
             }
-            Only::SizesKnown => matches!(error.map(|error| &error.kind), Some(ErrorKind::TooLarge { .. })),
+            Only::SizesKnown => {
+                matches!(error.map(|error| &error.kind), Some(ErrorKind::TooLarge { .. }))
+                    || self.microsoft365().is_some_and(answer::has_sizes)
+            }
             Only::LimitKnown => {
                 self.kind != Kind::TooLarge
                     && error.and_then(|error| error.capabilities.as_deref()?.size).is_some()
@@ -159,8 +187,23 @@ impl<'a> Seen<'a> {
                             | ErrorKind::OAuthRefused { .. }
                     )
                 ) && self.stage != Stage::Greeting
+                    || self.microsoft365().is_some_and(answer::has_problem)
             }
         }
+    }
+
+    /// The basic code of SMTP, or the HTTP status.
+    fn number(&self) -> Option<String> {
+        let status = || self.microsoft365().and_then(|error| error.status);
+        self.code.or_else(status).map(|number| number.to_string())
+    }
+
+    fn has_entra_number(&self, number: u32) -> bool {
+        self.microsoft365().is_some_and(|error| error.numbers.contains(&number))
+    }
+
+    fn error_code(&self) -> Option<String> {
+        Some(self.microsoft365()?.code.as_deref()?.to_ascii_lowercase())
     }
 
     fn says(&self, part: &str) -> bool {
@@ -231,6 +274,7 @@ fn kind(failure: &Failure) -> Kind {
             DialError::Unreachable => Kind::Unreachable,
         },
         Failure::Smtp(error) => kind_of_error(&error.kind),
+        Failure::Microsoft365(error) => answer::kind(error),
         Failure::SecretUnreadable => Kind::SecretUnreadable,
         Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
         Failure::ConfigNotSet => Kind::ConfigNotSet,

@@ -1,5 +1,6 @@
 //! Failures as servers cause them, and what is made of them.
 
+mod microsoft365;
 mod properties;
 mod replies;
 mod rows;
@@ -18,6 +19,9 @@ fn facts(host: &str) -> Facts {
         sender: Some("news@example.com".to_owned()),
         recipient: Some("bob@example.org".to_owned()),
         ehlo_name: Some("relay.example.net".to_owned()),
+        client_id: Some("11111111-2222-3333-4444-555555555555".to_owned()),
+        provider_tenant: Some("contoso.example".to_owned()),
+        mail_send_role: None,
         timeout_seconds: 8,
         allowed_ports: vec![25, 465, 587, 2525],
     }

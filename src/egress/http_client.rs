@@ -46,6 +46,7 @@ pub enum HttpError {
     Dial(DialError),
     #[error("TLS failed: {0}")]
     Tls(String),
+    /// `sent` as in [`Self::Broken`].
     #[error("no answer in time")]
     Timeout { sent: bool },
     #[error("the answer is larger than {0} bytes")]

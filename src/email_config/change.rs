@@ -1,6 +1,6 @@
 //! What a PATCH or a PUT makes of a stored configuration, before it is sealed and written.
 
-use super::{EmailConfig, Health, PASSWORD_FIELD, Settings, Version, canonical};
+use super::{EmailConfig, Health, Settings, Version, canonical};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::secret::Secret;
@@ -40,7 +40,8 @@ impl Change<'_> {
         now: Timestamp,
     ) -> anyhow::Result<EmailConfig> {
         let destination = canonical(&self.settings);
-        let binding = |destination| Binding { tenant, field: PASSWORD_FIELD, destination };
+        let field = self.settings.secret_field();
+        let binding = |destination| Binding { tenant, field, destination };
         let secret = match self.secret {
             SecretChange::Drop => None,
             SecretChange::Set(secret) => Some(vault.seal(secret, &binding(&destination))?),

@@ -3,9 +3,6 @@
 use super::{BasicAuth, Settings};
 use crate::smtp::Security;
 
-/// The name of the password in the vault's associated data.
-pub const PASSWORD_FIELD: &str = "emailPassword";
-
 /// The destination in its one canonical form, as it is bound to a sealed secret.
 ///
 /// Each part is preceded by its length, so that no two destinations give the same text. The security type
@@ -22,6 +19,10 @@ pub fn canonical(settings: &Settings) -> String {
             });
             let parts = [Some("smtp".to_owned()), host, port, channel, basic.username.clone()];
             parts.into_iter().map(|part| measured(part.as_deref())).collect()
+        }
+        Settings::Microsoft365(app) => {
+            let parts = ["microsoft365", &app.provider_tenant, &app.client_id];
+            parts.into_iter().map(|part| measured(Some(part))).collect()
         }
     }
 }
@@ -43,6 +44,11 @@ pub fn keeps_secret(before: &Settings, after: &Settings) -> bool {
                 && unchanged(before.username.as_ref(), after.username.as_ref())
                 && not_weaker(before, after)
         }
+        (Settings::Microsoft365(before), Settings::Microsoft365(after)) => {
+            before.client_id == after.client_id && before.provider_tenant == after.provider_tenant
+        }
+        (Settings::BasicAuth(_), Settings::Microsoft365(_))
+        | (Settings::Microsoft365(_), Settings::BasicAuth(_)) => false,
     }
 }
 

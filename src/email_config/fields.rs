@@ -17,6 +17,13 @@ pub const USERNAME: &str = "username";
 pub const EMAIL_ADDRESS: &str = "emailAddress";
 pub const EMAIL_PASSWORD: &str = "emailPassword";
 pub const SENDER_NAME: &str = "senderName";
+pub const SERVICE_PROVIDER: &str = "serviceProvider";
+pub const CLIENT_ID: &str = "clientId";
+pub const CLIENT_SECRET: &str = "clientSecret";
+pub const PROVIDER_TENANT_ID: &str = "providerTenantId";
+
+/// The longest client id, in bytes. Microsoft's have 36.
+const MAX_CLIENT_ID_BYTES: usize = 128;
 
 /// The longest user name and the longest password, in bytes. Servers cut off far below; access tokens that
 /// stand in for a password are the longest that is seen.
@@ -99,21 +106,83 @@ pub fn sender_name(value: &Value) -> Result<HeaderText, Problem> {
 /// # Errors
 /// Not a string, empty, too long, made of mask characters, or with CR, LF or NUL, which no sign-in can carry.
 pub fn email_password(value: Value) -> Result<Secret, Problem> {
+    secret(EMAIL_PASSWORD, "password", value)
+}
+
+/// The secret of an app of Microsoft 365.
+///
+/// # Errors
+/// As [`email_password`], and the form of a GUID: then it is the secret's id, which Microsoft shows beside it.
+pub fn client_secret(value: Value) -> Result<Secret, Problem> {
+    let secret = secret(CLIENT_SECRET, "client secret", value)?;
+    if is_guid(secret.expose().trim()) {
+        return Err(format!(
+            "{CLIENT_SECRET} looks like the Secret ID; enter the Value of the client secret, which Microsoft shows \
+             once when it is made"
+        ));
+    }
+    Ok(secret)
+}
+
+fn secret(field: &str, kind: &str, value: Value) -> Result<Secret, Problem> {
     let Value::String(text) = value else {
-        return Err(not_a_string(EMAIL_PASSWORD, &value));
+        return Err(not_a_string(field, &value));
     };
     let secret = Secret::new(text);
     if secret.expose().is_empty() {
-        return Err(is_empty(EMAIL_PASSWORD));
+        return Err(is_empty(field));
     }
     if secret.is_mask() {
-        return Err(format!("{EMAIL_PASSWORD} is a mask, not a password; enter the password itself"));
+        return Err(format!("{field} is a mask, not a {kind}; enter the {kind} itself"));
     }
     if secret.expose().contains(['\r', '\n', '\0']) {
-        return Err(format!("{EMAIL_PASSWORD} contains a line break or a NUL"));
+        return Err(format!("{field} contains a line break or a NUL"));
     }
-    short_enough(EMAIL_PASSWORD, secret.expose())?;
+    short_enough(field, secret.expose())?;
     Ok(secret)
+}
+
+/// The id of an app.
+///
+/// # Errors
+/// Not a string, empty, too long, or with characters that no such id has.
+pub fn client_id(value: &Value) -> Result<String, Problem> {
+    let text = trimmed(CLIENT_ID, value)?;
+    if text.len() > MAX_CLIENT_ID_BYTES {
+        return Err(format!("{CLIENT_ID} is longer than {MAX_CLIENT_ID_BYTES} bytes"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
+        return Err(format!("{CLIENT_ID} is not an Application (client) ID, such as {EXAMPLE_GUID}"));
+    }
+    Ok(text.to_owned())
+}
+
+/// The directory of an app: a GUID, or a domain name of at least two labels.
+///
+/// # Errors
+/// Anything else. Words that stand for every directory (`common`, `organizations`, `consumers`) are none.
+pub fn provider_tenant(value: &Value) -> Result<String, Problem> {
+    let text = trimmed(PROVIDER_TENANT_ID, value)?;
+    if is_guid(text) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    match Host::parse(text) {
+        Ok(Host::Name(name)) if name.contains('.') => Ok(name),
+        _ => Err(format!(
+            "{PROVIDER_TENANT_ID} is neither a Directory (tenant) ID, such as {EXAMPLE_GUID}, nor a domain name"
+        )),
+    }
+}
+
+const EXAMPLE_GUID: &str = "12345678-1234-1234-1234-123456789012";
+
+/// `8-4-4-4-12` hexadecimal digits.
+fn is_guid(text: &str) -> bool {
+    text.len() == EXAMPLE_GUID.len()
+        && text.bytes().zip(EXAMPLE_GUID.bytes()).all(|(byte, example)| match example {
+            b'-' => byte == b'-',
+            _ => byte.is_ascii_hexdigit(),
+        })
 }
 
 /// # Errors

@@ -90,11 +90,42 @@ impl Patch {
     }
 
     /// What the patch makes of what is stored; `None` where nothing changes.
-    #[must_use]
-    pub fn apply(&self, stored: Option<&EmailConfig>) -> Option<Change<'_>> {
-        let before = stored.map_or_else(BasicAuth::default, |stored| match &stored.settings {
-            Settings::BasicAuth(basic) => basic.clone(),
-        });
+    ///
+    /// # Errors
+    /// Another provider is stored, and the patch alone is no complete configuration: nothing is inherited.
+    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Option<Change<'_>>, Problem> {
+        match stored.map(|stored| &stored.settings) {
+            None => Ok(self.edit_basic_auth(&BasicAuth::default(), None)),
+            Some(Settings::BasicAuth(basic)) => Ok(self.edit_basic_auth(basic, stored)),
+            Some(Settings::Microsoft365(_)) => self.switch_to_basic_auth().map(Some),
+        }
+    }
+
+    fn switch_to_basic_auth(&self) -> Result<Change<'_>, Problem> {
+        let change = self.edit_basic_auth(&BasicAuth::default(), None);
+        let missing = match &change {
+            Some(change) => change.settings.missing(matches!(change.secret, SecretChange::Set(_))),
+            None => Settings::BasicAuth(BasicAuth::default()).missing(false),
+        };
+        match change {
+            Some(change) if missing.is_empty() => {
+                // The secret of the other provider goes, whatever the patch says.
+                let secret = match change.secret {
+                    SecretChange::Set(secret) => SecretChange::Set(secret),
+                    SecretChange::Keep | SecretChange::Drop => SecretChange::Drop,
+                };
+                let fields = [&[fields::SERVICE_PROVIDER], &change.fields[..]].concat();
+                Ok(Change { secret, fields, ..change })
+            }
+            _ => Err(format!(
+                "The tenant uses Microsoft365; a patch switches it to BasicAuth only where it sets a complete \
+                 configuration, and {} is missing",
+                missing.join(", ")
+            )),
+        }
+    }
+
+    fn edit_basic_auth(&self, before: &BasicAuth, stored: Option<&EmailConfig>) -> Option<Change<'_>> {
         let after = BasicAuth {
             server_address: edited(self.server_address.as_ref(), before.server_address.as_ref()),
             server_port: edited(self.server_port.as_ref(), before.server_port.as_ref()),
@@ -104,8 +135,8 @@ impl Patch {
             sender_name: edited(self.sender_name.as_ref(), before.sender_name.as_ref()),
         };
         let secret_exists = stored.is_some_and(|stored| stored.secret.is_some());
-        let mut fields = changed_fields(&before, &after);
-        let (before, after) = (Settings::BasicAuth(before), Settings::BasicAuth(after));
+        let mut fields = changed_fields(before, &after);
+        let (before, after) = (Settings::BasicAuth(before.clone()), Settings::BasicAuth(after));
         let secret = match &self.password {
             Some(Some(password)) => SecretChange::Set(password),
             None if keeps_secret(&before, &after) => SecretChange::Keep,

@@ -4,15 +4,22 @@ use serde_json::{Map, Value};
 
 use super::fields::{self, Problem};
 use super::patch::changed_fields;
-use super::{BasicAuth, Change, EmailConfig, Health, SecretChange, Settings, keeps_secret};
+use super::{BasicAuth, Change, EmailConfig, Health, Microsoft365, SecretChange, Settings, keeps_secret};
 use crate::egress::Policy;
 use crate::secret::Secret;
 
-/// A PUT body, read and checked: complete, apart from a password that is to be kept.
+/// A PUT body, read and checked: complete, apart from a secret that is to be kept.
 #[derive(Debug)]
 pub struct Replacement {
     settings: Settings,
-    password: Option<Secret>,
+    secret: Option<Secret>,
+}
+
+/// What a PUT body may name as its `serviceProvider`.
+#[derive(Clone, Copy)]
+enum Provider {
+    BasicAuth,
+    Microsoft365,
 }
 
 impl Replacement {
@@ -25,40 +32,42 @@ impl Replacement {
             return Err(vec!["The body is not an object".to_owned()]);
         };
         let mut problems = Vec::new();
-        match body.remove("serviceProvider") {
-            Some(Value::String(name)) if name == "BasicAuth" => {}
-            Some(Value::String(name)) if name == "Microsoft365" => {
-                problems.push(
-                    "serviceProvider Microsoft365 is not available in this version; use BasicAuth".to_owned(),
-                );
-            }
-            Some(Value::String(_)) => {
-                problems.push("serviceProvider is not one of BasicAuth, Microsoft365".to_owned());
-            }
-            Some(_) => problems.push("serviceProvider is not a string".to_owned()),
-            None => problems.push("serviceProvider is required".to_owned()),
-        }
-        let provider_config = match body.remove("providerConfig") {
-            Some(Value::Object(members)) => Some(members),
-            Some(_) => {
-                problems.push("providerConfig is not an object".to_owned());
-                None
-            }
-            None => {
-                problems.push("providerConfig is required".to_owned());
-                None
-            }
+        let provider = keep(provider(body.remove(fields::SERVICE_PROVIDER)), &mut problems);
+        let members = match body.remove("providerConfig") {
+            Some(Value::Object(members)) => Ok(members),
+            Some(_) => Err("providerConfig is not an object".to_owned()),
+            None => Err("providerConfig is required".to_owned()),
         };
-        if let Some(provider_config) = provider_config.filter(|_| problems.is_empty()) {
-            let replacement = Self::basic_auth(provider_config, policy, &mut problems);
-            problems.extend(body.keys().map(|name| fields::unknown(name)));
-            if problems.is_empty() {
-                return Ok(replacement);
-            }
-        } else {
-            problems.extend(body.keys().map(|name| fields::unknown(name)));
+        let members = keep(members, &mut problems);
+        let replacement = provider.zip(members).map(|(provider, members)| match provider {
+            Provider::BasicAuth => Some(Self::basic_auth(members, policy, &mut problems)),
+            Provider::Microsoft365 => Self::microsoft365(members, &mut problems),
+        });
+        problems.extend(body.keys().map(|name| fields::unknown(name)));
+        replacement.flatten().filter(|_| problems.is_empty()).ok_or(problems)
+    }
+
+    fn microsoft365(mut members: Map<String, Value>, problems: &mut Vec<Problem>) -> Option<Self> {
+        let secret_left_out = !members.contains_key(fields::CLIENT_SECRET);
+        let mut later = Vec::new();
+        let client_id =
+            Reader { members: &mut members, problems }.required(fields::CLIENT_ID, fields::client_id);
+        let mut reader = Reader { members: &mut members, problems: &mut later };
+        let secret = reader.secret(fields::CLIENT_SECRET, fields::client_secret);
+        let provider_tenant = reader.required(fields::PROVIDER_TENANT_ID, fields::provider_tenant);
+        let email_address = reader.required(fields::EMAIL_ADDRESS, fields::email_address);
+        if secret_left_out && (client_id.is_none() || provider_tenant.is_none()) {
+            // Without a destination there is none that the stored one could have been entered for.
+            problems.push(format!("{} is required", fields::CLIENT_SECRET));
         }
-        Err(problems)
+        problems.append(&mut later);
+        problems.extend(members.keys().map(|name| fields::unknown(&format!("providerConfig.{name}"))));
+        let app = Microsoft365 {
+            client_id: client_id?,
+            provider_tenant: provider_tenant?,
+            email_address: email_address?,
+        };
+        Some(Self { settings: Settings::Microsoft365(app), secret })
     }
 
     fn basic_auth(mut members: Map<String, Value>, policy: &Policy, problems: &mut Vec<Problem>) -> Self {
@@ -78,7 +87,7 @@ impl Replacement {
         }
         let sender_name = reader.optional(fields::SENDER_NAME, fields::sender_name);
         problems.extend(members.keys().map(|name| fields::unknown(&format!("providerConfig.{name}"))));
-        Self { settings: Settings::BasicAuth(BasicAuth { sender_name, ..basic }), password }
+        Self { settings: Settings::BasicAuth(BasicAuth { sender_name, ..basic }), secret: password }
     }
 
     /// What is to be checked and stored in place of what is there.
@@ -86,40 +95,87 @@ impl Replacement {
     /// A success of the check is taken for granted in the health: nothing is stored before it.
     ///
     /// # Errors
-    /// A password that was left out and cannot be kept.
+    /// A secret that was left out and cannot be kept.
     pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Change<'_>, Problem> {
-        let Settings::BasicAuth(after) = &self.settings;
-        let before = stored.map(|stored| &stored.settings);
-        let stored_secret = stored.and_then(|stored| stored.secret.as_ref());
-        let secret = match (&after.username, &self.password) {
-            (_, Some(password)) => SecretChange::Set(password),
-            (None, None) => SecretChange::Drop,
-            (Some(_), None) => {
-                if stored_secret.is_none() {
-                    return Err(format!("{} is required beside username", fields::EMAIL_PASSWORD));
-                }
-                if !before.is_some_and(|before| keeps_secret(before, &self.settings)) {
-                    return Err(format!(
-                        "{} must be entered again: the stored one belongs to another server or user name",
-                        fields::EMAIL_PASSWORD
-                    ));
-                }
-                SecretChange::Keep
-            }
+        let secret_is_stored = stored.is_some_and(|stored| stored.secret.is_some());
+        let secret = match &self.secret {
+            Some(secret) => SecretChange::Set(secret),
+            None if !self.needs_secret() => SecretChange::Drop,
+            None => self.kept_secret(stored)?,
         };
-        let mut fields = match before {
-            Some(Settings::BasicAuth(before)) => changed_fields(before, after),
-            None => changed_fields(&BasicAuth::default(), after),
+        let mut changed = match (stored.map(|stored| &stored.settings), &self.settings) {
+            (Some(before), after) => changed_settings(before, after),
+            (None, after) => all_fields(after),
         };
         let secret_changes = match secret {
             SecretChange::Set(_) => true,
-            SecretChange::Drop => stored_secret.is_some(),
+            SecretChange::Drop => secret_is_stored,
             SecretChange::Keep => false,
         };
         if secret_changes {
-            fields.push(fields::EMAIL_PASSWORD);
+            changed.push(self.settings.secret_field());
         }
-        Ok(Change { settings: self.settings.clone(), secret, health: Health::unknown(), fields })
+        Ok(Change { settings: self.settings.clone(), secret, health: Health::unknown(), fields: changed })
+    }
+
+    fn needs_secret(&self) -> bool {
+        !self.settings.missing(false).is_empty()
+    }
+
+    /// The stored secret, where it was entered for this very destination.
+    fn kept_secret(&self, stored: Option<&EmailConfig>) -> Result<SecretChange<'static>, Problem> {
+        let field = self.settings.secret_field();
+        let same_provider = stored.filter(|stored| {
+            stored.secret.is_some() && stored.settings.provider_name() == self.settings.provider_name()
+        });
+        match (same_provider, &self.settings) {
+            (Some(stored), _) if keeps_secret(&stored.settings, &self.settings) => Ok(SecretChange::Keep),
+            (Some(_), Settings::BasicAuth(_)) => Err(format!(
+                "{field} must be entered again: the stored one belongs to another server or user name"
+            )),
+            (Some(_), Settings::Microsoft365(_)) => Err(format!(
+                "{field} must be entered again: the stored one belongs to another app or directory"
+            )),
+            (None, Settings::BasicAuth(_)) => Err(format!("{field} is required beside username")),
+            (None, Settings::Microsoft365(_)) => Err(format!("{field} is required")),
+        }
+    }
+}
+
+fn provider(value: Option<Value>) -> Result<Provider, Problem> {
+    match value {
+        Some(Value::String(name)) => match name.as_str() {
+            "BasicAuth" => Ok(Provider::BasicAuth),
+            "Microsoft365" => Ok(Provider::Microsoft365),
+            _ => Err("serviceProvider is not one of BasicAuth, Microsoft365".to_owned()),
+        },
+        Some(_) => Err("serviceProvider is not a string".to_owned()),
+        None => Err("serviceProvider is required".to_owned()),
+    }
+}
+
+/// The fields that differ, in the order of the form; all of them where the provider is another one.
+fn changed_settings(before: &Settings, after: &Settings) -> Vec<&'static str> {
+    match (before, after) {
+        (Settings::BasicAuth(before), Settings::BasicAuth(after)) => changed_fields(before, after),
+        (Settings::Microsoft365(before), Settings::Microsoft365(after)) => {
+            let fields = [
+                (before.client_id != after.client_id, fields::CLIENT_ID),
+                (before.provider_tenant != after.provider_tenant, fields::PROVIDER_TENANT_ID),
+                (before.email_address != after.email_address, fields::EMAIL_ADDRESS),
+            ];
+            fields.into_iter().filter_map(|(differs, field)| differs.then_some(field)).collect()
+        }
+        (_, after) => [vec![fields::SERVICE_PROVIDER], all_fields(after)].concat(),
+    }
+}
+
+fn all_fields(settings: &Settings) -> Vec<&'static str> {
+    match settings {
+        Settings::BasicAuth(basic) => changed_fields(&BasicAuth::default(), basic),
+        Settings::Microsoft365(_) => {
+            vec![fields::CLIENT_ID, fields::PROVIDER_TENANT_ID, fields::EMAIL_ADDRESS]
+        }
     }
 }
 
@@ -140,15 +196,15 @@ impl Reader<'_> {
 
     fn optional<T>(&mut self, field: &str, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
         let value = self.members.remove(field)?;
-        self.keep(read(&value))
+        keep(read(&value), self.problems)
     }
 
     fn secret(&mut self, field: &str, read: impl Fn(Value) -> Result<Secret, Problem>) -> Option<Secret> {
         let value = self.members.remove(field)?;
-        self.keep(read(value))
+        keep(read(value), self.problems)
     }
+}
 
-    fn keep<T>(&mut self, result: Result<T, Problem>) -> Option<T> {
-        result.map_err(|problem| self.problems.push(problem)).ok()
-    }
+fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
+    result.map_err(|problem| problems.push(problem)).ok()
 }

@@ -33,7 +33,7 @@ fn full() -> Value {
 }
 
 fn settings(fields: Value) -> Settings {
-    patch(set(fields)).apply(None).expect("something changes").settings
+    patch(set(fields)).apply(None).expect("is good").expect("something changes").settings
 }
 
 fn sealed() -> Sealed {
@@ -127,7 +127,7 @@ fn the_status_is_a_sentence() {
 fn secret_after(before: Value, document: Value) -> &'static str {
     let config = stored(settings(before), true, Health::unknown());
     let patch = patch(document);
-    match patch.apply(Some(&config)).map(|change| change.secret) {
+    match patch.apply(Some(&config)).expect("is good").map(|change| change.secret) {
         None | Some(SecretChange::Keep) => "kept",
         Some(SecretChange::Drop) => "dropped",
         Some(SecretChange::Set(_)) => "new",
@@ -176,7 +176,7 @@ fn b6_a_document_is_judged_by_its_end_state() {
         {"op": "replace", "path": "/serverAddress", "value": "smtp.example.com"},
     ]);
     let config = stored(settings(full()), true, refused(2));
-    assert!(patch(there_and_back).apply(Some(&config)).is_none());
+    assert!(patch(there_and_back).apply(Some(&config)).expect("is good").is_none());
 }
 
 #[test]
@@ -184,7 +184,7 @@ fn the_canonical_destination_tells_destinations_apart() {
     let base = settings(full());
     let change = |fields: Value| {
         let config = stored(base.clone(), false, Health::unknown());
-        patch(set(fields)).apply(Some(&config)).expect("a change").settings
+        patch(set(fields)).apply(Some(&config)).expect("is good").expect("a change").settings
     };
     let same = [change(json!({"securityType": "SSL/TLS"})), change(json!({"senderName": "X"}))];
     for settings in same {
@@ -206,12 +206,15 @@ fn the_canonical_destination_tells_destinations_apart() {
 fn a_write_that_changes_nothing_is_none() {
     let config = stored(settings(full()), true, refused(1));
     for document in [set(full()), set(json!({"username": " alice "}))] {
-        assert!(patch(document).apply(Some(&config)).is_none());
+        assert!(patch(document).apply(Some(&config)).expect("is good").is_none());
     }
     let removes = json!([{"op": "remove", "path": "/username"}, {"op": "remove", "path": "/emailPassword"}]);
-    assert!(patch(removes).apply(None).is_none(), "creates none");
+    assert!(patch(removes).apply(None).expect("is good").is_none(), "creates none");
     let again = patch(set(json!({"emailPassword": "x"})));
-    assert_eq!(again.apply(Some(&config)).expect("always a change").fields, ["emailPassword"]);
+    assert_eq!(
+        again.apply(Some(&config)).expect("is good").expect("always a change").fields,
+        ["emailPassword"]
+    );
 }
 
 #[test]
@@ -228,7 +231,7 @@ fn health_after_a_patch() {
         for fields in &credentials {
             let config = stored(settings(full()), true, start.clone());
             let patch = patch(set(fields.clone()));
-            let change = patch.apply(Some(&config)).expect("a change");
+            let change = patch.apply(Some(&config)).expect("is good").expect("a change");
             assert_eq!(change.health, Health::unknown(), "{fields} from {start:?}");
         }
     }
@@ -239,7 +242,11 @@ fn health_after_a_patch() {
         for fields in &harmless {
             let config = stored(settings(full()), true, start.clone());
             let patch = patch(set(fields.clone()));
-            assert_eq!(&patch.apply(Some(&config)).expect("a change").health, expected, "{fields}");
+            assert_eq!(
+                &patch.apply(Some(&config)).expect("is good").expect("a change").health,
+                expected,
+                "{fields}"
+            );
         }
     }
 }
@@ -446,7 +453,7 @@ fn what_is_ignored_in_a_patch() {
         {"op": "remove", "path": "/username", "value": {"anything": 1}},
         {"op": "add", "path": "/emailAddress", "value": "a@example.com", "comment": "x", "from": "/emailPassword"},
     ]);
-    let settings = patch(document).apply(None).expect("a change").settings;
-    let Settings::BasicAuth(basic) = settings;
+    let settings = patch(document).apply(None).expect("is good").expect("a change").settings;
+    let Settings::BasicAuth(basic) = settings else { panic!("BasicAuth") };
     assert_eq!(basic.email_address.map(|address| address.to_string()).as_deref(), Some("a@example.com"));
 }

@@ -3,6 +3,7 @@
 
 pub mod bodies;
 pub mod checks;
+pub mod microsoft365_setup;
 
 use std::sync::Arc;
 
@@ -119,7 +120,12 @@ async fn check_before_storing(
             let secret =
                 if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
             let _place = checks::place(app.places.for_check(&caller.tenant))?;
-            provider::verify(app, &Account { settings: &change.settings, secret }, Depth::SignIn).await
+            provider::verify(
+                app,
+                &Account { tenant: &caller.tenant, version: None, settings: &change.settings, secret },
+                Depth::SignIn,
+            )
+            .await
         }
     };
     app.metrics.record_check(Operation::Put, outcome.code());
@@ -162,7 +168,7 @@ pub async fn patch(
     for _ in 0..ATTEMPTS {
         let stored = email_configs::find(&app.db, &admin.tenant).await?;
         preconditions.check(stored.as_ref())?;
-        let Some(change) = patch.apply(stored.as_ref()) else {
+        let Some(change) = patch.apply(stored.as_ref()).map_err(Error::input)? else {
             return Ok(tagged(StatusCode::NO_CONTENT, stored.as_ref().map(|stored| &stored.version)));
         };
         if let Some(version) = store(&app, &admin, "patch", stored.as_ref(), change).await? {

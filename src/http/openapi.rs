@@ -5,7 +5,8 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::email_config::{self, checks};
+use super::email_config::{self, checks, microsoft365_setup};
+use super::providers;
 use crate::http::PREFIXES;
 
 #[derive(OpenApi)]
@@ -25,8 +26,13 @@ use crate::http::PREFIXES;
         checks::send_test_email,
         email_config::validate,
         checks::verify_connection,
+        microsoft365_setup::get,
+        providers::list,
     ),
-    tags((name = "email-config", description = "The mail account of the token's tenant.")),
+    tags(
+        (name = "email-config", description = "The mail account of the token's tenant."),
+        (name = "providers", description = "Known mail services."),
+    ),
     security(("bearer" = [])),
     modifiers(&BearerToken),
 )]

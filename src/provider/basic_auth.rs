@@ -205,6 +205,9 @@ fn facts(app: &App, basic: &BasicAuth, recipient: Option<&EmailAddress>) -> Fact
         sender: basic.email_address.as_ref().map(ToString::to_string),
         recipient: recipient.map(ToString::to_string),
         ehlo_name: app.smtp.ehlo_name.as_ref().map(ToString::to_string),
+        client_id: None,
+        provider_tenant: None,
+        mail_send_role: None,
         timeout_seconds: app.config.egress.timeout_seconds,
         allowed_ports: app.config.egress.ports.clone(),
     }

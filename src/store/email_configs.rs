@@ -6,7 +6,9 @@ use super::{Columns, Db, DbError, Statement, sql};
 use crate::address::EmailAddress;
 use crate::clock::Timestamp;
 use crate::egress::Host;
-use crate::email_config::{BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Settings, Version};
+use crate::email_config::{
+    BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Microsoft365, Settings, Version,
+};
 use crate::id::TenantId;
 use crate::message::HeaderText;
 use crate::smtp::Security;
@@ -15,21 +17,22 @@ use crate::vault::Sealed;
 statements! {
     FIND = "select config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
-            secret_key_id, secret_wrapped_key, secret_payload,
+            client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
             health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at
         from email_configs where tenant_id = $1";
     INSERT = "insert into email_configs (tenant_id, config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
-            secret_key_id, secret_wrapped_key, secret_payload,
+            client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
             health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
+            $20, $21)
         on conflict (tenant_id) do nothing";
     UPDATE = "update email_configs set config_version = $2, health_version = $3, provider = $4,
             server_address = $5, server_port = $6, security_type = $7, username = $8, email_address = $9,
-            sender_name = $10, secret_key_id = $11, secret_wrapped_key = $12, secret_payload = $13,
-            health_state = $14, auth_failures = $15, diagnosis_code = $16, health_reason = $17,
-            modified_at = $18, updated_at = $19
-        where tenant_id = $1 and config_version = $20";
+            sender_name = $10, client_id = $11, provider_tenant_id = $12, secret_key_id = $13,
+            secret_wrapped_key = $14, secret_payload = $15, health_state = $16, auth_failures = $17,
+            diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21
+        where tenant_id = $1 and config_version = $22";
     DELETE = "delete from email_configs where tenant_id = $1 and config_version = $2";
     RECORD_SUCCESS = "update email_configs set health_version = health_version + 1, updated_at = $3,
             health_state = $4, auth_failures = 0, diagnosis_code = null, health_reason = null
@@ -131,7 +134,11 @@ pub async fn count_sealed_with(db: &Db, key_id: &str) -> Result<i64, DbError> {
 
 /// Binds the row in the order of the columns of [`INSERT`] and [`UPDATE`].
 fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> Statement {
-    let Settings::BasicAuth(basic) = &config.settings;
+    let nothing = BasicAuth::default();
+    let (basic, app) = match &config.settings {
+        Settings::BasicAuth(basic) => (basic, None),
+        Settings::Microsoft365(app) => (&nothing, Some(app)),
+    };
     let (secret, health) = (config.secret.as_ref(), &config.health);
     statement
         .bind(tenant.as_str())
@@ -142,8 +149,10 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
         .bind(basic.server_port.map(i64::from))
         .bind(basic.security.map(Security::as_str))
         .bind(basic.username.as_deref())
-        .bind(basic.email_address.as_ref().map(EmailAddress::as_str))
+        .bind(config.settings.email_address().map(EmailAddress::as_str))
         .bind(basic.sender_name.as_ref().map(HeaderText::as_str))
+        .bind(app.map(|app| app.client_id.as_str()))
+        .bind(app.map(|app| app.provider_tenant.as_str()))
         .bind(secret.map(|sealed| sealed.key_id.as_str()))
         .bind(secret.map(|sealed| sealed.wrapped_key.as_slice()))
         .bind(secret.map(|sealed| sealed.payload.as_slice()))
@@ -158,17 +167,28 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
 /// Reads the columns of [`FIND`], in its order.
 fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
     let version = Version { config: columns.text()?, health: columns.integer()? };
-    let settings = match columns.text()?.as_str() {
-        "BasicAuth" => Settings::BasicAuth(BasicAuth {
-            server_address: parsed("server_address", columns.optional_text()?, Host::parse)?,
-            server_port: columns.optional_integer()?.map(port).transpose()?,
-            security: parsed("security_type", columns.optional_text()?, |text| {
-                Security::parse(text).ok_or("is not one of ours")
-            })?,
-            username: columns.optional_text()?,
-            email_address: parsed("email_address", columns.optional_text()?, EmailAddress::parse)?,
-            sender_name: parsed("sender_name", columns.optional_text()?, HeaderText::parse)?,
-        }),
+    let provider = columns.text()?;
+    let basic = BasicAuth {
+        server_address: parsed("server_address", columns.optional_text()?, Host::parse)?,
+        server_port: columns.optional_integer()?.map(port).transpose()?,
+        security: parsed("security_type", columns.optional_text()?, |text| {
+            Security::parse(text).ok_or("is not one of ours")
+        })?,
+        username: columns.optional_text()?,
+        email_address: parsed("email_address", columns.optional_text()?, EmailAddress::parse)?,
+        sender_name: parsed("sender_name", columns.optional_text()?, HeaderText::parse)?,
+    };
+    let (client_id, provider_tenant) = (columns.optional_text()?, columns.optional_text()?);
+    let settings = match provider.as_str() {
+        "BasicAuth" => Settings::BasicAuth(basic),
+        "Microsoft365" => {
+            let missing = |column| move || not_understood(column, "is missing");
+            Settings::Microsoft365(Microsoft365 {
+                client_id: client_id.ok_or_else(missing("client_id"))?,
+                provider_tenant: provider_tenant.ok_or_else(missing("provider_tenant_id"))?,
+                email_address: basic.email_address.ok_or_else(missing("email_address"))?,
+            })
+        }
         _ => return Err(not_understood("provider", "is not one of ours")),
     };
     Ok(EmailConfig {

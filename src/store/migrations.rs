@@ -33,11 +33,18 @@ pub(super) struct Migration {
 }
 
 /// All migrations, in order. One that was released is never changed again.
-pub(super) const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    name: "first_tables",
-    text: include_str!("../../migrations/0001_first_tables.sql"),
-}];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        name: "first_tables",
+        text: include_str!("../../migrations/0001_first_tables.sql"),
+    },
+    Migration {
+        version: 2,
+        name: "microsoft365",
+        text: include_str!("../../migrations/0002_microsoft365.sql"),
+    },
+];
 
 impl Migration {
     /// SHA-256 in hexadecimal digits.

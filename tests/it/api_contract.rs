@@ -300,15 +300,6 @@ async fn c1_c2_c3_a_recipient_is_exactly_one_plain_address() {
 }
 
 #[tokio::test]
-async fn put_with_microsoft_365_says_that_it_is_not_there_yet() {
-    let app = TestApp::start().await;
-    let body = json!({"serviceProvider": "Microsoft365", "providerConfig": {"clientId": "x"}});
-    let (code, title) = app.admin("acme").json("PUT", CONFIG, &body).await.expect(400).error();
-    assert_eq!(code, "INPUTCHECK-1");
-    assert!(title.starts_with("serviceProvider Microsoft365 is not available"), "{title}");
-}
-
-#[tokio::test]
 async fn the_tag_changes_with_the_configuration_and_guards_writes() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");

@@ -143,7 +143,7 @@ async fn the_printed_lines_lead_from_an_empty_folder_to_a_mail_in_the_inbox() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
     let requests = pasted(dev.to_be_pasted());
-    let [configure, read, verify, send_test, inbox, broken] = &requests[..] else {
+    let [configure, read, verify, send_test, inbox, broken, microsoft365] = &requests[..] else {
         panic!("{requests:#?}");
     };
     send(configure).await.expect(204);
@@ -166,6 +166,13 @@ async fn the_printed_lines_lead_from_an_empty_folder_to_a_mail_in_the_inbox() {
         "{refused}"
     );
     assert!(refused["diagnosis"]["code"].is_string(), "{refused}");
+    send(microsoft365).await.expect(204);
+    let config = send(read).await.expect(200).json();
+    assert_eq!(config["serviceProvider"], "Microsoft365", "{config}");
+    assert_eq!(send(verify).await.expect(200).json()["success"], true);
+    assert_eq!(send(send_test).await.expect(200).json()["success"], true);
+    let caught = send(inbox).await.expect(200).json();
+    assert_eq!(caught["mails"].as_array().map(Vec::len), Some(2), "{caught}");
 }
 
 #[tokio::test]

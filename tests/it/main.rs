@@ -8,6 +8,7 @@ mod diagnosis;
 mod egress_dial;
 mod egress_http;
 mod leaks;
+mod microsoft365;
 mod openapi;
 mod requests;
 mod rfc6902;

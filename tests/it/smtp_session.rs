@@ -155,7 +155,7 @@ async fn c8_long_and_strange_passwords_arrive_as_they_are() {
 async fn a_good_token_signs_in() {
     for token in [TOKEN, &"long".repeat(500)] {
         let mut script = Script::starttls();
-        token.clone_into(&mut script.token);
+        script.token = Some(token.to_owned());
         let server = SmtpServer::start(script).await;
         let mut log = Transcript::default();
         let mut session = Caller::new(Security::StartTls).open(&server, &mut log).await.unwrap();

@@ -48,8 +48,8 @@ async fn processes_that_start_together_migrate_once() {
         for child in children {
             assert_succeeded(&child.await.unwrap());
         }
-        let count = database.query("select count(*) from schema_migrations").await;
-        assert_eq!(count, [[Some("1".to_owned())]], "{engine:?}");
+        let counts = database.query("select count(*), max(version) from schema_migrations").await;
+        assert_eq!(counts[0][0], counts[0][1], "{engine:?}: each version once, without gaps");
     }
 }
 

@@ -13,6 +13,8 @@ pub(super) struct Kept {
     pub listen: SocketAddr,
     pub database_url: Secret,
     pub keys_file: PathBuf,
+    /// Where the fake Entra and Graph are; used where the settings name no others.
+    pub microsoft365_url: String,
     /// Used where `auth.hs256_secret` is not set.
     pub token_secret: Secret,
     /// The authority of the inbox's certificate.
@@ -69,6 +71,8 @@ pub(super) fn to_try(mut config: Config, kept: Kept) -> anyhow::Result<Config> {
     config.encryption.keys.clear();
     config.encryption.keys_file = Some(kept.keys_file);
     config.auth.hs256_secret.get_or_insert(kept.token_secret);
+    config.microsoft365.login_url.get_or_insert_with(|| kept.microsoft365_url.clone());
+    config.microsoft365.graph_url.get_or_insert(kept.microsoft365_url);
     config.egress.allow.extend(["127.0.0.0/8".to_owned(), "::1/128".to_owned()]);
     config.egress.allow_hosts.push("localhost".to_owned());
     config.egress.ports = vec![0];
@@ -101,6 +105,7 @@ mod tests {
             listen: ([127, 0, 0, 1], 8080).into(),
             database_url: Secret::new("sqlite://folder/transports.db".to_owned()),
             keys_file: PathBuf::from("folder/encryption-key"),
+            microsoft365_url: "http://127.0.0.1:8080/dev/microsoft365".to_owned(),
             token_secret: Secret::new("the kept secret".to_owned()),
             authority_file: PathBuf::from("folder/inbox-ca.pem"),
             trusted_file: PathBuf::from("folder/trusted-ca.pem"),
@@ -114,6 +119,9 @@ mod tests {
         assert_eq!(config.database.url.expose(), "sqlite://folder/transports.db");
         assert_eq!(config.encryption.keys_file, Some(PathBuf::from("folder/encryption-key")));
         assert_eq!(config.auth.hs256_secret.expect("is set").expose(), "the kept secret");
+        let microsoft365 = &config.microsoft365;
+        let fake = Some("http://127.0.0.1:8080/dev/microsoft365".to_owned());
+        assert_eq!((&microsoft365.login_url, &microsoft365.graph_url), (&fake, &fake));
         assert_eq!(config.egress.allow, ["127.0.0.0/8", "::1/128"]);
         assert_eq!(config.egress.allow_hosts, ["localhost"]);
         assert_eq!(config.egress.ports, [0]);

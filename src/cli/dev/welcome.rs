@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::dev::fake_microsoft365::Registration;
 use crate::dev::smtp::{UNKNOWN_USER, USER};
 use crate::secret::Secret;
 
@@ -28,6 +29,8 @@ pub(super) struct Welcome<'a> {
     pub smtps: Port,
     pub folder: &'a Path,
     pub password: &'a Secret,
+    /// The app of the fake Microsoft 365.
+    pub registration: &'a Registration,
     pub tokens: Tokens,
 }
 
@@ -52,9 +55,12 @@ both are good for {days} days, and the next start prints new ones.
 TOKEN={admin}
 USER_TOKEN={user}
 PASSWORD={password}
-{requests}
+CLIENT_SECRET={client_secret}
+{requests}{microsoft365}
 To see more diagnoses, configure a wrong password, another port, or \"securityType\": \"SSL/TLS\".
 ",
+            client_secret = self.registration.client_secret,
+            microsoft365 = microsoft365(self.registration),
             taken = self.taken(),
             password = self.password.expose(),
             folder = self.folder.display(),
@@ -108,6 +114,25 @@ curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
     )
 }
 
+/// The other provider, with the app that the fake knows.
+fn microsoft365(app: &Registration) -> String {
+    format!(
+        r#"
+# Configure Microsoft 365, against a fake of it whose mails lie in the same inbox.
+curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
+  "serviceProvider": "Microsoft365",
+  "providerConfig": {{
+    "clientId": "{client_id}", "clientSecret": "'"$CLIENT_SECRET"'",
+    "providerTenantId": "{directory_id}", "emailAddress": "{mailbox}"
+  }}
+}}'
+"#,
+        client_id = app.client_id,
+        directory_id = app.directory_id,
+        mailbox = app.mailbox,
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -120,6 +145,13 @@ mod tests {
             smtps: Port { wanted: 0, bound: smtps },
             folder: Path::new("./transports-dev"),
             password: &secret("PASSWORD_OF_THE_INBOX"),
+            registration: &Registration {
+                directory_id: "DIRECTORY".to_owned(),
+                client_id: "CLIENT".to_owned(),
+                client_secret: "SECRET_OF_THE_APP".to_owned(),
+                mailbox: "platform@contoso.example".to_owned(),
+                ..Registration::random()
+            },
             tokens: Tokens { admin: secret("ADMIN.TOKEN"), user: secret("USER.TOKEN"), days: 7 },
         }
         .text()

@@ -22,6 +22,16 @@ pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
         },
         Case { only: &[Only::Class(5)], meaning: "By its number the refusal is permanent.", step: "" },
         Case {
+            only: &[Only::Stage(Stage::Token)],
+            meaning: "It came where an access token for the app {client_id} was asked for, so nothing was sent.",
+            step: "Look up the number that begins with AADSTS in Microsoft's list of error codes.",
+        },
+        Case {
+            only: &[Only::Stage(Stage::Graph)],
+            meaning: "It came where the message was handed to Microsoft Graph; the app's sign-in had worked.",
+            step: "",
+        },
+        Case {
             only: &[Only::Stage(Stage::Auth)],
             meaning: "It came at the sign-in, but does not clearly say that user name or password are wrong.",
             step: "",

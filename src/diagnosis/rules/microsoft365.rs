@@ -1,6 +1,6 @@
 //! Microsoft 365 and Outlook.com over SMTP. Entra and Graph have their own replies, which are none of SMTP's.
 
-use crate::diagnosis::rule::{REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
 use crate::transcript::Stage;
 
@@ -164,7 +164,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_AUTH_GENERIC",
         when: &[When {
-            kinds: &[crate::diagnosis::rule::Kind::Refused],
+            kinds: &[Kind::Refused],
             stages: &[Stage::Auth],
             hosts: HOSTS,
             codes: &["535"],
@@ -182,6 +182,55 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Check user name and password by signing in on Microsoft's web page.",
             "Check that the mailbox has a licence for Exchange Online.",
             "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
+        ],
+        links: &[SUBMISSION],
+        ..PART
+    },
+    Rule {
+        code: "M365_APP_NOT_REGISTERED_IN_EXCHANGE",
+        when: &[When {
+            kinds: &[Kind::OAuthRefused],
+            stages: &[Stage::Auth],
+            hosts: HOSTS,
+            codes: &["535"],
+            enhanced: &["5.7.3"],
+            app_only: Some(true),
+            ..REPLY
+        }],
+        title: "Exchange Online does not know the app {client_id}, or not for the mailbox {from}",
+        meaning: "Microsoft issued a token to the app, and Exchange Online refused it. Either the app is not registered \
+                  in Exchange Online, or it has no right to the mailbox, or it was registered with the wrong object \
+                  id: that of the app registration in place of that of the enterprise application.",
+        steps: &[
+            "In the Microsoft Entra admin center, under Enterprise applications, copy the Object ID of the app.",
+            "In Exchange Online PowerShell run: New-ServicePrincipal -AppId {client_id} -ObjectId OBJECT-ID",
+            "Then: Add-MailboxPermission -Identity {from} -User OBJECT-ID -AccessRights FullAccess",
+            "Wait some minutes, then run the check again. The setup help has these commands ready to paste.",
+        ],
+        links: &[
+            "https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "M365_TOKEN_USER_MISMATCH",
+        when: &[When {
+            kinds: &[Kind::OAuthRefused],
+            stages: &[Stage::Auth],
+            hosts: HOSTS,
+            codes: &["535"],
+            enhanced: &["5.7.3"],
+            app_only: Some(false),
+            ..REPLY
+        }],
+        owner: Owner::TenantAdmin,
+        title: "Exchange Online does not let the token's user send from the mailbox {user}",
+        meaning: "The access token was issued to one user, and the sign-in names another mailbox. For a shared mailbox \
+                  the user needs the right Full Access.",
+        steps: &[
+            "Give the consent as the user of the mailbox {user}.",
+            "For a shared mailbox ask your Microsoft 365 administrator for Full Access: Add-MailboxPermission \
+             -Identity {user} -User USER -AccessRights FullAccess",
         ],
         links: &[SUBMISSION],
         ..PART

@@ -4,7 +4,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::diagnosis::{Confidence, Diagnosis, Finding, Owner};
-use crate::email_config::{BasicAuth, EmailConfig, ErrorCode, Settings};
+use crate::email_config::{Advice, BasicAuth, EmailConfig, ErrorCode, Microsoft365, Settings, advice};
 use crate::id::TenantId;
 use crate::provider::{Outcome, Unproved};
 use crate::smtp::{Reply, Security};
@@ -21,7 +21,7 @@ pub struct EmailConfigBody {
     #[schema(example = "BasicAuth")]
     pub service_provider: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_config: Option<BasicAuthBody>,
+    pub provider_config: Option<ProviderConfigBody>,
     /// Domain name or IP address of the SMTP server.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "smtp.example.com")]
@@ -55,6 +55,58 @@ pub struct EmailConfigBody {
     /// ISO 8601: the last time that anything here changed, health included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_updated: Option<String>,
+    /// What an administrator should know before it fails. Absent where there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub advice: Option<Vec<AdviceBody>>,
+}
+
+/// The settings of the provider, without a secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = GetProviderConfig)]
+pub enum ProviderConfigBody {
+    // In this order, since the second has members that the first requires nothing of.
+    Microsoft365(Microsoft365Body),
+    BasicAuth(BasicAuthBody),
+}
+
+/// The settings of an app of Microsoft 365.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = GetMicrosoft365Config)]
+pub struct Microsoft365Body {
+    pub client_id: String,
+    pub provider_tenant_id: String,
+    /// The mailbox, and From.
+    pub email_address: String,
+}
+
+impl Microsoft365Body {
+    fn of(app: &Microsoft365) -> Self {
+        Self {
+            client_id: app.client_id.clone(),
+            provider_tenant_id: app.provider_tenant.clone(),
+            email_address: app.email_address.to_string(),
+        }
+    }
+}
+
+/// One piece of advice.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Advice)]
+pub struct AdviceBody {
+    /// Stable.
+    #[schema(example = "M365_PASSWORD_SIGN_IN")]
+    pub code: &'static str,
+    pub title: String,
+    pub meaning: String,
+    pub link: &'static str,
+}
+
+impl AdviceBody {
+    fn of(advice: Advice) -> Self {
+        Self { code: advice.code, title: advice.title, meaning: advice.meaning, link: advice.link }
+    }
 }
 
 /// The settings of an SMTP server.
@@ -90,18 +142,28 @@ pub struct StatusBody {
 impl EmailConfigBody {
     pub(super) fn of(tenant: &TenantId, stored: Option<&EmailConfig>) -> Self {
         let Some(stored) = stored else { return Self::default() };
-        let Settings::BasicAuth(basic) = &stored.settings;
-        let provider_config = BasicAuthBody::of(basic);
+        let flat = match &stored.settings {
+            Settings::BasicAuth(basic) => BasicAuthBody::of(basic),
+            Settings::Microsoft365(app) => BasicAuthBody {
+                email_address: Some(app.email_address.to_string()),
+                ..BasicAuthBody::of(&BasicAuth::default())
+            },
+        };
         let code = stored.error_code();
+        let advice = advice(&stored.settings).into_iter().map(AdviceBody::of).collect::<Vec<_>>();
         Self {
             tenant_id: Some(tenant.to_string()),
             service_provider: Some(stored.settings.provider_name()),
-            server_address: provider_config.server_address.clone(),
-            server_port: provider_config.server_port,
-            security_type: provider_config.security_type,
-            username: provider_config.username.clone(),
-            email_address: provider_config.email_address.clone(),
-            provider_config: Some(provider_config),
+            server_address: flat.server_address.clone(),
+            server_port: flat.server_port,
+            security_type: flat.security_type,
+            username: flat.username.clone(),
+            email_address: flat.email_address.clone(),
+            provider_config: Some(match &stored.settings {
+                Settings::BasicAuth(_) => ProviderConfigBody::BasicAuth(flat),
+                Settings::Microsoft365(app) => ProviderConfigBody::Microsoft365(Microsoft365Body::of(app)),
+            }),
+            advice: Some(advice).filter(|advice| !advice.is_empty()),
             password_exists: stored.secret.is_some(),
             is_valid: stored.is_valid(),
             error_code: Some(code.as_str()),
@@ -314,12 +376,40 @@ impl VerifyBody {
 pub struct PutBody {
     #[schema(example = "BasicAuth")]
     service_provider: ServiceProvider,
-    provider_config: PutBasicAuthBody,
+    provider_config: PutProviderConfigBody,
 }
 
 #[derive(ToSchema)]
 pub enum ServiceProvider {
     BasicAuth,
+    Microsoft365,
+}
+
+#[derive(ToSchema)]
+#[schema(as = PutProviderConfig)]
+#[serde(untagged)]
+pub enum PutProviderConfigBody {
+    BasicAuth(PutBasicAuthBody),
+    Microsoft365(PutMicrosoft365Body),
+}
+
+/// An app of Microsoft 365 that signs in with a client secret.
+#[derive(ToSchema)]
+#[schema(as = PutMicrosoft365Config, rename_all = "camelCase")]
+#[expect(dead_code, reason = "declares the shape")]
+pub struct PutMicrosoft365Body {
+    #[schema(example = "12345678-1234-1234-1234-123456789012")]
+    client_id: String,
+    /// The Value of the client secret, not its Secret ID. Left out, the stored one is kept where client and
+    /// directory stay.
+    #[schema(format = Password, write_only)]
+    client_secret: Option<String>,
+    /// The Directory (tenant) ID, or a verified domain name.
+    #[schema(example = "12345678-1234-1234-1234-123456789012")]
+    provider_tenant_id: String,
+    /// The mailbox that the app sends from, and From.
+    #[schema(example = "sender@example.com")]
+    email_address: String,
 }
 
 #[derive(ToSchema)]

@@ -52,7 +52,7 @@ pub async fn verify_connection(
         let _place = place(app.places.for_check(&user.tenant))?;
         match provider::open_secret(&stored, &app.vault, &user.tenant) {
             Ok(secret) => {
-                let account = Account { settings: &stored.settings, secret: secret.as_ref() };
+                let account = Account::stored(&user.tenant, &stored, secret.as_ref());
                 provider::verify(&app, &account, Depth::Sender).await
             }
             Err(_) => provider::unreadable(),
@@ -124,7 +124,7 @@ pub async fn send_test_email(
         let _place = place(app.places.for_sending(&admin.tenant))?;
         match provider::open_secret(&stored, &app.vault, &admin.tenant) {
             Ok(secret) => {
-                let account = Account { settings: &stored.settings, secret: secret.as_ref() };
+                let account = Account::stored(&admin.tenant, &stored, secret.as_ref());
                 let TestMailRequest { recipient, subject, body } = &request;
                 let mail = Mail { recipient, subject, body };
                 provider::send(&app, &account, &mail).await.map_err(|error| Error::internal(&error))?

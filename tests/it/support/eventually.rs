@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// Beyond any slowness of a machine: a test that gets here has failed.
-const HOPELESS: Duration = Duration::from_secs(60);
+const HOPELESS: Duration = Duration::from_mins(1);
 
 /// Asks again and again until the answer is yes.
 pub async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {

@@ -228,12 +228,12 @@ impl Conversation<'_> {
         let (usual, next) = match state {
             Auth::LoginUser => {
                 self.judge(line, &Auth::LoginUser);
-                ("334 UGFzc3dvcmQ6\r\n", Auth::LoginPassword)
+                ("334 UGFzc3dvcmQ6\r\n".to_owned(), Auth::LoginPassword)
             }
-            Auth::TokenRefused => ("535 5.7.8 token refused\r\n", Auth::TokenRefused),
-            state => (self.judge(line, &state), Auth::TokenRefused),
+            Auth::TokenRefused => (format!("{}\r\n", self.script.token_refusal), Auth::TokenRefused),
+            state => (self.judge(line, &state).to_owned(), Auth::TokenRefused),
         };
-        self.act(&At::AuthResponse, usual).await?;
+        self.act(&At::AuthResponse, &usual).await?;
         if self.code == 334 {
             self.auth = next;
         }
@@ -262,8 +262,8 @@ impl Conversation<'_> {
             }
         }
         let token = matches!(state, Auth::Token);
-        let secret = if token { &self.script.token } else { &self.script.password };
-        if attempt.username == self.script.user && attempt.secret == *secret {
+        let secret = if token { self.script.token.as_ref() } else { Some(&self.script.password) };
+        if secret.is_none_or(|secret| attempt.username == self.script.user && attempt.secret == *secret) {
             "235 2.7.0 welcome\r\n"
         } else if token {
             // {"status":"400","schemes":"Bearer","scope":"https://mail.google.com/"}

@@ -118,7 +118,10 @@ pub struct Script {
     pub in_the_clear: Vec<String>,
     pub user: String,
     pub password: String,
-    pub token: String,
+    /// `None` takes any token of any user.
+    pub token: Option<String>,
+    /// What a refused token gets behind its 334.
+    pub token_refusal: String,
     pub tls: Arc<ServerConfig>,
     acts: Vec<(At, Vec<Act>)>,
 }
@@ -151,7 +154,8 @@ impl Script {
             in_the_clear: owned(&["PIPELINING", "SIZE 10485760", "8BITMIME", "STARTTLS"]),
             user: USER.to_owned(),
             password: PASSWORD.to_owned(),
-            token: TOKEN.to_owned(),
+            token: Some(TOKEN.to_owned()),
+            token_refusal: "535 5.7.8 token refused".to_owned(),
             tls: certificates::server().server_config(&[&TLS12, &TLS13]),
             acts: Vec::new(),
         }
@@ -192,6 +196,20 @@ impl Script {
     #[must_use]
     pub fn account(mut self, user: &str, password: &str) -> Self {
         (self.user, self.password) = (user.to_owned(), password.to_owned());
+        self
+    }
+
+    /// Takes whatever token comes.
+    #[must_use]
+    pub fn any_token(mut self) -> Self {
+        self.token = None;
+        self
+    }
+
+    /// Refuses every token as Exchange Online does: 334 with JSON, then this.
+    #[must_use]
+    pub fn no_token(mut self, refusal: &str) -> Self {
+        refusal.clone_into(&mut self.token_refusal);
         self
     }
 

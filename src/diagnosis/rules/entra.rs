@@ -1,0 +1,231 @@
+//! Entra, which issues Microsoft 365's access tokens. Its numbers (`AADSTS…`) decide; its texts change.
+
+use crate::diagnosis::rule::{ANY, Case, Kind, Only, RULE, Rule, When};
+use crate::diagnosis::{Effect, Owner};
+
+const ERRORS: &str = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes";
+const SECRETS: &str =
+    "https://learn.microsoft.com/entra/identity-platform/how-to-add-credentials?tabs=client-secret";
+const CONSENT: &str = "https://learn.microsoft.com/entra/identity/enterprise-apps/grant-admin-consent";
+const PORTAL: &str = "Open the app in the Microsoft Entra admin center, under App registrations.";
+
+/// A refusal by the token endpoint, for `..REFUSAL`.
+const REFUSAL: When = When { kinds: &[Kind::TokenRefused], ..ANY };
+
+const PART: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
+
+/// What says that the app's own credentials are wrong.
+const CREDENTIALS: Rule = Rule { effect: Effect::CredentialsRefused, ..PART };
+
+pub(in crate::diagnosis) const RULES: &[Rule] = &[
+    Rule {
+        code: "ENTRA_SECRET_INVALID",
+        when: &[When { numbers: &[7_000_215], ..REFUSAL }],
+        title: "Microsoft did not accept the client secret",
+        meaning: "The secret does not belong to the app {client_id}. Most often the Secret ID was copied instead of \
+                  the Value: Microsoft shows the Value only once, right after it was made.",
+        steps: &[
+            PORTAL,
+            "Under Certificates & secrets make a new client secret, and copy its Value, not its Secret ID.",
+            "Enter the Value here as the client secret.",
+        ],
+        links: &[SECRETS],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "ENTRA_SECRET_EXPIRED",
+        when: &[When { numbers: &[7_000_222], ..REFUSAL }],
+        title: "The client secret has expired",
+        meaning: "Client secrets of Microsoft apps end on a date that was chosen when they were made. This one is over; \
+                  nothing else is wrong.",
+        steps: &[
+            PORTAL,
+            "Under Certificates & secrets make a new client secret, and copy its Value.",
+            "Enter the Value here, and note the day on which it ends.",
+        ],
+        links: &[SECRETS],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "ENTRA_APP_NOT_FOUND",
+        when: &[When { numbers: &[700_016], ..REFUSAL }],
+        title: "Microsoft finds no app {client_id} in the directory {provider_tenant}",
+        meaning: "The client ID is mistyped, belongs to another directory (Microsoft 365 tenant), or an administrator \
+                  of this directory has not approved the app yet.",
+        steps: &[
+            "Compare the client ID with the Application (client) ID on the app's overview page in the Microsoft Entra \
+             admin center.",
+            "Compare the directory with the Directory (tenant) ID on the same page.",
+            "If the app belongs to another organisation, let an administrator of yours approve it with the \
+             admin-consent link of the setup help.",
+        ],
+        links: &[CONSENT],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "ENTRA_TENANT_NOT_FOUND",
+        when: &[When { numbers: &[90_002, 900_023], ..REFUSAL }],
+        title: "Microsoft knows no directory {provider_tenant}",
+        meaning: "The directory (Microsoft 365 tenant) does not exist, or it is in another of Microsoft's clouds: those \
+                  for governments and for China are apart.",
+        steps: &[
+            "Enter the Directory (tenant) ID from the app's overview page in the Microsoft Entra admin center, or a \
+             domain that your organisation has verified at Microsoft.",
+            "If your organisation is in a government's or China's cloud, ask the operator of this installation to set \
+             that cloud.",
+        ],
+        links: &[ERRORS],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "ENTRA_SCOPE",
+        when: &[When { numbers: &[1_002_012, 70_011], ..REFUSAL }],
+        owner: Owner::Operator,
+        title: "Microsoft did not accept what the token was asked for",
+        meaning: "This installation asked for a token in a way that Microsoft does not take. Your settings are not the \
+                  cause.",
+        steps: &[
+            "Ask the operator of this installation to check the addresses that are set for Microsoft 365.",
+        ],
+        links: &[ERRORS],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_CONSENT_MISSING",
+        when: &[When { numbers: &[65_001, 650_056, 500_011], ..REFUSAL }],
+        title: "An administrator of your Microsoft 365 organisation has not approved the app",
+        meaning: "The app {client_id} is known, but nobody with the right to do so has agreed that it may act in the \
+                  directory {provider_tenant}.",
+        steps: &[
+            "Let your Microsoft 365 administrator open the admin-consent link of the setup help, and accept.",
+            "Wait some minutes, then run the check again.",
+        ],
+        links: &[CONSENT],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_NO_SERVICE_PRINCIPAL",
+        when: &[When { numbers: &[7_000_229], ..REFUSAL }],
+        title: "The app is not installed in your Microsoft 365 organisation",
+        meaning: "The app {client_id} exists, but the directory {provider_tenant} has no entry for it among its \
+                  enterprise applications.",
+        steps: &[
+            "Let your Microsoft 365 administrator open the admin-consent link of the setup help: that installs it.",
+            "Wait some minutes, then run the check again.",
+        ],
+        links: &[CONSENT],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_CONDITIONAL_ACCESS",
+        when: &[When { numbers: &[53_003, 53_000, 530_034], ..REFUSAL }],
+        title: "A sign-in policy of your Microsoft 365 organisation blocked the app",
+        meaning: "Conditional Access checks where a sign-in comes from and by what. A policy of your organisation does \
+                  not let this app sign in from our network.",
+        steps: &[
+            "Ask your Microsoft 365 administrator to look up this sign-in in the Entra sign-in log, under service \
+             principal sign-ins: it names the policy.",
+            "Exclude the app from the policy, or allow the network address of this installation; its operator can \
+             name it.",
+        ],
+        links: &["https://learn.microsoft.com/entra/identity/conditional-access/workload-identity"],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_CERT_ASSERTION",
+        when: &[When { numbers: &[700_027, 700_024], ..REFUSAL }],
+        title: "Microsoft did not accept the certificate that the app signs in with",
+        meaning: "The certificate is not registered with the app, or the clocks of the two sides differ too much.",
+        steps: &[
+            "Upload the certificate under Certificates & secrets of the app.",
+            "Ask the operator of this installation to check the clock of its machines.",
+        ],
+        links: &[ERRORS],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "ENTRA_USER",
+        when: &[When { numbers: &[50_076, 50_079, 50_126, 50_034, 50_053], ..REFUSAL }],
+        owner: Owner::TenantAdmin,
+        title: "Microsoft did not accept the sign-in of the user {user}",
+        meaning: "Microsoft wants more from this user than was given, or refuses it.",
+        cases: &[
+            Case {
+                only: &[Only::Number(50_076)],
+                meaning: "A second factor is needed, which only the user can give.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Number(50_079)],
+                meaning: "The user has to set up a second factor first.",
+                step: "",
+            },
+            Case { only: &[Only::Number(50_126)], meaning: "User name or password are wrong.", step: "" },
+            Case {
+                only: &[Only::Number(50_034)],
+                meaning: "There is no such user in this directory.",
+                step: "",
+            },
+            Case {
+                only: &[Only::Number(50_053)],
+                meaning: "The user is locked after too many attempts, or our network address is blocked.",
+                step: "Wait before the next attempt: each one prolongs the lock.",
+            },
+        ],
+        steps: &["Connect the account again, and sign in as {user} where Microsoft asks for it."],
+        links: &[ERRORS],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "OAUTH_REAUTH_REQUIRED",
+        when: &[
+            When { numbers: &[700_082, 70_043, 50_173], ..REFUSAL },
+            When { errors: &["invalid_grant"], ..REFUSAL },
+        ],
+        owner: Owner::TenantAdmin,
+        title: "The consent to send mail has ended",
+        meaning: "The permission that was given once is no longer valid: it was not used for a long time, the password \
+                  was changed, or a policy ended it.",
+        steps: &["Connect the account again, and give the consent where Microsoft asks for it."],
+        links: &[ERRORS],
+        ..CREDENTIALS
+    },
+    Rule {
+        code: "TOKEN_ENDPOINT_TEMPORARY",
+        when: &[When { kinds: &[Kind::TokenBusy, Kind::TokenTimeout], ..ANY }],
+        owner: Owner::Nobody,
+        retryable: true,
+        title: "Microsoft's sign-in service is busy",
+        meaning: "The service that issues access tokens did not answer in time, or asked to come back later. It says \
+                  nothing about your settings.",
+        steps: &["Try again in a few minutes; nothing needs to be changed."],
+        links: &["https://status.cloud.microsoft/"],
+        ..PART
+    },
+    Rule {
+        code: "TOKEN_ENDPOINT_UNREACHABLE",
+        when: &[When {
+            kinds: &[
+                Kind::TokenUnreachable,
+                Kind::TokenMalformed,
+                Kind::GraphUnreachable,
+                Kind::GraphTimeout,
+            ],
+            ..ANY
+        }],
+        owner: Owner::Operator,
+        connection_failed: true,
+        retryable: true,
+        title: "This installation cannot reach Microsoft's servers",
+        meaning: "No connection to Microsoft came about, or something else answered in its place, for example a proxy \
+                  or a firewall. Nothing was sent, and your settings were not judged.",
+        cases: &[Case { only: &[Only::ProblemKnown], meaning: "What was seen: {problem}.", step: "" }],
+        steps: &[
+            "Try again in a few minutes.",
+            "If it stays so, ask the operator of this installation whether its firewall or proxy lets it reach \
+             Microsoft's sign-in service and Microsoft Graph.",
+        ],
+        links: &["https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges"],
+        ..PART
+    },
+];

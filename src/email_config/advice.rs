@@ -1,0 +1,181 @@
+//! What an administrator should know about a configuration before it fails.
+
+use super::{BasicAuth, Settings};
+use crate::smtp::Security;
+
+/// One piece of advice.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Advice {
+    /// Stable.
+    pub code: &'static str,
+    pub title: String,
+    pub meaning: String,
+    pub link: &'static str,
+}
+
+/// Servers at which Microsoft ends the sign-in with a password.
+const MICROSOFT_SERVERS: [&str; 3] = ["smtp.office365.com", "outlook.office365.com", "smtp-mail.outlook.com"];
+
+/// Domains of Microsoft's personal mailboxes.
+const PERSONAL_DOMAINS: [&str; 4] = ["outlook", "hotmail", "live", "msn"];
+
+/// Services that refuse, or overwrite, a sender of another domain than the account's, by their servers.
+const SENDER_BOUND: [(&str, &str); 9] = [
+    ("smtp.gmail.com", "Google"),
+    ("smtp.office365.com", "Microsoft"),
+    ("smtp-mail.outlook.com", "Microsoft"),
+    ("smtp.mail.yahoo.com", "Yahoo"),
+    ("smtp.mail.me.com", "Apple"),
+    ("mail.gmx.net", "GMX"),
+    ("mail.gmx.com", "GMX"),
+    ("smtp.web.de", "WEB.DE"),
+    ("smtp.zoho.com", "Zoho"),
+];
+
+/// In the order of their weight. Pure: it looks at the settings alone.
+#[must_use]
+pub fn advice(settings: &Settings) -> Vec<Advice> {
+    let Settings::BasicAuth(basic) = settings else { return Vec::new() };
+    [password_sign_in(basic), clear_text(basic), port(basic), sender_domain(basic)]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
+    let host = basic.server_address.as_ref()?.to_string();
+    basic.username.as_ref()?;
+    if !MICROSOFT_SERVERS.contains(&host.as_str()) && !is_personal_outlook(&host) {
+        return None;
+    }
+    Some(Advice {
+        code: "M365_PASSWORD_SIGN_IN",
+        title: "Microsoft is ending sign-in with a password".to_owned(),
+        meaning: format!(
+            "This configuration signs in at {host} with a user name and a password. Microsoft switches that off \
+             for sending mail, so it will stop working. Move to the provider Microsoft 365: it sends with an app of \
+             your own organisation, and the setup help lists the steps. A personal Outlook.com mailbox cannot \
+             move; use another mailbox."
+        ),
+        link: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
+    })
+}
+
+/// `outlook.com`, `smtp.live.com`, `hotmail.co.uk`: one of the personal domains with its top-level domain.
+fn is_personal_outlook(host: &str) -> bool {
+    host.split('.').rev().skip(1).take(2).any(|label| PERSONAL_DOMAINS.contains(&label))
+        && !host.ends_with(".mail.protection.outlook.com")
+}
+
+fn clear_text(basic: &BasicAuth) -> Option<Advice> {
+    (basic.security? == Security::None).then(|| Advice {
+        code: "CLEAR_TEXT_CONNECTION",
+        title: "Mail goes out without encryption".to_owned(),
+        meaning: "With the security type none, everybody on the way can read the mails. Choose StartTLS, usually with \
+                  port 587, or SSL/TLS, usually with port 465, if the server offers one of them."
+            .to_owned(),
+        link: "https://www.rfc-editor.org/rfc/rfc8314",
+    })
+}
+
+fn port(basic: &BasicAuth) -> Option<Advice> {
+    let (port, security) = (basic.server_port?, basic.security?);
+    let wanted = match (port, security) {
+        (465 | 2465, Security::StartTls | Security::None) => Security::Tls,
+        (25 | 587 | 2525 | 2587, Security::Tls) => Security::StartTls,
+        _ => return None,
+    };
+    Some(Advice {
+        code: "PORT_SECURITY_MISMATCH",
+        title: format!("Port {port} is usually used with {}", wanted.as_str()),
+        meaning: format!(
+            "The security type is {}. Most servers speak {} on port {port}; if the check fails, choose that.",
+            security.as_str(),
+            wanted.as_str()
+        ),
+        link: "https://www.rfc-editor.org/rfc/rfc8314",
+    })
+}
+
+fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
+    let host = basic.server_address.as_ref()?.to_string();
+    let (_, service) = SENDER_BOUND.iter().find(|(server, _)| *server == host)?;
+    let (_, account) = basic.username.as_ref()?.rsplit_once('@')?;
+    let sender = basic.email_address.as_ref()?;
+    if account.eq_ignore_ascii_case(sender.domain()) {
+        return None;
+    }
+    Some(Advice {
+        code: "SENDER_DOMAIN_DIFFERS",
+        title: format!("{service} may refuse the sender {sender}"),
+        meaning: format!(
+            "The account is of the domain {account}, the sender address of {}. {service} lets an account send only as \
+             itself, or as addresses that were added to it; otherwise it refuses the mail or replaces the sender.",
+            sender.domain()
+        ),
+        link: match *service {
+            "Microsoft" => {
+                "https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-permissions-for-recipients"
+            }
+            "Google" => "https://support.google.com/mail/answer/22370",
+            _ => "https://www.rfc-editor.org/rfc/rfc6409#section-6.1",
+        },
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::address::EmailAddress;
+    use crate::egress::Host;
+
+    fn codes(
+        host: &str,
+        port: u16,
+        security: Security,
+        username: Option<&str>,
+        sender: &str,
+    ) -> Vec<&'static str> {
+        let basic = BasicAuth {
+            server_address: Some(Host::parse(host).unwrap()),
+            server_port: Some(port),
+            security: Some(security),
+            username: username.map(str::to_owned),
+            email_address: Some(EmailAddress::parse(sender).unwrap()),
+            sender_name: None,
+        };
+        advice(&Settings::BasicAuth(basic)).iter().map(|advice| advice.code).collect()
+    }
+
+    #[test]
+    fn advice_is_given_where_it_is_due_and_nowhere_else() {
+        use Security::{None as Clear, StartTls, Tls};
+        let ann = Some("ann@example.com");
+        let sender = "ann@example.com";
+        for (found, expected) in [
+            (codes("smtp.example.com", 587, StartTls, ann, sender), vec![]),
+            (codes("smtp.example.com", 465, Tls, ann, sender), vec![]),
+            (codes("smtp.example.com", 4465, Tls, ann, sender), vec![]),
+            (codes("smtp.office365.com", 587, StartTls, ann, sender), vec!["M365_PASSWORD_SIGN_IN"]),
+            (codes("outlook.office365.com", 587, StartTls, ann, sender), vec!["M365_PASSWORD_SIGN_IN"]),
+            (codes("smtp-mail.outlook.com", 587, StartTls, ann, sender), vec!["M365_PASSWORD_SIGN_IN"]),
+            (codes("smtp.live.com", 587, StartTls, ann, sender), vec!["M365_PASSWORD_SIGN_IN"]),
+            (codes("mail.hotmail.co.uk", 587, StartTls, ann, sender), vec!["M365_PASSWORD_SIGN_IN"]),
+            (codes("x.mail.protection.outlook.com", 25, StartTls, None, sender), vec![]),
+            (codes("smtp.office365.com", 25, StartTls, None, sender), vec![]),
+            (codes("smtp.example.com", 25, Clear, None, sender), vec!["CLEAR_TEXT_CONNECTION"]),
+            (codes("smtp.example.com", 465, StartTls, ann, sender), vec!["PORT_SECURITY_MISMATCH"]),
+            (codes("smtp.example.com", 587, Tls, ann, sender), vec!["PORT_SECURITY_MISMATCH"]),
+            (
+                codes("smtp.example.com", 465, Clear, None, sender),
+                vec!["CLEAR_TEXT_CONNECTION", "PORT_SECURITY_MISMATCH"],
+            ),
+            (codes("smtp.gmail.com", 587, StartTls, ann, "news@example.org"), vec!["SENDER_DOMAIN_DIFFERS"]),
+            (codes("smtp.gmail.com", 587, StartTls, ann, "news@example.com"), vec![]),
+            (codes("smtp.example.com", 587, StartTls, ann, "news@example.org"), vec![]),
+        ] {
+            assert_eq!(found, expected);
+        }
+        assert!(advice(&Settings::BasicAuth(BasicAuth::default())).is_empty(), "nothing is known yet");
+    }
+}
