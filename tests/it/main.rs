@@ -5,6 +5,7 @@ mod destinations;
 mod dev_command;
 mod dev_inbox;
 mod diagnosis;
+mod diagnosis_rows;
 mod egress_dial;
 mod egress_http;
 mod leaks;
