@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::http::rate_limit::RateLimiter;
+use crate::http::sign_in::SignIn;
 use crate::metrics::Metrics;
 use crate::microsoft365;
 use crate::provider::Places;
@@ -25,6 +26,8 @@ pub struct App {
     pub db: Db,
     pub vault: Vault,
     pub tokens: Verifier,
+    /// Signing in to the console, where it is configured.
+    pub sign_in: Option<SignIn>,
     pub dialer: Dialer,
     pub microsoft365: microsoft365::Client,
     pub smtp: smtp::Settings,
@@ -37,6 +40,7 @@ pub struct App {
 struct Parts {
     vault: Vault,
     tokens: Verifier,
+    sign_in: Option<SignIn>,
     dialer: Dialer,
     microsoft365: microsoft365::Client,
     smtp: smtp::Settings,
@@ -56,6 +60,7 @@ impl Parts {
         let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
         Ok(Self {
             tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
+            sign_in: SignIn::of(config, client.clone(), clock.clone())?,
             microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
             vault: Vault::load(&config.encryption)?,
             smtp: smtp::Settings { ehlo_name, tls },
@@ -78,7 +83,8 @@ impl App {
     /// # Errors
     /// A text for the operator: what is wrong, and which setting mends it.
     pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let Parts { vault, tokens, dialer, microsoft365, smtp } = Parts::of(&config, &clock, resolver)?;
+        let Parts { vault, tokens, sign_in, dialer, microsoft365, smtp } =
+            Parts::of(&config, &clock, resolver)?;
         let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
         Ok(Arc::new(Self {
@@ -92,6 +98,7 @@ impl App {
             db,
             vault,
             tokens,
+            sign_in,
             dialer,
         }))
     }

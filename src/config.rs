@@ -135,6 +135,27 @@ settings! {
         smtp_server: Option<String> = unset;
     }
 
+    /// Signing in to the console at `/console/` with OpenID Connect. Without these settings the console is
+    /// there to be embedded only. The ID token has to hold the claims that `auth` names.
+    console: Console, derive(Debug) {
+        /// The provider's issuer, as its discovery document has it, such as `https://login.example.com/realms/a`.
+        oidc_issuer: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// The id of this service as a client of the provider.
+        oidc_client_id: Option<String> = unset;
+        /// The client's secret. Without one it is a public client, which PKCE alone protects.
+        oidc_client_secret: Option<Secret> = unset;
+        /// What is asked for beside `openid`.
+        oidc_scopes: Vec<String> = ["profile", "email"];
+        /// Where browsers find this service, such as `https://mail.example.com`. The provider has to know
+        /// `/console/callback` below it as a redirect URI.
+        public_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// Seals the session cookies: at least 32 random bytes, the same on every replica. A new one signs
+        /// everybody out.
+        session_secret: Option<Secret> = unset;
+        /// How long a session lasts. Rights are those of the moment of signing in.
+        session_minutes: u32 = 480, Between(1, 10_080);
+    }
+
     /// Trust for outgoing connections. Verification cannot be switched off.
     tls: Tls, derive(Debug, Clone) {
         /// A PEM file with certificates that are trusted beside the public ones.

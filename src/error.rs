@@ -15,6 +15,8 @@ use crate::store::DbError;
 pub enum Code {
     Unauthorized,
     NotAdmin,
+    /// A browser's session without the token that proves where the request comes from.
+    CsrfToken,
     /// The input is wrong; the title names the field.
     Input,
     /// PUT's live check failed.
@@ -41,6 +43,9 @@ impl Code {
         match self {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "HTTP-401", "Unauthorized"),
             Self::NotAdmin => (StatusCode::FORBIDDEN, "ROLECHECK-1", "Must be a tenant admin"),
+            Self::CsrfToken => {
+                (StatusCode::FORBIDDEN, CSRF_TOKEN, "The header qlik-csrf-token is missing or wrong")
+            }
             Self::Input => (StatusCode::BAD_REQUEST, "INPUTCHECK-1", "The input is wrong"),
             Self::ConnectionCheck => {
                 (StatusCode::BAD_REQUEST, "CONNECTIONCHECK-1", "The connection check failed")
@@ -63,6 +68,9 @@ impl Code {
         }
     }
 }
+
+/// The code by which the public API's browser clients know that they have to fetch a new token.
+const CSRF_TOKEN: &str = "CSRF-TOKEN-2";
 
 /// One entry of `errors`.
 #[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
@@ -89,6 +97,9 @@ pub struct ErrorBody {
     #[serde(rename = "traceId")]
     #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: String,
+    /// `CSRF-TOKEN-2`, and only with it: browser clients look for it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 /// A refusal on its way to the client. It becomes a body where the trace id is known, in
@@ -160,7 +171,8 @@ impl Error {
     /// The body, once the trace id is known.
     #[must_use]
     pub fn body(&self, trace_id: TraceId) -> ErrorBody {
-        ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string() }
+        let code = self.faults.first().map(|fault| fault.code).filter(|code| *code == CSRF_TOKEN);
+        ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string(), code }
     }
 }
 

@@ -9,6 +9,7 @@ pub mod openapi;
 pub mod providers;
 pub mod rate_limit;
 pub mod server;
+pub mod sign_in;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,6 +26,7 @@ use tower_http::cors::CorsLayer;
 
 use crate::app::App;
 use crate::error::{Code, Error};
+use crate::open_id_connect::CALLBACK_PATH;
 use email_config::{checks, microsoft365_setup};
 
 /// Where the API is served. The second is what the headings of the public reference say.
@@ -75,7 +77,12 @@ fn api() -> Vec<(Route, Handler)> {
 fn beside() -> Vec<(Route, Handler)> {
     use Access::Anybody;
     let route = |path| Route { method: "GET", path, access: Anybody };
+    let sign_out = Route { method: "POST", path: "/console/sign-out", access: Anybody };
     vec![
+        (route(sign_in::SIGN_IN_PATH), get(sign_in::begin)),
+        (route(CALLBACK_PATH), get(sign_in::callback)),
+        (sign_out, post(sign_in::end)),
+        (route("/api/v1/csrf-token"), get(sign_in::csrf_token)),
         (route("/health/live"), get(health::live)),
         (route("/health/ready"), get(health::ready)),
         (route("/openapi.json"), get(openapi::document)),

@@ -40,6 +40,14 @@ pub struct Caller {
     pub is_admin: bool,
 }
 
+/// What a verified ID token says (OpenID Connect Core 1.0 section 2).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct IdToken {
+    pub caller: Caller,
+    /// The user's own address, where the provider vouches for it.
+    pub email: Option<String>,
+}
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum TokenError {
     /// Answered with 401; the reason is for the debug log.
@@ -106,6 +114,22 @@ impl Verifier {
         let token = Compact::parse(token)?;
         self.check_signature(&token).await?;
         self.expected.caller(&token.claims()?, self.clock.now())
+    }
+
+    /// Checks an ID token that came from the token endpoint for this client (OpenID Connect Core 1.0 section
+    /// 3.1.3.7). An access token is none, and the other way round.
+    ///
+    /// # Errors
+    /// See [`TokenError`].
+    pub async fn verify_id_token(
+        &self,
+        token: &str,
+        nonce: &str,
+        client_id: &str,
+    ) -> Result<IdToken, TokenError> {
+        let token = Compact::parse(token)?;
+        self.check_signature(&token).await?;
+        self.expected.id_token(&token.claims()?, nonce, client_id, self.clock.now())
     }
 
     async fn check_signature(&self, token: &Compact<'_>) -> Result<(), TokenError> {

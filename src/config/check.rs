@@ -2,10 +2,13 @@
 
 use std::net::SocketAddr;
 
-use super::{Auth, Config, Problem};
+use super::{Auth, Config, Console, Problem};
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
 const HS256_SECRET_BYTES: usize = 32;
+
+/// A key of 256 bits is derived from it.
+const SESSION_SECRET_BYTES: usize = 32;
 
 /// Everything that `transports serve` refuses to start with, each with its remedy.
 #[must_use]
@@ -17,6 +20,7 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
         ));
     }
     check_auth(&config.auth, &mut problems);
+    check_console(&config.console, &mut problems);
     if let Some(metrics) = config.server.metrics_listen
         && overlap(config.server.listen, metrics)
     {
@@ -64,6 +68,41 @@ fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {
     if auth.hs256_secret.as_ref().is_some_and(|secret| secret.expose().len() < HS256_SECRET_BYTES) {
         problems.push(
             Problem::new(format!("auth.hs256_secret: is shorter than {HS256_SECRET_BYTES} bytes"))
+                .with_hint("take a random one, such as the output of `openssl rand -base64 32`"),
+        );
+    }
+}
+
+/// Signing in to the console is configured whole or not at all.
+fn check_console(console: &Console, problems: &mut Vec<Problem>) {
+    let needed = [
+        ("console.oidc_issuer", console.oidc_issuer.is_some(), "the provider's issuer URL"),
+        (
+            "console.oidc_client_id",
+            console.oidc_client_id.is_some(),
+            "the id of this service at the provider",
+        ),
+        (
+            "console.public_url",
+            console.public_url.is_some(),
+            "the address under which browsers find this service",
+        ),
+        (
+            "console.session_secret",
+            console.session_secret.is_some(),
+            "a random text, the same on every replica",
+        ),
+    ];
+    if needed.iter().all(|(_, is_set, _)| !is_set) && console.oidc_client_secret.is_none() {
+        return;
+    }
+    problems.extend(needed.iter().filter(|(_, is_set, _)| !is_set).map(|(key, _, what)| {
+        Problem::new(format!("{key}: has to be set to sign in to the console"))
+            .with_hint(format!("set it to {what}"))
+    }));
+    if console.session_secret.as_ref().is_some_and(|secret| secret.expose().len() < SESSION_SECRET_BYTES) {
+        problems.push(
+            Problem::new(format!("console.session_secret: is shorter than {SESSION_SECRET_BYTES} bytes"))
                 .with_hint("take a random one, such as the output of `openssl rand -base64 32`"),
         );
     }

@@ -12,10 +12,11 @@ use axum::http::request::Parts;
 
 use super::observe::RequestContext;
 use super::rate_limit::{Exceeded, Limit};
+use super::sign_in;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::id::{TenantId, TraceId, UserId};
-use crate::token::TokenError;
+use crate::token::{self, TokenError};
 
 /// Who made this request, from a token that has been verified.
 #[derive(Clone, Debug)]
@@ -75,12 +76,8 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let context = RequestContext::of(parts);
-        let token = match bearer_token(parts) {
-            Ok(token) => app.tokens.verify(token).await,
-            Err(reason) => Err(TokenError::Invalid(reason)),
-        };
-        let caller = match token {
-            Ok(caller) => caller,
+        let (caller, proved) = match identify(parts, app).await {
+            Ok(identified) => identified,
             Err(TokenError::NoKeys) => return Err(Error::unavailable()),
             Err(TokenError::Invalid(reason)) => {
                 tracing::debug!(reason, "the token was refused");
@@ -92,6 +89,9 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
         context.set_tenant(&caller.tenant);
         let counted = app.limits.count_user(T::LIMIT, &caller.tenant, &caller.user);
         counted.map_err(|exceeded| refuse(app, T::LIMIT, exceeded))?;
+        if !proved {
+            return Err(Error::new(Code::CsrfToken));
+        }
         let caller = Caller {
             tenant: caller.tenant,
             user: caller.user,
@@ -100,6 +100,21 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
         };
         Ok(Self { caller, tier: PhantomData })
     }
+}
+
+/// Who calls, by the token or else by the session of the console; and whether a request that changes something
+/// proved that it comes from a page of ours, which only a session has to.
+async fn identify(parts: &Parts, app: &App) -> Result<(token::Caller, bool), TokenError> {
+    if !parts.headers.contains_key(AUTHORIZATION)
+        && let Some(session) = sign_in::session_of(parts, app)
+    {
+        let session = session.ok_or(TokenError::Invalid("the session is over or not one of ours"))?;
+        let caller = session.caller().ok_or(TokenError::Invalid("the session names nobody"))?;
+        let proved = parts.method.is_safe() || session.allows(&parts.headers);
+        return Ok((caller, proved));
+    }
+    let token = bearer_token(parts).map_err(TokenError::Invalid)?;
+    Ok((app.tokens.verify(token).await?, true))
 }
 
 impl<T: Tier> FromRequestParts<Arc<App>> for TenantAdmin<T> {

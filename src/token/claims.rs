@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Caller, TokenError};
+use super::{Caller, IdToken, TokenError};
 use crate::clock::Timestamp;
 use crate::config::Auth;
 use crate::id::{TenantId, UserId};
@@ -47,8 +47,40 @@ impl Expected {
     }
 
     pub(super) fn caller(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Caller, TokenError> {
+        access_token(claims)?;
+        self.holder(claims, now)
+    }
+
+    /// The rules that an ID token has beside those of every token.
+    pub(super) fn id_token(
+        &self,
+        claims: &Map<String, Value>,
+        nonce: &str,
+        client_id: &str,
+        now: Timestamp,
+    ) -> Result<IdToken, TokenError> {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        if is_kind(claims, &["refresh", "offline", "logout", "bearer"]) {
+            return Err(TokenError::Invalid("not an ID token"));
+        }
+        if text("nonce") != Some(nonce) {
+            return Err(TokenError::Invalid("another nonce"));
+        }
+        // Section 3.1.3.7, 4 and 5: who of several audiences asked for it.
+        let several = claims.get("aud").and_then(Value::as_array).is_some_and(|aud| aud.len() > 1);
+        if text("azp").map_or(several, |party| party != client_id) {
+            return Err(TokenError::Invalid("issued to another client"));
+        }
+        date(claims, "iat")?.ok_or(TokenError::Invalid("no iat"))?;
+        let vouched = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
+        Ok(IdToken {
+            caller: self.holder(claims, now)?,
+            email: text("email").filter(|_| vouched).map(str::to_owned),
+        })
+    }
+
+    fn holder(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Caller, TokenError> {
         times(claims, now)?;
-        kind(claims)?;
         if let Some(issuer) = &self.issuer
             && claims.get("iss").and_then(Value::as_str) != Some(issuer)
         {
@@ -109,15 +141,18 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenErr
 }
 
 /// Some issuers tell an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
-fn kind(claims: &Map<String, Value>) -> Result<(), TokenError> {
-    let other = |name: &str| {
-        let kind = claims.get(name).and_then(Value::as_str).unwrap_or_default();
-        ["id", "refresh", "offline", "logout"].iter().any(|other| kind.eq_ignore_ascii_case(other))
-    };
-    if other("typ") || other("token_use") {
+fn access_token(claims: &Map<String, Value>) -> Result<(), TokenError> {
+    if is_kind(claims, &["id", "refresh", "offline", "logout"]) {
         return Err(TokenError::Invalid("not an access token"));
     }
     Ok(())
+}
+
+fn is_kind(claims: &Map<String, Value>, kinds: &[&str]) -> bool {
+    ["typ", "token_use"].iter().any(|name| {
+        let kind = claims.get(*name).and_then(Value::as_str).unwrap_or_default();
+        kinds.iter().any(|known| kind.eq_ignore_ascii_case(known))
+    })
 }
 
 fn audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError> {

@@ -36,6 +36,14 @@ pub enum JwksSource {
 }
 
 impl JwksSource {
+    /// For the log.
+    fn name(&self) -> &str {
+        match self {
+            Self::Url { url, .. } => url,
+            Self::Table(_) => "(a table)",
+        }
+    }
+
     async fn fetch(&self) -> Result<Vec<u8>, String> {
         let (client, url) = match self {
             Self::Url { client, url } => (client, url),
@@ -123,7 +131,9 @@ impl Jwks {
                 let set = Arc::new(KeySet { keys, fetched_at: started });
                 self.write(|state| state.set = Some(set));
             }
-            Err(reason) => tracing::warn!(reason, "the key set at auth.jwks_url could not be fetched"),
+            Err(reason) => {
+                tracing::warn!(reason, source = self.source.name(), "the key set could not be fetched");
+            }
         }
     }
 

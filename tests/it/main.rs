@@ -16,6 +16,7 @@ mod rfc6902;
 mod secrets_stay;
 mod security_cases;
 mod serve_command;
+mod sign_in;
 mod smtp_hostile;
 mod smtp_odd_servers;
 mod smtp_session;

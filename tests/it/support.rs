@@ -8,6 +8,7 @@ pub mod database;
 pub mod eventually;
 pub mod jwks_server;
 pub mod microsoft365;
+pub mod openid_provider;
 pub mod process;
 pub mod proxy;
 pub mod session;

@@ -1,0 +1,257 @@
+//! Signing in to the console by OpenID Connect, and what a browser may do with its session.
+
+use serde_json::json;
+
+use crate::support::app::TestApp;
+use crate::support::client::{Answer, CONFIG, Client};
+use crate::support::openid_provider::{CLIENT_ID, OpenIdProvider};
+
+const SIGN_IN: &str = "/console/sign-in";
+const CALLBACK: &str = "/console/callback";
+const CSRF: &str = "/api/v1/csrf-token";
+const PUBLIC: &str = "http://localhost:8080";
+
+async fn service(provider: &OpenIdProvider) -> TestApp {
+    TestApp::with(|config| provider.configure(config, PUBLIC)).await
+}
+
+/// `name=value` of a cookie that an answer sets to something.
+fn cookie(answer: &Answer, name: &str) -> Option<String> {
+    let set = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    let pairs = set.filter_map(|line| line.split(';').next()).map(str::to_owned);
+    pairs.into_iter().find(|pair| pair.strip_prefix(name).is_some_and(|rest| rest.len() > 1))
+}
+
+/// A browser that left for the provider: its cookie, and the query that it comes back with.
+async fn departed(browser: &Client, provider: &OpenIdProvider) -> (String, String) {
+    let answer = browser.get(&format!("{SIGN_IN}?return=/console/%3Ftab%3D1")).await.expect(303);
+    let flow = cookie(&answer, "transports-sign-in").expect("a cookie for the flow");
+    let query = provider.sign_in(answer.header("location").expect("a way to the provider"));
+    (flow, query)
+}
+
+async fn come_back(browser: &Client, flow: &str, query: &str) -> Answer {
+    browser.send("GET", &format!("{CALLBACK}?{query}"), &[("cookie", flow)], Vec::new()).await.expect(303)
+}
+
+/// The cookie of a session.
+async fn signed_in(browser: &Client, provider: &OpenIdProvider) -> String {
+    let (flow, query) = departed(browser, provider).await;
+    let answer = come_back(browser, &flow, &query).await;
+    cookie(&answer, "transports-session").expect("a session")
+}
+
+async fn csrf_token(browser: &Client, session: &str) -> String {
+    let answer = browser.send("GET", CSRF, &[("cookie", session)], Vec::new()).await.expect(204);
+    answer.header("qlik-csrf-token").expect("the token").to_owned()
+}
+
+#[tokio::test]
+async fn a_browser_signs_in_and_works_with_its_session() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let (flow, query) = departed(&browser, &provider).await;
+    let answer = come_back(&browser, &flow, &query).await;
+    assert_eq!(answer.header("location"), Some("/console/?tab=1"));
+    let session = cookie(&answer, "transports-session").expect("a session");
+    let whole =
+        answer.headers.get_all("set-cookie").iter().map(|line| line.to_str().expect("ASCII").to_owned());
+    for line in whole {
+        assert!(
+            line.contains("HttpOnly") && line.contains("SameSite=Lax") && line.contains("Path=/"),
+            "{line}"
+        );
+    }
+    let (form, _) = provider.asked().remove(0);
+    assert_eq!(form["redirect_uri"], format!("{PUBLIC}{CALLBACK}"));
+    assert_eq!(form["grant_type"], "authorization_code");
+
+    let cookies = [("cookie", session.as_str())];
+    let nothing = json!({"isValid": false, "passwordExists": false});
+    assert_eq!(browser.send("GET", CONFIG, &cookies, Vec::new()).await.expect(200).json(), nothing);
+    let token = csrf_token(&browser, &session).await;
+    let with_token = [cookies[0], ("qlik-csrf-token", token.as_str())];
+    let patch = json!([{"op": "replace", "path": "/username", "value": "ann"}]);
+    browser.json_with("PATCH", CONFIG, &with_token, &patch).await.expect(204);
+    // The tenant is the session's, and nobody else's.
+    assert_eq!(app.admin("acme").config().await["username"], "ann");
+    assert_eq!(app.admin("other").config().await, nothing);
+}
+
+#[tokio::test]
+async fn what_changes_something_needs_the_csrf_token() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let session = signed_in(&browser, &provider).await;
+    let other = signed_in(&browser, &provider).await;
+    let foreign = csrf_token(&browser, &other).await;
+    let own = csrf_token(&browser, &session).await;
+    let patch = json!([{"op": "replace", "path": "/username", "value": "ann"}]);
+    let cookies = ("cookie", session.as_str());
+    let tries: [&[(&str, &str)]; 4] = [
+        &[cookies],
+        &[cookies, ("qlik-csrf-token", "")],
+        &[cookies, ("qlik-csrf-token", &foreign)],
+        &[cookies, ("qlik-csrf-token", &own), ("qlik-csrf-token", &own)],
+    ];
+    for headers in tries {
+        let body = browser.json_with("PATCH", CONFIG, headers, &patch).await.expect(403).json();
+        assert_eq!(
+            (&body["code"], &body["errors"][0]["code"]),
+            (&json!("CSRF-TOKEN-2"), &json!("CSRF-TOKEN-2"))
+        );
+        browser.send("DELETE", CONFIG, headers, Vec::new()).await.expect(403);
+    }
+    assert_eq!(app.admin("acme").config().await["isValid"], json!(false), "nothing was stored");
+    // A refusal of another kind has no code at the top.
+    assert!(app.member("acme").get(CONFIG).await.expect(403).json().get("code").is_none());
+}
+
+#[tokio::test]
+async fn a_session_ends_and_no_other_cookie_is_one() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let session = signed_in(&browser, &provider).await;
+    let get = |cookie: String| {
+        let browser = browser.clone();
+        async move { browser.send("GET", CONFIG, &[("cookie", &cookie)], Vec::new()).await.status }
+    };
+    assert_eq!(get(session.clone()).await, 200);
+    let (flow, _) = departed(&browser, &provider).await;
+    let flow_value = flow.split_once('=').expect("a pair").1;
+    assert_eq!(get(format!("transports-session={flow_value}")).await, 401, "a flow is no session");
+    assert_eq!(get(format!("{session}x")).await, 401, "changed");
+    assert_eq!(get(format!("{session}; {session}")).await, 401, "twice");
+    assert_eq!(get("transports-session=".to_owned()).await, 401, "empty");
+    // A token of its own wins: a bad one is not mended by a cookie.
+    let bad = app.bearer("not.a.token").send("GET", CONFIG, &[("cookie", &session)], Vec::new()).await;
+    assert_eq!(bad.status, 401);
+    app.clock.advance(8 * 3_600_000);
+    assert_eq!(get(session).await, 401, "over");
+}
+
+#[tokio::test]
+async fn signing_out_clears_the_cookie_and_leads_to_the_provider() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let session = signed_in(&browser, &provider).await;
+    let token = csrf_token(&browser, &session).await;
+    let cookies = ("cookie", session.as_str());
+    browser.send("POST", "/console/sign-out", &[cookies], Vec::new()).await.expect(403);
+    let headers = [cookies, ("qlik-csrf-token", token.as_str())];
+    let answer = browser.send("POST", "/console/sign-out", &headers, Vec::new()).await.expect(200);
+    let next = answer.json()["next"].as_str().expect("a URL").to_owned();
+    assert!(next.starts_with(&format!("{}/end?client_id={CLIENT_ID}", provider.url)), "{next}");
+    let line = answer.header("set-cookie").expect("a cleared cookie");
+    assert!(line.starts_with("transports-session=;") && line.contains("Max-Age=0"), "{line}");
+}
+
+#[tokio::test]
+async fn a_browser_that_did_not_set_out_is_not_signed_in() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let (flow, query) = departed(&browser, &provider).await;
+    let (other_flow, _) = departed(&browser, &provider).await;
+    let state = query.split_once("state=").expect("a state").1;
+    let refusals = [
+        (String::new(), query.clone(), "expired"),
+        (other_flow, query.clone(), "expired"),
+        (flow.clone(), "code=code-0".to_owned(), "expired"),
+        (flow.clone(), "code=code-0&state=other".to_owned(), "expired"),
+        (flow.clone(), format!("error=access_denied&state={state}"), "denied"),
+        (flow.clone(), format!("code=unknown&state={state}"), "expired"),
+    ];
+    for (cookie_line, query, word) in refusals {
+        let answer = come_back(&browser, &cookie_line, &query).await;
+        assert_eq!(answer.header("location"), Some(format!("/console/?sign-in={word}").as_str()), "{query}");
+        assert_eq!(cookie(&answer, "transports-session"), None, "{query}");
+    }
+    let answer = come_back(&browser, &flow, &query).await;
+    assert!(cookie(&answer, "transports-session").is_some(), "the one that set out");
+    let again = come_back(&browser, &flow, &query).await;
+    assert_eq!(cookie(&again, "transports-session"), None, "a code works once");
+    // Too late.
+    let (flow, query) = departed(&browser, &provider).await;
+    app.clock.advance(15 * 60_000);
+    assert_eq!(cookie(&come_back(&browser, &flow, &query).await, "transports-session"), None);
+}
+
+#[tokio::test]
+async fn an_id_token_that_is_not_for_this_sign_in_is_refused() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let changes: [(&str, serde_json::Value); 12] = [
+        ("iss", json!("https://other.example")),
+        ("aud", json!("another-client")),
+        ("aud", json!([CLIENT_ID, "another-client"])),
+        ("azp", json!("another-client")),
+        ("nonce", json!("another")),
+        ("nonce", json!(null)),
+        ("exp", json!(1)),
+        ("iat", json!(null)),
+        ("tenantId", json!(null)),
+        ("tenantId", json!("*")),
+        ("sub", json!("")),
+        ("typ", json!("Refresh")),
+    ];
+    for (claim, value) in changes {
+        let shown = format!("{claim}: {value}");
+        provider.change_claims(move |claims| {
+            if value.is_null() {
+                claims.as_object_mut().expect("claims").remove(claim);
+            } else {
+                claims[claim] = value.clone();
+            }
+        });
+        let (flow, query) = departed(&browser, &provider).await;
+        let answer = come_back(&browser, &flow, &query).await;
+        assert_eq!(answer.header("location"), Some("/console/?sign-in=not_known"), "{shown}");
+        assert_eq!(cookie(&answer, "transports-session"), None, "{shown}");
+    }
+    provider.change_claims(|claims| claims["typ"] = json!("ID"));
+    signed_in(&browser, &provider).await;
+}
+
+#[tokio::test]
+async fn a_user_who_is_no_administrator_stays_one() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    provider.change_claims(|claims| claims["roles"] = json!(["Member"]));
+    let browser = app.anybody();
+    let session = signed_in(&browser, &provider).await;
+    let answer = browser.send("GET", CONFIG, &[("cookie", &session)], Vec::new()).await.expect(403);
+    assert_eq!(answer.error().0, "ROLECHECK-1");
+}
+
+#[tokio::test]
+async fn without_a_provider_there_is_no_way_in() {
+    let app = TestApp::start().await;
+    for path in [SIGN_IN, CALLBACK] {
+        app.anybody().get(path).await.expect(404);
+    }
+    app.anybody().get(CSRF).await.expect(401);
+    app.anybody().post("/console/sign-out").await.expect(404);
+    // A cookie says nothing where no session can have been made.
+    let cookies = [("cookie", "transports-session=x")];
+    app.anybody().send("GET", CONFIG, &cookies, Vec::new()).await.expect(401);
+    app.admin("acme").send("GET", CONFIG, &cookies, Vec::new()).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_provider_that_is_down_is_told_and_tried_again() {
+    let provider = OpenIdProvider::start().await;
+    let app = TestApp::with(|config| {
+        provider.configure(config, PUBLIC);
+        config.console.oidc_issuer = Some("http://127.0.0.1:9".to_owned());
+    })
+    .await;
+    let answer = app.anybody().get(SIGN_IN).await.expect(303);
+    assert_eq!(answer.header("location"), Some("/console/?sign-in=provider"));
+    assert_eq!(cookie(&answer, "transports-sign-in"), None);
+}
