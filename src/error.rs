@@ -168,6 +168,11 @@ impl Error {
         self
     }
 
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
     /// The body, once the trace id is known.
     #[must_use]
     pub fn body(&self, trace_id: TraceId) -> ErrorBody {

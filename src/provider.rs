@@ -19,7 +19,7 @@ use crate::id::TenantId;
 use crate::message::{self, Draft, HeaderText};
 use crate::secret::Secret;
 use crate::smtp::Reply;
-use crate::transcript::{Stage, Transcript};
+use crate::transcript::{Stage, Transcript, Watcher};
 use crate::vault::{Binding, Unreadable, Vault};
 
 /// A configuration with its secret in the clear, for as long as one session takes.
@@ -30,13 +30,21 @@ pub struct Account<'a> {
     pub version: Option<&'a str>,
     pub settings: &'a Settings,
     pub secret: Option<&'a Secret>,
+    /// Who is told of each step while it happens.
+    pub watcher: Option<&'a Watcher>,
 }
 
 impl<'a> Account<'a> {
     /// Of a stored configuration.
     #[must_use]
     pub fn stored(tenant: &'a TenantId, stored: &'a EmailConfig, secret: Option<&'a Secret>) -> Self {
-        Self { tenant, version: Some(&stored.version.config), settings: &stored.settings, secret }
+        Self {
+            tenant,
+            version: Some(&stored.version.config),
+            settings: &stored.settings,
+            secret,
+            watcher: None,
+        }
     }
 }
 
@@ -109,7 +117,7 @@ pub struct Success {
 pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
     let deadline = Instant::now() + app.check_time();
     match account.settings {
-        Settings::BasicAuth(basic) => basic_auth::verify(app, basic, account.secret, depth, deadline).await,
+        Settings::BasicAuth(basic) => basic_auth::verify(app, account, basic, depth, deadline).await,
         Settings::Microsoft365(settings) => {
             microsoft365::verify(app, account, settings, depth, deadline).await
         }

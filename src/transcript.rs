@@ -1,10 +1,12 @@
-//! What happened on the way to a mail server, step by step, with times: what an administrator is shown.
+//! What happened on the way to a mail server, step by step, with times: what an administrator is shown, at the
+//! end or while it happens.
 //!
 //! It must not hold a secret: whoever adds an entry replaces what follows `AUTH` by `<hidden>`.
 
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
 use utoipa::ToSchema;
 
 /// Where in a check or a sending something happened.
@@ -60,10 +62,35 @@ pub struct Entry {
     pub detail: String,
 }
 
+/// What becomes of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Started,
+    Done,
+    Failed,
+}
+
+/// What a watcher is told while it happens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Progress {
+    pub stage: Stage,
+    pub state: StepState,
+    /// How long the step took, in milliseconds; `None` where it has started only.
+    pub ms: Option<u64>,
+    /// As in [`Entry::detail`]; `None` where it has started only.
+    pub detail: Option<String>,
+}
+
+/// Who is told of each step. There are at most twice as many as a transcript has entries, so nothing grows.
+pub type Watcher = UnboundedSender<Progress>;
+
 /// The steps of one session in their order.
 #[derive(Clone, Default, Debug)]
 pub struct Transcript {
     entries: Vec<Entry>,
+    started: usize,
+    watcher: Option<Watcher>,
 }
 
 impl Transcript {
@@ -73,10 +100,43 @@ impl Transcript {
     /// The longest detail that is kept, in characters.
     pub const MAX_DETAIL: usize = 512;
 
+    /// One whose steps are also told to a watcher, as they happen.
+    #[must_use]
+    pub fn watched(watcher: Option<&Watcher>) -> Self {
+        Self { watcher: watcher.cloned(), ..Self::default() }
+    }
+
+    /// A step begins. Only a watcher hears of it.
+    pub fn begin(&mut self, stage: Stage) {
+        if self.started < Self::MAX_ENTRIES {
+            self.started += 1;
+            self.tell(Progress { stage, state: StepState::Started, ms: None, detail: None });
+        }
+    }
+
+    /// A step has been done.
     pub fn add(&mut self, stage: Stage, took: Duration, detail: &str) {
+        self.end(stage, StepState::Done, took, detail);
+    }
+
+    /// A step has failed.
+    pub fn fail(&mut self, stage: Stage, took: Duration, detail: &str) {
+        self.end(stage, StepState::Failed, took, detail);
+    }
+
+    fn end(&mut self, stage: Stage, ended: StepState, took: Duration, detail: &str) {
         if self.entries.len() < Self::MAX_ENTRIES {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-            self.entries.push(Entry { stage, ms, detail: printable(detail) });
+            let detail = printable(detail);
+            self.tell(Progress { stage, state: ended, ms: Some(ms), detail: Some(detail.clone()) });
+            self.entries.push(Entry { stage, ms, detail });
+        }
+    }
+
+    fn tell(&self, progress: Progress) {
+        if let Some(watcher) = &self.watcher {
+            // Somebody who has gone need not be told.
+            let _ = watcher.send(progress);
         }
     }
 
@@ -114,5 +174,20 @@ mod tests {
             transcript.add(Stage::Ehlo, Duration::from_millis(3), "x");
         }
         assert_eq!(transcript.entries().len(), Transcript::MAX_ENTRIES);
+    }
+
+    #[test]
+    fn a_watcher_hears_of_each_step_and_of_no_more_than_are_kept() {
+        let (watcher, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let mut transcript = Transcript::watched(Some(&watcher));
+        for _ in 0..1000 {
+            transcript.begin(Stage::Ehlo);
+            transcript.fail(Stage::Ehlo, Duration::from_millis(3), "x\n");
+        }
+        let started = Progress { stage: Stage::Ehlo, state: StepState::Started, ms: None, detail: None };
+        let detail = Some("x?".to_owned());
+        let failed = Progress { stage: Stage::Ehlo, state: StepState::Failed, ms: Some(3), detail };
+        assert_eq!((heard.try_recv(), heard.try_recv()), (Ok(started), Ok(failed)));
+        assert_eq!(heard.len(), 2 * Transcript::MAX_ENTRIES - 2);
     }
 }

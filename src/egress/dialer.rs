@@ -133,13 +133,14 @@ impl Dialer {
             Host::Address(address) => return Ok(vec![SocketAddr::new(*address, port)]),
             Host::Name(name) => name,
         };
+        transcript.begin(Stage::Dns);
         let started = Instant::now();
         let found = match timeout_at(deadline, self.resolver.resolve(name)).await {
             Ok(found) => found.map_err(DialError::from),
             Err(_) => Err(DialError::DnsUnavailable),
         };
         let answers = found.inspect_err(|error| {
-            transcript.add(Stage::Dns, started.elapsed(), &format!("{name}: {error}"));
+            transcript.fail(Stage::Dns, started.elapsed(), &format!("{name}: {error}"));
         })?;
         // Not how many or which: a refusal shows nothing of what the name resolves to.
         transcript.add(Stage::Dns, started.elapsed(), &format!("{name} was found"));
@@ -164,6 +165,6 @@ fn refused(host: &Host, port: u16, refusal: Refusal, transcript: &mut Transcript
         Refusal::Port { .. } => tracing::warn!(%host, port, class = "port", "a destination was refused"),
     }
     let error = DialError::Refused(refusal);
-    transcript.add(Stage::Policy, Duration::ZERO, &error.to_string());
+    transcript.fail(Stage::Policy, Duration::ZERO, &error.to_string());
     error
 }

@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use super::auth::{Caller, Tenant, TenantAdmin, Tier1, Tier2};
 use super::extract::{JsonBody, JsonPatchBody, Preconditions};
+use super::live::{Detail, Live, StageEvent};
 use crate::app::App;
 use crate::email_config::patch::Patch;
 use crate::email_config::put::Replacement;
@@ -24,6 +25,7 @@ use crate::error::{Code, Error, ErrorBody};
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth};
 use crate::store::{DbError, Statement, Write, WriteOutcome, audit, email_configs};
+use crate::transcript::Watcher;
 
 use bodies::{EmailConfigBody, PatchOperationBody, PutBody, ValidateBody};
 
@@ -59,6 +61,8 @@ pub async fn get(admin: TenantAdmin<Tier1>, State(app): State<Arc<App>>) -> Resu
     ),
     request_body = PutBody,
     responses(
+        (status = 200, description = "With `Accept: text/event-stream`: a `stage` event for each step of the check as it starts and ends, then `result` with `status` 204 and `etag`, or `error` with `status` and the body of the refusal.",
+         body = StageEvent, content_type = "text/event-stream"),
         (status = 204, description = "Checked and stored.", headers(("ETag" = String, description = "The new version."))),
         (status = 400, description = "The input is wrong (`INPUTCHECK-1`, an entry for each field), or the check failed (`CONNECTIONCHECK-1`, with `meta.diagnosis`); what was stored stays.", body = ErrorBody),
         (status = 401, description = "No valid token.", body = ErrorBody),
@@ -75,25 +79,47 @@ pub async fn put(
     admin: TenantAdmin<Tier2>,
     State(app): State<Arc<App>>,
     preconditions: Preconditions,
+    live: Live,
     JsonBody(document): JsonBody,
 ) -> Result<Response, Error> {
     let replacement = Replacement::parse(document, &app.dialer.policy).map_err(Error::inputs)?;
-    let mut stored = email_configs::find(&app.db, &admin.tenant).await?;
+    let stored = email_configs::find(&app.db, &admin.tenant).await?;
     preconditions.check(stored.as_ref())?;
+    replacement.apply(stored.as_ref()).map_err(Error::input)?;
+    let caller = (*admin).clone();
+    if live.asked() {
+        return Ok(live.answer(Detail::Whole, async move |watcher| {
+            let version =
+                replace(&app, &caller, &preconditions, &replacement, stored, Some(&watcher)).await?;
+            Ok(serde_json::json!({ "status": StatusCode::NO_CONTENT.as_u16(), "etag": entity_tag(&version) }))
+        }));
+    }
+    let version = replace(&app, &caller, &preconditions, &replacement, stored, None).await?;
+    Ok(tagged(StatusCode::NO_CONTENT, Some(&version)))
+}
+
+/// Checks what is to be stored, and stores it.
+async fn replace(
+    app: &App,
+    caller: &Caller,
+    preconditions: &Preconditions,
+    replacement: &Replacement,
+    mut stored: Option<EmailConfig>,
+    watcher: Option<&Watcher>,
+) -> Result<Version, Error> {
     let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
     let reuses_secret = matches!(change.secret, SecretChange::Keep);
-    check_before_storing(&app, &admin, stored.as_ref(), &change).await?;
+    check_before_storing(app, caller, stored.as_ref(), &change, watcher).await?;
 
     for _ in 0..ATTEMPTS {
         let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
         if let (Some(stored), true) = (&stored, change.fields.is_empty()) {
-            let version = checks::record_success(&app, &admin, "put", stored).await?;
-            return Ok(tagged(StatusCode::NO_CONTENT, Some(&version)));
+            return checks::record_success(app, caller, "put", stored).await;
         }
-        if let Some(version) = store(&app, &admin, "put", stored.as_ref(), change).await? {
-            return Ok(tagged(StatusCode::NO_CONTENT, Some(&version)));
+        if let Some(version) = store(app, caller, "put", stored.as_ref(), change).await? {
+            return Ok(version);
         }
-        stored = email_configs::find(&app.db, &admin.tenant).await?;
+        stored = email_configs::find(&app.db, &caller.tenant).await?;
         preconditions.check(stored.as_ref())?;
         if reuses_secret {
             // The secret that was checked may not be the one that is stored now.
@@ -109,6 +135,7 @@ async fn check_before_storing(
     caller: &Caller,
     stored: Option<&EmailConfig>,
     change: &Change<'_>,
+    watcher: Option<&Watcher>,
 ) -> Result<(), Error> {
     let kept = match (&change.secret, stored) {
         (SecretChange::Keep, Some(stored)) => provider::open_secret(stored, &app.vault, &caller.tenant),
@@ -122,7 +149,13 @@ async fn check_before_storing(
             let _place = checks::place(app.places.for_check(&caller.tenant))?;
             provider::verify(
                 app,
-                &Account { tenant: &caller.tenant, version: None, settings: &change.settings, secret },
+                &Account {
+                    tenant: &caller.tenant,
+                    version: None,
+                    settings: &change.settings,
+                    secret,
+                    watcher,
+                },
                 Depth::SignIn,
             )
             .await
@@ -260,10 +293,15 @@ fn replacing(caller: &Caller, stored: Option<&EmailConfig>, next: &EmailConfig) 
     }
 }
 
-/// The answer with its `ETag`: strong, `"<config>.<health>"`.
+/// Strong, `"<config>.<health>"`.
+fn entity_tag(version: &Version) -> String {
+    format!("\"{}.{}\"", version.config, version.health)
+}
+
+/// The answer with its `ETag`.
 fn tagged(answer: impl IntoResponse, version: Option<&Version>) -> Response {
     let mut response = answer.into_response();
-    let tag = version.map(|version| format!("\"{}.{}\"", version.config, version.health));
+    let tag = version.map(entity_tag);
     if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {
         response.headers_mut().insert(ETAG, tag);
     }

@@ -87,6 +87,7 @@ impl Client {
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<Token, Error> {
+        log.begin(Stage::Token);
         let started = Instant::now();
         let fetched = self.fetch(credentials, scope, deadline).await;
         note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
@@ -114,6 +115,7 @@ impl Client {
             }
             self.tokens.invalidate(key).await;
         }
+        log.begin(Stage::Token);
         let started = Instant::now();
         let fetch = async { self.fetch(credentials, &key.scope, deadline).await.map(|token| token.0) };
         let fetched = self.tokens.try_get_with_by_ref(key, fetch).await.map_err(|error| (*error).clone());
@@ -160,6 +162,7 @@ impl Client {
         let mut waited = false;
         loop {
             let token = self.token(credentials, key, deadline, log).await.map_err(|error| (error, None))?;
+            log.begin(Stage::Graph);
             let started = Instant::now();
             let left = deadline.saturating_duration_since(started);
             let graph = &self.endpoints.graph;
@@ -230,5 +233,8 @@ fn note(log: &mut Transcript, stage: Stage, started: Instant, error: Option<&Err
             parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
         }
     };
-    log.add(stage, started.elapsed(), &detail);
+    match error {
+        None => log.add(stage, started.elapsed(), &detail),
+        Some(_) => log.fail(stage, started.elapsed(), &detail),
+    }
 }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tokio::time::Instant;
 
-use super::{Depth, Outcome, Success, Unproved};
+use super::{Account, Depth, Outcome, Success, Unproved};
 use crate::address::EmailAddress;
 use crate::app::App;
 use crate::diagnosis::{Facts, Failure};
@@ -88,13 +88,13 @@ struct SignedIn {
 
 pub(super) async fn verify(
     app: &App,
+    account: &Account<'_>,
     basic: &BasicAuth,
-    password: Option<&Secret>,
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
-    let mut log = Transcript::default();
-    let checked = match Target::of(basic, password) {
+    let mut log = Transcript::watched(account.watcher);
+    let checked = match Target::of(basic, account.secret) {
         Ok(target) => target.check(app, basic.username.as_deref(), depth, deadline, &mut log).await,
         Err(failure) => Err(Unshown::nothing(failure)),
     };

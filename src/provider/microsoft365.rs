@@ -99,7 +99,7 @@ pub(super) async fn verify(
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
-    let mut log = Transcript::default();
+    let mut log = Transcript::watched(account.watcher);
     let mut facts = facts(app, settings, None);
     let unproved = vec![Unproved::SenderAddress, Unproved::SendPermission, Unproved::Delivery];
     let target = match Target::of(app, account, settings, deadline) {

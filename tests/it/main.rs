@@ -9,6 +9,7 @@ mod diagnosis_rows;
 mod egress_dial;
 mod egress_http;
 mod leaks;
+mod live;
 mod microsoft365;
 mod openapi;
 mod requests;

@@ -46,6 +46,7 @@ async fn connect_by<F: Future<Output = Attempt> + Send + 'static>(
     deadline: Instant,
     transcript: &mut Transcript,
 ) -> Result<Found, DialError> {
+    transcript.begin(Stage::Connect);
     let started = Instant::now();
     let mut waiting: VecDeque<_> = interleaved(addresses).into_iter().take(MAX_ATTEMPTS).collect();
     let mut under_way: JoinSet<Attempt> = JoinSet::new();
@@ -62,7 +63,7 @@ async fn connect_by<F: Future<Output = Attempt> + Send + 'static>(
             if Instant::now() < deadline && !waiting.is_empty() {
                 continue;
             }
-            transcript.add(Stage::Connect, started.elapsed(), &DialError::ConnectTimeout.to_string());
+            transcript.fail(Stage::Connect, started.elapsed(), &DialError::ConnectTimeout.to_string());
             return Err(DialError::ConnectTimeout);
         };
         match ended {
@@ -73,7 +74,7 @@ async fn connect_by<F: Future<Output = Attempt> + Send + 'static>(
             }
             Some(Ok((address, Err(error)))) => {
                 let reason = meaning(&error);
-                transcript.add(Stage::Connect, started.elapsed(), &format!("{address}: {reason}"));
+                transcript.fail(Stage::Connect, started.elapsed(), &format!("{address}: {reason}"));
                 failure = Some(failure.map_or(reason.clone(), |before| more_telling(before, reason)));
             }
             None if waiting.is_empty() => return Err(failure.unwrap_or(DialError::Unreachable)),

@@ -6,6 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 
 use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, TestMailBody, VerifyBody};
@@ -16,10 +17,12 @@ use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Version, field
 use crate::error::{Code, Error, ErrorBody};
 use crate::http::auth::{Caller, Tenant, TenantAdmin, Tier2};
 use crate::http::extract::JsonBody;
+use crate::http::live::{Detail, Live, StageEvent};
 use crate::message::HeaderText;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
 use crate::store::{Write, audit, email_configs};
+use crate::transcript::Watcher;
 
 /// Refused sign-ins after which a user who is no administrator gets the stored verdict: most servers lock a
 /// mailbox after five to ten.
@@ -30,7 +33,9 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
     post, path = "/api/v1/transports/email-config/actions/verify-connection", tag = "email-config",
     operation_id = "verifyConnection",
     responses(
-        (status = 200, description = "The check was made; the body says how it ended.", body = VerifyBody),
+        (status = 200, description = "The check was made; the body says how it ended. With `Accept: text/event-stream` \
+            a `stage` event for each step as it starts and ends, then `result` with this body, or `error`.",
+         content((VerifyBody = "application/json"), (StageEvent = "text/event-stream"))),
         (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 reached, or the tenant's other checks are under way.", body = ErrorBody),
@@ -41,31 +46,62 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
 pub async fn verify_connection(
     user: Tenant<Tier2>,
     State(app): State<Arc<App>>,
-) -> Result<Json<VerifyBody>, Error> {
+    live: Live,
+) -> Result<Response, Error> {
     let Some(stored) = email_configs::find(&app.db, &user.tenant).await? else {
         return Err(Error::new(Code::NothingToVerify));
     };
-    if let Some(repeated) = stored_verdict(&user, &stored) {
-        return Ok(Json(repeated));
+    let repeated = stored_verdict(&user, &stored);
+    let complete = stored.missing().is_empty();
+    let place = match &repeated {
+        None if complete => Some(place(app.places.for_check(&user.tenant))?),
+        _ => None,
+    };
+    let caller = (*user).clone();
+    let detail = if caller.is_admin { Detail::Whole } else { Detail::Stages };
+    let check = async move |watcher: Option<Watcher>| {
+        let body = match repeated {
+            Some(repeated) => repeated,
+            None => verify(&app, &caller, &stored, place, watcher).await?,
+        };
+        Ok::<_, Error>(body)
+    };
+    if live.asked() {
+        return Ok(live.answer(detail, async move |watcher| {
+            let body = check(Some(watcher)).await?;
+            serde_json::to_value(body).map_err(|error| Error::internal(&error.into()))
+        }));
     }
-    let outcome = if stored.missing().is_empty() {
-        let _place = place(app.places.for_check(&user.tenant))?;
-        match provider::open_secret(&stored, &app.vault, &user.tenant) {
+    Ok(Json(check(None).await?).into_response())
+}
+
+/// Makes the check and records it.
+async fn verify(
+    app: &App,
+    caller: &Caller,
+    stored: &EmailConfig,
+    place: Option<Place>,
+    watcher: Option<Watcher>,
+) -> Result<VerifyBody, Error> {
+    let outcome = if place.is_some() {
+        match provider::open_secret(stored, &app.vault, &caller.tenant) {
             Ok(secret) => {
-                let account = Account::stored(&user.tenant, &stored, secret.as_ref());
-                provider::verify(&app, &account, Depth::Sender).await
+                let account = Account::stored(&caller.tenant, stored, secret.as_ref());
+                let account = Account { watcher: watcher.as_ref(), ..account };
+                provider::verify(app, &account, Depth::Sender).await
             }
             Err(_) => provider::unreadable(),
         }
     } else {
         provider::incomplete(stored.missing())
     };
-    record(&app, &user, Operation::Verify, &stored, &outcome).await?;
-    Ok(Json(if user.is_admin {
+    drop(place);
+    record(app, caller, Operation::Verify, stored, &outcome).await?;
+    Ok(if caller.is_admin {
         VerifyBody::whole(&outcome)
     } else {
         VerifyBody { result: ResultBody::short(&outcome), unproved: None }
-    }))
+    })
 }
 
 /// Nobody but an administrator can make the service knock again with a password that was refused.

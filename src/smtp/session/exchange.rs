@@ -40,6 +40,7 @@ impl Session {
         line: &[u8],
         transcript: &mut Transcript,
     ) -> Answer {
+        transcript.begin(step.stage);
         let started = Instant::now();
         let answer = self.ask(step, line).await.and_then(|reply| self.judge(step, reply));
         record(step, started, answer.as_ref(), transcript);
@@ -201,5 +202,8 @@ pub(super) fn record(
         Err(error) => error.kind.to_string(),
     };
     let detail = if step.shown.is_empty() { said } else { format!("{}: {said}", step.shown) };
-    transcript.add(step.stage, started.elapsed(), &detail);
+    match answer {
+        Ok(_) => transcript.add(step.stage, started.elapsed(), &detail),
+        Err(_) => transcript.fail(step.stage, started.elapsed(), &detail),
+    }
 }

@@ -68,6 +68,7 @@ impl Session {
         settings: &Settings,
         transcript: &mut Transcript,
     ) -> Result<(), Error> {
+        transcript.begin(Stage::Greeting);
         let started = Instant::now();
         let greeting = self.greet(host, &settings.tls).await;
         record(&GREETING, started, greeting.as_ref(), transcript);
@@ -185,6 +186,7 @@ impl Session {
 
     /// STARTTLS up to its 220, and nothing behind it.
     async fn start_tls(&mut self, transcript: &mut Transcript) -> Result<(), Error> {
+        transcript.begin(Stage::Starttls);
         let started = Instant::now();
         let answer = self.ask_to_start_tls().await;
         record(&STARTTLS, started, answer.as_ref(), transcript);
@@ -217,6 +219,7 @@ impl Session {
         settings: &Settings,
         transcript: &mut Transcript,
     ) -> Result<Self, Error> {
+        transcript.begin(Stage::Tls);
         let started = Instant::now();
         let end = limits::by(limits::HANDSHAKE, self.deadline);
         let shaken = match self.stream.into_plain() {
@@ -237,7 +240,7 @@ impl Session {
             Err(failed) => {
                 let injected = failed.in_the_clear && security == Security::StartTls;
                 let kind = if injected { ErrorKind::ResponseInjection } else { failed.kind };
-                transcript.add(Stage::Tls, started.elapsed(), &kind.to_string());
+                transcript.fail(Stage::Tls, started.elapsed(), &kind.to_string());
                 Err(Error { stage: Stage::Tls, kind, command: None, reply: None, capabilities: None })
             }
         }

@@ -25,6 +25,7 @@ impl Session {
     /// # Errors
     /// See [`Error`]; [`ErrorKind::ClearTextSignIn`] before anything is sent.
     pub async fn sign_in(&mut self, credentials: &Credentials<'_>, transcript: &mut Transcript) -> Answer {
+        transcript.begin(Stage::Auth);
         let started = Instant::now();
         let mechanism = match self.choose(credentials) {
             Ok(mechanism) => mechanism,
