@@ -20,6 +20,7 @@ pub mod message;
 pub mod metrics;
 pub mod microsoft365;
 pub mod provider;
+pub mod retention;
 pub mod secret;
 pub mod smtp;
 pub mod store;

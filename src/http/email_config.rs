@@ -1,6 +1,7 @@
 //! The operations on a tenant's configuration that read or change it. The two that use it are in
 //! [`checks`].
 
+pub mod audit_trail;
 pub mod bodies;
 pub mod checks;
 pub mod microsoft365_setup;
@@ -66,7 +67,7 @@ pub async fn get(admin: TenantAdmin<Tier1>, State(app): State<Arc<App>>) -> Resu
         (status = 412, description = "The configuration changed meanwhile.", body = ErrorBody),
         (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
         (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached, or the tenant's other checks are under way.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's other checks are under way.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
@@ -78,20 +79,49 @@ pub async fn put(
     JsonBody(document): JsonBody,
 ) -> Result<Response, Error> {
     let replacement = Replacement::parse(document, &app.dialer.policy).map_err(Error::inputs)?;
-    let mut stored = email_configs::find(&app.db, &admin.tenant).await?;
+    let version = checks::to_its_end(&Arc::clone(&app), async move {
+        check_and_replace(&app, &admin, &preconditions, &replacement).await
+    })
+    .await?;
+    Ok(tagged(StatusCode::NO_CONTENT, Some(&version)))
+}
+
+async fn check_and_replace(
+    app: &App,
+    admin: &Caller,
+    preconditions: &Preconditions,
+    replacement: &Replacement,
+) -> Result<Version, Error> {
+    let stored = email_configs::find(&app.db, &admin.tenant).await?;
     preconditions.check(stored.as_ref())?;
     let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
     let reuses_secret = matches!(change.secret, SecretChange::Keep);
-    check_before_storing(&app, &admin, stored.as_ref(), &change).await?;
+    check_before_storing(app, admin, stored.as_ref(), &change).await?;
+    let replaced = replace(app, admin, preconditions, replacement, stored, reuses_secret).await;
+    if replaced.is_err() {
+        // The secret was used, whatever became of the change.
+        let entry = checks::audit_entry(app, admin, "put", "NOT_STORED", &[]);
+        let _ = app.db.write(Write::default().then(audit::insert(&admin.tenant, &entry))).await?;
+    }
+    replaced
+}
 
+/// Stores what has been checked against the server.
+async fn replace(
+    app: &App,
+    admin: &Caller,
+    preconditions: &Preconditions,
+    replacement: &Replacement,
+    mut stored: Option<EmailConfig>,
+    reuses_secret: bool,
+) -> Result<Version, Error> {
     for _ in 0..ATTEMPTS {
         let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
         if let (Some(stored), true) = (&stored, change.fields.is_empty()) {
-            let version = checks::record_success(&app, &admin, "put", stored).await?;
-            return Ok(tagged(StatusCode::NO_CONTENT, Some(&version)));
+            return checks::record_success(app, admin, "put", stored).await;
         }
-        if let Some(version) = store(&app, &admin, "put", stored.as_ref(), change).await? {
-            return Ok(tagged(StatusCode::NO_CONTENT, Some(&version)));
+        if let Some(version) = store(app, admin, "put", stored.as_ref(), change).await? {
+            return Ok(version);
         }
         stored = email_configs::find(&app.db, &admin.tenant).await?;
         preconditions.check(stored.as_ref())?;
@@ -120,6 +150,7 @@ async fn check_before_storing(
             let secret =
                 if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
             let _place = checks::place(app.places.for_check(&caller.tenant))?;
+            checks::count_destination(app, caller, &change.settings)?;
             provider::verify(
                 app,
                 &Account { tenant: &caller.tenant, version: None, settings: &change.settings, secret },

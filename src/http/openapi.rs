@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::email_config::{self, checks, microsoft365_setup};
+use super::email_config::{self, audit_trail, checks, microsoft365_setup};
 use super::providers;
 use crate::http::PREFIXES;
 
@@ -26,6 +26,7 @@ use crate::http::PREFIXES;
         checks::send_test_email,
         email_config::validate,
         checks::verify_connection,
+        audit_trail::get,
         microsoft365_setup::get,
         providers::list,
     ),

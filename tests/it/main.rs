@@ -1,4 +1,5 @@
 mod api_contract;
+mod audit;
 mod checks;
 mod cli;
 mod destinations;
@@ -11,6 +12,7 @@ mod egress_http;
 mod leaks;
 mod microsoft365;
 mod openapi;
+mod quotas;
 mod requests;
 mod rfc6902;
 mod secrets_stay;
