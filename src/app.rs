@@ -4,12 +4,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
-use crate::http::rate_limit::RateLimiter;
+use crate::http::rate_limit::{Quotas, RateLimiter};
 use crate::http::sign_in::SignIn;
 use crate::metrics::Metrics;
 use crate::microsoft365;
@@ -33,7 +34,11 @@ pub struct App {
     pub smtp: smtp::Settings,
     pub places: Places,
     pub limits: RateLimiter,
+    pub quotas: Quotas,
     pub metrics: Metrics,
+    /// Checks and sendings that go on to their end, whether or not the client waits for it. The end of the process
+    /// waits for them.
+    pub checks: TaskTracker,
 }
 
 /// What follows from the settings and the files that they name alone.
@@ -88,10 +93,12 @@ impl App {
         let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
         vault::check_keys(&vault, &db, &clock).await?;
         Ok(Arc::new(Self {
-            limits: RateLimiter::new(config.rate_limit.clone(), clock.clone()),
+            limits: RateLimiter::new(&config.rate_limit, clock.clone()),
+            quotas: Quotas::new(&config.quotas, clock.clone()),
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
             smtp,
             metrics: Metrics::new(),
+            checks: TaskTracker::new(),
             microsoft365,
             config,
             clock,

@@ -8,6 +8,7 @@ mod keys;
 mod openapi;
 mod output;
 mod serve;
+mod tenants;
 mod token;
 
 use std::path::PathBuf;
@@ -47,6 +48,8 @@ enum Command {
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
+    Tenants(tenants::Command),
+    #[command(subcommand)]
     Config(config::Command),
 }
 
@@ -80,6 +83,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Keys(command) => keys::run(&command),
+        Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),
     }
 }

@@ -172,6 +172,18 @@ settings! {
         unauthenticated_per_minute: u32 = 600, Between(0, MOST_PER_MINUTE);
     }
 
+    /// Bounds on what tenants do to others by testing their accounts. 0, the default, is no bound. Counted by
+    /// each replica by itself.
+    quotas: Quotas, derive(Debug, Clone) {
+        /// Test mails of one tenant in 24 hours.
+        test_mails_per_tenant_per_day: u32 = 0, Between(0, MOST_PER_MINUTE);
+        /// Test mails to one recipient in an hour, whichever tenants send them.
+        test_mails_per_recipient_per_hour: u32 = 0, Between(0, MOST_PER_MINUTE);
+        /// Different servers (host and port) that one tenant lets this service connect to in an hour, by PUT,
+        /// verify-connection and send-test-email.
+        destinations_per_tenant_per_hour: u32 = 0, Between(0, MOST_PER_MINUTE);
+    }
+
     /// The trail of who changed what.
     audit: Audit, derive(Debug, Clone) {
         /// How long entries are kept, also after the configuration was deleted.

@@ -146,6 +146,16 @@ impl Error {
             .header(RETRY_AFTER, HeaderValue::from(seconds))
     }
 
+    /// 429 by a quota of the operator; the title says by which.
+    #[must_use]
+    pub fn quota_reached(title: &str, seconds: u64) -> Self {
+        let mut error = Self::rate_limited(seconds);
+        for fault in &mut error.faults {
+            title.clone_into(&mut fault.title);
+        }
+        error
+    }
+
     #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         if let Some(fault) = self.faults.first_mut() {

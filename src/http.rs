@@ -7,6 +7,7 @@ mod health;
 pub mod live;
 pub mod observe;
 pub mod openapi;
+pub mod paging;
 pub mod providers;
 pub mod rate_limit;
 pub mod server;
@@ -28,7 +29,7 @@ use tower_http::cors::CorsLayer;
 use crate::app::App;
 use crate::error::{Code, Error};
 use crate::open_id_connect::CALLBACK_PATH;
-use email_config::{checks, microsoft365_setup};
+use email_config::{audit_trail, checks, microsoft365_setup};
 
 /// Where the API is served. The second is what the headings of the public reference say.
 pub const PREFIXES: [&str; 2] = ["/api/v1/transports", "/v1/transports"];
@@ -56,6 +57,7 @@ type Handler = MethodRouter<Arc<App>>;
 fn api() -> Vec<(Route, Handler)> {
     use Access::{AnyUser, TenantAdmin};
     const CONFIG: &str = "/email-config";
+    const AUDIT: &str = "/email-config/audit";
     const SETUP: &str = "/email-config/microsoft365-setup";
     const SEND: &str = "/email-config/actions/send-test-email";
     const VALIDATE: &str = "/email-config/actions/validate";
@@ -69,6 +71,7 @@ fn api() -> Vec<(Route, Handler)> {
         (Route { method: "POST", path: SEND, access: TenantAdmin }, post(checks::send_test_email)),
         (Route { method: "POST", path: VALIDATE, access: AnyUser }, post(email_config::validate)),
         (Route { method: "POST", path: VERIFY, access: AnyUser }, post(checks::verify_connection)),
+        (Route { method: "GET", path: AUDIT, access: TenantAdmin }, get(audit_trail::get)),
         (Route { method: "GET", path: SETUP, access: TenantAdmin }, get(microsoft365_setup::get)),
         (Route { method: "GET", path: "/providers", access: AnyUser }, get(providers::list)),
     ]

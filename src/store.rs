@@ -10,6 +10,7 @@ macro_rules! statements {
 }
 
 pub mod audit;
+pub mod background_tasks;
 mod db;
 pub mod email_configs;
 pub mod key_canaries;
@@ -18,6 +19,7 @@ mod postgres;
 mod row;
 mod sqlite;
 mod statement;
+pub mod tenants;
 
 pub use db::{Db, DbError};
 pub use row::{Columns, Row};
@@ -28,10 +30,12 @@ pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("audit", audit::ALL),
+        ("background_tasks", background_tasks::ALL),
         ("db", db::ALL),
         ("email_configs", email_configs::ALL),
         ("key_canaries", key_canaries::ALL),
         ("migrations", migrations::ALL),
+        ("tenants", tenants::ALL),
     ]
 }
 

@@ -3,7 +3,6 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -13,11 +12,11 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::app::App;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::Resolver;
 use crate::http::{self, server};
-use crate::store::{Write, audit};
+use crate::retention;
 
 /// Run the service.
 ///
@@ -29,11 +28,6 @@ use crate::store::{Write, audit};
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {}
-
-/// How often entries of the audit beyond their retention are removed.
-const CLEANING: Duration = Duration::from_hours(1);
-
-const MILLISECONDS_PER_DAY: i64 = 24 * 3600 * 1000;
 
 pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let signals = StopSignals::install()?;
@@ -62,7 +56,7 @@ pub(super) async fn until_stopped(
     };
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
-    let cleaning = tokio::spawn(clean_audit(Arc::clone(app)));
+    let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
     tokio::spawn(async move {
         signals.told().await;
         let _ = stop.send(true);
@@ -108,20 +102,6 @@ impl StopSignals {
         tokio::select! {
             _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
             _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
-        }
-    }
-}
-
-/// Removes what is older than `audit.retention_days`, now and every hour.
-async fn clean_audit(app: Arc<App>) {
-    let retention = i64::from(app.config.audit.retention_days) * MILLISECONDS_PER_DAY;
-    let mut tick = tokio::time::interval(CLEANING);
-    loop {
-        tick.tick().await;
-        let oldest = Timestamp(app.clock.now().0 - retention);
-        let removal = Write::default().then(audit::remove_older_than(oldest));
-        if let Err(error) = app.db.write(removal).await {
-            tracing::warn!(%error, "old entries of the audit could not be removed");
         }
     }
 }

@@ -3,6 +3,7 @@
 //! A handler names the right and the tier that it needs in its signature, so neither can be forgotten.
 
 use std::marker::PhantomData;
+use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -25,6 +26,8 @@ pub struct Caller {
     pub user: UserId,
     pub is_admin: bool,
     pub trace_id: TraceId,
+    /// The client's address, as far as trusted proxies tell it.
+    pub remote: IpAddr,
 }
 
 /// A rate limit as a type, for the signature of a handler.
@@ -97,6 +100,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
             user: caller.user,
             is_admin: caller.is_admin,
             trace_id: context.trace_id,
+            remote: context.remote,
         };
         Ok(Self { caller, tier: PhantomData })
     }

@@ -1,6 +1,7 @@
 //! The operations on a tenant's configuration that read or change it. The two that use it are in
 //! [`checks`].
 
+pub mod audit_trail;
 pub mod bodies;
 pub mod checks;
 pub mod microsoft365_setup;
@@ -70,7 +71,7 @@ pub async fn get(admin: TenantAdmin<Tier1>, State(app): State<Arc<App>>) -> Resu
         (status = 412, description = "The configuration changed meanwhile.", body = ErrorBody),
         (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
         (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached, or the tenant's other checks are under way.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's other checks are under way.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
@@ -86,40 +87,59 @@ pub async fn put(
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
     preconditions.check(stored.as_ref())?;
     replacement.apply(stored.as_ref()).map_err(Error::input)?;
-    let caller = (*admin).clone();
+    let (caller, service) = ((*admin).clone(), Arc::clone(&app));
+    let replace = async move |watcher: Option<Watcher>| {
+        check_and_replace(&service, &caller, &preconditions, &replacement, stored, watcher.as_ref()).await
+    };
     if live.asked() {
-        return Ok(live.answer(Detail::Whole, async move |watcher| {
-            let version =
-                replace(&app, &caller, &preconditions, &replacement, stored, Some(&watcher)).await?;
+        return Ok(live.answer(&app.checks, Detail::Whole, async move |watcher| {
+            let version = replace(Some(watcher)).await?;
             Ok(serde_json::json!({ "status": StatusCode::NO_CONTENT.as_u16(), "etag": entity_tag(&version) }))
         }));
     }
-    let version = replace(&app, &caller, &preconditions, &replacement, stored, None).await?;
+    let version = checks::to_its_end(&app, async move { replace(None).await }).await?;
     Ok(tagged(StatusCode::NO_CONTENT, Some(&version)))
 }
 
 /// Checks what is to be stored, and stores it.
-async fn replace(
+async fn check_and_replace(
     app: &App,
-    caller: &Caller,
+    admin: &Caller,
     preconditions: &Preconditions,
     replacement: &Replacement,
-    mut stored: Option<EmailConfig>,
+    stored: Option<EmailConfig>,
     watcher: Option<&Watcher>,
 ) -> Result<Version, Error> {
     let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
     let reuses_secret = matches!(change.secret, SecretChange::Keep);
-    check_before_storing(app, caller, stored.as_ref(), &change, watcher).await?;
+    check_before_storing(app, admin, stored.as_ref(), &change, watcher).await?;
+    let replaced = replace(app, admin, preconditions, replacement, stored, reuses_secret).await;
+    if replaced.is_err() {
+        // The secret was used, whatever became of the change.
+        let entry = checks::audit_entry(app, admin, "put", "NOT_STORED", &[]);
+        let _ = app.db.write(Write::default().then(audit::insert(&admin.tenant, &entry))).await?;
+    }
+    replaced
+}
 
+/// Stores what has been checked against the server.
+async fn replace(
+    app: &App,
+    admin: &Caller,
+    preconditions: &Preconditions,
+    replacement: &Replacement,
+    mut stored: Option<EmailConfig>,
+    reuses_secret: bool,
+) -> Result<Version, Error> {
     for _ in 0..ATTEMPTS {
         let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
         if let (Some(stored), true) = (&stored, change.fields.is_empty()) {
-            return checks::record_success(app, caller, "put", stored).await;
+            return checks::record_success(app, admin, "put", stored).await;
         }
-        if let Some(version) = store(app, caller, "put", stored.as_ref(), change).await? {
+        if let Some(version) = store(app, admin, "put", stored.as_ref(), change).await? {
             return Ok(version);
         }
-        stored = email_configs::find(&app.db, &caller.tenant).await?;
+        stored = email_configs::find(&app.db, &admin.tenant).await?;
         preconditions.check(stored.as_ref())?;
         if reuses_secret {
             // The secret that was checked may not be the one that is stored now.
@@ -147,6 +167,7 @@ async fn check_before_storing(
             let secret =
                 if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
             let _place = checks::place(app.places.for_check(&caller.tenant))?;
+            checks::count_destination(app, caller, &change.settings)?;
             provider::verify(
                 app,
                 &Account {

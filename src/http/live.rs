@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
+use tokio_util::task::TaskTracker;
 use tracing::Instrument;
 use utoipa::ToSchema;
 
@@ -85,13 +86,18 @@ impl Live {
     }
 
     /// Carries out `work` and tells its progress. It goes on where the client hangs up: what was begun is
-    /// recorded.
-    pub fn answer<Work>(&self, detail: Detail, work: impl FnOnce(Watcher) -> Work) -> Response
+    /// recorded, and the service does not stop before.
+    pub fn answer<Work>(
+        &self,
+        tasks: &TaskTracker,
+        detail: Detail,
+        work: impl FnOnce(Watcher) -> Work,
+    ) -> Response
     where
         Work: Future<Output = Result<Value, Error>> + Send + 'static,
     {
         let (watcher, heard) = mpsc::unbounded_channel();
-        let work = tokio::spawn(work(watcher).in_current_span());
+        let work = tasks.spawn(work(watcher).in_current_span());
         let trace_id = self.trace_id;
         // The steps end when the work has let go of its watcher; then its result is there.
         let steps = UnboundedReceiverStream::new(heard).map(move |progress| stage_event(progress, detail));

@@ -5,7 +5,7 @@ use axum::response::{IntoResponse, Response};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::email_config::{self, checks, microsoft365_setup};
+use super::email_config::{self, audit_trail, checks, microsoft365_setup};
 use super::{providers, sign_in};
 
 #[derive(OpenApi)]
@@ -25,6 +25,7 @@ use super::{providers, sign_in};
         checks::send_test_email,
         email_config::validate,
         checks::verify_connection,
+        audit_trail::get,
         microsoft365_setup::get,
         providers::list,
         sign_in::csrf_token,

@@ -1,22 +1,25 @@
-//! Rate limits: a fixed window of 60 s from a key's first request, counted in this process.
+//! Rate limits: a fixed window of 60 s from a key's first request, counted in this process. And the operator's
+//! quotas, which are counted in the same way.
 
-use std::collections::HashMap;
-use std::hash::{BuildHasher, Hash, RandomState};
+mod quotas;
+mod windows;
+
+use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::Mutex;
 
-use crate::clock::{Clock, Timestamp};
+pub use quotas::{Quota, Quotas, Reached};
+pub use windows::Exceeded;
+
+use crate::clock::Clock;
 use crate::config;
 use crate::id::{TenantId, UserId};
+use windows::{Kind, Windows};
 
 /// The length of a window, in milliseconds.
 const WINDOW: i64 = 60_000;
 
-/// The most keys that are counted one by one. Beyond it new keys share one window: never an unlimited pass.
-const MAX_KEYS: usize = 500_000;
-
 /// Which limit an operation is under.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Limit {
     Tier1,
     Tier2,
@@ -35,33 +38,26 @@ impl Limit {
     }
 }
 
-/// Over the limit; the window ends in so many whole seconds (at least one).
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Exceeded {
-    pub retry_after_seconds: u64,
-}
-
 /// Counts requests. A limit of 0 is switched off.
 pub struct RateLimiter {
-    settings: config::RateLimit,
     clock: Clock,
-    hasher: RandomState,
-    windows: Mutex<HashMap<u64, Window>>,
+    tier1: Kind,
+    tier2: Kind,
+    unauthenticated: Kind,
+    windows: Windows,
 }
-
-#[derive(Clone, Copy)]
-struct Window {
-    end: Timestamp,
-    count: u32,
-}
-
-/// The key of the window that is shared once [`MAX_KEYS`] are in use.
-const SHARED: u64 = 0;
 
 impl RateLimiter {
     #[must_use]
-    pub fn new(settings: config::RateLimit, clock: Clock) -> Self {
-        Self { settings, clock, hasher: RandomState::new(), windows: Mutex::default() }
+    pub fn new(settings: &config::RateLimit, clock: Clock) -> Self {
+        let kind = |number, most| Kind { number, length: WINDOW, most };
+        Self {
+            clock,
+            tier1: kind(0, settings.tier1_per_minute),
+            tier2: kind(1, settings.tier2_per_minute),
+            unauthenticated: kind(2, settings.unauthenticated_per_minute),
+            windows: Windows::default(),
+        }
     }
 
     /// Counts one request of a user and says whether it may pass.
@@ -86,42 +82,19 @@ impl RateLimiter {
     }
 
     fn count(&self, limit: Limit, key: &impl Hash) -> Result<(), Exceeded> {
-        let allowed = match limit {
-            Limit::Tier1 => self.settings.tier1_per_minute,
-            Limit::Tier2 => self.settings.tier2_per_minute,
-            Limit::Unauthenticated => self.settings.unauthenticated_per_minute,
+        let kind = match limit {
+            Limit::Tier1 => self.tier1,
+            Limit::Tier2 => self.tier2,
+            Limit::Unauthenticated => self.unauthenticated,
         };
-        if allowed == 0 {
-            return Ok(());
-        }
-        let now = self.clock.now();
-        let key = self.hasher.hash_one((limit, key));
-        let mut windows = self.windows.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let key = if windows.contains_key(&key) || has_room(&mut windows, now) { key } else { SHARED };
-        let window = windows.entry(key).or_insert(Window { end: Timestamp(now.0 + WINDOW), count: 0 });
-        // A clock that was set back would otherwise hold a window open for longer than a minute.
-        if window.end <= now || window.end.0 > now.0 + WINDOW {
-            *window = Window { end: Timestamp(now.0 + WINDOW), count: 0 };
-        }
-        window.count = window.count.saturating_add(1);
-        if window.count > allowed {
-            let left = (window.end.0 - now.0).max(1);
-            return Err(Exceeded { retry_after_seconds: left.unsigned_abs().div_ceil(1000) });
-        }
-        Ok(())
+        self.windows.count(kind, key, self.clock.now())
     }
-}
-
-fn has_room(windows: &mut HashMap<u64, Window>, now: Timestamp) -> bool {
-    if windows.len() >= MAX_KEYS {
-        windows.retain(|_, window| window.end > now);
-    }
-    windows.len() < MAX_KEYS
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::clock::Timestamp;
 
     fn limiter(clock: &Clock) -> RateLimiter {
         let settings = config::RateLimit {
@@ -129,7 +102,7 @@ mod tests {
             tier2_per_minute: 100,
             unauthenticated_per_minute: 3,
         };
-        RateLimiter::new(settings, clock.clone())
+        RateLimiter::new(&settings, clock.clone())
     }
 
     fn pass(limiter: &RateLimiter, limit: Limit, tenant: &str, user: &str, times: usize) -> usize {
@@ -192,14 +165,5 @@ mod tests {
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101), 100);
         clock.advance(-3_600_000);
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101), 100);
-    }
-
-    #[test]
-    fn beyond_the_largest_number_of_keys_new_ones_share_a_window() {
-        let mut windows: HashMap<u64, Window> =
-            (1..=MAX_KEYS as u64).map(|key| (key, Window { end: Timestamp(60_000), count: 1 })).collect();
-        assert!(!has_room(&mut windows, Timestamp(0)), "all are in use");
-        assert!(has_room(&mut windows, Timestamp(60_000)), "all have ended");
-        assert!(windows.is_empty());
     }
 }

@@ -1,30 +1,61 @@
 //! The audit: who did what to which tenant's configuration. Rows outlive the configuration.
 
+use std::net::IpAddr;
+
 use uuid::Uuid;
 
-use super::{Statement, sql};
+use super::background_tasks::{self, AUDIT_RETENTION};
+use super::{Columns, Db, DbError, Statement, Write, sql};
 use crate::clock::Timestamp;
 use crate::id::{TenantId, TraceId, UserId};
 
 statements! {
-    INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id)
-        values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id,
+            remote_address)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    /// Newest first, from behind a position on. Two rows never have the same one, so that rows which arrive
+    /// between two pages move none of the others over a border.
+    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id from audit
+        where tenant_id = $1 and (at, id) < ($2, $3) order by at desc, id desc limit $4";
     /// The operator's, of all tenants.
-    REMOVE_OLDER_THAN = "delete from audit where at < $1";
+    REMOVE_OLD = "delete from audit where id in (select id from audit where at < $1 order by at limit $2)";
 }
 
-/// One row.
+/// One row to write.
 #[derive(Clone, Debug)]
 pub struct Entry {
     pub at: Timestamp,
     pub user: UserId,
     /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`.
     pub action: &'static str,
-    /// `OK`, or the code of a diagnosis.
+    /// `OK`, the code of a diagnosis, or `NOT_STORED`.
     pub outcome: &'static str,
     /// The names of the fields that changed; a secret only by its name.
     pub changed: Vec<&'static str>,
     pub trace_id: TraceId,
+    /// Where the request came from.
+    pub remote: IpAddr,
+}
+
+/// One row that was read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Recorded {
+    pub position: Position,
+    pub user: String,
+    pub action: String,
+    pub outcome: String,
+    pub changed: Vec<String>,
+    /// None in a row from before this was kept.
+    pub remote: Option<String>,
+    pub trace_id: String,
+}
+
+/// Where a row stands in a tenant's audit: by its time, and by its id among those of the same millisecond.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Position {
+    pub at: Timestamp,
+    /// A UUID in its usual form.
+    pub id: String,
 }
 
 /// Adds a row; part of the write that it tells of.
@@ -39,10 +70,42 @@ pub fn insert(tenant: &TenantId, entry: &Entry) -> Statement {
         .bind(entry.outcome)
         .bind(entry.changed.join(","))
         .bind(entry.trace_id.to_string())
+        .bind(entry.remote.to_string())
 }
 
-/// Removes what is older than the retention, of all tenants.
+/// At most `most` rows of a tenant, newest first: the newest ones, or those that are older than `after`.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn page(
+    db: &Db,
+    tenant: &TenantId,
+    after: Option<&Position>,
+    most: i64,
+) -> Result<Vec<Recorded>, DbError> {
+    let (at, id) = after.map_or((i64::MAX, ""), |position| (position.at.0, position.id.as_str()));
+    let rows = db.all(sql(PAGE).bind(tenant.as_str()).bind(at).bind(id).bind(most)).await?;
+    rows.into_iter().map(|row| read(&mut row.columns())).collect()
+}
+
+fn read(columns: &mut Columns) -> Result<Recorded, DbError> {
+    let (id, at) = (columns.text()?, Timestamp(columns.integer()?));
+    Ok(Recorded {
+        position: Position { at, id },
+        user: columns.text()?,
+        action: columns.text()?,
+        outcome: columns.text()?,
+        changed: columns.text()?.split_terminator(',').map(str::to_owned).collect(),
+        remote: columns.optional_text()?,
+        trace_id: columns.text()?,
+    })
+}
+
+/// Removes at most `most` of the rows that are older than the retention, of all tenants. Touches nothing where
+/// there are none.
 #[must_use]
-pub fn remove_older_than(oldest: Timestamp) -> Statement {
-    sql(REMOVE_OLDER_THAN).bind(oldest.0)
+pub fn remove_older_than(oldest: Timestamp, most: i64, now: Timestamp) -> Write {
+    Write::default()
+        .then(background_tasks::hold(AUDIT_RETENTION, now))
+        .then(sql(REMOVE_OLD).bind(oldest.0).bind(most).must_touch_a_row())
 }

@@ -44,6 +44,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         name: "microsoft365",
         text: include_str!("../../migrations/0002_microsoft365.sql"),
     },
+    Migration {
+        version: 3,
+        name: "audit_remote",
+        text: include_str!("../../migrations/0003_audit_remote.sql"),
+    },
 ];
 
 impl Migration {

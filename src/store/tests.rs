@@ -7,7 +7,7 @@ use super::texts;
 
 /// Texts on tenants' tables that are the operator's: the end of the retention, and the look at the keys.
 const OF_ALL_TENANTS: [&str; 3] = [
-    "delete from audit where at < $1",
+    "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
     "select min(secret_key_id) from email_configs where secret_key_id > $1",
     "select count(*) from email_configs where secret_key_id = $1",
 ];

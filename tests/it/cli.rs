@@ -55,6 +55,7 @@ fn cli_help_is_as_recorded() {
         ("token", &["token", "--help"]),
         ("openapi", &["openapi", "--help"]),
         ("keys_generate", &["keys", "generate", "--help"]),
+        ("tenants_rm", &["tenants", "rm", "--help"]),
         ("config_check", &["config", "check", "--help"]),
     ] {
         let ran = transports(arguments, &[]);
@@ -73,6 +74,8 @@ fn cli_wrong_usage_ends_with_2_and_prints_no_data() {
         &["token", "--tenant", "t1", "--user", "u1", "--minutes", "0"],
         &["dev", "--port", "70000"],
         &["keys"],
+        &["tenants"],
+        &["tenants", "rm"],
         &["config"],
     ] {
         let ran = transports(arguments, &[]);

@@ -1,4 +1,5 @@
 mod api_contract;
+mod audit;
 mod checks;
 mod cli;
 mod destinations;
@@ -12,6 +13,7 @@ mod leaks;
 mod live;
 mod microsoft365;
 mod openapi;
+mod quotas;
 mod requests;
 mod rfc6902;
 mod secrets_stay;

@@ -340,6 +340,7 @@ fn entry(at: i64) -> audit::Entry {
         outcome: "OK",
         changed: vec!["serverAddress", "emailPassword"],
         trace_id: TraceId::random(),
+        remote: "192.0.2.7".parse().expect("an address"),
     }
 }
 
@@ -357,10 +358,11 @@ async fn i9_an_audit_row_stands_with_its_change_or_neither_does() {
         assert_eq!(db.write(change("v9")).await.unwrap(), WriteOutcome::NothingTouched);
         assert!(database.query("select * from audit").await.is_empty(), "{engine:?}");
         assert_eq!(db.write(change("v2")).await.unwrap(), WriteOutcome::Committed);
-        let columns = "tenant_id, at, user_id, action, outcome, changed, trace_id";
+        let columns = "tenant_id, at, user_id, action, outcome, changed, trace_id, remote_address";
         let rows = database.query(&format!("select {columns} from audit")).await;
         let trace_id = entry.trace_id.to_string();
-        let expected = ["a", "5", "user-1", "patch", "OK", "serverAddress,emailPassword", trace_id.as_str()];
+        let changed = "serverAddress,emailPassword";
+        let expected = ["a", "5", "user-1", "patch", "OK", changed, trace_id.as_str(), "192.0.2.7"];
         assert_eq!(rows, [expected.map(|text| Some(text.to_owned()))], "{engine:?}");
 
         database.execute("drop table audit").await;
@@ -381,7 +383,10 @@ async fn the_audit_outlives_its_configuration_until_the_retention_ends() {
             let _ = write(&db, audit::insert(&tenant(&at.to_string()), &entry(at))).await;
         }
         let _ = write(&db, email_configs::delete(&a, "v2")).await;
-        let _ = write(&db, audit::remove_older_than(Timestamp(3))).await;
+        let remove = || audit::remove_older_than(Timestamp(3), 1, Timestamp(9));
+        for expected in [WriteOutcome::Committed, WriteOutcome::Committed, WriteOutcome::NothingTouched] {
+            assert_eq!(db.write(remove()).await.unwrap(), expected, "{engine:?}: one at a time");
+        }
         let left = database.query("select at from audit order by at").await;
         assert_eq!(left, [[Some("3".to_owned())], [Some("4".to_owned())]], "{engine:?}");
     }

@@ -29,7 +29,7 @@ async fn call(client: &Client, method: &str, path: &str) -> Answer {
 async fn f11_every_route_asks_for_a_token_and_for_its_right() {
     let app = TestApp::start().await;
     let guarded: Vec<_> = routes().into_iter().filter(|(_, route)| route.access != Access::Anybody).collect();
-    assert_eq!(guarded.len(), 18, "nine operations under two prefixes");
+    assert_eq!(guarded.len(), 20, "ten operations under two prefixes");
     for (path, route) in guarded {
         let answer = call(&app.anybody(), route.method, &path).await.expect(401);
         assert_eq!(answer.error().0, "HTTP-401", "{} {path}", route.method);

@@ -1,5 +1,6 @@
 //! The two operations that use the account: verify-connection and send-test-email.
 
+use std::future::Future;
 use std::sync::Arc;
 
 use axum::Json;
@@ -8,16 +9,18 @@ use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
+use tracing::Instrument;
 
 use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, TestMailBody, VerifyBody};
 use crate::address::EmailAddress;
 use crate::app::App;
 use crate::diagnosis;
-use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Version, fields};
+use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Settings, Version, fields};
 use crate::error::{Code, Error, ErrorBody};
 use crate::http::auth::{Caller, Tenant, TenantAdmin, Tier2};
 use crate::http::extract::JsonBody;
 use crate::http::live::{Detail, Live, StageEvent};
+use crate::http::rate_limit::Reached;
 use crate::message::HeaderText;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
@@ -38,7 +41,7 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
          content((VerifyBody = "application/json"), (StageEvent = "text/event-stream"))),
         (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached, or the tenant's other checks are under way.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's other checks are under way.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database or a free connection are not available.", body = ErrorBody),
     )
@@ -52,30 +55,28 @@ pub async fn verify_connection(
         return Err(Error::new(Code::NothingToVerify));
     };
     let repeated = stored_verdict(&user, &stored);
-    let complete = stored.missing().is_empty();
-    let place = match &repeated {
-        None if complete => Some(place(app.places.for_check(&user.tenant))?),
-        _ => None,
-    };
-    let caller = (*user).clone();
-    let detail = if caller.is_admin { Detail::Whole } else { Detail::Stages };
-    let check = async move |watcher: Option<Watcher>| {
-        let body = match repeated {
-            Some(repeated) => repeated,
-            None => verify(&app, &caller, &stored, place, watcher).await?,
-        };
-        Ok::<_, Error>(body)
+    let dials = repeated.is_none() && stored.missing().is_empty();
+    let place = dials.then(|| place(app.places.for_check(&user.tenant))).transpose()?;
+    if dials {
+        count_destination(&app, &user, &stored.settings)?;
+    }
+    let (caller, service) = ((*user).clone(), Arc::clone(&app));
+    let check = async move |watcher: Option<Watcher>| match repeated {
+        Some(repeated) => Ok(repeated),
+        None => verify(&service, &caller, &stored, place, watcher).await,
     };
     if live.asked() {
-        return Ok(live.answer(detail, async move |watcher| {
+        let detail = if user.is_admin { Detail::Whole } else { Detail::Stages };
+        return Ok(live.answer(&app.checks, detail, async move |watcher| {
             let body = check(Some(watcher)).await?;
             serde_json::to_value(body).map_err(|error| Error::internal(&error.into()))
         }));
     }
-    Ok(Json(check(None).await?).into_response())
+    let body = to_its_end(&app, async move { check(None).await }).await?;
+    Ok(Json(body).into_response())
 }
 
-/// Makes the check and records it.
+/// Makes the check and records it. Without a place nothing is dialled: the configuration is not complete.
 async fn verify(
     app: &App,
     caller: &Caller,
@@ -142,7 +143,7 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
         (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
         (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached, or the tenant's share of connections is used.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's share of connections is used.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database or a free connection are not available.", body = ErrorBody),
     )
@@ -153,24 +154,31 @@ pub async fn send_test_email(
     JsonBody(document): JsonBody,
 ) -> Result<Json<SendTestBody>, Error> {
     let request = TestMailRequest::parse(document).map_err(Error::inputs)?;
+    to_its_end(&Arc::clone(&app), async move { send(&app, &admin, &request).await }).await.map(Json)
+}
+
+async fn send(app: &App, admin: &Caller, request: &TestMailRequest) -> Result<SendTestBody, Error> {
     let Some(stored) = email_configs::find(&app.db, &admin.tenant).await? else {
         return Err(Error::new(Code::NothingToSendWith));
     };
     let outcome = if stored.missing().is_empty() {
         let _place = place(app.places.for_sending(&admin.tenant))?;
+        count_destination(app, admin, &stored.settings)?;
+        let counted = app.quotas.count_test_mail(&admin.tenant, &request.recipient);
+        counted.map_err(|reached| quota_reached(app, reached))?;
         match provider::open_secret(&stored, &app.vault, &admin.tenant) {
             Ok(secret) => {
                 let account = Account::stored(&admin.tenant, &stored, secret.as_ref());
-                let TestMailRequest { recipient, subject, body } = &request;
+                let TestMailRequest { recipient, subject, body } = request;
                 let mail = Mail { recipient, subject, body };
-                provider::send(&app, &account, &mail).await.map_err(|error| Error::internal(&error))?
+                provider::send(app, &account, &mail).await.map_err(|error| Error::internal(&error))?
             }
             Err(_) => provider::unreadable(),
         }
     } else {
         provider::incomplete(stored.missing())
     };
-    record(&app, &admin, Operation::SendTest, &stored, &outcome).await?;
+    record(app, admin, Operation::SendTest, &stored, &outcome).await?;
     let recipient = vec![request.recipient.to_string()];
     let refused = outcome.refused_recipient();
     let (accepted, rejected) = match outcome.result {
@@ -178,7 +186,7 @@ pub async fn send_test_email(
         Err(_) if refused => (Vec::new(), recipient),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    Ok(Json(SendTestBody { result: ResultBody::whole(&outcome), accepted, rejected }))
+    Ok(SendTestBody { result: ResultBody::whole(&outcome), accepted, rejected })
 }
 
 /// A send-test-email body, read and checked.
@@ -235,6 +243,19 @@ pub(super) fn place(taken: Result<Place, NoPlace>) -> Result<Place, Error> {
             .header(RETRY_AFTER, HeaderValue::from_static("1"))
             .detail("Every outgoing connection is in use."),
     })
+}
+
+/// Counts the mail server that is to be connected to. The hosts of Microsoft 365 are the operator's.
+pub(super) fn count_destination(app: &App, caller: &Caller, settings: &Settings) -> Result<(), Error> {
+    let Settings::BasicAuth(basic) = settings else { return Ok(()) };
+    let (Some(host), Some(port)) = (&basic.server_address, basic.server_port) else { return Ok(()) };
+    let counted = app.quotas.count_destination(&caller.tenant, host, port);
+    counted.map_err(|reached| quota_reached(app, reached))
+}
+
+fn quota_reached(app: &App, reached: Reached) -> Error {
+    app.metrics.record_rate_limit_refusal(reached.quota.as_str());
+    Error::quota_reached(reached.quota.title(), reached.retry_after_seconds)
 }
 
 /// Writes what a check showed about the configuration that it used, and its audit row. Where the configuration
@@ -298,5 +319,16 @@ pub(super) fn audit_entry(
         outcome,
         changed: changed.to_vec(),
         trace_id: caller.trace_id,
+        remote: caller.remote,
     }
+}
+
+/// Carries out what uses a secret on a task of its own, so that it comes to its end, and leaves its row in the
+/// audit, also where the client has gone or the request has taken too long.
+pub(super) async fn to_its_end<T: Send + 'static>(
+    app: &App,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let done = app.checks.spawn(work.in_current_span()).await;
+    done.unwrap_or_else(|error| Err(Error::internal(&error.into())))
 }

@@ -1,0 +1,53 @@
+//! All that is stored of one tenant, over the tables: for the operator who takes a tenant off.
+
+use super::background_tasks::{self, AUDIT_RETENTION};
+use super::{Db, DbError, Write, WriteOutcome, sql};
+use crate::clock::Timestamp;
+use crate::id::TenantId;
+
+statements! {
+    COUNT_CONFIGS = "select count(*) from email_configs where tenant_id = $1";
+    COUNT_AUDIT = "select count(*) from audit where tenant_id = $1";
+    REMOVE_CONFIG = "delete from email_configs where tenant_id = $1";
+    REMOVE_AUDIT = "delete from audit
+        where tenant_id = $1 and id in (select id from audit where tenant_id = $1 order by at limit $2)";
+}
+
+/// Rows of the audit that are removed in one transaction: it takes some milliseconds, and others write between
+/// two of them.
+const TOGETHER: i64 = 1_000;
+
+/// What is stored of a tenant.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Stored {
+    pub configuration: bool,
+    pub audit_rows: i64,
+}
+
+/// Counts what is stored of a tenant.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn stored(db: &Db, tenant: &TenantId) -> Result<Stored, DbError> {
+    let count = async |text| {
+        let row = db.optional(sql(text).bind(tenant.as_str())).await?;
+        row.map_or(Ok(0), |row| row.columns().integer())
+    };
+    Ok(Stored { configuration: count(COUNT_CONFIGS).await? > 0, audit_rows: count(COUNT_AUDIT).await? })
+}
+
+/// Removes the configuration, then the audit in steps. Broken off in between, it can be called again.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn remove(db: &Db, tenant: &TenantId, now: Timestamp) -> Result<(), DbError> {
+    let _ = db.write(Write::default().then(sql(REMOVE_CONFIG).bind(tenant.as_str()))).await?;
+    loop {
+        let step = Write::default()
+            .then(background_tasks::hold(AUDIT_RETENTION, now))
+            .then(sql(REMOVE_AUDIT).bind(tenant.as_str()).bind(TOGETHER).must_touch_a_row());
+        if db.write(step).await? == WriteOutcome::NothingTouched {
+            return Ok(());
+        }
+    }
+}
