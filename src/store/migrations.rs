@@ -25,7 +25,7 @@ statements! {
 const ADVISORY_LOCK: i64 = 0x7472_616e_7370_6f72;
 
 pub(super) struct Migration {
-    /// Counted from 1, without gaps.
+    /// Counted from 1.
     pub version: i64,
     pub name: &'static str,
     /// One text for both engines.
@@ -43,6 +43,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 2,
         name: "microsoft365",
         text: include_str!("../../migrations/0002_microsoft365.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "keys_in_use",
+        text: include_str!("../../migrations/0004_keys_in_use.sql"),
     },
 ];
 
