@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
+use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
@@ -17,7 +18,7 @@ use crate::microsoft365;
 use crate::provider::Places;
 use crate::store::Db;
 use crate::token::Verifier;
-use crate::vault::{self, Vault};
+use crate::vault::{Keys, Remote, Vault};
 use crate::{egress, smtp};
 
 /// The running service, shared by all requests.
@@ -43,7 +44,8 @@ pub struct App {
 
 /// What follows from the settings and the files that they name alone.
 struct Parts {
-    vault: Vault,
+    keys: Keys,
+    metrics: Metrics,
     tokens: Verifier,
     sign_in: Option<SignIn>,
     dialer: Dialer,
@@ -62,12 +64,15 @@ impl Parts {
             .map(|name| Host::parse(name).map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}")))
             .transpose()?;
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
+        let metrics = Metrics::new();
+        let remote = Remote::configured(&config.encryption, &client, clock, &metrics)?;
         let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
         Ok(Self {
             tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
             sign_in: SignIn::of(config, client.clone(), clock.clone())?,
             microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
-            vault: Vault::load(&config.encryption)?,
+            keys: Keys::load(&config.encryption, remote)?,
+            metrics,
             smtp: smtp::Settings { ehlo_name, tls },
             dialer,
         })
@@ -88,16 +93,16 @@ impl App {
     /// # Errors
     /// A text for the operator: what is wrong, and which setting mends it.
     pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let Parts { vault, tokens, sign_in, dialer, microsoft365, smtp } =
+        let Parts { keys, metrics, tokens, sign_in, dialer, microsoft365, smtp } =
             Parts::of(&config, &clock, resolver)?;
         let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
-        vault::check_keys(&vault, &db, &clock).await?;
+        let vault = Vault::start(keys, &config.encryption, &db, &clock, &metrics).await?;
         Ok(Arc::new(Self {
             limits: RateLimiter::new(&config.rate_limit, clock.clone()),
             quotas: Quotas::new(&config.quotas, clock.clone()),
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
             smtp,
-            metrics: Metrics::new(),
+            metrics,
             checks: TaskTracker::new(),
             microsoft365,
             config,
@@ -110,9 +115,23 @@ impl App {
         }))
     }
 
-    /// The time that one check or one test mail may take.
+    /// When a check or a test mail that begins now has to be over.
     #[must_use]
-    pub fn check_time(&self) -> Duration {
-        Duration::from_secs(self.config.egress.timeout_seconds)
+    pub fn check_deadline(&self) -> Instant {
+        Instant::now() + Duration::from_secs(self.config.egress.timeout_seconds)
     }
+}
+
+/// The keys and the open database: what the commands on keys need, without what it takes to serve.
+///
+/// # Errors
+/// A text for the operator: what is wrong, and which setting mends it.
+pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, Db)> {
+    let tls = egress::tls::client_config(&config.tls)?;
+    let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver: Resolver::System };
+    let client = HttpClient { dialer, tls: Arc::clone(&tls) };
+    let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
+    let keys = Keys::load(&config.encryption, remote)?;
+    let db = Db::open(&config.database, &tls).await.context("opening the database")?;
+    Ok((keys, db))
 }

@@ -82,7 +82,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),
         Command::Openapi(arguments) => openapi::run(&arguments),
-        Command::Keys(command) => keys::run(&command),
+        Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
         Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),
     }

@@ -64,13 +64,31 @@ settings! {
         connections: usize = 4, Between(1, 256);
     }
 
-    /// The keys that seal the tenants' secrets. `transports keys generate` makes one.
+    /// The keys that seal the tenants' secrets. `transports keys generate` makes one; see `docs/keys.md`.
     encryption: Encryption, derive(Debug) {
         /// Keys as `ID:BASE64`, 32 bytes each. The first encrypts, all decrypt: put a new key in front, and
         /// keep the old one until everything is sealed anew.
         keys: Vec<Secret> = [];
-        /// The same from a file, one key a line. A file that everybody can read is refused.
+        /// The same from a file, one key a line. A file that everybody can read is refused. It is read again when it
+        /// changes, and `transports keys rotate` changes it.
         keys_file: Option<PathBuf> = unset;
+        /// A `HashiCorp` Vault or `OpenBao` whose transit engine wraps the data keys, such as
+        /// `https://vault.example.com:8200`. Keys beside it still open what they sealed.
+        vault_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// Where the transit engine is mounted.
+        vault_mount: String = "transit";
+        /// The name of the key in the engine: of an AEAD type, such as `aes256-gcm96`, and not derived.
+        vault_key: Option<String> = unset;
+        /// A file with the token for Vault. It is read for each call, so that an agent may renew it.
+        vault_token_file: Option<PathBuf> = unset;
+        /// The namespace of the engine.
+        vault_namespace: Option<String> = unset;
+        /// How long an unwrapped data key is kept in memory: so long secrets open while Vault is away.
+        vault_cache_seconds: u64 = 300, Between(0, 86_400);
+        /// How many unwrapped data keys are kept, at most.
+        vault_cache_keys: u64 = 10000, Between(1, 1_000_000);
+        /// What seals where keys and a Vault are set: `vault`, or `keys` on the way back.
+        seal_with: Option<String> = unset, OneOf(&["keys", "vault"]);
     }
 
     /// How bearer tokens are checked. At least one source of keys is needed to serve.

@@ -40,6 +40,35 @@ impl Operation {
     }
 }
 
+/// What a key service was asked for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeyOperation {
+    Wrap,
+    Unwrap,
+    Rotate,
+}
+
+impl KeyOperation {
+    fn label(self) -> &'static str {
+        match self {
+            Self::Wrap => "wrap",
+            Self::Unwrap => "unwrap",
+            Self::Rotate => "rotate",
+        }
+    }
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct KeyServiceLabels {
+    operation: &'static str,
+    outcome: &'static str,
+}
+
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct OutcomeLabel {
+    outcome: &'static str,
+}
+
 #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
 struct RequestLabels {
     route: String,
@@ -79,6 +108,8 @@ pub struct Metrics {
     rate_limit_refusals: Family<LimitLabel, Counter>,
     outgoing_connections: Gauge,
     database_connections: Family<StateLabel, Gauge>,
+    key_reloads: Family<OutcomeLabel, Counter>,
+    key_service_calls: Family<KeyServiceLabels, Counter>,
 }
 
 impl Metrics {
@@ -92,6 +123,8 @@ impl Metrics {
         let rate_limit_refusals = Family::default();
         let outgoing_connections = Gauge::default();
         let database_connections = Family::default();
+        let key_reloads = Family::default();
+        let key_service_calls = Family::default();
         // The encoder adds `_total` to a counter and `_info` to an info.
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
@@ -120,6 +153,16 @@ impl Metrics {
             database_connections.clone(),
         );
         registry.register(
+            "key_reloads",
+            "Readings of the file of keys while running, by outcome",
+            key_reloads.clone(),
+        );
+        registry.register(
+            "key_service_calls",
+            "Calls of the key service, by outcome: ok, refused or unavailable",
+            key_service_calls.clone(),
+        );
+        registry.register(
             "build",
             "The version that is running",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
@@ -132,6 +175,8 @@ impl Metrics {
             rate_limit_refusals,
             outgoing_connections,
             database_connections,
+            key_reloads,
+            key_service_calls,
         }
     }
 
@@ -152,6 +197,17 @@ impl Metrics {
     /// Counts one refusal; `limit` is the limit's own name.
     pub fn record_rate_limit_refusal(&self, limit: &'static str) {
         self.rate_limit_refusals.get_or_create(&LimitLabel { limit }).inc();
+    }
+
+    /// Counts one reading of the file of keys; `outcome` is `ok` or `failed`.
+    pub fn record_key_reload(&self, outcome: &'static str) {
+        self.key_reloads.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts one call of the key service; `outcome` is `ok`, `refused` or `unavailable`.
+    pub fn record_key_service_call(&self, operation: KeyOperation, outcome: &'static str) {
+        let labels = KeyServiceLabels { operation: operation.label(), outcome };
+        self.key_service_calls.get_or_create(&labels).inc();
     }
 
     /// Says how many outgoing connections are open; called before [`Metrics::encode`].
@@ -212,6 +268,8 @@ mod tests {
         clone.record_rate_limit_refusal("tier1");
         clone.record_rate_limit_refusal("tier2");
         clone.record_rate_limit_refusal("unauthenticated");
+        clone.record_key_reload("failed");
+        clone.record_key_service_call(KeyOperation::Unwrap, "unavailable");
         clone.observe_outgoing_connections(3);
         clone.observe_database_connections("idle", 4);
         let page = metrics.encode();
@@ -228,6 +286,8 @@ mod tests {
             r#"transports_rate_limit_refusals_total{limit="tier1"} 1"#.to_owned(),
             r#"transports_rate_limit_refusals_total{limit="tier2"} 1"#.to_owned(),
             r#"transports_rate_limit_refusals_total{limit="unauthenticated"} 1"#.to_owned(),
+            r#"transports_key_reloads_total{outcome="failed"} 1"#.to_owned(),
+            r#"transports_key_service_calls_total{operation="unwrap",outcome="unavailable"} 1"#.to_owned(),
             "transports_outgoing_connections 3".to_owned(),
             r#"transports_database_connections{state="idle"} 4"#.to_owned(),
             format!(r#"transports_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION")),

@@ -20,7 +20,7 @@ use crate::message::{self, Draft, HeaderText};
 use crate::secret::Secret;
 use crate::smtp::Reply;
 use crate::transcript::{Stage, Transcript, Watcher};
-use crate::vault::{Binding, Unreadable, Vault};
+use crate::vault::{Binding, Vault, VaultError};
 
 /// A configuration with its secret in the clear, for as long as one session takes.
 #[derive(Clone, Copy)]
@@ -51,15 +51,17 @@ impl<'a> Account<'a> {
 /// Opens the stored secret for the destination that it is bound to.
 ///
 /// # Errors
-/// [`Unreadable`]: the key, or the row, is not the one that it was sealed with.
-pub fn open_secret(
+/// [`VaultError::Unreadable`] where the key, or the row, is not the one that it was sealed with, and
+/// [`VaultError::Unavailable`] where the key cannot be had now.
+pub async fn open_secret(
     config: &EmailConfig,
     vault: &Vault,
     tenant: &TenantId,
-) -> Result<Option<Secret>, Unreadable> {
+) -> Result<Option<Secret>, VaultError> {
+    let Some(sealed) = &config.secret else { return Ok(None) };
     let destination = canonical(&config.settings);
     let binding = Binding { tenant, field: config.settings.secret_field(), destination: &destination };
-    config.secret.as_ref().map(|sealed| vault.open(sealed, &binding)).transpose()
+    vault.open(sealed, &binding).await.map(Some)
 }
 
 /// How far a check goes.
@@ -114,8 +116,7 @@ pub struct Success {
 }
 
 /// Signs in to the account, and asks about the sender where `depth` says so.
-pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
-    let deadline = Instant::now() + app.check_time();
+pub async fn verify(app: &App, account: &Account<'_>, depth: Depth, deadline: Instant) -> Outcome {
     match account.settings {
         Settings::BasicAuth(basic) => basic_auth::verify(app, account, basic, depth, deadline).await,
         Settings::Microsoft365(settings) => {
@@ -128,8 +129,12 @@ pub async fn verify(app: &App, account: &Account<'_>, depth: Depth) -> Outcome {
 ///
 /// # Errors
 /// Where the mail cannot be built, which is a fault of ours.
-pub async fn send(app: &App, account: &Account<'_>, mail: &Mail<'_>) -> anyhow::Result<Outcome> {
-    let deadline = Instant::now() + app.check_time();
+pub async fn send(
+    app: &App,
+    account: &Account<'_>,
+    mail: &Mail<'_>,
+    deadline: Instant,
+) -> anyhow::Result<Outcome> {
     let Some(from) = account.settings.email_address() else {
         return Ok(incomplete(account.settings.missing(account.secret.is_some())));
     };

@@ -1,26 +1,43 @@
 //! Seals and opens the tenants' secrets: an envelope with a key id, bound to tenant and destination.
 //!
-//! Each secret has a data key of its own, and the data key is wrapped by a named key of the ring. So a change of
-//! the named key wraps data keys anew and leaves the secrets as they are. It knows nothing of a configuration's
-//! fields.
+//! Each secret has a data key of its own, and the data key is wrapped by a named key: of the ring, or of an external
+//! key service. So a change of the named key wraps data keys anew and leaves the secrets as they are. It knows
+//! nothing of a configuration's fields.
 
 mod check;
 mod envelope;
+pub mod key_file;
+pub mod key_service;
+mod keys;
+mod reload;
+mod remote;
+mod rewrap;
 mod ring;
+mod transit;
 
-use zeroize::Zeroizing;
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 
+use crate::clock::Clock;
 use crate::config::Encryption;
 use crate::id::TenantId;
+use crate::metrics::Metrics;
 use crate::secret::Secret;
-use envelope::{DataKey, framed};
-use ring::Ring;
+use crate::store::{Db, key_canaries};
+use check::Trial;
+use envelope::framed;
 
-pub use check::check_keys;
+pub use check::counted;
+pub use keys::Keys;
+pub use remote::Remote;
+pub use rewrap::{Pass, Rewrap};
 pub use ring::generate_key;
 
 /// Every kind of associated data begins with a label of its own, so that none can stand in for another.
 const SECRET_LABEL: &str = "transports secret";
+
+/// How often a secret is sealed anew, since the key service has made a new version in between.
+const SEALINGS: usize = 3;
 
 /// What a sealed secret belongs to: the associated data of its encryption.
 #[derive(Clone, Copy, Debug)]
@@ -41,69 +58,184 @@ impl Binding<'_> {
 /// A secret as it stands in the database.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Sealed {
-    /// The named key that wraps the data key.
+    /// The named key that wraps the data key: a key of the ring, or a version of the key service's key.
     pub key_id: String,
     pub wrapped_key: Vec<u8>,
     pub payload: Vec<u8>,
 }
 
-/// A stored secret that does not open: another key, another tenant, another destination, or damaged bytes.
+/// Why a secret was not sealed, or not opened. The log says more.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
-#[error("the stored secret cannot be read")]
-pub struct Unreadable;
+pub enum VaultError {
+    /// A stored secret that does not open: another key, another tenant, another destination, or damaged bytes.
+    #[error("the stored secret cannot be read")]
+    Unreadable,
+    /// The key service does not answer, or was not tried yet: it may answer in a moment.
+    #[error("the keys are not available")]
+    Unavailable,
+}
 
-/// The key ring.
+/// How it stands with the keys.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum KeysState {
+    Ok,
+    /// The key service does not answer now; what is kept still opens.
+    Degraded,
+    /// The key service was not reached since the start.
+    Unavailable,
+}
+
+impl KeysState {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Degraded => "degraded",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// The keys in use, which may change while the service runs.
 pub struct Vault {
-    ring: Ring,
+    keys: RwLock<Arc<Keys>>,
+    /// `encryption.keys_file`, where the ring comes from a file.
+    file: Option<PathBuf>,
+    reading: reload::Reading,
+    db: Db,
+    clock: Clock,
+    metrics: Metrics,
 }
 
 impl Vault {
-    /// Reads the ring from `encryption.keys` or `encryption.keys_file`.
+    /// Tries the keys at the database. A key service that does not answer is tried again later, by [`Self::tend`];
+    /// until then it seals and opens nothing.
     ///
     /// # Errors
-    /// Names the setting and the key's id, never a key.
-    pub fn load(settings: &Encryption) -> anyhow::Result<Self> {
-        Ok(Self { ring: Ring::load(settings)? })
-    }
-
-    /// # Errors
-    /// Where the system has no randomness.
-    pub fn seal(&self, secret: &Secret, binding: &Binding<'_>) -> anyhow::Result<Sealed> {
-        seal_with(self.ring.first(), secret.expose().as_bytes(), &binding.associated_data())
-    }
-
-    /// # Errors
-    /// [`Unreadable`], which does not say why: the log does.
-    pub fn open(&self, sealed: &Sealed, binding: &Binding<'_>) -> Result<Secret, Unreadable> {
-        let opened = self.open_bytes(sealed, &binding.associated_data()).and_then(|bytes| {
-            let text = std::str::from_utf8(&bytes).map_err(|_| "it is not text")?;
-            Ok(Secret::new(text.to_owned()))
-        });
-        opened.map_err(|reason| {
-            let (tenant, field, key) = (binding.tenant, binding.field, &sealed.key_id);
-            tracing::error!(%tenant, field, key, reason, "a stored secret cannot be read");
-            Unreadable
+    /// Which key does not fit, where it was looked for, and how many rows need it: the service must not start.
+    pub async fn start(
+        keys: Keys,
+        settings: &Encryption,
+        db: &Db,
+        clock: &Clock,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
+        check_keys(&keys, db, clock).await?;
+        Ok(Self {
+            file: settings.keys_file.clone(),
+            reading: reload::Reading::of(&keys),
+            keys: RwLock::new(Arc::new(keys)),
+            db: db.clone(),
+            clock: clock.clone(),
+            metrics: metrics.clone(),
         })
     }
 
-    fn open_bytes(
-        &self,
-        sealed: &Sealed,
-        associated_data: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, &'static str> {
-        let key = self.ring.find(&sealed.key_id).ok_or("its key is not in the ring")?;
-        let data_key = DataKey::unwrapped(&sealed.wrapped_key, key)?;
-        data_key.open(&sealed.payload, associated_data)
+    /// Seals with the key that is the first one now: a file of keys that has changed is read before.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`].
+    pub async fn seal(&self, secret: &Secret, binding: &Binding<'_>) -> Result<Sealed, VaultError> {
+        self.reload_if_changed().await;
+        let keys = self.keys();
+        for _ in 0..SEALINGS {
+            usable(keys.sealing_service())?;
+            let sealed = keys.seal(secret, binding).await?;
+            let Some(remote) = keys.sealing_service() else { return Ok(sealed) };
+            if remote.is_registered(&sealed.key_id) {
+                return Ok(sealed);
+            }
+            // A version that is new to this process: no row can name it before it has a canary.
+            match check::add_service_canary(remote, &self.db, &self.clock).await {
+                Ok(registered) if registered == sealed.key_id => return Ok(sealed),
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(%error, "the canary of a new version cannot be stored");
+                    return Err(VaultError::Unavailable);
+                }
+            }
+        }
+        Err(VaultError::Unavailable)
+    }
+
+    /// Opens. A row that names an unknown key has the file of keys read again, where that has changed.
+    ///
+    /// # Errors
+    /// See [`VaultError`].
+    pub async fn open(&self, sealed: &Sealed, binding: &Binding<'_>) -> Result<Secret, VaultError> {
+        let mut keys = self.keys();
+        if !keys.has(&sealed.key_id) {
+            self.reload_if_changed().await;
+            keys = self.keys();
+        }
+        usable(keys.remote.as_ref().filter(|remote| remote.has(&sealed.key_id)))?;
+        keys.open(sealed, binding).await
+    }
+
+    /// After a write with this secret that did not happen: whether it could never happen, since the key was removed
+    /// elsewhere and this process does not know of a newer one.
+    ///
+    /// # Errors
+    /// [`VaultError::Unavailable`], and the log says what to do.
+    pub async fn check_not_removed(&self, sealed: &Sealed) -> Result<(), VaultError> {
+        let canaries = key_canaries::all(&self.db).await.map_err(|_| VaultError::Unavailable)?;
+        if canaries.iter().any(|canary| canary.key_id == sealed.key_id) {
+            return Ok(());
+        }
+        self.reload_if_changed().await;
+        if self.keys().ring.first().is_none_or(|first| first.id != sealed.key_id) {
+            return Ok(());
+        }
+        tracing::error!(
+            key = sealed.key_id,
+            "this process seals with a key that was removed: bring its keys up to date"
+        );
+        Err(VaultError::Unavailable)
+    }
+
+    /// How it stands with the keys now.
+    #[must_use]
+    pub fn state(&self) -> KeysState {
+        match &self.keys().remote {
+            Some(remote) if !remote.is_tried() => KeysState::Unavailable,
+            Some(remote) if !remote.answers() => KeysState::Degraded,
+            _ => KeysState::Ok,
+        }
+    }
+
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn use_keys(&self, keys: Keys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 }
 
-fn seal_with(key: &ring::Key, plain: &[u8], associated_data: &[u8]) -> anyhow::Result<Sealed> {
-    let data_key = DataKey::random()?;
-    Ok(Sealed {
-        key_id: key.id.clone(),
-        wrapped_key: data_key.wrapped(key)?,
-        payload: data_key.seal(plain, associated_data)?,
-    })
+/// Tries every key at what it has sealed in this database.
+///
+/// # Errors
+/// As [`Vault::start`]. A key service that does not answer is no error.
+pub async fn check_keys(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<()> {
+    check::check_ring(keys, db, clock).await?;
+    let Some(remote) = &keys.remote else { return Ok(()) };
+    match check::try_service(remote, db, clock).await {
+        Ok(()) => Ok(()),
+        Err(wrong @ Trial::Wrong(_)) => Err(wrong.into()),
+        Err(Trial::Unavailable(reason)) => {
+            let key = remote.name();
+            tracing::warn!(key, reason, "the key service does not answer yet; it is tried again");
+            Ok(())
+        }
+    }
+}
+
+/// Nothing is sealed or opened with a service whose canaries were not tried.
+fn usable(remote: Option<&Arc<Remote>>) -> Result<(), VaultError> {
+    match remote {
+        Some(remote) if !remote.is_tried() => Err(VaultError::Unavailable),
+        _ => Ok(()),
+    }
 }
 
 #[cfg(test)]

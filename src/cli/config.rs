@@ -46,6 +46,7 @@ fn problems(config: &Config, policy: impl FnOnce(&Egress) -> Result<(), PolicyEr
     problems.extend(policy(&config.egress).err().map(|error| Problem::new(error.to_string())));
     let files = [
         ("encryption.keys_file", &config.encryption.keys_file),
+        ("encryption.vault_token_file", &config.encryption.vault_token_file),
         ("auth.public_key_file", &config.auth.public_key_file),
         ("tls.ca_file", &config.tls.ca_file),
     ];

@@ -79,7 +79,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     for name in settings::not_used(&config) {
         output::note(&format!("note: {name} is set, and `transports dev` does not use it"));
     }
-    let signals = serve::StopSignals::install()?;
+    let signals = serve::Signals::install()?;
     let clock = Clock::System;
     let folder = Folder::open(&arguments.data_dir)?;
     let identity = certificates::identity(&folder, clock.now())?;

@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
@@ -22,15 +23,19 @@ use crate::retention;
 ///
 /// Everything comes from the settings; see docs/configuration.md. It refuses to start without a key for
 /// the tenants' secrets, without a source of token keys, an issuer and an audience, and with a key that
-/// does not open what is stored. SIGTERM and Ctrl-C let requests in flight end first.
+/// does not open what is stored. SIGTERM and Ctrl-C let requests in flight end first; SIGHUP reads
+/// encryption.keys_file again, which also happens by itself when the file changes.
 ///
 /// Example: transports --config /etc/transports.toml serve
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {}
 
+/// How often the keys are looked after: a changed file is read, a key service that did not answer is tried again.
+const TENDING: Duration = Duration::from_secs(2);
+
 pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
-    let signals = StopSignals::install()?;
+    let signals = Signals::install()?;
     let listener = bind("server.listen", config.server.listen).await?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
@@ -48,7 +53,7 @@ pub(super) async fn until_stopped(
     app: &Arc<App>,
     listener: TcpListener,
     more: Option<Router>,
-    signals: StopSignals,
+    signals: Signals,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let stopping = |mut stopped: watch::Receiver<bool>| async move {
@@ -57,13 +62,16 @@ pub(super) async fn until_stopped(
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
     let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
+    let Signals { terminate, interrupt, hangup } = signals;
+    let tending = tokio::spawn(tend_keys(Arc::clone(app), hangup));
     tokio::spawn(async move {
-        signals.told().await;
+        told(terminate, interrupt).await;
         let _ = stop.send(true);
     });
     let service = http::service(app, more);
     server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
     cleaning.abort();
+    tending.abort();
     if let Some(metrics) = metrics {
         metrics.await??;
     }
@@ -85,23 +93,39 @@ async fn metrics_listener(
     Ok(Some(tokio::spawn(async move { server::serve(listener, service, &settings, stop).await })))
 }
 
-/// The signals that end the service. Made before anything else, so that none ends the process in its own way.
-pub(super) struct StopSignals {
+/// The signals that the service heeds. Made before anything else, so that none ends the process in its own way.
+pub(super) struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hangup: Signal,
 }
 
-impl StopSignals {
+impl Signals {
     /// # Errors
     /// Where the system does not let the process handle them.
     pub(super) fn install() -> std::io::Result<Self> {
-        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hangup: signal(SignalKind::hangup())?,
+        })
     }
+}
 
-    async fn told(mut self) {
+async fn told(mut terminate: Signal, mut interrupt: Signal) {
+    tokio::select! {
+        _ = terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
+        _ = interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+    }
+}
+
+/// Looks after the keys every few seconds, and at once on SIGHUP.
+async fn tend_keys(app: Arc<App>, mut hangup: Signal) {
+    let mut tick = tokio::time::interval(TENDING);
+    loop {
         tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
-            _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+            _ = tick.tick() => app.vault.tend().await,
+            _ = hangup.recv() => app.vault.reload_now().await,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use super::{Auth, Config, Console, Problem};
+use super::{Auth, Config, Console, Encryption, Problem};
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
 const HS256_SECRET_BYTES: usize = 32;
@@ -14,11 +14,7 @@ const SESSION_SECRET_BYTES: usize = 32;
 #[must_use]
 pub fn check_for_serving(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
-    if config.encryption.keys.is_empty() && config.encryption.keys_file.is_none() {
-        problems.push(Problem::new("encryption.keys: no key to seal the tenants' secrets with").with_hint(
-            "make one with `transports keys generate`, and set encryption.keys or encryption.keys_file",
-        ));
-    }
+    check_encryption(&config.encryption, &mut problems);
     check_auth(&config.auth, &mut problems);
     check_console(&config.console, &mut problems);
     if let Some(metrics) = config.server.metrics_listen
@@ -45,6 +41,36 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
         );
     }
     problems
+}
+
+fn check_encryption(encryption: &Encryption, problems: &mut Vec<Problem>) {
+    let no_keys = encryption.keys.is_empty() && encryption.keys_file.is_none();
+    if no_keys && encryption.vault_url.is_none() {
+        problems.push(Problem::new("encryption.keys: no key to seal the tenants' secrets with").with_hint(
+            "make one with `transports keys generate`, and set encryption.keys or encryption.keys_file",
+        ));
+    }
+    if encryption.vault_url.is_some() {
+        let needed = [
+            ("vault_key", encryption.vault_key.is_none(), "the name of a key of the transit engine"),
+            ("vault_token_file", encryption.vault_token_file.is_none(), "a file with a token for Vault"),
+        ];
+        for (key, is_missing, what) in needed {
+            if is_missing {
+                let text = format!("encryption.{key}: has to be set beside encryption.vault_url");
+                problems.push(Problem::new(text).with_hint(format!("set it to {what}")));
+            }
+        }
+    }
+    let lacks = match encryption.seal_with.as_deref() {
+        Some("vault") if encryption.vault_url.is_none() => "encryption.vault_url",
+        Some("keys") if no_keys => "encryption.keys",
+        _ => return,
+    };
+    problems.push(
+        Problem::new(format!("encryption.seal_with: names what is not there: {lacks} is not set"))
+            .with_hint("leave it out where there is only one of both"),
+    );
 }
 
 fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {

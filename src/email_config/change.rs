@@ -4,7 +4,7 @@ use super::{EmailConfig, Health, Settings, Version, canonical};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::secret::Secret;
-use crate::vault::{Binding, Sealed, Vault};
+use crate::vault::{Binding, Sealed, Vault, VaultError};
 
 /// What happens to the stored secret.
 #[derive(Debug)]
@@ -30,22 +30,22 @@ impl Change<'_> {
     /// The configuration to store: sealed, with a version of its own.
     ///
     /// # Errors
-    /// Where the stored secret must be bound anew and cannot be read, or the system gives no randomness.
-    pub fn seal(
+    /// Where the stored secret must be bound anew and cannot be read, or the keys are not available.
+    pub async fn seal(
         self,
         stored: Option<&EmailConfig>,
         vault: &Vault,
         tenant: &TenantId,
         config_version: String,
         now: Timestamp,
-    ) -> anyhow::Result<EmailConfig> {
+    ) -> Result<EmailConfig, VaultError> {
         let destination = canonical(&self.settings);
         let field = self.settings.secret_field();
-        let binding = |destination| Binding { tenant, field, destination };
+        let binding = Binding { tenant, field, destination: &destination };
         let secret = match self.secret {
             SecretChange::Drop => None,
-            SecretChange::Set(secret) => Some(vault.seal(secret, &binding(&destination))?),
-            SecretChange::Keep => rebind(stored, vault, &binding, &destination)?,
+            SecretChange::Set(secret) => Some(vault.seal(secret, &binding).await?),
+            SecretChange::Keep => rebind(stored, vault, &binding).await?,
         };
         Ok(EmailConfig {
             settings: self.settings,
@@ -58,19 +58,19 @@ impl Change<'_> {
     }
 }
 
-fn rebind<'b>(
-    stored: Option<&'b EmailConfig>,
+/// The stored secret for the destination of `binding`; the one that is stored where that has not changed.
+async fn rebind(
+    stored: Option<&EmailConfig>,
     vault: &Vault,
-    binding: &dyn Fn(&'b str) -> Binding<'b>,
-    destination: &'b str,
-) -> anyhow::Result<Option<Sealed>> {
+    binding: &Binding<'_>,
+) -> Result<Option<Sealed>, VaultError> {
     let Some((stored, sealed)) = stored.and_then(|stored| Some((stored, stored.secret.as_ref()?))) else {
         return Ok(None);
     };
     let before = canonical(&stored.settings);
-    if before == destination {
+    if before == binding.destination {
         return Ok(Some(sealed.clone()));
     }
-    let secret = vault.open(sealed, &Binding { destination: &before, ..binding(destination) })?;
-    Ok(Some(vault.seal(&secret, &binding(destination))?))
+    let secret = vault.open(sealed, &Binding { destination: &before, ..*binding }).await?;
+    vault.seal(&secret, binding).await.map(Some)
 }

@@ -27,6 +27,7 @@ use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth};
 use crate::store::{DbError, Statement, Write, WriteOutcome, audit, email_configs};
 use crate::transcript::Watcher;
+use crate::vault::VaultError;
 
 use bodies::{EmailConfigBody, PatchOperationBody, PutBody, ValidateBody};
 
@@ -139,9 +140,10 @@ async fn replace(
         if let Some(version) = store(app, admin, "put", stored.as_ref(), change).await? {
             return Ok(version);
         }
+        let version = stored.map(|stored| stored.version.config);
         stored = email_configs::find(&app.db, &admin.tenant).await?;
         preconditions.check(stored.as_ref())?;
-        if reuses_secret {
+        if reuses_secret && version.as_ref() != stored.as_ref().map(|stored| &stored.version.config) {
             // The secret that was checked may not be the one that is stored now.
             return Err(Error::new(Code::PreconditionFailed));
         }
@@ -157,12 +159,14 @@ async fn check_before_storing(
     change: &Change<'_>,
     watcher: Option<&Watcher>,
 ) -> Result<(), Error> {
+    let deadline = app.check_deadline();
     let kept = match (&change.secret, stored) {
-        (SecretChange::Keep, Some(stored)) => provider::open_secret(stored, &app.vault, &caller.tenant),
+        (SecretChange::Keep, Some(stored)) => provider::open_secret(stored, &app.vault, &caller.tenant).await,
         _ => Ok(None),
     };
     let outcome = match &kept {
-        Err(_) => provider::unreadable(),
+        Err(VaultError::Unavailable) => return Err(Error::unavailable()),
+        Err(VaultError::Unreadable) => provider::unreadable(),
         Ok(kept) => {
             let secret =
                 if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
@@ -178,6 +182,7 @@ async fn check_before_storing(
                     watcher,
                 },
                 Depth::SignIn,
+                deadline,
             )
             .await
         }
@@ -295,16 +300,22 @@ async fn store(
 ) -> Result<Option<Version>, Error> {
     let entry = checks::audit_entry(app, caller, action, "OK", &change.fields);
     let version = Uuid::now_v7().simple().to_string();
-    let next =
-        change.seal(stored, &app.vault, &caller.tenant, version, app.clock.now()).map_err(|error| {
-            tracing::error!(cause = format!("{error:#}"), "the stored secret could not be bound anew");
-            Error::unavailable()
-                .detail("The stored password cannot be read; send emailPassword with the change.")
-        })?;
+    let sealing = change.seal(stored, &app.vault, &caller.tenant, version, app.clock.now());
+    let next = sealing.await.map_err(|error| match error {
+        VaultError::Unavailable => Error::unavailable(),
+        VaultError::Unreadable => Error::unavailable()
+            .detail("The stored password cannot be read; send emailPassword with the change."),
+    })?;
     let write =
         Write::default().then(replacing(caller, stored, &next)).then(audit::insert(&caller.tenant, &entry));
     let outcome: Result<WriteOutcome, DbError> = app.db.write(write).await;
-    Ok((outcome? == WriteOutcome::Committed).then_some(next.version))
+    if outcome? == WriteOutcome::Committed {
+        return Ok(Some(next.version));
+    }
+    if let Some(sealed) = &next.secret {
+        app.vault.check_not_removed(sealed).await.map_err(|_| Error::unavailable())?;
+    }
+    Ok(None)
 }
 
 fn replacing(caller: &Caller, stored: Option<&EmailConfig>, next: &EmailConfig) -> Statement {

@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::metrics;
+use crate::vault::KeysState;
 
 /// The process runs and answers. It asks nothing else, so that a database in trouble restarts nobody.
 pub async fn live() -> Response {
@@ -18,15 +19,22 @@ pub async fn live() -> Response {
 }
 
 /// The database answers and the keys have been tried: requests can be served.
+///
+/// A key service that went away later is no reason to send nobody here: what needs no secret still works, and the
+/// other replicas miss it too.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
-    match app.db.ping().await {
-        Ok(()) => Json(json!({ "status": "ok", "database": "ok", "keys": "ok" })).into_response(),
-        Err(error) => {
-            tracing::warn!(%error, "not ready");
-            let body = json!({ "status": "unavailable", "database": "unavailable", "keys": "ok" });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
-        }
+    let database = app.db.ping().await;
+    if let Err(error) = &database {
+        tracing::warn!(%error, "not ready");
     }
+    let keys = app.vault.state();
+    let is_ready = database.is_ok() && keys != KeysState::Unavailable;
+    let word = |is_good| if is_good { "ok" } else { "unavailable" };
+    let body = json!({
+        "status": word(is_ready), "database": word(database.is_ok()), "keys": keys.as_str(),
+    });
+    let status = if is_ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(body)).into_response()
 }
 
 /// Prometheus metrics.

@@ -27,10 +27,14 @@ statements! {
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
             $20, $21)
         on conflict (tenant_id) do nothing";
+    /// A sealed secret that stays has the same payload: then whatever wraps its data key stays too. It may have been
+    /// wrapped anew since the row was read.
     UPDATE = "update email_configs set config_version = $2, health_version = $3, provider = $4,
             server_address = $5, server_port = $6, security_type = $7, username = $8, email_address = $9,
-            sender_name = $10, client_id = $11, provider_tenant_id = $12, secret_key_id = $13,
-            secret_wrapped_key = $14, secret_payload = $15, health_state = $16, auth_failures = $17,
+            sender_name = $10, client_id = $11, provider_tenant_id = $12,
+            secret_key_id = case when secret_payload = $15 then secret_key_id else $13 end,
+            secret_wrapped_key = case when secret_payload = $15 then secret_wrapped_key else $14 end,
+            secret_payload = $15, health_state = $16, auth_failures = $17,
             diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21
         where tenant_id = $1 and config_version = $22";
     DELETE = "delete from email_configs where tenant_id = $1 and config_version = $2";
@@ -52,6 +56,12 @@ statements! {
     NEXT_KEY_IN_USE = "select min(secret_key_id) from email_configs where secret_key_id > $1";
     /// The operator's, of all tenants.
     COUNT_SEALED_WITH = "select count(*) from email_configs where secret_key_id = $1";
+    /// The operator's, of all tenants: the next rows behind tenant `$2`.
+    NEXT_SEALED_WITH = "select tenant_id, secret_wrapped_key from email_configs
+        where secret_key_id = $1 and tenant_id > $2 order by tenant_id limit $3";
+    /// Touches neither version nor times: the secret is the same. Touches no row where another write has come first.
+    REWRAP = "update email_configs set secret_key_id = $4, secret_wrapped_key = $5
+        where tenant_id = $1 and secret_key_id = $2 and secret_wrapped_key = $3";
 }
 
 /// The tenant's configuration.
@@ -130,6 +140,48 @@ pub async fn keys_in_use(db: &Db) -> Result<Vec<String>, DbError> {
 pub async fn count_sealed_with(db: &Db, key_id: &str) -> Result<i64, DbError> {
     let row = db.optional(sql(COUNT_SEALED_WITH).bind(key_id)).await?;
     row.map_or(Ok(0), |row| row.columns().integer())
+}
+
+/// A wrapped data key, and whose it is.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct WrappedKey {
+    pub tenant: TenantId,
+    pub key_id: String,
+    pub wrapped_key: Vec<u8>,
+}
+
+/// The first `count` rows that are sealed with this key, behind the tenant `after`, in the tenants' order.
+///
+/// # Errors
+/// See [`DbError`].
+pub async fn sealed_with(
+    db: &Db,
+    key_id: &str,
+    after: Option<&TenantId>,
+    count: usize,
+) -> Result<Vec<WrappedKey>, DbError> {
+    // No tenant has an empty name.
+    let after = after.map_or("", TenantId::as_str);
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
+    let rows = db.all(sql(NEXT_SEALED_WITH).bind(key_id).bind(after).bind(count)).await?;
+    let row = |row: super::Row| {
+        let mut columns = row.columns();
+        let tenant = TenantId::from_operator(&columns.text()?);
+        Ok(WrappedKey { tenant, key_id: key_id.to_owned(), wrapped_key: columns.bytes()? })
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Puts a data key that was wrapped anew in the place of the one that was read; touches no row where that is no
+/// longer there.
+#[must_use]
+pub fn rewrap(read: &WrappedKey, key_id: &str, wrapped_key: &[u8]) -> Statement {
+    sql(REWRAP)
+        .bind(read.tenant.as_str())
+        .bind(read.key_id.as_str())
+        .bind(read.wrapped_key.as_slice())
+        .bind(key_id)
+        .bind(wrapped_key)
 }
 
 /// Binds the row in the order of the columns of [`INSERT`] and [`UPDATE`].

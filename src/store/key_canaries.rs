@@ -9,6 +9,10 @@ statements! {
     /// Where another process has come first, its canary stands.
     INSERT = "insert into key_canaries (key_id, wrapped_key, payload, created_at)
         values ($1, $2, $3, $4) on conflict (key_id) do nothing";
+    /// The operator's, of all tenants. The table of configurations refers to this one, so that a row which is being
+    /// sealed with the key at this moment is not missed.
+    REMOVE_UNUSED = "delete from key_canaries where key_id = $1
+        and not exists (select 1 from email_configs where secret_key_id = $1)";
 }
 
 /// The canaries of all keys that this database was ever used with.
@@ -32,4 +36,10 @@ pub fn insert(canary: &Sealed, now: Timestamp) -> Statement {
         .bind(canary.wrapped_key.as_slice())
         .bind(canary.payload.as_slice())
         .bind(now.0)
+}
+
+/// Removes a key's canary; undoes the write where there is none, or where a row is sealed with the key.
+#[must_use]
+pub fn remove_unused(key_id: &str) -> Statement {
+    sql(REMOVE_UNUSED).bind(key_id).must_touch_a_row()
 }

@@ -25,7 +25,7 @@ statements! {
 const ADVISORY_LOCK: i64 = 0x7472_616e_7370_6f72;
 
 pub(super) struct Migration {
-    /// Counted from 1, without gaps.
+    /// Counted from 1.
     pub version: i64,
     pub name: &'static str,
     /// One text for both engines.
@@ -48,6 +48,11 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 3,
         name: "audit_remote",
         text: include_str!("../../migrations/0003_audit_remote.sql"),
+    },
+    Migration {
+        version: 4,
+        name: "keys_in_use",
+        text: include_str!("../../migrations/0004_keys_in_use.sql"),
     },
 ];
 

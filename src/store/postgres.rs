@@ -15,7 +15,7 @@ use tokio_postgres::{Config, IsolationLevel};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
-use error::{classify, explain, pool_error, too_slow};
+use error::{classify, explain, is_foreign_key, pool_error, too_slow};
 use readers::Readers;
 
 /// Whatever is asked of the database, the caller has its answer below five seconds.
@@ -137,8 +137,12 @@ async fn transaction(client: &mut Object, write: &Write) -> Result<WriteOutcome,
     for statement in &write.statements {
         let prepared = transaction.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
         let parameters = value::parameters(&prepared, &statement.values)?;
-        let touched = transaction.execute(&prepared, &parameters).await.map_err(|error| classify(&error))?;
-        if statement.misses(touched) {
+        let nothing = match transaction.execute(&prepared, &parameters).await {
+            Ok(touched) => statement.misses(touched),
+            Err(error) if is_foreign_key(&error) => true,
+            Err(error) => return Err(classify(&error)),
+        };
+        if nothing {
             transaction.rollback().await.map_err(|error| classify(&error))?;
             return Ok(WriteOutcome::NothingTouched);
         }

@@ -102,6 +102,7 @@ impl Write {
 pub enum WriteOutcome {
     /// On disk: the commit has returned.
     Committed,
-    /// A statement that must touch a row touched none; nothing happened.
+    /// A statement that must touch a row touched none, or a row that it refers to (a foreign key) is not there;
+    /// nothing happened.
     NothingTouched,
 }

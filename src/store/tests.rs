@@ -6,10 +6,14 @@ use std::path::{Path, PathBuf};
 use super::texts;
 
 /// Texts on tenants' tables that are the operator's: the end of the retention, and the look at the keys.
-const OF_ALL_TENANTS: [&str; 3] = [
+const OF_ALL_TENANTS: [&str; 5] = [
     "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
     "select min(secret_key_id) from email_configs where secret_key_id > $1",
     "select count(*) from email_configs where secret_key_id = $1",
+    "select tenant_id, secret_wrapped_key from email_configs
+        where secret_key_id = $1 and tenant_id > $2 order by tenant_id limit $3",
+    "delete from key_canaries where key_id = $1
+        and not exists (select 1 from email_configs where secret_key_id = $1)",
 ];
 
 #[test]

@@ -1,10 +1,15 @@
-//! The look at the keys before the service starts: each opens its canary, and none is missing.
+//! The look at the keys before they are used: each opens its canary, and none is missing.
 
 use anyhow::{Context, bail};
 
-use super::{Vault, envelope, seal_with};
+use super::key_service::WrapError;
+use super::keys::Keys;
+use super::remote::Remote;
+use super::ring::Key;
+use super::{Sealed, envelope};
 use crate::clock::Clock;
 use crate::store::{Db, Write, email_configs, key_canaries};
+use envelope::{DataKey, framed};
 
 const CANARY_LABEL: &str = "transports key canary";
 const CANARY: &[u8] = b"this text opens with the key that it was sealed with";
@@ -13,16 +18,16 @@ const CANARY: &[u8] = b"this text opens with the key that it was sealed with";
 ///
 /// # Errors
 /// Which key, where it was looked for, and how many rows need it: the service must not start.
-pub async fn check_keys(vault: &Vault, db: &Db, clock: &Clock) -> anyhow::Result<()> {
-    refuse_missing_keys(vault, db).await?;
-    add_canaries(vault, db, clock).await?;
-    refuse_other_bytes(vault, db).await
+pub(super) async fn check_ring(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<()> {
+    refuse_missing_keys(keys, db).await?;
+    add_canaries(keys, db, clock).await?;
+    refuse_other_bytes(keys, db).await
 }
 
-async fn refuse_missing_keys(vault: &Vault, db: &Db) -> anyhow::Result<()> {
+async fn refuse_missing_keys(keys: &Keys, db: &Db) -> anyhow::Result<()> {
     let mut missing = Vec::new();
     for id in email_configs::keys_in_use(db).await? {
-        if vault.ring.find(&id).is_none() {
+        if !keys.has(&id) {
             let rows = email_configs::count_sealed_with(db, &id).await?;
             missing.push(format!("key {id} needed by {}", counted(rows)));
         }
@@ -32,20 +37,19 @@ async fn refuse_missing_keys(vault: &Vault, db: &Db) -> anyhow::Result<()> {
     }
     bail!(
         "{}: {} is not there: put it back behind the first key, or restore the database that belongs to these keys",
-        vault.ring.source,
+        keys.source(),
         missing.join(", ")
     )
 }
 
 /// For keys that this database sees for the first time. Another process may come first with the same key, or
 /// with the same name for another one: so the canaries are tried afterwards.
-async fn add_canaries(vault: &Vault, db: &Db, clock: &Clock) -> anyhow::Result<()> {
+async fn add_canaries(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<()> {
     let known = key_canaries::all(db).await?;
     let is_new = |id: &str| known.iter().all(|canary| canary.key_id != id);
     let mut write = Write::default();
-    for key in vault.ring.all().iter().filter(|key| is_new(&key.id)) {
-        let canary = seal_with(key, CANARY, &envelope::framed(&[CANARY_LABEL, &key.id]))?;
-        write = write.then(key_canaries::insert(&canary, clock.now()));
+    for key in keys.ring.all().iter().filter(|key| is_new(&key.id)) {
+        write = write.then(key_canaries::insert(&canary_of(key)?, clock.now()));
     }
     if !write.statements.is_empty() {
         let _ = db.write(write).await.context("storing the canaries of new keys")?;
@@ -53,18 +57,27 @@ async fn add_canaries(vault: &Vault, db: &Db, clock: &Clock) -> anyhow::Result<(
     Ok(())
 }
 
-async fn refuse_other_bytes(vault: &Vault, db: &Db) -> anyhow::Result<()> {
+fn canary_of(key: &Key) -> anyhow::Result<Sealed> {
+    let data_key = DataKey::random()?;
+    Ok(Sealed {
+        key_id: key.id.clone(),
+        wrapped_key: data_key.wrapped(key)?,
+        payload: data_key.seal(CANARY, &framed(&[CANARY_LABEL, &key.id]))?,
+    })
+}
+
+async fn refuse_other_bytes(keys: &Keys, db: &Db) -> anyhow::Result<()> {
     for canary in key_canaries::all(db).await? {
         let id = &canary.key_id;
-        if vault.ring.find(id).is_none() {
+        if keys.ring.find(id).is_none() {
             continue;
         }
-        if vault.open_bytes(&canary, &envelope::framed(&[CANARY_LABEL, id])).is_err() {
+        if keys.open_bytes(&canary, &framed(&[CANARY_LABEL, id])).await.is_err() {
             let rows = email_configs::count_sealed_with(db, id).await?;
             bail!(
                 "{}: key {id} is not the key {id} that this database was used with, needed by {}: put the right \
                  bytes under this name, or give the new key a name of its own",
-                vault.ring.source,
+                keys.source(),
                 counted(rows)
             );
         }
@@ -72,6 +85,74 @@ async fn refuse_other_bytes(vault: &Vault, db: &Db) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn counted(rows: i64) -> String {
+/// What became of a trial of the key service.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Trial {
+    /// It may be another one in a moment.
+    #[error("{0}")]
+    Unavailable(String),
+    /// It holds another key than the one that this database was used with.
+    #[error("{0}")]
+    Wrong(String),
+}
+
+impl From<WrapError> for Trial {
+    fn from(error: WrapError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+impl From<crate::store::DbError> for Trial {
+    fn from(error: crate::store::DbError) -> Self {
+        Self::Unavailable(error.to_string())
+    }
+}
+
+/// Opens the canary of the version that wraps now, and of each that a row needs. Where all open, the service may be
+/// used.
+pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Result<(), Trial> {
+    let current = add_service_canary(remote, db, clock).await?;
+    let needed = email_configs::keys_in_use(db).await?;
+    for canary in key_canaries::all(db).await? {
+        let id = &canary.key_id;
+        if !remote.has(id) || !(needed.contains(id) || *id == current) {
+            continue;
+        }
+        match remote.unwrap_now(&canary).await {
+            Ok(data_key) if data_key.open(&canary.payload, &framed(&[CANARY_LABEL, id])).is_ok() => {
+                remote.set_registered(id);
+            }
+            Err(error @ WrapError::Unavailable(_)) => return Err(error.into()),
+            Ok(_) | Err(WrapError::Refused(_)) => {
+                let rows = counted(email_configs::count_sealed_with(db, id).await?);
+                return Err(Trial::Wrong(format!(
+                    "encryption.vault_url: the service no longer opens what {id} has wrapped, needed by {rows}: it \
+                     may be another key of this name, or its min_decryption_version was raised too early"
+                )));
+            }
+        }
+    }
+    remote.set_tried();
+    Ok(())
+}
+
+/// Makes a canary for the version that wraps now, where it has none; gives the version's id.
+pub(super) async fn add_service_canary(remote: &Remote, db: &Db, clock: &Clock) -> Result<String, Trial> {
+    let ours = |error: anyhow::Error| Trial::Unavailable(format!("{error:#}"));
+    let data_key = DataKey::random().map_err(ours)?;
+    let wrapped = remote.wrap(&data_key).await?;
+    let key_id = wrapped.key_id;
+    if !remote.is_registered(&key_id) {
+        let payload = data_key.seal(CANARY, &framed(&[CANARY_LABEL, &key_id])).map_err(ours)?;
+        let canary = Sealed { key_id: key_id.clone(), wrapped_key: wrapped.bytes, payload };
+        let _ = db.write(Write::default().then(key_canaries::insert(&canary, clock.now()))).await?;
+        remote.set_registered(&key_id);
+    }
+    Ok(key_id)
+}
+
+/// `1 row`, `41 rows`.
+#[must_use]
+pub fn counted(rows: i64) -> String {
     if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }

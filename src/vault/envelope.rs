@@ -26,15 +26,24 @@ impl DataKey {
         Ok(Self(bytes))
     }
 
+    /// What was unwrapped.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, &'static str> {
+        let bytes = bytes.try_into().map_err(|_| "its data key has another length")?;
+        Ok(Self(Zeroizing::new(bytes)))
+    }
+
+    /// What is to be wrapped.
+    pub fn bytes(&self) -> &[u8] {
+        self.0.as_slice()
+    }
+
     /// Encrypted with a named key, and bound to the key's name.
     pub fn wrapped(&self, key: &Key) -> anyhow::Result<Vec<u8>> {
-        seal(&key.cipher, self.0.as_slice(), &wrapping_data(key))
+        seal(&key.cipher, self.bytes(), &wrapping_data(&key.id))
     }
 
     pub fn unwrapped(wrapped: &[u8], key: &Key) -> Result<Self, &'static str> {
-        let bytes = open(&key.cipher, wrapped, &wrapping_data(key))?;
-        let bytes = bytes.as_slice().try_into().map_err(|_| "its data key has another length")?;
-        Ok(Self(Zeroizing::new(bytes)))
+        Self::from_bytes(&open(&key.cipher, wrapped, &wrapping_data(&key.id))?)
     }
 
     pub fn seal(&self, plain: &[u8], associated_data: &[u8]) -> anyhow::Result<Vec<u8>> {
@@ -53,8 +62,9 @@ pub(super) fn cipher(key: &[u8]) -> Option<RandomizedNonceKey> {
     RandomizedNonceKey::new(&AES_256_GCM, key).ok()
 }
 
-fn wrapping_data(key: &Key) -> Vec<u8> {
-    framed(&[DATA_KEY_LABEL, &key.id])
+/// The associated data of a wrapped data key: the name of the key that wraps, without a version.
+pub(super) fn wrapping_data(name: &str) -> Vec<u8> {
+    framed(&[DATA_KEY_LABEL, name])
 }
 
 /// The version and each part behind its length, so that no two lists of parts give the same bytes.

@@ -1,9 +1,7 @@
 //! The ring of named keys: how it is read from the settings, and how a new key is made.
 
-use std::fs::File;
-use std::io::Read;
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, anyhow, bail};
 use aws_lc_rs::aead::RandomizedNonceKey;
@@ -13,14 +11,12 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::envelope::{KEY_BYTES, cipher};
+use super::key_file::{self, Stamp};
 use crate::config::Encryption;
 use crate::secret::Secret;
 
 /// Shorter than any key in Base64, so that a key that stands in the place of its id is never shown as one.
 const MAX_ID: usize = 32;
-
-/// Larger than any file of keys.
-const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// A named key. Its bytes are in the cipher only, which wipes them when it is dropped.
 pub(super) struct Key {
@@ -28,32 +24,29 @@ pub(super) struct Key {
     pub cipher: RandomizedNonceKey,
 }
 
+#[derive(Clone)]
 pub(super) struct Ring {
-    /// Never empty; the first encrypts.
-    keys: Vec<Key>,
+    /// The first encrypts.
+    keys: Vec<Arc<Key>>,
     /// The setting, and the file where there is one: for messages.
     pub source: String,
+    /// Of the file, when it was read.
+    pub stamp: Option<Stamp>,
 }
 
 impl Ring {
+    /// Empty where neither setting is set.
     pub fn load(settings: &Encryption) -> anyhow::Result<Self> {
         match (settings.keys.as_slice(), settings.keys_file.as_deref()) {
-            ([], None) => bail!(
-                "encryption.keys: no key to seal the tenants' secrets with; make one with `transports keys \
-                 generate`"
-            ),
+            ([], None) => {
+                Ok(Self { keys: Vec::new(), source: "encryption.vault_url".to_owned(), stamp: None })
+            }
             (keys, None) => {
                 let entries = keys.iter().enumerate();
                 let entries = entries.map(|(index, key)| (format!("entry {}", index + 1), key.expose()));
-                Self::read("encryption.keys".to_owned(), entries)
+                Self::read("encryption.keys".to_owned(), entries, None)
             }
-            ([], Some(path)) => {
-                let source = format!("encryption.keys_file ({})", path.display());
-                let text = read_file(path).with_context(|| source.clone())?;
-                let lines = text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
-                let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
-                Self::read(source, lines.map(|(number, line)| (format!("line {number}"), line)))
-            }
+            ([], Some(path)) => Self::from_file(path),
             (_, Some(_)) => bail!(
                 "encryption.keys and encryption.keys_file are both set: leave one out, so that it is clear which \
                  key encrypts"
@@ -61,31 +54,44 @@ impl Ring {
         }
     }
 
-    fn read<'a>(source: String, entries: impl Iterator<Item = (String, &'a str)>) -> anyhow::Result<Self> {
-        let mut keys: Vec<Key> = Vec::new();
+    pub fn from_file(path: &Path) -> anyhow::Result<Self> {
+        let source = format!("encryption.keys_file ({})", path.display());
+        let contents = key_file::read(path).with_context(|| source.clone())?;
+        let lines = contents.text.lines().enumerate().map(|(index, line)| (index + 1, line.trim()));
+        let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+        let entries = lines.map(|(number, line)| (format!("line {number}"), line));
+        Self::read(source, entries, Some(contents.stamp))
+    }
+
+    fn read<'a>(
+        source: String,
+        entries: impl Iterator<Item = (String, &'a str)>,
+        stamp: Option<Stamp>,
+    ) -> anyhow::Result<Self> {
+        let mut keys: Vec<Arc<Key>> = Vec::new();
         for (place, entry) in entries {
             let key = Key::parse(entry).map_err(|problem| anyhow!("{source}: {place} {problem}"))?;
             if keys.iter().any(|other| other.id == key.id) {
                 bail!("{source}: {place} names key {} a second time", key.id);
             }
-            keys.push(key);
+            keys.push(Arc::new(key));
         }
         if keys.is_empty() {
             bail!("{source}: holds no key");
         }
-        Ok(Self { keys, source })
+        Ok(Self { keys, source, stamp })
     }
 
     /// The key that encrypts.
-    pub fn first(&self) -> &Key {
-        &self.keys[0]
+    pub fn first(&self) -> Option<&Arc<Key>> {
+        self.keys.first()
     }
 
-    pub fn all(&self) -> &[Key] {
+    pub fn all(&self) -> &[Arc<Key>] {
         &self.keys
     }
 
-    pub fn find(&self, id: &str) -> Option<&Key> {
+    pub fn find(&self, id: &str) -> Option<&Arc<Key>> {
         self.keys.iter().find(|key| key.id == id)
     }
 }
@@ -110,26 +116,6 @@ const ID_RULE: &str = "it has to be 1 to 32 letters, digits, dots, hyphens or un
 fn is_id(text: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
     (1..=MAX_ID).contains(&text.len()) && text.bytes().all(good)
-}
-
-/// Judges the file that was opened, so that no other can be put in its place in between.
-fn read_file(path: &Path) -> anyhow::Result<Zeroizing<String>> {
-    let file = File::open(path).context("cannot be read")?;
-    let metadata = file.metadata().context("cannot be read")?;
-    if !metadata.is_file() {
-        bail!("is not a file");
-    }
-    let mode = metadata.permissions().mode() & 0o777;
-    if mode & 0o007 != 0 {
-        bail!("everybody on this host may use it (mode {mode:04o}): take that away with `chmod o= FILE`");
-    }
-    if metadata.len() > MAX_FILE_BYTES {
-        bail!("is larger than any file of keys");
-    }
-    // With room for all of it: a string that grows leaves copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_FILE_BYTES)? + 1));
-    file.take(MAX_FILE_BYTES).read_to_string(&mut text).context("cannot be read")?;
-    Ok(text)
 }
 
 /// A new key as a line `ID:BASE64`.

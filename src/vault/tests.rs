@@ -2,11 +2,13 @@ use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
 use super::*;
+use crate::config::Config;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -15,11 +17,12 @@ fn key(id: &str, byte: u8) -> String {
 }
 
 fn settings(keys: &[String]) -> Encryption {
-    Encryption { keys: keys.iter().cloned().map(Secret::new).collect(), keys_file: None }
+    let keys = keys.iter().cloned().map(Secret::new).collect();
+    Encryption { keys, ..Config::default().encryption }
 }
 
-fn vault(keys: &[String]) -> Vault {
-    Vault::load(&settings(keys)).unwrap()
+fn vault(keys: &[String]) -> Keys {
+    Keys::load(&settings(keys), None).unwrap()
 }
 
 fn secret() -> Secret {
@@ -30,45 +33,45 @@ fn tenant(name: &str) -> TenantId {
     TenantId::from_operator(name)
 }
 
-fn opens(vault: &Vault, sealed: &Sealed, binding: &Binding<'_>) -> bool {
-    vault.open(sealed, binding).is_ok_and(|secret| secret.expose() == PASSWORD)
+async fn opens(vault: &Keys, sealed: &Sealed, binding: &Binding<'_>) -> bool {
+    vault.open(sealed, binding).await.is_ok_and(|secret| secret.expose() == PASSWORD)
 }
 
-#[test]
-fn what_was_sealed_opens_with_any_key_of_the_ring_and_the_first_one_seals() {
+#[tokio::test]
+async fn what_was_sealed_opens_with_any_key_of_the_ring_and_the_first_one_seals() {
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp" };
     let old = vault(&[key("k1", 1)]);
     let both = vault(&[key("k2", 2), key("k1", 1)]);
-    let before = old.seal(&secret(), &binding).unwrap();
-    let after = both.seal(&secret(), &binding).unwrap();
+    let before = old.seal(&secret(), &binding).await.unwrap();
+    let after = both.seal(&secret(), &binding).await.unwrap();
     assert_eq!((before.key_id.as_str(), after.key_id.as_str()), ("k1", "k2"));
-    assert!(opens(&both, &before, &binding) && opens(&both, &after, &binding));
-    assert!(!opens(&old, &after, &binding));
+    assert!(opens(&both, &before, &binding).await && opens(&both, &after, &binding).await);
+    assert!(!opens(&old, &after, &binding).await);
     for text in ["", "ünïcödé \u{1F4E7}", &"x".repeat(16 * 1024)] {
-        let sealed = both.seal(&Secret::new(text.to_owned()), &binding).unwrap();
-        assert_eq!(both.open(&sealed, &binding).unwrap().expose(), text);
+        let sealed = both.seal(&Secret::new(text.to_owned()), &binding).await.unwrap();
+        assert_eq!(both.open(&sealed, &binding).await.unwrap().expose(), text);
     }
 }
 
-#[test]
-fn i1_the_sealed_form_shows_neither_secret_nor_key() {
+#[tokio::test]
+async fn i1_the_sealed_form_shows_neither_secret_nor_key() {
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp" };
-    let sealed = vault(&[key("k1", 1)]).seal(&secret(), &binding).unwrap();
+    let sealed = vault(&[key("k1", 1)]).seal(&secret(), &binding).await.unwrap();
     for bytes in [&sealed.wrapped_key, &sealed.payload] {
         assert!(!bytes.windows(7).any(|part| part == b"correct"));
         assert!(!bytes.windows(8).any(|part| part == [1; 8]));
     }
 }
 
-#[test]
-fn l1_a_secret_opens_only_for_its_tenant_field_and_destination() {
+#[tokio::test]
+async fn l1_a_secret_opens_only_for_its_tenant_field_and_destination() {
     let vault = vault(&[key("k1", 1)]);
     let (a, b) = (tenant("a"), tenant("b"));
     let binding = Binding { tenant: &a, field: "emailPassword", destination: "smtp:587" };
-    let sealed = vault.seal(&secret(), &binding).unwrap();
-    assert!(opens(&vault, &sealed, &binding));
+    let sealed = vault.seal(&secret(), &binding).await.unwrap();
+    assert!(opens(&vault, &sealed, &binding).await);
     let shifted = tenant("aemailPassword");
     let others = [
         Binding { tenant: &b, ..binding },
@@ -79,17 +82,17 @@ fn l1_a_secret_opens_only_for_its_tenant_field_and_destination() {
         Binding { tenant: &shifted, field: "", ..binding },
     ];
     for other in others {
-        assert_eq!(vault.open(&sealed, &other).err(), Some(Unreadable), "{other:?}");
+        assert_eq!(vault.open(&sealed, &other).await.err(), Some(VaultError::Unreadable), "{other:?}");
     }
 }
 
-#[test]
-fn l1_parts_of_two_rows_do_not_open_together() {
+#[tokio::test]
+async fn l1_parts_of_two_rows_do_not_open_together() {
     let vault = vault(&[key("k1", 1), key("k2", 2)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
-    let one = vault.seal(&secret(), &binding).unwrap();
-    let two = vault.seal(&secret(), &binding).unwrap();
+    let one = vault.seal(&secret(), &binding).await.unwrap();
+    let two = vault.seal(&secret(), &binding).await.unwrap();
     let mixed = [
         Sealed { wrapped_key: two.wrapped_key.clone(), ..one.clone() },
         Sealed { payload: two.payload, ..one.clone() },
@@ -98,26 +101,26 @@ fn l1_parts_of_two_rows_do_not_open_together() {
         Sealed { key_id: "k3".to_owned(), ..one },
     ];
     for sealed in mixed {
-        assert_eq!(vault.open(&sealed, &binding).err(), Some(Unreadable), "{sealed:?}");
+        assert_eq!(vault.open(&sealed, &binding).await.err(), Some(VaultError::Unreadable), "{sealed:?}");
     }
 }
 
-#[test]
-fn l1_a_wrapped_key_is_bound_to_the_name_of_its_key() {
+#[tokio::test]
+async fn l1_a_wrapped_key_is_bound_to_the_name_of_its_key() {
     // The same bytes under two names.
     let vault = vault(&[key("k1", 1), key("k2", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
-    let sealed = vault.seal(&secret(), &binding).unwrap();
-    assert!(vault.open(&Sealed { key_id: "k2".to_owned(), ..sealed }, &binding).is_err());
+    let sealed = vault.seal(&secret(), &binding).await.unwrap();
+    assert!(vault.open(&Sealed { key_id: "k2".to_owned(), ..sealed }, &binding).await.is_err());
 }
 
-#[test]
-fn l2_every_flipped_bit_every_cut_and_every_addition_is_found() {
+#[tokio::test]
+async fn l2_every_flipped_bit_every_cut_and_every_addition_is_found() {
     let vault = vault(&[key("k1", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
-    let sealed = vault.seal(&secret(), &binding).unwrap();
+    let sealed = vault.seal(&secret(), &binding).await.unwrap();
     let damaged = |bytes: &[u8]| {
         let flips = (0..bytes.len() * 8).map(|bit| {
             let mut bytes = bytes.to_vec();
@@ -129,23 +132,23 @@ fn l2_every_flipped_bit_every_cut_and_every_addition_is_found() {
         flips.chain(cuts).chain(longer).collect::<Vec<_>>()
     };
     for wrapped_key in damaged(&sealed.wrapped_key) {
-        assert!(vault.open(&Sealed { wrapped_key, ..sealed.clone() }, &binding).is_err());
+        assert!(vault.open(&Sealed { wrapped_key, ..sealed.clone() }, &binding).await.is_err());
     }
     for payload in damaged(&sealed.payload) {
-        assert!(vault.open(&Sealed { payload, ..sealed.clone() }, &binding).is_err());
+        assert!(vault.open(&Sealed { payload, ..sealed.clone() }, &binding).await.is_err());
     }
-    assert!(opens(&vault, &sealed, &binding));
+    assert!(opens(&vault, &sealed, &binding).await);
 }
 
-#[test]
-fn l9_no_nonce_comes_twice() {
+#[tokio::test]
+async fn l9_no_nonce_comes_twice() {
     let vault = vault(&[key("k1", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
     let mut seen = HashSet::new();
     let count = 100_000;
     for _ in 0..count {
-        let sealed = vault.seal(&secret(), &binding).unwrap();
+        let sealed = vault.seal(&secret(), &binding).await.unwrap();
         for bytes in [sealed.wrapped_key, sealed.payload] {
             seen.insert(<[u8; 12]>::try_from(&bytes[1..13]).unwrap());
         }
@@ -153,27 +156,29 @@ fn l9_no_nonce_comes_twice() {
     assert_eq!(seen.len(), 2 * count);
 }
 
-#[test]
-fn l14_no_other_version_of_the_envelope_opens_least_of_all_one_without_encryption() {
+#[tokio::test]
+async fn l14_no_other_version_of_the_envelope_opens_least_of_all_one_without_encryption() {
     let vault = vault(&[key("k1", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
-    let sealed = vault.seal(&secret(), &binding).unwrap();
+    let sealed = vault.seal(&secret(), &binding).await.unwrap();
     for version in (0..=255).filter(|version| *version != 1) {
         let mut other = sealed.clone();
         other.payload[0] = version;
-        assert!(vault.open(&other, &binding).is_err());
+        assert!(vault.open(&other, &binding).await.is_err());
         other.payload = [&[version], PASSWORD.as_bytes()].concat();
-        assert!(vault.open(&other, &binding).is_err());
+        assert!(vault.open(&other, &binding).await.is_err());
     }
     for plain in [PASSWORD.as_bytes(), b"", &[1]] {
-        assert!(vault.open(&Sealed { payload: plain.to_vec(), ..sealed.clone() }, &binding).is_err());
-        assert!(vault.open(&Sealed { wrapped_key: plain.to_vec(), ..sealed.clone() }, &binding).is_err());
+        assert!(vault.open(&Sealed { payload: plain.to_vec(), ..sealed.clone() }, &binding).await.is_err());
+        assert!(
+            vault.open(&Sealed { wrapped_key: plain.to_vec(), ..sealed.clone() }, &binding).await.is_err()
+        );
     }
 }
 
-#[test]
-fn l3_a_bad_entry_is_told_by_its_place_and_id_and_never_by_its_value() {
+#[tokio::test]
+async fn l3_a_bad_entry_is_told_by_its_place_and_id_and_never_by_its_value() {
     let value = STANDARD.encode([7; 32]);
     let entry = |text: String| vec![key("good", 1), text];
     let cases = [
@@ -196,10 +201,14 @@ fn l3_a_bad_entry_is_told_by_its_place_and_id_and_never_by_its_value() {
         (Vec::new(), "encryption.keys: no key to seal the tenants' secrets with"),
     ];
     for (keys, expected) in cases {
-        let error = format!("{:#}", Vault::load(&settings(&keys)).err().unwrap());
+        let error = format!("{:#}", Keys::load(&settings(&keys), None).err().unwrap());
         assert!(error.starts_with(expected), "{error}");
         assert!(!error.contains(&value[1..20]), "{error}");
     }
+}
+
+fn file_settings(path: PathBuf) -> Encryption {
+    Encryption { keys_file: Some(path), ..Config::default().encryption }
 }
 
 fn key_file(mode: u32, text: &str) -> (tempfile::TempDir, Encryption) {
@@ -208,14 +217,14 @@ fn key_file(mode: u32, text: &str) -> (tempfile::TempDir, Encryption) {
     let mut file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    (folder, Encryption { keys: Vec::new(), keys_file: Some(path) })
+    (folder, file_settings(path))
 }
 
 #[test]
 fn keys_come_from_a_file_with_comments_and_blank_lines() {
     let text = format!("# since May\n\n  {}\r\n#{}\n{}", key("k2", 2), key("k0", 0), key("k1", 1));
     let (_folder, settings) = key_file(0o640, &text);
-    let vault = Vault::load(&settings).unwrap();
+    let vault = Keys::load(&settings, None).unwrap();
     let ids: Vec<_> = vault.ring.all().iter().map(|key| key.id.as_str()).collect();
     assert_eq!(ids, ["k2", "k1"]);
 }
@@ -232,7 +241,7 @@ fn l3_a_file_that_others_can_use_is_refused() {
         (0o602, false),
     ] {
         let (_folder, settings) = key_file(mode, &key("k1", 1));
-        let loaded = Vault::load(&settings).map(|_| ()).map_err(|error| format!("{error:#}"));
+        let loaded = Keys::load(&settings, None).map(|_| ()).map_err(|error| format!("{error:#}"));
         assert_eq!(loaded.is_ok(), good, "{mode:o}: {loaded:?}");
         if let Err(error) = loaded {
             let file = settings.keys_file.unwrap();
@@ -255,7 +264,7 @@ fn l3_a_file_without_a_good_key_is_refused_by_its_line() {
     ];
     for (text, expected) in cases {
         let (_folder, settings) = key_file(0o600, &text);
-        let error = format!("{:#}", Vault::load(&settings).err().unwrap());
+        let error = format!("{:#}", Keys::load(&settings, None).err().unwrap());
         let file = settings.keys_file.unwrap();
         assert_eq!(error, format!("encryption.keys_file ({}): {expected}", file.display()));
     }
@@ -264,14 +273,14 @@ fn l3_a_file_without_a_good_key_is_refused_by_its_line() {
 #[test]
 fn l3_a_file_that_is_not_there_or_no_file_is_refused_and_so_are_two_sources() {
     let (folder, mut both) = key_file(0o600, &key("k1", 1));
-    let missing = Encryption { keys: Vec::new(), keys_file: Some(folder.path().join("missing")) };
-    let error = format!("{:#}", Vault::load(&missing).err().unwrap());
+    let missing = file_settings(folder.path().join("missing"));
+    let error = format!("{:#}", Keys::load(&missing, None).err().unwrap());
     assert!(error.contains("missing): cannot be read: No such file"), "{error}");
-    let is_folder = Encryption { keys: Vec::new(), keys_file: Some(folder.path().to_owned()) };
-    let error = format!("{:#}", Vault::load(&is_folder).err().unwrap());
+    let is_folder = file_settings(folder.path().to_owned());
+    let error = format!("{:#}", Keys::load(&is_folder, None).err().unwrap());
     assert!(error.contains("is not a file"), "{error}");
     both.keys = vec![Secret::new(key("k1", 1))];
-    let error = format!("{:#}", Vault::load(&both).err().unwrap());
+    let error = format!("{:#}", Keys::load(&both, None).err().unwrap());
     assert!(error.starts_with("encryption.keys and encryption.keys_file are both set"), "{error}");
 }
 
@@ -279,7 +288,7 @@ fn l3_a_file_that_is_not_there_or_no_file_is_refused_and_so_are_two_sources() {
 fn a_generated_key_is_random_and_can_be_loaded() {
     let line = generate_key("2026-01").unwrap();
     let vault = vault(&[line.expose().to_owned()]);
-    assert_eq!(vault.ring.first().id, "2026-01");
+    assert_eq!(vault.ring.first().unwrap().id, "2026-01");
     assert_ne!(line.expose(), generate_key("2026-01").unwrap().expose());
     for id in ["", "a b", "a:b", "a\nb", "k#", "ä", &"k".repeat(33)] {
         assert!(generate_key(id).is_err(), "{id:?}");

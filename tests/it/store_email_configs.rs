@@ -2,18 +2,17 @@
 
 use transports::address::EmailAddress;
 use transports::clock::Timestamp;
-use transports::config::Encryption;
+use transports::config::{Config, Encryption};
 use transports::egress::Host;
 use transports::email_config::{
     BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Settings, Version,
 };
 use transports::id::{TenantId, TraceId, UserId};
 use transports::message::HeaderText;
-use transports::provider::open_secret;
 use transports::secret::Secret;
 use transports::smtp::Security;
-use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs};
-use transports::vault::{Binding, Sealed, Unreadable, Vault};
+use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
+use transports::vault::{Binding, Keys, Sealed, VaultError};
 
 use super::support::database::{Database, Engine};
 
@@ -59,6 +58,16 @@ fn empty() -> EmailConfig {
     }
 }
 
+/// The database, with keys that rows may be sealed with.
+async fn opened(database: &Database) -> Db {
+    let db = database.open().await;
+    for key in ["k1", "k2", "a", "b", "B", "k-1", "k_1"] {
+        let canary = Sealed { key_id: key.to_owned(), ..sealed() };
+        let _ = write(&db, key_canaries::insert(&canary, Timestamp(0))).await;
+    }
+    db
+}
+
 async fn write(db: &Db, statement: Statement) -> WriteOutcome {
     db.write(Write::default().then(statement)).await.unwrap()
 }
@@ -67,7 +76,7 @@ async fn write(db: &Db, statement: Statement) -> WriteOutcome {
 async fn a_row_comes_back_as_it_was_written() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let (a, b) = (tenant("a"), tenant("b"));
         assert_eq!(email_configs::find(&db, &a).await.unwrap(), None);
         assert_eq!(write(&db, email_configs::insert(&a, &filled())).await, WriteOutcome::Committed);
@@ -86,7 +95,7 @@ async fn a_row_comes_back_as_it_was_written() {
 async fn every_kind_of_protection_and_health_comes_back() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let states = [HealthState::Ok, HealthState::InvalidCredentials, HealthState::ProviderError];
         for (index, (security, state)) in Security::ALL.into_iter().zip(states).enumerate() {
             let tenant = tenant(&index.to_string());
@@ -103,7 +112,7 @@ async fn every_kind_of_protection_and_health_comes_back() {
 async fn a_row_is_changed_only_in_the_version_that_was_read() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let a = tenant("a");
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         let missing = WriteOutcome::NothingTouched;
@@ -122,7 +131,7 @@ async fn f16_tenants_are_told_apart_by_their_exact_bytes() {
     let names = ["a", "A", "a ", " a", "a/b", "%61", "é", "e\u{301}", "a%", "_", "'"];
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         for name in names {
             let version = Version { config: name.to_owned(), health: 0 };
             let config = EmailConfig { version, ..empty() };
@@ -158,7 +167,7 @@ fn outcomes() -> Vec<CheckOutcome> {
 async fn a_check_is_recorded_as_the_pure_function_says() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let (a, now) = (tenant("a"), Timestamp(99));
         for first in outcomes() {
             for second in outcomes() {
@@ -190,7 +199,7 @@ async fn a_check_is_recorded_as_the_pure_function_says() {
 async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let (a, b) = (tenant("a"), tenant("b"));
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         for outcome in outcomes() {
@@ -211,7 +220,7 @@ async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
 async fn refusals_at_the_same_time_are_all_counted() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let a = tenant("a");
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         let refused =
@@ -245,7 +254,7 @@ async fn a_row_that_was_edited_into_nonsense_is_a_fault_and_shows_no_value() {
     ];
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let a = tenant("a");
         let _ = write(&db, email_configs::insert(&a, &filled())).await;
         for edit in edits {
@@ -260,18 +269,24 @@ async fn a_row_that_was_edited_into_nonsense_is_a_fault_and_shows_no_value() {
     }
 }
 
-fn vault() -> Vault {
+fn vault() -> Keys {
     let key = Secret::new("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned());
-    Vault::load(&Encryption { keys: vec![key], keys_file: None }).unwrap()
+    Keys::load(&Encryption { keys: vec![key], ..Config::default().encryption }, None).unwrap()
 }
 
 /// The configuration, with a password that is sealed for it.
-fn with_password(tenant: &TenantId, password: &str) -> EmailConfig {
+async fn with_password(tenant: &TenantId, password: &str) -> EmailConfig {
     let config = filled();
     let destination = transports::email_config::canonical(&config.settings);
     let binding = Binding { tenant, field: "emailPassword", destination: &destination };
-    let secret = vault().seal(&Secret::new(password.to_owned()), &binding).unwrap();
+    let secret = vault().seal(&Secret::new(password.to_owned()), &binding).await.unwrap();
     EmailConfig { secret: Some(secret), ..config }
+}
+
+async fn open(config: &EmailConfig, tenant: &TenantId) -> Result<Secret, VaultError> {
+    let destination = transports::email_config::canonical(&config.settings);
+    let binding = Binding { tenant, field: "emailPassword", destination: &destination };
+    vault().open(config.secret.as_ref().unwrap(), &binding).await
 }
 
 #[tokio::test]
@@ -289,19 +304,19 @@ async fn b9_l1_a_password_does_not_open_where_its_row_was_edited_by_hand() {
     ];
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let (a, b) = (tenant("a"), tenant("b"));
-        let stored = with_password(&a, "of a");
+        let stored = with_password(&a, "of a").await;
         let _ = write(&db, email_configs::insert(&a, &stored)).await;
-        let _ = write(&db, email_configs::insert(&b, &with_password(&b, "of b"))).await;
+        let _ = write(&db, email_configs::insert(&b, &with_password(&b, "of b").await)).await;
         for edit in edits {
             let found = email_configs::find(&db, &a).await.unwrap().unwrap();
-            let secret = open_secret(&found, &vault(), &a).unwrap().unwrap();
-            assert_eq!(secret.expose(), "of a", "{engine:?}");
+            assert_eq!(open(&found, &a).await.unwrap().expose(), "of a", "{engine:?}");
             database.execute(&format!("update email_configs set {edit} where tenant_id = 'a'")).await;
             let found = email_configs::find(&db, &a).await.unwrap().unwrap();
-            assert_eq!(open_secret(&found, &vault(), &a).err(), Some(Unreadable), "{engine:?}: {edit}");
-            let _ = write(&db, email_configs::update(&a, "v1", &stored)).await;
+            assert_eq!(open(&found, &a).await.err(), Some(VaultError::Unreadable), "{engine:?}: {edit}");
+            let _ = write(&db, email_configs::delete(&a, "v1")).await;
+            let _ = write(&db, email_configs::insert(&a, &stored)).await;
         }
     }
 }
@@ -310,9 +325,9 @@ async fn b9_l1_a_password_does_not_open_where_its_row_was_edited_by_hand() {
 async fn i1_the_disk_holds_no_password_in_the_clear_and_not_the_sealed_one_after_a_deletion() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let a = tenant("a");
-        let stored = with_password(&a, "correct horse battery staple");
+        let stored = with_password(&a, "correct horse battery staple").await;
         let _ = write(&db, email_configs::insert(&a, &stored)).await;
         let bytes = database.bytes().await;
         assert!(contains(&bytes, b"smtp.example.com"), "{engine:?}: the right files are looked at");
@@ -348,7 +363,7 @@ fn entry(at: i64) -> audit::Entry {
 async fn i9_an_audit_row_stands_with_its_change_or_neither_does() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let (a, entry) = (tenant("a"), entry(5));
         let change = |version: &str| {
             let change = email_configs::update(&a, version, &filled());
@@ -376,7 +391,7 @@ async fn i9_an_audit_row_stands_with_its_change_or_neither_does() {
 async fn the_audit_outlives_its_configuration_until_the_retention_ends() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         let a = tenant("a");
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         for at in [1, 2, 3, 4] {
@@ -396,7 +411,7 @@ async fn the_audit_outlives_its_configuration_until_the_retention_ends() {
 async fn keys_in_use_are_found_and_counted() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
-        let db = database.open().await;
+        let db = opened(&database).await;
         assert!(email_configs::keys_in_use(&db).await.unwrap().is_empty());
         for (index, key) in ["b", "a", "b", "B", "k-1", "k_1"].into_iter().enumerate() {
             let secret = Some(Sealed { key_id: key.to_owned(), ..sealed() });

@@ -36,11 +36,12 @@ pub(crate) fn for_people(log: &mut Log) {
 /// The settings that are set and have no effect here. Each would lead away from this machine or to data that
 /// is not there to be played with.
 pub(super) fn not_used(config: &Config) -> Vec<String> {
-    const DECIDED: [(&str, &str); 5] = [
+    const DECIDED: [(&str, &str); 6] = [
         ("server", "listen"),
         ("database", "url"),
         ("encryption", "keys"),
         ("encryption", "keys_file"),
+        ("encryption", "vault_url"),
         ("egress", "ports"),
     ];
     let beyond_loopback = config.server.metrics_listen.is_some_and(|address| !address.ip().is_loopback());
@@ -70,6 +71,8 @@ pub(super) fn to_try(mut config: Config, kept: Kept) -> anyhow::Result<Config> {
     config.database.url = kept.database_url;
     config.encryption.keys.clear();
     config.encryption.keys_file = Some(kept.keys_file);
+    config.encryption.vault_url = None;
+    config.encryption.seal_with = None;
     config.auth.hs256_secret.get_or_insert(kept.token_secret);
     config.microsoft365.login_url.get_or_insert_with(|| kept.microsoft365_url.clone());
     config.microsoft365.graph_url.get_or_insert(kept.microsoft365_url);

@@ -26,6 +26,7 @@ use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
 use crate::store::{Write, audit, email_configs};
 use crate::transcript::Watcher;
+use crate::vault::VaultError;
 
 /// Refused sign-ins after which a user who is no administrator gets the stored verdict: most servers lock a
 /// mailbox after five to ten.
@@ -43,7 +44,7 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's other checks are under way.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The database or a free connection are not available.", body = ErrorBody),
+        (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
 )]
 pub async fn verify_connection(
@@ -85,13 +86,15 @@ async fn verify(
     watcher: Option<Watcher>,
 ) -> Result<VerifyBody, Error> {
     let outcome = if place.is_some() {
-        match provider::open_secret(stored, &app.vault, &caller.tenant) {
+        let deadline = app.check_deadline();
+        match provider::open_secret(stored, &app.vault, &caller.tenant).await {
             Ok(secret) => {
                 let account = Account::stored(&caller.tenant, stored, secret.as_ref());
                 let account = Account { watcher: watcher.as_ref(), ..account };
-                provider::verify(app, &account, Depth::Sender).await
+                provider::verify(app, &account, Depth::Sender, deadline).await
             }
-            Err(_) => provider::unreadable(),
+            Err(VaultError::Unreadable) => provider::unreadable(),
+            Err(VaultError::Unavailable) => return Err(Error::unavailable()),
         }
     } else {
         provider::incomplete(stored.missing())
@@ -145,7 +148,7 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
         (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's share of connections is used.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The database or a free connection are not available.", body = ErrorBody),
+        (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
 )]
 pub async fn send_test_email(
@@ -166,14 +169,17 @@ async fn send(app: &App, admin: &Caller, request: &TestMailRequest) -> Result<Se
         count_destination(app, admin, &stored.settings)?;
         let counted = app.quotas.count_test_mail(&admin.tenant, &request.recipient);
         counted.map_err(|reached| quota_reached(app, reached))?;
-        match provider::open_secret(&stored, &app.vault, &admin.tenant) {
+        let deadline = app.check_deadline();
+        match provider::open_secret(&stored, &app.vault, &admin.tenant).await {
             Ok(secret) => {
                 let account = Account::stored(&admin.tenant, &stored, secret.as_ref());
                 let TestMailRequest { recipient, subject, body } = request;
                 let mail = Mail { recipient, subject, body };
-                provider::send(app, &account, &mail).await.map_err(|error| Error::internal(&error))?
+                let sent = provider::send(app, &account, &mail, deadline).await;
+                sent.map_err(|error| Error::internal(&error))?
             }
-            Err(_) => provider::unreadable(),
+            Err(VaultError::Unreadable) => provider::unreadable(),
+            Err(VaultError::Unavailable) => return Err(Error::unavailable()),
         }
     } else {
         provider::incomplete(stored.missing())

@@ -28,6 +28,11 @@ fn is_trouble(state: &SqlState) -> bool {
     single.contains(state) || TROUBLE.iter().any(|class| state.code().starts_with(class))
 }
 
+/// Whether a row refers to one that is not there, or one is removed that another refers to.
+pub(super) fn is_foreign_key(error: &Error) -> bool {
+    error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
+}
+
 pub(super) fn pool_error(error: PoolError) -> DbError {
     match error {
         PoolError::Backend(error) => classify(&error),

@@ -34,6 +34,12 @@ pub(super) fn is_busy(error: &Error) -> bool {
     matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
+/// Whether a row refers to one that is not there, or one is removed that another refers to.
+pub(super) fn is_foreign_key(error: &Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
+}
+
 /// What the operator reads where the file cannot be opened.
 pub(super) fn explain(error: Error) -> anyhow::Error {
     let advice = match error.sqlite_error_code() {

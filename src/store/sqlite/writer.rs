@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::connection::{checkpoint, execute, open_writing};
-use super::error::classify;
+use super::error::{classify, is_foreign_key};
 use crate::store::{DbError, Write, WriteOutcome};
 
 /// Writes committed with one sync, at most: beyond this the sync is no longer what costs.
@@ -179,10 +179,11 @@ fn separately(connection: &Connection, write: &Write) -> rusqlite::Result<rusqli
 
 fn statements(connection: &Connection, write: &Write) -> rusqlite::Result<WriteOutcome> {
     for statement in &write.statements {
-        let touched = execute(connection, statement)?;
-        if statement.misses(touched) {
-            return Ok(WriteOutcome::NothingTouched);
-        }
+        match execute(connection, statement) {
+            Ok(touched) if statement.misses(touched) => return Ok(WriteOutcome::NothingTouched),
+            Err(error) if is_foreign_key(&error) => return Ok(WriteOutcome::NothingTouched),
+            executed => executed?,
+        };
     }
     Ok(WriteOutcome::Committed)
 }

@@ -1,0 +1,93 @@
+//! `transports keys rewrap`: the data keys of all rows, wrapped with the key that seals now.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::bail;
+use tokio::time::Instant;
+
+use crate::app::open_keys;
+use crate::cli::output;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::id::TenantId;
+use crate::store::Db;
+use crate::vault::{Keys, Rewrap, counted};
+
+/// Rounds in which rows came back under an old key, before that is an error.
+const ROUNDS: usize = 10;
+
+/// Tenants that are named in an error, at most.
+const NAMED: usize = 10;
+
+/// Between two words about how far it is.
+const TELLING: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(config: &Config, wait: u64) -> anyhow::Result<()> {
+    let clock = Clock::System;
+    let (keys, db) = open_keys(config, &clock).await?;
+    all(Arc::new(keys), &db, &clock, wait).await.map(drop)
+}
+
+/// Rewraps until no row is left under another key, and none comes back within `wait` seconds. The key's name.
+pub(super) async fn all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u64) -> anyhow::Result<String> {
+    let rewrap = Rewrap::begin(keys, db, clock).await?;
+    let target = rewrap.target();
+    let mut came_back = None;
+    for _ in 0..ROUNDS {
+        let left = rewrap.left().await?;
+        let all: i64 = left.iter().map(|(_, rows)| rows).sum();
+        if let Some(others) = named(&left) {
+            output::note(&format!("wrapping the data keys of {} with {target}: {others}", counted(all)));
+            let pass = rewrap.pass(progress(all)).await?;
+            refuse_unreadable(&pass.unreadable)?;
+            // Once more without a pause: what came in between.
+            if !rewrap.left().await?.is_empty() {
+                continue;
+            }
+        }
+        tokio::time::sleep(Duration::from_secs(wait)).await;
+        came_back = named(&rewrap.left().await?);
+        let Some(others) = &came_back else {
+            db.close().await;
+            output::note(&format!("all rows are sealed with {target}"));
+            return Ok(target.to_owned());
+        };
+        output::note(&format!("came back, from a process that had not read the keys again: {others}"));
+    }
+    bail!(
+        "rows keep coming back under another key ({}): a running process still seals with it. Is its \
+         encryption.keys_file this file, or does it wait for a restart with other encryption.keys?",
+        came_back.unwrap_or_else(|| "under load".to_owned())
+    )
+}
+
+/// `41 rows of k1, 1 row of k0`; none where no row is left.
+fn named(left: &[(String, i64)]) -> Option<String> {
+    let left: Vec<_> = left.iter().map(|(key, rows)| format!("{} of {key}", counted(*rows))).collect();
+    (!left.is_empty()).then(|| left.join(", "))
+}
+
+fn progress(all: i64) -> impl FnMut(i64) {
+    let mut told: Option<Instant> = None;
+    move |done| {
+        if told.is_none_or(|told| told.elapsed() >= TELLING) || done == all {
+            told = Some(Instant::now());
+            output::note(&format!("{done} of {all}"));
+        }
+    }
+}
+
+fn refuse_unreadable(tenants: &[TenantId]) -> anyhow::Result<()> {
+    if tenants.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<_> = tenants.iter().take(NAMED).map(TenantId::as_str).collect();
+    let more = if tenants.len() > NAMED { ", …" } else { "" };
+    bail!(
+        "{} cannot be wrapped anew, since the key that they name does not open them: the rows were damaged or \
+         edited ({}{more}). They stay as they are, and need their key; everything else is done",
+        counted(i64::try_from(tenants.len())?),
+        names.join(", ")
+    )
+}

@@ -1,0 +1,121 @@
+//! How a running service comes to know that its keys have changed.
+//!
+//! `encryption.keys_file` is looked at every few seconds, before each sealing, and when a row names an unknown key;
+//! it is read where its stamp is another one than when it was last read. So however many rows name an unknown key,
+//! the file is read once for each time that it changes.
+
+use std::sync::{Mutex, PoisonError};
+
+use tokio::time::Instant;
+
+use super::Vault;
+use super::check::{self, Trial};
+use super::key_file::{self, Stamp};
+use super::keys::Keys;
+
+/// What is known of the last reading of the file.
+pub(super) struct Reading {
+    /// One at a time.
+    turn: tokio::sync::Mutex<()>,
+    last: Mutex<Last>,
+}
+
+#[derive(Clone, Copy)]
+struct Last {
+    /// Also of a file that could not be used.
+    stamp: Option<Stamp>,
+    failed: bool,
+}
+
+impl Reading {
+    pub fn of(keys: &Keys) -> Self {
+        let last = Last { stamp: keys.ring.stamp, failed: false };
+        Self { turn: tokio::sync::Mutex::default(), last: Mutex::new(last) }
+    }
+
+    fn last(&self) -> Last {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note(&self, last: Last) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    }
+}
+
+impl Vault {
+    /// One round of what has to be done every few seconds: reads a file of keys that has changed, or that could not
+    /// be used the last time; forgets keys that have left the ring; tries a key service that did not answer.
+    pub async fn tend(&self) {
+        let again = self.reading.last().failed;
+        self.reload(again).await;
+        if let Some(keys) = self.keys().without_left(Instant::now()) {
+            self.use_keys(keys);
+        }
+        let Some(remote) = self.keys().remote.clone() else { return };
+        remote.forget_old().await;
+        if !remote.is_tried() {
+            match check::try_service(&remote, &self.db, &self.clock).await {
+                Ok(()) => tracing::info!(key = remote.name(), "the key service answers, and its key fits"),
+                Err(wrong @ Trial::Wrong(_)) => {
+                    tracing::error!(error = %wrong, "the key service is not used")
+                }
+                // Told when it began.
+                Err(Trial::Unavailable(_)) => {}
+            }
+        } else if !remote.answers()
+            && let Err(error) = check::add_service_canary(&remote, &self.db, &self.clock).await
+        {
+            tracing::debug!(%error, "the key service still does not answer");
+        }
+    }
+
+    /// Reads the file of keys, whether it has changed or not: what SIGHUP asks for.
+    pub async fn reload_now(&self) {
+        if self.file.is_none() {
+            tracing::warn!("nothing to read again: the keys do not come from encryption.keys_file");
+        }
+        self.reload(true).await;
+    }
+
+    /// Reads the file of keys where it has changed since it was last read.
+    pub(super) async fn reload_if_changed(&self) {
+        self.reload(false).await;
+    }
+
+    async fn reload(&self, again: bool) {
+        let Some(path) = &self.file else { return };
+        let is_new = |stamp| again || stamp != self.reading.last().stamp;
+        if !is_new(key_file::stamp(path).await) {
+            return;
+        }
+        let _turn = self.reading.turn.lock().await;
+        let stamp = key_file::stamp(path).await;
+        if !is_new(stamp) {
+            return;
+        }
+        match self.read_again(path).await {
+            Ok(keys) => {
+                let (first, count) = (keys.ids().first().map(ToString::to_string), keys.ids().len());
+                self.reading.note(Last { stamp: keys.ring.stamp, failed: false });
+                self.use_keys(keys);
+                self.metrics.record_key_reload("ok");
+                tracing::info!(first, count, "read the keys again");
+            }
+            Err(error) => {
+                self.reading.note(Last { stamp, failed: true });
+                self.metrics.record_key_reload("failed");
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    "the keys cannot be used; those that were read before stay in use"
+                );
+            }
+        }
+    }
+
+    /// The same look as at the start: no row may need a key that is not there, and each opens its canary.
+    async fn read_again(&self, path: &std::path::Path) -> anyhow::Result<Keys> {
+        let keys = self.keys().read_again(path)?;
+        check::check_ring(&keys, &self.db, &self.clock).await?;
+        Ok(keys)
+    }
+}

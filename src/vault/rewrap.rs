@@ -1,0 +1,166 @@
+//! Wraps the data keys of all rows anew with the key that seals now. Secrets are not touched.
+//!
+//! What is done stands in the rows themselves: whoever begins again goes on where the last one stopped, and several
+//! may run at the same time.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use tokio::task::JoinSet;
+
+use super::check::{self, Trial};
+use super::key_service::{WrapError, Wrapped};
+use super::keys::Keys;
+use crate::clock::Clock;
+use crate::id::TenantId;
+use crate::store::email_configs::WrappedKey;
+use crate::store::{Db, DbError, Write, WriteOutcome, email_configs};
+
+/// Rows in one transaction: it locks them, so that it has to be short.
+const TOGETHER: usize = 100;
+
+/// How often something is tried that does not work at this moment: a busy file, a service that is restarted.
+const TRIES: usize = 10;
+
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// A rewrapping of all rows to one key.
+pub struct Rewrap {
+    keys: Arc<Keys>,
+    db: Db,
+    target: String,
+}
+
+/// What one pass over all rows did.
+#[derive(Clone, Default, Debug)]
+pub struct Pass {
+    /// Rows whose data key was wrapped anew, or that another write has changed meanwhile.
+    pub done: i64,
+    /// Tenants whose data key does not open with the key that the row names. Their rows stay as they are.
+    pub unreadable: Vec<TenantId>,
+}
+
+impl Rewrap {
+    /// Tries the keys first, as at the start of the service.
+    ///
+    /// # Errors
+    /// Which key does not fit, or why the key service cannot be used.
+    pub async fn begin(keys: Arc<Keys>, db: &Db, clock: &Clock) -> anyhow::Result<Self> {
+        check::check_ring(&keys, db, clock).await?;
+        if let Some(remote) = &keys.remote {
+            patiently(
+                async || check::try_service(remote, db, clock).await,
+                |error| matches!(error, Trial::Unavailable(_)),
+            )
+            .await
+            .context("the key service cannot be used")?;
+        }
+        let target = patiently(async || keys.first().await, unavailable).await?;
+        Ok(Self { keys, db: db.clone(), target })
+    }
+
+    /// The key that all rows are to be sealed with.
+    #[must_use]
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// The other keys that rows need, each with how many.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn left(&self) -> Result<Vec<(String, i64)>, DbError> {
+        let mut left = Vec::new();
+        for key in self.busy(async || email_configs::keys_in_use(&self.db).await).await? {
+            if key != self.target {
+                let rows = self.busy(async || email_configs::count_sealed_with(&self.db, &key).await).await?;
+                left.push((key, rows));
+            }
+        }
+        Ok(left)
+    }
+
+    /// Goes once over all rows that are sealed with another key. `progress` is told how many were done so far.
+    ///
+    /// # Errors
+    /// Where database or key service do not answer for some time. What was done stays done.
+    pub async fn pass(&self, mut progress: impl FnMut(i64)) -> anyhow::Result<Pass> {
+        let mut pass = Pass::default();
+        for (key, _) in self.left().await? {
+            let mut last = None;
+            loop {
+                let next = async || email_configs::sealed_with(&self.db, &key, last.as_ref(), TOGETHER).await;
+                let rows = self.busy(next).await?;
+                let Some(end) = rows.last() else { break };
+                last = Some(end.tenant.clone());
+                pass.done += self.batch(rows, &mut pass.unreadable).await?;
+                progress(pass.done);
+            }
+        }
+        Ok(pass)
+    }
+
+    async fn batch(&self, rows: Vec<WrappedKey>, unreadable: &mut Vec<TenantId>) -> anyhow::Result<i64> {
+        let mut write = Write::default();
+        for (row, wrapped) in self.all_wrapped_anew(rows).await {
+            match wrapped {
+                Ok(wrapped) if wrapped.key_id == row.key_id => {}
+                Ok(wrapped) => {
+                    write = write.then(email_configs::rewrap(&row, &wrapped.key_id, &wrapped.bytes))
+                }
+                Err(WrapError::Refused(_)) => unreadable.push(row.tenant),
+                Err(error @ WrapError::Unavailable(_)) => return Err(error).context("the key service"),
+            }
+        }
+        let done = i64::try_from(write.statements.len())?;
+        let outcome = self.busy(async || self.db.write(write.clone()).await).await?;
+        if done > 0 && outcome == WriteOutcome::NothingTouched {
+            bail!("key {} was removed meanwhile: look at `transports keys status`", self.target);
+        }
+        Ok(done)
+    }
+
+    /// Each row with its new wrapping, in the order of the rows. A service is asked for many of them at once.
+    async fn all_wrapped_anew(&self, rows: Vec<WrappedKey>) -> Vec<(WrappedKey, Result<Wrapped, WrapError>)> {
+        let mut tasks = JoinSet::new();
+        for row in rows {
+            tasks.spawn(wrapped_anew(Arc::clone(&self.keys), row));
+        }
+        let mut done = tasks.join_all().await;
+        // The same order everywhere, so that two of them never wait for each other's rows.
+        done.sort_by(|(one, _), (other, _)| one.tenant.as_str().cmp(other.tenant.as_str()));
+        done
+    }
+
+    /// A file that another process is writing to, a connection that broke: again, for a while.
+    async fn busy<T>(&self, ask: impl AsyncFn() -> Result<T, DbError>) -> Result<T, DbError> {
+        patiently(ask, |error| matches!(error, DbError::Unavailable(_))).await
+    }
+}
+
+async fn wrapped_anew(keys: Arc<Keys>, row: WrappedKey) -> (WrappedKey, Result<Wrapped, WrapError>) {
+    let mut tries = 1;
+    loop {
+        let wrapped = keys.rewrap(&row.key_id, &row.wrapped_key).await;
+        if tries == TRIES || !wrapped.as_ref().is_err_and(unavailable) {
+            return (row, wrapped);
+        }
+        tries += 1;
+        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn unavailable(error: &WrapError) -> bool {
+    matches!(error, WrapError::Unavailable(_))
+}
+
+async fn patiently<T, E>(ask: impl AsyncFn() -> Result<T, E>, again: impl Fn(&E) -> bool) -> Result<T, E> {
+    for _ in 1..TRIES {
+        match ask().await {
+            Err(error) if again(&error) => tokio::time::sleep(PAUSE).await,
+            answer => return answer,
+        }
+    }
+    ask().await
+}
