@@ -16,6 +16,8 @@ use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Version, field
 use crate::error::{Code, Error, ErrorBody};
 use crate::http::auth::{Caller, Tenant, TenantAdmin, Tier2};
 use crate::http::extract::JsonBody;
+use crate::http::language::Localised;
+use crate::language::{Language, texts};
 use crate::message::HeaderText;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
@@ -29,6 +31,7 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
 #[utoipa::path(
     post, path = "/api/v1/transports/email-config/actions/verify-connection", tag = "email-config",
     operation_id = "verifyConnection",
+    params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`: `en` or `de`.")),
     responses(
         (status = 200, description = "The check was made; the body says how it ended.", body = VerifyBody),
         (status = 401, description = "No valid token.", body = ErrorBody),
@@ -41,12 +44,13 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
 pub async fn verify_connection(
     user: Tenant<Tier2>,
     State(app): State<Arc<App>>,
-) -> Result<Json<VerifyBody>, Error> {
+    language: Language,
+) -> Result<Localised<Json<VerifyBody>>, Error> {
     let Some(stored) = email_configs::find(&app.db, &user.tenant).await? else {
         return Err(Error::new(Code::NothingToVerify));
     };
-    if let Some(repeated) = stored_verdict(&user, &stored) {
-        return Ok(Json(repeated));
+    if let Some(repeated) = stored_verdict(&user, &stored, language) {
+        return Ok(Localised(language, Json(repeated)));
     }
     let outcome = if stored.missing().is_empty() {
         let _place = place(app.places.for_check(&user.tenant))?;
@@ -61,15 +65,16 @@ pub async fn verify_connection(
         provider::incomplete(stored.missing())
     };
     record(&app, &user, Operation::Verify, &stored, &outcome).await?;
-    Ok(Json(if user.is_admin {
-        VerifyBody::whole(&outcome)
+    let body = if user.is_admin {
+        VerifyBody::whole(&outcome, language)
     } else {
-        VerifyBody { result: ResultBody::short(&outcome), unproved: None }
-    }))
+        VerifyBody { result: ResultBody::short(&outcome, language), unproved: None }
+    };
+    Ok(Localised(language, Json(body)))
 }
 
 /// Nobody but an administrator can make the service knock again with a password that was refused.
-fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
+fn stored_verdict(user: &Caller, stored: &EmailConfig, language: Language) -> Option<VerifyBody> {
     let health = &stored.health;
     let refused = health.state == HealthState::InvalidCredentials
         && health.auth_failures >= REFUSALS_BEFORE_REPEATING
@@ -79,13 +84,13 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
     }
     let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
     let diagnosis = rule.map(|rule| {
-        let reason = health.reason.as_deref().unwrap_or(rule.title_template);
+        let reason = health.reason_in(language).unwrap_or_else(|| rule.title_template.to_owned());
         DiagnosisBody::short(rule.code, reason.trim_end_matches('.').to_owned(), rule.owner)
     });
     let result = ResultBody {
         success: false,
         connection_failed: false,
-        message: FAILS.to_owned(),
+        message: language.text(FAILS).to_owned(),
         smtp_response_code: None,
         enhanced_status_code: None,
         diagnosis,
@@ -97,6 +102,7 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
 #[utoipa::path(
     post, path = "/api/v1/transports/email-config/actions/send-test-email", tag = "email-config",
     operation_id = "sendTestEmail",
+    params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`, and of the mail's text by default: `en` or `de`.")),
     request_body = TestMailBody,
     responses(
         (status = 200, description = "The sending was attempted; the body says how it ended.", body = SendTestBody),
@@ -114,9 +120,10 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
 pub async fn send_test_email(
     admin: TenantAdmin<Tier2>,
     State(app): State<Arc<App>>,
+    language: Language,
     JsonBody(document): JsonBody,
-) -> Result<Json<SendTestBody>, Error> {
-    let request = TestMailRequest::parse(document).map_err(Error::inputs)?;
+) -> Result<Localised<Json<SendTestBody>>, Error> {
+    let request = TestMailRequest::parse(document, language).map_err(Error::inputs)?;
     let Some(stored) = email_configs::find(&app.db, &admin.tenant).await? else {
         return Err(Error::new(Code::NothingToSendWith));
     };
@@ -137,12 +144,13 @@ pub async fn send_test_email(
     record(&app, &admin, Operation::SendTest, &stored, &outcome).await?;
     let recipient = vec![request.recipient.to_string()];
     let refused = outcome.refused_recipient();
+    let result = ResultBody::whole(&outcome, language);
     let (accepted, rejected) = match outcome.result {
         Ok(_) => (recipient, Vec::new()),
         Err(_) if refused => (Vec::new(), recipient),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    Ok(Json(SendTestBody { result: ResultBody::whole(&outcome), accepted, rejected }))
+    Ok(Localised(language, Json(SendTestBody { result, accepted, rejected })))
 }
 
 /// A send-test-email body, read and checked.
@@ -152,12 +160,13 @@ struct TestMailRequest {
     body: String,
 }
 
-const DEFAULT_SUBJECT: &str = "Test mail";
-const DEFAULT_BODY: &str =
-    "This is a test mail. If you can read it, the mail account of your platform works.\r\n";
+texts! {
+    DEFAULT_SUBJECT = "Test mail";
+    DEFAULT_BODY = "This is a test mail. If you can read it, the mail account of your platform works.";
+}
 
 impl TestMailRequest {
-    fn parse(document: Value) -> Result<Self, Vec<fields::Problem>> {
+    fn parse(document: Value, language: Language) -> Result<Self, Vec<fields::Problem>> {
         let Value::Object(mut members) = document else {
             return Err(vec!["The body is not an object".to_owned()]);
         };
@@ -167,10 +176,11 @@ impl TestMailRequest {
             None => Err("recipient is required".to_owned()),
         };
         let recipient = recipient.map_err(|problem| problems.push(problem)).ok();
-        let subject = text(&mut members, "subject", DEFAULT_SUBJECT, &mut problems);
+        let subject = text(&mut members, "subject", language.text(DEFAULT_SUBJECT), &mut problems);
         let subject =
             HeaderText::parse(&subject).map_err(|error| problems.push(format!("subject {error}"))).ok();
-        let body = text(&mut members, "body", DEFAULT_BODY, &mut problems);
+        let body = format!("{}\r\n", language.text(DEFAULT_BODY));
+        let body = text(&mut members, "body", &body, &mut problems);
         problems.extend(members.keys().map(|name| fields::unknown(name)));
         match (recipient, subject) {
             (Some(recipient), Some(subject)) if problems.is_empty() => Ok(Self { recipient, subject, body }),
@@ -263,4 +273,10 @@ pub(super) fn audit_entry(
         changed: changed.to_vec(),
         trace_id: caller.trace_id,
     }
+}
+
+/// Every text of the checks.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    [TEXTS, super::bodies::TEXTS].concat()
 }
