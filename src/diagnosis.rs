@@ -16,6 +16,7 @@ mod seen;
 mod tests;
 
 use crate::egress::DialError;
+use crate::language::{self, Language};
 use crate::microsoft365;
 use crate::smtp;
 use crate::transcript::{Entry, Stage};
@@ -120,24 +121,42 @@ pub struct Finding {
     pub reply: Option<smtp::Reply>,
     /// One sentence for `message`, with the server's own reply where it may be shown.
     pub message: String,
-    /// One sentence for the stored `statusReason`: the title. It holds nothing that the server said.
+    /// One sentence for the stored `statusReason`: the title, always in English. It holds nothing that the
+    /// server said.
     pub status_reason: String,
+    failure: Failure,
+    facts: Facts,
+}
+
+impl Finding {
+    /// The same finding with its words in another language.
+    #[must_use]
+    pub fn in_language(&self, language: Language) -> Self {
+        diagnose_in(language, &self.failure, &self.facts, &self.diagnosis.transcript)
+    }
 }
 
 /// What is known about a code without its failure: for a verdict that was stored as its code only.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct RuleSummary {
     pub code: &'static str,
-    /// As the diagnosis has it, with `{host}` and the like still to be filled by [`RuleSummary::title`].
+    /// As the diagnosis has it, with `{host}` and the like still to be filled.
     pub title_template: &'static str,
     pub owner: Owner,
 }
 
 impl RuleSummary {
-    /// The title, filled from the configuration.
+    /// A stored [`Finding::status_reason`] in another language: with the values that it was filled with then.
+    /// `None` where the rule's title has changed since.
     #[must_use]
-    pub fn title(&self, facts: &Facts) -> String {
-        fill::fill(self.title_template, &seen::Seen::of_facts(facts))
+    pub fn status_reason_in(&self, language: Language, stored: &str) -> Option<String> {
+        let values = language::values_in(self.title_template, stored.strip_suffix('.')?)?;
+        let title = language::fill(language.text(self.title_template), |name| {
+            let value = values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
+            let was_unknown = fill::otherwise(name) == Some(value);
+            if was_unknown { language.text(value).to_owned() } else { value.to_owned() }
+        });
+        Some(format!("{title}."))
     }
 }
 
@@ -151,12 +170,17 @@ pub fn rule_for(code: &str) -> Option<RuleSummary> {
     })
 }
 
-/// Understands a failure. Total: any reply, any bytes give an honest answer.
+/// Understands a failure, in English. Total: any reply, any bytes give an honest answer.
 #[must_use]
 pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {
+    diagnose_in(Language::English, failure, facts, transcript)
+}
+
+fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {
     let seen = seen::Seen::new(failure, facts);
     let rule = rules::first_match(&seen);
-    let title = fill::fill(rule.title, &seen);
+    let words = fill::Words { language, seen: &seen };
+    let title = words.fill(rule.title);
     let reply = seen.shown_reply();
     let message = match &reply {
         Some(reply) => format!("{title} ({reply})."),
@@ -167,12 +191,17 @@ pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Findi
         connection_failed: rule.connection_failed || seen.kind == rule::Kind::TokenTimeout,
         reply: seen.reply().cloned(),
         message,
-        status_reason: format!("{title}."),
+        status_reason: format!(
+            "{}.",
+            fill::Words { language: Language::English, seen: &seen }.fill(rule.title)
+        ),
+        failure: failure.clone(),
+        facts: facts.clone(),
         diagnosis: Diagnosis {
             code: rule.code,
             stage: seen.stage,
-            meaning: fill::meaning(rule, &seen),
-            steps: fill::steps(rule, &seen),
+            meaning: words.meaning(rule),
+            steps: words.steps(rule),
             links: rule.links.iter().map(|link| (*link).to_owned()).collect(),
             title,
             owner: rule.owner,
@@ -193,4 +222,10 @@ fn effect(rule: &rule::Rule, seen: &seen::Seen<'_>) -> Effect {
         Effect::CredentialsRefused if !seen.is_permanent_refusal_of_sign_in() => Effect::ProviderError,
         effect => effect,
     }
+}
+
+/// Every text of the diagnosis.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    rules::all().flat_map(rule::Rule::texts).chain(fill::TEXTS.iter().copied()).collect()
 }

@@ -18,9 +18,15 @@ pub use health::{CheckOutcome, Health, HealthState};
 use crate::address::EmailAddress;
 use crate::clock::Timestamp;
 use crate::egress::Host;
+use crate::language::{Language, Text, texts};
 use crate::message::HeaderText;
 use crate::smtp::Security;
 use crate::vault::Sealed;
+
+texts! {
+    NOT_SET_YET = "Not set yet: {missing}.";
+    NO_ACCOUNT = "No mail account is configured.";
+}
 
 /// A tenant's stored configuration.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -199,16 +205,24 @@ impl EmailConfig {
 
     /// `OK`, or one sentence that an administrator understands.
     #[must_use]
-    pub fn status_reason(&self) -> String {
+    pub fn status_reason(&self, language: Language) -> String {
         match self.error_code() {
             ErrorCode::Ok => "OK".to_owned(),
-            ErrorCode::IncompleteConfig => format!("Not set yet: {}.", self.missing().join(", ")),
-            ErrorCode::ConfigNotSet => "No mail account is configured.".to_owned(),
+            ErrorCode::IncompleteConfig => {
+                Text::new(NOT_SET_YET).with("missing", self.missing().join(", ")).say(language)
+            }
+            ErrorCode::ConfigNotSet => Text::new(NO_ACCOUNT).say(language),
             code @ (ErrorCode::InvalidCredentials | ErrorCode::ProviderError) => {
-                self.health.reason.clone().unwrap_or_else(|| code.as_str().to_owned())
+                self.health.reason_in(language).unwrap_or_else(|| code.as_str().to_owned())
             }
         }
     }
+}
+
+/// Every text of a configuration's state, and all advice.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    [TEXTS, advice::TEXTS].concat()
 }
 
 #[cfg(test)]

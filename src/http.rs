@@ -4,6 +4,7 @@ pub mod auth;
 pub mod email_config;
 pub mod extract;
 mod health;
+pub mod language;
 pub mod live;
 pub mod observe;
 pub mod openapi;

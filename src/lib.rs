@@ -16,6 +16,7 @@ pub mod error;
 pub mod http;
 pub mod id;
 pub mod json;
+pub mod language;
 pub mod message;
 pub mod metrics;
 pub mod microsoft365;

@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
 use crate::email_config::{CheckOutcome, EmailConfig, Settings, canonical};
 use crate::id::TenantId;
+use crate::language::{Language, Text};
 use crate::message::{self, Draft, HeaderText};
 use crate::secret::Secret;
 use crate::smtp::Reply;
@@ -111,8 +112,17 @@ pub struct Outcome {
 pub struct Success {
     /// The last reply that decided something.
     pub reply: Option<Reply>,
-    /// One sentence for the administrator.
-    pub message: String,
+    /// For the administrator, a sentence each.
+    message: Vec<Text>,
+}
+
+impl Success {
+    /// What the administrator reads.
+    #[must_use]
+    pub fn message(&self, language: Language) -> String {
+        let sentences: Vec<String> = self.message.iter().map(|sentence| sentence.say(language)).collect();
+        sentences.join(" ")
+    }
 }
 
 /// Signs in to the account, and asks about the sender where `depth` says so.
@@ -213,4 +223,12 @@ impl Outcome {
     pub fn code(&self) -> &'static str {
         self.result.as_ref().map_or_else(|finding| finding.diagnosis.code, |_| "OK")
     }
+}
+
+/// Every text of a success and of the presets. A service's name is the same everywhere, unless it joins two.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    let names = presets::PRESETS.iter().map(|preset| preset.name).filter(|name| name.contains(" and "));
+    let notes = presets::PRESETS.iter().map(|preset| preset.note);
+    [basic_auth::TEXTS, microsoft365::TEXTS].concat().into_iter().chain(names).chain(notes).collect()
 }

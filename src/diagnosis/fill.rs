@@ -4,8 +4,9 @@ use super::Failure;
 use super::rule::{Case, Rule};
 use super::seen::Seen;
 use crate::egress::{DialError, Refusal};
+use crate::language::{self, Language, Text, texts};
 use crate::microsoft365;
-use crate::smtp::{ErrorKind, OtherProtocol, TlsFailure};
+use crate::smtp::{self, ErrorKind, OtherProtocol, TlsFailure};
 use crate::transcript::printable;
 
 /// Every placeholder that a text may use.
@@ -84,122 +85,174 @@ pub(super) fn suggested_host(host: &str) -> Option<&'static str> {
         .filter(|server| *server != host)
 }
 
-pub(super) fn meaning(rule: &Rule, seen: &Seen<'_>) -> String {
-    let mut text = fill(rule.meaning, seen);
-    for case in cases(rule, seen).filter(|case| !case.meaning.is_empty()) {
-        text.push(' ');
-        text.push_str(&fill(case.meaning, seen));
+texts! {
+    THE_SERVER = "the server";
+    THE_USER = "the user of this configuration";
+    THE_SENDER = "the sender address";
+    THE_RECIPIENT = "the recipient";
+    OUR_ADDRESS = "our IP address";
+    OF_THIS_CONFIGURATION = "of this configuration";
+    OUTGOING_SERVER = "the outgoing mail server of your provider";
+    OF_THE_SERVER = "of the server";
+    NO_REPLY = "no reply";
+    REQUIRED_FIELDS = "required fields";
+    OTHER_WAYS = "other ways to sign in";
+    ITS_LIMIT = "its limit";
+    LARGER = "larger";
+    OTHER_NAMES = "other names";
+    UNKNOWN_ISSUER = "an unknown issuer";
+    UNKNOWN_PROTOCOL = "unknown";
+    THE_MAIL_PORTS = "the mail ports";
+    AND_MORE = "{names} and {count} more";
+    BYTES = "{count} bytes";
+    MEGABYTES = "{whole}.{tenths} MB";
+}
+
+/// What stands in a placeholder's place where nothing is known.
+pub(super) fn otherwise(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "host" => THE_SERVER,
+        "user" => THE_USER,
+        "from" => THE_SENDER,
+        "recipient" => THE_RECIPIENT,
+        "ehlo_name" => OUR_ADDRESS,
+        "client_id" | "provider_tenant" => OF_THIS_CONFIGURATION,
+        "suggested_host" => OUTGOING_SERVER,
+        "region" => OF_THE_SERVER,
+        "reply" => NO_REPLY,
+        "ports" => THE_MAIL_PORTS,
+        "missing" => REQUIRED_FIELDS,
+        "offered" => OTHER_WAYS,
+        "limit" => ITS_LIMIT,
+        "size" => LARGER,
+        "names" => OTHER_NAMES,
+        "issuer" => UNKNOWN_ISSUER,
+        "protocol" => UNKNOWN_PROTOCOL,
+        _ => return None,
+    })
+}
+
+/// The words of a rule for what was seen, in one language.
+pub(super) struct Words<'a> {
+    pub language: Language,
+    pub seen: &'a Seen<'a>,
+}
+
+impl Words<'_> {
+    pub fn meaning(&self, rule: &Rule) -> String {
+        let mut text = self.fill(rule.meaning);
+        for case in self.cases(rule).filter(|case| !case.meaning.is_empty()) {
+            text.push(' ');
+            text.push_str(&self.fill(case.meaning));
+        }
+        text
     }
-    text
-}
 
-pub(super) fn steps(rule: &Rule, seen: &Seen<'_>) -> Vec<String> {
-    cases(rule, seen)
-        .map(|case| case.step)
-        .filter(|step| !step.is_empty())
-        .chain(rule.steps.iter().copied())
-        .map(|step| fill(step, seen))
-        .collect()
-}
+    pub fn steps(&self, rule: &Rule) -> Vec<String> {
+        self.cases(rule)
+            .map(|case| case.step)
+            .filter(|step| !step.is_empty())
+            .chain(rule.steps.iter().copied())
+            .map(|step| self.fill(step))
+            .collect()
+    }
 
-fn cases<'a>(rule: &'a Rule, seen: &Seen<'_>) -> impl Iterator<Item = &'a Case> {
-    rule.cases.iter().filter(|case| case.only.iter().all(|only| seen.holds(*only)))
-}
+    fn cases<'r>(&self, rule: &'r Rule) -> impl Iterator<Item = &'r Case> {
+        rule.cases.iter().filter(|case| case.only.iter().all(|only| self.seen.holds(*only)))
+    }
 
-/// Fills a template in one pass, so that a value that looks like a placeholder stays what it is.
-pub(super) fn fill(template: &str, seen: &Seen<'_>) -> String {
-    let mut text = String::with_capacity(template.len() + 64);
-    let mut rest = template;
-    while let Some((before, after)) = rest.split_once('{') {
-        text.push_str(before);
-        match after.split_once('}') {
-            Some((name, behind)) => {
-                text.push_str(&value(name, seen));
-                rest = behind;
+    /// The template in the language, filled.
+    pub fn fill(&self, template: &str) -> String {
+        language::fill(self.language.text(template), |name| self.value(name))
+    }
+
+    fn value(&self, name: &str) -> String {
+        let value = self.known(name).filter(|value| !value.is_empty());
+        value.unwrap_or_else(|| {
+            otherwise(name).map_or_else(String::new, |word| self.language.text(word).to_owned())
+        })
+    }
+
+    fn known(&self, name: &str) -> Option<String> {
+        let (seen, facts) = (self.seen, self.seen.facts);
+        match name {
+            "host" => Some(facts.host.clone()),
+            "port" => Some(facts.port.to_string()),
+            "user" => facts.username.clone(),
+            "from" => facts.sender.clone(),
+            "recipient" => facts.recipient.clone(),
+            "ehlo_name" => facts.ehlo_name.clone(),
+            "client_id" => facts.client_id.clone(),
+            "provider_tenant" => facts.provider_tenant.clone(),
+            "seconds" => Some(facts.timeout_seconds.to_string()),
+            "suggested_host" => suggested_host(seen.host()).map(str::to_owned),
+            "region" => region(seen.host()).map(str::to_owned),
+            "reply" => seen.shown_reply(),
+            "ports" => Some(ports(seen)),
+            "missing" => match seen.failure {
+                Failure::ConfigIncomplete { missing } => Some(missing.join(", ")),
+                _ => None,
+            },
+            _ => match seen.microsoft365() {
+                Some(error) => self.of_microsoft365(name, error),
+                None => self.of_session(name, seen.error()?),
+            },
+        }
+    }
+
+    /// What only the session's error tells.
+    fn of_session(&self, name: &str, error: &smtp::Error) -> Option<String> {
+        let offers = error.capabilities.as_deref();
+        match (name, &error.kind) {
+            ("offered", ErrorKind::NoCommonMechanism { offered }) => Some(self.list(offered)),
+            ("offered", _) => Some(self.list(&offers?.auth)),
+            ("limit", ErrorKind::TooLarge { limit, .. }) => Some(self.octets(*limit)),
+            ("limit", _) => Some(self.octets(offers?.size?)),
+            ("size", ErrorKind::TooLarge { size, .. }) => Some(self.octets(*size)),
+            ("names", ErrorKind::Tls(TlsFailure::WrongName { names })) => Some(self.list(names)),
+            ("issuer", ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(issuer) })) => Some(short(issuer)),
+            ("protocol", ErrorKind::NotSmtp(protocol)) => protocol_name(*protocol).map(str::to_owned),
+            ("problem", ErrorKind::Tls(TlsFailure::Other(problem)) | ErrorKind::Protocol(problem)) => {
+                Some(short(problem))
             }
-            None => rest = after,
+            ("problem", ErrorKind::OAuthRefused { challenge }) => Some(printable(challenge)),
+            _ => None,
         }
     }
-    text.push_str(rest);
-    text
-}
 
-fn value(name: &str, seen: &Seen<'_>) -> String {
-    let facts = seen.facts;
-    let or = |value: Option<&str>, otherwise: &str| match value {
-        Some(value) if !value.is_empty() => value.to_owned(),
-        _ => otherwise.to_owned(),
-    };
-    match name {
-        "host" => or(Some(&facts.host), "the server"),
-        "port" => facts.port.to_string(),
-        "user" => or(facts.username.as_deref(), "the user of this configuration"),
-        "from" => or(facts.sender.as_deref(), "the sender address"),
-        "recipient" => or(facts.recipient.as_deref(), "the recipient"),
-        "ehlo_name" => or(facts.ehlo_name.as_deref(), "our IP address"),
-        "client_id" => or(facts.client_id.as_deref(), "of this configuration"),
-        "provider_tenant" => or(facts.provider_tenant.as_deref(), "of this configuration"),
-        "seconds" => facts.timeout_seconds.to_string(),
-        "suggested_host" => or(suggested_host(seen.host()), "the outgoing mail server of your provider"),
-        "region" => or(region(seen.host()), "of the server"),
-        "reply" => seen.shown_reply().unwrap_or_else(|| "no reply".to_owned()),
-        "ports" => ports(seen),
-        "missing" => match seen.failure {
-            Some(Failure::ConfigIncomplete { missing }) if !missing.is_empty() => missing.join(", "),
-            _ => "required fields".to_owned(),
-        },
-        _ => of_error(name, seen),
-    }
-}
-
-/// What only the session's error tells.
-fn of_error(name: &str, seen: &Seen<'_>) -> String {
-    let error = seen.error();
-    let offers = error.and_then(|error| error.capabilities.as_deref());
-    if let Some(error) = seen.microsoft365() {
-        return of_microsoft365(name, error);
-    }
-    match (name, error.map(|error| &error.kind)) {
-        ("offered", Some(ErrorKind::NoCommonMechanism { offered })) if !offered.is_empty() => list(offered),
-        ("offered", _) => match offers {
-            Some(offers) if !offers.auth.is_empty() => list(&offers.auth),
-            _ => "other ways to sign in".to_owned(),
-        },
-        ("limit", Some(ErrorKind::TooLarge { limit, .. })) => octets(*limit),
-        ("limit", _) => offers.and_then(|offers| offers.size).map_or_else(|| "its limit".to_owned(), octets),
-        ("size", Some(ErrorKind::TooLarge { size, .. })) => octets(*size),
-        ("size", _) => "larger".to_owned(),
-        ("names", Some(ErrorKind::Tls(TlsFailure::WrongName { names }))) if !names.is_empty() => list(names),
-        ("names", _) => "other names".to_owned(),
-        ("issuer", Some(ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(issuer) }))) => short(issuer),
-        ("issuer", _) => "an unknown issuer".to_owned(),
-        ("protocol", Some(ErrorKind::NotSmtp(protocol))) => protocol_name(*protocol).to_owned(),
-        ("protocol", _) => protocol_name(OtherProtocol::Unknown).to_owned(),
-        ("problem", Some(ErrorKind::Tls(TlsFailure::Other(problem)) | ErrorKind::Protocol(problem))) => {
-            short(problem)
+    fn of_microsoft365(&self, name: &str, error: &microsoft365::Error) -> Option<String> {
+        use microsoft365::ErrorKind::{Malformed, TooLarge, Unreachable};
+        match (name, &error.kind) {
+            ("limit", TooLarge { limit, .. }) => Some(self.octets(*limit)),
+            ("size", TooLarge { size, .. }) => Some(self.octets(*size)),
+            ("problem", Unreachable(problem) | Malformed(problem)) => Some(short(problem)),
+            _ => None,
         }
-        ("problem", Some(ErrorKind::OAuthRefused { challenge })) => printable(challenge),
-        _ => String::new(),
     }
-}
 
-fn of_microsoft365(name: &str, error: &microsoft365::Error) -> String {
-    use microsoft365::ErrorKind::{Malformed, TooLarge, Unreachable};
-    match (name, &error.kind) {
-        ("limit", TooLarge { limit, .. }) => octets(*limit),
-        ("size", TooLarge { size, .. }) => octets(*size),
-        ("problem", Unreachable(problem) | Malformed(problem)) => short(problem),
-        _ => String::new(),
+    /// `a, b, c and 4 more`.
+    fn list(&self, names: &[String]) -> String {
+        let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| short(name)).collect();
+        let shown = shown.join(", ");
+        match names.len().saturating_sub(MAX_LISTED) {
+            0 => shown,
+            more => {
+                Text::new(AND_MORE).with("names", shown).with("count", more.to_string()).say(self.language)
+            }
+        }
     }
-}
 
-/// `a, b, c and 4 more`.
-fn list(names: &[String]) -> String {
-    let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| short(name)).collect();
-    let shown = shown.join(", ");
-    match names.len().saturating_sub(MAX_LISTED) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+    /// Octets as a person reads them: MB are millions, as mail hosts count them.
+    fn octets(&self, count: u64) -> String {
+        let text = if count < 1_000_000 {
+            Text::new(BYTES).with("count", count.to_string())
+        } else {
+            let tenths = count % 1_000_000 / 100_000;
+            Text::new(MEGABYTES)
+                .with("whole", (count / 1_000_000).to_string())
+                .with("tenths", tenths.to_string())
+        };
+        text.say(self.language)
     }
 }
 
@@ -207,23 +260,12 @@ fn short(text: &str) -> String {
     printable(text).chars().take(MAX_NAME).collect()
 }
 
-/// Octets as a person reads them: MB are millions, as mail hosts count them.
-fn octets(count: u64) -> String {
-    if count < 1_000_000 {
-        format!("{count} bytes")
-    } else {
-        format!("{}.{} MB", count / 1_000_000, count % 1_000_000 / 100_000)
-    }
-}
-
+/// Empty where none are known.
 fn ports(seen: &Seen<'_>) -> String {
     let ports = match seen.failure {
-        Some(Failure::Dial(DialError::Refused(Refusal::Port { allowed }))) if !allowed.is_empty() => allowed,
+        Failure::Dial(DialError::Refused(Refusal::Port { allowed })) if !allowed.is_empty() => allowed,
         _ => &seen.facts.allowed_ports,
     };
-    if ports.is_empty() {
-        return "the mail ports".to_owned();
-    }
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }
 
@@ -235,8 +277,8 @@ fn region(host: &str) -> Option<&str> {
 }
 
 /// One word of a closed set: never the bytes of the other side.
-fn protocol_name(protocol: OtherProtocol) -> &'static str {
-    match protocol {
+fn protocol_name(protocol: OtherProtocol) -> Option<&'static str> {
+    Some(match protocol {
         OtherProtocol::Http => "HTTP",
         OtherProtocol::Imap => "IMAP",
         OtherProtocol::Pop3 => "POP3",
@@ -245,6 +287,6 @@ fn protocol_name(protocol: OtherProtocol) -> &'static str {
         OtherProtocol::MySql => "MySQL",
         OtherProtocol::Redis => "Redis",
         OtherProtocol::Tls => "TLS",
-        OtherProtocol::Unknown => "unknown",
-    }
+        OtherProtocol::Unknown => return None,
+    })
 }

@@ -48,6 +48,18 @@ pub(super) const RULE: Rule = Rule {
     links: &[],
 };
 
+impl Rule {
+    /// Its words, without those that it leaves out.
+    #[cfg(test)]
+    pub fn texts(&self) -> Vec<&'static str> {
+        let mut texts = vec![self.title, self.meaning];
+        texts.extend(self.cases.iter().flat_map(|case| [case.meaning, case.step]));
+        texts.extend(self.steps);
+        texts.retain(|text| !text.is_empty());
+        texts
+    }
+}
+
 /// What was seen, in the order of trust. An empty list accepts everything.
 pub(super) struct When {
     pub kinds: &'static [Kind],

@@ -13,7 +13,7 @@ use crate::transcript::{Stage, printable};
 
 /// One failure with the facts around it. Text for matching is in lower case.
 pub(super) struct Seen<'a> {
-    pub failure: Option<&'a Failure>,
+    pub failure: &'a Failure,
     pub facts: &'a Facts,
     pub kind: Kind,
     pub stage: Stage,
@@ -27,16 +27,23 @@ pub(super) struct Seen<'a> {
 
 impl<'a> Seen<'a> {
     pub fn new(failure: &'a Failure, facts: &'a Facts) -> Self {
-        let mut seen = Self::of_facts(facts);
-        seen.failure = Some(failure);
-        seen.kind = kind(failure);
-        seen.stage = match failure {
-            Failure::Dial(error) => error.stage(),
-            Failure::Smtp(error) => error.stage,
-            Failure::Microsoft365(error) => error.stage,
-            Failure::SecretUnreadable | Failure::ConfigIncomplete { .. } | Failure::ConfigNotSet => {
-                Stage::Policy
-            }
+        let mut seen = Self {
+            failure,
+            facts,
+            kind: kind(failure),
+            stage: match failure {
+                Failure::Dial(error) => error.stage(),
+                Failure::Smtp(error) => error.stage,
+                Failure::Microsoft365(error) => error.stage,
+                Failure::SecretUnreadable | Failure::ConfigIncomplete { .. } | Failure::ConfigNotSet => {
+                    Stage::Policy
+                }
+            },
+            code: None,
+            enhanced: None,
+            text: String::new(),
+            host: facts.host.trim().trim_end_matches('.').to_ascii_lowercase(),
+            user: facts.username.as_deref().unwrap_or_default().to_ascii_lowercase(),
         };
         if let Some(reply) = seen.reply() {
             let text = reply.text();
@@ -51,25 +58,10 @@ impl<'a> Seen<'a> {
         seen
     }
 
-    /// Without a failure: enough to fill a title.
-    pub fn of_facts(facts: &'a Facts) -> Self {
-        Self {
-            failure: None,
-            facts,
-            kind: Kind::Refused,
-            stage: Stage::Policy,
-            code: None,
-            enhanced: None,
-            text: String::new(),
-            host: facts.host.trim().trim_end_matches('.').to_ascii_lowercase(),
-            user: facts.username.as_deref().unwrap_or_default().to_ascii_lowercase(),
-        }
-    }
-
     /// The error of the session, where there was one.
     pub fn error(&self) -> Option<&'a Error> {
         match self.failure {
-            Some(Failure::Smtp(error)) => Some(error),
+            Failure::Smtp(error) => Some(error),
             _ => None,
         }
     }
@@ -77,7 +69,7 @@ impl<'a> Seen<'a> {
     /// The error of Entra or Graph, where there was one.
     pub fn microsoft365(&self) -> Option<&'a microsoft365::Error> {
         match self.failure {
-            Some(Failure::Microsoft365(error)) => Some(error),
+            Failure::Microsoft365(error) => Some(error),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 //! Failures as servers cause them, and what is made of them.
 
+mod language;
 mod microsoft365;
 mod properties;
 mod replies;

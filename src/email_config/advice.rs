@@ -1,6 +1,7 @@
 //! What an administrator should know about a configuration before it fails.
 
 use super::{BasicAuth, Settings};
+use crate::language::{Text, texts};
 use crate::smtp::Security;
 
 /// One piece of advice.
@@ -8,8 +9,8 @@ use crate::smtp::Security;
 pub struct Advice {
     /// Stable.
     pub code: &'static str,
-    pub title: String,
-    pub meaning: String,
+    pub title: Text,
+    pub meaning: Text,
     pub link: &'static str,
 }
 
@@ -32,6 +33,24 @@ const SENDER_BOUND: [(&str, &str); 9] = [
     ("smtp.zoho.com", "Zoho"),
 ];
 
+texts! {
+    PASSWORD_SIGN_IN = "Microsoft is ending sign-in with a password";
+    PASSWORD_SIGN_IN_MEANING = "This configuration signs in at {host} with a user name and a password. Microsoft \
+                                switches that off for sending mail, so it will stop working. Move to the provider \
+                                Microsoft 365: it sends with an app of your own organisation, and the setup help \
+                                lists the steps. A personal Outlook.com mailbox cannot move; use another mailbox.";
+    CLEAR_TEXT = "Mail goes out without encryption";
+    CLEAR_TEXT_MEANING = "With the security type none, everybody on the way can read the mails. Choose StartTLS, \
+                          usually with port 587, or SSL/TLS, usually with port 465, if the server offers one of them.";
+    PORT = "Port {port} is usually used with {wanted}";
+    PORT_MEANING = "The security type is {chosen}. Most servers speak {wanted} on port {port}; if the check fails, \
+                    choose that.";
+    SENDER_DOMAIN = "{service} may refuse the sender {sender}";
+    SENDER_DOMAIN_MEANING = "The account is of the domain {account}, the sender address of {domain}. {service} lets \
+                             an account send only as itself, or as addresses that were added to it; otherwise it \
+                             refuses the mail or replaces the sender.";
+}
+
 /// In the order of their weight. Pure: it looks at the settings alone.
 #[must_use]
 pub fn advice(settings: &Settings) -> Vec<Advice> {
@@ -50,13 +69,8 @@ fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
     }
     Some(Advice {
         code: "M365_PASSWORD_SIGN_IN",
-        title: "Microsoft is ending sign-in with a password".to_owned(),
-        meaning: format!(
-            "This configuration signs in at {host} with a user name and a password. Microsoft switches that off \
-             for sending mail, so it will stop working. Move to the provider Microsoft 365: it sends with an app of \
-             your own organisation, and the setup help lists the steps. A personal Outlook.com mailbox cannot \
-             move; use another mailbox."
-        ),
+        title: Text::new(PASSWORD_SIGN_IN),
+        meaning: Text::new(PASSWORD_SIGN_IN_MEANING).with("host", host),
         link: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
     })
 }
@@ -70,10 +84,8 @@ fn is_personal_outlook(host: &str) -> bool {
 fn clear_text(basic: &BasicAuth) -> Option<Advice> {
     (basic.security? == Security::None).then(|| Advice {
         code: "CLEAR_TEXT_CONNECTION",
-        title: "Mail goes out without encryption".to_owned(),
-        meaning: "With the security type none, everybody on the way can read the mails. Choose StartTLS, usually with \
-                  port 587, or SSL/TLS, usually with port 465, if the server offers one of them."
-            .to_owned(),
+        title: Text::new(CLEAR_TEXT),
+        meaning: Text::new(CLEAR_TEXT_MEANING),
         link: "https://www.rfc-editor.org/rfc/rfc8314",
     })
 }
@@ -87,12 +99,11 @@ fn port(basic: &BasicAuth) -> Option<Advice> {
     };
     Some(Advice {
         code: "PORT_SECURITY_MISMATCH",
-        title: format!("Port {port} is usually used with {}", wanted.as_str()),
-        meaning: format!(
-            "The security type is {}. Most servers speak {} on port {port}; if the check fails, choose that.",
-            security.as_str(),
-            wanted.as_str()
-        ),
+        title: Text::new(PORT).with("port", port.to_string()).with("wanted", wanted.as_str()),
+        meaning: Text::new(PORT_MEANING)
+            .with("chosen", security.as_str())
+            .with("wanted", wanted.as_str())
+            .with("port", port.to_string()),
         link: "https://www.rfc-editor.org/rfc/rfc8314",
     })
 }
@@ -107,12 +118,11 @@ fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
     }
     Some(Advice {
         code: "SENDER_DOMAIN_DIFFERS",
-        title: format!("{service} may refuse the sender {sender}"),
-        meaning: format!(
-            "The account is of the domain {account}, the sender address of {}. {service} lets an account send only as \
-             itself, or as addresses that were added to it; otherwise it refuses the mail or replaces the sender.",
-            sender.domain()
-        ),
+        title: Text::new(SENDER_DOMAIN).with("service", *service).with("sender", sender.as_str()),
+        meaning: Text::new(SENDER_DOMAIN_MEANING)
+            .with("account", account)
+            .with("domain", sender.domain())
+            .with("service", *service),
         link: match *service {
             "Microsoft" => {
                 "https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-permissions-for-recipients"

@@ -1,5 +1,8 @@
 //! What is known about a configuration from the last check, and how it changes.
 
+use crate::diagnosis;
+use crate::language::Language;
+
 /// What the last check or sending said.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Health {
@@ -8,7 +11,8 @@ pub struct Health {
     pub auth_failures: i64,
     /// The code of the diagnosis, where `state` is not `Ok`.
     pub diagnosis_code: Option<String>,
-    /// One sentence for the administrator, where `state` is not `Ok`.
+    /// One sentence for the administrator in English, where `state` is not `Ok`. It is shown by
+    /// [`Health::reason_in`].
     pub reason: Option<String>,
 }
 
@@ -40,6 +44,16 @@ impl Health {
     #[must_use]
     pub fn unknown() -> Self {
         Self { state: HealthState::Ok, auth_failures: 0, diagnosis_code: None, reason: None }
+    }
+
+    /// The reason in a language. It is made anew from the diagnosis's title; where that is not known any more, it
+    /// stays in English.
+    #[must_use]
+    pub fn reason_in(&self, language: Language) -> Option<String> {
+        let stored = self.reason.as_deref()?;
+        let rule = self.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
+        let told = rule.and_then(|rule| rule.status_reason_in(language, stored));
+        Some(told.unwrap_or_else(|| stored.to_owned()))
     }
 
     /// After a change by an administrator.

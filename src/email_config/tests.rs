@@ -119,7 +119,10 @@ fn the_status_is_a_sentence() {
         (stored(complete, true, trouble(0)), 4, "No answer."),
     ];
     for (config, code, reason) in cases {
-        assert_eq!((config.error_code().status_code(), config.status_reason().as_str()), (code, reason));
+        assert_eq!(
+            (config.error_code().status_code(), config.status_reason(Language::English).as_str()),
+            (code, reason)
+        );
     }
 }
 

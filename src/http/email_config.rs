@@ -23,6 +23,8 @@ use crate::email_config::patch::Patch;
 use crate::email_config::put::Replacement;
 use crate::email_config::{Change, EmailConfig, SecretChange, Version};
 use crate::error::{Code, Error, ErrorBody};
+use crate::http::language::Localised;
+use crate::language::Language;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth};
 use crate::store::{DbError, Statement, Write, WriteOutcome, audit, email_configs};
@@ -38,6 +40,7 @@ const ATTEMPTS: usize = 200;
 /// Returns the email configuration of the token's tenant.
 #[utoipa::path(
     get, path = "/api/v1/transports/email-config", tag = "email-config", operation_id = "getEmailConfig",
+    params(("Accept-Language" = Option<String>, Header, description = "The language of `advice` and `status.statusReason`: `en` or `de`.")),
     responses(
         (status = 200, description = "The configuration. Without one exactly `isValid` and `passwordExists`, both false.",
          body = EmailConfigBody, headers(("ETag" = String, description = "The version, for `If-Match`; absent without a configuration."))),
@@ -48,10 +51,14 @@ const ATTEMPTS: usize = 200;
         (status = 503, description = "The database or the keys are not available.", body = ErrorBody),
     )
 )]
-pub async fn get(admin: TenantAdmin<Tier1>, State(app): State<Arc<App>>) -> Result<Response, Error> {
+pub async fn get(
+    admin: TenantAdmin<Tier1>,
+    State(app): State<Arc<App>>,
+    language: Language,
+) -> Result<Response, Error> {
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
-    let body = Json(EmailConfigBody::of(&admin.tenant, stored.as_ref()));
-    Ok(tagged(body, stored.as_ref().map(|stored| &stored.version)))
+    let body = Json(EmailConfigBody::of(&admin.tenant, stored.as_ref(), language));
+    Ok(tagged(Localised(language, body), stored.as_ref().map(|stored| &stored.version)))
 }
 
 /// Creates or replaces the whole configuration, after a check against the real server.
@@ -60,6 +67,7 @@ pub async fn get(admin: TenantAdmin<Tier1>, State(app): State<Arc<App>>) -> Resu
     params(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be replaced."),
         ("If-None-Match" = Option<String>, Header, description = "`*` creates only."),
+        ("Accept-Language" = Option<String>, Header, description = "The language of what a failed check says: `en` or `de`."),
     ),
     request_body = PutBody,
     responses(
@@ -80,6 +88,7 @@ pub async fn get(admin: TenantAdmin<Tier1>, State(app): State<Arc<App>>) -> Resu
 pub async fn put(
     admin: TenantAdmin<Tier2>,
     State(app): State<Arc<App>>,
+    language: Language,
     preconditions: Preconditions,
     live: Live,
     JsonBody(document): JsonBody,
@@ -90,7 +99,8 @@ pub async fn put(
     replacement.apply(stored.as_ref()).map_err(Error::input)?;
     let (caller, service) = ((*admin).clone(), Arc::clone(&app));
     let replace = async move |watcher: Option<Watcher>| {
-        check_and_replace(&service, &caller, &preconditions, &replacement, stored, watcher.as_ref()).await
+        let watcher = watcher.as_ref();
+        check_and_replace(&service, &caller, language, &preconditions, &replacement, stored, watcher).await
     };
     if live.asked() {
         return Ok(live.answer(&app.checks, Detail::Whole, async move |watcher| {
@@ -106,6 +116,7 @@ pub async fn put(
 async fn check_and_replace(
     app: &App,
     admin: &Caller,
+    language: Language,
     preconditions: &Preconditions,
     replacement: &Replacement,
     stored: Option<EmailConfig>,
@@ -113,7 +124,7 @@ async fn check_and_replace(
 ) -> Result<Version, Error> {
     let change = replacement.apply(stored.as_ref()).map_err(Error::input)?;
     let reuses_secret = matches!(change.secret, SecretChange::Keep);
-    check_before_storing(app, admin, stored.as_ref(), &change, watcher).await?;
+    check_before_storing(app, admin, language, stored.as_ref(), &change, watcher).await?;
     let replaced = replace(app, admin, preconditions, replacement, stored, reuses_secret).await;
     if replaced.is_err() {
         // The secret was used, whatever became of the change.
@@ -155,6 +166,7 @@ async fn replace(
 async fn check_before_storing(
     app: &App,
     caller: &Caller,
+    language: Language,
     stored: Option<&EmailConfig>,
     change: &Change<'_>,
     watcher: Option<&Watcher>,
@@ -191,9 +203,11 @@ async fn check_before_storing(
     let Err(finding) = &outcome.result else { return Ok(()) };
     let entry = checks::audit_entry(app, caller, "put", outcome.code(), &change.fields);
     let _ = app.db.write(Write::default().then(audit::insert(&caller.tenant, &entry))).await?;
+    let finding = finding.in_language(language);
     Err(Error::new(Code::ConnectionCheck)
-        .detail(finding.message.clone())
-        .meta(serde_json::json!({ "diagnosis": finding.diagnosis })))
+        .detail(finding.message)
+        .meta(serde_json::json!({ "diagnosis": finding.diagnosis }))
+        .in_language(language))
 }
 
 /// Changes single fields by JSON Patch. Deprecated in the public API; kept here for good.
@@ -331,6 +345,11 @@ fn entity_tag(version: &Version) -> String {
 }
 
 /// The answer with its `ETag`.
+///
+/// It is the same in every language. RFC 9110 section 8.8.3 would have a tag of its own for each of them, but
+/// there is nothing that could be mistaken: the answers are not stored (`no-store`), none is a 304, and
+/// `If-Match` compares the part of the configuration, which means the configuration and not the words about it.
+/// A client that reads in one language and writes in another is right to succeed.
 fn tagged(answer: impl IntoResponse, version: Option<&Version>) -> Response {
     let mut response = answer.into_response();
     let tag = version.map(entity_tag);

@@ -14,7 +14,9 @@ use super::{providers, sign_in};
         title = "transports",
         description = "Email transports of a multi-tenant platform: each tenant's own mail account, set, checked \
                        and tried. The tenant comes from the token.\n\nThe same operations are served under \
-                       `/v1/transports`. `HEAD` is answered where `GET` is; `OPTIONS` tells the methods.",
+                       `/v1/transports`. `HEAD` is answered where `GET` is; `OPTIONS` tells the methods.\n\nWhat an \
+                       administrator reads is in English or German, by `Accept-Language`; `Content-Language` tells \
+                       which. Codes and the titles of refusals are the same in every language.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
     paths(

@@ -6,6 +6,8 @@ use utoipa::ToSchema;
 
 use super::auth::{Tenant, Tier1};
 use crate::error::ErrorBody;
+use crate::http::language::Localised;
+use crate::language::Language;
 use crate::provider::presets::{PRESETS, Preset, UsernameForm};
 use crate::smtp::Security;
 
@@ -58,14 +60,14 @@ pub struct ServerBody {
 }
 
 impl ProviderBody {
-    fn of(preset: &Preset) -> Self {
+    fn of(preset: &'static Preset, language: Language) -> Self {
         let server = |(region, server_address): &(&'static str, &'static str)| ServerBody {
             region: Some(*region).filter(|region| !region.is_empty()),
             server_address,
         };
         Self {
             id: preset.id,
-            name: preset.name,
+            name: language.text(preset.name),
             service_provider: preset.service_provider,
             servers: preset.servers.iter().map(server).collect(),
             server_port: preset.port,
@@ -76,7 +78,7 @@ impl ProviderBody {
                 UsernameForm::EmailAddress | UsernameForm::Issued => None,
             },
             password_kind: preset.password.as_str(),
-            note: preset.note,
+            note: language.text(preset.note),
             help_link: preset.help,
         }
     }
@@ -85,6 +87,7 @@ impl ProviderBody {
 /// Known mail services: server, port, security, and what kind of user name and password each wants.
 #[utoipa::path(
     get, path = "/api/v1/transports/providers", tag = "providers", operation_id = "listProviders",
+    params(("Accept-Language" = Option<String>, Header, description = "The language of names and notes: `en` or `de`.")),
     responses(
         (status = 200, description = "All known services.", body = ProvidersBody),
         (status = 401, description = "No valid token.", body = ErrorBody),
@@ -93,6 +96,7 @@ impl ProviderBody {
         (status = 503, description = "The keys that check tokens are not available.", body = ErrorBody),
     )
 )]
-pub async fn list(_user: Tenant<Tier1>) -> Json<ProvidersBody> {
-    Json(ProvidersBody { providers: PRESETS.iter().map(ProviderBody::of).collect() })
+pub async fn list(_user: Tenant<Tier1>, language: Language) -> Localised<Json<ProvidersBody>> {
+    let providers = PRESETS.iter().map(|preset| ProviderBody::of(preset, language)).collect();
+    Localised(language, Json(ProvidersBody { providers }))
 }

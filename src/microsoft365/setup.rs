@@ -3,6 +3,7 @@
 
 use super::Endpoints;
 use super::token::percent_encoded;
+use crate::language::{Language, Text, texts};
 
 /// What is known already; what is not stands as a placeholder.
 #[derive(Clone, Copy, Default, Debug)]
@@ -17,18 +18,18 @@ pub struct Values<'a> {
 pub struct Way {
     /// Stable: `organisation`, `mailbox` or `smtp`.
     pub id: &'static str,
-    pub title: &'static str,
+    pub title: Text,
     /// When to choose it, and what it means.
-    pub meaning: String,
+    pub meaning: Text,
     /// The permission that the app gets, and its kind.
-    pub permission: &'static str,
+    pub permission: Text,
     pub steps: Vec<Step>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Step {
-    pub title: &'static str,
-    pub text: String,
+    pub title: Text,
+    pub text: Text,
     pub link: Option<String>,
     /// Exchange Online PowerShell, ready to paste.
     pub commands: Vec<String>,
@@ -40,6 +41,51 @@ const OBJECT_ID: &str = "OBJECT-ID-OF-THE-ENTERPRISE-APPLICATION";
 
 const APPLICATION_RBAC: &str = "https://learn.microsoft.com/exchange/permissions-exo/application-rbac";
 const SMTP_OAUTH: &str = "https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth";
+
+texts! {
+    ORGANISATION = "The app may send from every mailbox of the organisation";
+    ORGANISATION_MEANING = "The shorter way. Choose it where the app is trusted with all mailboxes; it \
+                            would cancel a limit to one mailbox.";
+    ORGANISATION_PERMISSION = "Microsoft Graph, Mail.Send, kind Application";
+    ADD_PERMISSION = "Add the permission";
+    ADD_PERMISSION_TEXT = "In the app open API permissions, Add a permission, Microsoft Graph, Application \
+                           permissions (not Delegated), and choose Mail.Send.";
+    APPROVE = "Approve it for the organisation";
+    APPROVE_TEXT = "As an administrator open this link, sign in and accept. The button Grant admin consent \
+                    under API permissions does the same.";
+    MAILBOX = "The app may send from this one mailbox only";
+    MAILBOX_MEANING = "The narrow way, by roles for applications in Exchange Online: the app can send as \
+                       {mailbox} and reads or sends nothing else. Do not grant Mail.Send in Entra as well: \
+                       the wide permission would cancel the limit.";
+    MAILBOX_PERMISSION = "Exchange Online, role Application Mail.Send, limited to one mailbox";
+    REMOVE_WIDE = "Remove the wide permission";
+    REMOVE_WIDE_TEXT = "If the app has Mail.Send under API permissions, remove it there, and under \
+                        Enterprise applications, Permissions, revoke its consent.";
+    LIMIT = "Limit the app to the mailbox";
+    OBJECT_ID_TEXT = "In Exchange Online PowerShell. {object_id} is the Object ID that Entra shows under \
+                      Enterprise applications for this app; the one under App registrations is another and \
+                      does not work.";
+    TRY = "Try it";
+    TRY_TEXT = "It can take half an hour or more until the limit is in effect. InScope must say True.";
+    SMTP = "The app signs in by SMTP with a token";
+    SMTP_MEANING = "Only where the operator of this installation has chosen SMTP for Microsoft 365. Mail \
+                    then goes through {smtp_host} with a token in place of a password.";
+    SMTP_PERMISSION = "Office 365 Exchange Online, SMTP.SendAsApp, kind Application";
+    ADD_AND_APPROVE = "Add and approve the permission";
+    ADD_AND_APPROVE_TEXT = "In the app open API permissions, Add a permission, APIs my organization uses, \
+                            Office 365 Exchange Online, Application permissions, and choose SMTP.SendAsApp. \
+                            Then open this link as an administrator and accept.";
+    USE_MAILBOX = "Let the app use the mailbox";
+    REGISTER = "Register the app";
+    REGISTER_TEXT = "In the Microsoft Entra admin center, under App registrations, make a new registration, \
+                     or open the one that there is. Its overview shows the Application (client) ID and the \
+                     Directory (tenant) ID that are entered here.";
+    SECRET = "Make a client secret";
+    SECRET_TEXT = "In the app, under Certificates & secrets, make a new client secret and copy its Value at \
+                   once: it is shown only then. The Secret ID beside it is not the secret. Note the day on \
+                   which it expires.";
+    PERMISSION = "Permission: {permission}";
+}
 
 impl Values<'_> {
     fn client_id(&self) -> &str {
@@ -75,26 +121,20 @@ pub fn ways(endpoints: &Endpoints, values: &Values<'_>) -> [Way; 3] {
 fn organisation(endpoints: &Endpoints, values: &Values<'_>) -> Way {
     Way {
         id: "organisation",
-        title: "The app may send from every mailbox of the organisation",
-        meaning: "The shorter way. Choose it where the app is trusted with all mailboxes; it would cancel a limit to \
-                  one mailbox."
-            .to_owned(),
-        permission: "Microsoft Graph, Mail.Send, kind Application",
+        title: Text::new(ORGANISATION),
+        meaning: Text::new(ORGANISATION_MEANING),
+        permission: Text::new(ORGANISATION_PERMISSION),
         steps: vec![
             registration(endpoints),
             Step {
-                title: "Add the permission",
-                text: "In the app open API permissions, Add a permission, Microsoft Graph, Application permissions \
-                       (not Delegated), and choose Mail.Send."
-                    .to_owned(),
+                title: Text::new(ADD_PERMISSION),
+                text: Text::new(ADD_PERMISSION_TEXT),
                 link: Some(endpoints.portal.to_owned()),
                 commands: Vec::new(),
             },
             Step {
-                title: "Approve it for the organisation",
-                text: "As an administrator open this link, sign in and accept. The button Grant admin consent under \
-                       API permissions does the same."
-                    .to_owned(),
+                title: Text::new(APPROVE),
+                text: Text::new(APPROVE_TEXT),
                 link: Some(admin_consent_link(endpoints, values)),
                 commands: Vec::new(),
             },
@@ -111,30 +151,20 @@ fn mailbox(endpoints: &Endpoints, values: &Values<'_>) -> Way {
     let app = quoted(values.client_id());
     Way {
         id: "mailbox",
-        title: "The app may send from this one mailbox only",
-        meaning: format!(
-            "The narrow way, by roles for applications in Exchange Online: the app can send as {} and reads or sends \
-             nothing else. Do not grant Mail.Send in Entra as well: the wide permission would cancel the limit.",
-            values.mailbox()
-        ),
-        permission: "Exchange Online, role Application Mail.Send, limited to one mailbox",
+        title: Text::new(MAILBOX),
+        meaning: Text::new(MAILBOX_MEANING).with("mailbox", values.mailbox()),
+        permission: Text::new(MAILBOX_PERMISSION),
         steps: vec![
             registration(endpoints),
             Step {
-                title: "Remove the wide permission",
-                text:
-                    "If the app has Mail.Send under API permissions, remove it there, and under Enterprise \
-                       applications, Permissions, revoke its consent."
-                        .to_owned(),
+                title: Text::new(REMOVE_WIDE),
+                text: Text::new(REMOVE_WIDE_TEXT),
                 link: Some(endpoints.portal.to_owned()),
                 commands: Vec::new(),
             },
             Step {
-                title: "Limit the app to the mailbox",
-                text: format!(
-                    "In Exchange Online PowerShell. {OBJECT_ID} is the Object ID that Entra shows under Enterprise \
-                     applications for this app; the one under App registrations is another and does not work."
-                ),
+                title: Text::new(LIMIT),
+                text: Text::new(OBJECT_ID_TEXT).with("object_id", OBJECT_ID),
                 link: Some(APPLICATION_RBAC.to_owned()),
                 commands: vec![
                     "Connect-ExchangeOnline".to_owned(),
@@ -149,9 +179,8 @@ fn mailbox(endpoints: &Endpoints, values: &Values<'_>) -> Way {
                 ],
             },
             Step {
-                title: "Try it",
-                text: "It can take half an hour or more until the limit is in effect. InScope must say True."
-                    .to_owned(),
+                title: Text::new(TRY),
+                text: Text::new(TRY_TEXT),
                 link: None,
                 commands: vec![format!(
                     "Test-ServicePrincipalAuthorization -Identity {app} -Resource {}",
@@ -167,38 +196,32 @@ fn smtp(endpoints: &Endpoints, values: &Values<'_>) -> Way {
     let (app, mailbox) = (quoted(values.client_id()), quoted(values.mailbox()));
     Way {
         id: "smtp",
-        title: "The app signs in by SMTP with a token",
-        meaning: format!(
-            "Only where the operator of this installation has chosen SMTP for Microsoft 365. Mail then goes through \
-             {} with a token in place of a password.",
-            endpoints.smtp_host
-        ),
-        permission: "Office 365 Exchange Online, SMTP.SendAsApp, kind Application",
+        title: Text::new(SMTP),
+        meaning: Text::new(SMTP_MEANING).with("smtp_host", &endpoints.smtp_host),
+        permission: Text::new(SMTP_PERMISSION),
         steps: vec![
             registration(endpoints),
             Step {
-                title: "Add and approve the permission",
-                text: "In the app open API permissions, Add a permission, APIs my organization uses, Office 365 \
-                       Exchange Online, Application permissions, and choose SMTP.SendAsApp. Then open this link as an \
-                       administrator and accept."
-                    .to_owned(),
+                title: Text::new(ADD_AND_APPROVE),
+                text: Text::new(ADD_AND_APPROVE_TEXT),
                 link: Some(admin_consent_link(endpoints, values)),
                 commands: Vec::new(),
             },
             Step {
-                title: "Let the app use the mailbox",
-                text: format!(
-                    "In Exchange Online PowerShell. {OBJECT_ID} is the Object ID that Entra shows under Enterprise \
-                     applications for this app; the one under App registrations is another and does not work."
-                ),
+                title: Text::new(USE_MAILBOX),
+                text: Text::new(OBJECT_ID_TEXT).with("object_id", OBJECT_ID),
                 link: Some(SMTP_OAUTH.to_owned()),
                 commands: vec![
                     "Connect-ExchangeOnline".to_owned(),
                     format!(
                         "New-ServicePrincipal -AppId {app} -ObjectId '{OBJECT_ID}' -DisplayName 'Email transport'"
                     ),
-                    format!("Add-MailboxPermission -Identity {mailbox} -User '{OBJECT_ID}' -AccessRights FullAccess"),
-                    format!("Add-RecipientPermission -Identity {mailbox} -Trustee '{OBJECT_ID}' -AccessRights SendAs"),
+                    format!(
+                        "Add-MailboxPermission -Identity {mailbox} -User '{OBJECT_ID}' -AccessRights FullAccess"
+                    ),
+                    format!(
+                        "Add-RecipientPermission -Identity {mailbox} -Trustee '{OBJECT_ID}' -AccessRights SendAs"
+                    ),
                     format!("Set-CASMailbox -Identity {mailbox} -SmtpClientAuthenticationDisabled $false"),
                 ],
             },
@@ -209,25 +232,15 @@ fn smtp(endpoints: &Endpoints, values: &Values<'_>) -> Way {
 
 fn registration(endpoints: &Endpoints) -> Step {
     Step {
-        title: "Register the app",
-        text: "In the Microsoft Entra admin center, under App registrations, make a new registration, or open the one \
-               that there is. Its overview shows the Application (client) ID and the Directory (tenant) ID that are \
-               entered here."
-            .to_owned(),
+        title: Text::new(REGISTER),
+        text: Text::new(REGISTER_TEXT),
         link: Some(endpoints.portal.to_owned()),
         commands: Vec::new(),
     }
 }
 
 fn secret() -> Step {
-    Step {
-        title: "Make a client secret",
-        text: "In the app, under Certificates & secrets, make a new client secret and copy its Value at once: it is \
-               shown only then. The Secret ID beside it is not the secret. Note the day on which it expires."
-            .to_owned(),
-        link: None,
-        commands: Vec::new(),
-    }
+    Step { title: Text::new(SECRET), text: Text::new(SECRET_TEXT), link: None, commands: Vec::new() }
 }
 
 /// A value as PowerShell takes it: in single quotes, where nothing but a doubled quote has a meaning.
@@ -237,13 +250,13 @@ fn quoted(text: &str) -> String {
 
 /// A way as plain text, to be sent to the administrator of Microsoft 365.
 #[must_use]
-pub fn as_text(way: &Way) -> String {
-    let mut lines =
-        vec![way.title.to_owned(), way.meaning.clone(), format!("Permission: {}", way.permission)];
+pub fn as_text(way: &Way, language: Language) -> String {
+    let permission = Text::new(PERMISSION).with("permission", way.permission.say(language));
+    let mut lines = vec![way.title.say(language), way.meaning.say(language), permission.say(language)];
     for (number, step) in (1..).zip(&way.steps) {
         lines.push(String::new());
-        lines.push(format!("{number}. {}", step.title));
-        lines.push(step.text.clone());
+        lines.push(format!("{number}. {}", step.title.say(language)));
+        lines.push(step.text.say(language));
         lines.extend(step.link.clone());
         lines.extend(step.commands.iter().map(|command| format!("    {command}")));
     }
@@ -254,6 +267,7 @@ pub fn as_text(way: &Way) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use Language::English;
 
     fn endpoints() -> Endpoints {
         Endpoints::new(&crate::config::Config::default().microsoft365).unwrap()
@@ -267,32 +281,42 @@ mod tests {
 
     #[test]
     fn every_way_is_filled_with_the_values() {
-        let page: String = ways(&endpoints(), &VALUES).iter().map(as_text).collect();
+        let page: String = ways(&endpoints(), &VALUES).iter().map(|way| as_text(way, English)).collect();
+        insta::assert_snapshot!(page);
+    }
+
+    #[test]
+    fn every_way_can_be_read_in_german() {
+        let ways = ways(&endpoints(), &VALUES);
+        let page: String = ways.iter().map(|way| as_text(way, Language::German)).collect();
+        for command in ways.iter().flat_map(|way| &way.steps).flat_map(|step| &step.commands) {
+            assert!(page.contains(command), "{command}");
+        }
         insta::assert_snapshot!(page);
     }
 
     #[test]
     fn what_is_not_known_yet_is_a_placeholder() {
         let [organisation, mailbox, _] = ways(&endpoints(), &Values::default());
-        assert!(as_text(&organisation).contains("/TENANT-ID/adminconsent?client_id=CLIENT-ID"));
-        assert!(as_text(&mailbox).contains("-Resource 'MAILBOX'"));
+        assert!(as_text(&organisation, English).contains("/TENANT-ID/adminconsent?client_id=CLIENT-ID"));
+        assert!(as_text(&mailbox, English).contains("-Resource 'MAILBOX'"));
     }
 
     #[test]
     fn a_value_cannot_leave_its_quotes() {
         let values = Values { mailbox: Some("o'neil$(x)`y@contoso.example"), ..VALUES };
         let [_, mailbox, smtp] = ways(&endpoints(), &values);
-        let text = as_text(&mailbox);
+        let text = as_text(&mailbox, English);
         assert!(text.contains("-Resource 'o''neil$(x)`y@contoso.example'"), "{text}");
         assert!(text.contains("'PrimarySmtpAddress -eq ''o''''neil$(x)`y@contoso.example'''"), "{text}");
-        assert!(as_text(&smtp).contains("-Identity 'o''neil$(x)`y@contoso.example' -User"));
+        assert!(as_text(&smtp, English).contains("-Identity 'o''neil$(x)`y@contoso.example' -User"));
     }
 
     #[test]
     fn the_narrow_way_grants_nothing_wide() {
         let [organisation, mailbox, _] = ways(&endpoints(), &VALUES);
-        assert!(as_text(&organisation).contains("adminconsent"));
-        assert!(!as_text(&mailbox).contains("adminconsent"));
-        assert!(as_text(&mailbox).contains("Do not grant Mail.Send in Entra"));
+        assert!(as_text(&organisation, English).contains("adminconsent"));
+        assert!(!as_text(&mailbox, English).contains("adminconsent"));
+        assert!(as_text(&mailbox, English).contains("Do not grant Mail.Send in Entra"));
     }
 }

@@ -10,10 +10,21 @@ use crate::app::App;
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::Host;
 use crate::email_config::{BasicAuth, fields};
+use crate::language::{Text, texts};
 use crate::message::Message;
 use crate::secret::Secret;
 use crate::smtp::{Credentials, Envelope, Reply, Security, Session};
 use crate::transcript::Transcript;
+
+texts! {
+    CONNECTED = "Connected to {place}.";
+    SIGNED_IN = "Connected to {place} and signed in as {username}.";
+    IPV6_PATH_BROKEN = "The server has an IPv6 address too, which cannot be reached from here; IPv4 was used.";
+    SENDER_TAKEN = "The server takes {sender} as the sender.";
+    SENDER_NOT_KNOWN = "Whether it takes {sender} as the sender is not known: it asked to try later.";
+    /// Also where the server is Microsoft's.
+    pub(super) MAIL_TAKEN = "The server took the mail for {recipient}: {reply}";
+}
 
 /// What a session needs of a complete configuration.
 struct Target<'a> {
@@ -62,19 +73,19 @@ impl<'a> Target<'a> {
     }
 
     /// What has been shown once the session stands, in words.
-    fn reached(&self, signed_in: &SignedIn, username: Option<&str>) -> String {
+    fn reached(&self, signed_in: &SignedIn, username: Option<&str>) -> Vec<Text> {
         let place = match self.host {
             Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
             host => format!("{host}:{}", self.port),
         };
-        let mut text = match username.filter(|_| signed_in.reply.is_some()) {
-            Some(username) => format!("Connected to {place} and signed in as {username}."),
-            None => format!("Connected to {place}."),
-        };
+        let mut sentences = vec![match username.filter(|_| signed_in.reply.is_some()) {
+            Some(username) => Text::new(SIGNED_IN).with("place", place).with("username", username),
+            None => Text::new(CONNECTED).with("place", place),
+        }];
         if signed_in.ipv6_path_broken {
-            text += " The server has an IPv6 address too, which cannot be reached from here; IPv4 was used.";
+            sentences.push(Text::new(IPV6_PATH_BROKEN));
         }
-        text
+        sentences
     }
 }
 
@@ -130,23 +141,20 @@ impl Target<'_> {
         log: &mut Transcript,
     ) -> Result<(Success, Vec<Unproved>), Unshown> {
         let mut signed_in = self.sign_in(app, deadline, log).await.map_err(Unshown::nothing)?;
-        let reached = self.reached(&signed_in, username);
+        let mut message = self.reached(&signed_in, username);
         if depth == Depth::SignIn {
             signed_in.session.quit().await;
-            return Ok((Success { reply: signed_in.reply, message: reached }, NOTHING_SHOWN.to_vec()));
+            return Ok((Success { reply: signed_in.reply, message }, NOTHING_SHOWN.to_vec()));
         }
         let probed = signed_in.session.probe_sender(self.from, log).await;
         signed_in.session.quit().await;
         match probed {
             Ok(reply) => {
-                let message = format!("{reached} The server takes {} as the sender.", self.from);
+                message.push(Text::new(SENDER_TAKEN).with("sender", self.from.as_str()));
                 Ok((Success { reply: Some(reply), message }, vec![Unproved::Delivery]))
             }
             Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
-                let message = format!(
-                    "{reached} Whether it takes {} as the sender is not known: it asked to try later.",
-                    self.from
-                );
+                message.push(Text::new(SENDER_NOT_KNOWN).with("sender", self.from.as_str()));
                 Ok((Success { reply: signed_in.reply, message }, NOTHING_SHOWN.to_vec()))
             }
             // A reply has judged the sender address; a loss has not.
@@ -174,8 +182,12 @@ pub(super) async fn send(
     };
     match sent {
         Ok(reply) => {
-            let message = format!("The server took the mail for {recipient}: {reply}");
-            Outcome { result: Ok(Success { reply: Some(reply), message }), unproved: Vec::new() }
+            let message =
+                Text::new(MAIL_TAKEN).with("recipient", recipient.as_str()).with("reply", reply.to_string());
+            Outcome {
+                result: Ok(Success { reply: Some(reply), message: vec![message] }),
+                unproved: Vec::new(),
+            }
         }
         Err(failure) => Outcome::failed(&failure, &facts, &log, Vec::new()),
     }

@@ -2,17 +2,29 @@
 
 use tokio::time::Instant;
 
-use super::{Account, Depth, Outcome, Success, Unproved};
+use super::{Account, Depth, Outcome, Success, Unproved, basic_auth};
 use crate::address::EmailAddress;
 use crate::app::App;
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::{DialError, Host};
 use crate::email_config::{Microsoft365, fields};
+use crate::language::{Text, texts};
 use crate::message::Message;
 use crate::microsoft365::{Credentials, Error, Key, Token};
 use crate::secret::Secret;
 use crate::smtp::{Credentials as SignIn, Envelope, Security, Session};
 use crate::transcript::Transcript;
+
+texts! {
+    TOKEN_ISSUED = "Microsoft issued a token for the app {client_id}.";
+    PERMISSION_SHOWN = "It has the permission Mail.Send.";
+    PERMISSION_NOT_SHOWN = "The token does not show the permission Mail.Send, which is right for an app that is \
+                            limited to one mailbox. Send a test mail to see whether it may send from {mailbox}.";
+    SENDER_TAKEN = "Signed in as {mailbox} with a token, and the sender is taken.";
+    SIGNED_IN = "Signed in as {mailbox} with a token.";
+    ACCEPTED = "Microsoft accepted the mail for delivery. Accepted is not yet delivered: if it comes back, the \
+                notice goes to {mailbox}.";
+}
 
 /// What a call needs of a configuration.
 struct Target<'a> {
@@ -113,24 +125,20 @@ pub(super) async fn verify(
         }
     };
     facts.mail_send_role = token.mail_send_role;
-    let issued = format!("Microsoft issued a token for the app {}.", settings.client_id);
+    let issued = Text::new(TOKEN_ISSUED).with("client_id", &settings.client_id);
     if depth == Depth::SignIn {
-        return succeeded(issued, unproved);
+        return succeeded(vec![issued], unproved);
     }
     if target.uses_smtp() {
         return verify_by_smtp(&target, &token, &facts, &mut log).await;
     }
     // An app that is limited to one mailbox has no such role, so that its absence is no failure.
     if token.mail_send_role == Some(true) {
-        let message = format!("{issued} It has the permission Mail.Send.");
+        let message = vec![issued, Text::new(PERMISSION_SHOWN)];
         succeeded(message, vec![Unproved::SenderAddress, Unproved::Delivery])
     } else {
-        let message = format!(
-            "{issued} The token does not show the permission Mail.Send, which is right for an app that is limited to \
-             one mailbox. Send a test mail to see whether it may send from {}.",
-            settings.email_address
-        );
-        succeeded(message, unproved)
+        let not_shown = Text::new(PERMISSION_NOT_SHOWN).with("mailbox", settings.email_address.as_str());
+        succeeded(vec![issued, not_shown], unproved)
     }
 }
 
@@ -145,11 +153,11 @@ async fn verify_by_smtp(target: &Target<'_>, token: &Token, facts: &Facts, log: 
     let mailbox = &target.settings.email_address;
     match probed {
         Ok(_) => {
-            let message = format!("Signed in as {mailbox} with a token, and the sender is taken.");
-            succeeded(message, vec![Unproved::Delivery])
+            let message = Text::new(SENDER_TAKEN).with("mailbox", mailbox.as_str());
+            succeeded(vec![message], vec![Unproved::Delivery])
         }
         Err(error) if error.is_transient() => {
-            succeeded(format!("Signed in as {mailbox} with a token."), unproved)
+            succeeded(vec![Text::new(SIGNED_IN).with("mailbox", mailbox.as_str())], unproved)
         }
         Err(error) => Outcome::failed(&Failure::Smtp(error), facts, log, vec![Unproved::Delivery]),
     }
@@ -192,11 +200,8 @@ async fn send_by_graph(
         facts.mail_send_role = mail_send_role;
         Failure::Microsoft365(Box::new(error))
     })?;
-    let message = format!(
-        "Microsoft accepted the mail for delivery. Accepted is not yet delivered: if it comes back, the notice goes \
-         to {mailbox}."
-    );
-    Ok(Success { reply: None, message })
+    let message = Text::new(ACCEPTED).with("mailbox", mailbox.as_str());
+    Ok(Success { reply: None, message: vec![message] })
 }
 
 async fn send_by_smtp(
@@ -226,11 +231,13 @@ async fn send_by_smtp(
     let sent = session.send(&envelope, message, log).await;
     session.quit().await;
     let receipt = sent.map_err(Failure::Smtp)?;
-    let message = format!("The server took the mail for {recipient}: {}", receipt.reply);
-    Ok(Success { reply: Some(receipt.reply), message })
+    let message = Text::new(basic_auth::MAIL_TAKEN)
+        .with("recipient", recipient.as_str())
+        .with("reply", receipt.reply.to_string());
+    Ok(Success { reply: Some(receipt.reply), message: vec![message] })
 }
 
-fn succeeded(message: String, unproved: Vec<Unproved>) -> Outcome {
+fn succeeded(message: Vec<Text>, unproved: Vec<Unproved>) -> Outcome {
     Outcome { result: Ok(Success { reply: None, message }), unproved }
 }
 

@@ -9,6 +9,7 @@ mod diagnosis;
 mod diagnosis_rows;
 mod egress_dial;
 mod egress_http;
+mod language;
 mod leaks;
 mod live;
 mod microsoft365;

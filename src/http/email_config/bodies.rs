@@ -6,6 +6,7 @@ use utoipa::ToSchema;
 use crate::diagnosis::{Confidence, Diagnosis, Finding, Owner};
 use crate::email_config::{Advice, BasicAuth, EmailConfig, ErrorCode, Microsoft365, Settings, advice};
 use crate::id::TenantId;
+use crate::language::{Language, texts};
 use crate::provider::{Outcome, Unproved};
 use crate::smtp::{Reply, Security};
 use crate::transcript::{Entry, Stage};
@@ -104,8 +105,13 @@ pub struct AdviceBody {
 }
 
 impl AdviceBody {
-    fn of(advice: Advice) -> Self {
-        Self { code: advice.code, title: advice.title, meaning: advice.meaning, link: advice.link }
+    fn of(advice: &Advice, language: Language) -> Self {
+        Self {
+            code: advice.code,
+            title: advice.title.say(language),
+            meaning: advice.meaning.say(language),
+            link: advice.link,
+        }
     }
 }
 
@@ -140,7 +146,7 @@ pub struct StatusBody {
 }
 
 impl EmailConfigBody {
-    pub(super) fn of(tenant: &TenantId, stored: Option<&EmailConfig>) -> Self {
+    pub(super) fn of(tenant: &TenantId, stored: Option<&EmailConfig>, language: Language) -> Self {
         let Some(stored) = stored else { return Self::default() };
         let flat = match &stored.settings {
             Settings::BasicAuth(basic) => BasicAuthBody::of(basic),
@@ -150,7 +156,8 @@ impl EmailConfigBody {
             },
         };
         let code = stored.error_code();
-        let advice = advice(&stored.settings).into_iter().map(AdviceBody::of).collect::<Vec<_>>();
+        let advice = advice(&stored.settings);
+        let advice: Vec<_> = advice.iter().map(|advice| AdviceBody::of(advice, language)).collect();
         Self {
             tenant_id: Some(tenant.to_string()),
             service_provider: Some(stored.settings.provider_name()),
@@ -169,7 +176,7 @@ impl EmailConfigBody {
             error_code: Some(code.as_str()),
             status: Some(StatusBody {
                 status_code: code.status_code(),
-                status_reason: stored.status_reason(),
+                status_reason: stored.status_reason(language),
             }),
             auth_failures: Some(stored.health.auth_failures),
             modification_time: Some(stored.modified_at.to_iso()),
@@ -309,10 +316,11 @@ impl DiagnosisBody {
 
 impl ResultBody {
     /// For an administrator: everything that is known.
-    pub(super) fn whole(outcome: &Outcome) -> Self {
+    pub(super) fn whole(outcome: &Outcome, language: Language) -> Self {
         match &outcome.result {
-            Ok(success) => Self::of(true, false, success.message.clone(), success.reply.as_ref(), None),
+            Ok(success) => Self::of(true, false, success.message(language), success.reply.as_ref(), None),
             Err(finding) => {
+                let finding = finding.in_language(language);
                 let diagnosis = DiagnosisBody::whole(&finding.diagnosis);
                 Self::of(
                     false,
@@ -326,14 +334,17 @@ impl ResultBody {
     }
 
     /// For any other user: the outcome, in general words, and without what only an administrator may know.
-    pub(super) fn short(outcome: &Outcome) -> Self {
+    pub(super) fn short(outcome: &Outcome, language: Language) -> Self {
         let body = match &outcome.result {
-            Ok(success) => Self::of(true, false, WORKS.to_owned(), success.reply.as_ref(), None),
+            Ok(success) => {
+                Self::of(true, false, language.text(WORKS).to_owned(), success.reply.as_ref(), None)
+            }
             Err(finding) => {
-                let Finding { diagnosis, .. } = &**finding;
-                let short = DiagnosisBody::short(diagnosis.code, diagnosis.title.clone(), diagnosis.owner);
+                let Finding { diagnosis, .. } = finding.in_language(language);
+                let short = DiagnosisBody::short(diagnosis.code, diagnosis.title, diagnosis.owner);
                 let reply = finding.reply.as_ref();
-                Self::of(false, finding.connection_failed, FAILS.to_owned(), reply, Some(short))
+                let message = language.text(FAILS).to_owned();
+                Self::of(false, finding.connection_failed, message, reply, Some(short))
             }
         };
         Self { enhanced_status_code: None, ..body }
@@ -357,15 +368,16 @@ impl ResultBody {
     }
 }
 
-const WORKS: &str = "The connection to the mail server works.";
-
-/// What a user who is no administrator reads about a failure.
-pub(super) const FAILS: &str = "The connection to the mail server does not work. Ask an administrator.";
+texts! {
+    WORKS = "The connection to the mail server works.";
+    /// What a user who is no administrator reads about a failure.
+    pub(super) FAILS = "The connection to the mail server does not work. Ask an administrator.";
+}
 
 impl VerifyBody {
-    pub(super) fn whole(outcome: &Outcome) -> Self {
+    pub(super) fn whole(outcome: &Outcome, language: Language) -> Self {
         let unproved = outcome.unproved.iter().copied().map(Unproved::as_str).collect();
-        Self { result: ResultBody::whole(outcome), unproved: Some(unproved) }
+        Self { result: ResultBody::whole(outcome, language), unproved: Some(unproved) }
     }
 }
 

@@ -19,8 +19,10 @@ use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Settings, Vers
 use crate::error::{Code, Error, ErrorBody};
 use crate::http::auth::{Caller, Tenant, TenantAdmin, Tier2};
 use crate::http::extract::JsonBody;
+use crate::http::language::Localised;
 use crate::http::live::{Detail, Live, StageEvent};
 use crate::http::rate_limit::Reached;
+use crate::language::{Language, texts};
 use crate::message::HeaderText;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
@@ -36,6 +38,7 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
 #[utoipa::path(
     post, path = "/api/v1/transports/email-config/actions/verify-connection", tag = "email-config",
     operation_id = "verifyConnection",
+    params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`: `en` or `de`.")),
     responses(
         (status = 200, description = "The check was made; the body says how it ended. With `Accept: text/event-stream` \
             a `stage` event for each step as it starts and ends, then `result` with this body, or `error`.",
@@ -50,12 +53,13 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
 pub async fn verify_connection(
     user: Tenant<Tier2>,
     State(app): State<Arc<App>>,
+    language: Language,
     live: Live,
 ) -> Result<Response, Error> {
     let Some(stored) = email_configs::find(&app.db, &user.tenant).await? else {
         return Err(Error::new(Code::NothingToVerify));
     };
-    let repeated = stored_verdict(&user, &stored);
+    let repeated = stored_verdict(&user, &stored, language);
     let dials = repeated.is_none() && stored.missing().is_empty();
     let place = dials.then(|| place(app.places.for_check(&user.tenant))).transpose()?;
     if dials {
@@ -64,23 +68,25 @@ pub async fn verify_connection(
     let (caller, service) = ((*user).clone(), Arc::clone(&app));
     let check = async move |watcher: Option<Watcher>| match repeated {
         Some(repeated) => Ok(repeated),
-        None => verify(&service, &caller, &stored, place, watcher).await,
+        None => verify(&service, &caller, language, &stored, place, watcher).await,
     };
     if live.asked() {
         let detail = if user.is_admin { Detail::Whole } else { Detail::Stages };
-        return Ok(live.answer(&app.checks, detail, async move |watcher| {
+        let events = live.answer(&app.checks, detail, async move |watcher| {
             let body = check(Some(watcher)).await?;
             serde_json::to_value(body).map_err(|error| Error::internal(&error.into()))
-        }));
+        });
+        return Ok(Localised(language, events).into_response());
     }
     let body = to_its_end(&app, async move { check(None).await }).await?;
-    Ok(Json(body).into_response())
+    Ok(Localised(language, Json(body)).into_response())
 }
 
 /// Makes the check and records it. Without a place nothing is dialled: the configuration is not complete.
 async fn verify(
     app: &App,
     caller: &Caller,
+    language: Language,
     stored: &EmailConfig,
     place: Option<Place>,
     watcher: Option<Watcher>,
@@ -102,14 +108,14 @@ async fn verify(
     drop(place);
     record(app, caller, Operation::Verify, stored, &outcome).await?;
     Ok(if caller.is_admin {
-        VerifyBody::whole(&outcome)
+        VerifyBody::whole(&outcome, language)
     } else {
-        VerifyBody { result: ResultBody::short(&outcome), unproved: None }
+        VerifyBody { result: ResultBody::short(&outcome, language), unproved: None }
     })
 }
 
 /// Nobody but an administrator can make the service knock again with a password that was refused.
-fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
+fn stored_verdict(user: &Caller, stored: &EmailConfig, language: Language) -> Option<VerifyBody> {
     let health = &stored.health;
     let refused = health.state == HealthState::InvalidCredentials
         && health.auth_failures >= REFUSALS_BEFORE_REPEATING
@@ -119,13 +125,13 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
     }
     let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
     let diagnosis = rule.map(|rule| {
-        let reason = health.reason.as_deref().unwrap_or(rule.title_template);
+        let reason = health.reason_in(language).unwrap_or_else(|| rule.title_template.to_owned());
         DiagnosisBody::short(rule.code, reason.trim_end_matches('.').to_owned(), rule.owner)
     });
     let result = ResultBody {
         success: false,
         connection_failed: false,
-        message: FAILS.to_owned(),
+        message: language.text(FAILS).to_owned(),
         smtp_response_code: None,
         enhanced_status_code: None,
         diagnosis,
@@ -137,6 +143,7 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
 #[utoipa::path(
     post, path = "/api/v1/transports/email-config/actions/send-test-email", tag = "email-config",
     operation_id = "sendTestEmail",
+    params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`, and of the mail's text by default: `en` or `de`.")),
     request_body = TestMailBody,
     responses(
         (status = 200, description = "The sending was attempted; the body says how it ended.", body = SendTestBody),
@@ -154,13 +161,21 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig) -> Option<VerifyBody> {
 pub async fn send_test_email(
     admin: TenantAdmin<Tier2>,
     State(app): State<Arc<App>>,
+    language: Language,
     JsonBody(document): JsonBody,
-) -> Result<Json<SendTestBody>, Error> {
-    let request = TestMailRequest::parse(document).map_err(Error::inputs)?;
-    to_its_end(&Arc::clone(&app), async move { send(&app, &admin, &request).await }).await.map(Json)
+) -> Result<Localised<Json<SendTestBody>>, Error> {
+    let request = TestMailRequest::parse(document, language).map_err(Error::inputs)?;
+    let service = Arc::clone(&app);
+    let body = to_its_end(&app, async move { send(&service, &admin, language, &request).await }).await?;
+    Ok(Localised(language, Json(body)))
 }
 
-async fn send(app: &App, admin: &Caller, request: &TestMailRequest) -> Result<SendTestBody, Error> {
+async fn send(
+    app: &App,
+    admin: &Caller,
+    language: Language,
+    request: &TestMailRequest,
+) -> Result<SendTestBody, Error> {
     let Some(stored) = email_configs::find(&app.db, &admin.tenant).await? else {
         return Err(Error::new(Code::NothingToSendWith));
     };
@@ -187,12 +202,13 @@ async fn send(app: &App, admin: &Caller, request: &TestMailRequest) -> Result<Se
     record(app, admin, Operation::SendTest, &stored, &outcome).await?;
     let recipient = vec![request.recipient.to_string()];
     let refused = outcome.refused_recipient();
+    let result = ResultBody::whole(&outcome, language);
     let (accepted, rejected) = match outcome.result {
         Ok(_) => (recipient, Vec::new()),
         Err(_) if refused => (Vec::new(), recipient),
         Err(_) => (Vec::new(), Vec::new()),
     };
-    Ok(SendTestBody { result: ResultBody::whole(&outcome), accepted, rejected })
+    Ok(SendTestBody { result, accepted, rejected })
 }
 
 /// A send-test-email body, read and checked.
@@ -202,12 +218,13 @@ struct TestMailRequest {
     body: String,
 }
 
-const DEFAULT_SUBJECT: &str = "Test mail";
-const DEFAULT_BODY: &str =
-    "This is a test mail. If you can read it, the mail account of your platform works.\r\n";
+texts! {
+    DEFAULT_SUBJECT = "Test mail";
+    DEFAULT_BODY = "This is a test mail. If you can read it, the mail account of your platform works.";
+}
 
 impl TestMailRequest {
-    fn parse(document: Value) -> Result<Self, Vec<fields::Problem>> {
+    fn parse(document: Value, language: Language) -> Result<Self, Vec<fields::Problem>> {
         let Value::Object(mut members) = document else {
             return Err(vec!["The body is not an object".to_owned()]);
         };
@@ -217,10 +234,11 @@ impl TestMailRequest {
             None => Err("recipient is required".to_owned()),
         };
         let recipient = recipient.map_err(|problem| problems.push(problem)).ok();
-        let subject = text(&mut members, "subject", DEFAULT_SUBJECT, &mut problems);
+        let subject = text(&mut members, "subject", language.text(DEFAULT_SUBJECT), &mut problems);
         let subject =
             HeaderText::parse(&subject).map_err(|error| problems.push(format!("subject {error}"))).ok();
-        let body = text(&mut members, "body", DEFAULT_BODY, &mut problems);
+        let body = format!("{}\r\n", language.text(DEFAULT_BODY));
+        let body = text(&mut members, "body", &body, &mut problems);
         problems.extend(members.keys().map(|name| fields::unknown(name)));
         match (recipient, subject) {
             (Some(recipient), Some(subject)) if problems.is_empty() => Ok(Self { recipient, subject, body }),
@@ -337,4 +355,10 @@ pub(super) async fn to_its_end<T: Send + 'static>(
 ) -> Result<T, Error> {
     let done = app.checks.spawn(work.in_current_span()).await;
     done.unwrap_or_else(|error| Err(Error::internal(&error.into())))
+}
+
+/// Every text of the checks.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    [TEXTS, super::bodies::TEXTS].concat()
 }

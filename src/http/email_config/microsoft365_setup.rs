@@ -14,6 +14,8 @@ use crate::email_config::fields::{self, Problem};
 use crate::email_config::{EmailConfig, Settings};
 use crate::error::{Error, ErrorBody};
 use crate::http::auth::{TenantAdmin, Tier1};
+use crate::http::language::Localised;
+use crate::language::Language;
 use crate::microsoft365::setup::{self, Step, Values, Way};
 use crate::store::email_configs;
 
@@ -44,10 +46,10 @@ pub struct SetupBody {
 pub struct WayBody {
     /// `organisation`, `mailbox` or `smtp`.
     pub id: &'static str,
-    pub title: &'static str,
+    pub title: String,
     pub meaning: String,
     /// The permission that the app gets, and its kind.
-    pub permission: &'static str,
+    pub permission: String,
     pub steps: Vec<StepBody>,
     /// All of it as plain text, to be sent to the administrator of Microsoft 365.
     pub text: String,
@@ -56,7 +58,7 @@ pub struct WayBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Microsoft365SetupStep)]
 pub struct StepBody {
-    pub title: &'static str,
+    pub title: String,
     pub text: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub link: Option<String>,
@@ -66,14 +68,19 @@ pub struct StepBody {
 }
 
 impl WayBody {
-    fn of(way: Way) -> Self {
-        let text = setup::as_text(&way);
-        let step = |Step { title, text, link, commands }: Step| StepBody { title, text, link, commands };
+    fn of(way: Way, language: Language) -> Self {
+        let text = setup::as_text(&way, language);
+        let step = |Step { title, text, link, commands }: Step| StepBody {
+            title: title.say(language),
+            text: text.say(language),
+            link,
+            commands,
+        };
         Self {
             id: way.id,
-            title: way.title,
-            meaning: way.meaning,
-            permission: way.permission,
+            title: way.title.say(language),
+            meaning: way.meaning.say(language),
+            permission: way.permission.say(language),
             steps: way.steps.into_iter().map(step).collect(),
             text,
         }
@@ -133,6 +140,7 @@ impl Given {
         ("clientId" = Option<String>, Query, description = "The Application (client) ID; the stored one by default."),
         ("providerTenantId" = Option<String>, Query, description = "The Directory (tenant) ID or a domain name; the stored one by default."),
         ("emailAddress" = Option<String>, Query, description = "The mailbox; the stored one by default."),
+        ("Accept-Language" = Option<String>, Header, description = "The language of titles and texts: `en` or `de`. Commands are the same in each."),
     ),
     responses(
         (status = 200, description = "The ways, of which one is to be chosen.", body = SetupBody),
@@ -147,8 +155,9 @@ impl Given {
 pub async fn get(
     admin: TenantAdmin<Tier1>,
     State(app): State<Arc<App>>,
+    language: Language,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
-) -> Result<Json<SetupBody>, Error> {
+) -> Result<Localised<Json<SetupBody>>, Error> {
     let Query(parameters) = query.map_err(|_| Error::input("The query is not well formed"))?;
     let given = Given::parse(parameters).map_err(Error::inputs)?;
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
@@ -159,12 +168,14 @@ pub async fn get(
         mailbox: given.mailbox.as_deref(),
     };
     let endpoints = &app.microsoft365.endpoints;
-    Ok(Json(SetupBody {
+    let ways = setup::ways(endpoints, &values);
+    let body = SetupBody {
         admin_consent_link: setup::admin_consent_link(endpoints, &values),
-        ways: setup::ways(endpoints, &values).into_iter().map(WayBody::of).collect(),
+        ways: ways.into_iter().map(|way| WayBody::of(way, language)).collect(),
         transport: app.config.microsoft365.transport.clone(),
         client_id: given.client_id,
         provider_tenant_id: given.provider_tenant,
         email_address: given.mailbox,
-    }))
+    };
+    Ok(Localised(language, Json(body)))
 }

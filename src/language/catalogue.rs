@@ -1,0 +1,57 @@
+//! The texts of each language, read from its file once.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use serde::Deserialize;
+
+use super::Language;
+
+/// From the English text to that of the language.
+pub(super) type Catalogue = HashMap<String, String>;
+
+/// One `[[text]]` of a file.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Entry {
+    /// As it stands in the source.
+    pub english: String,
+    pub text: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    text: Vec<Entry>,
+}
+
+/// `None` for English, which needs no file.
+pub(super) fn of(language: Language) -> Option<&'static Catalogue> {
+    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| collected(Language::German));
+    match language {
+        Language::English => None,
+        Language::German => Some(&GERMAN),
+    }
+}
+
+/// The file of a language, which is part of the binary.
+pub(super) fn file(language: Language) -> &'static str {
+    match language {
+        Language::English => "text = []",
+        Language::German => include_str!("de.toml"),
+    }
+}
+
+/// The entries in their order.
+///
+/// # Errors
+/// Where the file is not of the right form.
+pub(super) fn entries(file: &str) -> Result<Vec<Entry>, toml::de::Error> {
+    toml::from_str(file).map(|File { text }| text)
+}
+
+/// A file that could not be read would leave its language empty, and everything English; the tests find that.
+fn collected(language: Language) -> Catalogue {
+    let entries = entries(file(language)).unwrap_or_default();
+    entries.into_iter().map(|entry| (entry.english, entry.text)).collect()
+}
