@@ -10,7 +10,8 @@ mod negotiation;
 mod tests;
 mod text;
 
-pub(crate) use text::{Text, fill, texts, values_in};
+pub use text::Text;
+pub(crate) use text::{fill, texts, values_in};
 
 /// A language in which the API can speak.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
