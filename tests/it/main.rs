@@ -1,6 +1,8 @@
 mod api_contract;
 mod checks;
 mod cli;
+mod crash_kills;
+mod crash_power_loss;
 mod destinations;
 mod dev_command;
 mod dev_inbox;
