@@ -2,6 +2,7 @@
 
 mod connection;
 mod error;
+mod log;
 mod readers;
 mod writer;
 

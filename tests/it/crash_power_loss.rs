@@ -5,9 +5,10 @@ use super::support::database::{Database, Engine};
 use super::support::disk::Disk;
 use super::support::eventually::eventually;
 use super::support::figures::{progress, rounds, tell};
-use super::support::journal::{Journal, Kind, Marks, Record, read_mark};
-use super::support::ledger::{Ledger, Told};
-use super::support::load::{Writer, check, trusting_server};
+use super::support::journal::{Journal, Kind, Record};
+use super::support::ledger::Ledger;
+use super::support::load::{Writer, trusting_server};
+use super::support::power::{Power, write};
 use super::support::process::{Process, unlimited};
 use super::support::random::Random;
 use super::support::smtp_server::SmtpServer;
@@ -32,7 +33,10 @@ async fn k2_a_loss_of_power_at_any_moment_loses_nothing_that_was_acknowledged() 
     let cuts = rounds("TEST_POWER_CUTS", 30);
     let Some(figures) = lose_power(cuts, &[]).await else { return };
     let losses = figures.losses.len();
-    tell(&format!("{} losses of power, {} acknowledged writes, {losses} losses", figures.cuts, figures.acknowledged));
+    tell(&format!(
+        "{} losses of power, {} acknowledged writes, {losses} losses",
+        figures.cuts, figures.acknowledged
+    ));
     assert!(figures.losses.is_empty(), "{:#?}", figures.losses);
     assert!(figures.acknowledged > figures.cuts, "the load has to be one");
 }
@@ -42,7 +46,10 @@ async fn k2_a_log_that_is_not_synced_at_each_commit_loses_writes_in_the_same_tes
     let normal = [("DISK_SHIM_LAZY_LOG".to_owned(), "1".to_owned())];
     let Some(figures) = lose_power(rounds("TEST_POWER_CUTS", 10), &normal).await else { return };
     let losses = figures.losses.len();
-    tell(&format!("with what `synchronous = normal` does: {} losses of power, {losses} losses", figures.cuts));
+    tell(&format!(
+        "with what `synchronous = normal` does: {} losses of power, {losses} losses",
+        figures.cuts
+    ));
     assert!(losses > 0, "a test that cannot fail shows nothing");
 }
 
@@ -75,20 +82,14 @@ async fn lose_power(cuts: usize, more: &[(String, String)]) -> Option<Figures> {
         let start: Vec<Vec<Ledger>> = writers.iter().map(|writer| writer.ledgers.clone()).collect();
         load(&settings, run % 3, &database, &server, &mut writers, &journal).await;
         figures.acknowledged += writers.iter().map(|writer| writer.acknowledged).sum::<usize>();
-        let records = journal.records();
-        let mut moments: Vec<_> = (0..CUTS_EACH_RUN).map(|_| moment(&mut random, &records)).collect();
+        let mut power = Power { disk: before, applied: 0, records: journal.records(), start, writers };
+        let mut moments: Vec<_> = (0..CUTS_EACH_RUN).map(|_| power.moment(&mut random, 0)).collect();
         moments.sort_unstable();
-        let (mut disk, mut applied) = (before, 0);
         let mut last = None;
         for moment in moments {
-            records[applied..moment].iter().for_each(|record| disk.apply(record));
-            applied = moment;
-            let image = Database::create(Engine::Sqlite).await;
-            disk.lose_power(&mut random, image.file().parent().expect("a folder"));
-            let mut told = told_by(start.clone(), &writers, &records[..moment]);
             figures.cuts += 1;
-            match held_against(&image, &server, &mut told).await {
-                Ok(()) => last = Some((image, told)),
+            match power.cut(moment, &mut random, &server).await {
+                Ok(left) => last = Some(left),
                 Err(loss) => figures.losses.push(format!("run {run}, record {moment}: {loss}")),
             }
         }
@@ -107,7 +108,7 @@ async fn load(
     journal: &Journal,
 ) {
     let process = Process::serve(settings);
-    write(&process, server, writers, journal).await;
+    write(&process, server, writers, journal, WRITES_EACH).await;
     match end {
         KILLED => process.kill(),
         PAUSED => {
@@ -118,61 +119,11 @@ async fn load(
                 std::fs::metadata(&log).is_ok_and(|log| log.len() == 0)
             })
             .await;
-            write(&process, server, writers, journal).await;
+            write(&process, server, writers, journal, WRITES_EACH).await;
             process.kill();
         }
         _ => assert_eq!(process.stop().0, Some(0)),
     }
-}
-
-async fn write(process: &Process, server: &SmtpServer, writers: &mut [Writer], journal: &Journal) {
-    let (address, port) = (process.address, server.port());
-    let writing = writers.iter_mut().enumerate().map(|(number, writer)| async move {
-        writer.write(address, port, WRITES_EACH, &Marks { journal, writer: number }).await;
-    });
-    let [first, second]: [_; WRITERS] = writing.collect::<Vec<_>>().try_into().ok().expect("as many");
-    tokio::join!(first, second);
-}
-
-/// Half of the time the worst of all: just when a client was told that its write is safe.
-fn moment(random: &mut Random, records: &[Record]) -> usize {
-    let told = |record: &Record| record.kind == Kind::Mark && read_mark(record).2 == Some(Told::Done);
-    let worst: Vec<_> = (0..records.len()).filter(|place| told(&records[*place])).collect();
-    if random.coin() { random.pick(&worst) + 1 } else { random.below(records.len() + 1) }
-}
-
-/// What the tenants had been told when so much of the journal was written.
-fn told_by(mut ledgers: Vec<Vec<Ledger>>, writers: &[Writer], records: &[Record]) -> Vec<Vec<Ledger>> {
-    let mut begun = vec![None; writers.len()];
-    for record in records.iter().filter(|record| record.kind == Kind::Mark) {
-        let (writer, operation, told) = read_mark(record);
-        begun[writer] = Some(operation);
-        if let Some(told) = told {
-            let (tenant, op) = &writers[writer].history[operation];
-            ledgers[writer][*tenant].answered(op, told);
-            begun[writer] = None;
-        }
-    }
-    for (writer, operation) in begun.into_iter().enumerate() {
-        if let Some(operation) = operation {
-            let (tenant, op) = &writers[writer].history[operation];
-            ledgers[writer][*tenant].begin(op);
-        }
-    }
-    ledgers
-}
-
-/// Starts the service on what is left, without any help.
-async fn held_against(
-    database: &Database,
-    server: &SmtpServer,
-    ledgers: &mut [Vec<Ledger>],
-) -> Result<(), String> {
-    let process = Process::try_serve(&unlimited(database))?;
-    check(&process, database, server, ledgers.iter_mut().flatten()).await?;
-    let found = database.query("pragma integrity_check").await;
-    process.kill();
-    if found == [[Some("ok".to_owned())]] { Ok(()) } else { Err(format!("{found:?}")) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,6 +1,7 @@
 mod api_contract;
 mod checks;
 mod cli;
+mod crash_disk_trouble;
 mod crash_kills;
 mod crash_power_loss;
 mod destinations;

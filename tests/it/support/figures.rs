@@ -3,9 +3,8 @@
 /// A number of rounds: the variable, or what CI runs.
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
 pub fn rounds(variable: &str, in_ci: usize) -> usize {
-    std::env::var(variable).map_or(in_ci, |text| {
-        text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}"))
-    })
+    std::env::var(variable)
+        .map_or(in_ci, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number, not {text:?}")))
 }
 
 /// Tells a figure; `scripts/soak` shows it, and so does a test that fails.

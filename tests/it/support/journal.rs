@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use super::load::Listener;
 use super::ledger::Told;
+use super::load::Listener;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
@@ -89,11 +89,6 @@ impl Journal {
         }
         records
     }
-
-    /// Whether there is a record of this kind for a file whose name ends so.
-    pub fn has(&self, kind: Kind, name_end: &str) -> bool {
-        self.records().iter().any(|record| record.kind == kind && record.name.ends_with(name_end))
-    }
 }
 
 fn next(rest: &mut &[u8]) -> Option<Record> {
@@ -171,7 +166,9 @@ fn shim() -> Option<&'static Path> {
     static SHIM: OnceLock<Option<PathBuf>> = OnceLock::new();
     let build = || {
         if Command::new("cc").arg("--version").output().is_err() {
-            super::figures::tell("SKIPPED: there is no C compiler `cc` (Debian: apt-get install gcc libc6-dev)");
+            super::figures::tell(
+                "SKIPPED: there is no C compiler `cc` (Debian: apt-get install gcc libc6-dev)",
+            );
             return None;
         }
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/disk_shim/shim.c");

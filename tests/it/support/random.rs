@@ -5,10 +5,6 @@
 pub struct Random(u64);
 
 impl Random {
-    pub fn from_seed(seed: u64) -> Self {
-        Self(seed)
-    }
-
     /// From `TEST_SEED`, or another one each time. Says which: a failing test shows it.
     #[expect(clippy::disallowed_methods, reason = "a setting of the tests, and a seed from the clock")]
     pub fn announced() -> Self {
