@@ -19,6 +19,7 @@ pub mod json;
 pub mod message;
 pub mod metrics;
 pub mod microsoft365;
+pub mod privacy;
 pub mod provider;
 pub mod secret;
 pub mod smtp;

@@ -104,7 +104,7 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn told(mut self) {
+    pub(super) async fn told(mut self) {
         tokio::select! {
             _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
             _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),

@@ -1,5 +1,6 @@
 //! SQLite: a few connections that read, and one thread that writes.
 
+mod backup;
 mod connection;
 mod error;
 mod log;
@@ -9,6 +10,8 @@ mod writer;
 use std::path::{Path, PathBuf};
 
 use tokio::task;
+
+pub use backup::{Progress, backup};
 
 use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
 use readers::Readers;

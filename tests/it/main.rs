@@ -1,6 +1,9 @@
 mod api_contract;
+mod backup;
 mod checks;
 mod cli;
+mod clock_jumps;
+mod crash_damage;
 mod crash_disk_trouble;
 mod crash_kills;
 mod crash_power_loss;
@@ -14,6 +17,7 @@ mod egress_http;
 mod leaks;
 mod microsoft365;
 mod openapi;
+mod privacy;
 mod requests;
 mod rfc6902;
 mod secrets_stay;

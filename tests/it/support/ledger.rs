@@ -114,6 +114,13 @@ impl Ledger {
         self.possible.extend(after);
     }
 
+    /// An operation came behind all others, while it is not known how many of them are there.
+    pub fn follow(&mut self, op: &Op) {
+        let last = self.possible.iter().max_by_key(|state| state.changes).expect("some state");
+        let next = op.apply(last);
+        self.possible.insert(next);
+    }
+
     /// An operation that was not begun before was answered.
     pub fn answered(&mut self, op: &Op, told: Told) {
         match (told, op) {
