@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
 
+mod backup;
 mod config;
 mod dev;
 mod keys;
@@ -14,10 +15,11 @@ mod token;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Invalid, check_for_serving, warnings};
-use crate::telemetry;
+use crate::{privacy, telemetry};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 
@@ -45,6 +47,7 @@ enum Command {
     Dev(dev::Arguments),
     Token(token::Arguments),
     Openapi(openapi::Arguments),
+    Backup(backup::Arguments),
     #[command(subcommand)]
     Keys(keys::Command),
     #[command(subcommand)]
@@ -56,7 +59,12 @@ enum Command {
 /// Runs the command that this process was started with. Wrong usage ends the process with 2.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    match dispatch(arguments).await {
+    let private = privacy::forbid_dumps().context("the memory of this process cannot be kept private");
+    let result = match private {
+        Ok(()) => dispatch(arguments).await,
+        Err(error) => Err(error),
+    };
+    match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => output::report(&error),
     }
@@ -82,6 +90,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),
         Command::Openapi(arguments) => openapi::run(&arguments),
+        Command::Backup(arguments) => backup::run(arguments, &Config::load(file)?).await,
         Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
         Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),

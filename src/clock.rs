@@ -1,8 +1,11 @@
-//! The wall clock, passed in, so that a test decides what time it is.
+//! The clocks, passed in, so that a test decides what time it is.
+//!
+//! The wall clock says what time it is, to compare with what others wrote down. It may be set, forward and back. How
+//! long something may still be used is counted on the other clock, which only runs on.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use time::OffsetDateTime;
 use time::macros::format_description;
@@ -35,13 +38,20 @@ impl Timestamp {
 pub enum Clock {
     System,
     /// Stands still until a test moves it.
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<ManualClock>),
+}
+
+/// Both times of a manual clock, in milliseconds.
+#[derive(Debug)]
+pub struct ManualClock {
+    wall: AtomicI64,
+    elapsed: AtomicU64,
 }
 
 impl Clock {
     #[must_use]
     pub fn manual(start: Timestamp) -> Self {
-        Self::Manual(Arc::new(AtomicI64::new(start.0)))
+        Self::Manual(Arc::new(ManualClock { wall: AtomicI64::new(start.0), elapsed: AtomicU64::new(0) }))
     }
 
     #[must_use]
@@ -52,14 +62,32 @@ impl Clock {
                 let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
             }
-            Self::Manual(milliseconds) => Timestamp(milliseconds.load(Ordering::SeqCst)),
+            Self::Manual(manual) => Timestamp(manual.wall.load(Ordering::SeqCst)),
         }
     }
 
-    /// Moves a manual clock forward (or back, with a negative number); the system clock stays as it is.
+    /// The time since some moment of this process. It never goes back, and does not jump when the wall clock is set.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        match self {
+            Self::System => START.get_or_init(Instant::now).elapsed(),
+            Self::Manual(manual) => Duration::from_millis(manual.elapsed.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Lets time pass on a manual clock; the system clock stays as it is. A negative number sets the wall clock back.
     pub fn advance(&self, milliseconds: i64) {
-        if let Self::Manual(current) = self {
-            current.fetch_add(milliseconds, Ordering::SeqCst);
+        self.set_by(milliseconds);
+        if let (Self::Manual(manual), Ok(passed)) = (self, u64::try_from(milliseconds)) {
+            manual.elapsed.fetch_add(passed, Ordering::SeqCst);
+        }
+    }
+
+    /// Sets the wall clock of a manual clock forward or back, while no time passes.
+    pub fn set_by(&self, milliseconds: i64) {
+        if let Self::Manual(manual) = self {
+            manual.wall.fetch_add(milliseconds, Ordering::SeqCst);
         }
     }
 }
@@ -80,5 +108,16 @@ mod tests {
         assert_eq!(clock.now(), Timestamp(1000));
         clock.advance(61_000);
         assert_eq!(clock.now(), Timestamp(62_000));
+    }
+
+    #[test]
+    fn k12_no_time_passes_where_the_wall_clock_is_set() {
+        let clock = Clock::manual(Timestamp(1000));
+        clock.advance(61_000);
+        for jump in [3_600_000, -3_600_000, -3_600_000, 1000] {
+            clock.set_by(jump);
+        }
+        assert_eq!((clock.now(), clock.elapsed()), (Timestamp(62_000 - 3_599_000), Duration::from_secs(61)));
+        assert!(Clock::System.elapsed() <= Clock::System.elapsed());
     }
 }

@@ -21,6 +21,7 @@ pub mod message;
 pub mod metrics;
 pub mod microsoft365;
 pub mod open_id_connect;
+pub mod privacy;
 pub mod provider;
 pub mod retention;
 pub mod secret;

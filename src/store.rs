@@ -23,6 +23,7 @@ pub mod tenants;
 
 pub use db::{Db, DbError};
 pub use row::{Columns, Row};
+pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
 /// Every SQL text on the tables, by the name of the file that holds it.

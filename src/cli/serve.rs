@@ -62,10 +62,10 @@ pub(super) async fn until_stopped(
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
     let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
-    let Signals { terminate, interrupt, hangup } = signals;
+    let Signals { stop: stop_signals, hangup } = signals;
     let tending = tokio::spawn(tend_keys(Arc::clone(app), hangup));
     tokio::spawn(async move {
-        told(terminate, interrupt).await;
+        stop_signals.told().await;
         let _ = stop.send(true);
     });
     let service = http::service(app, more);
@@ -95,8 +95,7 @@ async fn metrics_listener(
 
 /// The signals that the service heeds. Made before anything else, so that none ends the process in its own way.
 pub(super) struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
+    stop: StopSignals,
     hangup: Signal,
 }
 
@@ -104,18 +103,28 @@ impl Signals {
     /// # Errors
     /// Where the system does not let the process handle them.
     pub(super) fn install() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
-        })
+        Ok(Self { stop: StopSignals::install()?, hangup: signal(SignalKind::hangup())? })
     }
 }
 
-async fn told(mut terminate: Signal, mut interrupt: Signal) {
-    tokio::select! {
-        _ = terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
-        _ = interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+/// The signals that tell to stop.
+pub(super) struct StopSignals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl StopSignals {
+    /// # Errors
+    /// Where the system does not let the process handle them.
+    pub(super) fn install() -> std::io::Result<Self> {
+        Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    pub(super) async fn told(mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
+            _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+        }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use super::token::{self, AccessToken, Credentials};
 use super::{Endpoints, Error, ErrorKind, graph};
 use crate::address::EmailAddress;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::egress::http_client::HttpClient;
 use crate::id::TenantId;
 use crate::message::Message;
@@ -41,7 +41,8 @@ pub struct Key {
 /// A kept token.
 struct Kept {
     token: AccessToken,
-    until: Timestamp,
+    /// On the clock that only runs on, as all times here.
+    until: Duration,
 }
 
 /// Calls Entra and Graph. Cheap to clone.
@@ -52,7 +53,7 @@ pub struct Client {
     clock: Clock,
     tokens: Cache<Key, Arc<Kept>>,
     /// Until when Microsoft asked not to be called for a key.
-    holds: Cache<Key, Timestamp>,
+    holds: Cache<Key, Duration>,
 }
 
 /// A token with the right to look at it.
@@ -110,7 +111,7 @@ impl Client {
         log: &mut Transcript,
     ) -> Result<Token, Error> {
         if let Some(kept) = self.tokens.get(key).await {
-            if kept.until > self.clock.now() {
+            if kept.until > self.clock.elapsed() {
                 return Ok(Token(kept));
             }
             self.tokens.invalidate(key).await;
@@ -137,7 +138,7 @@ impl Client {
         let left = deadline.saturating_duration_since(Instant::now());
         let token = token::fetch(&self.http, &self.endpoints.login, credentials, scope, left).await?;
         let usable = token.expires_in.saturating_sub(MARGIN).min(LONGEST);
-        let until = Timestamp(self.clock.now().0 + i64::try_from(usable.as_millis()).unwrap_or(i64::MAX));
+        let until = self.clock.elapsed() + usable;
         Ok(Token(Arc::new(Kept { token, until })))
     }
 
@@ -189,19 +190,19 @@ impl Client {
     }
 
     async fn hold(&self, key: &Key, seconds: u64) {
-        let milliseconds = i64::try_from(seconds.saturating_mul(1000)).unwrap_or(i64::MAX);
-        self.holds.insert(key.clone(), Timestamp(self.clock.now().0.saturating_add(milliseconds))).await;
+        let until = self.clock.elapsed().saturating_add(Duration::from_secs(seconds));
+        self.holds.insert(key.clone(), until).await;
     }
 
     /// The answer in place of a call that Microsoft asked not to make yet.
     async fn held(&self, key: &Key) -> Option<Error> {
         let until = self.holds.get(key).await?;
-        let left = until.0 - self.clock.now().0;
-        if left <= 0 {
+        let left = until.saturating_sub(self.clock.elapsed());
+        if left.is_zero() {
             self.holds.invalidate(key).await;
             return None;
         }
-        let seconds = left.unsigned_abs().div_ceil(1000);
+        let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
         Some(Error {
             status: Some(429),
             message: format!("Microsoft asked to wait; {seconds} seconds are left."),

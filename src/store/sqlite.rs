@@ -1,13 +1,17 @@
 //! SQLite: a few connections that read, and one thread that writes.
 
+mod backup;
 mod connection;
 mod error;
+mod log;
 mod readers;
 mod writer;
 
 use std::path::{Path, PathBuf};
 
 use tokio::task;
+
+pub use backup::{Progress, backup};
 
 use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
 use readers::Readers;

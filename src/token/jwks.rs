@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use super::jwk;
 use super::key::Key;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::egress::http_client::{HttpClient, Request};
 
 /// A set older than this is fetched again behind a request's back.
@@ -72,7 +72,8 @@ impl JwksSource {
 /// The keys of one fetch.
 pub(super) struct KeySet {
     pub(super) keys: Vec<Key>,
-    fetched_at: Timestamp,
+    /// On the clock that only runs on, as all times here.
+    fetched_at: Duration,
 }
 
 pub(super) struct Jwks {
@@ -87,7 +88,7 @@ pub(super) struct Jwks {
 #[derive(Default)]
 struct State {
     set: Option<Arc<KeySet>>,
-    last_attempt: Option<Timestamp>,
+    last_attempt: Option<Duration>,
 }
 
 impl Jwks {
@@ -122,7 +123,7 @@ impl Jwks {
         if !self.is_due() {
             return;
         }
-        let started = self.clock.now();
+        let started = self.clock.elapsed();
         self.write(|state| state.last_attempt = Some(started));
         let keys = self.source.fetch().await.and_then(|document| jwk::parse_set(&document));
         match keys {
@@ -145,22 +146,15 @@ impl Jwks {
     fn is_due(&self) -> bool {
         let interval = if self.usable().is_some() { REFRESH_INTERVAL } else { RETRY_INTERVAL };
         let last = self.state.read().unwrap_or_else(PoisonError::into_inner).last_attempt;
-        last.is_none_or(|last| {
-            // A clock that was set back must not put off the next fetch.
-            last > self.clock.now() || !self.is_younger(last, interval)
-        })
+        last.is_none_or(|last| self.since(last) >= interval)
     }
 
-    fn is_older(&self, moment: Timestamp, age: Duration) -> bool {
-        self.milliseconds_since(moment) > age.as_millis()
+    fn is_older(&self, moment: Duration, age: Duration) -> bool {
+        self.since(moment) > age
     }
 
-    fn is_younger(&self, moment: Timestamp, age: Duration) -> bool {
-        self.milliseconds_since(moment) < age.as_millis()
-    }
-
-    fn milliseconds_since(&self, moment: Timestamp) -> u128 {
-        u128::try_from(self.clock.now().0.saturating_sub(moment.0)).unwrap_or_default()
+    fn since(&self, moment: Duration) -> Duration {
+        self.clock.elapsed().saturating_sub(moment)
     }
 
     fn write(&self, change: impl FnOnce(&mut State)) {

@@ -53,6 +53,7 @@ fn cli_help_is_as_recorded() {
         ("serve", &["serve", "--help"]),
         ("dev", &["dev", "--help"]),
         ("token", &["token", "--help"]),
+        ("backup", &["backup", "--help"]),
         ("openapi", &["openapi", "--help"]),
         ("keys_generate", &["keys", "generate", "--help"]),
         ("tenants_rm", &["tenants", "rm", "--help"]),

@@ -12,6 +12,7 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 
 use super::error::{DAMAGED, explain, is_busy};
+use super::log;
 use crate::store::{Row, Statement, Value};
 
 /// How long a connection waits for another process: a backup, or a second service on the same file. A write
@@ -60,7 +61,11 @@ pub(super) fn open_first(path: &Path) -> anyhow::Result<Connection> {
         bail!("this file system cannot hold a write-ahead log (SQLite offers `{mode}`): use a local disk");
     }
     let damage = quick_check(&connection).map_err(explain)?;
-    damage.map_or(Ok(connection), |damage| Err(anyhow::Error::msg(damage).context(DAMAGED)))
+    if let Some(damage) = damage {
+        return Err(anyhow::Error::msg(damage).context(DAMAGED));
+    }
+    log::renew(&connection, path).context("the write-ahead log cannot be written")?;
+    Ok(connection)
 }
 
 /// Two processes that start on a new file at once are told busy here without SQLite waiting by itself.

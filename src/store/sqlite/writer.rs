@@ -103,15 +103,20 @@ impl Thread {
     }
 
     fn empty_log(&mut self) {
-        if let Some(connection) = &self.connection {
-            match checkpoint(connection) {
-                Ok(is_empty) => self.log_is_empty = is_empty,
-                Err(error) => {
-                    let error = classify(&self.path, &error);
-                    tracing::warn!(%error, "the write-ahead log could not be emptied");
-                    self.connection = None;
-                }
+        match self.connected().and_then(|connection| checkpoint(connection)) {
+            Ok(is_empty) => self.log_is_empty = is_empty,
+            Err(error) => {
+                let error = classify(&self.path, &error);
+                tracing::warn!(%error, "the write-ahead log could not be emptied");
+                self.connection = None;
             }
+        }
+    }
+
+    fn connected(&mut self) -> rusqlite::Result<&mut Connection> {
+        match &mut self.connection {
+            Some(connection) => Ok(connection),
+            closed @ None => Ok(closed.insert(open_writing(&self.path)?)),
         }
     }
 
@@ -143,12 +148,11 @@ impl Thread {
 
     /// One transaction of all writes, each of which may fail by itself.
     ///
-    /// An error is of the transaction as a whole: nothing of it is to be relied on, nor the connection.
+    /// An error is of the transaction as a whole: nothing of it is to be relied on, nor the connection. After a sync
+    /// that failed, SQLite has left the commit out of the log's index, and writes the next one over its pages: so
+    /// nothing rests on what the disk may not have taken.
     fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<rusqlite::Result<WriteOutcome>>> {
-        let connection = match &mut self.connection {
-            Some(connection) => connection,
-            closed @ None => closed.insert(open_writing(&self.path)?),
-        };
+        let connection = self.connected()?;
         run(connection, "begin immediate")?;
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {

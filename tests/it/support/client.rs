@@ -58,10 +58,22 @@ pub const VERIFY: &str = "/api/v1/transports/email-config/actions/verify-connect
 impl Client {
     /// Sends a request with these headers and nothing of its own but `Host` and the token.
     pub async fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: Vec<u8>) -> Answer {
+        self.try_send(method, path, headers, body).await.expect("an answer")
+    }
+
+    /// The same for a service that may end meanwhile: an error where no whole answer came.
+    pub async fn try_send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Vec<u8>,
+    ) -> std::io::Result<Answer> {
         #[expect(clippy::disallowed_methods, reason = "a test connects to the service under test")]
-        let stream = TcpStream::connect(self.address).await.expect("the service listens");
+        let stream = TcpStream::connect(self.address).await?;
+        let broken = std::io::Error::other::<hyper::Error>;
         let (mut sender, connection) =
-            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.expect("a handshake");
+            hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(broken)?;
         let connection = tokio::spawn(connection);
         let mut request = hyper::Request::builder()
             .method(method)
@@ -77,12 +89,12 @@ impl Client {
             let name = HeaderName::try_from(*name).expect("a header name");
             request.headers_mut().append(name, HeaderValue::from_bytes(value.as_bytes()).expect("a value"));
         }
-        let response = sender.send_request(request).await.expect("an answer");
+        let response = sender.send_request(request).await.map_err(broken)?;
         let (parts, body) = response.into_parts();
-        let body = body.collect().await.expect("a body").to_bytes();
+        let body = body.collect().await.map_err(broken)?.to_bytes();
         drop(sender);
         connection.abort();
-        Answer { status: parts.status.as_u16(), headers: parts.headers, body }
+        Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
     pub async fn get(&self, path: &str) -> Answer {
@@ -100,6 +112,12 @@ impl Client {
     /// Sends JSON.
     pub async fn json(&self, method: &str, path: &str, body: &Value) -> Answer {
         self.json_with(method, path, &[], body).await
+    }
+
+    /// Sends JSON to a service that may end meanwhile.
+    pub async fn try_json(&self, method: &str, path: &str, body: &Value) -> std::io::Result<Answer> {
+        let json = [(CONTENT_TYPE.as_str(), "application/json")];
+        self.try_send(method, path, &json, body.to_string().into_bytes()).await
     }
 
     pub async fn json_with(

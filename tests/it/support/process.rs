@@ -6,6 +6,11 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use transports::clock::Clock;
+use transports::config::Config;
+use transports::secret::Secret;
+use transports::token;
+
 use super::app::TOKEN_SECRET;
 use super::client::Client;
 use super::database::Database;
@@ -39,6 +44,30 @@ pub fn variables(database: &Database) -> Vec<(String, String)> {
     .collect()
 }
 
+/// A token for [`variables`], good for an hour.
+pub fn admin_token(tenant: &str) -> String {
+    let mut settings = Config::default().auth;
+    settings.issuer = Some("https://issuer.test".to_owned());
+    settings.audience = Some("transports".to_owned());
+    let secret = Secret::new(TOKEN_SECRET.to_owned());
+    let token = token::issue(&secret, &settings, tenant, "admin", true, 3600, Clock::System.now());
+    token.expect("a token").expose().to_owned()
+}
+
+/// The same settings with one changed or added, by its name without the prefix `TRANSPORTS_`.
+pub fn with(settings: &[(String, String)], name: &str, value: &str) -> Vec<(String, String)> {
+    let name = format!("TRANSPORTS_{name}");
+    let mut all: Vec<_> = settings.iter().filter(|(known, _)| *known != name).cloned().collect();
+    all.push((name, value.to_owned()));
+    all
+}
+
+/// [`variables`] without rate limits.
+pub fn unlimited(database: &Database) -> Vec<(String, String)> {
+    let settings = with(&variables(database), "RATE_LIMIT__TIER1_PER_MINUTE", "0");
+    with(&settings, "RATE_LIMIT__TIER2_PER_MINUTE", "0")
+}
+
 /// The built binary with no settings but these.
 pub fn command(arguments: &[&str], variables: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_transports"));
@@ -54,6 +83,11 @@ pub fn command(arguments: &[&str], variables: &[(String, String)]) -> Command {
 impl Process {
     /// Starts the service and waits until its log names the address.
     pub fn serve(variables: &[(String, String)]) -> Self {
+        Self::try_serve(variables).unwrap_or_else(|log| panic!("it ended before it listened:\n{log}"))
+    }
+
+    /// The same; an error is the log of a service that ended before it listened.
+    pub fn try_serve(variables: &[(String, String)]) -> Result<Self, String> {
         let mut child = command(&["serve"], variables)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -66,7 +100,7 @@ impl Process {
             let mut line = String::new();
             if lines.read_line(&mut line).expect("text") == 0 {
                 let _ = child.wait();
-                panic!("it ended before it listened:\n{first}");
+                return Err(first);
             }
             first.push_str(&line);
             if let Some((_, rest)) = line.split_once("listening on http://") {
@@ -84,7 +118,7 @@ impl Process {
                 line.clear();
             }
         });
-        Self { child, address, log, reader: Some(reader) }
+        Ok(Self { child, address, log, reader: Some(reader) })
     }
 
     pub fn id(&self) -> u32 {
@@ -99,6 +133,22 @@ impl Process {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         let token = String::from_utf8(output.stdout).expect("text").trim().to_owned();
         Client { address: self.address, token: Some(token) }
+    }
+
+    /// An administrator of a tenant, with a token that the test made.
+    pub fn known_admin(&self, tenant: &str) -> Client {
+        Client { address: self.address, token: Some(admin_token(tenant)) }
+    }
+
+    /// Somebody without a token.
+    pub fn anybody(&self) -> Client {
+        Client { address: self.address, token: None }
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a child");
+        self.child.wait().expect("a child");
     }
 
     /// Sends SIGTERM.

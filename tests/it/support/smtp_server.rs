@@ -151,7 +151,8 @@ impl SmtpServer {
 
     /// What the last connection showed so far.
     pub fn last(&self) -> Seen {
-        self.seen().pop().expect("a connection was made")
+        let seen = self.shared.seen.lock().unwrap();
+        seen.last().expect("a connection was made").lock().unwrap().clone()
     }
 
     /// The verbs of all connections.
