@@ -7,6 +7,7 @@ pub mod client;
 pub mod database;
 pub mod eventually;
 pub mod jwks_server;
+pub mod leaks;
 pub mod microsoft365;
 pub mod process;
 pub mod proxy;
