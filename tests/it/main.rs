@@ -8,6 +8,7 @@ mod diagnosis;
 mod diagnosis_rows;
 mod egress_dial;
 mod egress_http;
+mod guards;
 mod leaks;
 mod microsoft365;
 mod openapi;
