@@ -74,8 +74,11 @@ pub fn forms(secret: &str) -> Vec<(&'static str, Vec<u8>)> {
         ("a list of bytes, hexadecimal", hex_list.trim_matches(['[', ']']).as_bytes().to_vec()),
     ];
     for before in 0..3 {
-        forms.push(("Base64", base64_within(&STANDARD_NO_PAD, bytes, before)));
-        forms.push(("Base64, URL", base64_within(&URL_SAFE_NO_PAD, bytes, before)));
+        // A token is JSON within Base64.
+        for bytes in [bytes, json.as_bytes()] {
+            forms.push(("Base64", base64_within(&STANDARD_NO_PAD, bytes, before)));
+            forms.push(("Base64, URL", base64_within(&URL_SAFE_NO_PAD, bytes, before)));
+        }
     }
     forms.sort_by(|(_, one), (_, other)| one.cmp(other));
     forms.dedup_by(|(_, one), (_, other)| one == other);
