@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VALIDATE, VERIFY, replace};
+use crate::support::leaks::canary;
 
 /// A complete configuration, as the public tutorial sets it.
 fn tutorial() -> Value {
     json!({
         "username": "alice", "serverAddress": "smtp.example.com", "serverPort": 2465,
-        "securityType": "SSL/TLS", "emailAddress": "alice@example.com", "emailPassword": "secret"
+        "securityType": "SSL/TLS", "emailAddress": "alice@example.com", "emailPassword": canary("secret ")
     })
 }
 
@@ -337,7 +338,7 @@ async fn a_write_that_changes_nothing_leaves_version_and_times() {
     admin.patch(&json!({"serverAddress": " SMTP.Example.com. ", "serverPort": "2465"})).await.expect(204);
     assert_eq!(admin.config().await, before);
     assert_eq!(admin.get(CONFIG).await.header("etag").map(str::to_owned), tag);
-    admin.patch(&json!({"emailPassword": "secret"})).await.expect(204);
+    admin.patch(&json!({"emailPassword": canary("secret ")})).await.expect(204);
     assert_eq!(admin.config().await["modificationTime"], json!("2026-01-01T00:01:00.000Z"));
 }
 
@@ -360,8 +361,8 @@ async fn g1_test_copy_and_move_compare_and_change_nothing() {
     let (_app, admin) = configured().await;
     let before = admin.config().await;
     for operation in [
-        json!({"op": "test", "path": "/emailPassword", "value": "secret"}),
-        json!({"op": "test", "path": "/emailPassword", "value": "wrong"}),
+        json!({"op": "test", "path": "/emailPassword", "value": canary("secret ")}),
+        json!({"op": "test", "path": "/emailPassword", "value": canary("wrong ")}),
         json!({"op": "copy", "from": "/emailPassword", "path": "/username"}),
         json!({"op": "move", "from": "/emailPassword", "path": "/username"}),
     ] {

@@ -8,12 +8,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use transports::retention;
 
-use crate::support::app::{START, TOKEN_SECRET, TestApp};
+use crate::support::app::{START, TestApp, token_secret};
 use crate::support::client::{CONFIG, Client, SEND_TEST, VERIFY};
 use crate::support::database::{Database, Engine};
 use crate::support::eventually::eventually;
 use crate::support::process::{Process, run, variables};
-use crate::support::smtp_server::{Act, At, PASSWORD, Script, SmtpServer, USER};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
 use crate::support::tokens;
 
 const AUDIT: &str = "/api/v1/transports/email-config/audit";
@@ -21,7 +21,7 @@ const AUDIT: &str = "/api/v1/transports/email-config/audit";
 fn account(server: &SmtpServer) -> Value {
     json!({
         "serverAddress": "localhost", "serverPort": server.port(), "securityType": "StartTLS",
-        "username": USER, "emailPassword": PASSWORD, "emailAddress": "ada@example.com",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
     })
 }
 
@@ -81,7 +81,7 @@ async fn i9_an_administrator_reads_who_did_what_when_and_from_where() {
     let told: HashSet<&str> =
         oldest["changed"].as_array().expect("an array").iter().filter_map(Value::as_str).collect();
     assert_eq!(told, HashSet::from(changed));
-    assert!(!page.to_string().contains(PASSWORD));
+    assert!(!page.to_string().contains(good_password()));
     let other_prefix = admin.get(&AUDIT.replace("/api", "")).await.expect(200).json();
     assert_eq!(other_prefix, page);
 }
@@ -183,7 +183,7 @@ fn token_of(app: &TestApp, user: &str) -> Client {
         "iss": "https://issuer.test", "aud": "transports",
     });
     let header = r#"{"alg":"HS256","typ":"JWT"}"#;
-    app.bearer(&tokens::hs256_text(TOKEN_SECRET.as_bytes(), header, &claims.to_string()))
+    app.bearer(&tokens::hs256_text(token_secret().as_bytes(), header, &claims.to_string()))
 }
 
 #[tokio::test]

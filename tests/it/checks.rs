@@ -4,12 +4,13 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
-use crate::support::smtp_server::{Act, At, PASSWORD, Script, SmtpServer, USER};
+use crate::support::leaks::canary;
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
 
 fn account(server: &SmtpServer, security: &str) -> Value {
     json!({
         "serverAddress": "localhost", "serverPort": server.port(), "securityType": security,
-        "username": USER, "emailPassword": PASSWORD, "emailAddress": "ada@example.com", "senderName": "Ada Löv",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com", "senderName": "Ada Löv",
     })
 }
 
@@ -49,7 +50,7 @@ async fn a_put_whose_check_fails_stores_nothing_but_an_audit_row() {
     admin.put(&account(&server, "StartTLS")).await.expect(204);
     let (before, tag) = (admin.config().await, admin.get(CONFIG).await.header("etag").map(str::to_owned));
     let mut wrong = account(&server, "StartTLS");
-    wrong["emailPassword"] = json!("not it");
+    wrong["emailPassword"] = json!(canary("not it "));
     let refused = admin.put(&wrong).await.expect(400);
     assert_eq!(refused.error(), ("CONNECTIONCHECK-1".to_owned(), "The connection check failed".to_owned()));
     let error = &refused.json()["errors"][0];
@@ -74,7 +75,7 @@ async fn put_keeps_the_password_for_its_server_and_asks_for_it_elsewhere() {
     same["emailAddress"] = json!("grace@example.com");
     admin.put(&same).await.expect(204);
     assert_eq!(server.sign_ins().len(), 2, "checked with the stored password");
-    assert!(server.sign_ins().iter().all(|sign_in| sign_in.secret == PASSWORD));
+    assert!(server.sign_ins().iter().all(|sign_in| sign_in.secret == good_password()));
 
     let other = SmtpServer::start(Script::starttls()).await;
     same["serverPort"] = json!(other.port());
@@ -261,7 +262,7 @@ async fn nobody_but_an_administrator_can_lock_the_mailbox() {
     assert_eq!(repeated["diagnosis"]["code"], json!("AUTH_REJECTED"));
     admin.verify().await;
     assert_eq!(server.connections(), 4, "an administrator always dials");
-    admin.patch(&json!({"emailPassword": "another"})).await.expect(204);
+    admin.patch(&json!({"emailPassword": canary("another ")})).await.expect(204);
     member.verify().await;
     assert_eq!(server.connections(), 5, "a changed configuration is judged afresh");
 }

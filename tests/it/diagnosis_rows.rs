@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::certificates;
-use crate::support::smtp_server::{At, PASSWORD, Script, SmtpServer};
+use crate::support::smtp_server::{At, Script, SmtpServer, good_password};
 
 const ANY_HOST: &str = "mail.example.com";
 const MICROSOFT: &str = "smtp.office365.com";
@@ -31,13 +31,14 @@ async fn played_as(username: &str, rows: Vec<Row>) -> String {
     let mut page = String::new();
     for (number, (row, host, at, reply)) in rows.into_iter().enumerate() {
         let certificate = certificates::valid_for(&[host]);
-        let script = Script::starttls().certificate(&certificate).account(username, PASSWORD).on(at, reply);
+        let script =
+            Script::starttls().certificate(&certificate).account(username, good_password()).on(at, reply);
         let server = SmtpServer::start(script).await;
         app.names.set(host, &["127.0.0.1"]);
         let admin = app.admin(&format!("tenant {number}"));
         let fields = json!({
             "serverAddress": host, "serverPort": server.port(), "securityType": "StartTLS", "username": username,
-            "emailPassword": PASSWORD, "emailAddress": "ada@example.com",
+            "emailPassword": good_password(), "emailAddress": "ada@example.com",
         });
         admin.patch(&fields).await.expect(204);
         let answer = admin.send_test("bob@example.org").await;

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
 use crate::support::microsoft365::Microsoft;
-use crate::support::smtp_server::{At, PASSWORD, Script, SmtpServer, USER};
+use crate::support::smtp_server::{At, Script, SmtpServer, USER, good_password};
 
 const SETUP: &str = "/api/v1/transports/email-config/microsoft365-setup";
 const PROVIDERS: &str = "/api/v1/transports/providers";
@@ -23,7 +23,7 @@ async fn started(script: Script) -> (TestApp, SmtpServer, Client) {
 fn account(server: &SmtpServer) -> Value {
     json!({
         "serverAddress": "localhost", "serverPort": server.port(), "securityType": "StartTLS", "username": USER,
-        "emailPassword": PASSWORD, "emailAddress": "ada@example.com",
+        "emailPassword": good_password(), "emailAddress": "ada@example.com",
     })
 }
 

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, CONFIG, Client, VERIFY};
 use crate::support::eventually::eventually;
-use crate::support::smtp_server::{Act, At, PASSWORD, Script, SmtpServer, USER};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
 
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
 
@@ -20,7 +20,7 @@ async fn started(script: Script) -> (TestApp, SmtpServer, Client, Value) {
     let server = SmtpServer::start(script).await;
     let account = json!({
         "serverAddress": "localhost", "serverPort": server.port(), "securityType": "StartTLS",
-        "username": USER, "emailPassword": PASSWORD, "emailAddress": "ada@example.com",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
     });
     let admin = app.admin("acme");
     (app, server, admin, account)
@@ -74,7 +74,7 @@ async fn a_check_tells_each_step_and_then_its_result() {
     assert_eq!((name.as_str(), told.iter().filter(|(name, _)| name != "stage").count()), ("result", 1));
     assert_eq!(*result, admin.verify().await, "the body of the plain answer");
     let details: String = told.iter().map(|(_, data)| data["detail"].to_string()).collect();
-    assert!(details.contains("AUTH PLAIN <hidden>") && !details.contains(PASSWORD), "{details}");
+    assert!(details.contains("AUTH PLAIN <hidden>") && !details.contains(good_password()), "{details}");
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ use transports::dev::fake_microsoft365::Scripted;
 
 use crate::support::certificates;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VERIFY};
+use crate::support::leaks::canary;
 use crate::support::microsoft365::{Microsoft, put};
 use crate::support::smtp_server::{Script, SmtpServer};
 
@@ -58,7 +59,7 @@ async fn a_put_whose_secret_is_wrong_stores_nothing() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     let admin = app.admin("acme");
-    let wrong = with(&microsoft.provider_config(), "clientSecret", json!("not~it"));
+    let wrong = with(&microsoft.provider_config(), "clientSecret", json!(canary("not~it")));
     let refused = put(&admin, &wrong).await.expect(400);
     assert_eq!(refused.error().0, "CONNECTIONCHECK-1");
     let diagnosis = &refused.json()["errors"][0]["meta"]["diagnosis"];
@@ -558,7 +559,7 @@ async fn advice_stands_on_get_where_it_is_due() {
     let admin = app.admin("acme");
     let fields = json!({
         "serverAddress": "smtp.office365.com", "serverPort": 587, "securityType": "StartTLS", "username": "ann@contoso.example",
-        "emailPassword": "secret", "emailAddress": "ann@contoso.example",
+        "emailPassword": canary("secret "), "emailAddress": "ann@contoso.example",
     });
     admin.patch(&fields).await.expect(204);
     let advice = admin.config().await["advice"].clone();

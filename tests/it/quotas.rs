@@ -4,12 +4,12 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, Client, SEND_TEST, VERIFY};
-use crate::support::smtp_server::{PASSWORD, Script, SmtpServer, USER};
+use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
 
 fn account(port: u16) -> Value {
     json!({
         "serverAddress": "localhost", "serverPort": port, "securityType": "StartTLS",
-        "username": USER, "emailPassword": PASSWORD, "emailAddress": "ada@example.com",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
     })
 }
 

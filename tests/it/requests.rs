@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::{START, TestApp};
 use crate::support::client::{CONFIG, Client};
+use crate::support::leaks::canary;
 
 #[tokio::test]
 async fn f18_a_token_stands_in_exactly_one_authorization_header() {
@@ -50,7 +51,7 @@ async fn f19_a_signature_that_is_wrong_in_one_bit_is_refused_wherever_the_bit_is
 async fn g2_other_paths_are_400_and_change_nothing() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
-    admin.patch(&json!({"username": "ann", "emailPassword": "secret"})).await.expect(204);
+    admin.patch(&json!({"username": "ann", "emailPassword": canary("secret ")})).await.expect(204);
     let before = admin.config().await;
     let deep = "/a".repeat(10_000);
     let paths = [
@@ -139,7 +140,7 @@ async fn of_many_writers_with_the_same_tag_one_wins() {
 async fn i9_every_change_has_its_audit_row_without_a_secret() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
-    admin.patch(&json!({"username": "ann", "emailPassword": "hunter2"})).await.expect(204);
+    admin.patch(&json!({"username": "ann", "emailPassword": canary("hunter2 ")})).await.expect(204);
     app.clock.advance(1_000);
     admin.patch(&json!({"senderName": "Ann"})).await.expect(204);
     admin.delete().await.expect(204);
@@ -219,6 +220,6 @@ async fn c8_c12_control_characters_are_refused_in_every_field() {
         assert_eq!(code, "INPUTCHECK-1");
         assert!(title.starts_with(field), "{field} {value:?}: {title}");
     }
-    let long_password = "p".repeat(10_240);
+    let long_password = canary(&"p".repeat(10_240));
     admin.patch(&json!({"username": "ümläut", "emailPassword": long_password})).await.expect(204);
 }

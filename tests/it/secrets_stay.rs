@@ -4,7 +4,8 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client};
-use crate::support::smtp_server::{At, PASSWORD, Script, SmtpServer, USER};
+use crate::support::leaks::canary;
+use crate::support::smtp_server::{At, Script, SmtpServer, USER, good_password};
 
 /// A tenant with a good account, and a second server that would like to have the password.
 struct Pair {
@@ -28,7 +29,7 @@ async fn pair() -> Pair {
 fn account(server: &SmtpServer) -> Value {
     json!({
         "serverAddress": "mail.example.com", "serverPort": server.port(), "securityType": "StartTLS",
-        "username": USER, "emailPassword": PASSWORD, "emailAddress": "ada@example.com",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
     })
 }
 
@@ -93,7 +94,7 @@ async fn b5_b7_b8_what_keeps_it_and_what_replaces_it() {
     pair.admin.patch(&json!({"securityType": "StartTLS"})).await.expect(204);
     for order in [["serverPort", "emailPassword"], ["emailPassword", "serverPort"]] {
         let value = |field: &str| {
-            if field == "serverPort" { json!(pair.evil.port()) } else { json!("for the other") }
+            if field == "serverPort" { json!(pair.evil.port()) } else { json!(canary("for the other ")) }
         };
         let document: Value = order
             .iter()
@@ -104,7 +105,7 @@ async fn b5_b7_b8_what_keeps_it_and_what_replaces_it() {
         pair.admin.verify().await;
     }
     let secrets: Vec<String> = pair.evil.sign_ins().into_iter().map(|sign_in| sign_in.secret).collect();
-    assert_eq!(secrets, ["for the other", "for the other"]);
+    assert_eq!(secrets, [canary("for the other "), canary("for the other ")]);
 }
 
 #[tokio::test]

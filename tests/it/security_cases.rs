@@ -2,7 +2,7 @@
 //!
 //! `docs/security-cases.md` is written from this list and from the names of the tests.
 
-mod cases;
+pub mod cases;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use cases::{CASES, GROUPS, State};
 
-fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
+pub fn rust_files(folder: &Path, found: &mut Vec<PathBuf>) {
     let entries = std::fs::read_dir(folder).expect("a folder of the sources");
     for entry in entries {
         let path = entry.expect("an entry").path();

@@ -8,7 +8,7 @@ use transports::smtp::{EnhancedCode, ErrorKind, Security};
 use transports::transcript::{Stage, Transcript};
 
 use crate::support::session::{Caller, address, lines, send, sign_in_with_good_token, sign_in_with_token};
-use crate::support::smtp_server::{At, PASSWORD, Script, SignIn, SmtpServer, TOKEN, USER};
+use crate::support::smtp_server::{At, Script, SignIn, SmtpServer, USER, good_password, good_token};
 
 const MESSAGE: &[u8] = b"Subject: hello\r\n\r\nHello.\r\n";
 
@@ -128,7 +128,7 @@ async fn each_mechanism_signs_in_as_the_server_offers_it() {
         let attempt = SignIn {
             mechanism: expected.to_owned(),
             username: USER.to_owned(),
-            secret: PASSWORD.to_owned(),
+            secret: good_password().to_owned(),
             tls: true,
         };
         assert_eq!(server.sign_ins(), [attempt], "{offer}");
@@ -153,7 +153,7 @@ async fn c8_long_and_strange_passwords_arrive_as_they_are() {
 
 #[tokio::test]
 async fn a_good_token_signs_in() {
-    for token in [TOKEN, &"long".repeat(500)] {
+    for token in [good_token(), &"long".repeat(500)] {
         let mut script = Script::starttls();
         script.token = Some(token.to_owned());
         let server = SmtpServer::start(script).await;

@@ -14,7 +14,9 @@ use transports::smtp::Security;
 use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
 use transports::vault::{Binding, Keys, Sealed, VaultError};
 
+use super::support::app::encryption_key;
 use super::support::database::{Database, Engine};
+use super::support::leaks;
 
 fn tenant(name: &str) -> TenantId {
     TenantId::from_operator(name)
@@ -270,7 +272,7 @@ async fn a_row_that_was_edited_into_nonsense_is_a_fault_and_shows_no_value() {
 }
 
 fn vault() -> Keys {
-    let key = Secret::new("k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned());
+    let key = Secret::new(encryption_key());
     Keys::load(&Encryption { keys: vec![key], ..Config::default().encryption }, None).unwrap()
 }
 
@@ -306,12 +308,12 @@ async fn b9_l1_a_password_does_not_open_where_its_row_was_edited_by_hand() {
         let database = Database::create(engine).await;
         let db = opened(&database).await;
         let (a, b) = (tenant("a"), tenant("b"));
-        let stored = with_password(&a, "of a").await;
+        let stored = with_password(&a, leaks::canary("of a ")).await;
         let _ = write(&db, email_configs::insert(&a, &stored)).await;
-        let _ = write(&db, email_configs::insert(&b, &with_password(&b, "of b").await)).await;
+        let _ = write(&db, email_configs::insert(&b, &with_password(&b, leaks::canary("of b ")).await)).await;
         for edit in edits {
             let found = email_configs::find(&db, &a).await.unwrap().unwrap();
-            assert_eq!(open(&found, &a).await.unwrap().expose(), "of a", "{engine:?}");
+            assert_eq!(open(&found, &a).await.unwrap().expose(), leaks::canary("of a "), "{engine:?}");
             database.execute(&format!("update email_configs set {edit} where tenant_id = 'a'")).await;
             let found = email_configs::find(&db, &a).await.unwrap().unwrap();
             assert_eq!(open(&found, &a).await.err(), Some(VaultError::Unreadable), "{engine:?}: {edit}");
@@ -327,7 +329,7 @@ async fn i1_the_disk_holds_no_password_in_the_clear_and_not_the_sealed_one_after
         let database = Database::create(engine).await;
         let db = opened(&database).await;
         let a = tenant("a");
-        let stored = with_password(&a, "correct horse battery staple").await;
+        let stored = with_password(&a, leaks::canary("correct horse battery staple ")).await;
         let _ = write(&db, email_configs::insert(&a, &stored)).await;
         let bytes = database.bytes().await;
         assert!(contains(&bytes, b"smtp.example.com"), "{engine:?}: the right files are looked at");

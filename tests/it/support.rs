@@ -10,6 +10,7 @@ pub mod eventually;
 pub mod figures;
 pub mod journal;
 pub mod jwks_server;
+pub mod leaks;
 pub mod ledger;
 pub mod load;
 pub mod microsoft365;

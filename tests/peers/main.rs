@@ -6,6 +6,11 @@
 #[path = "../it/support/client.rs"]
 #[allow(dead_code, reason = "the client of the integration tests; not every part of it is needed here")]
 mod client;
+/// What the client looks for in the integration tests. Here the passwords are those of the mail server's accounts.
+mod leaks {
+    pub fn assert_marked(_request: &serde_json::Value) {}
+    pub fn assert_absent(_place: &str, _bytes: &[u8]) {}
+}
 mod mail_server;
 mod official_clients;
 mod postfix_delivery;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use transports::app::App;
@@ -18,6 +20,7 @@ use transports::token;
 
 use super::client::Client;
 use super::database::{Database, Engine};
+use super::leaks;
 
 /// What the names of a test resolve to; counts the look-ups.
 #[derive(Clone, Default)]
@@ -63,7 +66,15 @@ pub struct TestApp {
 pub const START: Timestamp = Timestamp(1_767_225_600_000);
 
 /// The secret that the tokens of a test are signed with.
-pub const TOKEN_SECRET: &str = "a secret that only the tests of this service know";
+pub fn token_secret() -> &'static str {
+    leaks::canary("a secret of tokens ")
+}
+
+/// The one key of a test's ring, as `ID:BASE64`: 32 bytes that hold the mark.
+pub fn encryption_key() -> String {
+    let bytes = leaks::canary("").as_bytes();
+    format!("test:{}", STANDARD.encode(&bytes[..32]))
+}
 
 impl TestApp {
     /// The service on the engine of this run, with loopback and every port opened as destinations.
@@ -108,10 +119,10 @@ impl TestApp {
     }
 
     pub fn user(&self, tenant: &str, user: &str, admin: bool) -> Client {
-        let secret = Secret::new(TOKEN_SECRET.to_owned());
+        let secret = Secret::new(token_secret().to_owned());
         let token = token::issue(&secret, &self.app.config.auth, tenant, user, admin, 3600, self.clock.now())
             .expect("a token");
-        self.bearer(token.expose())
+        self.bearer(&marked(token.expose(), &secret))
     }
 
     /// Somebody with this token.
@@ -134,11 +145,23 @@ impl TestApp {
     }
 }
 
+/// The token with the mark in one more claim.
+fn marked(token: &str, secret: &Secret) -> String {
+    let claims = super::tokens::decode(token.split('.').nth(1).expect("three parts"));
+    let mut claims: serde_json::Value = serde_json::from_slice(&claims).expect("JSON");
+    claims["jti"] = leaks::MARK.into();
+    token::sign_hs256(secret, &claims).expect("a token").expose().to_owned()
+}
+
 impl Drop for TestApp {
     fn drop(&mut self) {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+        if !std::thread::panicking() {
+            leaks::assert_absent("the metrics", self.app.metrics.encode().as_bytes());
+        }
+        leaks::check();
     }
 }
 
@@ -146,9 +169,8 @@ impl Drop for TestApp {
 pub fn settings(database: &Database) -> Config {
     let mut config = Config::default();
     config.database.url = Secret::new(database.url());
-    config.encryption.keys =
-        vec![Secret::new("test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned())];
-    config.auth.hs256_secret = Some(Secret::new(TOKEN_SECRET.to_owned()));
+    config.encryption.keys = vec![Secret::new(encryption_key())];
+    config.auth.hs256_secret = Some(Secret::new(token_secret().to_owned()));
     config.auth.issuer = Some("https://issuer.test".to_owned());
     config.auth.audience = Some("transports".to_owned());
     config.egress.allow = vec!["127.0.0.0/8".to_owned(), "::1/128".to_owned()];

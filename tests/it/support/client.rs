@@ -9,6 +9,8 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
 
+use super::leaks;
+
 /// What came back.
 #[derive(Debug)]
 pub struct Answer {
@@ -94,6 +96,8 @@ impl Client {
         let body = body.collect().await.map_err(broken)?.to_bytes();
         drop(sender);
         connection.abort();
+        leaks::assert_absent("an answer", &body);
+        leaks::assert_absent("an answer's head", format!("{:?}", parts.headers).as_bytes());
         Ok(Answer { status: parts.status.as_u16(), headers: parts.headers, body })
     }
 
@@ -129,6 +133,7 @@ impl Client {
     ) -> Answer {
         let mut all = vec![(CONTENT_TYPE.as_str(), "application/json")];
         all.extend_from_slice(headers);
+        leaks::assert_marked(body);
         self.send(method, path, &all, body.to_string().into_bytes()).await
     }
 

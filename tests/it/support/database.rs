@@ -14,6 +14,8 @@ use transports::secret::Secret;
 use transports::store::Db;
 use uuid::Uuid;
 
+use super::leaks;
+
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Engine {
     Sqlite,
@@ -210,18 +212,41 @@ impl Database {
     }
 }
 
+/// What every column of every row holds, bytes in hexadecimal digits.
+const ALL_ROWS: &str =
+    "select string_agg(query_to_xml(format('select * from %I', table_name), true, false, '')::text, '')
+    from information_schema.tables where table_schema = 'public'";
+
 impl Drop for Place {
+    /// The end of a test: what is left on the disk holds no secret.
     fn drop(&mut self) {
-        let Self::Postgres { name } = self else { return };
-        let sql = format!("drop database {name} with (force)");
-        let server = server().expect("TEST_POSTGRES_URL is set");
-        // The test's own runtime cannot be waited for in here.
-        let dropping = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(batch(server, &sql));
-        });
-        let _ = dropping.join();
+        let left = match self {
+            Self::Sqlite { folder } => {
+                let files = std::fs::read_dir(folder.path()).expect("a folder");
+                files.filter_map(|file| std::fs::read(file.expect("a file").path()).ok()).flatten().collect()
+            }
+            Self::Postgres { name } => {
+                let name = name.clone();
+                // The test's own runtime cannot be waited for in here.
+                let dropping = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    runtime.expect("a runtime").block_on(drop_database(&name))
+                });
+                dropping.join().unwrap_or_default()
+            }
+        };
+        if !std::thread::panicking() {
+            leaks::assert_absent("the database", &left);
+        }
     }
+}
+
+/// Removes it, and gives what its rows held.
+async fn drop_database(name: &str) -> Vec<u8> {
+    let rows = connect(&url_of(name)).await.query_opt(ALL_ROWS, &[]).await.ok().flatten();
+    let held = rows.and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default();
+    batch(server().expect("TEST_POSTGRES_URL is set"), &format!("drop database {name} with (force)")).await;
+    held.into_bytes()
 }
 
 /// `database` settings with this URL.

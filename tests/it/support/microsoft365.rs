@@ -11,6 +11,7 @@ use transports::http::server;
 
 use super::app::{START, TestApp};
 use super::client::{Answer, CONFIG, Client};
+use super::leaks;
 
 /// The fake, and the mails that it accepted.
 pub struct Microsoft {
@@ -22,7 +23,10 @@ pub struct Microsoft {
 
 impl Microsoft {
     pub async fn start() -> Self {
-        let registration = Registration::random();
+        // The permissions stand in every token that is issued, and nowhere else.
+        let roles = vec!["Mail.Send".to_owned(), leaks::MARK.to_owned()];
+        let client_secret = leaks::canary("dev~").to_owned();
+        let registration = Registration { client_secret, roles, ..Registration::random() };
         let mails: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
         let caught = Arc::clone(&mails);
         let fake = FakeMicrosoft365::new(registration.clone(), Clock::manual(START), move |mail| {

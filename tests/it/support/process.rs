@@ -11,9 +11,10 @@ use transports::config::Config;
 use transports::secret::Secret;
 use transports::token;
 
-use super::app::TOKEN_SECRET;
+use super::app::{encryption_key, token_secret};
 use super::client::Client;
 use super::database::Database;
+use super::leaks;
 
 /// A running `transports serve`. Killed when dropped.
 pub struct Process {
@@ -29,8 +30,8 @@ pub fn variables(database: &Database) -> Vec<(String, String)> {
     [
         ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
         ("DATABASE__URL", database.url()),
-        ("ENCRYPTION__KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
-        ("AUTH__HS256_SECRET", TOKEN_SECRET.to_owned()),
+        ("ENCRYPTION__KEYS", encryption_key()),
+        ("AUTH__HS256_SECRET", token_secret().to_owned()),
         ("AUTH__ISSUER", "https://issuer.test".to_owned()),
         ("AUTH__AUDIENCE", "transports".to_owned()),
         ("EGRESS__ALLOW", "127.0.0.0/8".to_owned()),
@@ -38,6 +39,7 @@ pub fn variables(database: &Database) -> Vec<(String, String)> {
         ("EGRESS__PORTS", "0".to_owned()),
         ("TLS__CA_FILE", Path::new(&authority).display().to_string()),
         ("LOG__FORMAT", "json".to_owned()),
+        ("LOG__FILTER", "trace".to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (format!("TRANSPORTS_{name}"), value))
@@ -49,7 +51,7 @@ pub fn admin_token(tenant: &str) -> String {
     let mut settings = Config::default().auth;
     settings.issuer = Some("https://issuer.test".to_owned());
     settings.audience = Some("transports".to_owned());
-    let secret = Secret::new(TOKEN_SECRET.to_owned());
+    let secret = Secret::new(token_secret().to_owned());
     let token = token::issue(&secret, &settings, tenant, "admin", true, 3600, Clock::System.now());
     token.expect("a token").expose().to_owned()
 }
@@ -160,11 +162,15 @@ impl Process {
     /// Waits for the end; gives the exit code and the whole log.
     pub fn wait(mut self) -> (Option<i32>, String) {
         let status = self.child.wait().expect("a child");
+        (status.code(), self.whole_log())
+    }
+
+    /// The log to its end, once the process has ended.
+    fn whole_log(&mut self) -> String {
         if let Some(reader) = self.reader.take() {
             reader.join().expect("a reader");
         }
-        let log = self.log.lock().expect("not poisoned").clone();
-        (status.code(), log)
+        self.log.lock().expect("not poisoned").clone()
     }
 
     /// Sends SIGTERM and waits.
@@ -178,12 +184,18 @@ impl Drop for Process {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
+        let log = self.whole_log();
+        if !std::thread::panicking() {
+            leaks::assert_absent("the log of a process", log.as_bytes());
+        }
     }
 }
 
 /// Runs to the end and gives exit code, standard output and standard error.
 pub fn run(arguments: &[&str], variables: &[(String, String)]) -> (Option<i32>, String, String) {
     let output = command(arguments, variables).output().expect("the binary is built");
+    leaks::assert_absent("standard output", &output.stdout);
+    leaks::assert_absent("standard error", &output.stderr);
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     (output.status.code(), text(&output.stdout), text(&output.stderr))
 }

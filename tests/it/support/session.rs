@@ -14,7 +14,7 @@ use transports::smtp::{Credentials, Envelope, Error, Receipt, Reply, Security, S
 use transports::transcript::Transcript;
 
 use super::certificates;
-use super::smtp_server::{PASSWORD, SmtpServer, TOKEN, USER};
+use super::smtp_server::{SmtpServer, USER, good_password, good_token};
 
 /// Who calls a server, and how. Made for `mail.example.com`, and stopped after ten seconds by default.
 #[derive(Clone)]
@@ -39,7 +39,7 @@ impl Caller {
             opened_by_operator: true,
             time: Duration::from_secs(10),
             username: USER.to_owned(),
-            password: PASSWORD.to_owned(),
+            password: good_password().to_owned(),
         }
     }
 
@@ -121,7 +121,7 @@ pub async fn sign_in_with_token(
 
 /// The token of the server's account.
 pub async fn sign_in_with_good_token(session: &mut Session, log: &mut Transcript) -> Result<Reply, Error> {
-    sign_in_with_token(session, TOKEN, log).await
+    sign_in_with_token(session, good_token(), log).await
 }
 
 pub async fn send(

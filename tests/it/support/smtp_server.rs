@@ -19,7 +19,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-pub use script::{Act, At, PASSWORD, Script, TOKEN, USER, reply};
+pub use script::{Act, At, Script, USER, good_password, good_token, reply};
 
 /// What one connection showed.
 #[derive(Clone, Default, Debug)]
@@ -183,5 +183,11 @@ impl SmtpServer {
             .await
             .expect("every connection ends")
             .expect("the server runs");
+    }
+}
+
+impl Drop for SmtpServer {
+    fn drop(&mut self) {
+        super::leaks::check();
     }
 }

@@ -16,9 +16,12 @@ use transports::config::Auth;
 use transports::secret::Secret;
 use transports::token::JwksSource;
 
+use super::leaks;
+
 /// When the tests' manual clocks start, in seconds: 2026-01-01T00:00:00Z.
 pub const NOW: i64 = 1_767_225_600;
-pub const SECRET: &str = "a-secret-of-the-tests-with-40-characters";
+/// Holds [`leaks::MARK`].
+pub const SECRET: &str = "a-secret-of-the-tests-Kanarien\"vogel/7f3a";
 
 pub fn clock() -> Clock {
     Clock::manual(Timestamp(NOW * 1000))
@@ -42,6 +45,8 @@ pub fn settings() -> Auth {
 
 /// Settings with [`SECRET`].
 pub fn hs256_settings() -> Auth {
+    assert!(SECRET.contains(leaks::MARK));
+    leaks::watch();
     Auth { hs256_secret: Some(Secret::new(SECRET.to_owned())), ..settings() }
 }
 

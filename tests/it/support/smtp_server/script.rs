@@ -7,11 +7,20 @@ use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
 
 use crate::support::certificates::{self, Certificate};
+use crate::support::leaks::canary;
 
 /// The account that every script knows unless it says otherwise.
 pub const USER: &str = "ada@example.com";
-pub const PASSWORD: &str = "correct horse battery staple";
-pub const TOKEN: &str = "ya29.a-good-token";
+
+/// Its password, another one in each test.
+pub fn good_password() -> &'static str {
+    canary("correct horse battery staple ")
+}
+
+/// Its token, another one in each test.
+pub fn good_token() -> &'static str {
+    canary("ya29.a-good-token.")
+}
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Protection {
@@ -153,8 +162,8 @@ impl Script {
             ]),
             in_the_clear: owned(&["PIPELINING", "SIZE 10485760", "8BITMIME", "STARTTLS"]),
             user: USER.to_owned(),
-            password: PASSWORD.to_owned(),
-            token: Some(TOKEN.to_owned()),
+            password: good_password().to_owned(),
+            token: Some(good_token().to_owned()),
             token_refusal: "535 5.7.8 token refused".to_owned(),
             tls: certificates::server().server_config(&[&TLS12, &TLS13]),
             acts: Vec::new(),
