@@ -1,13 +1,15 @@
 //! The command line. Data goes to standard output, everything else to standard error.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; `email-config` has more of them.
 
 mod config;
 mod dev;
+mod email_config;
 mod keys;
 mod openapi;
 mod output;
 mod serve;
+mod shell;
 mod token;
 
 use std::path::PathBuf;
@@ -48,6 +50,9 @@ enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Config(config::Command),
+    EmailConfig(Box<email_config::Arguments>),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command that this process was started with. Wrong usage ends the process with 2.
@@ -81,5 +86,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Openapi(arguments) => openapi::run(&arguments),
         Command::Keys(command) => keys::run(&command),
         Command::Config(command) => config::run(&command, &Config::load(file)?),
+        Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man(arguments) => shell::man(&arguments),
     }
 }

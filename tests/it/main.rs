@@ -1,6 +1,9 @@
 mod api_contract;
 mod checks;
 mod cli;
+mod cli_email_config;
+mod cli_email_config_answers;
+mod cli_email_config_secrets;
 mod destinations;
 mod dev_command;
 mod dev_inbox;
