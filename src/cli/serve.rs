@@ -64,7 +64,8 @@ pub(super) async fn until_stopped(
     let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
     let cleaning = tokio::spawn(clean_audit(Arc::clone(app)));
     tokio::spawn(async move {
-        signals.told().await;
+        let signal = signals.told().await;
+        tracing::info!("{signal}: requests under way may finish");
         let _ = stop.send(true);
     });
     let service = http::service(app, more);
@@ -104,10 +105,11 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    async fn told(mut self) {
+    /// Waits for one of them, and names it.
+    pub(super) async fn told(mut self) -> &'static str {
         tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
-            _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "interrupted",
         }
     }
 }
