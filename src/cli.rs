@@ -1,14 +1,16 @@
 //! The command line. Data goes to standard output, everything else to standard error.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; `email-config` has more of them.
 
 mod backup;
 mod config;
 mod dev;
+mod email_config;
 mod keys;
 mod openapi;
 mod output;
 mod serve;
+mod shell;
 mod tenants;
 mod token;
 
@@ -54,6 +56,9 @@ enum Command {
     Tenants(tenants::Command),
     #[command(subcommand)]
     Config(config::Command),
+    EmailConfig(Box<email_config::Arguments>),
+    Completions(shell::Completions),
+    Man(shell::Man),
 }
 
 /// Runs the command that this process was started with. Wrong usage ends the process with 2.
@@ -94,5 +99,8 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
         Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),
+        Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),
+        Command::Completions(arguments) => shell::completions(&arguments),
+        Command::Man(arguments) => shell::man(&arguments),
     }
 }

@@ -117,8 +117,19 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         tokens: tokens(&app)?,
     };
     output::data(&welcome.text())?;
+    end_with_the_program(inbox.clone())?;
     let beside = pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router());
     serve::until_stopped(&app, listener, Some(beside), signals).await
+}
+
+/// A page that waits for mail would keep the program from ending.
+fn end_with_the_program(inbox: Inbox) -> anyhow::Result<()> {
+    let signals = serve::StopSignals::install()?;
+    tokio::spawn(async move {
+        signals.told().await;
+        inbox.end();
+    });
+    Ok(())
 }
 
 /// The one app of the fake Entra. Its secret is kept, as a stored configuration is.

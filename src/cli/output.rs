@@ -3,6 +3,7 @@
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use super::email_config::Failure;
 use crate::config::{Invalid, Problem};
 
 /// Wrong usage or configuration; the same number that clap ends with.
@@ -32,6 +33,9 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
             note(&lines("error", problem));
         }
         return ExitCode::from(MISCONFIGURED);
+    }
+    if let Some(failure) = error.downcast_ref::<Failure>() {
+        return failure.report();
     }
     note(&format!("error: {error:#}"));
     ExitCode::FAILURE

@@ -65,7 +65,8 @@ pub(super) async fn until_stopped(
     let Signals { stop: stop_signals, hangup } = signals;
     let tending = tokio::spawn(tend_keys(Arc::clone(app), hangup));
     tokio::spawn(async move {
-        stop_signals.told().await;
+        let signal = stop_signals.told().await;
+        tracing::info!("{signal}: requests under way may finish");
         let _ = stop.send(true);
     });
     let service = http::service(app, more);
@@ -120,10 +121,11 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    pub(super) async fn told(mut self) {
+    /// Waits for one of them, and names it.
+    pub(super) async fn told(mut self) -> &'static str {
         tokio::select! {
-            _ = self.terminate.recv() => tracing::info!("SIGTERM: requests under way may finish"),
-            _ = self.interrupt.recv() => tracing::info!("interrupted: requests under way may finish"),
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "interrupted",
         }
     }
 }

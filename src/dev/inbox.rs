@@ -3,6 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::watch;
+
 use super::mail::{Content, Envelope, Mail};
 use crate::clock::Timestamp;
 
@@ -25,6 +27,16 @@ impl Default for Limits {
 pub struct Inbox {
     limits: Limits,
     kept: Arc<Mutex<Kept>>,
+    changes: watch::Sender<Changes>,
+}
+
+/// What whoever looks at the inbox waits for.
+#[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
+pub struct Changes {
+    /// Grows with every change.
+    pub count: u64,
+    /// The program ends: nothing more will come.
+    pub ended: bool,
 }
 
 #[derive(Default)]
@@ -38,7 +50,7 @@ struct Kept {
 impl Inbox {
     #[must_use]
     pub fn new(limits: Limits) -> Self {
-        Self { limits, kept: Arc::default() }
+        Self { limits, ..Self::default() }
     }
 
     /// Takes a mail and returns its id, which no other mail gets while the process runs.
@@ -56,6 +68,8 @@ impl Inbox {
             let oldest = kept.mails.pop_front().map_or(0, |mail| mail.source.len());
             kept.bytes -= oldest;
         }
+        drop(kept);
+        self.changed();
         id
     }
 
@@ -74,6 +88,35 @@ impl Inbox {
         let mut kept = self.kept();
         kept.mails.clear();
         kept.bytes = 0;
+        drop(kept);
+        self.changed();
+    }
+
+    /// Forgets one mail; false where there is no such mail.
+    #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
+    pub fn remove(&self, id: u64) -> bool {
+        let mut kept = self.kept();
+        let Some(place) = kept.mails.iter().position(|mail| mail.id == id) else { return false };
+        let removed = kept.mails.remove(place).map_or(0, |mail| mail.source.len());
+        kept.bytes -= removed;
+        drop(kept);
+        self.changed();
+        true
+    }
+
+    /// Sees each change from now on; several in a short time may be seen as one.
+    #[must_use]
+    pub fn watch(&self) -> watch::Receiver<Changes> {
+        self.changes.subscribe()
+    }
+
+    /// Lets go everybody who waits for a change.
+    pub fn end(&self) {
+        self.changes.send_modify(|changes| changes.ended = true);
+    }
+
+    fn changed(&self) {
+        self.changes.send_modify(|changes| changes.count += 1);
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
@@ -110,6 +153,33 @@ mod tests {
         ] {
             assert_eq!(ids(&inbox_after(limits, sizes)), expected, "{sizes:?}");
         }
+    }
+
+    #[test]
+    fn a_removed_mail_is_gone_with_its_bytes() {
+        let inbox = inbox_after(Limits { mails: 3, bytes: 100 }, &[60, 30]);
+        assert!(inbox.remove(1));
+        assert!(!inbox.remove(1));
+        assert_eq!(inbox.add(Timestamp(0), Envelope::default(), vec![b'x'; 70]), 3);
+        assert_eq!(ids(&inbox), [3, 2], "there is room for what was removed");
+    }
+
+    #[test]
+    fn every_change_is_seen_and_nothing_else() {
+        let inbox = Inbox::default();
+        let mut changes = inbox.watch();
+        let mut seen = |inbox: &Inbox, act: fn(&Inbox)| {
+            act(inbox);
+            let seen = changes.has_changed().unwrap();
+            changes.borrow_and_update();
+            seen
+        };
+        assert!(seen(&inbox, |inbox| _ = inbox.add(Timestamp(0), Envelope::default(), Vec::new())));
+        assert!(!seen(&inbox, |inbox| drop(inbox.newest_first())));
+        assert!(!seen(&inbox, |inbox| _ = inbox.remove(7)));
+        assert!(seen(&inbox, |inbox| _ = inbox.remove(1)));
+        assert!(seen(&inbox, Inbox::clear));
+        assert!(seen(&inbox, Inbox::end));
     }
 
     #[test]

@@ -1,8 +1,14 @@
 //! A caught mail: its envelope, its source as it came, and what a reader sees of it.
 
+mod attachments;
+mod html;
+
 use mail_parser::{Address, MessageParser};
 
 use crate::clock::Timestamp;
+
+pub use attachments::{Attachment, attachment};
+pub use html::html;
 
 /// How much of a mail's text is kept decoded, in bytes. The source has all of it.
 pub const MAX_TEXT: usize = 64 * 1024;
@@ -33,6 +39,7 @@ pub struct Content {
     /// `Name <address>`, several separated by commas; empty where the header is missing.
     pub from: String,
     pub to: Vec<String>,
+    pub cc: Vec<String>,
     pub subject: String,
     /// The Date header; none where it is missing or wrong.
     pub date: Option<Timestamp>,
@@ -40,6 +47,10 @@ pub struct Content {
     pub headers: Vec<(String, String)>,
     /// The text body, or the text of the HTML body, up to [`MAX_TEXT`].
     pub text: String,
+    /// There is an HTML body; [`html`] reads it.
+    pub has_html: bool,
+    /// Everything that is no body; [`attachment`] reads one.
+    pub attachments: Vec<Attachment>,
 }
 
 impl Content {
@@ -51,6 +62,7 @@ impl Content {
         Self {
             from: people(message.from()).join(", "),
             to: people(message.to()),
+            cc: people(message.cc()),
             subject: message.subject().unwrap_or_default().to_owned(),
             date: message
                 .date()
@@ -58,7 +70,19 @@ impl Content {
                 .map(|date| Timestamp(date.to_timestamp().saturating_mul(1000))),
             headers: message.headers_raw().map(header).collect(),
             text: message.body_text(0).map(|text| up_to(&text, MAX_TEXT).to_owned()).unwrap_or_default(),
+            has_html: html::is_there(&message),
+            attachments: message.attachments().map(Attachment::of).collect(),
         }
+    }
+
+    /// Whether somebody who looks for `words` means this mail. Upper and lower case are one.
+    #[must_use]
+    pub fn has(&self, words: &str) -> bool {
+        let names = self.attachments.iter().filter_map(|attachment| attachment.name.as_ref());
+        let people = self.to.iter().chain(&self.cc);
+        let mut texts = [&self.from, &self.subject, &self.text].into_iter().chain(people).chain(names);
+        let words = words.trim().to_lowercase();
+        texts.any(|text| text.to_lowercase().contains(&words))
     }
 }
 

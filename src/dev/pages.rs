@@ -1,17 +1,19 @@
-//! What the inbox shows over HTTP: a page, the same as JSON, and the source of each mail.
+//! What the inbox shows over HTTP: pages, the same as JSON, and what each mail holds.
 //!
-//! Everything in a mail was written by a stranger: it is escaped, no script runs, and no page of another host
-//! can read the inbox.
+//! Everything in a mail was written by a stranger: it is escaped, or shown in a frame in which no script runs and
+//! nothing is loaded, and no page of another host can read the inbox.
 
+mod download;
+mod events;
 mod html;
 mod list;
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
-use axum::extract::{Path, Request, State};
+use axum::extract::{Path, Query, Request, State};
 use axum::http::header::{
-    CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
@@ -19,11 +21,19 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use serde::Deserialize;
 
+use self::html::View;
 use super::inbox::Inbox;
+use super::mail::Mail;
 use crate::error::{Code, Error};
 
 const STYLE: &str = include_str!("pages/style.css");
+const SCRIPT: &str = include_str!("pages/inbox.js");
+
+/// For the pages. Nothing that a mail holds is a script, a style or a page of this origin.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+                      frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
 /// `/dev/inbox` and what is below it.
 pub fn router(inbox: Inbox) -> Router {
@@ -31,39 +41,89 @@ pub fn router(inbox: Inbox) -> Router {
         .route("/dev/inbox", get(page).delete(clear))
         .route("/dev/inbox.json", get(json).delete(clear))
         .route("/dev/inbox.css", get(style))
-        .route("/dev/inbox/{mail}", get(mail))
+        .route("/dev/inbox.js", get(script))
+        .route("/dev/inbox/events", get(events::events))
+        .route("/dev/inbox/{mail}", get(mail).delete(remove))
+        .route("/dev/inbox/{mail}/html", get(mail_html))
+        .route("/dev/inbox/{mail}/attachments/{place}", get(attachment))
         .method_not_allowed_fallback(|| async { Error::new(Code::MethodNotAllowed) })
         .with_state(inbox)
         .route_layer(from_fn(guard))
 }
 
-async fn page(State(inbox): State<Inbox>) -> Html<String> {
-    Html(html::list(&inbox.newest_first()))
+/// What a page is asked to show.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Asked {
+    /// Words to look for.
+    q: String,
+    /// A view of the mail by its name.
+    view: Option<String>,
 }
 
-async fn json(State(inbox): State<Inbox>) -> Json<list::Mails> {
-    Json(list::Mails::of(&inbox.newest_first()))
+/// The mails that have the words, and how many there are at all.
+fn found(inbox: &Inbox, words: &str) -> (Vec<Arc<Mail>>, usize) {
+    let mut mails = inbox.newest_first();
+    let total = mails.len();
+    mails.retain(|mail| mail.content.has(words));
+    (mails, total)
+}
+
+async fn page(State(inbox): State<Inbox>, Query(asked): Query<Asked>) -> Html<String> {
+    let (mails, total) = found(&inbox, &asked.q);
+    Html(html::page(&mails, total, &asked.q, None))
+}
+
+async fn json(State(inbox): State<Inbox>, Query(asked): Query<Asked>) -> Json<list::Mails> {
+    Json(list::Mails::of(&found(&inbox, &asked.q).0))
 }
 
 async fn style() -> impl IntoResponse {
     ([(CONTENT_TYPE, "text/css; charset=utf-8")], STYLE)
 }
 
+async fn script() -> impl IntoResponse {
+    ([(CONTENT_TYPE, "text/javascript; charset=utf-8")], SCRIPT)
+}
+
 /// `{id}` is the page of a mail, `{id}.eml` its source.
-async fn mail(State(inbox): State<Inbox>, Path(name): Path<String>) -> Result<Response, Error> {
-    let (id, is_source) = match name.strip_suffix(".eml") {
-        Some(id) => (id, true),
-        None => (name.as_str(), false),
-    };
-    let mail = id.parse().ok().and_then(|id| inbox.find(id)).ok_or_else(|| Error::new(Code::NotFound))?;
-    if !is_source {
-        return Ok(Html(html::mail(&mail)).into_response());
+async fn mail(
+    State(inbox): State<Inbox>,
+    Path(name): Path<String>,
+    Query(asked): Query<Asked>,
+) -> Result<Response, Error> {
+    if let Some(id) = name.strip_suffix(".eml") {
+        return Ok(download::source(&*find(&inbox, id)?));
     }
-    let headers = [
-        (CONTENT_TYPE, "message/rfc822".to_owned()),
-        (CONTENT_DISPOSITION, format!("attachment; filename=\"{}.eml\"", mail.id)),
-    ];
-    Ok((headers, mail.source.clone()).into_response())
+    let mail = find(&inbox, &name)?;
+    let (mails, total) = found(&inbox, &asked.q);
+    let view = View::of(&mail, asked.view.as_deref());
+    Ok(Html(html::page(&mails, total, &asked.q, Some((&mail, view)))).into_response())
+}
+
+async fn mail_html(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Error> {
+    download::html(&*find(&inbox, &id)?).ok_or_else(|| Error::new(Code::NotFound))
+}
+
+async fn attachment(
+    State(inbox): State<Inbox>,
+    Path((id, place)): Path<(String, String)>,
+) -> Result<Response, Error> {
+    let mail = find(&inbox, &id)?;
+    let found = place.parse().ok().and_then(|place| download::attachment(&mail, place));
+    found.ok_or_else(|| Error::new(Code::NotFound))
+}
+
+fn find(inbox: &Inbox, id: &str) -> Result<Arc<Mail>, Error> {
+    id.parse().ok().and_then(|id| inbox.find(id)).ok_or_else(|| Error::new(Code::NotFound))
+}
+
+async fn remove(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<StatusCode, Error> {
+    if id.parse().is_ok_and(|id| inbox.remove(id)) {
+        Ok(StatusCode::NO_CONTENT)
+    } else {
+        Err(Error::new(Code::NotFound))
+    }
 }
 
 async fn clear(State(inbox): State<Inbox>) -> StatusCode {
@@ -78,16 +138,15 @@ async fn guard(request: Request, next: Next) -> Response {
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
     let mut response = next.run(request).await;
+    // The HTML of a mail has a stricter one.
+    response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     let fixed: [(HeaderName, &'static str); 5] = [
-        (
-            CONTENT_SECURITY_POLICY,
-            "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; \
-             frame-ancestors 'none'",
-        ),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+        // A window that a mail's link opened knows nothing of the one that it came from.
+        (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in fixed {
         response.headers_mut().insert(name, HeaderValue::from_static(value));

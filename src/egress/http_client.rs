@@ -1,8 +1,9 @@
-//! A small HTTP/1.1 client over the dialer, for URLs that the operator configured: no proxy, no redirects,
-//! bounded in time and size.
+//! A small HTTP/1.1 client over the dialer, for URLs that the operator configured or that the user of the command
+//! line typed: no proxy, no redirects, bounded in time and size.
 //!
 //! One request on one connection, which is closed behind it.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -17,7 +18,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 
-use self::target::Target;
+use self::target::{PlainHttp, Target};
 use self::watched::Watched;
 use super::{DialError, Dialer, tls};
 
@@ -64,7 +65,7 @@ pub struct HttpClient {
     pub tls: Arc<rustls::ClientConfig>,
 }
 
-/// One request. `url` is `https://…`, or `http://…` for loopback only.
+/// One request. `url` is `https://…`, or `http://…`; see [`HttpClient::send`] and [`HttpClient::send_for_user`].
 pub struct Request<'a> {
     pub method: hyper::Method,
     pub url: &'a str,
@@ -74,13 +75,42 @@ pub struct Request<'a> {
     pub max_response_bytes: usize,
 }
 
+/// Sees the head of an answer and each piece of its body as it comes. `Break` ends the answer there, whether or
+/// not more would come.
+pub type OnData<'a> = dyn FnMut(&Head, &[u8]) -> ControlFlow<()> + Send + 'a;
+
+/// Everything of an answer but its body.
+pub type Head = hyper::http::response::Parts;
+
 impl HttpClient {
     /// # Errors
     /// See [`HttpError`]. A status of 4xx or 5xx is a [`Response`], and so is a redirect.
     pub async fn send(&self, request: Request<'_>) -> Result<Response, HttpError> {
+        self.within_time(request, PlainHttp::LoopbackOnly, &mut |_, _| ControlFlow::Continue(())).await
+    }
+
+    /// The same for a URL that the user of the command line typed: `http://` may lead anywhere, and the answer
+    /// is shown as it comes.
+    ///
+    /// # Errors
+    /// As [`Self::send`].
+    pub async fn send_for_user(
+        &self,
+        request: Request<'_>,
+        on_data: &mut OnData<'_>,
+    ) -> Result<Response, HttpError> {
+        self.within_time(request, PlainHttp::Anywhere, on_data).await
+    }
+
+    async fn within_time(
+        &self,
+        request: Request<'_>,
+        plain: PlainHttp,
+        on_data: &mut OnData<'_>,
+    ) -> Result<Response, HttpError> {
         let deadline = Instant::now() + request.time_limit;
         let sent = Arc::new(AtomicBool::new(false));
-        match timeout_at(deadline, self.exchange(request, deadline, &sent)).await {
+        match timeout_at(deadline, self.exchange(request, plain, deadline, &sent, on_data)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Timeout { sent: sent.load(Ordering::Acquire) }),
         }
@@ -89,26 +119,28 @@ impl HttpClient {
     async fn exchange(
         &self,
         request: Request<'_>,
+        plain: PlainHttp,
         deadline: Instant,
         sent: &Arc<AtomicBool>,
+        on_data: &mut OnData<'_>,
     ) -> Result<Response, HttpError> {
-        let target = Target::parse(request.url)?;
+        let target = Target::parse(request.url, plain)?;
         let connection = self
             .dialer
             .dial_for_operator(&target.host, target.port, deadline)
             .await
             .map_err(HttpError::Dial)?;
         if !target.encrypted {
-            if !connection.peer.ip().to_canonical().is_loopback() {
+            if plain == PlainHttp::LoopbackOnly && !connection.peer.ip().to_canonical().is_loopback() {
                 return Err(HttpError::Url("its host is not on this machine; use https://".to_owned()));
             }
-            return converse(connection.stream, &target, request, sent).await;
+            return converse(connection.stream, &target, request, sent, on_data).await;
         }
         let failed = |error: &dyn std::fmt::Display| HttpError::Tls(error.to_string());
         let name = tls::server_name(&target.host).map_err(|error| failed(&error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, connection.stream).await.map_err(|error| failed(&error))?;
-        converse(stream, &target, request, sent).await
+        converse(stream, &target, request, sent, on_data).await
     }
 }
 
@@ -117,6 +149,7 @@ async fn converse(
     target: &Target,
     request: Request<'_>,
     sent: &Arc<AtomicBool>,
+    on_data: &mut OnData<'_>,
 ) -> Result<Response, HttpError> {
     let limit = request.max_response_bytes;
     let broken = |error: &dyn std::error::Error| broken(error, sent);
@@ -135,7 +168,7 @@ async fn converse(
     if head.headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
         return Err(HttpError::Compressed);
     }
-    let body = read(body, limit, sent).await?;
+    let body = read(body, limit, sent, &mut |data| on_data(&head, data)).await?;
     Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
 }
 
@@ -161,7 +194,12 @@ fn prepared(
     Ok(prepared)
 }
 
-async fn read(mut body: Incoming, limit: usize, sent: &AtomicBool) -> Result<Vec<u8>, HttpError> {
+async fn read(
+    mut body: Incoming,
+    limit: usize,
+    sent: &AtomicBool,
+    on_data: &mut (dyn FnMut(&[u8]) -> ControlFlow<()> + Send),
+) -> Result<Vec<u8>, HttpError> {
     let too_large = |bytes: usize| bytes > limit;
     if usize::try_from(body.size_hint().lower()).is_ok_and(too_large) {
         return Err(HttpError::TooLarge(limit));
@@ -174,6 +212,9 @@ async fn read(mut body: Incoming, limit: usize, sent: &AtomicBool) -> Result<Vec
             return Err(HttpError::TooLarge(limit));
         }
         bytes.extend_from_slice(data);
+        if on_data(data).is_break() {
+            break;
+        }
     }
     Ok(bytes)
 }

@@ -16,9 +16,17 @@ use crate::config::Tls;
 /// # Errors
 /// Names the file and what is wrong with it.
 pub fn client_config(settings: &Tls) -> anyhow::Result<Arc<ClientConfig>> {
+    trusting(settings.ca_file.as_deref(), "tls.ca_file")
+}
+
+/// The same for a file that was named in another place: `named` is that place, for the error.
+///
+/// # Errors
+/// As [`client_config`].
+pub fn trusting(ca_file: Option<&Path>, named: &str) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    if let Some(path) = &settings.ca_file {
-        add(&mut roots, path).with_context(|| format!("tls.ca_file: {}", path.display()))?;
+    if let Some(path) = ca_file {
+        add(&mut roots, path).with_context(|| format!("{named}: {}", path.display()))?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ClientConfig::builder_with_provider(provider)

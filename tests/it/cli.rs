@@ -58,6 +58,12 @@ fn cli_help_is_as_recorded() {
         ("keys_generate", &["keys", "generate", "--help"]),
         ("tenants_rm", &["tenants", "rm", "--help"]),
         ("config_check", &["config", "check", "--help"]),
+        ("email_config", &["email-config", "--help"]),
+        ("email_config_update", &["email-config", "update", "--help"]),
+        ("email_config_patch", &["email-config", "patch", "--help"]),
+        ("email_config_verify_connection", &["email-config", "verify-connection", "--help"]),
+        ("completions", &["completions", "--help"]),
+        ("man", &["man", "--help"]),
     ] {
         let ran = transports(arguments, &[]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}");
@@ -232,4 +238,44 @@ fn cli_config_check_tells_every_problem() {
             "{start} in {ran:?}"
         );
     }
+}
+
+#[test]
+fn cli_completions_are_scripts_that_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = transports(&["completions", shell], &[]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
+        for word in ["email-config", "verify-connection", "send-test-email", "email-password-file"] {
+            assert!(ran.out.contains(word), "{shell}: {word}");
+        }
+    }
+    let script = file("completions.bash", &transports(&["completions", "bash"], &[]).out);
+    // What bash itself would offer behind `transports email-config ver`.
+    let ask = "source \"$0\"; COMP_WORDS=(transports email-config ver); COMP_CWORD=2; \
+               _transports transports ver email-config; printf '%s\n' \"${COMPREPLY[@]}\"";
+    let offered = Command::new("bash").args(["-c", ask]).arg(script).output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&offered.stdout), "verify-connection\n", "{offered:?}");
+    assert_eq!(transports(&["completions", "cmd"], &[]).code, Some(2));
+}
+
+#[test]
+fn cli_the_manual_has_a_page_for_every_command() {
+    let ran = transports(&["man"], &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains(".TH transports 1"), "{}", ran.out);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("man/man1");
+    let _ = std::fs::remove_dir_all(&folder);
+    let ran = transports(&["man", "--out", folder.to_str().expect("text")], &[]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
+    for page in
+        ["transports", "transports-serve", "transports-email-config", "transports-email-config-update"]
+    {
+        let text = std::fs::read_to_string(folder.join(format!("{page}.1"))).expect(page);
+        assert!(text.contains(".SH NAME\n"), "{page}");
+    }
+    let update = std::fs::read_to_string(folder.join("transports-email-config-update.1")).expect("a page");
+    assert!(update.contains("serverAddress") && update.contains("Exit codes"), "{update}");
+    let ran = transports(&["man", "--out", "/dev/null/man"], &[]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.starts_with("error: --out /dev/null/man: the pages cannot be written: "), "{ran:?}");
 }

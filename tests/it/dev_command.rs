@@ -1,7 +1,7 @@
 //! `transports dev` as somebody meets it who has just built it: an empty folder, one command, and the lines
 //! that it prints pasted into a shell.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -214,6 +214,27 @@ async fn the_inbox_has_pages_beside_the_api() {
     let page = client.get("/dev/inbox").await.expect(200);
     assert!(page.header("content-security-policy").is_some());
     client.get("/dev/inbox/1").await.expect(404);
+}
+
+#[test]
+fn a_page_that_waits_for_mail_does_not_keep_the_program_from_ending() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    #[expect(clippy::disallowed_methods, reason = "a test connects to the program under test")]
+    let mut page = std::net::TcpStream::connect(dev.address()).expect("it listens");
+    let host = dev.address();
+    write!(page, "GET /dev/inbox/events HTTP/1.1\r\nHost: {host}\r\n\r\n").expect("can be sent");
+    let mut page = BufReader::new(page);
+    let mut line = String::new();
+    while line != "data: 0\n" {
+        line.clear();
+        assert_ne!(page.read_line(&mut line).expect("text"), 0, "the stream begins");
+    }
+    let sent = Command::new("kill").args(["-TERM", &dev.child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    let mut rest = String::new();
+    page.read_to_string(&mut rest).expect("text");
+    assert!(rest.ends_with("0\r\n\r\n"), "a stream that has ended, not one that was cut off: {rest:?}");
 }
 
 #[test]

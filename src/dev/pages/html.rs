@@ -1,14 +1,16 @@
-//! The pages of the inbox: plain HTML, without a script.
+//! The pages of the inbox: HTML that is whole without the script, which only keeps it up to date.
+
+mod list;
+mod mail;
 
 use std::fmt::{self, Display, Write as _};
 use std::sync::Arc;
 
 use crate::clock::Timestamp;
-use crate::dev::mail::{MAX_TEXT, Mail};
+use crate::dev::mail::Mail;
 use crate::dev::smtp::{UNKNOWN_USER, USER};
 
-/// How much of a source is shown, in bytes.
-const MAX_SOURCE: usize = 256 * 1024;
+pub(super) use mail::View;
 
 /// Text that a stranger wrote, for a place between tags or in an attribute with quotes.
 struct Escaped<'a>(&'a str);
@@ -30,77 +32,66 @@ impl Display for Escaped<'_> {
     }
 }
 
-/// The page of all mails, the newest first.
-pub(super) fn list(mails: &[Arc<Mail>]) -> String {
-    let mut rows = String::new();
-    for mail in mails {
-        // Writing to a String cannot fail.
-        let _ = writeln!(
-            rows,
-            "<tr><td><a href=\"/dev/inbox/{id}\">{subject}</a></td><td>{from}</td><td>{to}</td>\
-             <td>{date}</td></tr>",
-            id = mail.id,
-            subject = Escaped(subject(mail)),
-            from = Escaped(&mail.content.from),
-            to = Escaped(&mail.content.to.join(", ")),
-            date = date(mail.content.date.unwrap_or(mail.received)),
-        );
+/// What is looked for, for the query of a link; nothing where nothing is.
+struct Query<'a>(&'a str);
+
+impl Display for Query<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return Ok(());
+        }
+        formatter.write_str("q=")?;
+        for byte in self.0.bytes() {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                formatter.write_char(char::from(byte))?;
+            } else {
+                write!(formatter, "%{byte:02X}")?;
+            }
+        }
+        Ok(())
     }
-    let table = if mails.is_empty() {
-        "<p>No mail yet. Send one and load this page again.</p>".to_owned()
-    } else {
-        format!(
-            "<table><thead><tr><th scope=\"col\">Subject</th><th scope=\"col\">From</th>\
-             <th scope=\"col\">To</th><th scope=\"col\">Date</th></tr></thead>\n<tbody>\n{rows}</tbody></table>"
-        )
+}
+
+/// A page: the list, and beside it one mail or a word about the inbox.
+///
+/// `mails` are those that are shown, the newest first, of `total`; `words` what was looked for.
+pub(super) fn page(mails: &[Arc<Mail>], total: usize, words: &str, open: Option<(&Mail, View)>) -> String {
+    let (title, main, kind) = match open {
+        Some((mail, view)) => (subject(mail), mail::page(mail, view, words), "reading"),
+        None => ("Inbox", about(total), "browsing"),
     };
-    let about = format!(
-        "<p><small>Every mail that arrives here stays here, until the program ends. Over TLS user \
+    let open_id = open.map(|(mail, _)| mail.id);
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{title} – transports dev</title>\n<link rel=\"stylesheet\" href=\"/dev/inbox.css\">\n\
+         <script type=\"module\" src=\"/dev/inbox.js\"></script>\n</head>\n<body class=\"{kind}\">\n\
+         <header>\n<h1><a href=\"/dev/inbox\">Inbox</a></h1>\n\
+         <form role=\"search\" action=\"/dev/inbox\"><input type=\"search\" name=\"q\" value=\"{words}\" \
+         aria-label=\"Search the mails\" placeholder=\"Search\" autocomplete=\"off\">\
+         <button>Search</button></form>\n\
+         <button id=\"clear\" type=\"button\" hidden>Delete all</button>\n\
+         <p id=\"state\" role=\"status\"></p>\n</header>\n<div class=\"panes\">\n\
+         <nav id=\"list\" aria-label=\"Mails\">\n{list}</nav>\n<main>\n{main}</main>\n</div>\n</body>\n</html>\n",
+        title = Escaped(title),
+        words = Escaped(words),
+        list = list::list(mails, total, words, open_id),
+    )
+}
+
+fn about(total: usize) -> String {
+    let first =
+        if total == 0 { "No mail yet. It appears here as soon as it arrives." } else { "Choose a mail." };
+    format!(
+        "<p class=\"hint\">{first}</p>\n\
+         <p class=\"note\">Every mail that arrives here stays here, until the program ends. Over TLS user \
          <code>{USER}</code> has to sign in, in the clear nobody has to. To see a failure, sign in with a \
          wrong password (535), or send to a recipient that begins with <code>{UNKNOWN_USER}</code> (550). \
          The same as JSON: <a href=\"/dev/inbox.json\">/dev/inbox.json</a>. <code>DELETE /dev/inbox</code> \
-         empties it.</small></p>"
-    );
-    frame("Inbox", &format!("<h1>Inbox</h1>\n{table}\n{about}"))
-}
-
-/// The page of one mail.
-pub(super) fn mail(mail: &Mail) -> String {
-    let content = &mail.content;
-    let mut headers = String::new();
-    for (name, value) in &content.headers {
-        let _ =
-            writeln!(headers, "<tr><th scope=\"row\">{}</th><td>{}</td></tr>", Escaped(name), Escaped(value));
-    }
-    let envelope = format!(
-        "from &lt;{}&gt; to &lt;{}&gt;, {}, {}",
-        Escaped(&mail.envelope.sender),
-        Escaped(&mail.envelope.recipients.join(">, <")),
-        if mail.envelope.encrypted { "over TLS" } else { "in the clear" },
-        if mail.envelope.signed_in { "signed in" } else { "not signed in" },
-    );
-    let body = format!(
-        "<p><a href=\"/dev/inbox\">Inbox</a></p>\n<h1>{subject}</h1>\n\
-         <table>\n<tr><th scope=\"row\">From</th><td>{from}</td></tr>\n\
-         <tr><th scope=\"row\">To</th><td>{to}</td></tr>\n<tr><th scope=\"row\">Date</th><td>{date}</td></tr>\n\
-         <tr><th scope=\"row\">Envelope</th><td>{envelope}</td></tr>\n</table>\n\
-         <h2>Text</h2>\n<pre>{text}</pre>\n{cut_text}\
-         <h2>Headers</h2>\n<table>\n{headers}</table>\n\
-         <h2>Source</h2>\n<p><a href=\"/dev/inbox/{id}.eml\">{id}.eml</a>, {size} bytes</p>\n\
-         <pre>{source}</pre>\n{cut_source}",
-        subject = Escaped(subject(mail)),
-        from = Escaped(&content.from),
-        to = Escaped(&content.to.join(", ")),
-        date = date(content.date.unwrap_or(mail.received)),
-        text = Escaped(&content.text),
-        // A text is cut between two characters, of which none has more than four bytes.
-        cut_text = cut(content.text.len() + 3 >= MAX_TEXT),
-        id = mail.id,
-        size = mail.source.len(),
-        source = Escaped(&String::from_utf8_lossy(&mail.source[..mail.source.len().min(MAX_SOURCE)])),
-        cut_source = cut(mail.source.len() > MAX_SOURCE),
-    );
-    frame(subject(mail), &body)
+         empties it, <code>DELETE /dev/inbox/1</code> removes one.</p>\n\
+         <p class=\"note\">Keys: <kbd>j</kbd> and <kbd>k</kbd> or the arrows go through the list, \
+         <kbd>/</kbd> searches, <kbd>Delete</kbd> removes the mail that is open or chosen.</p>\n"
+    )
 }
 
 fn subject(mail: &Mail) -> &str {
@@ -113,24 +104,11 @@ fn date(moment: Timestamp) -> String {
     format!("<time datetime=\"{iso}\">{shown} UTC</time>")
 }
 
-fn cut(is_cut: bool) -> &'static str {
-    if is_cut { "<p><small>Cut off here; the source file has all of it.</small></p>\n" } else { "" }
-}
-
-fn frame(title: &str, body: &str) -> String {
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{} – transports dev</title>\n<link rel=\"stylesheet\" href=\"/dev/inbox.css\">\n</head>\n\
-         <body>\n<main>\n{body}\n</main>\n</body>\n</html>\n",
-        Escaped(title)
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dev::mail::{Content, Envelope};
+    use crate::dev::mail::{Attachment, Content, Envelope, MAX_TEXT};
+    use mail::MAX_SOURCE;
 
     const ATTACK: &str = "\"'><script>alert(1)</script>&amp;\0";
 
@@ -143,21 +121,43 @@ mod tests {
             content: Content {
                 from: text(),
                 to: vec![text()],
+                cc: vec![text()],
                 subject: text(),
                 date: None,
                 headers: vec![(text(), text())],
                 text: text(),
+                has_html: true,
+                attachments: vec![Attachment {
+                    name: Some(text()),
+                    content_type: text(),
+                    size: 1,
+                    content_id: Some(text()),
+                }],
             },
             source: ATTACK.as_bytes().to_vec(),
         }
     }
 
+    fn shown(mail: &Mail, view: View) -> String {
+        page(&[], 0, "", Some((mail, view)))
+    }
+
     #[test]
     fn nothing_in_a_mail_becomes_markup() {
         let escaped = "&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;\u{fffd}";
-        for (page, times) in [(list(&[Arc::new(hostile())]), 3), (mail(&hostile()), 10)] {
+        let mail = hostile();
+        let list = page(&[Arc::new(hostile())], 1, ATTACK, None);
+        // In each of them: title, heading, From, To, Cc and both sides of the envelope.
+        for (page, times) in [
+            (list, 4),
+            (shown(&mail, View::Html), 7),
+            (shown(&mail, View::Text), 8),
+            (shown(&mail, View::Headers), 9),
+            (shown(&mail, View::Attachments), 9),
+            (shown(&mail, View::Source), 8),
+        ] {
             assert_eq!(page.matches(escaped).count(), times, "{page}");
-            assert!(!page.contains("<script"), "{page}");
+            assert_eq!(page.matches("<script").count(), 1, "{page}");
             assert!(!page.contains(ATTACK), "{page}");
         }
     }
@@ -165,17 +165,30 @@ mod tests {
     #[test]
     fn what_was_cut_is_said() {
         let mut long = hostile();
-        assert!(!mail(&long).contains("Cut off here"));
+        let cut = |mail: &Mail, view| shown(mail, view).contains("Cut off here");
+        assert!(!cut(&long, View::Text) && !cut(&long, View::Source));
         long.source = vec![b'x'; MAX_SOURCE + 1];
-        assert_eq!(mail(&long).matches("Cut off here").count(), 1);
         long.content.text = "x".repeat(MAX_TEXT);
-        assert_eq!(mail(&long).matches("Cut off here").count(), 2);
+        assert!(cut(&long, View::Text) && cut(&long, View::Source));
     }
 
     #[test]
-    fn a_mail_without_subject_can_be_opened() {
+    fn a_mail_without_subject_can_be_opened_and_a_search_goes_along() {
         let mut silent = hostile();
         silent.content.subject = " ".to_owned();
-        assert!(list(&[Arc::new(silent)]).contains("<a href=\"/dev/inbox/7\">(no subject)</a>"));
+        let page = page(&[Arc::new(silent)], 1, "ü &", None);
+        assert!(page.contains("<a href=\"/dev/inbox/7?q=%C3%BC%20%26\">"), "{page}");
+        assert!(page.contains("(no subject)"), "{page}");
+    }
+
+    #[test]
+    fn a_view_is_chosen_by_what_the_mail_has() {
+        let mut mail = hostile();
+        assert_eq!(View::of(&mail, None), View::Html);
+        assert_eq!(View::of(&mail, Some("source")), View::Source);
+        assert_eq!(View::of(&mail, Some("nonsense")), View::Html);
+        mail.content.has_html = false;
+        assert_eq!(View::of(&mail, None), View::Text);
+        assert_eq!(View::of(&mail, Some("html")), View::Text);
     }
 }

@@ -23,6 +23,9 @@ struct Mail {
     from: String,
     /// The To header, decoded.
     to: Vec<String>,
+    /// The Cc header, decoded; left out where there is none.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cc: Vec<String>,
     subject: String,
     /// The Date header; left out where it is missing or wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -34,6 +37,27 @@ struct Mail {
     size: usize,
     /// Where the source is.
     source: String,
+    /// Where the HTML body is, its inline images in it; left out where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    html: Option<String>,
+    /// Everything that is no body.
+    attachments: Vec<Attachment>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Attachment {
+    /// As the sender calls it; left out where it has no name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<String>,
+    content_type: String,
+    /// Bytes, decoded.
+    size: usize,
+    /// HTML names it by `cid:`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    content_id: Option<String>,
+    /// Where it is.
+    url: String,
 }
 
 #[derive(Serialize)]
@@ -59,6 +83,7 @@ impl Mail {
             received_at: mail.received.to_iso(),
             from: content.from.clone(),
             to: content.to.clone(),
+            cc: content.cc.clone(),
             subject: content.subject.clone(),
             date: content.date.map(Timestamp::to_iso),
             text: content.text.clone(),
@@ -70,6 +95,19 @@ impl Mail {
             },
             size: mail.source.len(),
             source: format!("/dev/inbox/{}.eml", mail.id),
+            html: content.has_html.then(|| format!("/dev/inbox/{}/html", mail.id)),
+            attachments: content
+                .attachments
+                .iter()
+                .enumerate()
+                .map(|(place, attachment)| Attachment {
+                    name: attachment.name.clone(),
+                    content_type: attachment.content_type.clone(),
+                    size: attachment.size,
+                    content_id: attachment.content_id.clone(),
+                    url: format!("/dev/inbox/{}/attachments/{place}", mail.id),
+                })
+                .collect(),
         }
     }
 }

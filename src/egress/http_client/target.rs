@@ -6,12 +6,21 @@ use hyper::header::HeaderValue;
 use super::HttpError;
 use crate::egress::Host;
 
+/// Where a URL that begins with `http://` may lead.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum PlainHttp {
+    /// What the operator configures carries keys and tokens of all tenants.
+    LoopbackOnly,
+    /// What the user of the command line types is their own choice.
+    Anywhere,
+}
+
 /// Where a request goes.
 #[derive(Debug)]
 pub(super) struct Target {
     pub host: Host,
     pub port: u16,
-    /// False for loopback alone.
+    /// False for `http://`.
     pub encrypted: bool,
     /// As it stands in the `Host` header.
     pub authority: HeaderValue,
@@ -20,7 +29,7 @@ pub(super) struct Target {
 }
 
 impl Target {
-    pub fn parse(url: &str) -> Result<Self, HttpError> {
+    pub fn parse(url: &str, plain: PlainHttp) -> Result<Self, HttpError> {
         let refuse = |reason: &str| Err(HttpError::Url(reason.to_owned()));
         let uri: Uri = url.parse().map_err(|error| HttpError::Url(format!("{error}")))?;
         let encrypted = match uri.scheme_str() {
@@ -34,7 +43,7 @@ impl Target {
         }
         let host = Host::parse(authority.host().trim_matches(['[', ']']))
             .map_err(|error| HttpError::Url(format!("its host {error}")))?;
-        if !encrypted && !is_loopback(&host) {
+        if !encrypted && plain == PlainHttp::LoopbackOnly && !is_loopback(&host) {
             return refuse("http:// is for loopback only; use https://");
         }
         let port = match authority.as_str().strip_prefix(authority.host()) {
@@ -82,7 +91,7 @@ mod tests {
             ("http://localhost/x#fragment", "localhost", 80, false, "localhost", "/x"),
         ];
         for (url, host, port, encrypted, authority, path) in cases {
-            let target = Target::parse(url).unwrap();
+            let target = Target::parse(url, PlainHttp::LoopbackOnly).unwrap();
             assert_eq!(target.host.to_string(), host, "{url}");
             assert_eq!((target.port, target.encrypted), (port, encrypted), "{url}");
             assert_eq!((target.authority.to_str().unwrap(), target.path.as_str()), (authority, path));
@@ -111,7 +120,21 @@ mod tests {
             "http://localhost.example.com/",
             "http://0.0.0.0/",
         ] {
-            assert!(matches!(Target::parse(url), Err(HttpError::Url(_))), "{url:?}");
+            let parsed = Target::parse(url, PlainHttp::LoopbackOnly);
+            assert!(matches!(parsed, Err(HttpError::Url(_))), "{url:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_user_types_may_be_plain_and_nothing_else_of_the_above() {
+        for (url, good) in [
+            ("http://transports:8080/x", true),
+            ("http://10.0.0.1/x", true),
+            ("ftp://example.com/", false),
+            ("http://user@example.com/", false),
+            ("http://127.1/", false),
+        ] {
+            assert_eq!(Target::parse(url, PlainHttp::Anywhere).is_ok(), good, "{url:?}");
         }
     }
 }

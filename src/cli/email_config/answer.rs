@@ -1,0 +1,111 @@
+//! What the server answered, and what a refusal means for whoever called.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::failure::Failure;
+
+/// An answer of any status.
+#[derive(Debug)]
+pub(super) struct Answer {
+    pub status: u16,
+    pub etag: Option<String>,
+    /// Where a redirect leads; it is not followed, since the token would go along.
+    pub location: Option<String>,
+    pub retry_after: Option<Duration>,
+    /// As it came, but without the token.
+    pub body: Vec<u8>,
+    /// An earlier try of the same call may have been carried out.
+    pub outcome_unknown: bool,
+}
+
+impl Answer {
+    /// The answer that the last event of a stream stands for. Its own `status` counts: that of the stream was
+    /// sent before anything was known.
+    pub fn of_event(self, name: &str) -> Self {
+        let body = self.json();
+        let inner = body.as_ref().and_then(|body| body.get("status")?.as_u64());
+        let inner = inner.and_then(|status| u16::try_from(status).ok());
+        let status = if name == "error" { inner.unwrap_or(500) } else { inner.unwrap_or(200) };
+        let etag = body.as_ref().and_then(|body| Some(body.get("etag")?.as_str()?.to_owned()));
+        Self { status, etag: etag.or(self.etag), ..self }
+    }
+
+    pub fn json(&self) -> Option<Value> {
+        serde_json::from_slice(&self.body).ok()
+    }
+
+    /// The body of a 2xx.
+    ///
+    /// # Errors
+    /// Every other status, and a body that is no JSON object.
+    pub fn good(&self) -> Result<Value, Failure> {
+        self.check()?;
+        self.json()
+            .filter(Value::is_object)
+            .ok_or_else(|| Failure::no_answer("the answer is not what this API answers").hint(WRONG_SERVER))
+    }
+
+    /// # Errors
+    /// Every status but 2xx.
+    pub fn check(&self) -> Result<(), Failure> {
+        match self.status {
+            200..=299 => Ok(()),
+            300..=399 => {
+                let to = self.location.as_deref().unwrap_or("another place");
+                Err(Failure::no_answer(format!("the server answers {} and points to {to}", self.status))
+                    .hint(
+                        "name that server by --server; redirects are not followed, the token would go along",
+                    ))
+            }
+            _ => Err(self.refusal()),
+        }
+    }
+
+    /// The diagnosis of a PUT whose check failed.
+    pub fn failed_check(&self) -> Option<Value> {
+        let body = self.json().filter(|_| self.status == 400)?;
+        let error = body.get("errors")?.get(0)?;
+        (error.get("code")? == "CONNECTIONCHECK-1").then(|| error.clone())
+    }
+
+    fn refusal(&self) -> Failure {
+        let text = self.told().unwrap_or_else(|| format!("the server answers {}", self.status));
+        let failure = match self.status {
+            400..=499 => Failure::refused(text),
+            _ => Failure::no_answer(text),
+        };
+        match self.status {
+            401 => failure.hint("the token is missing, out of date, or not meant for this server"),
+            403 => failure.hint("the token is good, but not that of a tenant admin"),
+            412 => failure.hint("read the configuration again (ls), and repeat the change with its ETag"),
+            429 | 503 => failure.hint("--retry tries again"),
+            404 if self.told().is_none() => failure.hint(WRONG_SERVER),
+            _ => failure,
+        }
+    }
+
+    /// The errors of the body, a line each, and the trace id.
+    fn told(&self) -> Option<String> {
+        let body = self.json()?;
+        let errors = body.get("errors")?.as_array().filter(|errors| !errors.is_empty())?;
+        let mut text = String::new();
+        for error in errors {
+            let part = |name: &str| error.get(name).and_then(Value::as_str);
+            let title = part("title").unwrap_or("an error without a title");
+            // Writing to a String cannot fail.
+            let _ = writeln!(text, "{title} ({} {})", self.status, part("code").unwrap_or("without a code"));
+            if let Some(detail) = part("detail") {
+                let _ = writeln!(text, "{detail}");
+            }
+        }
+        if let Some(id) = body.get("traceId").and_then(Value::as_str) {
+            let _ = writeln!(text, "trace id {id}");
+        }
+        Some(text)
+    }
+}
+
+const WRONG_SERVER: &str = "--server has to be the URL of a transports service";

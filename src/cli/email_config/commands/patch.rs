@@ -1,0 +1,110 @@
+//! `transports email-config patch`: PATCH.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use hyper::Method;
+use serde_json::{Value, json};
+
+use super::{done, print, progress};
+use crate::cli::email_config::api::Call;
+use crate::cli::email_config::connection::{Typed, warn_of_visible_secret};
+use crate::cli::email_config::failure::Failure;
+use crate::cli::email_config::fields::Smtp;
+use crate::cli::email_config::{connection, input};
+use crate::secret::Secret;
+
+const PASSWORD_PATH: &str = "/emailPassword";
+
+/// Change single fields of an SMTP account. Connects to nothing: verify-connection tells whether it works.
+///
+/// One operation by --op, --path and --value, several by a file, or `replace` of each field that is named by an
+/// option of its own. The password may come from --email-password-file; with --path /emailPassword and no
+/// --value it is asked for on a terminal. `update` replaces the whole and checks it first.
+///
+/// Example: transports email-config patch --op replace --path /senderName --value Acme
+///
+/// Example: transports email-config patch --serverAddress smtp.example.com --email-password-file password
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::email_config::EXIT_CODES)]
+pub(in super::super) struct Arguments {
+    /// File with the operations as JSON, as PATCH takes them; - is standard input. What options name follows.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Operation.
+    #[arg(long, value_parser = ["replace", "remove", "add"], requires = "path")]
+    op: Option<String>,
+
+    /// Field of the operation, such as /serverAddress.
+    #[arg(long, value_name = "FIELD", requires = "op")]
+    path: Option<String>,
+
+    /// Value of the operation.
+    #[arg(long, value_name = "VALUE", requires = "path")]
+    value: Option<Typed>,
+
+    /// Change only the version with this `ETag` (ls shows it).
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
+
+    #[command(flatten)]
+    smtp: Smtp,
+}
+
+pub(in super::super) async fn run(
+    arguments: Arguments,
+    connection: &connection::Connection,
+) -> Result<(), Failure> {
+    connection.one_from_stdin(&[
+        ("-f", arguments.file.as_ref()),
+        ("--email-password-file", arguments.smtp.email_password_file.as_ref()),
+    ])?;
+    let api = connection.api()?;
+    let tag = arguments.if_match.clone();
+    let body = document(arguments, !connection.no_input)?;
+    // RFC 5789 does not promise that a patch may be sent twice.
+    let call = Call::new(Method::PATCH, "").with_body(&body).if_match(tag.as_deref()).repeatable(false);
+    let answer = api.call(&call, &mut progress(connection)).await?;
+    print(connection, &answer, |_| String::new())?;
+    answer.check()?;
+    done(connection, "The configuration was changed; verify-connection tells whether it works.");
+    Ok(())
+}
+
+fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
+    let mut operations = match arguments.file.as_deref().map(input::document).transpose()? {
+        None => Vec::new(),
+        Some(Value::Array(operations)) => operations,
+        Some(_) => return Err(Failure::usage("-f: the document is not a JSON array of operations")),
+    };
+    let set = arguments.smtp.set()?;
+    if let (Some(op), Some(path)) = (arguments.op, arguments.path) {
+        operations.push(operation(&op, &path, arguments.value, may_ask)?);
+    }
+    operations.extend(
+        set.into_iter()
+            .map(|(field, value)| json!({"op": "replace", "path": format!("/{field}"), "value": value})),
+    );
+    if operations.is_empty() {
+        return Err(Failure::usage("there is nothing to change")
+            .hint("name --op and --path, a file by -f, or the fields by options such as --serverAddress"));
+    }
+    Ok(Value::Array(operations))
+}
+
+fn operation(op: &str, path: &str, value: Option<Typed>, may_ask: bool) -> Result<Value, Failure> {
+    let is_password = path == PASSWORD_PATH;
+    if is_password && value.is_some() {
+        warn_of_visible_secret("--value", "use --email-password-file");
+    }
+    let value = match value.map(Typed::into_secret) {
+        None if is_password && op != "remove" => input::ask("Password: ", may_ask)?,
+        value => value,
+    };
+    match value {
+        Some(value) => Ok(json!({"op": op, "path": path, "value": Secret::expose(&value)})),
+        None if op == "remove" => Ok(json!({"op": op, "path": path})),
+        None => Err(Failure::usage(format!("--op {op} needs --value"))),
+    }
+}

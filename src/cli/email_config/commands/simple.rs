@@ -1,0 +1,94 @@
+//! The commands that take nothing but the common options.
+
+use clap::Args;
+use hyper::Method;
+
+use super::{done, print, print_result, progress};
+use crate::cli::email_config::api::Call;
+use crate::cli::email_config::connection;
+use crate::cli::email_config::failure::Failure;
+use crate::cli::email_config::render;
+use crate::cli::email_config::style::{Colours, shown};
+
+/// Show the configuration, without its secret, and what is known about it.
+///
+/// Example: transports email-config ls --json | jq .status
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::email_config::EXIT_CODES)]
+pub(in super::super) struct Ls {}
+
+/// Delete the configuration, with its secret.
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::email_config::EXIT_CODES)]
+pub(in super::super) struct Rm {
+    /// Delete only the version with this `ETag` (ls shows it).
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
+}
+
+/// Say whether the configuration is complete and not known to fail. Connects to nothing.
+///
+/// Ends with 1 where it is not valid, also where there is none.
+///
+/// Example: transports email-config validate -q || echo 'mail does not work'
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::email_config::EXIT_CODES)]
+pub(in super::super) struct Validate {}
+
+/// Connect to the mail server, sign in, and ask whether it takes the sender. Sends nothing.
+///
+/// Shows the stages on standard error as they happen, then the diagnosis: what happened, who can mend it, the
+/// steps. Ends with 1 where the check failed.
+///
+/// Example: transports email-config verify-connection --json > result.json
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::email_config::EXIT_CODES)]
+pub(in super::super) struct VerifyConnection {}
+
+pub(in super::super) async fn ls(connection: &connection::Connection) -> Result<(), Failure> {
+    let call = Call::new(Method::GET, "");
+    let answer = connection.api()?.call(&call, &mut progress(connection)).await?;
+    print(connection, &answer, |body| {
+        if connection.quiet {
+            body["tenantId"].as_str().map(|id| format!("{}\n", shown(id))).unwrap_or_default()
+        } else {
+            render::config(body, answer.etag.as_deref(), Colours::of_stdout())
+        }
+    })?;
+    answer.good().map(drop)
+}
+
+pub(in super::super) async fn rm(arguments: Rm, connection: &connection::Connection) -> Result<(), Failure> {
+    let call = Call::new(Method::DELETE, "").if_match(arguments.if_match.as_deref());
+    let answer = connection.api()?.call(&call, &mut progress(connection)).await?;
+    // The answer to an earlier try was lost, and now there is nothing left: that try deleted it.
+    let deleted_before = answer.status == 404 && answer.outcome_unknown;
+    if !deleted_before {
+        print(connection, &answer, |_| String::new())?;
+        answer.check()?;
+    }
+    done(connection, "The configuration was deleted.");
+    Ok(())
+}
+
+pub(in super::super) async fn validate(connection: &connection::Connection) -> Result<(), Failure> {
+    let call = Call::new(Method::POST, "/actions/validate").repeatable(true);
+    let answer = connection.api()?.call(&call, &mut progress(connection)).await?;
+    print(connection, &answer, |body| {
+        let code = shown(body["errorCode"].as_str().unwrap_or_default());
+        match (connection.quiet, body["isValid"] == true) {
+            (true, _) => String::new(),
+            (false, true) => format!("{}\n", Colours::of_stdout().good("valid")),
+            (false, false) => format!("{}: {code}\n", Colours::of_stdout().bad("not valid")),
+        }
+    })?;
+    if answer.good()?["isValid"] == true { Ok(()) } else { Err(Failure::not_good()) }
+}
+
+pub(in super::super) async fn verify_connection(connection: &connection::Connection) -> Result<(), Failure> {
+    // Each try signs in, and a refused sign-in counts: it is not repeated where it may have happened.
+    let call = Call::new(Method::POST, "/actions/verify-connection").live();
+    let mut progress = progress(connection);
+    let answer = connection.api()?.call(&call, &mut progress).await?;
+    print_result(connection, &answer, &mut progress)
+}

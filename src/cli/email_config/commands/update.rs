@@ -1,0 +1,136 @@
+//! `transports email-config update`: PUT.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use hyper::Method;
+use serde_json::{Map, Value};
+
+use super::{done, print, progress};
+use crate::cli::email_config::api::Call;
+use crate::cli::email_config::failure::Failure;
+use crate::cli::email_config::fields::{Microsoft365, Smtp, object};
+use crate::cli::email_config::style::{Colours, shown};
+use crate::cli::email_config::{connection, input, render};
+use crate::cli::output;
+use crate::email_config::fields;
+use crate::secret::Secret;
+
+const PROVIDER_CONFIG: &str = "providerConfig";
+
+/// Create the configuration, or replace it as a whole, after a check against the real mail server.
+///
+/// The document comes from a file, from options, or from both: an option stands over the file. Where a user
+/// name (or a client ID) comes without its secret and standard input is a terminal, it is asked for; left out,
+/// the stored one is kept for the server that it was entered for. Ends with 1 where the check failed: then what
+/// was stored stays.
+///
+/// Example: transports email-config update -f account.json --email-password-file password
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::email_config::EXIT_CODES)]
+pub(in super::super) struct Arguments {
+    /// File with the request as JSON, as PUT takes it; - is standard input.
+    #[arg(short, long, value_name = "FILE")]
+    file: Option<PathBuf>,
+
+    /// Whose account it is; without it, Microsoft365 where a client ID is named.
+    #[arg(long = "serviceProvider", value_name = "NAME", value_parser = ["BasicAuth", "Microsoft365"])]
+    service_provider: Option<String>,
+
+    /// Replace only the version with this `ETag` (ls shows it).
+    #[arg(long, value_name = "ETAG")]
+    if_match: Option<String>,
+
+    #[command(flatten)]
+    smtp: Smtp,
+
+    #[command(flatten)]
+    microsoft365: Microsoft365,
+}
+
+pub(in super::super) async fn run(
+    arguments: Arguments,
+    connection: &connection::Connection,
+) -> Result<(), Failure> {
+    connection.one_from_stdin(&[
+        ("-f", arguments.file.as_ref()),
+        ("--email-password-file", arguments.smtp.email_password_file.as_ref()),
+        ("--client-secret-file", arguments.microsoft365.client_secret_file.as_ref()),
+    ])?;
+    let api = connection.api()?;
+    let tag = arguments.if_match.clone();
+    let body = document(arguments, !connection.no_input)?;
+    let call = Call::new(Method::PUT, "").with_body(&body).if_match(tag.as_deref()).live();
+    let mut progress = progress(connection);
+    let answer = api.call(&call, &mut progress).await?;
+    print(connection, &answer, |_| String::new())?;
+    if let Some(error) = answer.failed_check() {
+        let diagnosis = &error["meta"]["diagnosis"];
+        progress.transcript(diagnosis);
+        if !connection.quiet && !connection.json && !connection.raw {
+            let text = render::diagnosis(diagnosis, Colours::of_stdout());
+            output::data(&text).map_err(|error| Failure::output(&error))?;
+        }
+        let detail = error["detail"].as_str().unwrap_or("the mail server refused it");
+        return Err(Failure::check_failed(format!("the check failed, and nothing was stored: {detail}")));
+    }
+    answer.check()?;
+    let tag = answer.etag.as_deref().map(|tag| format!(" (ETag {})", shown(tag))).unwrap_or_default();
+    done(connection, &format!("The configuration was checked and stored{tag}."));
+    Ok(())
+}
+
+/// The file, with what the options name in its place.
+fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
+    let from_file = arguments.file.is_some();
+    let mut body = object(arguments.file.as_deref().map(input::document).transpose()?)?;
+    let mut set = arguments.smtp.set()?;
+    set.extend(arguments.microsoft365.set()?);
+    if !from_file && set.is_empty() {
+        return Err(Failure::usage("there is nothing to store")
+            .hint("name a file by -f, or the fields by options such as --serverAddress"));
+    }
+    let has_client = set.iter().any(|(field, _)| *field == fields::CLIENT_ID);
+    if let Some(name) = arguments.service_provider {
+        body.insert(fields::SERVICE_PROVIDER.to_owned(), Value::String(name));
+    } else if !from_file {
+        let name = if has_client { "Microsoft365" } else { "BasicAuth" };
+        body.insert(fields::SERVICE_PROVIDER.to_owned(), Value::from(name));
+    }
+    let is_microsoft365 = body.get(fields::SERVICE_PROVIDER).is_some_and(|name| name == "Microsoft365");
+    if !set.is_empty() {
+        body.entry(PROVIDER_CONFIG).or_insert_with(|| Value::Object(Map::new()));
+    }
+    // Anything else than an object is the server's to refuse, unless there is something to put into it.
+    match body.get_mut(PROVIDER_CONFIG) {
+        Some(Value::Object(members)) => {
+            members.extend(set.into_iter().map(|(field, value)| (field.to_owned(), value)));
+            add_typed_secret(members, is_microsoft365, may_ask)?;
+        }
+        Some(_) if !set.is_empty() => return Err(Failure::usage("-f: providerConfig is not a JSON object")),
+        _ => {}
+    }
+    Ok(Value::Object(body))
+}
+
+/// Asks for the secret that goes with a user name or a client ID, where somebody can be asked.
+fn add_typed_secret(
+    members: &mut Map<String, Value>,
+    is_microsoft365: bool,
+    may_ask: bool,
+) -> Result<(), Failure> {
+    let (owner, secret, kind) = if is_microsoft365 {
+        (fields::CLIENT_ID, fields::CLIENT_SECRET, "Client secret")
+    } else {
+        (fields::USERNAME, fields::EMAIL_PASSWORD, "Password")
+    };
+    let Some(name) = members.get(owner).and_then(Value::as_str).filter(|_| !members.contains_key(secret))
+    else {
+        return Ok(());
+    };
+    let prompt = format!("{kind} of {} (empty keeps the stored one): ", shown(name));
+    if let Some(typed) = input::ask(&prompt, may_ask)? {
+        members.insert(secret.to_owned(), Value::from(Secret::expose(&typed)));
+    }
+    Ok(())
+}

@@ -1,0 +1,87 @@
+//! How an operation can fail, and what its exit code says to a script.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use super::style::shown;
+use crate::cli::output;
+
+/// The numbers stand in `--help` and in `docs/cli.md`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Kind {
+    /// The check failed, or the configuration is not valid.
+    NotGood = 1,
+    Usage = 2,
+    /// 4xx.
+    Refused = 3,
+    /// Not reachable, too late, 5xx, or an answer that is not this API's.
+    NoAnswer = 4,
+    Output = 5,
+}
+
+/// Why the process does not end with 0. Its texts hold neither the token nor a secret.
+#[derive(Debug)]
+pub struct Failure {
+    kind: Kind,
+    /// Empty where everything has been said.
+    text: String,
+    hint: Option<String>,
+}
+
+impl Failure {
+    /// The answer was printed, and it is that something does not work.
+    pub(super) fn not_good() -> Self {
+        Self::new(Kind::NotGood, String::new())
+    }
+
+    pub(super) fn check_failed(text: impl Into<String>) -> Self {
+        Self::new(Kind::NotGood, text)
+    }
+
+    pub(super) fn usage(text: impl Into<String>) -> Self {
+        Self::new(Kind::Usage, text)
+    }
+
+    pub(super) fn refused(text: impl Into<String>) -> Self {
+        Self::new(Kind::Refused, text)
+    }
+
+    pub(super) fn no_answer(text: impl Into<String>) -> Self {
+        Self::new(Kind::NoAnswer, text)
+    }
+
+    pub(super) fn output(error: &anyhow::Error) -> Self {
+        Self::new(Kind::Output, format!("the output could not be written: {error:#}"))
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    fn new(kind: Kind, text: impl Into<String>) -> Self {
+        Self { kind, text: text.into(), hint: None }
+    }
+
+    /// Tells it on standard error, and says how the process ends.
+    pub(crate) fn report(&self) -> ExitCode {
+        if !self.text.is_empty() {
+            for (number, line) in self.text.lines().enumerate() {
+                let label = if number == 0 { "error: " } else { "  " };
+                output::note(&format!("{label}{}", shown(line)));
+            }
+        }
+        if let Some(hint) = &self.hint {
+            output::note(&format!("  hint: {}", shown(hint)));
+        }
+        ExitCode::from(self.kind as u8)
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Failure {}

@@ -1,0 +1,89 @@
+//! How a check or a test mail ended, and the diagnosis.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::{text, texts};
+use crate::cli::email_config::progress::label;
+use crate::cli::email_config::style::{Colours, shown};
+
+/// The answer of verify-connection and send-test-email.
+pub fn result(body: &Value, colours: Colours) -> String {
+    let mut out = String::new();
+    let message = text(body, "message");
+    let word = if body["success"] == true { colours.good("OK") } else { colours.bad("FAILED") };
+    // Writing to a String cannot fail, here and below.
+    let _ = writeln!(out, "{word}  {message}");
+    if let Some(code) = body["smtpResponseCode"].as_u64() {
+        let line = format!("Reply code: {code} {}", text(body, "enhancedStatusCode"));
+        let _ = writeln!(out, "{}", line.trim_end());
+    }
+    for (label, member) in [("Accepted", "accepted"), ("Rejected", "rejected")] {
+        let addresses = texts(body, member);
+        if !addresses.is_empty() {
+            let _ = writeln!(out, "{label}: {}", addresses.join(", "));
+        }
+    }
+    let unproved = texts(body, "unproved");
+    if !unproved.is_empty() && body["success"] == true {
+        let words: Vec<&str> = unproved.iter().map(|word| unproved_in_words(word)).collect();
+        let _ = writeln!(out, "Not shown by this check: {}", words.join(", "));
+    }
+    out.push_str(&diagnosis(&body["diagnosis"], colours));
+    out
+}
+
+/// A diagnosis as somebody reads it who has to act; empty where there is none.
+pub fn diagnosis(diagnosis: &Value, colours: Colours) -> String {
+    let mut out = String::new();
+    if !diagnosis.is_object() {
+        return out;
+    }
+    let title = format!("{} ({})", text(diagnosis, "title"), text(diagnosis, "code"));
+    let _ = writeln!(out, "\n{}", colours.heading(&title));
+    if let Some(stage) = diagnosis["stage"].as_str() {
+        let _ = writeln!(out, "Stage: {}", label(stage));
+    }
+    let meaning = text(diagnosis, "meaning");
+    if !meaning.is_empty() {
+        let _ = writeln!(out, "{meaning}");
+    }
+    let owner = text(diagnosis, "owner");
+    if !owner.is_empty() {
+        let _ = writeln!(out, "Who can mend it: {}", owner_in_words(&owner));
+    }
+    if diagnosis["retryable"] == true {
+        let _ = writeln!(out, "Trying again later may help.");
+    }
+    for (number, step) in texts(diagnosis, "steps").iter().enumerate() {
+        let _ = writeln!(out, "  {}. {step}", number + 1);
+    }
+    for link in texts(diagnosis, "links") {
+        let _ = writeln!(out, "  {}", shown(&link));
+    }
+    out
+}
+
+/// One that a newer server names stands as it came.
+fn owner_in_words(owner: &str) -> &str {
+    match owner {
+        "tenant_admin" => "the tenant's administrator",
+        "mail_host" => "the mail host",
+        "microsoft365_admin" => "the Microsoft 365 administrator",
+        "workspace_admin" => "the Google Workspace administrator",
+        "dns_owner" => "whoever manages the DNS",
+        "operator" => "the operator of this installation",
+        "nobody" => "nobody needs to",
+        other => other,
+    }
+}
+
+fn unproved_in_words(word: &str) -> &str {
+    match word {
+        "sender_address" => "that the server takes the sender address",
+        "send_permission" => "that the app may send",
+        "delivery" => "that a mail is delivered",
+        other => other,
+    }
+}

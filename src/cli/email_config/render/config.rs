@@ -1,0 +1,89 @@
+//! The configuration as a table.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use super::{row, text};
+use crate::cli::email_config::style::{Colours, shown};
+
+/// Label and member, in the order of the form.
+const SETTINGS: [(&str, &str); 8] = [
+    ("Server", "serverAddress"),
+    ("Port", "serverPort"),
+    ("Security", "securityType"),
+    ("User name", "username"),
+    ("Client ID", "clientId"),
+    ("Directory", "providerTenantId"),
+    ("Sender address", "emailAddress"),
+    ("Sender name", "senderName"),
+];
+
+/// What GET answered.
+pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
+    let mut out = String::new();
+    row(&mut out, "Tenant", &text(body, "tenantId"));
+    row(&mut out, "Provider", &text(body, "serviceProvider"));
+    for (label, member) in SETTINGS {
+        let inner = &body["providerConfig"][member];
+        let value = if inner.is_null() { &body[member] } else { inner };
+        let value = match value {
+            Value::String(text) => shown(text),
+            Value::Null => String::new(),
+            other => shown(&other.to_string()),
+        };
+        row(&mut out, label, &value);
+    }
+    if body.get("serviceProvider").is_none() {
+        row(&mut out, "Configuration", "none");
+    } else {
+        let is_set = body["passwordExists"] == true;
+        let label = if body["serviceProvider"] == "Microsoft365" { "Client secret" } else { "Password" };
+        row(&mut out, label, if is_set { "set" } else { "not set" });
+    }
+    let valid = if body["isValid"] == true { colours.good("yes") } else { colours.bad("no") };
+    row(&mut out, "Valid", &valid);
+    row(&mut out, "Status", &status(body));
+    if let Some(count) = body["authFailures"].as_i64().filter(|count| *count > 0) {
+        row(&mut out, "Refused sign-ins", &count.to_string());
+    }
+    row(&mut out, "Changed", &text(body, "modificationTime"));
+    row(&mut out, "Updated", &text(body, "lastUpdated"));
+    row(&mut out, "ETag", &shown(etag.unwrap_or_default()));
+    for advice in body["advice"].as_array().into_iter().flatten() {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(out, "\n{}", colours.heading(&format!("Advice: {}", text(advice, "title"))));
+        for member in ["meaning", "link"] {
+            let line = text(advice, member);
+            if !line.is_empty() {
+                let _ = writeln!(out, "  {line}");
+            }
+        }
+    }
+    out
+}
+
+fn status(body: &Value) -> String {
+    let (code, reason) = (text(body, "errorCode"), text(&body["status"], "statusReason"));
+    if reason.is_empty() || reason == code { code } else { format!("{code}: {reason}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn no_configuration_is_said_in_two_lines() {
+        let text = config(&json!({"isValid": false, "passwordExists": false}), None, Colours::none());
+        assert_eq!(text, "Configuration     none\nValid             no\n");
+    }
+
+    #[test]
+    fn a_stranger_in_a_field_stays_in_its_line() {
+        let body = json!({"serviceProvider": "BasicAuth", "username": "a\nValid   yes\u{1b}[2J"});
+        let text = config(&body, None, Colours::none());
+        assert!(text.contains("User name         a Valid   yes?[2J\n"), "{text}");
+    }
+}

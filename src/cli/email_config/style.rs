@@ -1,0 +1,67 @@
+//! Text for a terminal: colours where they are wanted, and nothing that a stranger could steer it with.
+
+use std::io;
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+
+/// Colours of one stream. None where it is no terminal, and where `NO_COLOR` is set.
+#[derive(Clone, Copy)]
+pub(super) struct Colours {
+    on: bool,
+}
+
+impl Colours {
+    pub fn of_stdout() -> Self {
+        Self { on: AutoStream::choice(&io::stdout()) != ColorChoice::Never }
+    }
+
+    pub fn of_stderr() -> Self {
+        Self { on: AutoStream::choice(&io::stderr()) != ColorChoice::Never }
+    }
+
+    #[cfg(test)]
+    pub fn none() -> Self {
+        Self { on: false }
+    }
+
+    pub fn good(self, text: &str) -> String {
+        self.styled(AnsiColor::Green.on_default(), text)
+    }
+
+    pub fn bad(self, text: &str) -> String {
+        self.styled(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    pub fn heading(self, text: &str) -> String {
+        self.styled(Style::new().bold(), text)
+    }
+
+    fn styled(self, style: Style, text: &str) -> String {
+        if self.on { format!("{style}{text}{style:#}") } else { text.to_owned() }
+    }
+}
+
+/// What came over the wire, on one line: line breaks are spaces, and what could move the cursor, rewrite the
+/// screen or turn the direction of reading is `?`.
+pub(super) fn shown(text: &str) -> String {
+    text.chars()
+        .map(|character| match character {
+            '\n' | '\t' => ' ',
+            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
+            character if character.is_control() => '?',
+            character => character,
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn nothing_that_a_server_says_steers_the_terminal() {
+        let hostile = "a\u{1b}]0;title\u{7}b\r\nc\u{9b}31m\u{202e}d\u{0}Grüße";
+        assert_eq!(shown(hostile), "a?]0;title?b? c?31m?d?Grüße");
+    }
+}

@@ -1,0 +1,47 @@
+//! `transports completions` and `transports man`: what a shell and a manual reader want to know of the command line.
+
+use std::path::PathBuf;
+
+use anyhow::Context as _;
+use clap::{Args, CommandFactory as _};
+use clap_complete::Shell;
+
+use super::output;
+
+/// Print a completion script for a shell.
+///
+/// Example: transports completions bash > /usr/share/bash-completion/completions/transports
+#[derive(Debug, Args)]
+#[command(after_help = super::EXIT_CODES)]
+pub struct Completions {
+    /// Shell that the script is for.
+    shell: Shell,
+}
+
+/// Print the manual page, or write the page of every command.
+///
+/// Example: transports man > transports.1 && man ./transports.1
+#[derive(Debug, Args)]
+#[command(after_help = super::EXIT_CODES)]
+pub struct Man {
+    /// Folder for the pages of all commands, such as /usr/local/share/man/man1; made where it is missing.
+    #[arg(long, value_name = "FOLDER")]
+    out: Option<PathBuf>,
+}
+
+pub(super) fn completions(arguments: &Completions) -> anyhow::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(arguments.shell, &mut super::Arguments::command(), "transports", &mut script);
+    output::data(&String::from_utf8(script)?)
+}
+
+pub(super) fn man(arguments: &Man) -> anyhow::Result<()> {
+    let command = super::Arguments::command();
+    let Some(folder) = &arguments.out else {
+        let mut page = Vec::new();
+        clap_mangen::Man::new(command).render(&mut page)?;
+        return output::data(&String::from_utf8(page)?);
+    };
+    let written = std::fs::create_dir_all(folder).and_then(|()| clap_mangen::generate_to(command, folder));
+    written.with_context(|| format!("--out {}: the pages cannot be written", folder.display()))
+}
