@@ -47,9 +47,9 @@ pub struct Content {
     pub headers: Vec<(String, String)>,
     /// The text body, or the text of the HTML body, up to [`MAX_TEXT`].
     pub text: String,
-    /// There is an HTML body; [`html`] reads it.
+    /// There is an HTML body; [`html()`] reads it.
     pub has_html: bool,
-    /// Everything that is no body; [`attachment`] reads one.
+    /// Everything that is no body; [`attachment()`] reads one.
     pub attachments: Vec<Attachment>,
 }
 

@@ -88,6 +88,7 @@ mod tests {
             ),
             ("data: a\ndata:b\ndata\ndata:  c\n\n", &[("message", "a\nb\n\n c")]),
             ("data: a\r\n\r\n", &[("message", "a")]),
+            ("event: x\r\ndata: a\r\ndata: b\r\n\r\n", &[("x", "a\nb")]),
             ("data: a\r\rdata: b\r\r", &[("message", "a"), ("message", "b")]),
             ("\u{feff}data: a\n\n", &[("message", "a")]),
             (": alive\n\ndata: a\n\n: alive\n\n", &[("message", "a")]),
