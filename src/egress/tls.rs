@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
+use rustls::client::WebPkiServerVerifier;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, InvalidDnsNameError, ServerName};
 use rustls::{ClientConfig, RootCertStore};
 
 use super::Host;
+use super::untrusted::NamingVerifier;
 use crate::config::Tls;
 
 /// TLS 1.2 and 1.3, the public authorities, and those of `tls.ca_file`.
@@ -29,9 +31,13 @@ pub fn trusting(ca_file: Option<&Path>, named: &str) -> anyhow::Result<Arc<Clien
         add(&mut roots, path).with_context(|| format!("{named}: {}", path.display()))?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let verifier =
+        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
+    // Dangerous is only what a verifier lets pass: this one is rustls's own, and adds words to its refusals.
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
-        .with_root_certificates(roots)
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(NamingVerifier(verifier)))
         .with_no_client_auth();
     Ok(Arc::new(config))
 }

@@ -486,3 +486,13 @@ async fn j8_microsoft_tells_to_leave_the_password_behind() {
         assert!(answer["diagnosis"]["steps"].to_string().contains("Microsoft 365"), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn the_issuer_of_a_certificate_that_is_not_trusted_is_named_by_the_service_itself() {
+    let certificate = certificates::of_unknown_authority(&[HOST]);
+    let stage = Stage::new("StartTLS", Script::starttls().certificate(&certificate)).await;
+    let (answer, _) = stage.verify().await;
+    let meaning = answer["diagnosis"]["meaning"].as_str().expect("a text");
+    assert!(meaning.contains("CN=Nobody Knows This Authority"), "{meaning}");
+    assert!(stage.server.sign_ins().is_empty());
+}

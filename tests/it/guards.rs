@@ -95,7 +95,7 @@ async fn j4_no_token_is_kept_for_longer_than_an_hour() {
     let token = json!({"token_type": "Bearer", "expires_in": 31_536_000, "access_token": canary("a-token.")});
     let answer = |status, body| Scripted::Answer { status, headers: Vec::new(), body };
     microsoft.fake.script_token(answer(200, token.to_string()));
-    for _ in 0..2 {
+    for _ in 0..3 {
         microsoft.fake.script_mail(answer(202, String::new()));
     }
     let start = microsoft.fake.token_requests();

@@ -18,7 +18,7 @@ use crate::support::smtp_server::{At, Script, SmtpServer, USER};
 fn i1_a_secret_is_found_in_whatever_form_it_comes_out() {
     let secret = canary("Passwort ");
     let bytes = secret.as_bytes();
-    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex = format!("{bytes:02x?}").replace(['[', ']', ',', ' '], "");
     let utf16 = |order: fn(u16) -> [u8; 2]| -> Vec<u8> { secret.encode_utf16().flat_map(order).collect() };
     let mut forms: Vec<Vec<u8>> = vec![
         format!("AUTH PLAIN {secret}\r\n").into_bytes(),
@@ -68,6 +68,9 @@ async fn i1_the_log_of_a_service_under_test_is_looked_through() {
     let before = leaks::lines();
     app.admin("acme").patch(&json!({"emailPassword": canary("logged? ")})).await.expect(204);
     assert!(leaks::lines() > before);
+    for token in [app.admin("acme").token, app.member("acme").token] {
+        assert!(leaks::find(token.expect("a token").as_bytes()).is_some(), "a token would be found too");
+    }
 }
 
 #[tokio::test]

@@ -78,7 +78,10 @@ async fn l11_the_memory_of_the_process_holds_no_password_after_its_requests() {
     let issuer = settings.iter().find(|(name, _)| name.ends_with("ISSUER")).expect("is set").1.clone();
     match places(process.id(), &issuer) {
         Some(found) => assert!(!found.is_empty(), "the memory that is looked at is the right one"),
-        None => return eprintln!("skipped: this system does not let a test read the memory of a process"),
+        None => {
+            #[expect(clippy::print_stderr, reason = "who reads the tests' output has to know")]
+            return eprintln!("skipped: this system does not let a test read the memory of a process");
+        }
     }
     let secret = canary("pass word ");
     let server = SmtpServer::start(Script::starttls().account(USER, secret)).await;

@@ -39,7 +39,7 @@ struct Table {
     mutant: Vec<Mutant>,
 }
 
-/// How the last whole run of `scripts/soak-parts/mutants` ended for one of them.
+/// How the last run of `scripts/soak-parts/mutants` ended for one of them.
 #[derive(Deserialize)]
 struct Outcome {
     outcome: String,
@@ -146,7 +146,7 @@ fn page() -> String {
         "# The proof that the tests bite\n\nThis page is written from `tests/mutants`, and a test fails where it is \
          stale. Each row is a guard that\nwas taken out of the sources, and a test that failed without it. \
          `scripts/soak mutants` takes them out one\nafter another, builds, runs the tests that the table names, \
-         and expects them to fail; a mutant that does not\nbuild does not count.\n\nIn the last whole run {} were \
+         and expects them to fail; a mutant that does not\nbuild does not count.\n\nWhen each was last tried, {} were \
          killed of {} made; {} are known to change nothing, and say why.\n",
         count("killed"),
         mutants.len(),
