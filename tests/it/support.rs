@@ -13,6 +13,7 @@ pub mod jwks_server;
 pub mod ledger;
 pub mod load;
 pub mod microsoft365;
+pub mod postgres_server;
 pub mod power;
 pub mod process;
 pub mod proxy;

@@ -69,7 +69,7 @@ pub struct Database(Arc<Place>);
 
 enum Place {
     Sqlite { folder: TempDir },
-    Postgres { name: String },
+    Postgres { server: String, name: String },
 }
 
 impl Database {
@@ -77,20 +77,22 @@ impl Database {
     pub async fn create(engine: Engine) -> Self {
         Self(Arc::new(match engine {
             Engine::Sqlite => Place::Sqlite { folder: TempDir::new().expect("a folder") },
-            Engine::Postgres => {
-                let name = format!("test_{}", Uuid::new_v4().simple());
-                let server = server().expect("TEST_POSTGRES_URL is set");
-                batch(server, &format!("create database {name} template template0")).await;
-                Place::Postgres { name }
-            }
+            Engine::Postgres => return Self::on(server().expect("TEST_POSTGRES_URL is set")).await,
         }))
+    }
+
+    /// On a server of PostgreSQL, by the URL of a superuser.
+    pub async fn on(server: &str) -> Self {
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        batch(server, &format!("create database {name} template template0")).await;
+        Self(Arc::new(Place::Postgres { server: server.to_owned(), name }))
     }
 
     /// The value of `database.url`.
     pub fn url(&self) -> String {
         match &*self.0 {
             Place::Sqlite { .. } => format!("sqlite://{}", self.file().display()),
-            Place::Postgres { name } => url_of(name),
+            Place::Postgres { server, name } => url_of(server, name),
         }
     }
 
@@ -115,7 +117,7 @@ impl Database {
     pub async fn execute(&self, sql: &str) {
         match &*self.0 {
             Place::Sqlite { .. } => self.connect().execute_batch(sql).expect("SQLite does it"),
-            Place::Postgres { name } => batch(&url_of(name), sql).await,
+            Place::Postgres { .. } => batch(&self.url(), sql).await,
         }
     }
 
@@ -129,8 +131,8 @@ impl Database {
                 let row = |row: &rusqlite::Row<'_>| (0..columns).map(|i| row.get_ref(i).map(text)).collect();
                 statement.query_map([], row).expect("reads").collect::<Result<_, _>>().expect("reads")
             }
-            Place::Postgres { name } => {
-                let client = connect(&url_of(name)).await;
+            Place::Postgres { .. } => {
+                let client = connect(&self.url()).await;
                 let messages = client.simple_query(sql).await.expect("PostgreSQL does it");
                 let rows = messages.into_iter().filter_map(|message| match message {
                     SimpleQueryMessage::Row(row) => Some(row),
@@ -171,8 +173,8 @@ impl Database {
             Place::Sqlite { .. } => {
                 self.connect().prepare(sql).map(|_| ()).map_err(|error| error.to_string())
             }
-            Place::Postgres { name } => {
-                let client = connect(&url_of(name)).await;
+            Place::Postgres { .. } => {
+                let client = connect(&self.url()).await;
                 client.prepare(sql).await.map(|_| ()).map_err(|error| format!("{error:?}"))
             }
         }
@@ -188,8 +190,8 @@ impl Database {
                     .flat_map(|file| std::fs::read(file.expect("a file").path()).expect("readable"))
                     .collect()
             }
-            Place::Postgres { name } => {
-                let client = connect(&url_of(name)).await;
+            Place::Postgres { .. } => {
+                let client = connect(&self.url()).await;
                 client.batch_execute("checkpoint").await.expect("a superuser");
                 let files = "select pg_read_binary_file(file, 0, size) from (
                         select file, (pg_stat_file(file)).size from (
@@ -212,13 +214,13 @@ impl Database {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let Self::Postgres { name } = self else { return };
+        let Self::Postgres { server, name } = self else { return };
         let sql = format!("drop database {name} with (force)");
-        let server = server().expect("TEST_POSTGRES_URL is set");
+        let server = server.clone();
         // The test's own runtime cannot be waited for in here.
         let dropping = std::thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.expect("a runtime").block_on(batch(server, &sql));
+            runtime.expect("a runtime").block_on(batch(&server, &sql));
         });
         let _ = dropping.join();
     }
@@ -243,8 +245,7 @@ pub fn tls_trusting(roots: rustls::RootCertStore) -> Arc<rustls::ClientConfig> {
 }
 
 /// The URL of the server with the name of another database.
-fn url_of(name: &str) -> String {
-    let server = server().expect("TEST_POSTGRES_URL is set");
+fn url_of(server: &str, name: &str) -> String {
     let (address, parameters) = match server.split_once('?') {
         Some((address, parameters)) => (address, format!("?{parameters}")),
         None => (server, String::new()),
