@@ -47,6 +47,15 @@ async fn k17_a_backup_made_while_writing_holds_all_that_was_acknowledged_before_
     let database = Database::create(Engine::Sqlite).await;
     let server = trusting_server().await;
     let mut random = Random::announced();
+    drop(database.open().await);
+    // So much that it is copied in several steps, with writes between them.
+    database
+        .execute(
+            "create table ballast (bytes blob);
+             with recursive row (number) as (select 1 union all select number + 1 from row where number < 2000)
+             insert into ballast select randomblob(8000) from row",
+        )
+        .await;
     let process = Process::serve(&unlimited(&database));
     let (address, port) = (process.address, server.port());
     let heard = Heard { writer: 0, all: Arc::default() };
@@ -67,14 +76,6 @@ async fn k17_a_backup_made_while_writing_holds_all_that_was_acknowledged_before_
     })
     .await;
 
-    // So much that it is copied in several steps, with writes between them.
-    database
-        .execute(
-            "create table ballast (bytes blob);
-             with recursive row (number) as (select 1 union all select number + 1 from row where number < 2000)
-             insert into ballast select randomblob(8000) from row",
-        )
-        .await;
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("copy.db");
     let (begun, source, target) = (events(), database.clone(), file.display().to_string());
