@@ -18,7 +18,7 @@ use crate::store::{BackupProgress, backup_sqlite};
 /// keys a copy opens none. To restore: stop the service, remove the database file with its -wal and -shm, put the
 /// copy in its place, and start with the same keys.
 ///
-/// On PostgreSQL use pg_dump.
+/// On PostgreSQL use `pg_dump`.
 ///
 /// Example: transports --config /etc/transports.toml backup /backup/transports-2026-01-31.db
 #[derive(Debug, Args)]

@@ -86,15 +86,38 @@ impl Postgres {
     }
 
     pub async fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
-        self.readers.read(statement).await
+        match timeout(TIME_LIMIT, self.readers.read(statement)).await {
+            Ok(rows) => rows,
+            Err(_) => Err(self.give_up()),
+        }
     }
 
-    pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
-        let pool = self.pool.clone();
+    pub async fn write(self: &Arc<Self>, write: Write) -> Result<WriteOutcome, DbError> {
         // A task of its own, since the caller may go away.
-        tokio::spawn(write_within_limit(pool, write))
+        tokio::spawn(Arc::clone(self).write_within_limit(write))
             .await
             .unwrap_or_else(|error| Err(DbError::Unavailable(error.to_string())))
+    }
+
+    async fn write_within_limit(self: Arc<Self>, write: Write) -> Result<WriteOutcome, DbError> {
+        let begun = tokio::time::Instant::now();
+        let mut client =
+            timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
+        let left = TIME_LIMIT.saturating_sub(begun.elapsed());
+        if let Ok(outcome) = timeout(left, transaction(&mut client, &write)).await {
+            return outcome;
+        }
+        // Nobody else gets a connection that owes answers.
+        drop(Object::take(client));
+        Err(self.give_up())
+    }
+
+    /// Where one connection has been silent for so long, the others that lead the same way are no longer believed
+    /// in: each would let a request wait as long to find out. Those that carry something end when it has come.
+    fn give_up(&self) -> DbError {
+        self.readers.give_up();
+        self.pool.retain(|_, _| false);
+        too_slow()
     }
 
     /// All connections of the pool, and those in use.
@@ -115,18 +138,6 @@ async fn connect(config: &Config, tls: &MakeRustlsConnect) -> Result<ClientWrapp
     // Its error also reaches whoever waits for an answer.
     let driver = tokio::spawn(async move { drop(connection.await) });
     Ok(ClientWrapper::new(client, driver))
-}
-
-async fn write_within_limit(pool: Pool, write: Write) -> Result<WriteOutcome, DbError> {
-    let begun = tokio::time::Instant::now();
-    let mut client = timeout(TIME_LIMIT, pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
-    let left = TIME_LIMIT.saturating_sub(begun.elapsed());
-    if let Ok(outcome) = timeout(left, transaction(&mut client, &write)).await {
-        return outcome;
-    }
-    // Nobody else gets a connection that owes answers.
-    drop(Object::take(client));
-    Err(too_slow())
 }
 
 /// Read committed: the second of two writes waits for the first, then finds the version moved.

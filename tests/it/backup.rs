@@ -20,11 +20,14 @@ const WRITES_EACH: usize = 40;
 /// How many answers come before the backup begins.
 const BEFORE: usize = 40;
 
+/// A writer, the place of an operation in its history, and what it was told.
+type Event = (usize, usize, Option<Told>);
+
 /// What one writer hears, in the order in which all of them hear it.
 #[derive(Clone)]
 struct Heard {
     writer: usize,
-    all: Arc<Mutex<Vec<(usize, usize, Option<Told>)>>>,
+    all: Arc<Mutex<Vec<Event>>>,
 }
 
 impl Listener for Heard {
@@ -44,6 +47,15 @@ async fn k17_a_backup_made_while_writing_holds_all_that_was_acknowledged_before_
     let database = Database::create(Engine::Sqlite).await;
     let server = trusting_server().await;
     let mut random = Random::announced();
+    drop(database.open().await);
+    // So much that it is copied in several steps, with writes between them.
+    database
+        .execute(
+            "create table ballast (bytes blob);
+             with recursive row (number) as (select 1 union all select number + 1 from row where number < 2000)
+             insert into ballast select randomblob(8000) from row",
+        )
+        .await;
     let process = Process::serve(&unlimited(&database));
     let (address, port) = (process.address, server.port());
     let heard = Heard { writer: 0, all: Arc::default() };
@@ -71,6 +83,7 @@ async fn k17_a_backup_made_while_writing_holds_all_that_was_acknowledged_before_
         tokio::task::spawn_blocking(move || backup(&source, &[&target])).await.expect("runs");
     let ended = events();
     assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
+    assert!(err.contains(" % copied ("), "{err}");
     assert!(err.contains("copy.db: ") && err.contains("Keep the keys"), "{err}");
     assert!(ended > begun, "the writers wrote meanwhile");
     assert_eq!(fs::metadata(&file).expect("a file").permissions().mode() & 0o777, 0o600);
@@ -95,11 +108,7 @@ async fn k17_a_backup_made_while_writing_holds_all_that_was_acknowledged_before_
 }
 
 /// What a copy may hold: what had been acknowledged, and of what came until its end any first part.
-fn possible(
-    writers: &[Writer],
-    before: &[(usize, usize, Option<Told>)],
-    meanwhile: &[(usize, usize, Option<Told>)],
-) -> Vec<Ledger> {
+fn possible(writers: &[Writer], before: &[Event], meanwhile: &[Event]) -> Vec<Ledger> {
     let ledger = |writer: &Writer, tenant: usize| Ledger::new(&writer.ledgers[tenant].tenant);
     let mut ledgers: Vec<Vec<_>> = writers
         .iter()

@@ -10,6 +10,9 @@ use super::support::random::Random;
 
 const PAGE: usize = 4096;
 
+/// What stands behind a log that is whole.
+type End<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn k11_a_damaged_page_refuses_to_start_and_the_file_is_named() {
     let database = Database::create(Engine::Sqlite).await;
@@ -46,7 +49,7 @@ async fn k11_a_torn_end_of_the_log_is_left_out_and_all_else_is_there() {
     let log = database.file().with_extension("db-wal");
     // A part of a frame, a frame without its page, a frame that was written twice, and what is no frame at all.
     let frame = 24 + PAGE;
-    let ends: [&dyn Fn(&[u8]) -> Vec<u8>; 4] = [
+    let ends: [End<'_>; 4] = [
         &|bytes| bytes[32..1032].to_vec(),
         &|bytes| bytes[32..32 + 24].to_vec(),
         &|bytes| bytes[bytes.len() - frame..].to_vec(),

@@ -17,6 +17,7 @@ pub mod ledger;
 pub mod load;
 pub mod microsoft365;
 pub mod openid_provider;
+pub mod postgres_server;
 pub mod power;
 pub mod process;
 pub mod proxy;

@@ -5,12 +5,11 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::ClientWrapper;
-use tokio::time::timeout;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{classify, too_slow};
-use super::{TIME_LIMIT, connect, value};
+use super::error::classify;
+use super::{connect, value};
 use crate::store::{DbError, Row, Statement, Value};
 
 pub(super) struct Readers {
@@ -46,14 +45,6 @@ impl Readers {
 
     pub async fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
-        timeout(TIME_LIMIT, self.read_from(slot, statement)).await.unwrap_or_else(|_| {
-            // What is silent for so long is given up, by all who wait for it.
-            *slot.client() = None;
-            Err(too_slow())
-        })
-    }
-
-    async fn read_from(&self, slot: &Slot, statement: &Statement) -> Result<Vec<Row>, DbError> {
         let client = self.connected(slot).await?;
         let result = query(&client, statement).await;
         // The server may have gone since the last read. Nothing was changed, so it can be asked again.
@@ -82,6 +73,11 @@ impl Readers {
 
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
+        self.give_up();
+    }
+
+    /// The next reads make new connections.
+    pub fn give_up(&self) {
         for slot in &self.slots {
             *slot.client() = None;
         }

@@ -142,10 +142,10 @@ fn copy(
             if stop.load(Ordering::Relaxed) {
                 bail!("interrupted: no backup was made");
             }
-            let step = backup.step(STEP).map_err(explain)?;
+            let outcome = backup.step(STEP).map_err(explain)?;
             let (left, all) = (backup.progress().remaining, backup.progress().pagecount);
             tell(Progress { pages: count(all - left), of: count(all) });
-            match step {
+            match outcome {
                 StepResult::Done => break,
                 StepResult::Busy | StepResult::Locked => thread::sleep(PAUSE),
                 _ => {}

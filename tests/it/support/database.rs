@@ -71,7 +71,7 @@ pub struct Database(Arc<Place>);
 
 enum Place {
     Sqlite { folder: TempDir },
-    Postgres { name: String },
+    Postgres { server: String, name: String },
 }
 
 impl Database {
@@ -79,20 +79,22 @@ impl Database {
     pub async fn create(engine: Engine) -> Self {
         Self(Arc::new(match engine {
             Engine::Sqlite => Place::Sqlite { folder: TempDir::new().expect("a folder") },
-            Engine::Postgres => {
-                let name = format!("test_{}", Uuid::new_v4().simple());
-                let server = server().expect("TEST_POSTGRES_URL is set");
-                batch(server, &format!("create database {name} template template0")).await;
-                Place::Postgres { name }
-            }
+            Engine::Postgres => return Self::on(server().expect("TEST_POSTGRES_URL is set")).await,
         }))
+    }
+
+    /// On a server of PostgreSQL, by the URL of a superuser.
+    pub async fn on(server: &str) -> Self {
+        let name = format!("test_{}", Uuid::new_v4().simple());
+        batch(server, &format!("create database {name} template template0")).await;
+        Self(Arc::new(Place::Postgres { server: server.to_owned(), name }))
     }
 
     /// The value of `database.url`.
     pub fn url(&self) -> String {
         match &*self.0 {
             Place::Sqlite { .. } => format!("sqlite://{}", self.file().display()),
-            Place::Postgres { name } => url_of(name),
+            Place::Postgres { server, name } => url_of(server, name),
         }
     }
 
@@ -117,7 +119,7 @@ impl Database {
     pub async fn execute(&self, sql: &str) {
         match &*self.0 {
             Place::Sqlite { .. } => self.connect().execute_batch(sql).expect("SQLite does it"),
-            Place::Postgres { name } => batch(&url_of(name), sql).await,
+            Place::Postgres { .. } => batch(&self.url(), sql).await,
         }
     }
 
@@ -131,8 +133,8 @@ impl Database {
                 let row = |row: &rusqlite::Row<'_>| (0..columns).map(|i| row.get_ref(i).map(text)).collect();
                 statement.query_map([], row).expect("reads").collect::<Result<_, _>>().expect("reads")
             }
-            Place::Postgres { name } => {
-                let client = connect(&url_of(name)).await;
+            Place::Postgres { .. } => {
+                let client = connect(&self.url()).await;
                 let messages = client.simple_query(sql).await.expect("PostgreSQL does it");
                 let rows = messages.into_iter().filter_map(|message| match message {
                     SimpleQueryMessage::Row(row) => Some(row),
@@ -173,8 +175,8 @@ impl Database {
             Place::Sqlite { .. } => {
                 self.connect().prepare(sql).map(|_| ()).map_err(|error| error.to_string())
             }
-            Place::Postgres { name } => {
-                let client = connect(&url_of(name)).await;
+            Place::Postgres { .. } => {
+                let client = connect(&self.url()).await;
                 client.prepare(sql).await.map(|_| ()).map_err(|error| format!("{error:?}"))
             }
         }
@@ -190,8 +192,8 @@ impl Database {
                     .flat_map(|file| std::fs::read(file.expect("a file").path()).expect("readable"))
                     .collect()
             }
-            Place::Postgres { name } => {
-                let client = connect(&url_of(name)).await;
+            Place::Postgres { .. } => {
+                let client = connect(&self.url()).await;
                 client.batch_execute("checkpoint").await.expect("a superuser");
                 let files = "select pg_read_binary_file(file, 0, size) from (
                         select file, (pg_stat_file(file)).size from (
@@ -225,12 +227,12 @@ impl Drop for Place {
                 let files = std::fs::read_dir(folder.path()).expect("a folder");
                 files.filter_map(|file| std::fs::read(file.expect("a file").path()).ok()).flatten().collect()
             }
-            Self::Postgres { name } => {
-                let name = name.clone();
+            Self::Postgres { server, name } => {
+                let (server, name) = (server.clone(), name.clone());
                 // The test's own runtime cannot be waited for in here.
                 let dropping = std::thread::spawn(move || {
                     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                    runtime.expect("a runtime").block_on(drop_database(&name))
+                    runtime.expect("a runtime").block_on(drop_database(&server, &name))
                 });
                 dropping.join().unwrap_or_default()
             }
@@ -242,10 +244,10 @@ impl Drop for Place {
 }
 
 /// Removes it, and gives what its rows held.
-async fn drop_database(name: &str) -> Vec<u8> {
-    let rows = connect(&url_of(name)).await.query_opt(ALL_ROWS, &[]).await.ok().flatten();
+async fn drop_database(server: &str, name: &str) -> Vec<u8> {
+    let rows = connect(&url_of(server, name)).await.query_opt(ALL_ROWS, &[]).await.ok().flatten();
     let held = rows.and_then(|row| row.get::<_, Option<String>>(0)).unwrap_or_default();
-    batch(server().expect("TEST_POSTGRES_URL is set"), &format!("drop database {name} with (force)")).await;
+    batch(server, &format!("drop database {name} with (force)")).await;
     held.into_bytes()
 }
 
@@ -268,8 +270,7 @@ pub fn tls_trusting(roots: rustls::RootCertStore) -> Arc<rustls::ClientConfig> {
 }
 
 /// The URL of the server with the name of another database.
-fn url_of(name: &str) -> String {
-    let server = server().expect("TEST_POSTGRES_URL is set");
+fn url_of(server: &str, name: &str) -> String {
     let (address, parameters) = match server.split_once('?') {
         Some((address, parameters)) => (address, format!("?{parameters}")),
         None => (server, String::new()),

@@ -138,7 +138,8 @@ impl Ledger {
     /// Holds what is stored against what was said, and goes on from it. `changes` are the rows of the audit.
     pub fn found(&mut self, answer: &Answer, changes: usize) -> Result<State, String> {
         let shown = shown(&answer.json());
-        let fits = |state: &&State| state.changes == changes && is_shown(state.config.as_ref(), &shown);
+        let fits =
+            |state: &&State| state.changes == changes && is_shown(state.config.as_ref(), shown.as_ref());
         match self.possible.iter().find(fits).cloned() {
             Some(state) => {
                 self.possible = BTreeSet::from([state.clone()]);
@@ -167,11 +168,11 @@ fn shown(body: &Value) -> Option<Fields> {
     Some(fields)
 }
 
-fn is_shown(config: Option<&Fields>, shown: &Option<Fields>) -> bool {
+fn is_shown(config: Option<&Fields>, shown: Option<&Fields>) -> bool {
     let hidden = config.map(|fields| {
         let mut fields = fields.clone();
         fields.entry("emailPassword").and_modify(String::clear);
         fields
     });
-    hidden == *shown
+    hidden.as_ref() == shown
 }

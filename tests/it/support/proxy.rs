@@ -1,20 +1,33 @@
-//! A way to PostgreSQL that can be blocked, cut and tampered with.
+//! A way to a server that can be blocked, cut, slow and thin, and tampered with.
 
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
     Open,
     /// Nothing comes through, and nobody is told. A connection that has been silent stays so.
     Silent,
     /// Connections are closed as soon as they are made.
     Cut,
+    /// Each piece comes a moment later.
+    Slow,
+    /// Few bytes at a time, a moment apart.
+    Thin,
+    /// One byte at a time, without a pause.
+    Sliced,
+    /// What is closed on one side is closed on the other only after a while.
+    LateClose,
+    /// So many bytes of the server come through, and then the connection is reset.
+    Reset(usize),
+    /// So many bytes of the server come through, and then the connection is closed.
+    Limited(usize),
 }
 
 pub struct Proxy {
@@ -50,11 +63,12 @@ impl Proxy {
 
 #[expect(clippy::disallowed_methods, reason = "the proxy stands outside of the service")]
 async fn carry(client: TcpStream, server: SocketAddr, replaced: Replaced, mut way: watch::Receiver<Way>) {
-    let server = TcpStream::connect(server).await.expect("PostgreSQL answers");
+    let server = TcpStream::connect(server).await.expect("the server answers");
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
-    let there = pin!(copy(from_client, to_server, replaced));
-    let back = pin!(copy(from_server, to_client, ("", "")));
+    let there = pin!(copy(from_client, to_server, replaced, way.clone(), false));
+    let back = pin!(copy(from_server, to_client, ("", ""), way.clone(), true));
     let mut silenced = way.clone();
     tokio::select! {
         biased;
@@ -66,17 +80,57 @@ async fn carry(client: TcpStream, server: SocketAddr, replaced: Replaced, mut wa
     let _ = way.wait_for(|way| *way == Way::Cut).await;
 }
 
-async fn copy(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, (old, new): Replaced) {
+/// Carries bytes one way until either side ends.
+async fn copy(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    (old, new): Replaced,
+    way: watch::Receiver<Way>,
+    is_back: bool,
+) {
+    const MOMENT: Duration = Duration::from_millis(20);
+    const A_WHILE: Duration = Duration::from_millis(500);
     let mut buffer = vec![0; 16 * 1024];
+    // Counted from when the way became what it is.
+    let (mut known, mut carried) = (Way::Open, 0);
     while let Ok(length @ 1..) = from.read(&mut buffer).await {
-        let bytes = &mut buffer[..length];
+        let mut bytes = &mut buffer[..length];
         if !old.is_empty()
             && let Some(start) = bytes.windows(old.len()).position(|window| window == old.as_bytes())
         {
             bytes[start..start + new.len()].copy_from_slice(new.as_bytes());
         }
-        if to.write_all(bytes).await.is_err() {
+        let now = *way.borrow();
+        if now != known {
+            (known, carried) = (now, 0);
+        }
+        let (piece, pause) = match now {
+            Way::Slow => (bytes.len(), MOMENT),
+            Way::Thin => (256, MOMENT),
+            Way::Sliced => (1, Duration::ZERO),
+            _ => (bytes.len(), Duration::ZERO),
+        };
+        let mut ends = false;
+        if let (Way::Reset(most) | Way::Limited(most), true) = (now, is_back) {
+            ends = carried + length >= most;
+            bytes = &mut bytes[..length.min(most - carried)];
+            carried += bytes.len();
+        }
+        for piece in bytes.chunks(piece.max(1)) {
+            tokio::time::sleep(pause).await;
+            if to.write_all(piece).await.is_err() {
+                return;
+            }
+        }
+        if ends {
+            if matches!(now, Way::Reset(_)) {
+                let socket = socket2::SockRef::from(to.as_ref());
+                socket.set_linger(Some(Duration::ZERO)).expect("a socket");
+            }
             return;
         }
+    }
+    if *way.borrow() == Way::LateClose {
+        tokio::time::sleep(A_WHILE).await;
     }
 }

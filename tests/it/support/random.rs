@@ -1,6 +1,6 @@
 //! Random numbers from a seed, so that a failure can be seen again.
 
-/// SplitMix64.
+/// `SplitMix64`.
 #[derive(Clone)]
 pub struct Random(u64);
 
@@ -9,10 +9,11 @@ impl Random {
     #[expect(clippy::disallowed_methods, reason = "a setting of the tests, and a seed from the clock")]
     pub fn announced() -> Self {
         let given = std::env::var("TEST_SEED").ok();
-        let seed = given.map(|text| text.parse().expect("TEST_SEED is a number")).unwrap_or_else(|| {
+        let from_the_clock = || {
             let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
             u64::from(now.expect("after 1970").subsec_nanos())
-        });
+        };
+        let seed = given.map_or_else(from_the_clock, |text| text.parse().expect("TEST_SEED is a number"));
         super::figures::tell(&format!("seed {seed}: run it again with TEST_SEED={seed}"));
         Self(seed)
     }
