@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use super::output;
 use crate::config::Config;
+use crate::vault::counted;
 
 /// Make keys for the tenants' secrets, and change them while the service runs.
 #[derive(Debug, Subcommand)]
@@ -116,4 +117,9 @@ fn generate(id: &str) -> anyhow::Result<()> {
          they open what they sealed. `transports keys rotate` does all of it while the service runs.",
     );
     Ok(())
+}
+
+/// `1 row needs`, `41 rows need`.
+fn rows_need(rows: i64) -> String {
+    format!("{} {}", counted(rows), if rows == 1 { "needs" } else { "need" })
 }
