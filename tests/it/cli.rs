@@ -54,7 +54,12 @@ fn cli_help_is_as_recorded() {
         ("dev", &["dev", "--help"]),
         ("token", &["token", "--help"]),
         ("openapi", &["openapi", "--help"]),
+        ("keys", &["keys", "--help"]),
         ("keys_generate", &["keys", "generate", "--help"]),
+        ("keys_status", &["keys", "status", "--help"]),
+        ("keys_rotate", &["keys", "rotate", "--help"]),
+        ("keys_rewrap", &["keys", "rewrap", "--help"]),
+        ("keys_remove", &["keys", "remove", "--help"]),
         ("config_check", &["config", "check", "--help"]),
     ] {
         let ran = transports(arguments, &[]);

@@ -210,6 +210,10 @@ async fn l1_l2_a_wrapped_key_of_another_version_or_damaged_does_not_open() {
     let other = service.app.admin("other");
     other.patch(&service.account()).await.expect(204);
     assert_eq!(key_ids(&service.app.database).await, [KEY_V1, KEY_V2], "each version has its own name");
+    let bound_to = service.transit.associated_data();
+    assert_eq!(bound_to.len(), 1);
+    let text = String::from_utf8_lossy(&bound_to[0]).into_owned();
+    assert!(text.contains("transports data key") && text.ends_with("vault:team/transit/mail"), "{text:?}");
     let wrapped = "select secret_wrapped_key from email_configs where tenant_id = 'other'";
     for edit in [
         format!("update email_configs set secret_key_id = '{KEY_V2}' where tenant_id = 'acme'"),
@@ -347,10 +351,12 @@ async fn rows_move_from_keys_to_the_service_and_back() {
     for (step, settings, expected) in
         [("keys", &keys_alone, "test"), ("to the service", &both, KEY_V1), ("and back", &back, "test")]
     {
-        let rewrap = settings.clone();
-        let ran = tokio::task::spawn_blocking(move || run(&["keys", "rewrap", "--wait", "0"], &rewrap));
-        let (code, _, err) = ran.await.expect("a process");
-        assert_eq!(code, Some(0), "{step}: {err}");
+        if step != "keys" {
+            let rewrap = settings.clone();
+            let ran = tokio::task::spawn_blocking(move || run(&["keys", "rewrap", "--wait", "0"], &rewrap));
+            let (code, _, err) = ran.await.expect("a process");
+            assert_eq!(code, Some(0), "{step}: {err}");
+        }
         let starting = settings.clone();
         let process = tokio::task::spawn_blocking(move || Process::serve(&starting)).await.expect("starts");
         let admin = process.admin("acme", settings);

@@ -305,6 +305,23 @@ async fn l7_a_key_that_rows_need_is_not_removed_nor_the_first_one() {
 }
 
 #[tokio::test]
+async fn a_database_that_is_not_there_is_not_made() {
+    let file = KeyFile::with(&line("k1", 1));
+    let (path, missing) = (file.path().display().to_string(), file.path().with_file_name("missing.db"));
+    let url = format!("sqlite://{}", missing.display());
+    let settings = [("DATABASE__URL", url), ("ENCRYPTION__KEYS_FILE", path)]
+        .map(|(name, value)| (format!("TRANSPORTS_{name}"), value));
+    for arguments in
+        [&["keys", "status"][..], &["keys", "rotate"], &["keys", "rewrap"], &["keys", "remove", "k1"]]
+    {
+        let (code, out, err) = run(arguments, &settings);
+        assert_eq!((code, out.as_str()), (REFUSED, ""), "{err}");
+        assert!(err.starts_with("error: database.url: there is no file "), "{err}");
+        assert!(!missing.exists() && file.text() == line("k1", 1));
+    }
+}
+
+#[tokio::test]
 async fn status_says_what_is_there_and_ends_with_1_where_a_key_is_missing() {
     let place = Place::with(&line("k1", 1), 2).await;
     let db = place.database.open().await;

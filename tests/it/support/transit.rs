@@ -61,6 +61,8 @@ struct Engine {
     calls: Vec<String>,
     /// The data keys that it was given, or gave back: in Base64.
     plaintexts: Vec<String>,
+    /// The associated data that came with them.
+    associated_data: Vec<Vec<u8>>,
 }
 
 struct Key {
@@ -122,6 +124,7 @@ impl Transit {
             token: TOKEN.to_owned(),
             calls: Vec::new(),
             plaintexts: Vec::new(),
+            associated_data: Vec::new(),
         };
         let shared = Arc::new(Shared { engine: Mutex::new(engine), let_go: Notify::new() });
         let transit =
@@ -216,6 +219,14 @@ impl Transit {
         self.engine(|engine| engine.plaintexts.clone())
     }
 
+    /// What the data keys were bound to, each kind once.
+    pub fn associated_data(&self) -> Vec<Vec<u8>> {
+        let mut kinds = self.engine(|engine| engine.associated_data.clone());
+        kinds.sort();
+        kinds.dedup();
+        kinds
+    }
+
     fn engine<T>(&self, with: impl FnOnce(&mut Engine) -> T) -> T {
         with(&mut self.shared.engine.lock().expect("not poisoned"))
     }
@@ -283,6 +294,7 @@ impl Engine {
         let Ok(associated_data) = STANDARD.decode(text("associated_data")) else {
             return (400, errors("illegal base64 data at input byte 0"));
         };
+        self.associated_data.push(associated_data.clone());
         match parts.as_slice() {
             ["encrypt", name] => {
                 let Ok(plain) = STANDARD.decode(text("plaintext")) else {
