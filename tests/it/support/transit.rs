@@ -163,7 +163,7 @@ impl Transit {
     /// Lets these settings use it.
     pub fn settle(&self, settings: &mut Encryption) {
         settings.vault_url = Some(format!("http://{}", self.address));
-        settings.vault_mount = MOUNT.to_owned();
+        MOUNT.clone_into(&mut settings.vault_mount);
         settings.vault_key = Some(KEY.to_owned());
         settings.vault_namespace = Some(NAMESPACE.to_owned());
         settings.vault_token_file = Some(self.token_file());
@@ -237,7 +237,7 @@ async fn answer(
     shared: Arc<Shared>,
 ) -> Result<Response<Full<Bytes>>, Infallible> {
     let (head, body) = request.into_parts();
-    let body = body.collect().await.map(|body| body.to_bytes()).unwrap_or_default();
+    let body = body.collect().await.map(http_body_util::Collected::to_bytes).unwrap_or_default();
     let way = shared.engine.lock().unwrap().way;
     if way == Way::Slow {
         shared.let_go.notified().await;
