@@ -1,9 +1,10 @@
 //! What a request needs, built once at the start.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
@@ -132,6 +133,12 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
     let client = HttpClient { dialer, tls: Arc::clone(&tls) };
     let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
     let keys = Keys::load(&config.encryption, remote)?;
+    // A slip in the path would otherwise make an empty database, in which no key is needed.
+    if let Some(path) = config.database.url.expose().strip_prefix("sqlite://")
+        && !Path::new(path).is_file()
+    {
+        bail!("database.url: there is no file {path}: name the database that is served");
+    }
     let db = Db::open(&config.database, &tls).await.context("opening the database")?;
     Ok((keys, db))
 }

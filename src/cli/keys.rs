@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use super::output;
 use crate::config::Config;
+use crate::vault::counted;
 
 /// Make keys for the tenants' secrets, and change them while the service runs.
 #[derive(Debug, Subcommand)]
@@ -41,16 +42,16 @@ pub enum Command {
 
     /// Change to a new key while the service runs.
     ///
-    /// With encryption.keys_file: makes a key, puts it first in the file, and wraps the data keys of all rows
+    /// With `encryption.keys_file`: makes a key, puts it first in the file, and wraps the data keys of all rows
     /// with it. Running processes read the file by themselves; secrets are not touched, and nobody notices.
-    /// With a key service: has it make a new version. With encryption.keys: says what to do, since it cannot
+    /// With a key service: has it make a new version. With `encryption.keys`: says what to do, since it cannot
     /// change the settings of other processes.
     ///
     /// Interrupted, run it again. While rows are sealed with other keys than the first, it finishes that and
-    /// makes no key; with the --id of a key in the file it makes that one first.
+    /// makes no key; with the `--id` of a key in the file it makes that one first.
     ///
     /// Prints the name of the key that all rows are sealed with then. The old key stays in the file:
-    /// see transports keys remove.
+    /// see `transports keys remove`.
     ///
     /// Example: transports --config /etc/transports.toml keys rotate
     #[command(after_help = super::EXIT_CODES)]
@@ -64,7 +65,7 @@ pub enum Command {
 
     /// Wrap the data keys of all rows with the key that seals now.
     ///
-    /// What rotate does last: for keys in encryption.keys, for a change between keys and a key service, and for
+    /// What rotate does last: for keys in `encryption.keys`, for a change between keys and a key service, and for
     /// a rotation that was interrupted. It can be stopped at any time, and goes on when it is run again.
     ///
     /// Example: transports keys rewrap
@@ -76,7 +77,7 @@ pub enum Command {
 
     /// Remove a key that no row needs any more.
     ///
-    /// Takes it out of encryption.keys_file, and its canary out of the database. Refused for the first key, and
+    /// Takes it out of `encryption.keys_file`, and its canary out of the database. Refused for the first key, and
     /// while rows are sealed with it.
     ///
     /// Example: transports keys remove k1
@@ -116,4 +117,9 @@ fn generate(id: &str) -> anyhow::Result<()> {
          they open what they sealed. `transports keys rotate` does all of it while the service runs.",
     );
     Ok(())
+}
+
+/// `1 row needs`, `41 rows need`.
+fn rows_need(rows: i64) -> String {
+    format!("{} {}", counted(rows), if rows == 1 { "needs" } else { "need" })
 }

@@ -24,7 +24,7 @@ use crate::retention;
 /// Everything comes from the settings; see docs/configuration.md. It refuses to start without a key for
 /// the tenants' secrets, without a source of token keys, an issuer and an audience, and with a key that
 /// does not open what is stored. SIGTERM and Ctrl-C let requests in flight end first; SIGHUP reads
-/// encryption.keys_file again, which also happens by itself when the file changes.
+/// `encryption.keys_file` again, which also happens by itself when the file changes.
 ///
 /// Example: transports --config /etc/transports.toml serve
 #[derive(Debug, Args)]

@@ -57,7 +57,7 @@ impl Vault {
             match check::try_service(&remote, &self.db, &self.clock).await {
                 Ok(()) => tracing::info!(key = remote.name(), "the key service answers, and its key fits"),
                 Err(wrong @ Trial::Wrong(_)) => {
-                    tracing::error!(error = %wrong, "the key service is not used")
+                    tracing::error!(error = %wrong, "the key service is not used");
                 }
                 // Told when it began.
                 Err(Trial::Unavailable(_)) => {}

@@ -147,9 +147,10 @@ impl Remote {
         self.metrics.record_key_service_call(operation, outcome);
         let answers = !matches!(answer, Err(WrapError::Unavailable(_)));
         if self.answers.swap(answers, Ordering::Relaxed) != answers {
-            match &answer {
-                Err(error) => tracing::error!(key = self.name(), %error, "the key service does not answer"),
-                Ok(_) => tracing::info!(key = self.name(), "the key service answers again"),
+            if let Err(error) = &answer {
+                tracing::error!(key = self.name(), %error, "the key service does not answer");
+            } else {
+                tracing::info!(key = self.name(), "the key service answers again");
             }
         }
         answer

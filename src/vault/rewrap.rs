@@ -107,7 +107,7 @@ impl Rewrap {
             match wrapped {
                 Ok(wrapped) if wrapped.key_id == row.key_id => {}
                 Ok(wrapped) => {
-                    write = write.then(email_configs::rewrap(&row, &wrapped.key_id, &wrapped.bytes))
+                    write = write.then(email_configs::rewrap(&row, &wrapped.key_id, &wrapped.bytes));
                 }
                 Err(WrapError::Refused(_)) => unreadable.push(row.tenant),
                 Err(error @ WrapError::Unavailable(_)) => return Err(error).context("the key service"),

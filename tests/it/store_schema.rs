@@ -90,6 +90,44 @@ async fn k16_a_schema_of_a_newer_version_or_of_another_build_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn k16_rows_from_before_keep_their_keys_and_are_held_to_them() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        for text in [
+            include_str!("../../migrations/0001_first_tables.sql"),
+            include_str!("../../migrations/0002_microsoft365.sql"),
+        ] {
+            database.execute(text).await;
+        }
+        let row = |tenant: &str, key: &str| {
+            format!(
+                "insert into email_configs (tenant_id, config_version, health_version, provider, secret_key_id,
+                     health_state, auth_failures, modified_at, updated_at)
+                 values ('{tenant}', 'v', 0, 'BasicAuth', {key}, 'OK', 0, 0, 0);"
+            )
+        };
+        let canary = "insert into key_canaries (key_id, wrapped_key, payload, created_at)
+            select 'k1', '', '', 0;";
+        let rows = [canary, &row("a", "'k1'"), &row("b", "'k1'"), &row("none", "null")].concat();
+        database.execute(&rows).await;
+        let before = database.query("select tenant_id, secret_key_id from email_configs order by 1").await;
+        // In one transaction, as the service runs it.
+        let migration = include_str!("../../migrations/0004_keys_in_use.sql");
+        let foreign_keys = if engine == Engine::Sqlite { "pragma foreign_keys = on;" } else { "" };
+        database.execute(&format!("{foreign_keys} begin; {migration} commit;")).await;
+        let after = database.query("select tenant_id, secret_key_id from email_configs order by 1").await;
+        assert_eq!(after, before, "{engine:?}");
+        let remove = format!("{foreign_keys} delete from key_canaries where key_id = 'k1'");
+        assert!(database.try_execute(&remove).await.is_err(), "{engine:?}: a key that rows need stays");
+        let stranger = format!("{foreign_keys} {}", row("c", "'k9'"));
+        assert!(
+            database.try_execute(&stranger).await.is_err(),
+            "{engine:?}: no row with a key that is not known"
+        );
+    }
+}
+
 /// Why the database is not opened.
 async fn refusal(url: &str) -> String {
     match Db::open(&settings(url), &tls()).await {

@@ -2,12 +2,12 @@
 
 use anyhow::bail;
 
+use super::rows_need;
 use crate::app::open_keys;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
-use crate::vault::counted;
 use crate::vault::key_file::{self, LockedKeyFile};
 
 pub(super) async fn run(config: &Config, id: &str) -> anyhow::Result<()> {
@@ -64,8 +64,7 @@ async fn forget_canary(db: &Db, id: &str) -> anyhow::Result<bool> {
 async fn refuse_needed(db: &Db, id: &str) -> anyhow::Result<()> {
     let rows = email_configs::count_sealed_with(db, id).await?;
     if rows > 0 {
-        let need = if rows == 1 { "needs" } else { "need" };
-        bail!("{} {need} {id}: run `transports keys rewrap` first", counted(rows));
+        bail!("{} {id}: run `transports keys rewrap` first", rows_need(rows));
     }
     Ok(())
 }

@@ -15,7 +15,7 @@ use crate::store::Db;
 use crate::vault::{Keys, Rewrap, counted};
 
 /// Rounds in which rows came back under an old key, before that is an error.
-const ROUNDS: usize = 10;
+const ROUNDS: usize = 5;
 
 /// Tenants that are named in an error, at most.
 const NAMED: usize = 10;

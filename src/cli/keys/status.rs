@@ -5,12 +5,13 @@ use std::fmt::Write as _;
 use anyhow::bail;
 use serde_json::json;
 
+use super::rows_need;
 use crate::app::open_keys;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::store::{Db, DbError, email_configs, key_canaries};
-use crate::vault::{Keys, counted};
+use crate::vault::Keys;
 
 /// One key, of the ring or of the database.
 struct Line {
@@ -30,7 +31,7 @@ pub(super) async fn run(config: &Config, json: bool) -> anyhow::Result<()> {
         bail!("the key service does not say which version wraps now: {error}");
     }
     let missing = lines.iter().filter(|line| line.rows > 0 && !line.in_ring);
-    let missing: Vec<_> = missing.map(|line| format!("{} needs {}", counted(line.rows), line.id)).collect();
+    let missing: Vec<_> = missing.map(|line| format!("{} {}", rows_need(line.rows), line.id)).collect();
     if !missing.is_empty() {
         bail!("{}, which is not there", missing.join(", "));
     }

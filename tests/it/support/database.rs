@@ -123,6 +123,17 @@ impl Database {
         }
     }
 
+    /// The same where it may be refused.
+    pub async fn try_execute(&self, sql: &str) -> Result<(), String> {
+        match &*self.0 {
+            Place::Sqlite { .. } => self.connect().execute_batch(sql).map_err(|error| error.to_string()),
+            Place::Postgres { server, name } => {
+                let refused = connect(&url_of(server, name)).await.batch_execute(sql).await;
+                refused.map_err(|error| format!("{error:?}"))
+            }
+        }
+    }
+
     /// What one statement reads, each value as text, bytes as `\x` and hexadecimal digits.
     pub async fn query(&self, sql: &str) -> Vec<Vec<Option<String>>> {
         match &*self.0 {

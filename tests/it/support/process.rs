@@ -70,6 +70,13 @@ pub fn unlimited(database: &Database) -> Vec<(String, String)> {
     with(&settings, "RATE_LIMIT__TIER2_PER_MINUTE", "0")
 }
 
+/// The same settings with others beside them, or in their place.
+pub fn with_all(base: &[(String, String)], more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let is_replaced = |name: &String| more.iter().any(|(other, _)| other == name);
+    let kept = base.iter().filter(|(name, _)| !is_replaced(name)).cloned();
+    kept.chain(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))).collect()
+}
+
 /// The built binary with no settings but these.
 pub fn command(arguments: &[&str], variables: &[(String, String)]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_transports"));
@@ -155,8 +162,18 @@ impl Process {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let sent = Command::new("kill").args(["-TERM", &self.id().to_string()]).status().expect("kill");
+        self.signal("-TERM");
+    }
+
+    /// Sends a signal, such as `-HUP`.
+    pub fn signal(&self, signal: &str) {
+        let sent = Command::new("kill").args([signal, &self.id().to_string()]).status().expect("kill");
         assert!(sent.success());
+    }
+
+    /// The log so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("not poisoned").clone()
     }
 
     /// Waits for the end; gives the exit code and the whole log.
