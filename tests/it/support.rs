@@ -10,6 +10,7 @@ pub mod jwks_server;
 pub mod microsoft365;
 pub mod process;
 pub mod proxy;
+pub mod raw;
 pub mod session;
 pub mod smtp_server;
 pub mod tokens;
