@@ -46,10 +46,15 @@ settings! {
         cors_origins: Vec<String> = [], StartsWith(&["https://", "http://"]);
         /// Networks of the proxies whose `X-Forwarded-For` is believed. Nobody's is by default.
         trusted_proxies: Vec<IpNet> = [];
-        /// Connections served at the same time; further ones wait.
+        /// Connections served at the same time. For a further one, the one that has waited longest for a request
+        /// is closed.
         max_connections: usize = 10000, Between(1, 1_000_000);
-        /// How long a client may take to send the head of a request.
+        /// How long a client may take to send the head of a request. As long may a connection be idle.
         header_timeout_seconds: u64 = 10, Between(1, 300);
+        /// How long a client may take to send the body of a request.
+        body_timeout_seconds: u64 = 10, Between(1, 300);
+        /// How long a client may take to take an answer, from when it fills the network's buffers.
+        answer_timeout_seconds: u64 = 10, Between(1, 300);
         /// How long a request may take as a whole. It has to be longer than `egress.timeout_seconds`.
         request_timeout_seconds: u64 = 30, Between(2, 600);
         /// How long requests in flight may go on after the signal to stop.
@@ -133,8 +138,9 @@ settings! {
         timeout_seconds: u64 = 8, Between(1, 60);
         /// The name in EHLO. Without it, an address literal (RFC 5321 section 4.1.3).
         ehlo_name: Option<String> = unset;
-        /// Outgoing connections at the same time, over all tenants.
-        max_connections: usize = 256, Between(1, 65_535);
+        /// Outgoing connections at the same time, over all tenants. Each may be held for `egress.timeout_seconds` by
+        /// a server that does not answer.
+        max_connections: usize = 1024, Between(1, 65_535);
         /// Outgoing connections at the same time for one tenant.
         max_connections_per_tenant: usize = 4, Between(1, 65_535);
     }

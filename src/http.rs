@@ -19,9 +19,11 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{OriginalUri, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, ETAG, IF_MATCH, IF_NONE_MATCH, LINK, RETRY_AFTER};
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::http::header::{
+    AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_NONE_MATCH, LINK, RETRY_AFTER,
+};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -129,6 +131,7 @@ pub fn service(app: &Arc<App>, more: Option<Router>) -> Router {
         None => router,
     };
     router
+        .layer(from_fn(unambiguous))
         .layer(from_fn_with_state(Arc::clone(app), time_limit))
         .layer(CatchPanicLayer::custom(|_payload| Error::new(Code::Internal).into_response()))
         .layer(from_fn_with_state(Arc::clone(app), observe::observe))
@@ -152,6 +155,21 @@ async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -
         tracing::error!("a request took longer than server.request_timeout_seconds");
         Error::unavailable().into_response()
     })
+}
+
+/// A request of HTTP/1.1 names its host exactly once (RFC 9112 section 3.2), and what it asks for is on this host:
+/// this is no proxy. A proxy in front that reads such a request in another way than we do would not know whom it
+/// lets in, so nothing that follows on the connection is trusted either.
+async fn unambiguous(request: Request, next: Next) -> Response {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let problem = if request.method() == Method::CONNECT || request.uri().path().is_empty() {
+        "The target is not a path on this server".to_owned()
+    } else if request.version() == Version::HTTP_11 && hosts != 1 {
+        format!("Host stands {hosts} times in the request; it has to stand once")
+    } else {
+        return next.run(request).await;
+    };
+    Error::input(problem).header(CONNECTION, HeaderValue::from_static("close")).into_response()
 }
 
 /// OPTIONS tells the methods in `Allow`, which the router adds; any other method is refused.

@@ -70,9 +70,14 @@ pub(super) async fn until_stopped(
         let _ = stop.send(true);
     });
     let service = http::service(app, more);
-    server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
+    let left = server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
     cleaning.abort();
     tending.abort();
+    // Their clients have gone, and the audit is still to be told of them.
+    app.checks.close();
+    if tokio::time::timeout(left, app.checks.wait()).await.is_err() {
+        tracing::warn!("checks were still under way when the time to finish them was over");
+    }
     if let Some(metrics) = metrics {
         metrics.await??;
     }
@@ -91,7 +96,8 @@ async fn metrics_listener(
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     tracing::info!("metrics on http://{}/metrics", listener.local_addr()?);
     let (service, settings) = (http::metrics_service(app), app.config.server.clone());
-    Ok(Some(tokio::spawn(async move { server::serve(listener, service, &settings, stop).await })))
+    let serving = async move { server::serve(listener, service, &settings, stop).await.map(drop) };
+    Ok(Some(tokio::spawn(serving)))
 }
 
 /// The signals that the service heeds. Made before anything else, so that none ends the process in its own way.

@@ -1,5 +1,6 @@
 //! Request bodies and preconditions, with this API's errors in place of the framework's.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, FromRequestParts, Request};
@@ -10,6 +11,7 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde_json::Value;
 
+use crate::app::App;
 use crate::email_config::EmailConfig;
 use crate::error::{Code, Error};
 use crate::json;
@@ -17,32 +19,29 @@ use crate::json;
 /// The largest request body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
 
-/// How long a client may take to send a body.
-const BODY_TIME: Duration = Duration::from_secs(10);
-
 /// A body of `application/json`.
 pub struct JsonBody(pub Value);
 
 /// A body of `application/json` or `application/json-patch+json` (RFC 6902).
 pub struct JsonPatchBody(pub Value);
 
-impl<S: Sync> FromRequest<S> for JsonBody {
+impl FromRequest<Arc<App>> for JsonBody {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Error> {
-        read(request, &["application/json"]).await.map(Self)
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+        read(app, request, &["application/json"]).await.map(Self)
     }
 }
 
-impl<S: Sync> FromRequest<S> for JsonPatchBody {
+impl FromRequest<Arc<App>> for JsonPatchBody {
     type Rejection = Error;
 
-    async fn from_request(request: Request, _state: &S) -> Result<Self, Error> {
-        read(request, &["application/json", "application/json-patch+json"]).await.map(Self)
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+        read(app, request, &["application/json", "application/json-patch+json"]).await.map(Self)
     }
 }
 
-async fn read(request: Request, types: &[&str]) -> Result<Value, Error> {
+async fn read(app: &App, request: Request, types: &[&str]) -> Result<Value, Error> {
     // Without a body there is no type to judge: official clients then send none.
     if request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
         return Err(Error::input("The body is missing"));
@@ -53,7 +52,8 @@ async fn read(request: Request, types: &[&str]) -> Result<Value, Error> {
         return Err(too_large());
     }
     let body = Limited::new(request.into_body(), MAX_BODY);
-    let collected = tokio::time::timeout(BODY_TIME, body.collect())
+    let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
+    let collected = tokio::time::timeout(limit, body.collect())
         .await
         .map_err(|_| Error::input("The body did not arrive in time"))?;
     let bytes = collected

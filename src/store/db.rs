@@ -64,6 +64,7 @@ impl Db {
     /// # Errors
     /// See [`DbError`].
     pub async fn all(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
+        tracing::trace!(statement = statement.text, "reading");
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.read(&statement),
             Engine::Postgres(postgres) => postgres.read(&statement).await,
@@ -76,6 +77,9 @@ impl Db {
     /// See [`DbError`]; after an error the write may or may not have happened only where the
     /// connection broke during the commit.
     pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+        for statement in &write.statements {
+            tracing::trace!(statement = statement.text, "writing");
+        }
         match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.write(write).await,
             Engine::Postgres(postgres) => postgres.write(write).await,

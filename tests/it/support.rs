@@ -23,6 +23,7 @@ pub mod power;
 pub mod process;
 pub mod proxy;
 pub mod random;
+pub mod raw;
 pub mod session;
 pub mod smtp_server;
 pub mod tokens;
