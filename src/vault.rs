@@ -6,6 +6,8 @@
 
 mod check;
 mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod ring;
 
 use zeroize::Zeroizing;

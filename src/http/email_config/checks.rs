@@ -8,7 +8,8 @@ use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;
 use serde_json::{Map, Value};
 
-use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, TestMailBody, VerifyBody};
+use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, VerifyBody};
+use super::requests::TestMailBody;
 use crate::address::EmailAddress;
 use crate::app::App;
 use crate::diagnosis;
