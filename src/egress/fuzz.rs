@@ -107,9 +107,9 @@ const RANGES: &[Range] = &[
 const PREFIXES: &[(&str, u128, u32)] = &[
     ("64:ff9b::/96", 0x0064_ff9b << 96, 96),
     ("2001:db8::/32", 0x2001_0db8 << 96, 32),
-    ("2a00:1:100::/40", 0x2a00_0001_01 << 88, 40),
+    ("2a00:1:100::/40", 0x002a_0000_0101 << 88, 40),
     ("2a00:1:122::/48", 0x2a00_0001_0122 << 80, 48),
-    ("2a00:1:122:300::/56", 0x2a00_0001_0122_03 << 72, 56),
+    ("2a00:1:122:300::/56", 0x002a_0000_0101_2203 << 72, 56),
     ("2a00:1:122:344::/64", 0x2a00_0001_0122_0344 << 64, 64),
 ];
 
@@ -133,6 +133,7 @@ const NEVER: &[(u128, u128)] = &[
 
 /// An address under an operator's settings: the verdict is that of the rules, written down a second time.
 pub fn address(data: &[u8]) {
+    static DEFAULTS: OnceLock<Egress> = OnceLock::new();
     let mut input = Input::new(data);
     let (allow, deny) = (input.choose(&OPTIONS), input.choose(&OPTIONS));
     let prefix = input.byte().checked_sub(1).map(|index| PREFIXES[usize::from(index) % PREFIXES.len()]);
@@ -150,7 +151,6 @@ pub fn address(data: &[u8]) {
         6 => Ipv6Addr::from_bits(bits & 0xffff_ffff_ffff).into(),
         _ => Ipv6Addr::from_bits(bits).into(),
     };
-    static DEFAULTS: OnceLock<Egress> = OnceLock::new();
     let mut settings = DEFAULTS.get_or_init(|| Config::default().egress).clone();
     let texts = |ranges: [Option<usize>; 2]| -> Vec<String> {
         ranges.into_iter().flatten().map(|index| RANGES[index].text.to_owned()).collect()

@@ -44,9 +44,10 @@ pub fn patch(data: &[u8]) {
     };
     assert!(operations.iter().all(|operation| alone(operation).is_ok()));
 
-    let path = |operation: &Value| operation["path"].clone();
-    let last =
-        |index: usize| !operations[index + 1..].iter().any(|later| path(later) == path(&operations[index]));
+    let field_of = |operation: &Value| operation["path"].clone();
+    let last = |index: usize| {
+        !operations[index + 1..].iter().any(|later| field_of(later) == field_of(&operations[index]))
+    };
     let last: Value =
         (0..operations.len()).filter(|index| last(*index)).map(|index| operations[index].clone()).collect();
     let patch_of_last = parse(&last).expect("good operations");

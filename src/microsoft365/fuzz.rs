@@ -17,10 +17,10 @@ pub fn setup(data: &[u8]) {
     let endpoints =
         ENDPOINTS.get_or_init(|| Endpoints::new(&Config::default().microsoft365).expect("a cloud"));
     let mut input = Input::new(data);
-    let mut line = || Value::String(String::from_utf8_lossy(input.line()).into_owned());
-    let client_id = fields::client_id(&line()).ok();
-    let provider_tenant = fields::provider_tenant(&line()).ok();
-    let mailbox = fields::email_address(&line()).ok();
+    let mut next = || Value::String(String::from_utf8_lossy(input.line()).into_owned());
+    let client_id = fields::client_id(&next()).ok();
+    let provider_tenant = fields::provider_tenant(&next()).ok();
+    let mailbox = fields::email_address(&next()).ok();
     let values = Values {
         client_id: client_id.as_deref(),
         provider_tenant: provider_tenant.as_deref(),

@@ -123,6 +123,13 @@ mod tests {
         }
     }
 
+    #[test]
+    fn e2_a_hostile_list_has_each_name_once() {
+        let names: Vec<String> = (0..10_000).map(|number| format!("X{number}")).collect();
+        let line = format!("AUTH {}", names.join(" "));
+        assert_eq!(parse(&["x", &line, &line, "AUTH=x7"]).auth, names);
+    }
+
     proptest! {
         #[test]
         fn e15_no_line_makes_the_parser_panic(lines in prop::collection::vec("[ -~]{0,200}", 0..20)) {

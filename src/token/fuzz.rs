@@ -69,7 +69,7 @@ pub fn token(data: &[u8]) {
     let signed = sign(&message);
     check_form(&signed);
     if verify(&signed).is_ok() {
-        let compact = Compact::parse(&signed).ok().expect("it was taken");
+        let compact = Compact::parse(&signed).unwrap_or_else(|_| panic!("it was taken"));
         assert!(compact.algorithm.is_symmetric());
         let mut other = signed.into_bytes();
         let last = other.len() - 2;
@@ -104,12 +104,12 @@ pub fn claims(data: &[u8]) {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
     let Ok(caller) = verify(&sign(&format!("{header}.{}", URL_SAFE_NO_PAD.encode(data)))) else { return };
     let claims = json::object(data).expect("only an object is taken");
-    let date = |name: &str| claims[name].as_f64().expect("a number");
+    let seconds = |name: &str| claims[name].as_f64().expect("a number");
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
     let (latest, earliest) = ((NOW + LEEWAY_SECONDS + 1) as f64, (NOW - LEEWAY_SECONDS) as f64);
-    assert!(date("exp") > earliest && date("exp") <= 253_402_300_799.0);
-    assert!(!claims.contains_key("nbf") || date("nbf") < latest);
-    assert!(!claims.contains_key("iat") || date("iat") >= 0.0);
+    assert!(seconds("exp") > earliest && seconds("exp") <= 253_402_300_799.0);
+    assert!(!claims.contains_key("nbf") || seconds("nbf") < latest);
+    assert!(!claims.contains_key("iat") || seconds("iat") >= 0.0);
     assert_eq!(claims["iss"], ISSUER);
     let holds = |claim: &Value, wanted: &str| match claim {
         Value::Array(items) => items.iter().any(|item| item == wanted),
