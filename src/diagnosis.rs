@@ -8,6 +8,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 mod fill;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod reference;
 mod rule;
 mod rules;

@@ -3,6 +3,8 @@
 //! It knows no tenant and no SMTP. `clippy.toml` bans every other way to connect.
 
 mod dialer;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod host;
 pub mod http_client;
 mod operator_url;

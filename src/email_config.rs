@@ -6,6 +6,8 @@ mod advice;
 mod change;
 mod destination;
 pub mod fields;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod health;
 pub mod patch;
 pub mod put;

@@ -1,5 +1,8 @@
 //! JSON as this service takes it, in bodies and in tokens: one document, no member twice, nothing after it.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
+
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};

@@ -13,6 +13,8 @@ pub mod domain_name;
 pub mod egress;
 pub mod email_config;
 pub mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub mod fuzz_targets;
 pub mod http;
 pub mod id;
 pub mod json;

@@ -6,6 +6,8 @@
 mod client;
 mod cloud;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod graph;
 pub mod setup;
 mod token;

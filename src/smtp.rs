@@ -7,6 +7,8 @@ mod capabilities;
 mod data;
 mod error;
 mod first_bytes;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod hidden;
 mod limits;
 mod reply;

@@ -8,6 +8,8 @@ mod algorithm;
 mod claims;
 mod compact;
 mod configured;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod issue;
 mod jwk;
 mod jwks;

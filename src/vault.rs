@@ -6,6 +6,8 @@
 
 mod check;
 mod envelope;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 pub mod key_file;
 pub mod key_service;
 mod keys;

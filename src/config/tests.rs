@@ -304,5 +304,12 @@ fn every_setting_is_documented() {
         .filter(|setting| setting.is_secret)
         .map(|setting| format!("{}.{}", setting.section, setting.key))
         .collect();
-    assert_eq!(secrets, ["database.url", "encryption.keys", "auth.hs256_secret"]);
+    let expected = [
+        "database.url",
+        "encryption.keys",
+        "auth.hs256_secret",
+        "console.oidc_client_secret",
+        "console.session_secret",
+    ];
+    assert_eq!(secrets, expected);
 }

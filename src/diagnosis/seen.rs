@@ -11,6 +11,10 @@ use crate::microsoft365;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
 use crate::transcript::{Stage, printable};
 
+/// How much of a reply is looked at, in bytes. Real ones have some hundred; a hostile one may have 64 KiB, and there are
+/// hundreds of texts to look for.
+const MAX_TEXT: usize = 8 * 1_024;
+
 /// One failure with the facts around it. Text for matching is in lower case.
 pub(super) struct Seen<'a> {
     pub failure: &'a Failure,
@@ -50,7 +54,7 @@ impl<'a> Seen<'a> {
             seen.code = Some(reply.code);
             seen.enhanced =
                 reply.enhanced.map(|code| code.to_string()).or_else(|| enhanced_in(&text, reply.code));
-            seen.text = text.to_ascii_lowercase();
+            seen.text = text[..text.floor_char_boundary(MAX_TEXT)].to_ascii_lowercase();
         }
         if let Some(error) = seen.microsoft365() {
             seen.text = error.message.to_ascii_lowercase();
@@ -198,8 +202,16 @@ impl<'a> Seen<'a> {
         Some(self.microsoft365()?.code.as_deref()?.to_ascii_lowercase())
     }
 
-    fn says(&self, part: &str) -> bool {
-        matches(&format!("*{part}*"), &self.text)
+    /// Whether the pieces between the stars of `part` stand in the text, in their order. Linear in the text.
+    pub fn says(&self, part: &str) -> bool {
+        let mut rest = self.text.as_str();
+        part.split('*').all(|piece| match rest.find(piece) {
+            Some(at) => {
+                rest = &rest[at + piece.len()..];
+                true
+            }
+            None => false,
+        })
     }
 
     fn names(&self, address: Option<&str>) -> bool {
@@ -212,8 +224,8 @@ fn one_of(patterns: &[&str], text: &str) -> bool {
     patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, text))
 }
 
-/// Whether the whole of `text` has the form of `pattern`: `*` is anything, `?` one byte. Linear in memory and
-/// at most quadratic in time, whatever a server sends.
+/// Whether the whole of `text` has the form of `pattern`: `*` is anything, `?` one byte. For hosts, codes and other
+/// short texts: at most quadratic in time.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at_pattern, mut at_text) = (0, 0);

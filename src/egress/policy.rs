@@ -12,6 +12,8 @@ use super::Host;
 use crate::config::Egress;
 
 mod embedded;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) mod oracle;
 mod settings;
 mod special;
 #[cfg(test)]

@@ -5,6 +5,7 @@ pub mod audit_trail;
 pub mod bodies;
 pub mod checks;
 pub mod microsoft365_setup;
+pub mod requests;
 
 use std::sync::Arc;
 
@@ -31,7 +32,8 @@ use crate::store::{DbError, Statement, Write, WriteOutcome, audit, email_configs
 use crate::transcript::Watcher;
 use crate::vault::VaultError;
 
-use bodies::{EmailConfigBody, PatchOperationBody, PutBody, ValidateBody};
+use bodies::{EmailConfigBody, ValidateBody};
+use requests::{PatchBody, PutBody};
 
 /// How often a write is tried again because another one came first. Each loss means that somebody else's
 /// write succeeded.
@@ -43,7 +45,12 @@ const ATTEMPTS: usize = 200;
     params(("Accept-Language" = Option<String>, Header, description = "The language of `advice` and `status.statusReason`: `en` or `de`.")),
     responses(
         (status = 200, description = "The configuration. Without one exactly `isValid` and `passwordExists`, both false.",
-         body = EmailConfigBody, headers(("ETag" = String, description = "The version, for `If-Match`; absent without a configuration."))),
+         body = EmailConfigBody, headers(("ETag" = String, description = "The version, for `If-Match`; absent without a configuration.")),
+         links(
+             ("replace" = (operation_id = "putEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+             ("change" = (operation_id = "patchEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+             ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+         )),
         (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
@@ -73,7 +80,14 @@ pub async fn get(
     responses(
         (status = 200, description = "With `Accept: text/event-stream`: a `stage` event for each step of the check as it starts and ends, then `result` with `status` 204 and `etag`, or `error` with `status` and the body of the refusal.",
          body = StageEvent, content_type = "text/event-stream"),
-        (status = 204, description = "Checked and stored.", headers(("ETag" = String, description = "The new version."))),
+        (status = 204, description = "Checked and stored.", headers(("ETag" = String, description = "The new version.")),
+         links(
+             ("read" = (operation_id = "getEmailConfig")),
+             ("verify" = (operation_id = "verifyConnection")),
+             ("send" = (operation_id = "sendTestEmail")),
+             ("change" = (operation_id = "patchEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+             ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+         )),
         (status = 400, description = "The input is wrong (`INPUTCHECK-1`, an entry for each field), or the check failed (`CONNECTIONCHECK-1`, with `meta.diagnosis`); what was stored stays.", body = ErrorBody),
         (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
@@ -215,11 +229,17 @@ async fn check_before_storing(
     patch, path = "/api/v1/transports/email-config", tag = "email-config", operation_id = "patchEmailConfig",
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be changed.")),
     request_body(content(
-        (Vec<PatchOperationBody> = "application/json"),
-        (Vec<PatchOperationBody> = "application/json-patch+json"),
+        (PatchBody = "application/json"),
+        (PatchBody = "application/json-patch+json"),
     )),
     responses(
-        (status = 204, description = "Stored, without a check.", headers(("ETag" = String, description = "The version now."))),
+        (status = 204, description = "Stored, without a check.", headers(("ETag" = String, description = "The version now; absent where there is no configuration.")),
+         links(
+             ("read" = (operation_id = "getEmailConfig")),
+             ("verify" = (operation_id = "verifyConnection")),
+             ("change" = (operation_id = "patchEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+             ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
+         )),
         (status = 400, description = "The first bad operation, by its index and field; nothing is changed.", body = ErrorBody),
         (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 403, description = "Must be a tenant admin.", body = ErrorBody),

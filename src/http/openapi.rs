@@ -2,6 +2,9 @@
 
 use axum::Json;
 use axum::response::{IntoResponse, Response};
+use utoipa::openapi::RefOr;
+use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::schema::{ArrayItems, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
@@ -38,7 +41,7 @@ use super::{providers, sign_in};
         (name = "session", description = "Browsers that signed in to the console send its cookie in place of a token."),
     ),
     security(("bearer" = [])),
-    modifiers(&BearerToken),
+    modifiers(&BearerToken, &NothingIsNull),
 )]
 struct Document;
 
@@ -55,6 +58,66 @@ impl Modify for BearerToken {
             .components
             .get_or_insert_default()
             .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+    }
+}
+
+/// What is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
+struct NothingIsNull;
+
+impl Modify for NothingIsNull {
+    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+        let schemas = openapi.components.iter_mut().flat_map(|components| components.schemas.values_mut());
+        schemas.for_each(without_null);
+        for operation in openapi.paths.paths.values_mut().flat_map(operations) {
+            let parameters =
+                operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
+                    RefOr::T(parameter) => parameter.schema.as_mut(),
+                    RefOr::Ref(_) => None,
+                });
+            parameters.for_each(without_null);
+        }
+    }
+}
+
+fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+    let PathItem { get, put, post, delete, patch, .. } = item;
+    [get, put, post, delete, patch].into_iter().flatten()
+}
+
+fn without_null(schema: &mut RefOr<Schema>) {
+    let RefOr::T(schema) = schema else { return };
+    let members: Vec<&mut RefOr<Schema>> = match schema {
+        Schema::Object(object) => {
+            type_without_null(&mut object.schema_type);
+            object.properties.values_mut().collect()
+        }
+        Schema::Array(array) => {
+            type_without_null(&mut array.schema_type);
+            match &mut array.items {
+                ArrayItems::RefOrSchema(items) => vec![&mut **items],
+                ArrayItems::False => Vec::new(),
+            }
+        }
+        Schema::OneOf(one_of) => {
+            one_of.items.retain(|item| !is_null(item));
+            one_of.items.iter_mut().collect()
+        }
+        Schema::AllOf(all_of) => all_of.items.iter_mut().collect(),
+        Schema::AnyOf(any_of) => any_of.items.iter_mut().collect(),
+        _ => Vec::new(),
+    };
+    members.into_iter().for_each(without_null);
+}
+
+fn is_null(schema: &RefOr<Schema>) -> bool {
+    matches!(schema, RefOr::T(Schema::Object(object)) if object.schema_type == SchemaType::Type(Type::Null))
+}
+
+fn type_without_null(schema_type: &mut SchemaType) {
+    let SchemaType::Array(types) = schema_type else { return };
+    types.retain(|known| *known != Type::Null);
+    if let [known] = &types[..] {
+        *schema_type = SchemaType::Type(known.clone());
     }
 }
 

@@ -147,7 +147,7 @@ fn mailbox(endpoints: &Endpoints, values: &Values<'_>) -> Way {
     // Exchange takes at most 64 characters for a name.
     let name: String = format!("transports {}", values.mailbox()).chars().take(64).collect();
     let scope = quoted(&name);
-    let filter = quoted(&format!("PrimarySmtpAddress -eq '{}'", values.mailbox().replace('\'', "''")));
+    let filter = quoted(&format!("PrimarySmtpAddress -eq {}", quoted(values.mailbox())));
     let app = quoted(values.client_id());
     Way {
         id: "mailbox",
@@ -243,9 +243,18 @@ fn secret() -> Step {
     Step { title: Text::new(SECRET), text: Text::new(SECRET_TEXT), link: None, commands: Vec::new() }
 }
 
-/// A value as PowerShell takes it: in single quotes, where nothing but a doubled quote has a meaning.
+/// A value as PowerShell takes it: in single quotes, where nothing but a doubled quote has a meaning. Typographic quotes
+/// open and close a literal there as well.
 fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', "''"))
+    let mut quoted = String::from("'");
+    for c in text.chars() {
+        if matches!(c, '\'' | '\u{2018}'..='\u{201b}') {
+            quoted.push(c);
+        }
+        quoted.push(c);
+    }
+    quoted.push('\'');
+    quoted
 }
 
 /// A way as plain text, to be sent to the administrator of Microsoft 365.
@@ -310,6 +319,10 @@ mod tests {
         assert!(text.contains("-Resource 'o''neil$(x)`y@contoso.example'"), "{text}");
         assert!(text.contains("'PrimarySmtpAddress -eq ''o''''neil$(x)`y@contoso.example'''"), "{text}");
         assert!(as_text(&smtp, English).contains("-Identity 'o''neil$(x)`y@contoso.example' -User"));
+        let values = Values { mailbox: Some("o\u{2019}|x@contoso.example"), ..VALUES };
+        let [_, mailbox, _] = ways(&endpoints(), &values);
+        let text = as_text(&mailbox, English);
+        assert!(text.contains("-Resource 'o\u{2019}\u{2019}|x@contoso.example'"), "{text}");
     }
 
     #[test]

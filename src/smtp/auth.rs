@@ -1,5 +1,9 @@
 //! Signing in (RFC 4954): PLAIN, LOGIN, XOAUTH2; one mechanism per attempt.
 
+mod dialogue;
+
+pub(super) use dialogue::{Dialogue, Turn};
+
 use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::DecodePaddingMode;
@@ -51,7 +55,7 @@ impl Credentials<'_> {
 
     /// What is said, in its order. For LOGIN it is answered by position: the prompts differ between servers,
     /// and say nothing.
-    pub(super) fn responses(&self, mechanism: Mechanism) -> Vec<Zeroizing<String>> {
+    fn responses(&self, mechanism: Mechanism) -> Vec<Zeroizing<String>> {
         let encoded = |text: &[u8]| Zeroizing::new(STANDARD.encode(text));
         match (mechanism, self) {
             (Mechanism::Login, Self::Password { username, password }) => {
@@ -84,7 +88,7 @@ impl Credentials<'_> {
 
 /// The command that begins, with the first response where the mechanism and its length allow, and whether it
 /// holds that response.
-pub(super) fn opening(mechanism: Mechanism, first: &str) -> (Zeroizing<String>, bool) {
+fn opening(mechanism: Mechanism, first: &str) -> (Zeroizing<String>, bool) {
     let name = mechanism.as_str();
     let whole = "AUTH  \r\n".len() + name.len() + first.len();
     if mechanism != Mechanism::Login && whole <= MAX_COMMAND {

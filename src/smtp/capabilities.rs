@@ -1,5 +1,7 @@
 //! What a server says that it can do (EHLO, RFC 5321 section 4.1.1.1).
 
+use std::collections::HashSet;
+
 use super::Reply;
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword of its own")]
@@ -24,6 +26,9 @@ impl Capabilities {
         for line in reply.lines.iter().skip(1) {
             offers.add(line);
         }
+        // Once, and by a set: a hostile list has twenty thousand names.
+        let mut seen = HashSet::new();
+        offers.auth.retain(|name| seen.insert(name.clone()));
         offers
     }
 
@@ -40,13 +45,7 @@ impl Capabilities {
             "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
             // RFC 1870: a number of at most 20 digits; none, and 0, are no limit.
             "SIZE" => self.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size != 0),
-            "AUTH" => {
-                for mechanism in words.map(str::to_ascii_uppercase) {
-                    if !self.auth.contains(&mechanism) {
-                        self.auth.push(mechanism);
-                    }
-                }
-            }
+            "AUTH" => self.auth.extend(words.map(str::to_ascii_uppercase)),
             _ => {}
         }
     }
@@ -122,6 +121,13 @@ mod tests {
         ] {
             assert_eq!(parse(&["x", line]).size, size, "{line}");
         }
+    }
+
+    #[test]
+    fn e2_a_hostile_list_has_each_name_once() {
+        let names: Vec<String> = (0..10_000).map(|number| format!("X{number}")).collect();
+        let line = format!("AUTH {}", names.join(" "));
+        assert_eq!(parse(&["x", &line, &line, "AUTH=x7"]).auth, names);
     }
 
     proptest! {

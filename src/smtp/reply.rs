@@ -2,6 +2,8 @@
 
 mod parse;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(super) use parse::{MAX_LINE, MAX_LINES, MAX_REPLY};
 pub(super) use parse::{Malformed, Replies};
 
 /// `5.7.8`: class, subject, detail.

@@ -192,7 +192,7 @@ async fn k17_what_cannot_be_copied_whole_is_refused_and_leaves_nothing() {
 async fn l10_no_old_secret_is_left_in_the_file_its_log_or_a_backup() {
     let database = Database::create(Engine::Sqlite).await;
     let process = Process::serve(&unlimited(&database));
-    let password = |tenant: usize, round: usize| format!("Passw0rd-of-{tenant}-in-round-{round}");
+    let password = |tenant: usize, round: usize| leaks::canary(&format!("of {tenant} in round {round} "));
     let set = async |tenant: usize, round: usize| {
         let admin = process.known_admin(&format!("t{tenant}"));
         admin.patch(&json!({ "emailPassword": password(tenant, round) })).await.expect(204);

@@ -116,7 +116,10 @@ async fn a_failed_check_says_who_can_mend_it_and_ends_with_1() {
     setting.server.play(Script::starttls().on(At::Auth, "535 5.7.8 no"));
     let failed = setting.cli.run(&["verify-connection"]).await.expect(1);
     insta::assert_snapshot!("cli_email_config_verify_failed", setting.text(&failed));
-    assert!(failed.err.lines().any(|line| line.trim_start().starts_with("sign-in")), "{failed:?}");
+    assert!(
+        failed.err.lines().any(|line| line.starts_with("failed") && line.contains("sign-in")),
+        "{failed:?}"
+    );
 
     let as_json = setting.cli.run(&["verify-connection", "--json"]).await.expect(1);
     assert_eq!(as_json.json()["diagnosis"]["code"], "AUTH_REJECTED");

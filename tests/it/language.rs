@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
+use crate::support::leaks;
 use crate::support::microsoft365::Microsoft;
 use crate::support::smtp_server::{At, Script, SmtpServer, USER, good_password};
 
@@ -133,7 +134,7 @@ async fn a_test_mail_is_written_in_the_language_of_the_request() {
 async fn a_put_that_fails_has_an_english_title_and_a_german_detail() {
     let (_app, server, admin) = started(Script::starttls()).await;
     let mut wrong = account(&server);
-    wrong["emailPassword"] = json!("not it");
+    wrong["emailPassword"] = json!(leaks::canary("not it "));
     let body = json!({"serviceProvider": "BasicAuth", "providerConfig": wrong});
     let refused = spoken(admin.json_with("PUT", CONFIG, &[GERMAN], &body).await.expect(400), "de");
     assert_eq!(refused.error(), ("CONNECTIONCHECK-1".to_owned(), "The connection check failed".to_owned()));
@@ -243,7 +244,7 @@ async fn microsoft_365_speaks_german() {
         "{sent}"
     );
     let mut wrong = put;
-    wrong["providerConfig"]["clientSecret"] = json!("not~it");
+    wrong["providerConfig"]["clientSecret"] = json!(leaks::canary("not~it~"));
     let refused = spoken(admin.json_with("PUT", CONFIG, &[GERMAN], &wrong).await.expect(400), "de").json();
     let title = &refused["errors"][0]["meta"]["diagnosis"]["title"];
     assert_eq!(title, &json!("Microsoft hat den geheimen Clientschlüssel nicht angenommen"));

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, CONFIG, Client, VERIFY};
 use crate::support::eventually::eventually;
+use crate::support::leaks;
 use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
 
 const EVENTS: (&str, &str) = ("accept", "text/event-stream");
@@ -129,13 +130,12 @@ async fn put_tells_its_check_and_then_the_new_version() {
     assert_eq!(stages(&told).last(), Some(&("auth".to_owned(), "done".to_owned())));
 
     let before = admin.config().await;
-    account["emailPassword"] = json!("not it");
+    account["emailPassword"] = json!(leaks::canary("not it "));
     let told = put(&account).await;
     let (name, refusal) = told.last().expect("an event");
     assert_eq!((name.as_str(), &refusal["status"]), ("error", &json!(400)));
     assert_eq!(refusal["errors"][0]["code"], "CONNECTIONCHECK-1");
     assert_eq!(refusal["traceId"].as_str().map(str::len), Some(32));
-    assert!(!json!(told.iter().map(|(_, data)| data).collect::<Vec<_>>()).to_string().contains("not it"));
     assert_eq!(admin.config().await, before, "nothing was stored");
     // What is wrong with the input is known before.
     account["serverPort"] = json!(0);

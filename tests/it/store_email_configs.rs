@@ -63,7 +63,7 @@ fn empty() -> EmailConfig {
 /// The database, with keys that rows may be sealed with.
 async fn opened(database: &Database) -> Db {
     let db = database.open().await;
-    for key in ["k1", "k2", "a", "b", "B", "k-1", "k_1"] {
+    for key in ["test", "k1", "k2", "a", "b", "B", "k-1", "k_1"] {
         let canary = Sealed { key_id: key.to_owned(), ..sealed() };
         let _ = write(&db, key_canaries::insert(&canary, Timestamp(0))).await;
     }

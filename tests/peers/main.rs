@@ -1,4 +1,5 @@
-//! The built binary against real peers: Postfix with Dovecot, and the two official clients.
+//! The built binary against real peers: Postfix with Dovecot, the two official clients, and requests that
+//! schemathesis generates.
 //!
 //! `scripts/test` installs and starts the peers, names their folder in `TRANSPORTS_PEERS`, and runs what
 //! `cargo test` alone leaves out.
@@ -15,4 +16,5 @@ mod mail_server;
 mod official_clients;
 mod postfix_delivery;
 mod postfix_refusals;
+mod schemathesis;
 mod service;

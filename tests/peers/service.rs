@@ -16,7 +16,7 @@ pub fn peers() -> PathBuf {
     PathBuf::from(folder)
 }
 
-/// A running service with an empty SQLite database. Killed when dropped.
+/// A running service with an empty database, on SQLite unless a setting says otherwise. Killed when dropped.
 pub struct Service {
     pub address: SocketAddr,
     process: Child,
@@ -36,11 +36,11 @@ impl Service {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(uuid::Uuid::new_v4().to_string());
         std::fs::create_dir(&folder).expect("a folder of its own");
         let mut process = Self::command(&["serve"])
-            .envs(settings.iter().copied())
             .env("TRANSPORTS_SERVER__LISTEN", "127.0.0.1:0")
             .env("TRANSPORTS_DATABASE__URL", format!("sqlite://{}", folder.join("transports.db").display()))
             .env("TRANSPORTS_EGRESS__ALLOW", "127.0.0.0/8,::1/128")
             .env("TRANSPORTS_EGRESS__ALLOW_HOSTS", "localhost")
+            .envs(settings.iter().copied())
             .current_dir(&folder)
             .stderr(Stdio::piped())
             .spawn()

@@ -87,7 +87,28 @@ fn no_rule_can_blame_the_credentials_for_anything_but_a_permanent_reply_to_the_s
     }
 }
 
+#[test]
+fn e2_e15_of_a_huge_reply_only_the_beginning_is_looked_at() {
+    let said = "support.google.com/?p=BadCredentials";
+    let judged = |text: String| {
+        let failure = refused(Stage::Auth, &format!("535 5.7.8 {text}"));
+        diagnose(&failure, &facts("smtp.gmail.com"), &[]).diagnosis.code
+    };
+    let known = judged(said.to_owned());
+    assert_ne!(known, judged("no".to_owned()));
+    assert_eq!(judged(format!("{} {said}", "x".repeat(8_000))), known);
+    assert_eq!(judged(format!("{} {said}", "x".repeat(9_000))), judged("no".to_owned()));
+}
+
 proptest! {
+    #[test]
+    fn a_part_is_found_as_the_pattern_of_it_is(part in "[a-c*]{1,5}", text in "[a-c]{0,12}") {
+        let failure = refused(Stage::Auth, &format!("535 {text}"));
+        let facts = Facts::default();
+        let seen = seen::Seen::new(&failure, &facts);
+        prop_assert_eq!(seen.says(&part), seen::matches(&format!("*{part}*"), &text));
+    }
+
     #[test]
     fn any_reply_gets_an_honest_answer(
         stage in prop::sample::select(&STAGES[..]),

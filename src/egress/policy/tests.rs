@@ -1,7 +1,7 @@
 //! The whole policy as tables.
 
+mod against_oracle;
 mod documented;
-mod oracle;
 
 use super::*;
 use crate::config::Config;

@@ -1,4 +1,4 @@
-//! What goes over the wire: requests as the document declares them, and answers.
+//! What goes over the wire: the answers. The requests are in [`super::requests`].
 
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -73,7 +73,7 @@ pub enum ProviderConfigBody {
 
 /// The settings of an app of Microsoft 365.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = GetMicrosoft365Config)]
 pub struct Microsoft365Body {
     pub client_id: String,
@@ -117,7 +117,7 @@ impl AdviceBody {
 
 /// The settings of an SMTP server.
 #[derive(Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = GetBasicAuthConfig)]
 pub struct BasicAuthBody {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -379,105 +379,4 @@ impl VerifyBody {
         let unproved = outcome.unproved.iter().copied().map(Unproved::as_str).collect();
         Self { result: ResultBody::whole(outcome, language), unproved: Some(unproved) }
     }
-}
-
-/// A PUT body.
-#[derive(ToSchema)]
-#[schema(as = PutEmailConfig, rename_all = "camelCase")]
-#[expect(dead_code, reason = "declares the shape; crate::email_config::put reads it, fault by fault")]
-pub struct PutBody {
-    #[schema(example = "BasicAuth")]
-    service_provider: ServiceProvider,
-    provider_config: PutProviderConfigBody,
-}
-
-#[derive(ToSchema)]
-pub enum ServiceProvider {
-    BasicAuth,
-    Microsoft365,
-}
-
-#[derive(ToSchema)]
-#[schema(as = PutProviderConfig)]
-#[serde(untagged)]
-pub enum PutProviderConfigBody {
-    BasicAuth(PutBasicAuthBody),
-    Microsoft365(PutMicrosoft365Body),
-}
-
-/// An app of Microsoft 365 that signs in with a client secret.
-#[derive(ToSchema)]
-#[schema(as = PutMicrosoft365Config, rename_all = "camelCase")]
-#[expect(dead_code, reason = "declares the shape")]
-pub struct PutMicrosoft365Body {
-    #[schema(example = "12345678-1234-1234-1234-123456789012")]
-    client_id: String,
-    /// The Value of the client secret, not its Secret ID. Left out, the stored one is kept where client and
-    /// directory stay.
-    #[schema(format = Password, write_only)]
-    client_secret: Option<String>,
-    /// The Directory (tenant) ID, or a verified domain name.
-    #[schema(example = "12345678-1234-1234-1234-123456789012")]
-    provider_tenant_id: String,
-    /// The mailbox that the app sends from, and From.
-    #[schema(example = "sender@example.com")]
-    email_address: String,
-}
-
-#[derive(ToSchema)]
-#[schema(as = PutBasicAuthConfig, rename_all = "camelCase")]
-#[expect(dead_code, reason = "declares the shape")]
-pub struct PutBasicAuthBody {
-    #[schema(example = "smtp.example.com")]
-    server_address: String,
-    /// An integer, or its digits.
-    #[schema(example = 587, minimum = 1, maximum = 65535)]
-    server_port: u16,
-    security_type: Security,
-    /// From and `MAIL FROM`.
-    #[schema(example = "sender@example.com")]
-    email_address: String,
-    /// Goes together with `emailPassword`; a relay without sign-in takes neither.
-    username: Option<String>,
-    /// Left out, the stored one is kept where server, port and user name stay and the security does not weaken.
-    #[schema(format = Password, write_only)]
-    email_password: Option<String>,
-    sender_name: Option<String>,
-}
-
-/// One operation of a patch.
-#[derive(ToSchema)]
-#[schema(as = PatchOperation)]
-#[expect(dead_code, reason = "declares the shape; crate::email_config::patch reads it, fault by fault")]
-pub struct PatchOperationBody {
-    op: PatchOp,
-    /// `/username`, `/serverAddress`, `/serverPort`, `/securityType`, `/emailAddress`, `/emailPassword` or
-    /// `/senderName`.
-    #[schema(example = "/serverAddress")]
-    path: String,
-    /// A string; `/serverPort` takes a number too. Ignored with `remove`.
-    #[schema(value_type = Option<String>, example = "smtp.example.com")]
-    value: Option<String>,
-}
-
-#[derive(ToSchema)]
-#[schema(rename_all = "lowercase")]
-pub enum PatchOp {
-    Add,
-    Replace,
-    Remove,
-}
-
-/// A test mail.
-#[derive(ToSchema)]
-#[schema(as = TestMail)]
-#[expect(dead_code, reason = "declares the shape; checks::send_test_email reads it, fault by fault")]
-pub struct TestMailBody {
-    /// Exactly one mail address.
-    #[schema(example = "you@example.com")]
-    recipient: String,
-    /// A short text of ours by default.
-    subject: Option<String>,
-    /// A short text of ours by default.
-    body: Option<String>,
 }

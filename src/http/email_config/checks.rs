@@ -11,7 +11,8 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
 use tracing::Instrument;
 
-use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, TestMailBody, VerifyBody};
+use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, VerifyBody};
+use super::requests::TestMailBody;
 use crate::address::EmailAddress;
 use crate::app::App;
 use crate::diagnosis;

@@ -137,9 +137,9 @@ impl Given {
     get, path = "/api/v1/transports/email-config/microsoft365-setup", tag = "email-config",
     operation_id = "getMicrosoft365Setup",
     params(
-        ("clientId" = Option<String>, Query, description = "The Application (client) ID; the stored one by default."),
-        ("providerTenantId" = Option<String>, Query, description = "The Directory (tenant) ID or a domain name; the stored one by default."),
-        ("emailAddress" = Option<String>, Query, description = "The mailbox; the stored one by default."),
+        ("clientId" = Option<String>, Query, min_length = 1, description = "The Application (client) ID; the stored one by default."),
+        ("providerTenantId" = Option<String>, Query, min_length = 1, description = "The Directory (tenant) ID or a domain name; the stored one by default."),
+        ("emailAddress" = Option<String>, Query, min_length = 1, description = "The mailbox; the stored one by default."),
         ("Accept-Language" = Option<String>, Header, description = "The language of titles and texts: `en` or `de`. Commands are the same in each."),
     ),
     responses(

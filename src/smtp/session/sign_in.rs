@@ -4,7 +4,7 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::exchange::{Answer, Step, record};
-use crate::smtp::auth::{self, Credentials, Mechanism};
+use crate::smtp::auth::{self, Credentials, Dialogue, Mechanism, Turn};
 use crate::smtp::{Error, ErrorKind, limits};
 use crate::transcript::{Stage, Transcript};
 
@@ -15,9 +15,6 @@ const AUTH: Step<'_> = Step {
     limit: limits::COMMAND,
     yes: |code| code == 235,
 };
-
-/// The server asks for the next response.
-const PROMPT: Step<'_> = Step { yes: |code| code == 334, ..AUTH };
 
 impl Session {
     /// Signs in with one mechanism; gives the reply that let us in.
@@ -56,22 +53,20 @@ impl Session {
         }
     }
 
-    /// At most three rounds, so that no server can ask for ever: it is prompted for exactly what the mechanism
-    /// has to say. A 235 before the secret was sent would say nothing about it, and is no success.
     async fn authenticate(&mut self, mechanism: Mechanism, credentials: &Credentials<'_>) -> Answer {
-        let responses = credentials.responses(mechanism);
-        let (command, first_sent) = auth::opening(mechanism, &responses[0]);
+        let (mut dialogue, command) = Dialogue::begin(mechanism, credentials);
         let mut reply = self.ask(&AUTH, command.as_bytes()).await?;
-        for response in &responses[usize::from(first_sent)..] {
-            self.judge(&PROMPT, reply)?;
-            let line = zeroize::Zeroizing::new(format!("{}\r\n", response.as_str()));
-            reply = self.ask(&AUTH, line.as_bytes()).await?;
+        loop {
+            reply = match dialogue.next(reply.code) {
+                Turn::Say(line) => self.ask(&AUTH, line.as_bytes()).await?,
+                Turn::SignedIn => return Ok(reply),
+                Turn::TokenRefused => {
+                    let challenge = auth::challenge(&reply.text(), &self.stream.hidden);
+                    return Err(self.finish_refused_token(challenge).await);
+                }
+                Turn::No => return self.judge(&Step { yes: |_| false, ..AUTH }, reply),
+            }
         }
-        if mechanism == Mechanism::XOAuth2 && reply.code == 334 {
-            let challenge = auth::challenge(&reply.text(), &self.stream.hidden);
-            return Err(self.finish_refused_token(challenge).await);
-        }
-        self.judge(&AUTH, reply)
     }
 
     /// The 334 holds the reason; the reply that decides comes after an empty line.
