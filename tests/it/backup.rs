@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::support::database::{Database, Engine};
 use super::support::eventually::eventually;
+use super::support::leaks;
 use super::support::ledger::{Ledger, Told};
 use super::support::load::{Listener, Writer, check, trusting_server};
 use super::support::process::{Process, run, unlimited, variables};
