@@ -77,16 +77,11 @@ pub fn capabilities(data: &[u8]) {
     let reply = |lines: Vec<String>| Reply { code: 250, enhanced: None, lines };
     let offers = Capabilities::parse(&reply(lines.clone()));
 
-    let words = |line: &String| -> Vec<String> {
-        line.to_ascii_uppercase()
-            .replace('=', " ")
-            .split(' ')
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let said: Vec<Vec<String>> = lines[1..].iter().map(words).collect();
-    let has = |keyword: &str| said.iter().any(|words| words.first().is_some_and(|word| word == keyword));
+    let upper: Vec<String> = lines[1..].iter().map(|line| line.to_ascii_uppercase()).collect();
+    let words =
+        upper.iter().map(|line| line.split([' ', '=']).filter(|word| !word.is_empty()).collect::<Vec<_>>());
+    let said: Vec<Vec<&str>> = words.filter(|words| !words.is_empty()).collect();
+    let has = |keyword: &str| said.iter().any(|words| words[0] == keyword);
     for (offered, keyword) in [
         (offers.starttls, "STARTTLS"),
         (offers.pipelining, "PIPELINING"),
@@ -97,16 +92,15 @@ pub fn capabilities(data: &[u8]) {
     ] {
         assert_eq!(offered, has(keyword), "{keyword}");
     }
-    let named = said.iter().filter(|words| words.first().is_some_and(|word| word == "AUTH"));
-    let named: BTreeSet<&String> = named.flat_map(|words| &words[1..]).collect();
-    assert_eq!(offers.auth.iter().collect::<BTreeSet<_>>(), named);
+    let named = said.iter().filter(|words| words[0] == "AUTH").flat_map(|words| words[1..].iter().copied());
+    let named: BTreeSet<&str> = named.collect();
+    assert_eq!(offers.auth.iter().map(String::as_str).collect::<BTreeSet<_>>(), named);
     assert_eq!(offers.auth.len(), named.len(), "no mechanism stands twice");
     assert_ne!(offers.size, Some(0));
 
     let mut again = vec!["name".to_owned(), format!("AUTH {}", offers.auth.join(" "))];
     again.extend(offers.size.map(|size| format!("SIZE {size}")));
-    let is_size = |line: &&String| words(line).first().is_some_and(|word| word == "SIZE");
-    again.extend(lines[1..].iter().filter(|line| !is_size(line)).cloned());
+    again.extend(said.iter().filter(|words| words[0] != "SIZE").map(|words| words.join(" ")));
     assert_eq!(Capabilities::parse(&reply(again)), offers, "what was read reads the same again");
 }
 
