@@ -91,7 +91,7 @@ fn no_rule_can_blame_the_credentials_for_anything_but_a_permanent_reply_to_the_s
 fn e2_e15_of_a_huge_reply_only_the_beginning_is_looked_at() {
     let said = "support.google.com/?p=BadCredentials";
     let judged = |text: String| {
-        let failure = refused(Stage::Auth, &format!("535 5.7.8 {text}"));
+        let failure = refused(Stage::Auth, &format!("535 {text}"));
         diagnose(&failure, &facts("smtp.gmail.com"), &[]).diagnosis.code
     };
     let known = judged(said.to_owned());
