@@ -36,7 +36,7 @@ const TENDING: Duration = Duration::from_secs(2);
 
 pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let signals = Signals::install()?;
-    let listener = bind("server.listen", config.server.listen).await?;
+    let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     let app = App::start(config, Clock::System, Resolver::System).await?;
@@ -44,8 +44,8 @@ pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
 }
 
 /// Binds a listener, and says which setting to change where that fails.
-pub(super) async fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address).await.with_context(|| format!("{setting}: cannot listen on {address}"))
+pub(super) fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
+    server::bind(address).with_context(|| format!("{setting}: cannot listen on {address}"))
 }
 
 /// Serves `app` on `listener` until the process is told to stop; `more` is served beside it.
@@ -60,7 +60,7 @@ pub(super) async fn until_stopped(
         let _ = stopped.wait_for(|stop| *stop).await;
     };
     app.dialer.policy.add_own_listener(listener.local_addr()?);
-    let metrics = metrics_listener(app, stopping(stopped.clone())).await?;
+    let metrics = metrics_listener(app, stopping(stopped.clone()))?;
     let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
     let Signals { stop: stop_signals, hangup } = signals;
     let tending = tokio::spawn(tend_keys(Arc::clone(app), hangup));
@@ -87,12 +87,12 @@ pub(super) async fn until_stopped(
 }
 
 /// Serves the metrics on a listener of their own, where the operator set one.
-async fn metrics_listener(
+fn metrics_listener(
     app: &Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
     let Some(address) = app.config.server.metrics_listen else { return Ok(None) };
-    let listener = bind("server.metrics_listen", address).await?;
+    let listener = bind("server.metrics_listen", address)?;
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     tracing::info!("metrics on http://{}/metrics", listener.local_addr()?);
     let (service, settings) = (http::metrics_service(app), app.config.server.clone());

@@ -1,6 +1,9 @@
 //! The OpenAPI 3.1 document, generated from the handlers.
 
-use axum::Json;
+use std::sync::LazyLock;
+
+use axum::body::Bytes;
+use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, PathItem};
@@ -130,7 +133,9 @@ pub fn document_json() -> String {
     text
 }
 
-/// `GET /openapi.json`.
+/// `GET /openapi.json`. Made once: it takes long, and anybody may ask.
 pub async fn document() -> Response {
-    Json(Document::openapi()).into_response()
+    static DOCUMENT: LazyLock<Bytes> =
+        LazyLock::new(|| Document::openapi().to_json().unwrap_or_default().into());
+    ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
 }

@@ -5,6 +5,7 @@ mod stream;
 
 use std::convert::Infallible;
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -17,7 +18,7 @@ use axum::extract::{ConnectInfo, Request};
 use hyper::body::{Body as HttpBody, Bytes, Frame, Incoming, SizeHint};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
@@ -28,6 +29,22 @@ use stream::ClientStream;
 
 /// The most bytes that the head of a request may have. A token takes up to 8 KiB of it.
 const MAX_HEAD: usize = 32 * 1024;
+
+/// Connections that the system holds until they are accepted; it takes no more than `net.core.somaxconn`. With the
+/// usual 128 a burst leaves clients with a connection that never answers.
+const BACKLOG: u32 = 4_096;
+
+/// Binds a listener.
+///
+/// # Errors
+/// The system's, mostly that the address is in use.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    // What is left of an earlier process does not keep this one from its port.
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
 
 /// Serves until `stop` ends, then lets the requests that are under way finish. Gives what is left of
 /// `server.shutdown_seconds`.

@@ -157,7 +157,8 @@ async fn k13_clients_that_say_nothing_do_not_hold_up_the_end() {
     let database = Database::create(Engine::chosen()).await;
     let mut settings = variables(&database);
     settings.push(("TRANSPORTS_SERVER__HEADER_TIMEOUT_SECONDS".to_owned(), "300".to_owned()));
-    settings.push(("TRANSPORTS_SERVER__SHUTDOWN_SECONDS".to_owned(), "600".to_owned()));
+    settings.push(("TRANSPORTS_SERVER__SHUTDOWN_SECONDS".to_owned(), "5".to_owned()));
+    // Waited for, they would outlast the time for the end, which is then told.
     let process = Process::serve(&settings);
     let mut streams = Vec::new();
     for begun in [

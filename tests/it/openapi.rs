@@ -26,6 +26,10 @@ fn every_status_of_the_contract_is_declared() {
         (&config["put"], vec!["200", "204", "400", "401", "403", "412", "413", "415", "429", "500", "503"]),
         (&config["patch"], vec!["204", "400", "401", "403", "412", "413", "415", "429", "500", "503"]),
         (&config["delete"], vec!["204", "401", "403", "404", "412", "429", "500", "503"]),
+        (
+            &document["paths"]["/api/v1/transports/email-config/audit"]["get"],
+            vec!["200", "400", "401", "403", "429", "500", "503"],
+        ),
         (actions("validate"), vec!["200", "401", "429", "500", "503"]),
         (actions("verify-connection"), vec!["200", "401", "404", "429", "500", "503"]),
         (

@@ -13,6 +13,9 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+/// A connection is not told to give way before it has waited for so long: whoever has just come is about to ask.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// How often it is logged that connections are closed to make room.
 const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
 
@@ -29,7 +32,7 @@ pub struct Connections {
 struct Waiting {
     next_turn: u64,
     /// By the turn in which they began to wait.
-    connections: BTreeMap<u64, CancellationToken>,
+    connections: BTreeMap<u64, (Instant, CancellationToken)>,
     warned: Option<Instant>,
 }
 
@@ -50,26 +53,32 @@ impl Connections {
             if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
                 return Some(place);
             }
-            self.make_room();
+            let next = self.make_room();
             tokio::select! {
                 place = Arc::clone(&self.places).acquire_owned() => return place.ok(),
                 () = self.changed.notified() => {}
+                () = until(next) => {}
             }
         }
     }
 
-    /// Tells the connection that has waited longest to give way.
-    pub fn make_room(&self) {
+    /// Tells the connection that has waited longest to give way. Where it has not waited for long, gives the time
+    /// from which it may be told to.
+    pub fn make_room(&self) -> Option<Instant> {
         let mut waiting = self.lock();
-        if let Some((_, gives_way)) = waiting.connections.pop_first() {
-            gives_way.cancel();
+        let longest = waiting.connections.first_entry()?;
+        let end_of_patience = longest.get().0 + PATIENCE;
+        if end_of_patience > Instant::now() {
+            return Some(end_of_patience);
         }
+        longest.remove().1.cancel();
         if waiting.warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS) {
             waiting.warned = Some(Instant::now());
             tracing::warn!(
                 "server.max_connections is reached: connections that wait for a request are closed to make room"
             );
         }
+        None
     }
 
     /// A new connection, which waits for its first request.
@@ -86,6 +95,14 @@ impl Connections {
 
     fn lock(&self) -> MutexGuard<'_, Waiting> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Ends at this time, or never.
+async fn until(time: Option<Instant>) {
+    match time {
+        Some(time) => tokio::time::sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 
@@ -134,7 +151,7 @@ impl Connection {
         let mut waiting = self.connections.lock();
         let turn = waiting.next_turn;
         waiting.next_turn += 1;
-        waiting.connections.insert(turn, self.gives_way.clone());
+        waiting.connections.insert(turn, (Instant::now(), self.gives_way.clone()));
         self.turn.store(turn, Ordering::Relaxed);
         drop(waiting);
         self.connections.changed.notify_one();

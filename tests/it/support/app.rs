@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use transports::app::App;
 use transports::clock::{Clock, Timestamp};
@@ -94,7 +93,8 @@ impl TestApp {
         let names = Names::default();
         let clock = Clock::manual(START);
         let app = App::start(config, clock.clone(), names.resolver()).await.expect("the service starts");
-        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let listener = http::server::bind(any).expect("a free port");
         let address = listener.local_addr().expect("is bound");
         app.dialer.policy.add_own_listener(address);
         let (stop, stopped) = oneshot::channel::<()>();
