@@ -38,9 +38,13 @@ impl Listener for Heard {
 }
 
 fn backup(database: &Database, arguments: &[&str]) -> (Option<i32>, String, String) {
+    backup_with(&variables(database), arguments)
+}
+
+fn backup_with(settings: &[(String, String)], arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut all = vec!["backup"];
     all.extend_from_slice(arguments);
-    run(&all, &variables(database))
+    run(&all, settings)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -79,9 +83,9 @@ async fn k17_a_backup_made_while_writing_holds_all_that_was_acknowledged_before_
 
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("copy.db");
-    let (begun, source, target) = (events(), database.clone(), file.display().to_string());
+    let (begun, settings, target) = (events(), variables(&database), file.display().to_string());
     let (code, out, err) =
-        tokio::task::spawn_blocking(move || backup(&source, &[&target])).await.expect("runs");
+        tokio::task::spawn_blocking(move || backup_with(&settings, &[&target])).await.expect("runs");
     let ended = events();
     assert_eq!((code, out.as_str()), (Some(0), ""), "{err}");
     assert!(err.contains(" % copied ("), "{err}");
