@@ -33,6 +33,7 @@ export function ago(iso, locale, now = Date.now()) {
 /**
  * @param {number} ms
  * @param {string} locale
+ * @returns {string}
  */
 export function duration(ms, locale) {
   const seconds = ms >= 1000;

@@ -61,7 +61,7 @@ export default {
   "preset.help": "Anleitung von {name}",
   "preset.filled": "Server, Port und Verschlüsselung sind für {name} ausgefüllt.",
 
-  "smtp.server.legend": "Server",
+  "smtp.server.legend": "Verbindung",
   "smtp.sender.legend": "Absender",
   "smtp.signIn.legend": "Anmeldung",
   "microsoft.app.legend": "App in Microsoft Entra",

@@ -58,7 +58,7 @@ export default {
   "preset.help": "Instructions by {name}",
   "preset.filled": "Server, port and security are filled in for {name}.",
 
-  "smtp.server.legend": "Server",
+  "smtp.server.legend": "Connection",
   "smtp.sender.legend": "Sender",
   "smtp.signIn.legend": "Sign-in",
   "microsoft.app.legend": "App in Microsoft Entra",

@@ -23,7 +23,7 @@ export function conflictDialog(app) {
   if (!theirs || dialog !== "conflict") return nothing;
   const cancel = () => {
     app.update({ dialog: "" });
-    void app.focus(provider === "None" ? "#remove" : "#save");
+    void app.focus(provider === "None" ? "#delete-settings" : "#save");
   };
   return html`<dialog aria-labelledby="conflict-title" @cancel=${cancel} @close=${() => app.state.dialog && cancel()}>
     <h2 id="conflict-title" tabindex="-1" autofocus>${app.t("conflict.title")}</h2>

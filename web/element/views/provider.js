@@ -39,7 +39,7 @@ export function noneView(app) {
     <p>${app.t("none.text")}</p>
     <div class="actions">
       ${button({
-        id: "remove", kind: "danger", label: app.t("none.confirm"), busyLabel: app.t("none.running"),
+        id: "delete-settings", kind: "danger", label: app.t("none.confirm"), busyLabel: app.t("none.running"),
         busy: app.state.busy === "remove", onClick: () => void remove(app),
       })}
       ${button({ kind: "secondary", label: app.t("none.cancel"), onClick: () => {

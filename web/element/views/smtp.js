@@ -127,7 +127,7 @@ function signInFields(app, preset) {
     <div class="row halves">
       ${textField(app, {
           name: "username", label: app.t("field.username"), value: smtp.sameAsSender ? usernameOf(smtp) : smtp.username,
-          disabled: smtp.sameAsSender, error: errors.username, optional: true,
+          disabled: smtp.sameAsSender, error: errors.username, optional: preset === undefined,
           hint: app.t(preset ? `username.${preset.usernameForm}` : "username.hint", { word: preset?.username ?? "" }),
           onInput: (username) => editSmtp(app, { username }),
           below: html`<label class="checkbox"><input type="checkbox" name="sameAsSender" .checked=${live(smtp.sameAsSender)}
