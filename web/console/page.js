@@ -108,6 +108,7 @@ function notice(t) {
     link.className = "button";
     link.href = signIn;
     link.textContent = t("console.signIn");
+    if (settings) link.target = "_blank";
     section.append(link);
   }
   return section;
@@ -133,13 +134,30 @@ function show(signedIn) {
   element("main").append(settings);
 }
 
-/** Where the session has ended while the page was open; where it has not, the element itself says what is wrong. */
+/**
+ * The session may have ended while the page was open; where it has not, the element itself says what is wrong. What
+ * has been entered and is not saved stays: then the sign-in has a tab of its own.
+ */
 async function leave() {
   const next = await askForSession();
-  if (next && !isSignedIn(next)) {
+  if (!next || isSignedIn(next)) return;
+  if (settings?.hasUnsavedChanges) {
+    if (document.querySelector(".sign-in")) return;
+    session = next;
+    element("title").after(Object.assign(document.createElement("section"), { className: "sign-in" }));
+    await speak();
+  } else {
     settings?.remove();
     await enter(next);
   }
+}
+
+/** Whoever comes back from the other tab is signed in again. */
+async function back() {
+  const beside = settings && document.querySelector(".sign-in");
+  if (document.visibilityState !== "visible" || !beside) return;
+  const next = await askForSession();
+  if (next && isSignedIn(next)) beside.remove();
 }
 
 /** @param {Session} session */
@@ -166,5 +184,6 @@ element("theme").addEventListener("change", (event) => {
   kept.set("theme", theme);
   dress();
 });
+document.addEventListener("visibilitychange", () => void back());
 dress();
 await enter(await askForSession());

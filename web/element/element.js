@@ -36,7 +36,7 @@ export class EmailTransportSettings extends HTMLElement {
   #app = new App(
     new Client(() => ({
       api: this.api, locale: this.#app.locale, token: this.token, getToken: this.#getToken,
-    })),
+    }), () => this.#emit("sign-in-required", { hasUnsavedChanges: this.hasUnsavedChanges })),
     {
       requestRender: () => void this.#render(),
       rendered: () => this.#render(),
@@ -102,6 +102,7 @@ export class EmailTransportSettings extends HTMLElement {
   }
 
   connectedCallback() {
+    for (const name of /** @type {const} */ (["api", "token", "getToken", "locale", "theme"])) this.#adopt(name);
     this.#listening = new AbortController();
     const { signal } = this.#listening;
     window.addEventListener("beforeunload", (event) => this.#beforeUnload(event), { signal });
@@ -125,6 +126,18 @@ export class EmailTransportSettings extends HTMLElement {
     if (name === "locale") void this.#speak(true);
     else if (name === "token" && before && after && this.#app.state.phase !== "refused") this.#app.client.forget();
     else this.#restart();
+  }
+
+  /**
+   * Takes over a property that was set before this module was there, and would hide the class's own.
+   *
+   * @param {"api" | "token" | "getToken" | "locale" | "theme"} name
+   */
+  #adopt(name) {
+    if (!Object.hasOwn(this, name)) return;
+    const { value } = Object.getOwnPropertyDescriptor(this, name) ?? {};
+    Reflect.deleteProperty(this, name);
+    Reflect.set(this, name, value);
   }
 
   /** Begins anew, once for all that changes in the same moment. */

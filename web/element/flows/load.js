@@ -28,7 +28,6 @@ export async function load(app) {
     if (!(error instanceof Problem)) throw error;
     app.update({ phase: "refused", refusal: error });
     app.announce(app.t(`problem.${error.kind}.title`));
-    if (error.kind === "unauthorized") app.host.emit("sign-in-required", {});
   }
 }
 

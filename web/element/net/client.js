@@ -33,17 +33,23 @@ const CSRF_HEADER = "qlik-csrf-token";
  */
 
 export class Client {
-  /** @type {string | null} */ #given = null;
+  /** @type {string | null} what `getToken` gave */ #given = null;
+  /** @type {Promise<string> | null} one call for all requests that wait for it */ #giving = null;
   /** @type {string | null} */ #csrf = null;
 
-  /** @param {() => Access} access read at each request, since a page may change it */
-  constructor(access) {
+  /**
+   * @param {() => Access} access read at each request, since a page may change it
+   * @param {() => void} onSignInRequired called where nobody is signed in any more
+   */
+  constructor(access, onSignInRequired) {
     this.access = access;
+    this.onSignInRequired = onSignInRequired;
   }
 
   /** Forgets the token and whatever hangs on it. */
   forget() {
     this.#given = null;
+    this.#giving = null;
     this.#csrf = null;
   }
 
@@ -55,11 +61,29 @@ export class Client {
    */
   async request(method, path, options = {}) {
     try {
+      return await this.#twice(method, path, options);
+    } catch (error) {
+      if (error instanceof Problem && error.kind === "unauthorized") this.onSignInRequired();
+      throw error;
+    }
+  }
+
+  /**
+   * Once more with a new token where the first one was refused.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {Options} options
+   */
+  async #twice(method, path, options) {
+    const asked = this.#ask("start");
+    try {
       return await this.#attempt(method, path, options, "start");
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.kind === "unauthorized" && this.access().getToken) {
-        this.forget();
+        // Unless another request has fetched a new one already.
+        if (this.#giving === asked) this.forget();
         return this.#attempt(method, path, options, "expired");
       }
       if (error.staleCsrf && !this.#usesToken()) {
@@ -73,6 +97,17 @@ export class Client {
   /** The token that a request would carry, as far as it is known already. */
   usedToken() {
     return this.#given ?? this.access().token;
+  }
+
+  /**
+   * Asks for a token, unless there is one or it is being asked for.
+   *
+   * @param {"start" | "expired"} reason
+   */
+  #ask(reason) {
+    const { getToken } = this.access();
+    if (getToken) this.#giving ??= Promise.resolve(reason).then(getToken);
+    return this.#giving;
   }
 
   #usesToken() {
@@ -110,13 +145,12 @@ export class Client {
    * @param {"start" | "expired"} reason
    */
   async #authorise(headers, method, reason) {
-    const { token, getToken } = this.access();
-    if (getToken) {
-      try {
-        this.#given ??= await getToken(reason);
-      } catch {
-        throw new Problem("unauthorized", 401);
-      }
+    const { token } = this.access();
+    try {
+      this.#given = await this.#ask(reason);
+    } catch {
+      this.forget();
+      throw new Problem("unauthorized", 401);
     }
     const used = this.#given ?? token;
     if (used) {

@@ -1,7 +1,11 @@
 export const base = `
 *, *::before, *::after { box-sizing: border-box; }
 
+/* A page may reach the element itself with a rule for everything; what would be inherited from it ends here. */
 .root {
+  all: initial;
+  display: block;
+  color-scheme: inherit;
   container-type: inline-size;
   max-width: var(--_width);
   font: 400 var(--_size)/1.5 var(--_font);

@@ -101,6 +101,7 @@ details[open] > summary > .icon { transform: none; }
 .setup .about { display: block; color: var(--_muted); font-size: 0.92em; }
 .setup-body { display: grid; gap: 1rem; margin-top: 1rem; }
 .commands { display: grid; gap: 0.5rem; justify-items: start; margin-top: 0.5rem; }
+pre code { font-size: 1em; }
 pre { width: 100%; overflow-x: auto; background: var(--_surface); border: 1px solid var(--_line); border-radius: var(--_small-radius); padding: 0.7rem 0.85rem; line-height: 1.55; }
 .handover { display: flex; flex-wrap: wrap; gap: 0.5rem 1rem; align-items: center; justify-content: space-between; border-top: 1px solid var(--_line); padding-top: 0.9rem; color: var(--_muted); }
 `;

@@ -16,7 +16,7 @@ export function microsoftForm(app) {
   const { microsoft, errors } = app.state;
   return html`<fieldset class="group">
       <legend>${app.t("microsoft.app.legend")}</legend>
-      <div class="row halves">
+      <div class="row">
         ${textField(app, {
           name: "clientId", label: app.t("field.clientId"), value: microsoft.clientId, error: errors.clientId,
           placeholder: "00000000-0000-0000-0000-000000000000", hint: app.t("field.clientId.hint"),
