@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
+use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use axum::Json;
 use serde_json::json;
 
 use super::pages::names_loopback;
@@ -38,4 +38,47 @@ async fn tell(State(issue): State<Issue>, headers: HeaderMap) -> Response {
 /// What a browser says about where a request comes from (Fetch Metadata); other clients say nothing.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin")
+}
+
+#[cfg(test)]
+mod tests {
+    use axum::Router;
+    use axum::body::Body;
+    use axum::http::Request;
+    use http_body_util::BodyExt as _;
+    use tower::ServiceExt as _;
+
+    use super::*;
+
+    async fn ask(headers: &[(&str, &str)]) -> (StatusCode, String) {
+        let issue: Issue = Arc::new(|| Ok(Secret::new("THE.TOKEN".to_owned())));
+        let service: Router = Router::new().route("/console/session", session(issue));
+        let mut request = Request::get("/console/session");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let answer =
+            service.oneshot(request.body(Body::empty()).expect("a request")).await.expect("an answer");
+        let status = answer.status();
+        let body = answer.into_body().collect().await.expect("a body").to_bytes();
+        (status, String::from_utf8(body.to_vec()).expect("text"))
+    }
+
+    #[tokio::test]
+    async fn a_token_is_told_to_this_machines_own_pages_alone() {
+        let told = (StatusCode::OK, r#"{"mode":"dev","token":"THE.TOKEN"}"#.to_owned());
+        assert_eq!(ask(&[("host", "127.0.0.1:8080")]).await, told);
+        assert_eq!(ask(&[("host", "localhost"), ("sec-fetch-site", "same-origin")]).await, told);
+        for (headers, status) in [
+            (vec![("host", "evil.example")], StatusCode::MISDIRECTED_REQUEST),
+            (vec![], StatusCode::MISDIRECTED_REQUEST),
+            (vec![("host", "localhost"), ("sec-fetch-site", "cross-site")], StatusCode::FORBIDDEN),
+            (vec![("host", "localhost"), ("sec-fetch-site", "same-site")], StatusCode::FORBIDDEN),
+            (vec![("host", "localhost"), ("sec-fetch-site", "none")], StatusCode::FORBIDDEN),
+        ] {
+            let (found, body) = ask(&headers).await;
+            assert_eq!(found, status, "{headers:?}");
+            assert!(!body.contains("TOKEN"), "{headers:?}: {body}");
+        }
+    }
 }

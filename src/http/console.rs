@@ -19,7 +19,7 @@ use axum::routing::{MethodRouter, get};
 use serde_json::json;
 
 use crate::error::{Code, Error};
-use files::{Asset, Bundle, BUNDLE};
+use files::{Asset, BUNDLE, Bundle};
 
 /// The address of the element's module: the one that other pages name.
 pub const ELEMENT: &str = "/console/email-transport-settings.js";
@@ -77,7 +77,8 @@ async fn element(headers: HeaderMap) -> Response {
 }
 
 async fn asset(Path((version, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
-    let found = Some(&*BUNDLE).filter(|bundle| bundle.version == version).and_then(|bundle| bundle.asset(&path));
+    let found =
+        Some(&*BUNDLE).filter(|bundle| bundle.version == version).and_then(|bundle| bundle.asset(&path));
     match found {
         Some(asset) => for_everybody(served(asset, FOR_GOOD, &headers)),
         None => Error::new(Code::NotFound).into_response(),

@@ -1,6 +1,7 @@
 mod api_contract;
 mod checks;
 mod cli;
+mod console;
 mod destinations;
 mod dev_command;
 mod dev_inbox;

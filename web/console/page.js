@@ -98,7 +98,7 @@ function notice(t) {
   const section = document.createElement("section");
   section.className = "sign-in";
   const signIn = session?.mode === "oidc" ? session.signIn : undefined;
-  const kind = signIn ? "signIn" : session ? "none" : "away";
+  const kind = signIn ? (settings ? "again" : "signIn") : session ? "none" : "away";
   const [title, words] = [document.createElement("h2"), document.createElement("p")];
   title.textContent = t(`console.${kind}.title`);
   words.textContent = t(`console.${kind}.text`);

@@ -310,6 +310,8 @@ export default {
   "console.signIn": "Anmelden",
   "console.signIn.title": "Melden Sie sich an, um die E-Mail-Einstellungen zu sehen",
   "console.signIn.text": "Sie brauchen das Konto einer Person, die Ihre Organisation verwaltet.",
+  "console.again.title": "Ihre Sitzung ist beendet",
+  "console.again.text": "Melden Sie sich in einem neuen Tab neu an und kommen Sie zurück. Ihre Eingaben bleiben hier.",
   "console.none.title": "Hier kann sich noch niemand anmelden",
   "console.none.text":
     "Der Betreiber dieses Dienstes muss console.oidc für diese Seite einrichten oder die Einstellungen in eine eigene Seite einbetten.",

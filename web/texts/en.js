@@ -301,6 +301,8 @@ export default {
   "console.signIn": "Sign in",
   "console.signIn.title": "Sign in to see the email settings",
   "console.signIn.text": "You need the account of an administrator of your organisation.",
+  "console.again.title": "Your session has ended",
+  "console.again.text": "Sign in again in a new tab, then come back. What you have entered stays here.",
   "console.none.title": "Nobody can sign in here yet",
   "console.none.text":
     "The operator of this service has to configure console.oidc for this page, or to embed the settings in a page of their own.",

@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path as FilePath, PathBuf};
 
-use super::files::EMBEDDED;
+use super::files::{EMBEDDED, without_comments};
 use super::*;
 
 fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
@@ -11,7 +11,11 @@ fn headers(name: HeaderName, value: &'static str) -> HeaderMap {
 fn below(folder: &FilePath, found: &mut BTreeSet<PathBuf>) {
     for entry in std::fs::read_dir(folder).expect("a readable folder") {
         let path = entry.expect("a readable entry").path();
-        if path.is_dir() { below(&path, found) } else { drop(found.insert(path)) }
+        if path.is_dir() {
+            below(&path, found);
+        } else {
+            found.insert(path);
+        }
     }
 }
 
@@ -25,7 +29,7 @@ fn every_file_of_the_console_is_embedded() {
         .map(|path| path.strip_prefix(&web).expect("below it").display().to_string())
         // The page is made from its template; declarations are for the type checker.
         .filter(|path| path != "console/index.html" && !path.ends_with(".d.ts"))
-        .filter(|path| path != "element/model/types.js")
+        .filter(|path| path != "element/model/types.js" && path != "package.json")
         .collect();
     let embedded: Vec<&str> = EMBEDDED.iter().map(|(path, _)| *path).collect();
     let mut sorted = embedded.clone();
@@ -38,7 +42,10 @@ fn the_page_names_files_that_there_are_and_holds_no_script_of_its_own() {
     let page = std::str::from_utf8(&BUNDLE.page.bytes).expect("text");
     assert!(!page.contains('{') && !page.contains("style="), "a mark was left, or a style: {page}");
     assert_eq!(page.matches("<script").count(), 1);
-    assert!(page.contains(&format!("<script type=\"module\" src=\"/console/assets/{}/console/page.js\"></script>", BUNDLE.version)));
+    assert!(page.contains(&format!(
+        "<script type=\"module\" src=\"/console/assets/{}/console/page.js\"></script>",
+        BUNDLE.version
+    )));
     let prefix = format!("\"/console/assets/{}/", BUNDLE.version);
     let named: Vec<&str> =
         page.split(&prefix).skip(1).map(|rest| rest.split('"').next().expect("a quote")).collect();
@@ -53,7 +60,10 @@ fn the_entry_exports_the_element_and_names_every_module() {
     let entry = std::str::from_utf8(&BUNDLE.entry.bytes).expect("text");
     let version = &BUNDLE.version;
     assert!(entry.ends_with(&format!("export * from \"./assets/{version}/element/element.js\";\n")));
-    assert!(entry.contains("/texts/en.js") && !entry.contains("/texts/de.js"), "another language is loaded when wanted");
+    assert!(
+        entry.contains("/texts/en.js") && !entry.contains("/texts/de.js"),
+        "another language is loaded when wanted"
+    );
 }
 
 #[test]
@@ -87,4 +97,26 @@ fn a_browser_that_has_the_file_gets_no_second_one() {
     assert_eq!(response.headers()[ETAG], tag);
     let other = served(&BUNDLE.page, CHECKED, &headers(IF_NONE_MATCH, "W/\"other\""));
     assert_eq!(other.status(), StatusCode::OK);
+}
+
+#[test]
+fn comments_at_the_beginning_of_a_line_are_not_sent_and_lines_stay() {
+    let source = "// one\n/** two */ const a = 1; // stays\n/**\n * three\n */\n  let b = `/* in text */`;\n/* x */ /* y */ f();\n";
+    let expected = "\n const a = 1; // stays\n\n\n\n  let b = `/* in text */`;\n f();\n";
+    assert_eq!(without_comments(source), expected);
+}
+
+#[test]
+fn no_template_has_a_line_that_looks_like_a_comment() {
+    let views = EMBEDDED.iter().filter(|(path, _)| path.starts_with("element/views/"));
+    for (path, bytes) in views {
+        let mut in_template = false;
+        for line in std::str::from_utf8(bytes).expect("text").lines() {
+            let comment = line.trim_start().starts_with("//") || line.trim_start().starts_with("/*");
+            assert!(!(in_template && comment), "{path}: {line}");
+            if !comment && line.matches('`').count() % 2 == 1 {
+                in_template = !in_template;
+            }
+        }
+    }
 }

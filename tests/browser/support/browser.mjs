@@ -3,8 +3,9 @@ import assert from "node:assert/strict";
 import { mkdir, readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
-const root = path.resolve(import.meta.dirname, "../../..");
+const root = path.resolve(fileURLToPath(new URL(".", import.meta.url)), "../../..");
 const peers = process.env.TRANSPORTS_PEERS ?? path.join(root, "target/peers");
 
 /** The packages of tests/browser/package.json. */

@@ -4,10 +4,11 @@ import { createHmac } from "node:crypto";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 import { createInterface } from "node:readline";
 
 const BINARY = process.env.TRANSPORTS_BINARY
-  ?? path.resolve(import.meta.dirname, "../../../target/debug/transports");
+  ?? path.resolve(fileURLToPath(new URL(".", import.meta.url)), "../../../target/debug/transports");
 
 /** @param {Record<string, string>} [settings] of the environment, without `TRANSPORTS_` */
 export async function startDev(settings = {}) {

@@ -57,11 +57,11 @@ export function words(page, dev, token) {
     },
     /** What is stored, as the API tells it. */
     stored: async () => (await dev.api(token, "GET", "/email-config")).body,
-    /** The element that has the focus, in whatever shadow root. */
+    /** Id and name of the element that has the focus, in whatever shadow root. */
     focused: () => page.evaluate(() => {
       let active = document.activeElement;
       while (active?.shadowRoot?.activeElement) active = active.shadowRoot.activeElement;
-      return active?.id || active?.getAttribute("name") || active?.tagName.toLowerCase() || "";
+      return [active?.id, active?.getAttribute("name")];
     }),
     async focusIs(expected) {
       await page.waitForFunction((wanted) => {

@@ -27,6 +27,7 @@ export const checks = `
 
 .notice { display: flex; gap: 0.75rem; align-items: flex-start; border-radius: var(--_small-radius); padding: 0.85rem 1rem; background: var(--_sunken); }
 .notice .body { display: grid; gap: 0.25rem; min-width: 0; flex: 1; }
+.notice .body > p > button.small { margin-top: 0.35rem; }
 .notice .mark { margin-top: 0.13em; color: var(--_accent); }
 .notice.ok { background: var(--_ok-tint); } .notice.ok .mark { color: var(--_ok); }
 .notice.bad { background: var(--_bad-tint); } .notice.bad .mark { color: var(--_bad); }
@@ -43,7 +44,6 @@ ol.steps { counter-reset: step; display: grid; gap: 0.55rem; }
 ol.steps > li { counter-increment: step; position: relative; padding-inline-start: 2rem; display: grid; gap: 0.15rem; }
 ol.steps > li::before { content: counter(step); position: absolute; inset-inline-start: 0; top: 0.1em; width: 1.6em; height: 1.6em; display: grid; place-items: center; font-size: 0.85em; font-weight: 600; border-radius: 50%; background: color-mix(in oklab, var(--_text) 8%, transparent); font-variant-numeric: tabular-nums; }
 .setup ol.steps { gap: 1.1rem; }
-.setup ol.steps h4 { font-size: 1em; }
 .links { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; }
 .technical { border-top: 1px solid var(--_line); padding-top: 0.85rem; }
 .technical > summary { color: var(--_muted); font-weight: 520; }

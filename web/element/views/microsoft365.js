@@ -78,7 +78,7 @@ function ways(app, setup) {
     </div>` : nothing}
     <p>${chosen.meaning}</p>
     <p class="small"><span class="strong">${app.t("setup.permission")}</span> ${chosen.permission}</p>
-    <ol class="steps">${chosen.steps.map((step, number) => html`<li><h4>${step.title}</h4><p>${step.text}</p>
+    <ol class="steps">${chosen.steps.map((step, number) => html`<li><h3>${step.title}</h3><p>${step.text}</p>
       ${step.link ? html`<p>${link(app, step.link, app.t("setup.open", { site: new URL(step.link).hostname }))}</p>` : nothing}
       ${step.commands?.length ? html`<div class="commands"><pre tabindex="0" aria-label=${app.t("setup.commands")}><code>${
         step.commands.join("\n")}</code></pre>
