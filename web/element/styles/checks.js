@@ -17,8 +17,8 @@ export const checks = `
 .stages .failed { color: var(--_bad); }
 .stages .failed .mark { background: var(--_bad); color: var(--_surface); }
 @container (min-width: 38rem) {
-  .stages { grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 0; }
-  .stages li { position: relative; grid-template-columns: 1fr; justify-items: center; align-content: start; gap: 0.3rem; text-align: center; }
+  .stages:has(> li + li) { grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 0; }
+  .stages:has(> li + li) li { position: relative; grid-template-columns: 1fr; justify-items: center; align-content: start; gap: 0.3rem; text-align: center; }
   .stages li + li::before { content: ""; position: absolute; top: 0.8em; inset-inline-end: calc(50% + 1.1em); width: calc(100% - 2.2em); height: 1px; background: var(--_line); }
   .stages li.done + li.done::before { background: color-mix(in oklab, var(--_ok) 45%, var(--_line)); }
   .stages .name { font-size: 0.92em; line-height: 1.3; }
@@ -55,5 +55,10 @@ ol.steps > li::before { content: counter(step); position: absolute; inset-inline
 .scroll th, .scroll td { text-align: start; vertical-align: top; padding: 0.35rem 0.75rem; border-bottom: 1px solid var(--_line); font-weight: 400; }
 .scroll tr:last-child > * { border-bottom: 0; }
 .scroll th { color: var(--_muted); font-family: var(--_mono); font-size: 0.9em; }
+@container (max-width: 27rem) {
+  .scroll tr { display: grid; grid-template-columns: auto 1fr; border-bottom: 1px solid var(--_line); }
+  .scroll th, .scroll td { border-bottom: 0; padding-bottom: 0; }
+  .scroll td:last-child { grid-column: 1 / -1; padding-bottom: 0.35rem; }
+}
 .scroll .time { white-space: nowrap; color: var(--_muted); font-variant-numeric: tabular-nums; text-align: end; }
 `;
