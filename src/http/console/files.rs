@@ -193,10 +193,10 @@ fn page(version: &str) -> String {
 }
 
 fn entry(version: &str) -> String {
-    let import = |path| format!("import \"./assets/{version}/{path}\";\n");
-    let mut text: String = modules().map(import).collect();
-    text.push_str(&format!("export * from \"./assets/{version}/element/element.js\";\n"));
-    text
+    let mut lines: Vec<String> =
+        modules().map(|path| format!("import \"./assets/{version}/{path}\";\n")).collect();
+    lines.push(format!("export * from \"./assets/{version}/element/element.js\";\n"));
+    lines.concat()
 }
 
 fn media_type(path: &str) -> &'static str {
@@ -211,5 +211,7 @@ fn media_type(path: &str) -> &'static str {
 
 /// The first ten bytes: enough for files that we make ourselves.
 fn hexadecimal(hash: &[u8]) -> String {
-    hash.iter().take(10).map(|byte| format!("{byte:02x}")).collect()
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    hash.iter().take(10).flat_map(digits).map(char::from).collect()
 }
