@@ -199,6 +199,11 @@ test("in german, down to the language that the service is asked for", async () =
 });
 
 test("how soon the console can be used, and what it weighs", async () => {
+  // With the second one the service and the browser are warm.
+  for (let view = 1; view <= 3; view += 1) await firstView(view);
+});
+
+async function firstView(view) {
   const page = await openConsole(browser, dev, { at: "about:blank" });
   const session = await page.context().newCDPSession(page);
   await session.send("Network.enable");
@@ -211,7 +216,7 @@ test("how soon the console can be used, and what it weighs", async () => {
   const [ready, first] = await page.evaluate(() => [
     performance.now(), performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0,
   ]);
-  console.log(`# first view: ${bytes} bytes over the wire, first paint after ${Math.round(first)} ms, usable after ${Math.round(ready)} ms`);
+  console.log(`# first view ${view}: ${bytes} bytes over the wire, first paint after ${Math.round(first)} ms, usable after ${Math.round(ready)} ms`);
   assert.ok(bytes > 0 && bytes < 100_000, `${bytes} bytes`);
   await page.done();
-});
+}
