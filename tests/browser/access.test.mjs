@@ -97,7 +97,9 @@ for (const [scheme, width] of [["light", 1000], ["dark", 1000], ["light", 320], 
   test(`axe finds nothing in ${scheme} at ${width} px, and nothing is cut off`, async () => {
     const page = await openConsole(browser, dev, { colorScheme: scheme, width, height: 800 });
     const look = async (name) => {
-      await page.axe(`${name}, ${scheme}, ${width}`);
+      // The structure is the same in either colours, and so are the colours at either width.
+      if (scheme === "light") await page.axe(`${name}, ${scheme}, ${width}`);
+      else if (width > 320) await page.axe(`${name}, ${scheme}, ${width}`, ["color-contrast"]);
       await page.picture(`80-${name}-${scheme}-${width}`);
       const over = await page.evaluate(() => {
         const { shadowRoot } = document.querySelector("email-transport-settings");
