@@ -11,4 +11,5 @@ pub mod inbox;
 pub mod mail;
 pub mod pages;
 pub mod ports;
+pub mod session;
 pub mod smtp;

@@ -1,6 +1,7 @@
 //! The map: every route in one table, and the layers round it.
 
 pub mod auth;
+pub mod console;
 pub mod email_config;
 pub mod extract;
 mod health;
@@ -106,8 +107,16 @@ pub fn routes() -> Vec<(String, Route)> {
     PREFIXES.into_iter().flat_map(below).chain(beside).collect()
 }
 
-/// The whole service. `more` is served beside it: the inbox of `transports dev`.
-pub fn service(app: &Arc<App>, more: Option<Router>) -> Router {
+/// What `transports dev` adds to the service.
+pub struct Dev {
+    /// The inbox's pages, and a fake of Microsoft 365.
+    pub pages: Router,
+    /// The console's session, which signs in by itself.
+    pub session: MethodRouter,
+}
+
+/// The whole service.
+pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
     let mut router = Router::new();
     for prefix in PREFIXES {
         for (route, handler) in api() {
@@ -122,15 +131,22 @@ pub fn service(app: &Arc<App>, more: Option<Router>) -> Router {
         router = router.route("/metrics", get(health::prometheus));
     }
     let mut router = router.method_not_allowed_fallback(method_not_allowed).with_state(Arc::clone(app));
-    if let Some(more) = more {
-        router = router.merge(more);
+    let mut session = match &app.sign_in {
+        Some(_) => get(sign_in::session).with_state(Arc::clone(app)),
+        None => console::nobody(),
+    };
+    if let Some(dev) = dev {
+        router = router.merge(dev.pages);
+        session = dev.session;
     }
     let router = router.fallback(|| async { Error::new(Code::NotFound) });
     let router = match cors(app) {
         Some(cors) => router.layer(cors),
         None => router,
     };
+    // Outside of what the operator allows other origins: its modules are for everybody, its session for nobody else.
     router
+        .merge(console::router(session))
         .layer(from_fn(unambiguous))
         .layer(from_fn_with_state(Arc::clone(app), time_limit))
         .layer(CatchPanicLayer::custom(|_payload| Error::new(Code::Internal).into_response()))

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use zeroizing_alloc::ZeroAlloc;
 
 /// Overwrites memory when it is freed, also that of libraries which read a password on its way: the buffers of
-/// HTTP and of JSON. See docs/adr/0007-memory-is-overwritten-when-it-is-freed.md.
+/// HTTP and of JSON. See docs/adr/0011-memory-is-overwritten-when-it-is-freed.md.
 #[global_allocator]
 static MEMORY: ZeroAlloc<System> = ZeroAlloc(System);
 

@@ -21,10 +21,10 @@ use crate::dev::folder::{Folder, random_secret};
 use crate::dev::inbox::Inbox;
 use crate::dev::mail::Envelope;
 use crate::dev::smtp::{Security, Server};
-use crate::dev::{pages, ports};
+use crate::dev::{pages, ports, session};
 use crate::egress::Resolver;
 use crate::secret::Secret;
-use crate::{token, vault};
+use crate::{http, token, vault};
 use settings::Kept;
 use welcome::{Port, Tokens, Welcome};
 
@@ -65,6 +65,9 @@ pub struct Arguments {
 const TOKEN_DAYS: i64 = 7;
 
 const TOKEN_SECONDS: i64 = TOKEN_DAYS * 24 * 3600;
+
+/// A console that is left open asks for another one.
+const CONSOLE_TOKEN_SECONDS: i64 = 3600;
 
 const KEY_FILE: &str = "encryption-key";
 const TOKEN_FILE: &str = "token-secret";
@@ -118,8 +121,11 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
     };
     output::data(&welcome.text())?;
     end_with_the_program(inbox.clone())?;
-    let beside = pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router());
-    serve::until_stopped(&app, listener, Some(beside), signals).await
+    let dev = http::Dev {
+        pages: pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router()),
+        session: session::session(issue(&app)),
+    };
+    serve::until_stopped(&app, listener, Some(dev), signals).await
 }
 
 /// A page that waits for mail would keep the program from ending.
@@ -179,10 +185,18 @@ fn kept(folder: &Folder, identity: &Identity, listen: SocketAddr, path: &Path) -
 }
 
 fn tokens(app: &App) -> anyhow::Result<Tokens> {
+    let issue = |user, admin| signed(app, user, admin, TOKEN_SECONDS);
+    Ok(Tokens { admin: issue("admin", true)?, user: issue("user", false)?, days: TOKEN_DAYS })
+}
+
+/// What the console is given each time that it asks.
+fn issue(app: &Arc<App>) -> session::Issue {
+    let app = Arc::clone(app);
+    Arc::new(move || signed(&app, "admin", true, CONSOLE_TOKEN_SECONDS))
+}
+
+fn signed(app: &App, user: &str, admin: bool, seconds: i64) -> anyhow::Result<Secret> {
     let auth = &app.config.auth;
     let secret = auth.hs256_secret.as_ref().context("auth.hs256_secret is not set")?;
-    let issue = |user, admin| {
-        token::issue(secret, auth, welcome::TENANT, user, admin, TOKEN_SECONDS, app.clock.now())
-    };
-    Ok(Tokens { admin: issue("admin", true)?, user: issue("user", false)?, days: TOKEN_DAYS })
+    token::issue(secret, auth, welcome::TENANT, user, admin, seconds, app.clock.now())
 }

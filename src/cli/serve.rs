@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use axum::Router;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -48,11 +47,11 @@ pub(super) fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpList
     server::bind(address).with_context(|| format!("{setting}: cannot listen on {address}"))
 }
 
-/// Serves `app` on `listener` until the process is told to stop; `more` is served beside it.
+/// Serves `app` on `listener` until the process is told to stop; `dev` is served beside it.
 pub(super) async fn until_stopped(
     app: &Arc<App>,
     listener: TcpListener,
-    more: Option<Router>,
+    dev: Option<http::Dev>,
     signals: Signals,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
@@ -69,7 +68,7 @@ pub(super) async fn until_stopped(
         tracing::info!("{signal}: requests under way may finish");
         let _ = stop.send(true);
     });
-    let service = http::service(app, more);
+    let service = http::service(app, dev);
     let left = server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
     cleaning.abort();
     tending.abort();

@@ -155,7 +155,7 @@ async fn guard(request: Request, next: Next) -> Response {
 }
 
 /// A name that a stranger's DNS leads here would make their page one with the inbox for a browser.
-fn names_loopback(headers: &HeaderMap) -> bool {
+pub(super) fn names_loopback(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let Some(authority) = host.to_str().ok().and_then(|text| text.parse::<Authority>().ok()) else {

@@ -195,8 +195,11 @@ pub async fn csrf_token(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
 }
 
 /// What the console learns about itself: `GET /console/session` where a provider is configured.
-#[must_use]
-pub fn describe(sign_in: &SignIn, headers: &HeaderMap) -> Response {
+pub async fn session(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
+    Ok(describe(configured(&app)?, &headers))
+}
+
+fn describe(sign_in: &SignIn, headers: &HeaderMap) -> Response {
     let Some(session) = sign_in.session(headers) else {
         let body = Json(json!({ "mode": "oidc", "signIn": SIGN_IN_PATH }));
         return (StatusCode::UNAUTHORIZED, body).into_response();

@@ -186,6 +186,26 @@ async fn the_two_tokens_differ_in_their_rights() {
 }
 
 #[tokio::test]
+async fn the_console_signs_in_by_itself_with_a_token_of_an_administrator() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    assert!(
+        dev.printed.contains(&format!("\n  Console  http://{}/console/\n", dev.address())),
+        "{}",
+        dev.printed
+    );
+    let page = Client { address: dev.address(), token: None };
+    page.get("/console/").await.expect(200);
+    let session = page.get("/console/session").await.expect(200);
+    assert_eq!(session.header("cache-control"), Some("no-store"));
+    let session = session.json();
+    assert_eq!(session["mode"], "dev");
+    let token = session["token"].as_str().expect("a token").to_owned();
+    let client = Client { address: dev.address(), token: Some(token) };
+    client.get("/api/v1/transports/email-config").await.expect(200);
+}
+
+#[tokio::test]
 async fn the_next_run_knows_secrets_and_tokens_of_the_last() {
     let folder = Empty::new();
     let (token, password) = {

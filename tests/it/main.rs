@@ -8,6 +8,7 @@ mod cli_email_config;
 mod cli_email_config_answers;
 mod cli_email_config_secrets;
 mod clock_jumps;
+mod console;
 mod crash_damage;
 mod crash_disk_trouble;
 mod crash_kills;

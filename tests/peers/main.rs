@@ -1,9 +1,10 @@
-//! The built binary against real peers: Postfix with Dovecot, the two official clients, and requests that
-//! schemathesis generates.
+//! The built binary against real peers: Postfix with Dovecot, the two official clients, a browser, and requests
+//! that schemathesis generates.
 //!
 //! `scripts/test` installs and starts the peers, names their folder in `TRANSPORTS_PEERS`, and runs what
 //! `cargo test` alone leaves out.
 
+mod browser;
 #[path = "../it/support/client.rs"]
 #[allow(dead_code, reason = "the client of the integration tests; not every part of it is needed here")]
 mod client;

@@ -43,11 +43,12 @@ impl Welcome<'_> {
             "\
 transports dev: to try the service, for this machine alone. Ctrl-C ends it.
 {taken}
-  API    http://127.0.0.1:{api}/api/v1/transports
-  Inbox  http://127.0.0.1:{api}/dev/inbox
-  SMTP   localhost port {smtp} (StartTLS or none) and port {smtps} (SSL/TLS)
-         user {USER}, password {password}; with \"none\" the inbox takes mail without a sign-in, too
-  Data   {folder} (stays between runs; remove it to begin anew)
+  Console  http://127.0.0.1:{api}/console/
+  Inbox    http://127.0.0.1:{api}/dev/inbox
+  API      http://127.0.0.1:{api}/api/v1/transports
+  SMTP     localhost port {smtp} (StartTLS or none) and port {smtps} (SSL/TLS)
+           user {USER}, password {password}; with \"none\" the inbox takes mail without a sign-in, too
+  Data     {folder} (stays between runs; remove it to begin anew)
 
 Paste into another terminal. TOKEN is an administrator of the tenant \"{TENANT}\", USER_TOKEN a plain user;
 both are good for {days} days, and the next start prints new ones.

@@ -1,0 +1,217 @@
+//! The files of `web/` in the binary: hashed, compressed, and tied together.
+
+use std::io::Write as _;
+use std::sync::LazyLock;
+
+use aws_lc_rs::digest::{Context, SHA256, digest};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+
+macro_rules! embedded {
+    ($($path:literal)*) => {
+        &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $path)))),*]
+    };
+}
+
+/// Every file that is served; a test compares the list with the folder.
+pub(super) const EMBEDDED: &[(&str, &[u8])] = embedded! {
+    "console/icon.svg"
+    "console/page.css"
+    "console/page.js"
+    "element/app.js"
+    "element/element.js"
+    "element/flows/activity.js"
+    "element/flows/conflict.js"
+    "element/flows/copy.js"
+    "element/flows/edit.js"
+    "element/flows/load.js"
+    "element/flows/remedy.js"
+    "element/flows/remove.js"
+    "element/flows/save.js"
+    "element/flows/setup.js"
+    "element/flows/test-mail.js"
+    "element/flows/verify.js"
+    "element/flows/wait.js"
+    "element/format.js"
+    "element/i18n.js"
+    "element/model/faults.js"
+    "element/model/form.js"
+    "element/model/history.js"
+    "element/model/presets.js"
+    "element/model/remedies.js"
+    "element/model/stages.js"
+    "element/net/client.js"
+    "element/net/event-stream.js"
+    "element/net/problem.js"
+    "element/styles/base.js"
+    "element/styles/checks.js"
+    "element/styles/controls.js"
+    "element/styles/layout.js"
+    "element/styles/sheet.js"
+    "element/styles/tokens.js"
+    "element/views/activity.js"
+    "element/views/check.js"
+    "element/views/conflict.js"
+    "element/views/diagnosis.js"
+    "element/views/field.js"
+    "element/views/icons.js"
+    "element/views/microsoft365.js"
+    "element/views/page.js"
+    "element/views/parts.js"
+    "element/views/provider.js"
+    "element/views/secret.js"
+    "element/views/smtp.js"
+    "element/views/status.js"
+    "element/views/test-mail.js"
+    "texts/de.js"
+    "texts/en.js"
+    "vendor/lit-html/LICENSE"
+    "vendor/lit-html/directive-helpers.js"
+    "vendor/lit-html/directive.js"
+    "vendor/lit-html/directives/live.js"
+    "vendor/lit-html/lit-html.js"
+};
+
+const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/console/index.html"));
+
+/// Where the page names the folder of its version, and the modules to load beside each other.
+const ASSETS_MARK: &str = "{assets}";
+const PRELOADS_MARK: &str = "{preloads}";
+
+/// Made when the console is asked for first.
+pub(super) static BUNDLE: LazyLock<Bundle> = LazyLock::new(Bundle::new);
+
+/// One file as it is served.
+pub(super) struct Asset {
+    pub path: &'static str,
+    pub media_type: &'static str,
+    pub bytes: Vec<u8>,
+    pub compressed: Vec<u8>,
+    /// Weak, since it stands for both encodings.
+    pub tag: String,
+}
+
+pub(super) struct Bundle {
+    /// Of all files together: 20 hexadecimal digits.
+    pub version: String,
+    pub page: Asset,
+    /// The module at the address that stays.
+    pub entry: Asset,
+    assets: Vec<Asset>,
+}
+
+impl Bundle {
+    fn new() -> Self {
+        let mut hash = Context::new(&SHA256);
+        for (path, bytes) in EMBEDDED {
+            hash.update(digest(&SHA256, path.as_bytes()).as_ref());
+            hash.update(digest(&SHA256, bytes).as_ref());
+        }
+        let version = hexadecimal(hash.finish().as_ref());
+        let assets: Vec<Asset> =
+            EMBEDDED.iter().map(|(path, bytes)| Asset::new(path, as_served(path, bytes))).collect();
+        let page = page(&version);
+        let entry = entry(&version);
+        Self {
+            page: Asset::new("console/index.html", page.into_bytes()),
+            entry: Asset::new("email-transport-settings.js", entry.into_bytes()),
+            version,
+            assets,
+        }
+    }
+
+    pub fn asset(&self, path: &str) -> Option<&Asset> {
+        self.assets.iter().find(|asset| asset.path == path)
+    }
+
+    /// What the page loads, apart from itself.
+    pub fn first_view(&self) -> impl Iterator<Item = &Asset> {
+        self.assets.iter().filter(|asset| is_module(asset.path) || asset.path.starts_with("console/"))
+    }
+}
+
+impl Asset {
+    fn new(path: &'static str, bytes: Vec<u8>) -> Self {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+        // Writing to memory cannot fail.
+        let compressed =
+            encoder.write_all(&bytes).and_then(|()| encoder.finish()).expect("memory can be written to");
+        let tag = format!("W/\"{}\"", hexadecimal(digest(&SHA256, &bytes).as_ref()));
+        Self { path, media_type: media_type(path), bytes, compressed, tag }
+    }
+}
+
+/// A file as it goes over the wire: our own modules without their comments, which are a third of them. Lines stay
+/// where they are, so that an error names the line of the source.
+fn as_served(path: &str, bytes: &[u8]) -> Vec<u8> {
+    let own = media_type(path).starts_with("text/javascript") && !path.starts_with("vendor/");
+    match std::str::from_utf8(bytes) {
+        Ok(source) if own => without_comments(source).into_bytes(),
+        _ => bytes.to_vec(),
+    }
+}
+
+/// Takes out what stands at the beginning of a line: `// …` and `/* … */`, over several lines, too. A comment
+/// behind code stays. No text in a template begins a line like that; a test says so.
+pub(super) fn without_comments(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut in_comment = false;
+    for line in source.lines() {
+        let mut rest = line;
+        while in_comment || rest.trim_start().starts_with("/*") {
+            let end = rest.split_once("*/");
+            in_comment = end.is_none();
+            rest = end.map_or("", |(_, after)| after);
+            if in_comment {
+                break;
+            }
+        }
+        if !rest.trim_start().starts_with("//") {
+            text.push_str(rest);
+        }
+        text.push('\n');
+    }
+    text
+}
+
+/// The modules that the element always needs. The texts of another language are loaded when they are wanted.
+fn is_module(path: &str) -> bool {
+    let module = path.starts_with("element/") || path.starts_with("vendor/") || path == "texts/en.js";
+    module && media_type(path).starts_with("text/javascript")
+}
+
+fn modules() -> impl Iterator<Item = &'static str> {
+    EMBEDDED.iter().map(|(path, _)| *path).filter(|path| is_module(path))
+}
+
+/// Every module is named, so that a browser loads them side by side instead of from import to import.
+fn page(version: &str) -> String {
+    let folder = format!("/console/assets/{version}");
+    let preload = |path| format!("<link rel=\"modulepreload\" href=\"{ASSETS_MARK}/{path}\">");
+    let preloads: Vec<String> = modules().map(preload).collect();
+    PAGE.replace(PRELOADS_MARK, &preloads.join("\n")).replace(ASSETS_MARK, &folder)
+}
+
+fn entry(version: &str) -> String {
+    let mut lines: Vec<String> =
+        modules().map(|path| format!("import \"./assets/{version}/{path}\";\n")).collect();
+    lines.push(format!("export * from \"./assets/{version}/element/element.js\";\n"));
+    lines.concat()
+}
+
+fn media_type(path: &str) -> &'static str {
+    match path.rsplit_once('.').map(|(_, extension)| extension) {
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("html") => "text/html; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        _ => "text/plain; charset=utf-8",
+    }
+}
+
+/// The first ten bytes: enough for files that we make ourselves.
+fn hexadecimal(hash: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = |byte: &u8| [DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]];
+    hash.iter().take(10).flat_map(digits).map(char::from).collect()
+}

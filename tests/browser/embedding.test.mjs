@@ -1,0 +1,162 @@
+// The element in other products' pages: another origin, another framework, any style sheet, a strict policy.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+
+import { startBrowser } from "./support/browser.mjs";
+import { startDev } from "./support/dev.mjs";
+import { freshTenant, words } from "./support/element.mjs";
+import { startEmbedder } from "./support/embedder.mjs";
+
+let dev;
+let browser;
+let embedder;
+before(async () => {
+  embedder = await startEmbedder();
+  [dev, browser] = await Promise.all([startDev({ SERVER__CORS_ORIGINS: embedder.origin }), startBrowser()]);
+});
+after(() => Promise.all([dev?.stop(), browser?.stop(), embedder?.stop()]));
+
+async function open(url, token) {
+  const page = await browser.open();
+  await page.goto(url);
+  return Object.assign(page, words(page, dev, token));
+}
+
+test("two lines are enough, beside any style sheet and under a strict policy of the page", async () => {
+  const token = dev.token(freshTenant());
+  const policy = `default-src 'none'; script-src ${dev.origin}; style-src 'self'; connect-src ${dev.origin}; base-uri 'none'`;
+  const url = embedder.page("/two-lines", `<!doctype html><html lang="en"><head><title>A product</title>
+    <link rel="stylesheet" href="/hostile.css"></head><body>
+    <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+    <email-transport-settings api="${dev.origin}" token="${token}"></email-transport-settings>
+    </body></html>`, { "content-security-policy": policy });
+  const page = await open(url, token);
+  await page.ready();
+  const style = await page.locator("#settings-title").evaluate((title) => {
+    const { letterSpacing, textTransform, color, textAlign } = getComputedStyle(title);
+    return { letterSpacing, textTransform, color, textAlign };
+  });
+  assert.equal(style.textTransform, "none");
+  assert.notEqual(style.color, "rgb(255, 0, 0)");
+  assert.equal(style.textAlign, "start");
+  await page.enterAccount();
+  await page.save();
+  await page.saved();
+  await page.field("recipient").fill("ann@example.com");
+  await page.locator("#send-test").click();
+  await page.locator("#test-result.ok").waitFor();
+  await page.picture("60-hostile-page");
+  // Nothing leaks out of it.
+  const globals = await page.evaluate(() => Object.keys(globalThis).filter((name) => /^lit|transport|email/i.test(name)));
+  assert.deepEqual(globals, ["litHtmlVersions"]);
+  await page.done();
+});
+
+test("in a page of React, with events, a token that is fetched, and themes", async () => {
+  const tenant = freshTenant();
+  const token = dev.token(tenant);
+  embedder.script("/react-page.js", `
+    const { createElement: h, useState, useRef, useEffect } = React;
+    globalThis.heard = [];
+    globalThis.asked = [];
+    function Page() {
+      const [saved, setSaved] = useState(0);
+      const [theme, setTheme] = useState("light");
+      const settings = useRef(null);
+      useEffect(() => {
+        const hear = (event) => {
+          heard.push([event.type, event.detail]);
+          if (event.type === "config-saved") setSaved((count) => count + 1);
+        };
+        const names = ["config-saved", "check-finished", "config-removed"];
+        for (const name of names) document.body.addEventListener(name, hear);
+        return () => names.forEach((name) => document.body.removeEventListener(name, hear));
+      }, []);
+      // A new function at each rendering, as such code has it.
+      useEffect(() => {
+        settings.current.getToken = async (reason) => { asked.push(reason); return ${JSON.stringify(token)}; };
+      });
+      return h("main", null,
+        h("h1", null, "Administration"),
+        h("p", { id: "count" }, "Saved " + saved + " times"),
+        h("button", { id: "dark", onClick: () => setTheme("dark") }, "Dark"),
+        h("email-transport-settings", { ref: settings, api: ${JSON.stringify(dev.origin)}, theme, locale: "en" }));
+    }
+    ReactDOM.createRoot(document.getElementById("root")).render(h(Page));
+  `);
+  const url = embedder.page("/react", `<!doctype html><html lang="en"><head><title>React</title></head><body>
+    <div id="root"></div>
+    <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+    <script src="/react.js"></script><script src="/react-dom.js"></script><script src="/react-page.js"></script>
+    </body></html>`);
+  const page = await open(url, token);
+  await page.ready();
+  await page.enterAccount({ emailPassword: "wrong" });
+  await page.save();
+  await page.code();
+  await page.field("emailPassword").fill(dev.password);
+  await page.save();
+  await page.saved();
+  await page.getByText("Saved 1 times").waitFor();
+  await page.field("senderName").fill("Kept over a rendering");
+  await page.locator("#dark").click();
+  await page.waitForFunction(() => document.querySelector("email-transport-settings").theme === "dark");
+  assert.equal(await page.field("senderName").inputValue(), "Kept over a rendering");
+  assert.equal(await page.locator(".root").evaluate((root) => getComputedStyle(root).colorScheme), "dark");
+  const heard = await page.evaluate(() => globalThis.heard);
+  assert.deepEqual(heard.map(([name]) => name), ["check-finished", "config-saved", "check-finished"]);
+  assert.deepEqual([heard[0][1].kind, heard[0][1].success, heard[0][1].diagnosis.code], ["save", false, "AUTH_REJECTED"]);
+  assert.equal(heard[1][1].serviceProvider, "BasicAuth");
+  assert.equal(heard[1][1].config.serverAddress, "localhost");
+  assert.ok(!JSON.stringify(heard).includes(dev.password), "no event carries a secret");
+  assert.deepEqual(await page.evaluate(() => globalThis.asked), ["start"], "one token does for all requests");
+  await page.picture("61-react");
+  await page.done();
+});
+
+test("a page changes colours, font and width by custom properties", async () => {
+  const token = dev.token(freshTenant());
+  embedder.script("/brand.css", "");
+  const url = embedder.page("/brand", `<!doctype html><html lang="de"><head><title>A brand</title>
+    <style>email-transport-settings { --ets-accent: #7a1f5c; --ets-radius: 2px; --ets-max-width: 30rem; --ets-font-family: serif; }</style>
+    </head><body><script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+    <email-transport-settings token="${token}" theme="light"></email-transport-settings></body></html>`);
+  const page = await open(url, token);
+  await page.ready();
+  await page.getByRole("heading", { name: "E-Mail ist noch nicht eingerichtet" }).waitFor();
+  await page.choose("BasicAuth");
+  const seen = await page.locator("#save").evaluate((save) => {
+    const root = save.getRootNode().querySelector(".root");
+    return [getComputedStyle(save).backgroundColor, getComputedStyle(root).fontFamily, getComputedStyle(root).maxWidth];
+  });
+  assert.deepEqual(seen, ["rgb(122, 31, 92)", "serif", "480px"]);
+  await page.picture("62-brand");
+  await page.done();
+});
+
+test("an origin that the operator does not name gets the modules, and nothing of the API", async () => {
+  const other = await startEmbedder();
+  const token = dev.token(freshTenant());
+  const url = other.page("/", `<!doctype html><html lang="en"><head><title>Another</title></head><body>
+    <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+    <email-transport-settings token="${token}"></email-transport-settings></body></html>`);
+  const page = await open(url, token);
+  await page.getByText("The service cannot be reached").first().waitFor();
+  const session = await page.evaluate((address) => fetch(address).then((answer) => answer.status, () => "refused"),
+    `${dev.origin}/console/session`);
+  assert.equal(session, "refused", "nobody else is told the session");
+  page.wrong.splice(0, page.wrong.length, ...page.wrong.filter((text) => !text.includes("CORS policy")));
+  await page.done();
+  await other.stop();
+});
+
+test("the console may not be framed by others", async () => {
+  const url = embedder.page("/frame", `<!doctype html><html lang="en"><head><title>A frame</title></head><body>
+    <iframe title="x" src="${dev.console}"></iframe></body></html>`);
+  const page = await open(url, "");
+  await page.waitForFunction(() => document.readyState === "complete");
+  const framed = page.frames().find((frame) => frame !== page.mainFrame());
+  assert.equal(await framed.locator("email-transport-settings").count(), 0);
+  page.wrong.splice(0, page.wrong.length, ...page.wrong.filter((text) => !/frame-ancestors|refused to connect/i.test(text)));
+  await page.done();
+});

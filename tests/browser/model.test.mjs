@@ -1,0 +1,192 @@
+// The element's core, which is pure: as tables.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { test } from "node:test";
+
+const root = path.resolve(fileURLToPath(new URL(".", import.meta.url)), "../..");
+const load = (name) => import(path.join(root, "web/element", name));
+const { faults, keepsSecret, smtpConfig, smtpDraft } = await load("model/form.js");
+const { meantServer, usualSecurity, withPreset } = await load("model/presets.js");
+const { CODES, remedies } = await load("model/remedies.js");
+const { expectedStages, finished, withEvent } = await load("model/stages.js");
+const { fieldFault } = await load("model/faults.js");
+const { failingSince } = await load("model/history.js");
+const { readEvents } = await load("net/event-stream.js");
+const { ago, duration } = await load("format.js");
+
+const CONFIG = {
+  serviceProvider: "BasicAuth", passwordExists: true, isValid: true,
+  providerConfig: { serverAddress: "smtp.example.com", serverPort: 587, securityType: "StartTLS", username: "ann", emailAddress: "ann@example.com" },
+};
+
+test("a stored password is kept where the service keeps it", () => {
+  const next = (changes) => ({ ...CONFIG.providerConfig, ...changes });
+  for (const [changes, kept] of [
+    [{}, true], [{ emailAddress: "bea@example.com" }, true], [{ securityType: "SSL/TLS" }, true],
+    [{ serverAddress: "SMTP.example.COM" }, true], [{ serverAddress: "other.example.com" }, false], [{ serverPort: 465 }, false],
+    [{ username: "bea" }, false], [{ username: "ANN" }, false], [{ username: undefined }, false], [{ securityType: "none" }, false],
+  ]) {
+    assert.equal(keepsSecret(CONFIG, "BasicAuth", next(changes)), kept, JSON.stringify(changes));
+  }
+  assert.equal(keepsSecret({ ...CONFIG, passwordExists: false }, "BasicAuth", next({})), false);
+  assert.equal(keepsSecret(CONFIG, "Microsoft365", next({})), false);
+  assert.equal(keepsSecret(null, "BasicAuth", next({})), false);
+});
+
+test("a form says what a PUT takes, and what is missing", () => {
+  const draft = { ...smtpDraft(null), serverAddress: " smtp.example.com ", emailAddress: "ann@example.com", emailPassword: " x " };
+  assert.deepEqual(smtpConfig(draft), {
+    serverAddress: "smtp.example.com", serverPort: 587, securityType: "StartTLS", emailAddress: "ann@example.com",
+    username: "ann@example.com", emailPassword: " x ",
+  });
+  assert.deepEqual(faults("BasicAuth", smtpConfig(draft), false), {});
+  assert.deepEqual(Object.keys(faults("BasicAuth", smtpConfig(smtpDraft(null)), false)), ["serverAddress", "emailAddress"]);
+  assert.deepEqual(faults("BasicAuth", { ...smtpConfig(draft), username: undefined }, false), { username: "error.required.username" });
+  assert.deepEqual(faults("BasicAuth", { ...smtpConfig(draft), serverPort: "x" }, false), { serverPort: "error.port" });
+  assert.deepEqual(Object.keys(faults("Microsoft365", {}, true)), ["clientId", "providerTenantId", "emailAddress"]);
+  // What is stored comes back unchanged.
+  const { emailPassword: _, ...shown } = smtpConfig(smtpDraft(CONFIG));
+  assert.deepEqual(shown, CONFIG.providerConfig);
+});
+
+test("a preset takes no password along to another service", () => {
+  const preset = {
+    id: "x", serviceProvider: "BasicAuth", servers: [{ serverAddress: "smtp.x.com" }, { serverAddress: "smtp.eu.x.com" }],
+    serverPort: 465, securityType: "SSL/TLS", usernameForm: "fixed", username: "apikey",
+  };
+  const typed = { ...smtpDraft(null), serverAddress: "smtp.other.com", emailPassword: "secret" };
+  const filled = withPreset(typed, preset);
+  assert.deepEqual([filled.serverAddress, filled.serverPort, filled.username, filled.emailPassword], ["smtp.x.com", "465", "apikey", ""]);
+  const region = withPreset({ ...filled, emailPassword: "secret" }, preset, "smtp.eu.x.com");
+  assert.deepEqual([region.serverAddress, region.emailPassword], ["smtp.eu.x.com", "secret"]);
+  assert.equal(meantServer([preset], "imap.x.com"), "smtp.x.com");
+  for (const other of ["smtp.x.com", "mail.y.com", "localhost", ""]) assert.equal(meantServer([preset], other), null);
+  assert.deepEqual([usualSecurity("465", "StartTLS"), usualSecurity("587", "SSL/TLS"), usualSecurity("4465", "none")], ["SSL/TLS", "StartTLS", null]);
+});
+
+test("every code with a remedy is one of the service's, and every remedy can be applied", async () => {
+  const known = [...(await readFile(path.join(root, "docs/diagnosis.md"), "utf8")).matchAll(/^### ([A-Z\d_]+)$/gm)].map(([, code]) => code);
+  assert.deepEqual(CODES.filter((code) => !known.includes(code)), []);
+  const texts = (await import(path.join(root, "web/texts/en.js"))).default;
+  const fields = new Set([...Object.keys(smtpDraft(null)), "recipient", "clientId", "clientSecret", "providerTenantId"]);
+  for (const code of known) {
+    for (const config of [CONFIG.providerConfig, {}, { ...CONFIG.providerConfig, username: "ann@example.com", serverPort: 465 }]) {
+      for (const remedy of remedies({ code, retryable: true }, { provider: "BasicAuth", config, presets: [] })) {
+        assert.ok(texts[remedy.text], `${code}: ${remedy.text}`);
+        for (const field of [...Object.keys(remedy.changes ?? {}), ...(remedy.focus ? [remedy.focus] : [])]) {
+          assert.ok(fields.has(field), `${code}: ${field}`);
+        }
+      }
+    }
+  }
+});
+
+test("the likeliest remedy comes first", () => {
+  const gmail = { id: "g", serviceProvider: "BasicAuth", servers: [{ serverAddress: "smtp.gmail.com" }] };
+  const first = (code, config = {}, presets = [gmail]) => {
+    const [remedy] = remedies({ code }, { provider: "BasicAuth", config: { ...CONFIG.providerConfig, ...config }, presets });
+    return remedy && (remedy.changes ?? remedy.focus ?? remedy.provider ?? remedy.action);
+  };
+  for (const [code, config, expected] of [
+    ["STARTTLS_MISSING", {}, { serverPort: "465", securityType: "SSL/TLS" }],
+    ["TLS_MODE_MISMATCH_USE_IMPLICIT", {}, { securityType: "SSL/TLS" }],
+    ["TLS_MODE_MISMATCH_USE_STARTTLS", {}, { securityType: "StartTLS" }],
+    ["CONNECT_REFUSED", {}, { serverPort: "465", securityType: "SSL/TLS" }],
+    ["CONNECT_REFUSED", { serverPort: 25 }, { serverPort: "587", securityType: "StartTLS" }],
+    ["DNS_NOT_FOUND", { serverAddress: "imap.gmail.com" }, { serverAddress: "smtp.gmail.com" }],
+    ["REPLY_TIMEOUT", { serverPort: 465 }, { securityType: "SSL/TLS" }],
+    ["REPLY_TIMEOUT", {}, "again"],
+    ["SENDGRID_APIKEY", {}, { username: "apikey", sameAsSender: false }],
+    ["SENDGRID_APIKEY", { username: "apikey" }, "emailPassword"],
+    ["AUTH_REJECTED", {}, { sameAsSender: true }],
+    ["AUTH_REJECTED", { username: "ann@example.com" }, "emailPassword"],
+    ["SENDER_NOT_OWNED", { username: "bea@example.com" }, { emailAddress: "bea@example.com" }],
+    ["M365_BASIC_AUTH_DISABLED", {}, "Microsoft365"],
+    ["ENTRA_CONSENT_MISSING", {}, "setup-help"],
+    ["GMAIL_APP_PASSWORD_REQUIRED", {}, "emailPassword"],
+    ["DMARC_FAIL", {}, undefined],
+  ]) {
+    assert.deepEqual(first(code, config), expected, code);
+  }
+});
+
+test("stages come one after the other, with what the service calls them", () => {
+  const ids = (stages) => stages.map(({ id }) => id).join();
+  assert.equal(ids(expectedStages("verify", "BasicAuth", { securityType: "SSL/TLS", username: "x" })), "name,connection,encryption,greeting,signIn,sender");
+  assert.equal(ids(expectedStages("save", "BasicAuth", { securityType: "none" })), "name,connection,greeting");
+  assert.equal(ids(expectedStages("save", "Microsoft365", {})), "token");
+  let stages = expectedStages("save", "BasicAuth", { securityType: "StartTLS", username: "x" });
+  for (const event of [["policy", "done", 1], ["dns", "done", 2], ["connect", "started"], ["unheard_of", "done", 9]]) {
+    stages = withEvent(stages, { stage: event[0], state: event[1], elapsedMs: event[2] });
+  }
+  assert.deepEqual(stages.slice(0, 3).map(({ state, ms }) => [state, ms]), [["done", 3], ["running", null], ["waiting", null]]);
+  const failed = finished(stages, { code: "X", title: "", owner: "operator", stage: "connect" });
+  assert.deepEqual(failed.map(({ state }) => state), ["done", "failed", "skipped", "skipped", "skipped"]);
+  // Without a stream, the transcript tells.
+  const plain = finished(expectedStages("save", "BasicAuth", { securityType: "none" }), {
+    code: "X", title: "", owner: "operator", stage: "rcpt_to", transcript: [{ stage: "dns", ms: 4, detail: "" }, { stage: "dns", ms: 5, detail: "" }],
+  });
+  assert.deepEqual(plain.map(({ id, state, ms }) => [id, state, ms]),
+    [["name", "done", 9], ["connection", "skipped", null], ["greeting", "skipped", null], ["recipient", "failed", null]]);
+});
+
+test("refused input finds its field", () => {
+  const fields = ["serverAddress", "serverPort", "emailPassword"];
+  for (const [title, expected] of [
+    ["serverAddress is required", ["serverAddress", "error.required.serverAddress"]],
+    ["serverPort is not an allowed mail port here (25, 587)", ["serverPort", "error.portAllowed"]],
+    ["emailPassword must be entered again: the stored one belongs to another server or user name", ["emailPassword", "error.secretAgain"]],
+    ["serverAddress is odd", ["serverAddress", null]],
+    ["providerConfig.serverAddress is not a known field", ["serverAddress", null]],
+    ["The body is not an object", [null, null]],
+  ]) {
+    const { field, text } = fieldFault(title, fields);
+    assert.deepEqual([field, text], expected, title);
+  }
+  assert.deepEqual(fieldFault("serverPort is not an allowed mail port here (25, 587)", fields).values, { ports: "25, 587" });
+});
+
+test("since when it fails", () => {
+  const config = { isValid: false, errorCode: "PROVIDER_ERROR", lastUpdated: "2026-01-02", modificationTime: "2026-01-01" };
+  const entry = (at, action, outcome) => ({ at, action, outcome });
+  const bad = entry("5", "verify-connection", "X");
+  for (const [activity, expected] of [
+    [[], "2026-01-02"],
+    [[bad, entry("4", "send-test-email", "X"), entry("3", "put", "X"), entry("2", "put", "OK")], "4"],
+    [[bad, entry("4", "patch", "OK")], "2026-01-02"],
+    [[entry("4", "put", "OK")], "2026-01-02"],
+  ]) {
+    assert.equal(failingSince(config, activity), expected);
+  }
+  assert.equal(failingSince({ ...config, lastUpdated: config.modificationTime }, []), null);
+  assert.equal(failingSince({ ...config, isValid: true }, [bad]), null);
+});
+
+test("events are read however the bytes are cut", async () => {
+  const text = ": hello\n\nevent: stage\r\ndata: {\"a\":\r\ndata: \"ü\"}\r\n\r\ndata: plain\n\nevent: cut off\ndata: x";
+  const bytes = new TextEncoder().encode(text);
+  for (let size = 1; size <= bytes.length; size += 1) {
+    const stream = new ReadableStream({
+      start(controller) {
+        for (let at = 0; at < bytes.length; at += size) controller.enqueue(bytes.slice(at, at + size));
+        controller.close();
+      },
+    });
+    const events = [];
+    for await (const event of readEvents(stream)) events.push(event);
+    assert.deepEqual(events, [{ name: "stage", data: "{\"a\":\n\"ü\"}" }, { name: "message", data: "plain" }], `in pieces of ${size}`);
+  }
+});
+
+test("times are told as people tell them", () => {
+  const now = Date.parse("2026-03-10T12:00:00Z");
+  const plain = (text) => text.replace(/\s/g, " ");
+  assert.equal(ago("2026-03-10T11:58:30Z", "en", now), "1 minute ago");
+  assert.equal(ago("2026-03-10T12:00:20Z", "en", now), "now", "a clock that is ahead");
+  assert.equal(ago("2026-03-08T12:00:00Z", "de", now), "vorgestern");
+  assert.match(ago("2026-01-08T12:00:00Z", "en", now), /Jan 8, 2026/);
+  assert.equal(ago("never", "en", now), "never");
+  assert.deepEqual([0, 42, 1250].map((ms) => plain(duration(ms, "en"))), ["< 1 ms", "42 ms", "1.3 sec"]);
+});

@@ -1,0 +1,189 @@
+// The service's own page: it finds out who is signed in, and shows the element that everybody else embeds, too.
+
+import { LANGUAGES, languageOf, loadTexts, text } from "../element/i18n.js";
+import "../element/element.js";
+
+/**
+ * @typedef {{ mode: "dev", token: string } | { mode: "none" } | { mode: "oidc", signIn?: string, user?: string,
+ *   tenant?: string, csrfToken?: string }} Session
+ */
+
+const THEMES = ["auto", "light", "dark"];
+
+/** What was chosen stays with this browser, where that is allowed. */
+const kept = {
+  /** @param {string} name */
+  get(name) {
+    try {
+      return localStorage.getItem(`console.${name}`);
+    } catch {
+      return null;
+    }
+  },
+  /** @param {string} name @param {string} value */
+  set(name, value) {
+    try {
+      localStorage.setItem(`console.${name}`, value);
+    } catch {
+      // It holds for this visit, then.
+    }
+  },
+};
+
+/** @type {import("../element/element.js").EmailTransportSettings | null} */
+let settings = null;
+/** @type {Session | null} */
+let session = null;
+let language = languageOf(kept.get("language") ?? navigator.language);
+let theme = THEMES.find((known) => known === kept.get("theme")) ?? "auto";
+
+/** @param {string} id */
+const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
+
+/** @returns {Promise<Session | null>} nothing where the service does not answer */
+async function askForSession() {
+  try {
+    const response = await fetch("/console/session", { cache: "no-store" });
+    return response.ok || response.status === 401 ? await response.json() : null;
+  } catch {
+    return null;
+  }
+}
+
+async function speak() {
+  const texts = await loadTexts(language);
+  const t = (/** @type {string} */ key) => text(texts, key);
+  document.documentElement.lang = language;
+  document.title = t("console.title");
+  element("title").textContent = t("console.title");
+  element("language-label").textContent = t("console.language");
+  element("theme-label").textContent = t("console.theme");
+  element("inbox").textContent = t("console.inbox");
+  fill("theme", THEMES.map((value) => [value, t(`console.theme.${value}`)]), theme);
+  // A language is named in itself, so that whoever wants it can read it.
+  fill("language", LANGUAGES.map((value) => [value, nameOf(value)]), language);
+  settings?.setAttribute("locale", language);
+  document.querySelector(".sign-in")?.replaceWith(notice(t));
+}
+
+/** @param {string} value */
+function nameOf(value) {
+  return new Intl.DisplayNames([value], { type: "language" }).of(value) ?? value;
+}
+
+/**
+ * @param {string} id of a select
+ * @param {string[][]} options value and label
+ * @param {string} chosen
+ */
+function fill(id, options, chosen) {
+  element(id).replaceChildren(...options.map(([value = "", label = ""]) => {
+    const option = new Option(label, value);
+    option.selected = value === chosen;
+    return option;
+  }));
+}
+
+function dress() {
+  document.documentElement.dataset.theme = theme;
+  settings?.setAttribute("theme", theme);
+}
+
+/**
+ * What stands in place of the settings where nobody is signed in.
+ *
+ * @param {(key: string) => string} t
+ */
+function notice(t) {
+  const section = document.createElement("section");
+  section.className = "sign-in";
+  const signIn = session?.mode === "oidc" ? session.signIn : undefined;
+  const kind = signIn ? (settings ? "again" : "signIn") : session ? "none" : "away";
+  const [title, words] = [document.createElement("h2"), document.createElement("p")];
+  title.textContent = t(`console.${kind}.title`);
+  words.textContent = t(`console.${kind}.text`);
+  section.append(title, words);
+  if (signIn) {
+    const link = document.createElement("a");
+    link.className = "button";
+    link.href = signIn;
+    link.textContent = t("console.signIn");
+    if (settings) link.target = "_blank";
+    section.append(link);
+  }
+  return section;
+}
+
+/** @param {Session} signedIn */
+function show(signedIn) {
+  settings = document.createElement("email-transport-settings");
+  settings.setAttribute("locale", language);
+  settings.setAttribute("theme", theme);
+  if (signedIn.mode === "dev") {
+    let token = signedIn.token;
+    settings.getToken = async (reason) => {
+      if (reason === "expired") {
+        const next = await askForSession();
+        if (next?.mode === "dev") token = next.token;
+      }
+      return token;
+    };
+    element("nav").hidden = false;
+  }
+  settings.addEventListener("sign-in-required", () => void leave());
+  element("main").append(settings);
+}
+
+/**
+ * The session may have ended while the page was open; where it has not, the element itself says what is wrong. What
+ * has been entered and is not saved stays: then the sign-in has a tab of its own.
+ */
+async function leave() {
+  const next = await askForSession();
+  if (!next || isSignedIn(next)) return;
+  if (settings?.hasUnsavedChanges) {
+    if (document.querySelector(".sign-in")) return;
+    session = next;
+    element("title").after(Object.assign(document.createElement("section"), { className: "sign-in" }));
+    await speak();
+  } else {
+    settings?.remove();
+    await enter(next);
+  }
+}
+
+/** Whoever comes back from the other tab is signed in again. */
+async function back() {
+  const beside = settings && document.querySelector(".sign-in");
+  if (document.visibilityState !== "visible" || !beside) return;
+  const next = await askForSession();
+  if (next && isSignedIn(next)) beside.remove();
+}
+
+/** @param {Session} session */
+function isSignedIn(session) {
+  return session.mode === "dev" || (session.mode === "oidc" && !session.signIn);
+}
+
+/** @param {Session | null} next */
+async function enter(next) {
+  session = next;
+  settings = null;
+  if (session && isSignedIn(session)) show(session);
+  else element("main").append(Object.assign(document.createElement("section"), { className: "sign-in" }));
+  await speak();
+}
+
+element("language").addEventListener("change", (event) => {
+  language = /** @type {HTMLSelectElement} */ (event.target).value;
+  kept.set("language", language);
+  void speak();
+});
+element("theme").addEventListener("change", (event) => {
+  theme = /** @type {HTMLSelectElement} */ (event.target).value;
+  kept.set("theme", theme);
+  dress();
+});
+document.addEventListener("visibilitychange", () => void back());
+dress();
+await enter(await askForSession());

@@ -1,0 +1,143 @@
+// What the parts of the element share: the state, the API, the texts, and the ways back to the element.
+
+import { text } from "./i18n.js";
+import { microsoftDraft, smtpDraft } from "./model/form.js";
+
+/**
+ * @typedef {import("./model/types.js").Config} Config
+ * @typedef {import("./model/types.js").ServiceProvider} ServiceProvider
+ * @typedef {import("./net/problem.js").Problem} Problem
+ *
+ * A check that runs or has ended.
+ *
+ * @typedef {object} Check
+ * @property {"save" | "verify"} kind
+ * @property {import("./model/stages.js").Stage[]} stages
+ * @property {boolean} running
+ * @property {boolean} live the stages come while they happen
+ * @property {import("./model/types.js").CheckResult | null} result
+ * @property {{ provider: string, config: Record<string, string | number> }} about what was checked
+ * @property {Problem | null} problem the request itself was refused
+ *
+ * @typedef {object} TestMail
+ * @property {string} recipient
+ * @property {boolean} touched
+ * @property {string | null} error
+ * @property {import("./model/types.js").CheckResult | null} result
+ * @property {string} sentTo
+ * @property {Problem | null} problem
+ *
+ * @typedef {object} State
+ * @property {"loading" | "ready" | "refused"} phase
+ * @property {Problem | null} refusal why nothing can be shown
+ * @property {Config | null} config
+ * @property {string | null} etag
+ * @property {string | null} loadedAt
+ * @property {import("./model/types.js").Preset[]} presets
+ * @property {ServiceProvider | "None" | ""} provider what is chosen
+ * @property {import("./model/form.js").SmtpDraft} smtp
+ * @property {import("./model/form.js").MicrosoftDraft} microsoft
+ * @property {Record<string, string>} errors by field, as whole sentences
+ * @property {Problem | null} problem of the last save or removal
+ * @property {"" | "save" | "verify" | "test" | "remove"} busy
+ * @property {Check | null} check
+ * @property {TestMail} testMail
+ * @property {"" | "conflict"} dialog
+ * @property {{ config: Config | null, etag: string | null } | null} theirs what somebody else has stored meanwhile
+ * @property {import("./model/types.js").Setup | null} setup
+ * @property {boolean} setupOpen
+ * @property {string} setupWay
+ * @property {import("./model/types.js").Activity[] | null} activity `null` where there is none to be had
+ * @property {string | null} moreActivity path of the next page
+ * @property {string} copied what was copied last
+ * @property {boolean} revealed the password that is being entered is shown
+ * @property {number} waitUntil when a rate limit ends, in milliseconds since 1970
+ */
+
+/** @returns {State} */
+export function initialState() {
+  return {
+    phase: "loading",
+    refusal: null,
+    config: null,
+    etag: null,
+    loadedAt: null,
+    presets: [],
+    provider: "",
+    smtp: smtpDraft(null),
+    microsoft: microsoftDraft(null),
+    errors: {},
+    problem: null,
+    busy: "",
+    check: null,
+    testMail: { recipient: "", touched: false, error: null, result: null, sentTo: "", problem: null },
+    dialog: "",
+    theirs: null,
+    setup: null,
+    setupOpen: false,
+    setupWay: "",
+    activity: null,
+    moreActivity: null,
+    copied: "",
+    revealed: false,
+    waitUntil: 0,
+  };
+}
+
+/**
+ * @typedef {object} Host
+ * @property {() => void} requestRender
+ * @property {() => Promise<void>} rendered resolves after the next rendering
+ * @property {(selector: string) => HTMLElement | null} find in the shadow root
+ * @property {(name: string, detail: object) => void} emit
+ * @property {() => string | null} token the one that is used, for its claims
+ */
+
+export class App {
+  state = initialState();
+  /** @type {import("./i18n.js").Texts} */ texts = {};
+  locale = "en";
+  /** What a screen reader says next. */
+  announcement = "";
+
+  /**
+   * @param {import("./net/client.js").Client} client
+   * @param {Host} host
+   */
+  constructor(client, host) {
+    this.client = client;
+    this.host = host;
+  }
+
+  /** @param {Partial<State>} changes */
+  update(changes) {
+    Object.assign(this.state, changes);
+    this.host.requestRender();
+  }
+
+  /**
+   * @param {string} key
+   * @param {Record<string, string | number>} [values]
+   */
+  t(key, values) {
+    return text(this.texts, key, values);
+  }
+
+  /** Says it through the live region. @param {string} words */
+  announce(words) {
+    this.announcement = words;
+    this.host.requestRender();
+  }
+
+  /**
+   * Puts the focus where an action has led to.
+   *
+   * @param {string} selector
+   */
+  async focus(selector) {
+    await this.host.rendered();
+    const target = this.host.find(selector);
+    target?.focus({ preventScroll: true });
+    target?.scrollIntoView({ block: "nearest", behavior: "auto" });
+  }
+}

@@ -1,0 +1,211 @@
+// <email-transport-settings>: attributes and properties in, events out. All else is in the modules beside it.
+
+import { nothing, render } from "../vendor/lit-html/lit-html.js";
+import { App, initialState } from "./app.js";
+import { loadActivity } from "./flows/activity.js";
+import { isChanged } from "./flows/edit.js";
+import { load, refresh } from "./flows/load.js";
+import { languageOf, loadTexts } from "./i18n.js";
+import { Client } from "./net/client.js";
+import { sheet } from "./styles/sheet.js";
+import { page } from "./views/page.js";
+
+/** Where this module came from is where the API is, unless `api` names another place. */
+const ORIGIN = new URL(import.meta.url).origin;
+
+/** How long a page may lie in the background before what is stored is looked up again. */
+const STALE_AFTER_MS = 15_000;
+
+/**
+ * The settings of a tenant's email transport, checked live.
+ *
+ * Attributes: `api`, `token`, `locale`, `theme` (`auto`, `light`, `dark`). Properties: the same, `getToken`, and
+ * `hasUnsavedChanges`. Events, bubbling and composed: `config-saved`, `config-removed`, `check-finished`,
+ * `unsaved-changes`, `sign-in-required`. See docs/console.md.
+ */
+export class EmailTransportSettings extends HTMLElement {
+  static observedAttributes = ["api", "token", "locale", "theme"];
+
+  #root = this.attachShadow({ mode: "open", delegatesFocus: false });
+  /** @type {((reason: "start" | "expired") => Promise<string> | string) | null} */ #getToken = null;
+  /** @type {Promise<void> | null} */ #rendering = null;
+  #wasChanged = false;
+  #started = 0;
+  /** @type {AbortController | null} */ #listening = null;
+
+  #app = new App(
+    new Client(() => ({
+      api: this.api, locale: this.#app.locale, token: this.token, getToken: this.#getToken,
+    }), () => this.#emit("sign-in-required", { hasUnsavedChanges: this.hasUnsavedChanges })),
+    {
+      requestRender: () => void this.#render(),
+      rendered: () => this.#render(),
+      find: (selector) => this.#root.querySelector(selector),
+      emit: (name, detail) => this.#emit(name, detail),
+      token: () => this.#app.client.usedToken() ?? this.token,
+    },
+  );
+
+  constructor() {
+    super();
+    this.#root.adoptedStyleSheets = [sheet];
+  }
+
+  /** Address of the service. */
+  get api() {
+    return (this.getAttribute("api") || ORIGIN).replace(/\/+$/, "");
+  }
+  set api(value) {
+    this.setAttribute("api", value);
+  }
+
+  /** A token of a tenant administrator. Without one, and without `getToken`, the session's cookie is used. */
+  get token() {
+    return this.getAttribute("token") || null;
+  }
+  set token(value) {
+    if (value) this.setAttribute("token", value);
+    else this.removeAttribute("token");
+  }
+
+  /** Called for a token, with `"expired"` once more where the last one was refused. */
+  get getToken() {
+    return this.#getToken;
+  }
+  set getToken(value) {
+    const first = this.#getToken === null;
+    this.#getToken = value;
+    // A framework may set the same thing at each rendering: what has been entered must not go with it.
+    if (first || this.#app.state.phase === "refused") this.#restart();
+  }
+
+  /** Language of the texts, such as `de`; by default that of the nearest `lang`, else of the browser. */
+  get locale() {
+    const near = /** @type {HTMLElement | null} */ (this.closest("[lang]"));
+    return this.getAttribute("locale") || near?.lang || navigator.language;
+  }
+  set locale(value) {
+    this.setAttribute("locale", value);
+  }
+
+  /** `auto`, `light` or `dark`. */
+  get theme() {
+    return this.getAttribute("theme") || "auto";
+  }
+  set theme(value) {
+    this.setAttribute("theme", value);
+  }
+
+  /** Something was entered that is not saved: a page that leads elsewhere should ask first. */
+  get hasUnsavedChanges() {
+    return isChanged(this.#app.state);
+  }
+
+  connectedCallback() {
+    for (const name of /** @type {const} */ (["api", "token", "getToken", "locale", "theme"])) this.#adopt(name);
+    this.#listening = new AbortController();
+    const { signal } = this.#listening;
+    window.addEventListener("beforeunload", (event) => this.#beforeUnload(event), { signal });
+    window.addEventListener("online", () => this.#online(), { signal });
+    document.addEventListener("visibilitychange", () => this.#visible(), { signal });
+    this.#restart();
+  }
+
+  disconnectedCallback() {
+    this.#listening?.abort();
+    this.#listening = null;
+  }
+
+  /**
+   * @param {string} name
+   * @param {string | null} before
+   * @param {string | null} after
+   */
+  attributeChangedCallback(name, before, after) {
+    if (before === after || !this.isConnected || name === "theme") return;
+    if (name === "locale") void this.#speak(true);
+    else if (name === "token" && before && after && this.#app.state.phase !== "refused") this.#app.client.forget();
+    else this.#restart();
+  }
+
+  /**
+   * Takes over a property that was set before this module was there, and would hide the class's own.
+   *
+   * @param {"api" | "token" | "getToken" | "locale" | "theme"} name
+   */
+  #adopt(name) {
+    if (!Object.hasOwn(this, name)) return;
+    const { value } = Object.getOwnPropertyDescriptor(this, name) ?? {};
+    Reflect.deleteProperty(this, name);
+    Reflect.set(this, name, value);
+  }
+
+  /** Begins anew, once for all that changes in the same moment. */
+  #restart() {
+    if (!this.isConnected) return;
+    const turn = ++this.#started;
+    queueMicrotask(async () => {
+      if (turn !== this.#started || !this.isConnected) return;
+      this.#app.client.forget();
+      this.#app.state = initialState();
+      await this.#speak(false);
+      await load(this.#app);
+    });
+  }
+
+  /** Takes the language that is wanted now. @param {boolean} reload ask for the service's own texts again */
+  async #speak(reload) {
+    const language = languageOf(this.locale);
+    this.#app.texts = await loadTexts(language);
+    this.#app.locale = language;
+    await this.#render();
+    if (reload && this.#app.state.phase === "ready") await refresh(this.#app, { texts: true });
+  }
+
+  async #render() {
+    this.#rendering ??= Promise.resolve().then(() => {
+      this.#rendering = null;
+      render(this.isConnected ? page(this.#app) : nothing, this.#root);
+      /** @type {HTMLDialogElement | null} */ (this.#root.querySelector("dialog:not([open])"))?.showModal();
+      this.#tellChanges();
+    });
+    await this.#rendering;
+  }
+
+  #tellChanges() {
+    const changed = this.hasUnsavedChanges;
+    if (changed === this.#wasChanged) return;
+    this.#wasChanged = changed;
+    this.#emit("unsaved-changes", { hasUnsavedChanges: changed });
+  }
+
+  /**
+   * @param {string} name
+   * @param {object} detail
+   */
+  #emit(name, detail) {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
+    if (name === "config-saved" || name === "check-finished") void loadActivity(this.#app);
+  }
+
+  /** @param {BeforeUnloadEvent} event */
+  #beforeUnload(event) {
+    if (this.hasUnsavedChanges) event.preventDefault();
+  }
+
+  #online() {
+    if (this.#app.state.refusal?.kind === "unreachable") this.#restart();
+  }
+
+  #visible() {
+    const { phase, loadedAt, busy } = this.#app.state;
+    const stale = loadedAt !== null && Date.now() - Date.parse(loadedAt) > STALE_AFTER_MS;
+    if (document.visibilityState === "visible" && phase === "ready" && !busy && stale) {
+      void refresh(this.#app, { texts: false });
+    }
+  }
+}
+
+if (!customElements.get("email-transport-settings")) {
+  customElements.define("email-transport-settings", EmailTransportSettings);
+}

@@ -1,0 +1,40 @@
+// What happened lately, from the audit. A service without one shows none.
+
+import { Problem } from "../net/problem.js";
+
+/** @typedef {import("../app.js").App} App */
+
+const PAGE = "/email-config/audit?limit=5";
+
+/** @param {App} app */
+export async function loadActivity(app) {
+  try {
+    const { body } = await app.client.request("GET", PAGE);
+    app.update({ activity: body?.data ?? [], moreActivity: nextPath(body) });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    app.update({ activity: null, moreActivity: null });
+  }
+}
+
+/** @param {App} app */
+export async function loadMoreActivity(app) {
+  const { activity, moreActivity } = app.state;
+  if (!activity || !moreActivity) return;
+  try {
+    const { body } = await app.client.request("GET", moreActivity);
+    app.update({ activity: [...activity, ...(body?.data ?? [])], moreActivity: nextPath(body) });
+    await app.focus(`#activity li:nth-child(${activity.length + 1})`);
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    app.announce(app.t(`problem.${error.kind}.title`));
+  }
+}
+
+/** The next page's path, wherever the service says that it is: its own host alone is asked. */
+function nextPath(/** @type {any} */ body) {
+  const href = body?.links?.next?.href;
+  if (typeof href !== "string" || !href) return null;
+  const { pathname, search } = new URL(href, "https://service.invalid/api/v1/transports/email-config/audit");
+  return pathname.startsWith("/api/") ? pathname + search : null;
+}

@@ -1,0 +1,46 @@
+// Somebody else has changed the settings meanwhile: shown, and left to the person to decide.
+
+import { Problem } from "../net/problem.js";
+import { remove } from "./remove.js";
+import { adopt } from "./load.js";
+import { save } from "./save.js";
+
+/** @typedef {import("../app.js").App} App */
+
+/** Reads what is stored now, and asks. @param {App} app */
+export async function openConflict(app) {
+  try {
+    const { body, etag } = await app.client.request("GET", "/email-config");
+    app.update({ theirs: { config: body.serviceProvider ? body : null, etag }, dialog: "conflict" });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    app.update({ problem: error });
+  }
+}
+
+/** Lets go of what was entered. @param {App} app */
+export async function takeTheirs(app) {
+  const { theirs } = app.state;
+  app.update({ dialog: "" });
+  if (!theirs) return;
+  adopt(app, theirs.config ?? { passwordExists: false, isValid: false }, theirs.etag);
+  app.announce(app.t("conflict.taken"));
+  await app.focus("#settings-title");
+}
+
+/** Saves what was entered in place of what is stored now. @param {App} app */
+export async function takeMine(app) {
+  const { theirs } = app.state;
+  app.update({ dialog: "" });
+  if (!theirs) return;
+  // From here on theirs is what is stored: whether a secret may stay is judged by it.
+  app.update({ config: theirs.config, etag: theirs.etag, theirs: null });
+  await save(app);
+}
+
+/** Removes what is stored now all the same. @param {App} app */
+export async function removeTheirs(app) {
+  const { theirs } = app.state;
+  if (theirs) app.update({ config: theirs.config, etag: theirs.etag, theirs: null });
+  await remove(app);
+}

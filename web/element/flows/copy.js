@@ -1,0 +1,44 @@
+// To the clipboard, and word of it.
+
+/** How long the button says that it has copied. */
+const SHOWN_MS = 2000;
+
+/**
+ * @param {import("../app.js").App} app
+ * @param {string} id of the button
+ * @param {string} text
+ */
+export async function copy(app, id, text) {
+  const done = await written(text);
+  app.announce(app.t(done ? "copy.done" : "copy.failed"));
+  if (!done) return;
+  app.update({ copied: id });
+  setTimeout(() => app.state.copied === id && app.update({ copied: "" }), SHOWN_MS);
+}
+
+/** @param {string} text */
+async function written(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    return true;
+  } catch {
+    return writtenBySelection(text);
+  }
+}
+
+/** For a page that is not served over HTTPS, which has no other way. @param {string} text */
+function writtenBySelection(text) {
+  const area = document.createElement("textarea");
+  area.value = text;
+  area.readOnly = true;
+  area.setAttribute("aria-hidden", "true");
+  area.style.position = "fixed";
+  area.style.opacity = "0";
+  document.body.append(area);
+  const before = document.activeElement?.shadowRoot?.activeElement ?? document.activeElement;
+  area.select();
+  const done = document.execCommand("copy");
+  area.remove();
+  if (before instanceof HTMLElement) before.focus();
+  return done;
+}

@@ -1,0 +1,132 @@
+// What a person does in the form before anything is saved.
+
+import {
+  changedFields, keepsSecret, microsoftConfig, microsoftDraft, smtpConfig, smtpDraft,
+} from "../model/form.js";
+import { USUAL_PORT, presetOf, withPreset } from "../model/presets.js";
+import { loadSetup, loadSetupSoon } from "./setup.js";
+
+/**
+ * @typedef {import("../app.js").App} App
+ * @typedef {import("../app.js").State} State
+ * @typedef {import("../app.js").ServiceProvider} ServiceProvider
+ */
+
+/**
+ * The `providerConfig` as it stands in the form.
+ *
+ * @param {State} state
+ * @returns {Record<string, string | number>}
+ */
+export function entered(state) {
+  if (state.provider === "Microsoft365") return microsoftConfig(state.microsoft);
+  return state.provider === "BasicAuth" ? smtpConfig(state.smtp) : {};
+}
+
+/** @param {State} state */
+export function isChanged(state) {
+  if (state.provider === "" || state.provider === "None") return false;
+  if (state.config?.serviceProvider === state.provider) {
+    return changedFields(state.config, state.provider, entered(state)).length > 0;
+  }
+  const empty = state.provider === "Microsoft365" ? microsoftConfig(microsoftDraft(null)) : smtpConfig(smtpDraft(null));
+  return JSON.stringify(entered(state)) !== JSON.stringify(empty);
+}
+
+/** Whether a save would use the secret that is stored. @param {State} state */
+export function usesStoredSecret(state) {
+  const { provider } = state;
+  return provider !== "" && provider !== "None" && keepsSecret(state.config, provider, entered(state));
+}
+
+/**
+ * @param {App} app
+ * @param {ServiceProvider} provider
+ */
+export function choose(app, provider) {
+  app.update({ provider, errors: {}, problem: null });
+  if (provider === "Microsoft365" && app.state.config?.serviceProvider !== "Microsoft365") {
+    // Nobody has the four values at hand: the help that says where they come from is open at the start.
+    app.update({ setupOpen: true });
+  }
+  if (app.state.setupOpen) void loadSetup(app);
+}
+
+/** Deletes nothing yet: what then stands in place of the form asks. @param {App} app */
+export function chooseNone(app) {
+  app.update({ provider: "None", errors: {}, problem: null });
+}
+
+/**
+ * @param {App} app
+ * @param {Partial<import("../model/form.js").SmtpDraft>} changes
+ */
+export function editSmtp(app, changes) {
+  const smtp = { ...app.state.smtp, ...changes };
+  if (changes.securityType !== undefined && changes.serverPort === undefined) {
+    const before = USUAL_PORT[app.state.smtp.securityType];
+    const after = USUAL_PORT[changes.securityType];
+    if (after && (smtp.serverPort === before || smtp.serverPort === "")) smtp.serverPort = after;
+  }
+  if (changes.serverAddress !== undefined && changes.preset === undefined) {
+    smtp.preset = presetOf(app.state.presets, changes.serverAddress)?.id ?? "";
+  }
+  if (changes.sameAsSender === false && changes.username === undefined) {
+    // What was shown stays, to be changed.
+    smtp.username ||= smtp.emailAddress;
+  }
+  app.update({ smtp, errors: without(app.state.errors, Object.keys(changes)) });
+}
+
+/**
+ * @param {App} app
+ * @param {Partial<import("../model/form.js").MicrosoftDraft>} changes
+ */
+export function editMicrosoft(app, changes) {
+  const microsoft = { ...app.state.microsoft, ...changes };
+  app.update({ microsoft, errors: without(app.state.errors, Object.keys(changes)) });
+  if (app.state.setupOpen) loadSetupSoon(app);
+}
+
+/**
+ * @param {App} app
+ * @param {string} id of a preset; empty for another service
+ */
+export function choosePreset(app, id) {
+  const preset = app.state.presets.find((known) => known.id === id);
+  if (preset?.serviceProvider === "Microsoft365") {
+    choose(app, "Microsoft365");
+    app.announce(app.t("provider.switched.microsoft365"));
+    void app.focus("#provider-Microsoft365");
+    return;
+  }
+  const smtp = preset ? withPreset(app.state.smtp, preset) : { ...app.state.smtp, preset: "" };
+  const filled = ["serverAddress", "serverPort", "securityType", "username", "emailPassword"];
+  app.update({ smtp, errors: without(app.state.errors, filled) });
+  if (preset) app.announce(`${app.t("preset.filled", { name: preset.name })} ${preset.note}`);
+}
+
+/** Back to what is stored. @param {App} app */
+export function discard(app) {
+  const { config, presets } = app.state;
+  const smtp = smtpDraft(config);
+  app.update({
+    provider: config?.serviceProvider ?? "",
+    smtp: { ...smtp, preset: presetOf(presets, smtp.serverAddress)?.id ?? "" },
+    microsoft: microsoftDraft(config),
+    errors: {},
+    problem: null,
+    revealed: false,
+    check: app.state.check?.kind === "save" ? null : app.state.check,
+  });
+  app.announce(app.t("form.discarded"));
+  void app.focus("#settings-title");
+}
+
+/**
+ * @param {Record<string, string>} errors
+ * @param {string[]} fields
+ */
+function without(errors, fields) {
+  return Object.fromEntries(Object.entries(errors).filter(([field]) => !fields.includes(field)));
+}

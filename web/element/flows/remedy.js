@@ -1,0 +1,53 @@
+// One click on what mends it.
+
+import { choose, editMicrosoft, editSmtp, entered, usesStoredSecret } from "./edit.js";
+import { save } from "./save.js";
+import { openSetup } from "./setup.js";
+import { sendTestMail } from "./test-mail.js";
+import { verify } from "./verify.js";
+
+/**
+ * @typedef {import("../app.js").App} App
+ * @typedef {import("../model/remedies.js").Remedy} Remedy
+ */
+
+/**
+ * @param {App} app
+ * @param {Remedy} remedy
+ * @param {"save" | "verify" | "test"} after what failed
+ */
+export async function apply(app, remedy, after) {
+  if (remedy.action === "again") return { save, verify, test: sendTestMail }[after](app);
+  if (remedy.action === "setup-help") {
+    if (app.state.provider !== "Microsoft365") choose(app, "Microsoft365");
+    return openSetup(app);
+  }
+  if (remedy.provider) {
+    choose(app, remedy.provider);
+    return app.focus(`#provider-${remedy.provider}`);
+  }
+  if (remedy.focus) return goTo(app, remedy.focus);
+  editSmtp(app, { ...remedy.changes });
+  if (app.state.provider !== "BasicAuth") choose(app, "BasicAuth");
+  const config = entered(app.state);
+  const secretMissing = config.username !== undefined && config.emailPassword === undefined;
+  if (secretMissing && !usesStoredSecret(app.state)) {
+    // The stored password belongs to another destination; without a new one there is nothing to check with.
+    await goTo(app, "emailPassword");
+    return app.announce(app.t("password.needed"));
+  }
+  return save(app);
+}
+
+/**
+ * @param {App} app
+ * @param {string} field
+ */
+async function goTo(app, field) {
+  if (field === "emailPassword") editSmtp(app, { newSecret: true, emailPassword: "" });
+  if (field === "clientSecret") editMicrosoft(app, { newSecret: true, clientSecret: "" });
+  if (field === "username") editSmtp(app, { sameAsSender: false });
+  await app.focus(`[name="${field}"]`);
+  const input = app.host.find(`[name="${field}"]`);
+  if (input instanceof HTMLInputElement) input.select();
+}

@@ -1,0 +1,101 @@
+// Send a test mail: to the administrator's own address, unless told otherwise, and remembered then.
+
+import { Problem } from "../net/problem.js";
+import { refresh } from "./load.js";
+import { byField } from "./save.js";
+import { waitFor } from "./wait.js";
+
+/** @typedef {import("../app.js").App} App */
+
+const REMEMBERED = "email-transport-settings.recipient";
+
+/** @param {App} app */
+export function recallRecipient(app) {
+  if (app.state.testMail.touched) return;
+  const recipient = remembered() ?? emailClaim(app.host.token()) ?? "";
+  app.update({ testMail: { ...app.state.testMail, recipient } });
+}
+
+/** What the field holds: the sender address, which its owner can read, where nothing better is known. @param {App} app */
+export function recipientOf(app) {
+  const { testMail, config } = app.state;
+  return testMail.touched || testMail.recipient ? testMail.recipient : (config?.providerConfig?.emailAddress ?? "");
+}
+
+/**
+ * @param {App} app
+ * @param {string} recipient
+ */
+export function editRecipient(app, recipient) {
+  app.update({ testMail: { ...app.state.testMail, recipient, touched: true, error: null } });
+}
+
+/** @param {App} app */
+export async function sendTestMail(app) {
+  const { config, busy } = app.state;
+  if (!config || busy) return;
+  const recipient = recipientOf(app).trim();
+  if (!/^[^\s@]+@[^\s@]+$/.test(recipient)) return wrong(app, app.t("error.recipient"));
+  const before = { ...app.state.testMail, error: null, result: null, problem: null, sentTo: recipient };
+  app.update({ busy: "test", testMail: before });
+  app.announce(app.t("test.running"));
+  try {
+    const { body } = await app.client.request("POST", "/email-config/actions/send-test-email", { body: { recipient } });
+    app.update({ testMail: { ...before, result: body } });
+    if (before.touched && body.success) remember(recipient);
+    app.announce(body.success ? app.t("test.done", { recipient }) : (body.diagnosis?.title ?? body.message));
+    app.host.emit("check-finished", { kind: "test-mail", success: body.success, diagnosis: body.diagnosis ?? null });
+    await refresh(app, { texts: false });
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    const found = error.kind === "input" ? byField(app, error, ["recipient"]).errors.recipient : undefined;
+    if (found) return wrong(app, found);
+    waitFor(app, error);
+    app.update({ testMail: { ...before, problem: error } });
+    app.announce(app.t(`problem.${error.kind}.title`));
+  } finally {
+    app.update({ busy: "" });
+  }
+  await app.focus("#test-result");
+}
+
+/**
+ * @param {App} app
+ * @param {string} error
+ */
+function wrong(app, error) {
+  app.update({ testMail: { ...app.state.testMail, error } });
+  app.announce(error);
+  return app.focus('[name="recipient"]');
+}
+
+/** The `email` of a token's claims, which only the service can verify: good enough to fill in a field. */
+function emailClaim(/** @type {string | null} */ token) {
+  try {
+    const part = (token ?? "").split(".")[1] ?? "";
+    const bytes = Uint8Array.from(atob(part.replaceAll("-", "+").replaceAll("_", "/")), (c) => c.charCodeAt(0));
+    const { email } = JSON.parse(new TextDecoder().decode(bytes));
+    return typeof email === "string" && email.includes("@") ? email : null;
+  } catch {
+    return null;
+  }
+}
+
+// A browser may forbid storage; then nothing is remembered.
+
+function remembered() {
+  try {
+    return localStorage.getItem(REMEMBERED);
+  } catch {
+    return null;
+  }
+}
+
+/** @param {string} recipient */
+function remember(recipient) {
+  try {
+    localStorage.setItem(REMEMBERED, recipient);
+  } catch {
+    // See above.
+  }
+}

@@ -1,0 +1,47 @@
+// Times and sizes as people of a language read them.
+
+/** From the largest to the smallest, in seconds. @type {[Intl.RelativeTimeFormatUnit, number][]} */
+const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
+
+/**
+ * @param {string} iso
+ * @param {string} locale
+ */
+export function dateTime(iso, locale) {
+  const date = new Date(iso);
+  if (Number.isNaN(date.valueOf())) return iso;
+  return new Intl.DateTimeFormat(locale, { dateStyle: "medium", timeStyle: "short" }).format(date);
+}
+
+/**
+ * How long ago, for the last week; the date for what is older.
+ *
+ * @param {string} iso
+ * @param {string} locale
+ * @param {number} [now] in milliseconds
+ */
+export function ago(iso, locale, now = Date.now()) {
+  const seconds = (Date.parse(iso) - now) / 1000;
+  if (!Number.isFinite(seconds)) return iso;
+  if (seconds < -7 * 86_400) return dateTime(iso, locale);
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
+  const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
+  // A clock that is a little ahead of ours must not put what has happened into the future.
+  return unit === "second" ? format.format(0, "second") : format.format(Math.trunc(seconds / size), unit);
+}
+
+/**
+ * @param {number} ms
+ * @param {string} locale
+ * @returns {string}
+ */
+export function duration(ms, locale) {
+  const seconds = ms >= 1000;
+  if (ms < 1) return `< ${duration(1, locale)}`;
+  return new Intl.NumberFormat(locale, {
+    style: "unit",
+    unit: seconds ? "second" : "millisecond",
+    unitDisplay: "short",
+    maximumFractionDigits: seconds ? 1 : 0,
+  }).format(seconds ? ms / 1000 : ms);
+}

@@ -1,0 +1,99 @@
+// The shapes of the API, as far as this element reads them. No code: types for the checker.
+
+/**
+ * @typedef {"none" | "StartTLS" | "SSL/TLS"} Security
+ * @typedef {"BasicAuth" | "Microsoft365"} ServiceProvider
+ *
+ * @typedef {object} ProviderConfig
+ * @property {string} [serverAddress]
+ * @property {number} [serverPort]
+ * @property {Security} [securityType]
+ * @property {string} [username]
+ * @property {string} [emailAddress]
+ * @property {string} [senderName]
+ * @property {string} [clientId]
+ * @property {string} [providerTenantId]
+ *
+ * @typedef {object} Config
+ * @property {string} [tenantId]
+ * @property {ServiceProvider} [serviceProvider]
+ * @property {ProviderConfig} [providerConfig]
+ * @property {boolean} passwordExists
+ * @property {boolean} isValid
+ * @property {string} [errorCode]
+ * @property {{ statusCode: number, statusReason: string }} [status]
+ * @property {number} [authFailures]
+ * @property {string} [modificationTime]
+ * @property {string} [lastUpdated]
+ * @property {Advice[]} [advice]
+ *
+ * @typedef {{ code: string, title: string, meaning: string, link: string }} Advice
+ *
+ * @typedef {object} Preset
+ * @property {string} id
+ * @property {string} name
+ * @property {ServiceProvider} serviceProvider
+ * @property {{ region?: string, serverAddress: string }[]} servers
+ * @property {number} serverPort
+ * @property {Security} securityType
+ * @property {"email_address" | "fixed" | "issued"} usernameForm
+ * @property {string} [username]
+ * @property {"account_password" | "app_password" | "api_key" | "smtp_credentials" | "none"} passwordKind
+ * @property {string} note
+ * @property {string} helpLink
+ *
+ * @typedef {"tenant_admin" | "mail_host" | "microsoft365_admin" | "workspace_admin" | "dns_owner" | "operator" |
+ *   "nobody"} Owner
+ * @typedef {{ stage: string, ms: number, detail: string }} TranscriptEntry
+ *
+ * @typedef {object} Diagnosis
+ * @property {string} code
+ * @property {string} title
+ * @property {Owner} owner
+ * @property {string} [stage]
+ * @property {string} [meaning]
+ * @property {string[]} [steps]
+ * @property {string[]} [links]
+ * @property {boolean} [retryable]
+ * @property {TranscriptEntry[]} [transcript]
+ *
+ * @typedef {object} CheckResult
+ * @property {boolean} success
+ * @property {boolean} connectionFailed
+ * @property {string} message
+ * @property {number} [smtpResponseCode]
+ * @property {string} [enhancedStatusCode]
+ * @property {Diagnosis} [diagnosis]
+ * @property {string[]} [unproved]
+ * @property {string[]} [accepted]
+ * @property {string[]} [rejected]
+ *
+ * @typedef {object} SetupStep
+ * @property {string} title
+ * @property {string} text
+ * @property {string} [link]
+ * @property {string[]} [commands]
+ *
+ * @typedef {object} SetupWay
+ * @property {string} id
+ * @property {string} title
+ * @property {string} meaning
+ * @property {string} permission
+ * @property {SetupStep[]} steps
+ * @property {string} text
+ *
+ * @typedef {object} Setup
+ * @property {string} adminConsentLink
+ * @property {"graph" | "smtp"} transport
+ * @property {SetupWay[]} ways
+ *
+ * @typedef {object} Activity
+ * @property {string} id
+ * @property {string} at
+ * @property {string} [userId]
+ * @property {string} action
+ * @property {string} outcome
+ * @property {string[]} [changed]
+ */
+
+export {};

@@ -1,0 +1,214 @@
+// The public API over fetch: a token or a session cookie, refusals as one kind of error.
+
+import { readEvents } from "./event-stream.js";
+import { Problem } from "./problem.js";
+
+/** The API's path below the address of the service. */
+const PREFIX = "/api/v1/transports";
+
+/** Longer than any operation of the service may take. */
+const TIME_LIMIT_MS = 30_000;
+
+const JSON_TYPE = "application/json";
+const STREAM_TYPE = "text/event-stream";
+const CSRF_HEADER = "qlik-csrf-token";
+
+/**
+ * @typedef {object} Access
+ * @property {string} api address of the service, such as `https://mail.example.com`
+ * @property {string} locale for `Accept-Language`
+ * @property {string | null} token
+ * @property {((reason: "start" | "expired") => Promise<string> | string) | null} getToken
+ *
+ * @typedef {object} Answer
+ * @property {number} status
+ * @property {any} body what was parsed from JSON; `null` where there is none
+ * @property {string | null} etag
+ *
+ * @typedef {object} Options
+ * @property {unknown} [body] sent as JSON
+ * @property {string | null} [ifMatch]
+ * @property {boolean} [create] only where there is nothing yet (`If-None-Match: *`)
+ * @property {(event: import("./event-stream.js").StageEvent) => void} [onStage] asks for a stream of stages
+ */
+
+export class Client {
+  /** @type {string | null} what `getToken` gave */ #given = null;
+  /** @type {Promise<string> | null} one call for all requests that wait for it */ #giving = null;
+  /** @type {string | null} */ #csrf = null;
+
+  /**
+   * @param {() => Access} access read at each request, since a page may change it
+   * @param {() => void} onSignInRequired called where nobody is signed in any more
+   */
+  constructor(access, onSignInRequired) {
+    this.access = access;
+    this.onSignInRequired = onSignInRequired;
+  }
+
+  /** Forgets the token and whatever hangs on it. */
+  forget() {
+    this.#given = null;
+    this.#giving = null;
+    this.#csrf = null;
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path below the API's prefix, or whole where it begins with `/api/`
+   * @param {Options} [options]
+   * @returns {Promise<Answer>} of a success; anything else is thrown as a {@link Problem}
+   */
+  async request(method, path, options = {}) {
+    try {
+      return await this.#twice(method, path, options);
+    } catch (error) {
+      if (error instanceof Problem && error.kind === "unauthorized") this.onSignInRequired();
+      throw error;
+    }
+  }
+
+  /**
+   * Once more with a new token where the first one was refused.
+   *
+   * @param {string} method
+   * @param {string} path
+   * @param {Options} options
+   */
+  async #twice(method, path, options) {
+    const asked = this.#ask("start");
+    try {
+      return await this.#attempt(method, path, options, "start");
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      if (error.kind === "unauthorized" && this.access().getToken) {
+        // Unless another request has fetched a new one already.
+        if (this.#giving === asked) this.forget();
+        return this.#attempt(method, path, options, "expired");
+      }
+      if (error.staleCsrf && !this.#usesToken()) {
+        this.#csrf = null;
+        return this.#attempt(method, path, options, "start");
+      }
+      throw error;
+    }
+  }
+
+  /** The token that a request would carry, as far as it is known already. */
+  usedToken() {
+    return this.#given ?? this.access().token;
+  }
+
+  /**
+   * Asks for a token, unless there is one or it is being asked for.
+   *
+   * @param {"start" | "expired"} reason
+   */
+  #ask(reason) {
+    const { getToken } = this.access();
+    if (getToken) this.#giving ??= Promise.resolve(reason).then(getToken);
+    return this.#giving;
+  }
+
+  #usesToken() {
+    const { token, getToken } = this.access();
+    return Boolean(token || getToken);
+  }
+
+  /**
+   * @param {string} method
+   * @param {string} path
+   * @param {Options} options
+   * @param {"start" | "expired"} reason
+   * @returns {Promise<Answer>}
+   */
+  async #attempt(method, path, options, reason) {
+    const headers = new Headers({ "Accept-Language": this.access().locale });
+    headers.set("Accept", options.onStage ? `${STREAM_TYPE}, ${JSON_TYPE}` : JSON_TYPE);
+    if (options.body !== undefined) headers.set("Content-Type", JSON_TYPE);
+    if (options.ifMatch) headers.set("If-Match", options.ifMatch);
+    if (options.create) headers.set("If-None-Match", "*");
+    const body = options.body === undefined ? undefined : JSON.stringify(options.body);
+    await this.#authorise(headers, method, reason);
+    const response = await this.#fetch(path, { method, headers, body });
+    if (options.onStage && response.headers.get("Content-Type")?.startsWith(STREAM_TYPE)) {
+      return this.#streamed(response, options.onStage);
+    }
+    const parsed = await parse(response);
+    if (!response.ok) throw Problem.of(response.status, parsed, response.headers.get("Retry-After"));
+    return { status: response.status, body: parsed, etag: response.headers.get("ETag") };
+  }
+
+  /**
+   * @param {Headers} headers
+   * @param {string} method
+   * @param {"start" | "expired"} reason
+   */
+  async #authorise(headers, method, reason) {
+    const { token } = this.access();
+    try {
+      this.#given = await this.#ask(reason);
+    } catch {
+      this.forget();
+      throw new Problem("unauthorized", 401);
+    }
+    const used = this.#given ?? token;
+    if (used) {
+      headers.set("Authorization", `Bearer ${used}`);
+    } else if (method !== "GET") {
+      this.#csrf ??= (await this.#fetch("/api/v1/csrf-token", { method: "GET" })).headers.get(CSRF_HEADER);
+      if (this.#csrf) headers.set(CSRF_HEADER, this.#csrf);
+    }
+  }
+
+  /**
+   * @param {string} path
+   * @param {RequestInit} init
+   */
+  async #fetch(path, init) {
+    const url = this.access().api + (path.startsWith("/api/") ? path : PREFIX + path);
+    try {
+      return await fetch(url, {
+        ...init,
+        credentials: this.#usesToken() ? "omit" : "include",
+        cache: "no-store",
+        signal: AbortSignal.timeout(TIME_LIMIT_MS),
+      });
+    } catch {
+      throw new Problem("unreachable", 0);
+    }
+  }
+
+  /**
+   * @param {Response} response
+   * @param {(event: import("./event-stream.js").StageEvent) => void} onStage
+   * @returns {Promise<Answer>}
+   */
+  async #streamed(response, onStage) {
+    if (!response.body) throw new Problem("unreachable", 0);
+    try {
+      for await (const event of readEvents(response.body)) {
+        const data = JSON.parse(event.data);
+        if (event.name === "stage") onStage(data);
+        if (event.name === "error") throw Problem.of(data.status, data, data.retryAfter ?? null);
+        if (event.name === "result") {
+          return { status: data.status ?? 200, body: data, etag: data.etag ?? response.headers.get("ETag") };
+        }
+      }
+    } catch (error) {
+      if (error instanceof Problem) throw error;
+    }
+    // The stream broke, or ended without its last event: nothing is known about the outcome.
+    throw new Problem("unreachable", 0);
+  }
+}
+
+/** @param {Response} response */
+async function parse(response) {
+  try {
+    const text = await response.text();
+    return text ? JSON.parse(text) : null;
+  } catch {
+    return null;
+  }
+}

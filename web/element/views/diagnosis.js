@@ -1,0 +1,88 @@
+// What went wrong, who can mend it, and how: with one click where that is enough.
+
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { apply } from "../flows/remedy.js";
+import { duration } from "../format.js";
+import { remedies } from "../model/remedies.js";
+import * as icons from "./icons.js";
+import { button, copyButton, link } from "./parts.js";
+
+/**
+ * @typedef {import("../app.js").App} App
+ * @typedef {import("../model/types.js").CheckResult} CheckResult
+ * @typedef {import("../model/types.js").Diagnosis} Diagnosis
+ *
+ * @typedef {object} Failure
+ * @property {CheckResult} result
+ * @property {{ provider: string, config: Record<string, string | number> }} about
+ * @property {"save" | "verify" | "test"} after
+ * @property {boolean} saved what was checked is what is stored
+ */
+
+/**
+ * @param {App} app
+ * @param {Failure} failure
+ */
+export function diagnosisView(app, { result, about, after, saved }) {
+  const { diagnosis } = result;
+  if (!diagnosis) return html`<div class="diagnosis"><p class="strong">${result.message}</p></div>`;
+  const list = remedies(diagnosis, { ...about, presets: app.state.presets });
+  const [first, ...others] = list;
+  return html`<div class="diagnosis">
+    <h3><span class="mark">${icons.cross}</span>${diagnosis.title}</h3>
+    ${diagnosis.meaning ? html`<p>${diagnosis.meaning}</p>` : nothing}
+    <p class="owner"><span class="chip">${app.t(`owner.${diagnosis.owner}`)}</span>
+      ${saved ? nothing : html`<span class="quiet-text">${app.t("save.nothingStored")}</span>`}</p>
+    ${first ? html`<div class="remedies" role="group" aria-label=${app.t("remedy.label")}>
+      ${[first, ...others].map((remedy, index) => button({
+        kind: index === 0 ? "primary" : "secondary", label: app.t(remedy.text, remedy.values),
+        disabled: app.state.busy !== "", onClick: () => void apply(app, remedy, after),
+      }))}</div>` : nothing}
+    ${diagnosis.steps?.length ? html`<h4>${app.t("diagnosis.steps")}</h4>
+      <ol class="steps">${diagnosis.steps.map((step) => html`<li>${step}</li>`)}</ol>` : nothing}
+    ${diagnosis.links?.length ? html`<ul class="links">${diagnosis.links.map((href) => html`<li>${link(app, href)}</li>`)}</ul>`
+      : nothing}
+    ${technical(app, result, diagnosis, after)}
+  </div>`;
+}
+
+/**
+ * @param {App} app
+ * @param {CheckResult} result
+ * @param {Diagnosis} diagnosis
+ * @param {string} after
+ */
+function technical(app, result, diagnosis, after) {
+  const reply = [result.smtpResponseCode, result.enhancedStatusCode].filter(Boolean).join(" ");
+  const transcript = diagnosis.transcript ?? [];
+  return html`<details class="technical">
+    <summary>${icons.chevron}<span>${app.t("diagnosis.technical")}</span></summary>
+    <dl class="facts">
+      <div><dt>${app.t("diagnosis.code")}</dt><dd><code>${diagnosis.code}</code></dd></div>
+      ${reply ? html`<div><dt>${app.t("diagnosis.reply")}</dt><dd><code>${reply}</code></dd></div>` : nothing}
+    </dl>
+    ${transcript.length > 0 ? html`<div class="scroll" tabindex="0" role="region" aria-label=${app.t("diagnosis.transcript")}>
+      <table><caption class="hidden">${app.t("diagnosis.transcript")}</caption><tbody>
+        ${transcript.map((entry) => html`<tr><th scope="row">${entry.stage}</th><td class="time">${
+          duration(entry.ms, app.locale)}</td><td><code>${entry.detail}</code></td></tr>`)}
+      </tbody></table></div>` : nothing}
+    ${copyButton(app, `report-${after}`, report(result, diagnosis), app.t("diagnosis.copy"))}
+  </details>`;
+}
+
+/**
+ * All of it as text, for whoever is asked for help.
+ *
+ * @param {CheckResult} result
+ * @param {Diagnosis} diagnosis
+ */
+function report(result, diagnosis) {
+  return [
+    `${diagnosis.code}: ${diagnosis.title}`,
+    diagnosis.meaning ?? "",
+    ...[result.smtpResponseCode, result.enhancedStatusCode].filter(Boolean),
+    "",
+    ...(diagnosis.transcript ?? []).map((entry) => `${entry.stage}\t${entry.ms} ms\t${entry.detail}`),
+    "",
+  ].join("\n");
+}

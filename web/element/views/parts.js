@@ -1,0 +1,96 @@
+// The small things that every view is made of.
+
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
+import { copy } from "../flows/copy.js";
+import { secondsLeft } from "../flows/wait.js";
+import * as icons from "./icons.js";
+
+/**
+ * @typedef {import("../app.js").App} App
+ * @typedef {import("../../vendor/lit-html/lit-html.js").TemplateResult | typeof nothing} View
+ */
+
+/**
+ * A notice: what it is about stands in its icon and colour, and in its words.
+ *
+ * @param {"ok" | "bad" | "warn" | "info"} tone
+ * @param {unknown} content
+ * @param {{ id?: string }} [options] with an id it can get the focus
+ */
+export function notice(tone, content, { id } = {}) {
+  const icon = { ok: icons.check, bad: icons.cross, warn: icons.warning, info: icons.info }[tone];
+  return html`<div class="notice ${tone}" id=${id ?? nothing} tabindex=${id ? "-1" : nothing}>
+    <span class="mark">${icon}</span><div class="body">${content}</div>
+  </div>`;
+}
+
+/**
+ * A link that leads out of the page.
+ *
+ * @param {App} app
+ * @param {string} href of the web; anything else is shown as text
+ * @param {string} [label]
+ */
+export function link(app, href, label) {
+  if (!/^https?:\/\//.test(href)) return html`<span>${label ?? href}</span>`;
+  return html`<a href=${href} target="_blank" rel="noopener noreferrer">${label ?? app.t("link.help", {
+    site: new URL(href).hostname.replace(/^www\./, ""),
+  })}${icons.external}<span class="hidden"> ${app.t("link.newTab")}</span></a>`;
+}
+
+/**
+ * @param {App} app
+ * @param {string} id
+ * @param {string} text what is copied
+ * @param {string} label
+ */
+export function copyButton(app, id, text, label) {
+  const done = app.state.copied === id;
+  return html`<button type="button" class="quiet small" @click=${() => copy(app, id, text)}>
+    ${done ? icons.check : icons.copy}<span>${done ? app.t("copy.done") : label}</span>
+  </button>`;
+}
+
+/**
+ * A button that shows that its work is under way, and keeps the focus meanwhile.
+ *
+ * @param {object} parts
+ * @param {string} [parts.id]
+ * @param {string} parts.kind class of the button
+ * @param {string} parts.label
+ * @param {string} [parts.busyLabel]
+ * @param {boolean} [parts.busy]
+ * @param {boolean} [parts.disabled]
+ * @param {() => void} parts.onClick
+ * @param {string} [parts.describedBy]
+ */
+export function button({ id, kind, label, busyLabel, busy = false, disabled = false, onClick, describedBy }) {
+  return html`<button type="button" class=${kind} id=${id ?? nothing} aria-disabled=${disabled || busy ? "true" : nothing}
+    aria-describedby=${describedBy ?? nothing} @click=${() => !disabled && !busy && onClick()}>
+    ${busy ? icons.spinner : nothing}<span>${busy ? (busyLabel ?? label) : label}</span>
+  </button>`;
+}
+
+/**
+ * Why a request came to nothing, and the way on.
+ *
+ * @param {App} app
+ * @param {import("../net/problem.js").Problem} problem
+ * @param {string} id
+ * @param {() => void} [again]
+ */
+export function problemNotice(app, problem, id, again) {
+  const seconds = secondsLeft(app);
+  const tone = ["limited", "unavailable", "unreachable"].includes(problem.kind) ? "warn" : "bad";
+  const detail = problem.kind === "input" ? problem.faults.map((fault) => fault.title).join("; ") : "";
+  return notice(tone, html`
+    <p class="strong">${app.t(`problem.${problem.kind}.title`)}</p>
+    <p>${app.t(`problem.${problem.kind}.text`)} ${detail}</p>
+    ${problem.traceId && problem.kind === "internal" ? html`<p class="small">${app.t("problem.trace")}
+      <code>${problem.traceId}</code> ${copyButton(app, `trace-${id}`, problem.traceId, app.t("copy"))}</p>` : nothing}
+    ${problem.kind === "limited" && seconds > 0 ? html`<p class="small">${app.t("problem.wait", { count: seconds })}</p>` : nothing}
+    ${again ? html`<p>${button({
+      kind: "secondary small", label: app.t("again"), onClick: again, disabled: problem.kind === "limited" && seconds > 0,
+    })}</p>` : nothing}
+  `, { id });
+}
