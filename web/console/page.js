@@ -10,6 +10,8 @@ import "../element/element.js";
 
 const THEMES = ["auto", "light", "dark"];
 
+const SIGN_IN_FAILURES = ["denied", "expired", "not_known", "provider"];
+
 /** What was chosen stays with this browser, where that is allowed. */
 const kept = {
   /** @param {string} name */
@@ -59,6 +61,7 @@ async function speak() {
   element("language-label").textContent = t("console.language");
   element("theme-label").textContent = t("console.theme");
   element("inbox").textContent = t("console.inbox");
+  element("sign-out").textContent = t("console.signOut");
   fill("theme", THEMES.map((value) => [value, t(`console.theme.${value}`)]), theme);
   // A language is named in itself, so that whoever wants it can read it.
   fill("language", LANGUAGES.map((value) => [value, nameOf(value)]), language);
@@ -103,6 +106,14 @@ function notice(t) {
   title.textContent = t(`console.${kind}.title`);
   words.textContent = t(`console.${kind}.text`);
   section.append(title, words);
+  // The provider has sent the browser back without a session, and the service says why in one word.
+  const failure = new URLSearchParams(location.search).get("sign-in");
+  if (signIn && failure && SIGN_IN_FAILURES.includes(failure)) {
+    const why = document.createElement("p");
+    why.setAttribute("role", "alert");
+    why.textContent = t(`console.signIn.${failure}`);
+    section.append(why);
+  }
   if (signIn) {
     const link = document.createElement("a");
     link.className = "button";
@@ -129,6 +140,8 @@ function show(signedIn) {
       return token;
     };
     element("nav").hidden = false;
+  } else {
+    element("sign-out").hidden = false;
   }
   settings.addEventListener("sign-in-required", () => void leave());
   element("main").append(settings);
@@ -160,6 +173,19 @@ async function back() {
   if (next && isSignedIn(next)) beside.remove();
 }
 
+/** Ends the session here, and then at the provider. */
+async function signOut() {
+  const current = await askForSession();
+  if (current?.mode === "oidc" && current.csrfToken) {
+    const headers = { "qlik-csrf-token": current.csrfToken };
+    const response = await fetch("/console/sign-out", { method: "POST", headers });
+    const { next } = response.ok ? await response.json() : { next: "/console/" };
+    location.assign(next);
+  } else {
+    location.assign("/console/");
+  }
+}
+
 /** @param {Session} session */
 function isSignedIn(session) {
   return session.mode === "dev" || (session.mode === "oidc" && !session.signIn);
@@ -168,6 +194,7 @@ function isSignedIn(session) {
 /** @param {Session | null} next */
 async function enter(next) {
   session = next;
+  element("sign-out").hidden = true;
   settings = null;
   if (session && isSignedIn(session)) show(session);
   else element("main").append(Object.assign(document.createElement("section"), { className: "sign-in" }));
@@ -184,6 +211,7 @@ element("theme").addEventListener("change", (event) => {
   kept.set("theme", theme);
   dress();
 });
+element("sign-out").addEventListener("click", () => void signOut());
 document.addEventListener("visibilitychange", () => void back());
 dress();
 await enter(await askForSession());
