@@ -136,21 +136,36 @@ impl Ledger {
     }
 
     /// Holds what is stored against what was said, and goes on from it. `changes` are the rows of the audit.
-    pub fn found(&mut self, answer: &Answer, changes: usize) -> Result<State, String> {
+    pub fn found(&mut self, answer: &Answer, changes: usize) -> Result<(), String> {
         let shown = shown(&answer.json());
         let fits =
             |state: &&State| state.changes == changes && is_shown(state.config.as_ref(), shown.as_ref());
-        match self.possible.iter().find(fits).cloned() {
-            Some(state) => {
-                self.possible = BTreeSet::from([state.clone()]);
-                Ok(state)
-            }
-            None => Err(format!(
+        let fitting: BTreeSet<State> = self.possible.iter().filter(fits).cloned().collect();
+        if fitting.is_empty() {
+            return Err(format!(
                 "{}: {shown:?} with {changes} changes is stored, and it has to be one of {:#?}",
                 self.tenant, self.possible
-            )),
+            ));
         }
+        self.possible = fitting;
+        Ok(())
     }
+
+    /// A user name and a password that may be stored, of a configuration that can be signed in with.
+    pub fn accounts(&self) -> Vec<(String, String)> {
+        let configs = self.possible.iter().filter_map(|state| state.config.as_ref());
+        configs.filter_map(account).collect()
+    }
+
+    /// What is stored was signed in with: GET does not tell states apart that differ in the password alone.
+    pub fn signed_in_with(&mut self, used: &(String, String)) {
+        self.possible.retain(|state| state.config.as_ref().and_then(account).as_ref() == Some(used));
+    }
+}
+
+fn account(config: &Fields) -> Option<(String, String)> {
+    config.get("serverPort")?;
+    Some((config.get("username")?.clone(), config.get("emailPassword")?.clone()))
 }
 
 /// The fields that GET shows; a password only by its name.

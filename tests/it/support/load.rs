@@ -90,17 +90,17 @@ pub async fn check(
             return Err(format!("{}: GET is answered {answer:?}", ledger.tenant));
         }
         let changes = changes.get(&ledger.tenant).copied().unwrap_or_default();
-        let state = ledger.found(&answer, changes)?;
-        let Some(config) = state.config else { continue };
-        if let (Some(user), Some(password), true) =
-            (config.get("username"), config.get("emailPassword"), config.contains_key("serverPort"))
-        {
-            let verified = client.verify().await;
-            let sign_in = server.last().sign_ins.pop();
-            let used = sign_in.as_ref().map(|sign_in| (&sign_in.username, &sign_in.secret));
-            if verified["success"] != true || used != Some((user, password)) {
-                return Err(format!("{}: {user} {password}: {verified} {sign_in:?}", ledger.tenant));
-            }
+        ledger.found(&answer, changes)?;
+        let accounts = ledger.accounts();
+        if accounts.is_empty() {
+            continue;
+        }
+        let verified = client.verify().await;
+        let sign_in = server.last().sign_ins.pop();
+        let used = sign_in.as_ref().map(|sign_in| (sign_in.username.clone(), sign_in.secret.clone()));
+        match used.filter(|used| verified["success"] == true && accounts.contains(used)) {
+            Some(used) => ledger.signed_in_with(&used),
+            None => return Err(format!("{}: {accounts:?}: {verified} {sign_in:?}", ledger.tenant)),
         }
     }
     Ok(())
