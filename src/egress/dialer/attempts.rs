@@ -110,7 +110,10 @@ fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 
 fn meaning(error: &io::Error) -> DialError {
     match error.kind() {
-        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset => DialError::ConnectRefused,
+        // The last two: it was taken, and had ended before anybody looked.
+        ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
+            DialError::ConnectRefused
+        }
         ErrorKind::TimedOut => DialError::ConnectTimeout,
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => DialError::Unreachable,
         _ => {
@@ -137,6 +140,14 @@ mod tests {
 
     fn sockets(texts: &[&str]) -> Vec<SocketAddr> {
         texts.iter().map(|text| text.parse().unwrap()).collect()
+    }
+
+    #[test]
+    fn k14_an_end_before_anybody_looked_is_no_lack_of_a_way() {
+        for kind in [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe] {
+            assert_eq!(meaning(&kind.into()), DialError::ConnectRefused, "{kind}");
+        }
+        assert_eq!(meaning(&ErrorKind::HostUnreachable.into()), DialError::Unreachable);
     }
 
     #[test]
