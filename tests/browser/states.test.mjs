@@ -189,11 +189,12 @@ test("with a sign-in of the installation: the link, and then the cookie with the
   await page.saved();
   assert.equal(seen.filter(([method]) => method === "PUT").at(-1)[2], "two", "a stale one is asked for again");
 
-  // The session ends while the page is open.
+  // The session ends while the page is open. Something has been entered before: without it a question that is still
+  // under way would rightly lead to the sign-in in place of the form.
+  await page.field("senderName").fill("Not to be lost");
   session = { status: 401, json: { mode: "oidc", signIn: "/console/sign-in" } };
   await page.unroute("**/api/v1/transports/**");
   await page.route(CONFIG, (route) => route.fulfill({ status: 401, json: { errors: [] } }));
-  await page.field("senderName").fill("Not to be lost");
   await page.save();
   assert.equal(await page.getByRole("link", { name: "Sign in" }).getAttribute("target"), "_blank");
   assert.equal(await page.field("senderName").inputValue(), "Not to be lost");
