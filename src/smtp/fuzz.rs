@@ -20,7 +20,13 @@ pub fn reply(data: &[u8]) {
     if piece > 0 {
         assert_eq!(read_all(bytes.chunks(piece)), (whole.clone(), end));
     }
+    let mut lines = bytes.split(|byte| *byte == b'\n');
     for reply in whole {
+        for number in 1..=reply.lines.len() {
+            let line = lines.next().and_then(|line| line.strip_suffix(b"\r")).expect("a line of the reply");
+            let rest = line.strip_prefix(reply.code.to_string().as_bytes()).expect("each line has the code");
+            assert_eq!(rest.first() == Some(&b'-'), number < reply.lines.len());
+        }
         assert!(matches!(reply.code, 200..=559) && reply.code / 10 % 10 <= 5);
         assert!((1..=MAX_LINES).contains(&reply.lines.len()));
         assert!(reply.lines.iter().all(|line| is_printable(line)));
@@ -72,7 +78,11 @@ fn on_the_wire(reply: &Reply) -> Option<Vec<u8>> {
 pub fn capabilities(data: &[u8]) {
     let lines: Vec<String> = data
         .split(|byte| *byte == b'\n')
-        .map(|line| line.iter().map(|byte| char::from(byte % 95 + b' ')).collect())
+        .map(|line| {
+            line.iter()
+                .map(|byte| if matches!(byte, b' '..=b'~') { char::from(*byte) } else { '?' })
+                .collect()
+        })
         .collect();
     let reply = |lines: Vec<String>| Reply { code: 250, enhanced: None, lines };
     let offers = Capabilities::parse(&reply(lines.clone()));
