@@ -102,6 +102,9 @@ settings! {
         jwks_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
         /// How long a fetched key set is used after the issuer stopped answering.
         jwks_max_age_hours: u64 = 24, Between(1, 8760);
+        /// How many verified tokens are remembered until they expire or the keys change; one takes about 500 bytes.
+        /// 0 checks every signature each time.
+        token_cache_entries: u64 = 10_000, Between(0, 1_000_000);
         /// A PEM file with the issuer's public key.
         public_key_file: Option<PathBuf> = unset;
         /// A shared secret of at least 32 bytes for HS256; `transports token` signs with it.

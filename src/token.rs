@@ -14,6 +14,7 @@ mod issue;
 mod jwk;
 mod jwks;
 mod key;
+mod verified;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -33,6 +34,7 @@ use claims::Expected;
 use compact::Compact;
 use jwks::{Jwks, KeySet};
 use key::Key;
+use verified::{KeySetNumber, VerifiedTokens};
 
 /// What a verified token says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -64,6 +66,7 @@ pub struct Verifier {
     expected: Expected,
     configured: Vec<Key>,
     jwks: Option<Arc<Jwks>>,
+    verified: VerifiedTokens,
 }
 
 impl Verifier {
@@ -94,7 +97,8 @@ impl Verifier {
         ensure!(settings.jwks_max_age_hours > 0, "auth.jwks_max_age_hours must be 1 or more");
         let max_age = Duration::from_secs(settings.jwks_max_age_hours.saturating_mul(3600));
         let jwks = source.map(|source| Arc::new(Jwks::new(source, clock.clone(), max_age)));
-        Ok(Self { expected: Expected::new(settings)?, clock, configured, jwks })
+        let verified = VerifiedTokens::new(settings.token_cache_entries);
+        Ok(Self { expected: Expected::new(settings)?, clock, configured, jwks, verified })
     }
 
     /// Fetches the key set where there is none yet, so that the first request need not wait for it.
@@ -113,9 +117,15 @@ impl Verifier {
     /// # Errors
     /// See [`TokenError`].
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
-        let token = Compact::parse(token)?;
-        self.check_signature(&token).await?;
-        self.expected.caller(&token.claims()?, self.clock.now())
+        let key_set = self.fetched().map(|set| set.number);
+        if let Some(caller) = self.verified.caller(token, key_set, self.clock.now())? {
+            return Ok(caller);
+        }
+        let compact = Compact::parse(token)?;
+        let key_set = self.check_signature(&compact).await?;
+        let (caller, validity) = self.expected.caller(&compact.claims()?, self.clock.now())?;
+        self.verified.keep(token, key_set, validity, caller.clone());
+        Ok(caller)
     }
 
     /// Checks an ID token that came from the token endpoint for this client (OpenID Connect Core 1.0 section
@@ -134,10 +144,12 @@ impl Verifier {
         self.expected.id_token(&token.claims()?, nonce, client_id, self.clock.now())
     }
 
-    async fn check_signature(&self, token: &Compact<'_>) -> Result<(), TokenError> {
+    /// Gives the key set that was there when the signature was found good.
+    async fn check_signature(&self, token: &Compact<'_>) -> Result<KeySetNumber, TokenError> {
+        let number = |set: Option<Arc<KeySet>>| set.map(|set| set.number);
         let fetched = self.fetched();
         let Err(failure) = self.try_keys(token, fetched.as_deref()) else {
-            return Ok(());
+            return Ok(number(fetched));
         };
         // A set never holds a shared secret, so a new one would not help a token that is signed with one.
         let Some(jwks) = self.jwks.as_ref().filter(|_| !token.algorithm.is_symmetric()) else {
@@ -149,7 +161,7 @@ impl Verifier {
         jwks.refresh().await;
         let fetched = self.fetched();
         let Err(failure) = self.try_keys(token, fetched.as_deref()) else {
-            return Ok(());
+            return Ok(number(fetched));
         };
         if fetched.is_none() || !self.has_keys(fetched.as_deref()) {
             return Err(TokenError::NoKeys);

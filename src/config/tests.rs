@@ -32,6 +32,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.database.url.expose(), "sqlite://transports.db");
     assert!(config.encryption.keys.is_empty());
     assert_eq!(config.auth.jwks_max_age_hours, 24);
+    assert_eq!(config.auth.token_cache_entries, 10_000);
     assert_eq!(config.auth.tenant_claim, "tenantId");
     assert_eq!(config.auth.user_claim, "sub");
     assert_eq!(config.auth.roles_claim, "roles");

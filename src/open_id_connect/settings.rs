@@ -38,6 +38,8 @@ impl Settings {
         let auth = Auth {
             jwks_url: None,
             jwks_max_age_hours: config.auth.jwks_max_age_hours,
+            // An ID token comes once.
+            token_cache_entries: 0,
             public_key_file: None,
             hs256_secret: None,
             issuer: Some(issuer.clone()),

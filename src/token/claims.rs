@@ -46,7 +46,12 @@ impl Expected {
         })
     }
 
-    pub(super) fn caller(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Caller, TokenError> {
+    /// Who calls, and for how long the token may be used.
+    pub(super) fn caller(
+        &self,
+        claims: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<(Caller, Validity), TokenError> {
         access_token(claims)?;
         self.holder(claims, now)
     }
@@ -74,13 +79,14 @@ impl Expected {
         date(claims, "iat")?.ok_or(TokenError::Invalid("no iat"))?;
         let vouched = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
         Ok(IdToken {
-            caller: self.holder(claims, now)?,
+            caller: self.holder(claims, now)?.0,
             email: text("email").filter(|_| vouched).map(str::to_owned),
         })
     }
 
-    fn holder(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<Caller, TokenError> {
-        times(claims, now)?;
+    fn holder(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<(Caller, Validity), TokenError> {
+        let validity = Validity::of(claims)?;
+        validity.check(now)?;
         if let Some(issuer) = &self.issuer
             && claims.get("iss").and_then(Value::as_str) != Some(issuer)
         {
@@ -93,11 +99,12 @@ impl Expected {
         let tenant = tenant.and_then(TenantId::from_verified_claim);
         let user = claims.get(&self.user_claim).and_then(Value::as_str);
         let user = user.and_then(UserId::from_verified_claim);
-        Ok(Caller {
+        let caller = Caller {
             tenant: tenant.ok_or(TokenError::Invalid("no usable tenant"))?,
             user: user.ok_or(TokenError::Invalid("no usable user"))?,
             is_admin: self.is_admin(claims)?,
-        })
+        };
+        Ok((caller, validity))
     }
 
     fn is_admin(&self, claims: &Map<String, Value>) -> Result<bool, TokenError> {
@@ -115,18 +122,33 @@ impl Expected {
     }
 }
 
-fn times(claims: &Map<String, Value>, now: Timestamp) -> Result<(), TokenError> {
-    let expires = date(claims, "exp")?.ok_or(TokenError::Invalid("no exp"))?;
-    let not_before = date(claims, "nbf")?;
-    // Only its form counts: RFC 7519 gives no rule by which an age makes a token invalid.
-    date(claims, "iat")?;
-    if now.seconds() >= expires + LEEWAY_SECONDS {
-        return Err(TokenError::Invalid("expired"));
+/// The time in which a token may be used, in seconds since 1970.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Validity {
+    not_before: Option<i64>,
+    expires: i64,
+}
+
+impl Validity {
+    pub(super) fn of(claims: &Map<String, Value>) -> Result<Self, TokenError> {
+        let expires = date(claims, "exp")?.ok_or(TokenError::Invalid("no exp"))?;
+        let not_before = date(claims, "nbf")?;
+        // Only its form counts: RFC 7519 gives no rule by which an age makes a token invalid.
+        date(claims, "iat")?;
+        Ok(Self { not_before, expires })
     }
-    if not_before.is_some_and(|start| now.seconds() < start - LEEWAY_SECONDS) {
-        return Err(TokenError::Invalid("not valid yet"));
+
+    /// # Errors
+    /// [`TokenError::Invalid`]: too late, or too early.
+    pub(super) fn check(self, now: Timestamp) -> Result<(), TokenError> {
+        if now.seconds() >= self.expires + LEEWAY_SECONDS {
+            return Err(TokenError::Invalid("expired"));
+        }
+        if self.not_before.is_some_and(|start| now.seconds() < start - LEEWAY_SECONDS) {
+            return Err(TokenError::Invalid("not valid yet"));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 /// A `NumericDate` in whole seconds (RFC 7519 section 2); a fraction is cut off.

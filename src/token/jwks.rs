@@ -72,6 +72,8 @@ impl JwksSource {
 /// The keys of one fetch.
 pub(super) struct KeySet {
     pub(super) keys: Vec<Key>,
+    /// Counts the sets, also such as hold the same keys.
+    pub(super) number: u64,
     /// On the clock that only runs on, as all times here.
     fetched_at: Duration,
 }
@@ -129,8 +131,10 @@ impl Jwks {
         match keys {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the key set");
-                let set = Arc::new(KeySet { keys, fetched_at: started });
-                self.write(|state| state.set = Some(set));
+                self.write(|state| {
+                    let number = state.set.as_ref().map_or(0, |set| set.number + 1);
+                    state.set = Some(Arc::new(KeySet { keys, number, fetched_at: started }));
+                });
             }
             Err(reason) => {
                 tracing::warn!(reason, source = self.source.name(), "the key set could not be fetched");

@@ -32,6 +32,7 @@ pub fn settings() -> Auth {
     Auth {
         jwks_url: None,
         jwks_max_age_hours: 24,
+        token_cache_entries: 100,
         public_key_file: None,
         hs256_secret: None,
         issuer: None,

@@ -1,0 +1,119 @@
+//! Tokens that were verified a short while ago: checking a signature costs several times the rest of a request.
+//!
+//! An entry stands for the whole token, byte by byte, and for the key set it was checked with. So it ends with the
+//! set: a key that the issuer has withdrawn does not live on in it. What may change without the token, its times, is
+//! judged at every use.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use moka::sync::Cache;
+
+use super::claims::Validity;
+use super::{Caller, TokenError};
+use crate::clock::Timestamp;
+
+/// A hash in the place of the token, so that no token that could be used stays in memory.
+type Fingerprint = [u8; 32];
+
+/// Which fetched key set a token was checked with: its number, or `None` for the configured keys alone.
+pub(super) type KeySetNumber = Option<u64>;
+
+#[derive(Clone)]
+struct Verified {
+    key_set: KeySetNumber,
+    validity: Validity,
+    caller: Caller,
+}
+
+/// Bounded: those that are asked for often stay.
+pub(super) struct VerifiedTokens {
+    entries: Cache<Fingerprint, Verified>,
+}
+
+impl VerifiedTokens {
+    /// `most` is the number of tokens that are kept; with 0 every token is checked each time.
+    pub(super) fn new(most: u64) -> Self {
+        Self { entries: Cache::new(most) }
+    }
+
+    /// Whose token this is, where it was checked with this key set before. `None` says nothing against a token.
+    ///
+    /// # Errors
+    /// The token has expired, or the clock was set back to a time before it is valid.
+    pub(super) fn caller(
+        &self,
+        token: &str,
+        key_set: KeySetNumber,
+        now: Timestamp,
+    ) -> Result<Option<Caller>, TokenError> {
+        let Some(verified) = self.entries.get(&fingerprint(token)) else {
+            return Ok(None);
+        };
+        if verified.key_set != key_set {
+            return Ok(None);
+        }
+        verified.validity.check(now)?;
+        Ok(Some(verified.caller))
+    }
+
+    /// Keeps what a check of signature, times and claims has found.
+    pub(super) fn keep(&self, token: &str, key_set: KeySetNumber, validity: Validity, caller: Caller) {
+        self.entries.insert(fingerprint(token), Verified { key_set, validity, caller });
+    }
+}
+
+fn fingerprint(token: &str) -> Fingerprint {
+    let mut fingerprint = Fingerprint::default();
+    fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+    fingerprint
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::id::{TenantId, UserId};
+
+    const NOW: Timestamp = Timestamp(1_767_225_600_000);
+
+    fn caller(user: &str) -> Caller {
+        let (tenant, user) = (TenantId::from_operator("tenant"), UserId(user.to_owned()));
+        Caller { tenant, user, is_admin: false }
+    }
+
+    fn an_hour() -> Validity {
+        let claims = json!({ "exp": NOW.seconds() + 3600 });
+        Validity::of(claims.as_object().expect("an object")).expect("a date")
+    }
+
+    #[test]
+    fn an_entry_stands_for_one_token_and_one_key_set() {
+        let tokens = VerifiedTokens::new(10);
+        tokens.keep("a.b.c", Some(1), an_hour(), caller("ann"));
+        assert_eq!(tokens.caller("a.b.c", Some(1), NOW), Ok(Some(caller("ann"))));
+        for (token, key_set) in [("a.b.d", Some(1)), ("a.b.c", Some(2)), ("a.b.c", Some(0)), ("a.b.c", None)]
+        {
+            assert_eq!(tokens.caller(token, key_set, NOW), Ok(None), "{token} {key_set:?}");
+        }
+        tokens.keep("a.b.c", Some(2), an_hour(), caller("ann"));
+        assert_eq!(tokens.caller("a.b.c", Some(2), NOW), Ok(Some(caller("ann"))));
+    }
+
+    #[test]
+    fn however_many_tokens_come_memory_is_bounded() {
+        let tokens = VerifiedTokens::new(100);
+        for number in 0..5_000 {
+            tokens.keep(&format!("token {number}"), None, an_hour(), caller("ann"));
+        }
+        tokens.entries.run_pending_tasks();
+        let kept = tokens.entries.entry_count();
+        assert!((1..=100).contains(&kept), "{kept}");
+    }
+
+    #[test]
+    fn with_no_entries_nothing_is_remembered() {
+        let tokens = VerifiedTokens::new(0);
+        tokens.keep("a.b.c", None, an_hour(), caller("ann"));
+        assert_eq!(tokens.caller("a.b.c", None, NOW), Ok(None));
+    }
+}
