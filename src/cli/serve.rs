@@ -35,11 +35,21 @@ const TENDING: Duration = Duration::from_secs(2);
 
 pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
     let signals = Signals::install()?;
+    begin_randomness();
     let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     let app = App::start(config, Clock::System, Resolver::System).await?;
     until_stopped(&app, listener, None, signals).await
+}
+
+/// The cryptographic library takes some 50 ms to collect its first randomness. Begun here, beside the rest of the
+/// start, nobody who seals a secret or dials a server waits for it.
+fn begin_randomness() {
+    std::thread::spawn(|| {
+        // Who needs randomness later is told that there is none.
+        let _ = aws_lc_rs::rand::fill(&mut [0]);
+    });
 }
 
 /// Binds a listener, and says which setting to change where that fails.

@@ -125,6 +125,7 @@ mod tests {
             ("host:25", HostError::Port),
             ("127.0.0.1:25", HostError::Port),
             ("host:", HostError::Port),
+            ("host%eth0:25", HostError::Port),
             ("http://h", HostError::Url),
             ("smtp://user@h:25/", HostError::Url),
             ("h/path", HostError::Url),

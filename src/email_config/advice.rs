@@ -188,4 +188,22 @@ mod tests {
         }
         assert!(advice(&Settings::BasicAuth(BasicAuth::default())).is_empty(), "nothing is known yet");
     }
+
+    #[test]
+    fn a_sender_of_another_domain_is_told_where_its_service_says_more() {
+        for (host, link) in [
+            ("smtp.gmail.com", "https://support.google.com/"),
+            ("smtp-mail.outlook.com", "https://learn.microsoft.com/"),
+            ("smtp.mail.yahoo.com", "https://www.rfc-editor.org/"),
+        ] {
+            let basic = BasicAuth {
+                server_address: Some(Host::parse(host).unwrap()),
+                username: Some("ann@example.com".to_owned()),
+                email_address: Some(EmailAddress::parse("news@example.org").unwrap()),
+                ..BasicAuth::default()
+            };
+            let found = sender_domain(&basic).expect("another domain");
+            assert!(found.link.starts_with(link), "{host}: {}", found.link);
+        }
+    }
 }

@@ -1,5 +1,7 @@
 //! The whole subject as tables: what is complete, where a secret may stay, and every transition of health.
 
+mod microsoft365;
+
 use serde_json::{Value, json};
 
 use super::patch::Patch;

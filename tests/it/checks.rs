@@ -146,6 +146,9 @@ async fn a_test_mail_arrives_as_it_was_written() {
     for header in ["From: ", "To: bob@example.org", "Subject: ", "Date: Thu, 01 Jan 2026", "Message-ID: <"] {
         assert!(text.to_ascii_lowercase().contains(&header.to_ascii_lowercase()), "{header} in {text}");
     }
+    let mail = mail_parser::MessageParser::default().parse(&text).expect("a mail");
+    let from = mail.from().and_then(|from| from.first()).expect("a sender");
+    assert_eq!((from.name(), from.address()), (Some("Ada Löv"), Some("ada@example.com")));
 
     server.play(Script::starttls().on(At::Rcpt, "550 5.1.1 no such user"));
     let answer = admin.send_test("nobody@example.org").await;

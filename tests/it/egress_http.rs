@@ -145,10 +145,16 @@ async fn an_answer_is_bounded() {
     let until_close = "HTTP/1.1 200 OK\r\n\r\nabc";
     assert_eq!(fetch(Manner::Answer(until_close)).await.unwrap().body, b"abc");
 
+    let whole = "a".repeat(1024);
+    let announced = format!("HTTP/1.1 200 OK\r\nContent-Length: 1024\r\n\r\n{whole}");
+    assert_eq!(fetch(Manner::Answer(announced.leak())).await.unwrap().body, whole.as_bytes());
+    let chunks = "200\r\n".to_owned() + &whole[..512] + "\r\n";
+    let in_two = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{chunks}{chunks}0\r\n\r\n");
+    assert_eq!(fetch(Manner::Answer(in_two.leak())).await.unwrap().body, whole.as_bytes());
+
     // Announced, and not even begun.
     let announced = "HTTP/1.1 200 OK\r\nContent-Length: 1025\r\n\r\n";
     assert!(matches!(fetch(Manner::Answer(announced)).await, Err(HttpError::TooLarge(1024))));
-    let chunks = "200\r\n".to_owned() + &"a".repeat(512) + "\r\n";
     let endless = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n{}", chunks.repeat(3));
     assert!(matches!(fetch(Manner::Answer(endless.leak())).await, Err(HttpError::TooLarge(1024))));
     let head = format!("HTTP/1.1 200 OK\r\nX: {}\r\n\r\n", "a".repeat(1 << 20));

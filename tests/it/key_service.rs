@@ -281,6 +281,31 @@ async fn l8_a_wrong_key_that_shows_late_is_not_used() {
 }
 
 #[tokio::test]
+async fn l6_a_secret_is_sealed_with_a_version_that_has_a_canary_however_fast_versions_come() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let change = async || service.admin.patch(&json!({"emailPassword": good_password()})).await;
+
+    let before = service.transit.calls("encrypt");
+    service.transit.rotate_before_calls(1);
+    change().await.expect(204);
+    assert_eq!(key_ids(&service.app.database).await, [KEY_V2]);
+    assert_eq!(service.transit.calls("encrypt") - before, 2, "the secret's data key and the canary's");
+
+    // Another one between the secret and the canary.
+    service.transit.rotate_before_calls(2);
+    change().await.expect(204);
+    assert_eq!(key_ids(&service.app.database).await, ["vault:team/transit/mail:v4"]);
+    assert_eq!(service.admin.verify().await["success"], json!(true));
+
+    service.transit.rotate_before_calls(usize::MAX);
+    assert_tells_nothing(change().await, "a version for every call");
+    service.transit.rotate_before_calls(0);
+    change().await.expect(204);
+    assert_eq!(service.admin.verify().await["success"], json!(true));
+}
+
+#[tokio::test]
 async fn l6_a_version_that_comes_by_itself_and_one_by_the_command_are_taken_up_while_serving() {
     let service = Service::start().await;
     let tenants = ["acme", "b", "c", "d"].map(|tenant| service.app.admin(tenant));

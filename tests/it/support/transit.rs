@@ -63,6 +63,8 @@ struct Engine {
     plaintexts: Vec<String>,
     /// The associated data that came with them.
     associated_data: Vec<Vec<u8>>,
+    /// So many calls of `encrypt` find a version that was made a moment ago.
+    rotations: usize,
 }
 
 struct Key {
@@ -125,6 +127,7 @@ impl Transit {
             calls: Vec::new(),
             plaintexts: Vec::new(),
             associated_data: Vec::new(),
+            rotations: 0,
         };
         let shared = Arc::new(Shared { engine: Mutex::new(engine), let_go: Notify::new() });
         let transit =
@@ -195,6 +198,11 @@ impl Transit {
     /// Makes a new version, as its own operator or its `auto_rotate_period` does.
     pub fn rotate(&self) {
         self.engine(|engine| engine.keys.get_mut(KEY).expect("the key").versions.push(random_key()));
+    }
+
+    /// Makes a new version before each of the next calls of `encrypt`.
+    pub fn rotate_before_calls(&self, calls: usize) {
+        self.engine(|engine| engine.rotations = calls);
     }
 
     /// Another key of the same name, as after a loss.
@@ -301,9 +309,13 @@ impl Engine {
                     return (400, errors("illegal base64 data at input byte 0"));
                 };
                 // Without the right to create, a name that is not there is no key to be made.
-                let Some(key) = self.keys.get(*name) else {
+                let Some(key) = self.keys.get_mut(*name) else {
                     return (403, errors("1 error occurred:\n\t* permission denied\n\n"));
                 };
+                if self.rotations > 0 {
+                    self.rotations -= 1;
+                    key.versions.push(random_key());
+                }
                 let ciphertext = key.encrypt(&plain, &associated_data);
                 self.plaintexts.push(text("plaintext"));
                 data(&json!({ "ciphertext": ciphertext, "key_version": key.versions.len() }))
