@@ -31,11 +31,6 @@ impl Reply {
         self.lines.join(" ")
     }
 
-    #[must_use]
-    pub fn is_positive(&self) -> bool {
-        (200..400).contains(&self.code)
-    }
-
     /// A 4yz reply: the same may succeed later.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -253,6 +253,38 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_is_changed_never_grows_and_so_leaves_no_copy_behind() {
+        let line = "k3:ccc";
+        assert_eq!(with_first(TEXT, line).capacity(), TEXT.len() + line.len() + 2);
+        assert_eq!(without(TEXT, "k1").capacity(), TEXT.len());
+    }
+
+    #[test]
+    fn l3_a_file_has_a_largest_size() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), 0o600);
+        let length = usize::try_from(MAX_FILE_BYTES).unwrap();
+        fs::write(&path, "#".repeat(length)).unwrap();
+        assert_eq!(read(&path).unwrap().text.len(), length);
+        fs::write(&path, "#".repeat(length + 1)).unwrap();
+        assert!(read(&path).is_err_and(|error| error.to_string().contains("larger than any file of keys")));
+    }
+
+    #[test]
+    fn l6_a_file_that_root_changes_stays_its_owners() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = file(folder.path(), 0o600);
+        let (owner, group) = (12_345, 23_456);
+        if fchown(File::open(&path).unwrap(), Some(owner), Some(group)).is_err() {
+            eprintln!("only root can give a file to somebody else: left out");
+            return;
+        }
+        LockedKeyFile::open(&path).unwrap().replace("k2:bbb\nk1:aaa\n").unwrap();
+        let metadata = fs::metadata(&path).unwrap();
+        assert_eq!((metadata.uid(), metadata.gid()), (owner, group));
+    }
+
+    #[test]
     fn l6_of_changes_at_the_same_time_none_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(folder.path(), 0o600);

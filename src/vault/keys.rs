@@ -76,7 +76,7 @@ impl Keys {
     }
 
     /// The same with another ring. What it no longer holds opens a little longer.
-    fn with_ring(&self, ring: Ring, leaves_until: Instant) -> Self {
+    pub(super) fn with_ring(&self, ring: Ring, leaves_until: Instant) -> Self {
         let gone = self.ring.all().iter().filter(|key| ring.find(&key.id).is_none());
         let gone = gone.map(|key| Leaving { key: Arc::clone(key), until: leaves_until });
         let before = self.leaving.iter().filter(|leaving| ring.find(&leaving.key.id).is_none());

@@ -3,12 +3,17 @@ use std::fs;
 use std::io::Write as _;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::PathBuf;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use tokio::time::Instant;
 
+use super::key_service::{Answer, KeyService, WrapError, Wrapped};
 use super::*;
+use crate::clock::Clock;
 use crate::config::Config;
+use crate::metrics::Metrics;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -292,5 +297,66 @@ fn a_generated_key_is_random_and_can_be_loaded() {
     assert_ne!(line.expose(), generate_key("2026-01").unwrap().expose());
     for id in ["", "a b", "a:b", "a\nb", "k#", "ä", &"k".repeat(33)] {
         assert!(generate_key(id).is_err(), "{id:?}");
+    }
+}
+
+#[tokio::test]
+async fn l6_a_key_that_left_the_ring_opens_until_its_time_is_over() {
+    let tenant = tenant("a");
+    let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp" };
+    let sealed = vault(&[key("k1", 1)]).seal(&secret(), &binding).await.unwrap();
+    let until = Instant::now() + Duration::from_mins(1);
+    let both = vault(&[key("k2", 2), key("k1", 1)]);
+    assert!(both.without_left(until).is_none(), "none has left");
+
+    let left = both.with_ring(vault(&[key("k2", 2)]).ring, until);
+    assert!(opens(&left, &sealed, &binding).await);
+    assert!(left.without_left(until - Duration::from_millis(1)).is_none());
+    let over = left.without_left(until).expect("the time of one is over");
+    assert!(!opens(&over, &sealed, &binding).await);
+    assert!(over.without_left(until).is_none());
+}
+
+struct Named;
+
+impl KeyService for Named {
+    fn name(&self) -> &'static str {
+        "vault:transit/mail"
+    }
+
+    fn wrap<'a>(&'a self, _data_key: &'a [u8], _associated_data: &'a [u8]) -> Answer<'a, Wrapped> {
+        Box::pin(async { Err(WrapError::unavailable("it only has a name")) })
+    }
+
+    fn unwrap<'a>(
+        &'a self,
+        _key_id: &'a str,
+        _wrapped: &'a [u8],
+        _associated_data: &'a [u8],
+    ) -> Answer<'a, zeroize::Zeroizing<Vec<u8>>> {
+        Box::pin(async { Err(WrapError::unavailable("it only has a name")) })
+    }
+
+    fn rotate(&self) -> Answer<'_, ()> {
+        Box::pin(async { Err(WrapError::unavailable("it only has a name")) })
+    }
+}
+
+#[test]
+fn the_versions_of_a_services_key_are_told_from_other_names() {
+    let encryption = Config::default().encryption;
+    let remote = Remote::new(Box::new(Named), &encryption, Clock::System, Metrics::new());
+    for (id, expected) in [
+        ("vault:transit/mail:v3", true),
+        ("vault:transit/mail:v12", true),
+        ("vault:transit/mail:v", false),
+        ("vault:transit/mail:v3x", false),
+        ("vault:transit/mail:vx", false),
+        ("vault:transit/mail:w3", false),
+        ("vault:transit/mail", false),
+        ("vault:transit/mail2:v3", false),
+        ("k1", false),
+    ] {
+        assert_eq!(remote.has(id), expected, "{id}");
     }
 }

@@ -287,6 +287,14 @@ mod tests {
         }
         let sealed = read(&response(503, r#"{"errors":["Vault is sealed"]}"#)).expect_err("sealed");
         assert_eq!(sealed.to_string(), "status 503 Vault is sealed");
+        for (status, advice) in [
+            (307, "name the active one"),
+            (403, "encryption.vault_token_file"),
+            (404, "encryption.vault_mount"),
+        ] {
+            let error = read(&response(status, "{}")).expect_err("a refusal").to_string();
+            assert!(error.contains(advice), "{error}");
+        }
         assert!(read(&response(204, "")).is_ok() && read(&response(200, r#"{"data":null}"#)).is_ok());
     }
 

@@ -1,10 +1,13 @@
 //! Data keys that an external service wraps: what works while it is away, and what it must not be mistaken about.
 
+use std::sync::Arc;
+
 use serde_json::{Value, json};
-use transports::app::App;
+use transports::app::{App, open_keys};
 use transports::clock::Clock;
 use transports::config::Config;
 use transports::egress::Resolver;
+use transports::vault::Rewrap;
 
 use crate::support::app::{START, TestApp, settings};
 use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
@@ -12,7 +15,7 @@ use crate::support::database::{Database, Engine};
 use crate::support::eventually::eventually;
 use crate::support::process::{Process, run, variables, with_all};
 use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
-use crate::support::transit::{TOKEN, Transit, Way};
+use crate::support::transit::{KEY, MOUNT, TOKEN, Transit, Way};
 
 const KEY_V1: &str = "vault:team/transit/mail:v1";
 const KEY_V2: &str = "vault:team/transit/mail:v2";
@@ -265,6 +268,98 @@ async fn l4_l5_another_key_of_the_name_and_another_name_refuse_to_start() {
 }
 
 #[tokio::test]
+async fn l4_a_key_that_was_lost_refuses_to_start_also_where_no_row_needs_it_yet() {
+    let service = Service::start().await;
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    start_again(&database, &transit).await.expect("the same key");
+    transit.replace_key();
+    let error = start_again(&database, &transit).await.expect_err("another key");
+    assert!(
+        error.contains(&format!("no longer opens what {KEY_V1} has wrapped, needed by 0 rows")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn l4_a_version_that_rows_need_and_that_was_retired_too_early_refuses_to_start() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    transit.rotate();
+    start_again(&database, &transit).await.expect("both versions open");
+    transit.set_min_decryption_version(2);
+    let error = start_again(&database, &transit).await.expect_err("a row needs the first");
+    assert!(
+        error.contains(&format!("no longer opens what {KEY_V1} has wrapped, needed by 1 row")),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn l2_a_canary_that_was_damaged_refuses_to_start() {
+    let service = Service::start().await;
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    database.execute("update key_canaries set payload = wrapped_key").await;
+    let error = start_again(&database, &transit).await.expect_err("it says nothing about the key");
+    assert!(error.contains(KEY_V1), "{error}");
+}
+
+#[tokio::test]
+async fn l8_a_rewrapping_gets_over_a_moment_without_the_service_and_asks_no_more_than_needed() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    let mut config = settings(&database);
+    use_vault(&mut config, &transit);
+    let begin = async || {
+        let (keys, db) = open_keys(&config, &Clock::System).await.expect("the settings are good");
+        Rewrap::begin(Arc::new(keys), &db, &Clock::System).await
+    };
+    let mut calls = 0;
+    loop {
+        transit.rotate();
+        transit.fail_call(calls + 1);
+        let pass = begin().await.expect("patience").pass(|_| ()).await.expect("patience");
+        assert_eq!((pass.done, pass.unreadable.len()), (1, 0), "call {}", calls + 1);
+        let newest = format!("vault:{MOUNT}/{KEY}:v{}", transit.versions());
+        assert_eq!(key_ids(&database).await, [newest]);
+        if transit.has_not_failed() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(
+        calls >= 5,
+        "a canary made and tried, the newest version, a data key opened and wrapped: {calls}"
+    );
+    transit.fail_call(0);
+
+    // What will not be otherwise in a moment is not asked for again.
+    transit.rotate();
+    let version = format!(":v{}:", transit.versions() - 1);
+    let (text, bytes) = match Engine::chosen() {
+        Engine::Sqlite => ("cast(secret_wrapped_key as text)", ["cast(", " as blob)"]),
+        Engine::Postgres => ("convert_from(secret_wrapped_key, 'UTF8')", ["convert_to(", ", 'UTF8')"]),
+    };
+    let damaged = format!("{}replace({text}, '{version}', '{version}AAAA'){}", bytes[0], bytes[1]);
+    database.execute(&format!("update email_configs set secret_wrapped_key = {damaged}")).await;
+    let before = transit.calls("decrypt");
+    let rewrap = begin().await.expect("the key is good");
+    let tried = transit.calls("decrypt") - before;
+    let pass = rewrap.pass(|_| ()).await.expect("goes on with the next row");
+    assert_eq!((pass.done, pass.unreadable.len()), (0, 1));
+    assert_eq!(transit.calls("decrypt") - before - tried, 1);
+    let before = transit.calls("decrypt");
+    transit.replace_key();
+    assert!(begin().await.is_err());
+    assert_eq!(transit.calls("decrypt") - before, 1);
+}
+
+#[tokio::test]
 async fn l8_a_wrong_key_that_shows_late_is_not_used() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
@@ -285,6 +380,10 @@ async fn l6_a_secret_is_sealed_with_a_version_that_has_a_canary_however_fast_ver
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     let change = async || service.admin.patch(&json!({"emailPassword": good_password()})).await;
+
+    let before = service.transit.calls("encrypt");
+    change().await.expect(204);
+    assert_eq!(service.transit.calls("encrypt") - before, 1, "a version with a canary needs no other");
 
     let before = service.transit.calls("encrypt");
     service.transit.rotate_before_calls(1);

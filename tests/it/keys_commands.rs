@@ -1,6 +1,7 @@
 //! `transports keys`: what the commands do to the file and to the database, and what they refuse.
 
 use std::os::unix::fs::MetadataExt;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
 use transports::clock::{Clock, Timestamp};
@@ -9,7 +10,7 @@ use transports::email_config::{BasicAuth, EmailConfig, Health, Settings, Version
 use transports::id::TenantId;
 use transports::secret::Secret;
 use transports::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
-use transports::vault::{Binding, Keys, Sealed, check_keys};
+use transports::vault::{Binding, Keys, Rewrap, Sealed, check_keys};
 
 use crate::support::database::{Database, Engine};
 use crate::support::key_file::{KeyFile, line};
@@ -267,6 +268,11 @@ async fn keys_in_the_environment_are_not_changed_but_explained_and_rewrapped() {
     let made_first = environment(&[k2.clone(), k1.clone()]);
     let ran = command(&["keys", "rewrap", "--wait", "0"], made_first.clone()).await;
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{ran:?}");
+    for told in
+        ["wrapping the data keys of 3 rows with k2: 3 rows of k1", "3 of 3", "all rows are sealed with k2"]
+    {
+        assert!(ran.err.contains(told) && !ran.err.contains("-3 of"), "{told}: {ran:?}");
+    }
     assert_eq!(place.rows().await, [("k2".to_owned(), 3)]);
     let ran = command(&["keys", "remove", "k1"], made_first).await;
     assert!(ran.code == REFUSED && ran.err.contains("take it out everywhere"), "{ran:?}");
@@ -358,6 +364,18 @@ async fn a_row_that_was_damaged_stays_and_is_named_and_the_others_are_done() {
     assert_eq!(place.rows().await, [("k1".to_owned(), 1), ("k2".to_owned(), 249)]);
     let ran = place.run(&["keys", "remove", "k1"]).await;
     assert!(ran.code == REFUSED && ran.err.contains("1 row needs k1"), "{ran:?}");
+}
+
+#[tokio::test]
+async fn l7_a_key_that_is_removed_during_a_rewrapping_to_it_gets_no_rows() {
+    let place = Place::with(&line("k1", 1), 3).await;
+    let db = place.database.open().await;
+    place.file.replace(&(line("k2", 2) + &line("k1", 1)));
+    let rewrap = Rewrap::begin(Arc::new(place.keys()), &db, &Clock::System).await.expect("good keys");
+    place.database.execute("delete from key_canaries where key_id = 'k2'").await;
+    let error = rewrap.pass(|_| ()).await.expect_err("there is no such key");
+    assert_eq!(error.to_string(), "key k2 was removed meanwhile: look at `transports keys status`");
+    assert_eq!(place.rows().await, [("k1".to_owned(), 3)]);
 }
 
 #[tokio::test]

@@ -136,6 +136,9 @@ fn more_telling(one: DialError, other: DialError) -> DialError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
     use super::*;
 
     fn sockets(texts: &[&str]) -> Vec<SocketAddr> {
@@ -182,13 +185,36 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn an_address_has_a_moment_for_itself_before_the_next_is_tried() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let good = listener.local_addr().unwrap();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let soon = move |address: SocketAddr| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            async move {
+                tokio::task::yield_now().await;
+                attempt(address).await
+            }
+        };
+        let deadline = Instant::now() + Duration::from_mins(1);
+        let found = connect_by(soon, &[good, good, good], deadline, &mut Transcript::default()).await;
+        assert_eq!((found.unwrap().peer, tries.load(Ordering::SeqCst)), (good, 1));
+    }
+
+    #[tokio::test]
     async fn at_the_deadline_nothing_more_is_tried() {
-        let never = |_: SocketAddr| std::future::pending();
+        let tries = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&tries);
+        let never = move |_: SocketAddr| {
+            counted.fetch_add(1, Ordering::SeqCst);
+            std::future::pending()
+        };
         let addresses = sockets(&["[2001:db8::1]:587", "192.0.2.1:587"]);
         let mut transcript = Transcript::default();
         let found = connect_by(never, &addresses, Instant::now(), &mut transcript).await;
         assert_eq!(found.unwrap_err(), DialError::ConnectTimeout);
-        assert_eq!(transcript.entries().len(), 1);
+        assert_eq!((transcript.entries().len(), tries.load(Ordering::SeqCst)), (1, 1));
     }
 
     #[test]

@@ -65,6 +65,8 @@ struct Engine {
     associated_data: Vec<Vec<u8>>,
     /// So many calls of `encrypt` find a version that was made a moment ago.
     rotations: usize,
+    /// The call that finds it sealed, counted down to 1.
+    failing_call: usize,
 }
 
 struct Key {
@@ -128,6 +130,7 @@ impl Transit {
             plaintexts: Vec::new(),
             associated_data: Vec::new(),
             rotations: 0,
+            failing_call: 0,
         };
         let shared = Arc::new(Shared { engine: Mutex::new(engine), let_go: Notify::new() });
         let transit =
@@ -205,6 +208,16 @@ impl Transit {
         self.engine(|engine| engine.rotations = calls);
     }
 
+    /// Is sealed for one moment: at the call of this number from now on, beginning with 1.
+    pub fn fail_call(&self, number: usize) {
+        self.engine(|engine| engine.failing_call = number);
+    }
+
+    /// Whether that call has not come yet.
+    pub fn has_not_failed(&self) -> bool {
+        self.engine(|engine| engine.failing_call > 0)
+    }
+
     /// Another key of the same name, as after a loss.
     pub fn replace_key(&self) {
         self.engine(|engine| engine.keys.insert(KEY.to_owned(), Key::new()));
@@ -262,6 +275,8 @@ async fn answer(
             (403, errors("2 errors occurred:\n\t* permission denied\n\t* invalid token\n\n"))
         } else if header("content-type") != "application/json" || header("x-vault-request") != "true" {
             (400, errors("missing 'X-Vault-Request' header"))
+        } else if engine.fails_now() {
+            (503, errors("Vault is sealed"))
         } else {
             engine.operate(&head.method, head.uri.path(), &body)
         }
@@ -285,6 +300,12 @@ fn data(data: &Value) -> (u16, Value) {
 }
 
 impl Engine {
+    fn fails_now(&mut self) -> bool {
+        let now = self.failing_call == 1;
+        self.failing_call = self.failing_call.saturating_sub(1);
+        now
+    }
+
     fn operate(&mut self, method: &Method, path: &str, body: &[u8]) -> (u16, Value) {
         let below = path.strip_prefix("/v1/").and_then(|path| path.strip_prefix(MOUNT));
         let Some(below) = below.and_then(|below| below.strip_prefix('/')) else {
