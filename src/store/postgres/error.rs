@@ -23,8 +23,13 @@ pub(super) fn classify(error: &Error) -> DbError {
 }
 
 fn is_trouble(state: &SqlState) -> bool {
-    // A server that has become a standby refuses writes with 25006; 3D000 is a database that is not there.
-    let single = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::INVALID_CATALOG_NAME];
+    // A server that has become a standby refuses writes with 25006, and tables that are not logged with 0A000; 3D000
+    // is a database that is not there.
+    let single = [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_CATALOG_NAME,
+    ];
     single.contains(state) || TROUBLE.iter().any(|class| state.code().starts_with(class))
 }
 
@@ -66,6 +71,7 @@ mod tests {
     fn k9_trouble_with_the_server_is_told_from_a_wrong_statement() {
         let states = [
             ("08006", true),
+            ("0A000", true),
             ("25006", true),
             ("28P01", true),
             ("3D000", true),
