@@ -62,8 +62,10 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
     }
     if config.shares_rate_limits() && config.database.is_sqlite() {
         problems.push(
-            Problem::new("rate_limit.store: `database` needs PostgreSQL, and database.url is an SQLite database")
-                .with_hint("leave it out: the one process that SQLite serves counts in its memory"),
+            Problem::new(
+                "rate_limit.store: `database` needs PostgreSQL, and database.url is an SQLite database",
+            )
+            .with_hint("leave it out: the one process that SQLite serves counts in its memory"),
         );
     }
     problems

@@ -179,7 +179,10 @@ mod tests {
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 99).await, 99);
         let (tenant, user) = (TenantId::from_operator("a"), UserId("ann".to_owned()));
         let refused = limiter.count_user(Limit::Tier2, &tenant, &user).await;
-        assert!(matches!(refused, Err(Refused::Exceeded(Exceeded { retry_after_seconds: 1 }))), "{refused:?}");
+        assert!(
+            matches!(refused, Err(Refused::Exceeded(Exceeded { retry_after_seconds: 1 }))),
+            "{refused:?}"
+        );
         clock.advance(999);
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100, "a new window");
     }

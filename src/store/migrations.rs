@@ -19,7 +19,8 @@ statements! {
     )";
     APPLIED = "select version, checksum from schema_migrations order by version";
     RECORD = "insert into schema_migrations (version, name, checksum, applied_at) values ($1, $2, $3, $4)";
-    RECORD_WORKS_WITH = "update schema_migrations set works_with = $2 where version = $1";
+    /// SQLite counts parameters in the order in which they stand.
+    RECORD_WORKS_WITH = "update schema_migrations set works_with = $1 where version = $2";
     /// What newer versions of the program have done that one which knows the schema up to $1 does not work with.
     UNWORKABLE = "select count(*) from schema_migrations
         where version > $1 and (works_with is null or works_with > $1)";
@@ -127,7 +128,11 @@ fn judge_newer(known: &[Migration], version: i64, unworkable: i64) -> anyhow::Re
              program knows {newest}): start that version again, or restore a backup from before"
         );
     }
-    tracing::warn!(version, newest, "a newer version has migrated this database; this one still works with it");
+    tracing::warn!(
+        version,
+        newest,
+        "a newer version has migrated this database; this one still works with it"
+    );
     Ok(())
 }
 
@@ -154,7 +159,7 @@ pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> any
         let now = Clock::System.now().0;
         transaction.execute(RECORD, (migration.version, migration.name, migration.checksum(), now))?;
         if migration.tells_who_works() {
-            transaction.execute(RECORD_WORKS_WITH, (migration.version, migration.works_with))?;
+            transaction.execute(RECORD_WORKS_WITH, (migration.works_with, migration.version))?;
         }
         transaction.commit()?;
         tracing::info!(version = migration.version, name = migration.name, "migrated the database");
@@ -186,7 +191,7 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
         let checksum = migration.checksum();
         transaction.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;
         if migration.tells_who_works() {
-            transaction.execute(RECORD_WORKS_WITH, &[&migration.version, &migration.works_with]).await?;
+            transaction.execute(RECORD_WORKS_WITH, &[&migration.works_with, &migration.version]).await?;
         }
         transaction.commit().await?;
         tracing::info!(version = migration.version, name = migration.name, "migrated the database");
