@@ -36,9 +36,10 @@ pub(super) struct Migration {
     /// Counted from 1.
     pub version: i64,
     pub name: &'static str,
+    /// One text for both engines, or that of SQLite.
     pub text: &'static str,
-    /// Whether one text serves both engines. Otherwise it is PostgreSQL's, and SQLite records that it had nothing to do.
-    pub on_both: bool,
+    /// That of PostgreSQL, where one text cannot serve both.
+    pub postgres_text: Option<&'static str>,
     /// The oldest version of the schema whose programs go on working, and may start, behind this migration. A
     /// migration that only adds has that of the one before it; one that takes something away, its own. Never changed
     /// once it was released, as the text.
@@ -47,29 +48,27 @@ pub(super) struct Migration {
 
 /// All migrations, in order. One that was released is never changed again.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration::new(1, "first_tables", include_str!("../../migrations/0001_first_tables.sql")),
-    Migration::new(2, "microsoft365", include_str!("../../migrations/0002_microsoft365.sql")),
-    Migration::new(3, "audit_remote", include_str!("../../migrations/0003_audit_remote.sql")),
-    Migration::new(4, "keys_in_use", include_str!("../../migrations/0004_keys_in_use.sql")),
-    Migration::new(5, "rolling_upgrades", include_str!("../../migrations/0005_rolling_upgrades.sql")),
-    Migration::new(6, "rate_limits", include_str!("../../migrations/0006_rate_limits.postgres.sql"))
-        .on_postgres_alone()
-        .works_with(5),
+    Migration::new(1, 1, "first_tables", include_str!("../../migrations/0001_first_tables.sql")),
+    Migration::new(2, 2, "microsoft365", include_str!("../../migrations/0002_microsoft365.sql")),
+    Migration::new(3, 3, "audit_remote", include_str!("../../migrations/0003_audit_remote.sql")),
+    Migration::new(4, 4, "keys_in_use", include_str!("../../migrations/0004_keys_in_use.sql")),
+    Migration::new(5, 5, "rate_limits", include_str!("../../migrations/0005_rate_limits.sqlite.sql"))
+        .on_postgres(include_str!("../../migrations/0005_rate_limits.postgres.sql")),
 ];
 
 impl Migration {
-    const fn new(version: i64, name: &'static str, text: &'static str) -> Self {
-        Self { version, name, text, on_both: true, works_with: version }
+    /// `works_with` is the version itself for one that leaves no program working but those that know it.
+    const fn new(version: i64, works_with: i64, name: &'static str, text: &'static str) -> Self {
+        Self { version, name, text, postgres_text: None, works_with }
     }
 
-    const fn on_postgres_alone(mut self) -> Self {
-        self.on_both = false;
+    const fn on_postgres(mut self, text: &'static str) -> Self {
+        self.postgres_text = Some(text);
         self
     }
 
-    const fn works_with(mut self, version: i64) -> Self {
-        self.works_with = version;
-        self
+    fn text_of_postgres(&self) -> &'static str {
+        self.postgres_text.unwrap_or(self.text)
     }
 
     /// Whether the table has a place for `works_with` by then.
@@ -77,9 +76,10 @@ impl Migration {
         self.version >= TELLS_WHO_WORKS
     }
 
-    /// SHA-256 in hexadecimal digits.
+    /// SHA-256 in hexadecimal digits, of the one text or of both.
     fn checksum(&self) -> String {
-        let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
+        let both = [self.text, self.postgres_text.unwrap_or_default()].concat();
+        let digest = digest::digest(&digest::SHA256, both.as_bytes());
         digest.as_ref().iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -153,9 +153,7 @@ pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> any
                 return judge_newer(known, version, unworkable);
             }
         };
-        if migration.on_both {
-            transaction.execute_batch(migration.text).map_err(|error| failed(migration, &error))?;
-        }
+        transaction.execute_batch(migration.text).map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
         transaction.execute(RECORD, (migration.version, migration.name, migration.checksum(), now))?;
         if migration.tells_who_works() {
@@ -186,7 +184,10 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
                 return judge_newer(known, version, unworkable);
             }
         };
-        transaction.batch_execute(migration.text).await.map_err(|error| failed(migration, &error))?;
+        transaction
+            .batch_execute(migration.text_of_postgres())
+            .await
+            .map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
         let checksum = migration.checksum();
         transaction.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;

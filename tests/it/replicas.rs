@@ -23,6 +23,9 @@ const REPLICAS: usize = 3;
 const READERS: usize = 6;
 const WRITERS: usize = 3;
 
+/// What a reader has to find.
+const NO_CONFIGURATION: &str = r#"{"passwordExists":false,"isValid":false}"#;
+
 /// A write that breaks off is sent again so many times.
 const ATTEMPTS: usize = 4;
 
@@ -135,7 +138,7 @@ async fn read(mut client: KeepAlive, seen: Arc<Seen>) -> Vec<String> {
     let mut broken = 0;
     while seen.goes_on() {
         match client.get(CONFIG).await {
-            Ok((200, body)) if body == r#"{"isValid":false,"passwordExists":false}"# => {
+            Ok((200, body)) if body == NO_CONFIGURATION => {
                 seen.answered.fetch_add(1, Ordering::SeqCst);
             }
             other => failures.push(format!("GET: {other:?}")),
@@ -357,6 +360,7 @@ async fn k16_replicas_of_the_version_before_go_on_and_may_start_while_a_newer_on
             alter table email_configs add column later text;
             create index email_configs_later on email_configs (later);
             alter table audit add column later bigint;
+            alter table email_configs alter column tenant_id type text collate \"C\";
             create table later (tenant_id text not null primary key);
             insert into schema_migrations (version, name, checksum, applied_at, works_with)
             select 1000, 'later', '', 0, max(version) from schema_migrations;

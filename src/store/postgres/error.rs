@@ -38,6 +38,12 @@ pub(super) fn is_foreign_key(error: &Error) -> bool {
     error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
 }
 
+/// Whether a statement has to be prepared anew, since what it returns has changed. The server names it by a text in
+/// its own language, and by the function that found it out.
+pub(super) fn is_outdated(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
+}
+
 pub(super) fn pool_error(error: PoolError) -> DbError {
     match error {
         PoolError::Backend(error) => classify(&error),

@@ -198,7 +198,7 @@ async fn a_request_that_is_given_up_neither_loses_the_block_nor_doubles_it() {
     let (replica, _) = database.replica();
     for _ in 0..5 {
         let mut request = Box::pin(read(&replica, 1000, "ann"));
-        assert!(futures_poll(&mut request).await.is_none(), "it waits");
+        assert!(until_it_waits(&mut request).await.is_none(), "it waits");
         drop(request);
     }
     database.0.open.add_permits(Semaphore::MAX_PERMITS);
@@ -208,7 +208,7 @@ async fn a_request_that_is_given_up_neither_loses_the_block_nor_doubles_it() {
 }
 
 /// Lets a future run until it waits.
-async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+async fn until_it_waits<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
     std::future::poll_fn(|context| {
         use std::task::Poll;
         match std::pin::Pin::new(&mut *future).poll(context) {
@@ -236,11 +236,17 @@ async fn without_the_database_nobody_passes_and_afterwards_all_is_as_before() {
 async fn users_for_whom_there_is_no_room_are_counted_one_by_one() {
     let database = Fake::default();
     let (replica, _) = database.replica();
-    for key in 0..500_000 {
-        replica.users.lock().put(key, Lease { end: 60_000, left: 1, then: Then::Refuse });
-    }
+    fill(&replica.users);
     assert_eq!(passing(200, async |_| read(&replica, 100, "ann").await.is_ok()).await, 100);
     assert_eq!(passing(200, async |_| write(&replica, 100, "ann").await.is_ok()).await, 100);
+}
+
+/// As many keys as may be remembered.
+fn fill(leases: &Leases) {
+    let mut table = leases.lock();
+    for key in 1..=500_000 {
+        table.put(key, Lease { end: 60_000, left: 1, then: Then::Refuse });
+    }
 }
 
 fn address(number: u32) -> IpAddr {
@@ -312,9 +318,7 @@ async fn few_questions_about_addresses_are_under_way_at_once() {
 async fn addresses_for_which_there_is_no_room_share_one_count() {
     let database = Fake::default();
     let (replica, _) = database.replica();
-    for key in 1..=500_000 {
-        replica.addresses.lock().put(key, Lease { end: 60_000, left: 1, then: Then::Refuse });
-    }
+    fill(&replica.addresses);
     let mut passed = 0;
     for number in 0..100 {
         passed += passing(20, async |_| stranger(&replica, 600, number).await).await;
