@@ -198,11 +198,11 @@ impl<C: Counter> Shared<C> {
         place: Option<OwnedSemaphorePermit>,
     ) -> Asked {
         let (tell, asked) = watch::channel(None);
-        let (clock, counter, leases) = (self.clock.clone(), self.counter.clone(), Arc::clone(leases));
+        let (clock, database, leases) = (self.clock.clone(), self.counter.clone(), Arc::clone(leases));
         tokio::spawn(async move {
             let Question { key: hash, most, requests, unreported, otherwise } = question;
             let sent = milliseconds(&clock);
-            let counted = counter.count(&hash, WINDOW, requests).await;
+            let counted = database.count(&hash, WINDOW, requests).await;
             let (lease, outcome) = match counted {
                 Ok(counted) => (Some(Lease::granted(most, requests, unreported, counted, sent)), Ok(())),
                 Err(error) => (otherwise.map(|left| alone(left, milliseconds(&clock))), Err(error)),
