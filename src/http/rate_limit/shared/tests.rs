@@ -304,8 +304,11 @@ async fn few_questions_about_addresses_are_under_way_at_once() {
         tokio::task::yield_now().await;
     }
     for number in 2..200 {
-        let passed = passing(100, async |_| stranger(&replica, 20, number).await).await;
-        assert_eq!(passed, 21, "it is counted here, without a wait");
+        let passed = passing(100, async |_| {
+            let mut request = Box::pin(stranger(&replica, 20, number));
+            until_it_waits(&mut request).await.expect("it waits for nobody")
+        });
+        assert_eq!(passed.await, 21, "it is counted here");
     }
     assert_eq!((database.asked(), database.0.most_at_once.load(Ordering::SeqCst)), (2, 2));
     database.0.open.add_permits(Semaphore::MAX_PERMITS);
