@@ -100,8 +100,10 @@ async fn h1_three_replicas_have_one_limit() {
             let written = windows(&database).await;
             let read_counts = storm(&clients, "GET", CONFIG, 4, reads / 6).await;
             let both = windows(&database).await;
-            let (again, and_again) =
-                (storm(&clients, "DELETE", CONFIG, 1, 3).await, storm(&clients, "GET", CONFIG, 1, 3).await);
+            let (again, and_again) = (
+                storm(&clients, "DELETE", CONFIG, 1, 3).await,
+                storm(&clients, "GET", PROVIDERS, 1, 3).await,
+            );
             if both.len() != 2 || windows(&database).await != both || !both.contains(&written[0]) {
                 continue;
             }
@@ -123,7 +125,6 @@ async fn h1_three_replicas_have_one_limit() {
             break;
         }
         assert!(done, "no try fitted into a window");
-        clients[0].get(PROVIDERS).await.expect(429);
         let other = Client { token: Some(admin_token("other")), ..clients[0].clone() };
         other.get(CONFIG).await.expect(200);
         other.delete().await.expect(404);
@@ -146,6 +147,7 @@ async fn h1_without_the_database_nobody_passes_unlimited() {
     let (admin, stranger) = (app.admin("acme"), app.bearer("nonsense"));
     admin.get(CONFIG).await.expect(200);
     stranger.get(CONFIG).await.expect(401);
+    let begun = windows(&database).await;
     proxy.set(Way::Cut);
     // Four reads are leased, and they fail as the operation does.
     assert_eq!(fire(&admin, "GET", CONFIG, 20).await, [(503, 20)].into());
@@ -157,8 +159,13 @@ async fn h1_without_the_database_nobody_passes_unlimited() {
     eventually("it counts again", async || admin.get(CONFIG).await.status == 200).await;
     let counts = fire(&admin, "GET", CONFIG, 150).await;
     let passed = counts.get(&200).copied().unwrap_or_default();
-    // Five are those of before; what was counted and not answered is missing.
-    assert!(passed < 95 && passed + 5 * 20 >= 94, "{counts:?}");
+    // One of the hundred was answered before, four failed with the database, and one was its return, in whose block
+    // more may have failed. On a machine that is slower than a minute it is another window.
+    let same_window = {
+        let now = windows(&database).await;
+        begun.iter().all(|(end, _)| now.iter().any(|(other, _)| other == end))
+    };
+    assert!(passed > 0 && passed <= if same_window { 94 } else { 100 }, "{counts:?}");
     assert_eq!(passed + counts[&429], 150, "{counts:?}");
 }
 
