@@ -99,7 +99,7 @@ impl App {
         let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
         let vault = Vault::start(keys, &config.encryption, &db, &clock, &metrics).await?;
         Ok(Arc::new(Self {
-            limits: RateLimiter::new(&config.rate_limit, clock.clone()),
+            limits: RateLimiter::new(&config, clock.clone(), &db),
             quotas: Quotas::new(&config.quotas, clock.clone()),
             places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
             smtp,

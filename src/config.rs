@@ -197,6 +197,10 @@ settings! {
         tier2_per_minute: u32 = 100, Between(0, MOST_PER_MINUTE);
         /// Requests without a valid token, for each remote address.
         unauthenticated_per_minute: u32 = 600, Between(0, MOST_PER_MINUTE);
+        /// Where the counts live. `memory`: each process counts by itself, so that several let as many times as much
+        /// through. `database`: one limit over all replicas; it needs PostgreSQL. Without it, `memory` on SQLite and
+        /// `database` on PostgreSQL.
+        store: Option<String> = unset, OneOf(&["memory", "database"]);
     }
 
     /// Bounds on what tenants do to others by testing their accounts. 0, the default, is no bound. Counted by

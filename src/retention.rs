@@ -1,14 +1,18 @@
-//! The end of what is kept for a time: entries of the audit beyond `audit.retention_days`.
+//! The end of what is kept for a time: entries of the audit beyond `audit.retention_days`, and shared counts of
+//! requests whose window has ended.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::app::App;
 use crate::clock::Timestamp;
-use crate::store::{DbError, WriteOutcome, audit};
+use crate::store::{DbError, WriteOutcome, audit, rate_limits};
 
 /// How often it is looked for entries to remove.
 const EVERY: Duration = Duration::from_hours(1);
+
+/// How often ended windows are looked for: they last a minute.
+const EVERY_OF_COUNTS: Duration = Duration::from_mins(1);
 
 /// Entries that are removed in one transaction: it takes some milliseconds, and others write between two of them.
 const TOGETHER: i64 = 1_000;
@@ -30,13 +34,34 @@ pub async fn remove_old_audit(app: &App) -> Result<(), DbError> {
     }
 }
 
-/// Does so now and every hour, until it is dropped.
+/// Removes the windows that have ended, in steps, where the database counts requests.
+///
+/// # Errors
+/// See [`DbError`]; the steps that were done stay done.
+pub async fn remove_ended_counts(app: &App) -> Result<(), DbError> {
+    if !app.config.shares_rate_limits() {
+        return Ok(());
+    }
+    while app.db.write(rate_limits::remove_ended(TOGETHER)).await? == WriteOutcome::Committed {}
+    Ok(())
+}
+
+/// Does so now, and the one every hour and the other every minute, until it is dropped.
 pub async fn keep(app: Arc<App>) {
-    let mut tick = tokio::time::interval(EVERY);
+    let (mut of_audit, mut of_counts) =
+        (tokio::time::interval(EVERY), tokio::time::interval(EVERY_OF_COUNTS));
     loop {
-        tick.tick().await;
-        if let Err(error) = remove_old_audit(&app).await {
-            tracing::warn!(%error, "old entries of the audit could not be removed");
+        tokio::select! {
+            _ = of_audit.tick() => {
+                if let Err(error) = remove_old_audit(&app).await {
+                    tracing::warn!(%error, "old entries of the audit could not be removed");
+                }
+            }
+            _ = of_counts.tick() => {
+                if let Err(error) = remove_ended_counts(&app).await {
+                    tracing::warn!(%error, "ended counts of requests could not be removed");
+                }
+            }
         }
     }
 }

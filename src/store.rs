@@ -16,6 +16,7 @@ pub mod email_configs;
 pub mod key_canaries;
 mod migrations;
 mod postgres;
+pub mod rate_limits;
 mod row;
 mod sqlite;
 mod statement;
@@ -26,7 +27,13 @@ pub use row::{Columns, Row};
 pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
-/// Every SQL text on the tables, by the name of the file that holds it.
+/// The SQL texts that PostgreSQL alone is asked.
+#[must_use]
+pub fn postgres_texts() -> &'static [&'static str] {
+    rate_limits::ALL
+}
+
+/// Every SQL text on the tables of both engines, by the name of the file that holds it.
 #[must_use]
 pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
     vec![

@@ -2,13 +2,33 @@
 
 use std::net::SocketAddr;
 
-use super::{Auth, Config, Console, Encryption, Problem};
+use super::{Auth, Config, Console, Database, Encryption, Problem};
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
 const HS256_SECRET_BYTES: usize = 32;
 
+/// The value of `rate_limit.store` that shares the counts.
+const STORE_IN_DATABASE: &str = "database";
+
 /// A key of 256 bits is derived from it.
 const SESSION_SECRET_BYTES: usize = 32;
+
+impl Database {
+    fn is_sqlite(&self) -> bool {
+        self.url.expose().starts_with("sqlite://")
+    }
+}
+
+impl Config {
+    /// Whether requests are counted in the database, one limit for all replicas, or in each process by itself.
+    #[must_use]
+    pub fn shares_rate_limits(&self) -> bool {
+        match self.rate_limit.store.as_deref() {
+            Some(store) => store == STORE_IN_DATABASE,
+            None => !self.database.is_sqlite(),
+        }
+    }
+}
 
 /// Everything that `transports serve` refuses to start with, each with its remedy.
 #[must_use]
@@ -38,6 +58,14 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
         problems.push(
             Problem::new("egress.max_connections_per_tenant: is more than egress.max_connections")
                 .with_hint("no tenant can have more connections than there are"),
+        );
+    }
+    if config.shares_rate_limits() && config.database.is_sqlite() {
+        problems.push(
+            Problem::new(
+                "rate_limit.store: `database` needs PostgreSQL, and database.url is an SQLite database",
+            )
+            .with_hint("leave it out: the one process that SQLite serves counts in its memory"),
         );
     }
     problems

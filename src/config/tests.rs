@@ -257,6 +257,7 @@ fn what_serving_needs_is_told_with_a_remedy() {
         (vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "0.0.0.0:8080")], "server.metrics_listen: "),
         (vec![("TRANSPORTS_SERVER__REQUEST_TIMEOUT_SECONDS", "8")], "server.request_timeout_seconds: "),
         (vec![("TRANSPORTS_EGRESS__MAX_CONNECTIONS", "3")], "egress.max_connections_per_tenant: "),
+        (vec![("TRANSPORTS_RATE_LIMIT__STORE", "database")], "rate_limit.store: `database` needs PostgreSQL"),
     ] {
         let found = check_for_serving(&serving(&variables));
         assert_eq!(found.len(), 1, "{variables:?}: {found:?}");
@@ -274,6 +275,27 @@ fn what_serving_needs_is_told_with_a_remedy() {
     }
     let free = [("TRANSPORTS_SERVER__LISTEN", "[::1]:0"), ("TRANSPORTS_SERVER__METRICS_LISTEN", "[::1]:0")];
     assert_eq!(check_for_serving(&serving(&free)), []);
+}
+
+#[test]
+fn requests_are_counted_where_the_setting_says_or_as_the_database_allows() {
+    let postgres = ("TRANSPORTS_DATABASE__URL", "postgres://db.internal/transports");
+    let store = |value| ("TRANSPORTS_RATE_LIMIT__STORE", value);
+    for (variables, shared) in [
+        (vec![], false),
+        (vec![store("memory")], false),
+        (vec![postgres], true),
+        (vec![postgres, store("")], true),
+        (vec![postgres, store("database")], true),
+        (vec![postgres, store("memory")], false),
+    ] {
+        let config = serving(&variables);
+        assert_eq!(config.shares_rate_limits(), shared, "{variables:?}");
+        assert_eq!(check_for_serving(&config), [], "{variables:?}");
+    }
+    let wrong = problems(from_environment(&[store("redis")]));
+    let expected = "TRANSPORTS_RATE_LIMIT__STORE: expected one of `memory` or `database`, got \"redis\"";
+    assert_eq!(wrong, [expected]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::observe::RequestContext;
-use super::rate_limit::{Exceeded, Limit};
+use super::rate_limit::{Exceeded, Limit, Refused};
 use super::sign_in;
 use crate::app::App;
 use crate::error::{Code, Error};
@@ -33,16 +33,27 @@ pub struct Caller {
 /// A rate limit as a type, for the signature of a handler.
 pub trait Tier: Send {
     const LIMIT: Limit;
+    /// Whether the operation asks the database. One that does not is answered also where requests cannot be counted
+    /// there, and is then counted by this process alone.
+    const NEEDS_DATABASE: bool = true;
 }
 
 /// 1,000 requests a minute by default.
 pub struct Tier1;
+
+/// The same for operations that do not ask the database.
+pub struct Tier1WithoutDatabase;
 
 /// 100 requests a minute by default.
 pub struct Tier2;
 
 impl Tier for Tier1 {
     const LIMIT: Limit = Limit::Tier1;
+}
+
+impl Tier for Tier1WithoutDatabase {
+    const LIMIT: Limit = Limit::Tier1;
+    const NEEDS_DATABASE: bool = false;
 }
 
 impl Tier for Tier2 {
@@ -84,14 +95,13 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
             Err(TokenError::NoKeys) => return Err(Error::unavailable()),
             Err(TokenError::Invalid(reason)) => {
                 tracing::debug!(reason, "the token was refused");
-                let counted = app.limits.count_unauthenticated(context.remote);
+                let counted = app.limits.count_unauthenticated(context.remote).await;
                 counted.map_err(|exceeded| refuse(app, Limit::Unauthenticated, exceeded))?;
                 return Err(Error::new(Code::Unauthorized));
             }
         };
         context.set_tenant(&caller.tenant);
-        let counted = app.limits.count_user(T::LIMIT, &caller.tenant, &caller.user);
-        counted.map_err(|exceeded| refuse(app, T::LIMIT, exceeded))?;
+        count::<T>(app, &caller).await?;
         if !proved {
             return Err(Error::new(Code::CsrfToken));
         }
@@ -104,6 +114,18 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
         };
         Ok(Self { caller, tier: PhantomData })
     }
+}
+
+/// Counts the request against the limit of its user.
+async fn count<T: Tier>(app: &App, caller: &token::Caller) -> Result<(), Error> {
+    let mut counted = app.limits.count_user(T::LIMIT, &caller.tenant, &caller.user).await;
+    if matches!(counted, Err(Refused::Database(_))) && !T::NEEDS_DATABASE {
+        counted = app.limits.count_user_alone(T::LIMIT, &caller.tenant, &caller.user).map_err(Refused::from);
+    }
+    counted.map_err(|refused| match refused {
+        Refused::Exceeded(exceeded) => refuse(app, T::LIMIT, exceeded),
+        Refused::Database(error) => error.into(),
+    })
 }
 
 /// Who calls, by the token or else by the session of the console; and whether a request that changes something

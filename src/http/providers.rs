@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::auth::{Tenant, Tier1};
+use super::auth::{Tenant, Tier1WithoutDatabase};
 use crate::error::ErrorBody;
 use crate::http::language::Localised;
 use crate::language::Language;
@@ -96,7 +96,7 @@ impl ProviderBody {
         (status = 503, description = "The keys that check tokens are not available.", body = ErrorBody),
     )
 )]
-pub async fn list(_user: Tenant<Tier1>, language: Language) -> Localised<Json<ProvidersBody>> {
+pub async fn list(_user: Tenant<Tier1WithoutDatabase>, language: Language) -> Localised<Json<ProvidersBody>> {
     let providers = PRESETS.iter().map(|preset| ProviderBody::of(preset, language)).collect();
     Localised(language, Json(ProvidersBody { providers }))
 }

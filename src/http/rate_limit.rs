@@ -1,25 +1,28 @@
-//! Rate limits: a fixed window of 60 s from a key's first request, counted in this process. And the operator's
-//! quotas, which are counted in the same way.
+//! Rate limits: a fixed window of 60 s from a key's first request, counted in this process or by the database for all
+//! replicas. And the operator's quotas, which are counted in the same way, in this process.
 
+mod leases;
 mod quotas;
+mod shared;
 mod windows;
 
-use std::hash::Hash;
 use std::net::IpAddr;
 
 pub use quotas::{Quota, Quotas, Reached};
 pub use windows::Exceeded;
 
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Config};
 use crate::id::{TenantId, UserId};
+use crate::store::{Db, DbError};
+use shared::Shared;
 use windows::{Kind, Windows};
 
 /// The length of a window, in milliseconds.
 const WINDOW: i64 = 60_000;
 
 /// Which limit an operation is under.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub enum Limit {
     Tier1,
     Tier2,
@@ -36,58 +39,104 @@ impl Limit {
             Self::Unauthenticated => "unauthenticated",
         }
     }
+
+    /// Also part of what the database keeps: never changed.
+    fn number(self) -> u8 {
+        match self {
+            Self::Tier1 => 0,
+            Self::Tier2 => 1,
+            Self::Unauthenticated => 2,
+        }
+    }
+}
+
+/// Why a request may not pass.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    Exceeded(Exceeded),
+    /// It could not be counted, and so it does not pass.
+    Database(DbError),
+}
+
+impl From<Exceeded> for Refused {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
+    }
+}
+
+impl From<DbError> for Refused {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
 }
 
 /// Counts requests. A limit of 0 is switched off.
 pub struct RateLimiter {
     clock: Clock,
-    tier1: Kind,
-    tier2: Kind,
-    unauthenticated: Kind,
+    settings: config::RateLimit,
+    /// What is counted by this process alone.
     windows: Windows,
+    /// Where one limit is over all replicas.
+    shared: Option<Shared<Db>>,
 }
 
 impl RateLimiter {
     #[must_use]
-    pub fn new(settings: &config::RateLimit, clock: Clock) -> Self {
-        let kind = |number, most| Kind { number, length: WINDOW, most };
-        Self {
-            clock,
-            tier1: kind(0, settings.tier1_per_minute),
-            tier2: kind(1, settings.tier2_per_minute),
-            unauthenticated: kind(2, settings.unauthenticated_per_minute),
-            windows: Windows::default(),
-        }
+    pub fn new(config: &Config, clock: Clock, db: &Db) -> Self {
+        let shared = config.shares_rate_limits().then(|| Shared::new(clock.clone(), db.clone()));
+        Self { clock, settings: config.rate_limit.clone(), windows: Windows::default(), shared }
     }
 
     /// Counts one request of a user and says whether it may pass.
     ///
     /// # Errors
-    /// [`Exceeded`].
-    pub fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
-        self.count(limit, &(tenant.as_str(), &user.0))
+    /// [`Refused`].
+    pub async fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Refused> {
+        let most = self.kind(limit).most;
+        match (&self.shared, limit) {
+            (Some(_), _) if most == 0 => Ok(()),
+            (Some(shared), Limit::Tier1) => shared.count_leased(limit, most, tenant, user).await,
+            (Some(shared), _) => shared.count_one(limit, most, tenant, user).await,
+            (None, _) => Ok(self.count_user_alone(limit, tenant, user)?),
+        }
     }
 
-    /// Counts one request that ends in 401 and says whether it may be told so. An IPv6 client is counted by
-    /// its /64, of which it may use every address.
+    /// The same in this process alone: for what can be answered without the database, while it is away.
     ///
     /// # Errors
     /// [`Exceeded`].
-    pub fn count_unauthenticated(&self, remote: IpAddr) -> Result<(), Exceeded> {
-        let network = match remote.to_canonical() {
-            IpAddr::V4(address) => u128::from(address.to_bits()),
-            IpAddr::V6(address) => address.to_bits() >> 64 << 64,
-        };
-        self.count(Limit::Unauthenticated, &network)
+    pub fn count_user_alone(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
+        self.windows.count(self.kind(limit), &(tenant.as_str(), &user.0), self.clock.now())
     }
 
-    fn count(&self, limit: Limit, key: &impl Hash) -> Result<(), Exceeded> {
-        let kind = match limit {
-            Limit::Tier1 => self.tier1,
-            Limit::Tier2 => self.tier2,
-            Limit::Unauthenticated => self.unauthenticated,
+    /// Counts one request that ends in 401 and says whether it may be told so.
+    ///
+    /// # Errors
+    /// [`Exceeded`].
+    pub async fn count_unauthenticated(&self, remote: IpAddr) -> Result<(), Exceeded> {
+        let kind = self.kind(Limit::Unauthenticated);
+        match &self.shared {
+            Some(_) if kind.most == 0 => Ok(()),
+            Some(shared) => shared.count_unauthenticated(kind.most, remote).await,
+            None => self.windows.count(kind, &network(remote), self.clock.now()),
+        }
+    }
+
+    fn kind(&self, limit: Limit) -> Kind {
+        let most = match limit {
+            Limit::Tier1 => self.settings.tier1_per_minute,
+            Limit::Tier2 => self.settings.tier2_per_minute,
+            Limit::Unauthenticated => self.settings.unauthenticated_per_minute,
         };
-        self.windows.count(kind, key, self.clock.now())
+        Kind { number: limit.number(), length: WINDOW, most }
+    }
+}
+
+/// What an address is counted by. An IPv6 client is counted by its /64, of which it may use every address.
+fn network(remote: IpAddr) -> u128 {
+    match remote.to_canonical() {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
     }
 }
 
@@ -97,73 +146,76 @@ mod tests {
     use crate::clock::Timestamp;
 
     fn limiter(clock: &Clock) -> RateLimiter {
-        let settings = config::RateLimit {
-            tier1_per_minute: 1000,
-            tier2_per_minute: 100,
-            unauthenticated_per_minute: 3,
-        };
-        RateLimiter::new(&settings, clock.clone())
+        let mut settings = Config::default().rate_limit;
+        settings.unauthenticated_per_minute = 3;
+        RateLimiter { clock: clock.clone(), settings, windows: Windows::default(), shared: None }
     }
 
-    fn pass(limiter: &RateLimiter, limit: Limit, tenant: &str, user: &str, times: usize) -> usize {
+    async fn pass(limiter: &RateLimiter, limit: Limit, tenant: &str, user: &str, times: usize) -> usize {
         let (tenant, user) = (TenantId::from_operator(tenant), UserId(user.to_owned()));
-        (0..times).filter(|_| limiter.count_user(limit, &tenant, &user).is_ok()).count()
+        let mut passed = 0;
+        for _ in 0..times {
+            passed += usize::from(limiter.count_user(limit, &tenant, &user).await.is_ok());
+        }
+        passed
     }
 
-    #[test]
-    fn h1_the_hundred_and_first_is_refused_and_nobody_else_is_touched() {
+    #[tokio::test]
+    async fn h1_the_hundred_and_first_is_refused_and_nobody_else_is_touched() {
         let clock = Clock::manual(Timestamp(5_000_000));
         let limiter = limiter(&clock);
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 150), 100);
-        assert_eq!(pass(&limiter, Limit::Tier1, "a", "ann", 1001), 1000, "the other tier");
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "bob", 101), 100, "another user");
-        assert_eq!(pass(&limiter, Limit::Tier2, "b", "ann", 101), 100, "another tenant");
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 150).await, 100);
+        assert_eq!(pass(&limiter, Limit::Tier1, "a", "ann", 1001).await, 1000, "the other tier");
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "bob", 101).await, 100, "another user");
+        assert_eq!(pass(&limiter, Limit::Tier2, "b", "ann", 101).await, 100, "another tenant");
     }
 
-    #[test]
-    fn the_window_is_fixed_from_the_first_request() {
+    #[tokio::test]
+    async fn the_window_is_fixed_from_the_first_request() {
         let clock = Clock::manual(Timestamp(0));
         let limiter = limiter(&clock);
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 1), 1);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 1).await, 1);
         clock.advance(59_001);
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 99), 99);
-        let refused =
-            limiter.count_user(Limit::Tier2, &TenantId::from_operator("a"), &UserId("ann".to_owned()));
-        assert_eq!(refused, Err(Exceeded { retry_after_seconds: 1 }));
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 99).await, 99);
+        let (tenant, user) = (TenantId::from_operator("a"), UserId("ann".to_owned()));
+        let refused = limiter.count_user(Limit::Tier2, &tenant, &user).await;
+        assert!(
+            matches!(refused, Err(Refused::Exceeded(Exceeded { retry_after_seconds: 1 }))),
+            "{refused:?}"
+        );
         clock.advance(999);
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101), 100, "a new window");
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100, "a new window");
     }
 
-    #[test]
-    fn the_seconds_to_wait_are_rounded_up() {
+    #[tokio::test]
+    async fn the_seconds_to_wait_are_rounded_up() {
         let clock = Clock::manual(Timestamp(0));
         let limiter = limiter(&clock);
         let ip: IpAddr = "192.0.2.1".parse().expect("an address");
         for _ in 0..3 {
-            assert_eq!(limiter.count_unauthenticated(ip), Ok(()));
+            assert_eq!(limiter.count_unauthenticated(ip).await, Ok(()));
         }
         clock.advance(1);
-        assert_eq!(limiter.count_unauthenticated(ip), Err(Exceeded { retry_after_seconds: 60 }));
+        assert_eq!(limiter.count_unauthenticated(ip).await, Err(Exceeded { retry_after_seconds: 60 }));
     }
 
-    #[test]
-    fn an_ipv6_client_cannot_escape_within_its_network() {
+    #[tokio::test]
+    async fn an_ipv6_client_cannot_escape_within_its_network() {
         let limiter = limiter(&Clock::manual(Timestamp(0)));
-        let passed = (0..10)
-            .filter(|host| {
-                let ip: IpAddr = format!("2001:db8::{host:x}").parse().expect("an address");
-                limiter.count_unauthenticated(ip).is_ok()
-            })
-            .count();
+        let mut passed = 0;
+        for host in 0..10 {
+            let ip: IpAddr = format!("2001:db8::{host:x}").parse().expect("an address");
+            passed += usize::from(limiter.count_unauthenticated(ip).await.is_ok());
+        }
         assert_eq!(passed, 3);
     }
 
-    #[test]
-    fn a_clock_that_is_set_back_does_not_lock_a_user_out() {
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_does_not_lock_a_user_out() {
         let clock = Clock::manual(Timestamp(10_000_000));
         let limiter = limiter(&clock);
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101), 100);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100);
         clock.advance(-3_600_000);
-        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101), 100);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100);
     }
 }

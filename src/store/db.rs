@@ -71,6 +71,24 @@ impl Db {
         }
     }
 
+    /// Does one statement that counts, and gives the row that it returns. PostgreSQL alone: there it travels among the
+    /// reads, in a transaction of its own. Where its connection breaks it may be done twice, so that a count may be
+    /// too high, and is never too low.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn count(&self, statement: Statement) -> Result<Row, DbError> {
+        tracing::trace!(statement = statement.text, "counting");
+        let rows = match &self.engine {
+            Engine::Sqlite(_) => {
+                return Err(DbError::Statement("counts are shared by way of PostgreSQL".to_owned()));
+            }
+            Engine::Postgres(postgres) => postgres.read(&statement).await?,
+        };
+        let none = || DbError::Statement("a count returned no row".to_owned());
+        rows.into_iter().next().ok_or_else(none)
+    }
+
     /// Does all statements in one transaction. Goes on to its end even where the caller's future is dropped.
     ///
     /// # Errors

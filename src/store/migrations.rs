@@ -19,7 +19,15 @@ statements! {
     )";
     APPLIED = "select version, checksum from schema_migrations order by version";
     RECORD = "insert into schema_migrations (version, name, checksum, applied_at) values ($1, $2, $3, $4)";
+    /// SQLite counts parameters in the order in which they stand.
+    RECORD_WORKS_WITH = "update schema_migrations set works_with = $1 where version = $2";
+    /// What newer versions of the program have done that one which knows the schema up to $1 does not work with.
+    UNWORKABLE = "select count(*) from schema_migrations
+        where version > $1 and (works_with is null or works_with > $1)";
 }
+
+/// The version from which on a migration says which programs it leaves working.
+const TELLS_WHO_WORKS: i64 = 5;
 
 /// Held on PostgreSQL while a migration runs: any number that nobody else in the database takes.
 const ADVISORY_LOCK: i64 = 0x7472_616e_7370_6f72;
@@ -28,38 +36,50 @@ pub(super) struct Migration {
     /// Counted from 1.
     pub version: i64,
     pub name: &'static str,
-    /// One text for both engines.
+    /// One text for both engines, or that of SQLite.
     pub text: &'static str,
+    /// That of PostgreSQL, where one text cannot serve both.
+    pub postgres_text: Option<&'static str>,
+    /// The oldest version of the schema whose programs go on working, and may start, behind this migration. A
+    /// migration that only adds has that of the one before it; one that takes something away, its own. Never changed
+    /// once it was released, as the text.
+    pub works_with: i64,
 }
 
 /// All migrations, in order. One that was released is never changed again.
 pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration {
-        version: 1,
-        name: "first_tables",
-        text: include_str!("../../migrations/0001_first_tables.sql"),
-    },
-    Migration {
-        version: 2,
-        name: "microsoft365",
-        text: include_str!("../../migrations/0002_microsoft365.sql"),
-    },
-    Migration {
-        version: 3,
-        name: "audit_remote",
-        text: include_str!("../../migrations/0003_audit_remote.sql"),
-    },
-    Migration {
-        version: 4,
-        name: "keys_in_use",
-        text: include_str!("../../migrations/0004_keys_in_use.sql"),
-    },
+    Migration::new(1, 1, "first_tables", include_str!("../../migrations/0001_first_tables.sql")),
+    Migration::new(2, 2, "microsoft365", include_str!("../../migrations/0002_microsoft365.sql")),
+    Migration::new(3, 3, "audit_remote", include_str!("../../migrations/0003_audit_remote.sql")),
+    Migration::new(4, 4, "keys_in_use", include_str!("../../migrations/0004_keys_in_use.sql")),
+    Migration::new(5, 5, "rate_limits", include_str!("../../migrations/0005_rate_limits.sqlite.sql"))
+        .on_postgres(include_str!("../../migrations/0005_rate_limits.postgres.sql")),
 ];
 
 impl Migration {
-    /// SHA-256 in hexadecimal digits.
+    /// `works_with` is the version itself for one that leaves no program working but those that know it.
+    const fn new(version: i64, works_with: i64, name: &'static str, text: &'static str) -> Self {
+        Self { version, name, text, postgres_text: None, works_with }
+    }
+
+    const fn on_postgres(mut self, text: &'static str) -> Self {
+        self.postgres_text = Some(text);
+        self
+    }
+
+    fn text_of_postgres(&self) -> &'static str {
+        self.postgres_text.unwrap_or(self.text)
+    }
+
+    /// Whether the table has a place for `works_with` by then.
+    fn tells_who_works(&self) -> bool {
+        self.version >= TELLS_WHO_WORKS
+    }
+
+    /// SHA-256 in hexadecimal digits, of the one text or of both.
     fn checksum(&self) -> String {
-        let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
+        let both = [self.text, self.postgres_text.unwrap_or_default()].concat();
+        let digest = digest::digest(&digest::SHA256, both.as_bytes());
         digest.as_ref().iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -67,18 +87,19 @@ impl Migration {
     }
 }
 
-/// The first migration that was not applied; none where the schema is up to date.
-fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result<Option<&'a Migration>> {
-    let newest = known.last().map_or(0, |migration| migration.version);
-    if let Some((version, _)) = applied.last().filter(|(version, _)| *version > newest) {
-        bail!(
-            "a newer version of transports has migrated this database (its schema has version {version}, this \
-             program knows {newest}): start that version again, or restore a backup from before"
-        );
-    }
+/// What a start has to do.
+enum Next<'a> {
+    Migrate(&'a Migration),
+    UpToDate,
+    /// Migrations of a newer version, which may or may not leave this program working.
+    Newer(i64),
+}
+
+/// The first migration that was not applied, or how the schema stands.
+fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result<Next<'a>> {
     for migration in known {
         let Some((_, checksum)) = applied.iter().find(|(version, _)| *version == migration.version) else {
-            return Ok(Some(migration));
+            return Ok(Next::Migrate(migration));
         };
         if *checksum != migration.checksum() {
             bail!(
@@ -88,7 +109,31 @@ fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result
             );
         }
     }
-    Ok(None)
+    let newest = newest(known);
+    let newer = applied.last().map(|(version, _)| *version).filter(|version| *version > newest);
+    Ok(newer.map_or(Next::UpToDate, Next::Newer))
+}
+
+fn newest(known: &[Migration]) -> i64 {
+    known.last().map_or(0, |migration| migration.version)
+}
+
+/// A database that a newer version has migrated: during an upgrade, and on the way back from one, replicas of the
+/// version before go on with it as long as nothing was taken away that they need.
+fn judge_newer(known: &[Migration], version: i64, unworkable: i64) -> anyhow::Result<()> {
+    let newest = newest(known);
+    if unworkable > 0 {
+        bail!(
+            "a newer version of transports has migrated this database (its schema has version {version}, this \
+             program knows {newest}): start that version again, or restore a backup from before"
+        );
+    }
+    tracing::warn!(
+        version,
+        newest,
+        "a newer version has migrated this database; this one still works with it"
+    );
+    Ok(())
 }
 
 /// `begin immediate` is the lock: the second process waits, then finds the work done.
@@ -100,12 +145,20 @@ pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> any
             .prepare(APPLIED)?
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<Vec<(i64, String)>, _>>()?;
-        let Some(migration) = next(known, &applied)? else {
-            return Ok(transaction.commit()?);
+        let migration = match next(known, &applied)? {
+            Next::Migrate(migration) => migration,
+            Next::UpToDate => return Ok(transaction.commit()?),
+            Next::Newer(version) => {
+                let unworkable = transaction.query_row(UNWORKABLE, [newest(known)], |row| row.get(0))?;
+                return judge_newer(known, version, unworkable);
+            }
         };
         transaction.execute_batch(migration.text).map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
         transaction.execute(RECORD, (migration.version, migration.name, migration.checksum(), now))?;
+        if migration.tells_who_works() {
+            transaction.execute(RECORD_WORKS_WITH, (migration.works_with, migration.version))?;
+        }
         transaction.commit()?;
         tracing::info!(version = migration.version, name = migration.name, "migrated the database");
     }
@@ -123,13 +176,24 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
             .iter()
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<Vec<(i64, String)>, tokio_postgres::Error>>()?;
-        let Some(migration) = next(known, &applied)? else {
-            return Ok(transaction.commit().await?);
+        let migration = match next(known, &applied)? {
+            Next::Migrate(migration) => migration,
+            Next::UpToDate => return Ok(transaction.commit().await?),
+            Next::Newer(version) => {
+                let unworkable = transaction.query_one(UNWORKABLE, &[&newest(known)]).await?.try_get(0)?;
+                return judge_newer(known, version, unworkable);
+            }
         };
-        transaction.batch_execute(migration.text).await.map_err(|error| failed(migration, &error))?;
+        transaction
+            .batch_execute(migration.text_of_postgres())
+            .await
+            .map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
         let checksum = migration.checksum();
         transaction.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;
+        if migration.tells_who_works() {
+            transaction.execute(RECORD_WORKS_WITH, &[&migration.works_with, &migration.version]).await?;
+        }
         transaction.commit().await?;
         tracing::info!(version = migration.version, name = migration.name, "migrated the database");
     }

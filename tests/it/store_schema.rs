@@ -18,6 +18,12 @@ async fn every_text_can_be_prepared_on_every_engine() {
                 assert!(prepared.is_ok(), "{engine:?}, {file}: {prepared:?} in {text}");
             }
         }
+        if engine == Engine::Postgres {
+            for text in store::postgres_texts() {
+                let prepared = database.prepare(text).await;
+                assert!(prepared.is_ok(), "{prepared:?} in {text}");
+            }
+        }
         assert!(database.prepare("select nonsense from email_configs").await.is_err());
     }
 }
@@ -87,6 +93,24 @@ async fn k16_a_schema_of_a_newer_version_or_of_another_build_is_refused() {
             let error = refusal(&database.url()).await;
             assert!(error.starts_with("database.url: ") && error.contains(expected), "{engine:?}: {error}");
         }
+    }
+}
+
+#[tokio::test]
+async fn k16_a_schema_of_a_newer_version_that_leaves_this_one_working_is_opened() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        drop(database.open().await);
+        database
+            .execute(
+                "alter table email_configs add column later text;
+                insert into schema_migrations (version, name, checksum, applied_at, works_with)
+                select 99, 'later', '', 0, max(version) from schema_migrations;",
+            )
+            .await;
+        database.open().await.ping().await.expect("it works");
+        database.execute("update schema_migrations set works_with = 98 where version = 99").await;
+        assert!(refusal(&database.url()).await.contains("a newer version of transports"), "{engine:?}");
     }
 }
 

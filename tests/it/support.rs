@@ -1,6 +1,7 @@
 //! What the tests stand on: a service under test, a scripted mail server, certificates, tokens.
 
 pub mod app;
+pub mod balancer;
 pub mod certificates;
 pub mod child;
 pub mod client;
@@ -12,6 +13,7 @@ pub mod figures;
 pub mod http_server;
 pub mod journal;
 pub mod jwks_server;
+pub mod keep_alive;
 pub mod key_file;
 pub mod leaks;
 pub mod ledger;

@@ -1,9 +1,9 @@
 use super::*;
 
-const ONE: Migration = Migration { version: 1, name: "one", text: "create table one (id text)" };
-const TWO: Migration = Migration { version: 2, name: "two", text: "create table two (id text)" };
+const ONE: Migration = Migration::new(1, 1, "one", "create table one (id text)");
+const TWO: Migration = Migration::new(2, 2, "two", "create table two (id text)");
 const BROKEN_TWO: Migration =
-    Migration { version: 2, name: "two", text: "create table two (id text); insert into nowhere values (1)" };
+    Migration::new(2, 2, "two", "create table two (id text); insert into nowhere values (1)");
 
 fn tables(connection: &Connection) -> Vec<String> {
     let text =
@@ -16,6 +16,40 @@ fn tables(connection: &Connection) -> Vec<String> {
 fn migrations_are_counted_from_one_each_once() {
     assert_eq!(MIGRATIONS[0].version, 1);
     assert!(MIGRATIONS.is_sorted_by(|one, next| one.version < next.version));
+    assert!(MIGRATIONS.iter().all(|migration| migration.works_with <= migration.version));
+}
+
+/// As the newer version of the program would have them.
+fn newer(works_with: [i64; 2]) -> Vec<Migration> {
+    let text = "alter table one add column later text";
+    let more = [Migration::new(5, 5, "tells", "alter table schema_migrations add column works_with bigint")];
+    let new = [Migration::new(6, 6, "adds", text), Migration::new(7, 7, "removes", "drop table two")];
+    let new =
+        new.into_iter().zip(works_with).map(|(migration, works_with)| Migration { works_with, ..migration });
+    [ONE, TWO].into_iter().chain(more).chain(new).collect()
+}
+
+#[test]
+fn k16_a_program_starts_behind_migrations_that_leave_it_working_and_behind_no_others() {
+    let cases = [
+        // What programs each of the two newest says that it leaves working; which of the older ones may start.
+        ([5, 5], true, true),
+        ([5, 6], false, true),
+        ([5, 7], false, false),
+        ([6, 6], false, true),
+        ([6, 5], false, true),
+        ([7, 7], false, false),
+    ];
+    for (works_with, the_one_before_both, the_one_before_the_last) in cases {
+        let mut connection = Connection::open_in_memory().unwrap();
+        let all = newer(works_with);
+        on_sqlite(&mut connection, &all).unwrap();
+        for (known, starts) in [(3, the_one_before_both), (4, the_one_before_the_last), (5, true)] {
+            let started = on_sqlite(&mut connection, &all[..known]);
+            assert_eq!(started.is_ok(), starts, "{works_with:?}, {known}: {started:?}");
+        }
+        on_sqlite(&mut connection, &[ONE, TWO]).expect_err("it knows nothing of who works");
+    }
 }
 
 #[test]
@@ -36,11 +70,15 @@ fn what_comes_next_follows_from_what_was_applied() {
         let checksum = |version| known[usize::try_from(version - 1).unwrap().min(1)].checksum();
         versions.iter().map(|version| (*version, checksum(*version))).collect()
     };
-    let version = |versions: &[i64]| next(&known, &applied(versions)).unwrap().map(|next| next.version);
-    assert_eq!(version(&[]), Some(1));
-    assert_eq!(version(&[1]), Some(2));
-    assert_eq!(version(&[1, 2]), None);
-    let newer = next(&known, &applied(&[1, 2, 3])).err().unwrap().to_string();
+    let migrates = |versions: &[i64]| match next(&known, &applied(versions)).unwrap() {
+        Next::Migrate(migration) => Some(migration.version),
+        Next::UpToDate | Next::Newer(_) => None,
+    };
+    assert_eq!(migrates(&[]), Some(1));
+    assert_eq!(migrates(&[1]), Some(2));
+    assert!(matches!(next(&known, &applied(&[1, 2])).unwrap(), Next::UpToDate));
+    assert!(matches!(next(&known, &applied(&[1, 2, 3])).unwrap(), Next::Newer(3)));
+    let newer = judge_newer(&known, 3, 1).unwrap_err().to_string();
     assert!(newer.contains("(its schema has version 3, this program knows 2)"), "{newer}");
     let mut other = applied(&[1, 2]);
     other[0].1.push('0');

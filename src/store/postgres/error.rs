@@ -23,14 +23,25 @@ pub(super) fn classify(error: &Error) -> DbError {
 }
 
 fn is_trouble(state: &SqlState) -> bool {
-    // A server that has become a standby refuses writes with 25006; 3D000 is a database that is not there.
-    let single = [SqlState::READ_ONLY_SQL_TRANSACTION, SqlState::INVALID_CATALOG_NAME];
+    // A server that has become a standby refuses writes with 25006, and tables that are not logged with 0A000; 3D000
+    // is a database that is not there.
+    let single = [
+        SqlState::READ_ONLY_SQL_TRANSACTION,
+        SqlState::FEATURE_NOT_SUPPORTED,
+        SqlState::INVALID_CATALOG_NAME,
+    ];
     single.contains(state) || TROUBLE.iter().any(|class| state.code().starts_with(class))
 }
 
 /// Whether a row refers to one that is not there, or one is removed that another refers to.
 pub(super) fn is_foreign_key(error: &Error) -> bool {
     error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
+}
+
+/// Whether a statement has to be prepared anew, since what it returns has changed. The server names it by a text in
+/// its own language, and by the function that found it out.
+pub(super) fn is_outdated(error: &Error) -> bool {
+    error.as_db_error().is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }
 
 pub(super) fn pool_error(error: PoolError) -> DbError {
@@ -66,6 +77,7 @@ mod tests {
     fn k9_trouble_with_the_server_is_told_from_a_wrong_statement() {
         let states = [
             ("08006", true),
+            ("0A000", true),
             ("25006", true),
             ("28P01", true),
             ("3D000", true),

@@ -8,7 +8,7 @@ use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Config;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::classify;
+use super::error::{classify, is_outdated};
 use super::{connect, value};
 use crate::store::{DbError, Row, Statement, Value};
 
@@ -87,8 +87,14 @@ impl Readers {
 async fn query(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>, DbError> {
     let prepared = client.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
     let parameters = value::parameters(&prepared, &statement.values)?;
-    let rows = client.query(&prepared, &parameters).await.map_err(|error| classify(&error))?;
-    rows.iter().map(row).collect()
+    let mut rows = client.query(&prepared, &parameters).await;
+    if rows.as_ref().is_err_and(is_outdated) {
+        // A newer version has changed the type of a column meanwhile, as during a rolling upgrade.
+        client.statement_cache.remove(statement.text, &[]);
+        let prepared = client.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
+        rows = client.query(&prepared, &parameters).await;
+    }
+    rows.map_err(|error| classify(&error))?.iter().map(row).collect()
 }
 
 fn row(found: &tokio_postgres::Row) -> Result<Row, DbError> {
