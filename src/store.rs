@@ -19,6 +19,7 @@ mod postgres;
 mod row;
 mod sqlite;
 mod statement;
+pub mod tenant_list;
 pub mod tenants;
 
 pub use db::{Db, DbError};
@@ -36,6 +37,7 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("email_configs", email_configs::ALL),
         ("key_canaries", key_canaries::ALL),
         ("migrations", migrations::ALL),
+        ("tenant_list", tenant_list::ALL),
         ("tenants", tenants::ALL),
     ]
 }

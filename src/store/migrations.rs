@@ -28,8 +28,10 @@ pub(super) struct Migration {
     /// Counted from 1.
     pub version: i64,
     pub name: &'static str,
-    /// One text for both engines.
+    /// One text for both engines, or that of SQLite.
     pub text: &'static str,
+    /// That of PostgreSQL, where one text cannot serve both.
+    pub postgres_text: Option<&'static str>,
 }
 
 /// All migrations, in order. One that was released is never changed again.
@@ -38,28 +40,43 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         version: 1,
         name: "first_tables",
         text: include_str!("../../migrations/0001_first_tables.sql"),
+        postgres_text: None,
     },
     Migration {
         version: 2,
         name: "microsoft365",
         text: include_str!("../../migrations/0002_microsoft365.sql"),
+        postgres_text: None,
     },
     Migration {
         version: 3,
         name: "audit_remote",
         text: include_str!("../../migrations/0003_audit_remote.sql"),
+        postgres_text: None,
     },
     Migration {
         version: 4,
         name: "keys_in_use",
         text: include_str!("../../migrations/0004_keys_in_use.sql"),
+        postgres_text: None,
+    },
+    Migration {
+        version: 6,
+        name: "tenant_listing",
+        text: include_str!("../../migrations/0006_tenant_listing.sqlite.sql"),
+        postgres_text: Some(include_str!("../../migrations/0006_tenant_listing.postgres.sql")),
     },
 ];
 
 impl Migration {
-    /// SHA-256 in hexadecimal digits.
+    fn text_of_postgres(&self) -> &'static str {
+        self.postgres_text.unwrap_or(self.text)
+    }
+
+    /// SHA-256 in hexadecimal digits, of the one text or of both.
     fn checksum(&self) -> String {
-        let digest = digest::digest(&digest::SHA256, self.text.as_bytes());
+        let both = [self.text, self.postgres_text.unwrap_or_default()].concat();
+        let digest = digest::digest(&digest::SHA256, both.as_bytes());
         digest.as_ref().iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
             text
@@ -126,7 +143,7 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
         let Some(migration) = next(known, &applied)? else {
             return Ok(transaction.commit().await?);
         };
-        transaction.batch_execute(migration.text).await.map_err(|error| failed(migration, &error))?;
+        transaction.batch_execute(migration.text_of_postgres()).await.map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
         let checksum = migration.checksum();
         transaction.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;
