@@ -143,7 +143,10 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
         let Some(migration) = next(known, &applied)? else {
             return Ok(transaction.commit().await?);
         };
-        transaction.batch_execute(migration.text_of_postgres()).await.map_err(|error| failed(migration, &error))?;
+        transaction
+            .batch_execute(migration.text_of_postgres())
+            .await
+            .map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
         let checksum = migration.checksum();
         transaction.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;

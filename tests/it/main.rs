@@ -56,6 +56,7 @@ mod store_sqlite;
 mod store_writes;
 mod support;
 mod tenancy;
+mod tenants;
 mod token_claims;
 mod token_form;
 mod token_jwks;

@@ -93,8 +93,12 @@ mod tests {
     fn the_values_are_those_of_the_api() {
         use crate::email_config::ErrorCode;
         let states = names(State::value_variants());
-        let known =
-            [ErrorCode::Ok, ErrorCode::IncompleteConfig, ErrorCode::InvalidCredentials, ErrorCode::ProviderError];
+        let known = [
+            ErrorCode::Ok,
+            ErrorCode::IncompleteConfig,
+            ErrorCode::InvalidCredentials,
+            ErrorCode::ProviderError,
+        ];
         assert_eq!(states, known.map(ErrorCode::as_str));
         assert_eq!(names(Provider::value_variants()), ["BasicAuth", "Microsoft365"]);
     }

@@ -77,8 +77,8 @@ mod tests {
     #[test]
     fn no_cell_begins_like_a_formula_and_every_text_can_be_had_back() {
         let names = [
-            "acme", "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "''", "\t=1", "\r=1", "\n", " =1", "\u{a0}=1", "＝1",
-            "|calc", "a=1", "", "a,b", "a\"b", "a\r\nb", "Grüße",
+            "acme", "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "''", "\t=1", "\r=1", "\n", " =1", "\u{a0}=1",
+            "＝1", "|calc", "a=1", "", "a,b", "a\"b", "a\r\nb", "Grüße",
         ];
         let text = lines([names.map(str::to_owned).to_vec()].into_iter()).expect("text");
         assert!(text.ends_with("\r\n"), "{text:?}");

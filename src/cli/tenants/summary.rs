@@ -90,7 +90,11 @@ impl Counts {
 
     fn table(&self) -> String {
         let password = "Password sign-in at Microsoft 365";
-        let names = self.sections().into_iter().flat_map(|(_, _, counts)| counts).map(|(name, _)| name.chars().count());
+        let names = self
+            .sections()
+            .into_iter()
+            .flat_map(|(_, _, counts)| counts)
+            .map(|(name, _)| name.chars().count());
         let width = names.max().unwrap_or_default().max(password.len());
         let mut text = String::new();
         // Writing to a String cannot fail, here and below.
@@ -119,7 +123,8 @@ impl Counts {
     }
 
     fn lines(&self) -> anyhow::Result<String> {
-        let line = |by: &str, value: &str, count: i64| vec![by.to_owned(), value.to_owned(), count.to_string()];
+        let line =
+            |by: &str, value: &str, count: i64| vec![by.to_owned(), value.to_owned(), count.to_string()];
         let mut lines = vec![
             vec!["by".to_owned(), "value".to_owned(), "tenants".to_owned()],
             line("all", "", self.tenants),

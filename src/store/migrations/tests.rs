@@ -1,7 +1,9 @@
 use super::*;
 
-const ONE: Migration = Migration { version: 1, name: "one", text: "create table one (id text)", postgres_text: None };
-const TWO: Migration = Migration { version: 2, name: "two", text: "create table two (id text)", postgres_text: None };
+const ONE: Migration =
+    Migration { version: 1, name: "one", text: "create table one (id text)", postgres_text: None };
+const TWO: Migration =
+    Migration { version: 2, name: "two", text: "create table two (id text)", postgres_text: None };
 const BROKEN_TWO: Migration =
     Migration { text: "create table two (id text); insert into nowhere values (1)", ..TWO };
 

@@ -105,7 +105,8 @@ mod tests {
             expect("INVALID_CREDENTIALS", "BasicAuth", true, Some("AUTH_REFUSED"))
         );
         assert_eq!(parts("OK,Microsoft365,other,A,B"), expect("OK", "Microsoft365", false, Some("A,B")));
-        for (stored, state, provider) in [("", "", ""), ("é", "é", ""), (",", "", ""), ("a,é", "a", "é")] {
+        for (stored, state, provider) in [("", "", ""), ("é", "é", ""), (",", "", ""), ("a,é", "a", "é")]
+        {
             assert_eq!(parts(stored), expect(state, provider, false, None), "{stored:?}");
         }
     }
@@ -132,10 +133,7 @@ mod tests {
             (Filter { providers: list(&["Microsoft365"]), ..Filter::default() }, vec![2, 4]),
             (Filter { codes: list(&["AUTH_REFUSED"]), ..Filter::default() }, vec![3]),
             (Filter { password_at_microsoft365: true, ..Filter::default() }, vec![1, 3]),
-            (
-                Filter { states: list(&["OK"]), password_at_microsoft365: true, ..Filter::default() },
-                vec![1],
-            ),
+            (Filter { states: list(&["OK"]), password_at_microsoft365: true, ..Filter::default() }, vec![1]),
             (Filter { states: list(&["OK"]), codes: list(&["AUTH_REFUSED"]), ..Filter::default() }, vec![]),
         ] {
             assert!(!filter.is_none());
