@@ -1,5 +1,7 @@
 //! Tenants as a platform may have them, their secrets sealed like any other.
 
+use tokio_postgres::binary_copy::BinaryCopyInWriter;
+use tokio_postgres::types::{ToSql, Type};
 use transports::address::EmailAddress;
 use transports::clock::Timestamp;
 use transports::egress::Host;
@@ -9,17 +11,37 @@ use transports::email_config::{
 use transports::id::TenantId;
 use transports::secret::Secret;
 use transports::smtp::Security;
-use transports::store::{Write, WriteOutcome, email_configs};
+use transports::store::{Statement, Value, Write, WriteOutcome, email_configs};
 use transports::vault::{Binding, Keys};
 
 use crate::figures::Random;
-use crate::place::{Engine, Place};
+use crate::place::{Engine, Place, connect};
 
 /// Rows that are written in one transaction.
-const TOGETHER: usize = 1_000;
+const TOGETHER: usize = 500;
 
-const CODES: [&str; 6] =
-    ["DNS_NOT_FOUND", "CONNECT_REFUSED", "CONNECT_TIMEOUT", "TLS_EXPIRED", "SENDER_REFUSED", "RELAY_DENIED"];
+const CODES: [&str; 20] = [
+    "DNS_NOT_FOUND",
+    "CONNECT_REFUSED",
+    "CONNECT_TIMEOUT",
+    "TLS_CERT_EXPIRED",
+    "TLS_CERT_NAME",
+    "TLS_CERT_UNTRUSTED",
+    "STARTTLS_MISSING",
+    "SENDER_NOT_OWNED",
+    "RELAY_DENIED",
+    "CONNECTION_LOST",
+    "REPLY_TIMEOUT",
+    "NOT_SMTP",
+    "PORT_BLOCKED",
+    "ENTRA_SECRET_EXPIRED",
+    "ENTRA_CONSENT_MISSING",
+    "GRAPH_SEND_AS_DENIED",
+    "GRAPH_PERMISSION_MISSING",
+    "QUOTA_DAILY",
+    "CONTENT_REJECTED",
+    "GREETING_REFUSED",
+];
 
 /// A UUID that looks random, so that neighbours in number are none in the table.
 pub fn tenant(number: usize) -> String {
@@ -32,24 +54,59 @@ pub async fn fill(place: &Place) {
     let (db, keys) = place.open().await;
     let mut number = 0;
     while number < place.size {
-        let mut write = Write::default();
+        let mut rows = Vec::new();
         for _ in 0..TOGETHER.min(place.size - number) {
             let id = TenantId::from_operator(&tenant(number));
-            write = write.then(email_configs::insert(&id, &configuration(number, &id, &keys).await));
+            rows.push(email_configs::insert(&id, &configuration(number, &id, &keys).await));
             number += 1;
         }
-        assert_eq!(db.write(write).await.expect("writes"), WriteOutcome::Committed);
+        match place.engine {
+            Engine::Sqlite => {
+                let write = rows.into_iter().fold(Write::default(), Write::then);
+                assert_eq!(db.write(write).await.expect("writes"), WriteOutcome::Committed);
+            }
+            // Each row of a transaction would cost a round trip.
+            Engine::Postgres => copy(&connect(&place.url).await, &rows).await,
+        }
         if number % 50_000 == 0 {
             eprintln!("filling {}: {number} of {} tenants", place.engine.name(), place.size);
         }
     }
     db.close().await;
-    let tidy = if place.engine == Engine::Sqlite {
-        "analyze; pragma wal_checkpoint(truncate)"
-    } else {
-        "vacuum analyze"
+    let tidy = match place.engine {
+        Engine::Sqlite => "pragma wal_checkpoint(truncate)",
+        Engine::Postgres => "vacuum analyze",
     };
     place.execute(tidy).await;
+}
+
+/// Writes the rows of these statements by COPY.
+async fn copy(client: &tokio_postgres::Client, rows: &[Statement]) {
+    let Some(first) = rows.first() else { return };
+    let columns = first.text.split(['(', ')']).nth(1).expect("insert into TABLE (COLUMNS)");
+    let shape = client.prepare(&format!("select {columns} from email_configs")).await.expect("a shape");
+    let types: Vec<Type> = shape.columns().iter().map(|column| column.type_().clone()).collect();
+    let sink =
+        client.copy_in(&format!("copy email_configs ({columns}) from stdin binary")).await.expect("COPY");
+    let mut writer = std::pin::pin!(BinaryCopyInWriter::new(sink, &types));
+    for row in rows {
+        let values: Vec<Box<dyn ToSql + Sync>> = row.values.iter().zip(&types).map(value).collect();
+        let values: Vec<&(dyn ToSql + Sync)> = values.iter().map(AsRef::as_ref).collect();
+        writer.as_mut().write(&values).await.expect("COPY takes a row");
+    }
+    writer.finish().await.expect("COPY ends");
+}
+
+fn value((value, of): (&Value, &Type)) -> Box<dyn ToSql + Sync> {
+    match value {
+        Value::Null if *of == Type::BYTEA => Box::new(None::<Vec<u8>>),
+        Value::Null if *of == Type::INT8 => Box::new(None::<i64>),
+        Value::Null => Box::new(None::<String>),
+        Value::Text(text) => Box::new(text.clone()),
+        Value::Integer(number) => Box::new(*number),
+        Value::Boolean(truth) => Box::new(*truth),
+        Value::Bytes(bytes) => Box::new(bytes.clone()),
+    }
 }
 
 async fn configuration(number: usize, id: &TenantId, keys: &Keys) -> EmailConfig {
@@ -95,7 +152,7 @@ fn settings(number: usize) -> Settings {
 /// One in thirty has refused credentials, one in fifty another error.
 fn health(number: usize) -> Health {
     let (state, code, auth_failures) = match number {
-        _ if number % 30 == 7 => (HealthState::InvalidCredentials, "AUTH_REFUSED", 2),
+        _ if number % 30 == 7 => (HealthState::InvalidCredentials, "AUTH_REJECTED", 2),
         _ if number % 50 == 9 => (HealthState::ProviderError, CODES[number / 50 % CODES.len()], 0),
         _ => return Health::unknown(),
     };

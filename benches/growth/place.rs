@@ -113,7 +113,7 @@ impl Place {
     }
 }
 
-async fn connect(url: &str) -> tokio_postgres::Client {
+pub async fn connect(url: &str) -> tokio_postgres::Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.expect("PostgreSQL answers");
     tokio::spawn(connection);
     client
@@ -129,8 +129,8 @@ impl Drop for Place {
             let (server, name) = (server(), self.url.rsplit('/').next().unwrap_or_default().to_owned());
             let dropping = std::thread::spawn(move || {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-                let drop = batch(&server, &format!("drop database if exists {name} with (force)"));
-                runtime.expect("a runtime").block_on(drop);
+                let sql = format!("drop database if exists {name} with (force)");
+                runtime.expect("a runtime").block_on(batch(&server, &sql));
             });
             let _ = dropping.join();
         }

@@ -101,8 +101,8 @@ mod tests {
         };
         assert_eq!(parts("OK,BasicAuth,,"), expect("OK", "BasicAuth", false, None));
         assert_eq!(
-            parts("INVALID_CREDENTIALS,BasicAuth,password-at-microsoft365,AUTH_REFUSED"),
-            expect("INVALID_CREDENTIALS", "BasicAuth", true, Some("AUTH_REFUSED"))
+            parts("INVALID_CREDENTIALS,BasicAuth,password-at-microsoft365,AUTH_REJECTED"),
+            expect("INVALID_CREDENTIALS", "BasicAuth", true, Some("AUTH_REJECTED"))
         );
         assert_eq!(parts("OK,Microsoft365,other,A,B"), expect("OK", "Microsoft365", false, Some("A,B")));
         for (stored, state, provider) in [("", "", ""), ("é", "é", ""), (",", "", ""), ("a,é", "a", "é")]
@@ -117,8 +117,8 @@ mod tests {
             "OK,BasicAuth,,",
             "OK,BasicAuth,password-at-microsoft365,",
             "OK,Microsoft365,,",
-            "INVALID_CREDENTIALS,BasicAuth,password-at-microsoft365,AUTH_REFUSED",
-            "PROVIDER_ERROR,Microsoft365,,M365_TOKEN_REFUSED",
+            "INVALID_CREDENTIALS,BasicAuth,password-at-microsoft365,AUTH_REJECTED",
+            "PROVIDER_ERROR,Microsoft365,,GRAPH_THROTTLED",
         ];
         let passing = |filter: &Filter| -> Vec<usize> {
             (0..groups.len()).filter(|index| filter.admits(&Group::parse(groups[*index]))).collect()
@@ -131,10 +131,10 @@ mod tests {
             (Filter { states: list(&["OK"]), ..Filter::default() }, vec![0, 1, 2]),
             (Filter { states: list(&["OK", "PROVIDER_ERROR"]), ..Filter::default() }, vec![0, 1, 2, 4]),
             (Filter { providers: list(&["Microsoft365"]), ..Filter::default() }, vec![2, 4]),
-            (Filter { codes: list(&["AUTH_REFUSED"]), ..Filter::default() }, vec![3]),
+            (Filter { codes: list(&["AUTH_REJECTED"]), ..Filter::default() }, vec![3]),
             (Filter { password_at_microsoft365: true, ..Filter::default() }, vec![1, 3]),
             (Filter { states: list(&["OK"]), password_at_microsoft365: true, ..Filter::default() }, vec![1]),
-            (Filter { states: list(&["OK"]), codes: list(&["AUTH_REFUSED"]), ..Filter::default() }, vec![]),
+            (Filter { states: list(&["OK"]), codes: list(&["AUTH_REJECTED"]), ..Filter::default() }, vec![]),
         ] {
             assert!(!filter.is_none());
             assert_eq!(passing(&filter), expected, "{filter:?}");

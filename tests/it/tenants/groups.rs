@@ -59,7 +59,7 @@ fn all() -> Vec<EmailConfig> {
         all.push(config(Settings::BasicAuth(settings), false, healthy()));
     }
     for health in [
-        failed(HealthState::InvalidCredentials, "AUTH_REFUSED"),
+        failed(HealthState::InvalidCredentials, "AUTH_REJECTED"),
         failed(HealthState::ProviderError, "DNS_NOT_FOUND"),
     ] {
         all.push(config(Settings::BasicAuth(whole()), true, health.clone()));

@@ -15,11 +15,11 @@ fn row(number: usize) -> (String, transports::email_config::EmailConfig) {
     let at_microsoft =
         |health| config(Settings::BasicAuth(basic("smtp.live.com", Some("ada"))), true, health);
     let config = match number % 7 {
-        0 => ordinary(failed(HealthState::InvalidCredentials, "AUTH_REFUSED")),
-        1 => at_microsoft(failed(HealthState::InvalidCredentials, "AUTH_REFUSED")),
+        0 => ordinary(failed(HealthState::InvalidCredentials, "AUTH_REJECTED")),
+        1 => at_microsoft(failed(HealthState::InvalidCredentials, "AUTH_REJECTED")),
         2 => at_microsoft(healthy()),
         3 => config(microsoft365(), true, healthy()),
-        4 => config(microsoft365(), true, failed(HealthState::ProviderError, "M365_SERVICE_UNAVAILABLE")),
+        4 => config(microsoft365(), true, failed(HealthState::ProviderError, "GRAPH_THROTTLED")),
         5 => ordinary(failed(HealthState::ProviderError, "DNS_NOT_FOUND")),
         _ => ordinary(healthy()),
     };
@@ -69,9 +69,9 @@ async fn every_filter_gives_what_fits_in_the_order_of_bytes_page_by_page_and_cou
             (filter(&["INCOMPLETE_CONFIG"], &[], &[], false), &[]),
             (filter(&[], &["Microsoft365"], &[], false), &[3, 4]),
             (filter(&["OK"], &["BasicAuth"], &[], false), &[2, 6]),
-            (filter(&[], &[], &["AUTH_REFUSED"], false), &[0, 1]),
-            (filter(&[], &[], &["AUTH_REFUSED", "DNS_NOT_FOUND"], false), &[0, 1, 5]),
-            (filter(&["OK"], &[], &["AUTH_REFUSED"], false), &[]),
+            (filter(&[], &[], &["AUTH_REJECTED"], false), &[0, 1]),
+            (filter(&[], &[], &["AUTH_REJECTED", "DNS_NOT_FOUND"], false), &[0, 1, 5]),
+            (filter(&["OK"], &[], &["AUTH_REJECTED"], false), &[]),
             (filter(&[], &[], &[], true), &[1, 2]),
             (filter(&["INVALID_CREDENTIALS"], &[], &[], true), &[1]),
         ] {
@@ -117,7 +117,7 @@ async fn what_stays_is_in_the_pages_once_whatever_comes_goes_and_changes_between
                     let new = tenant(&format!("stays-{number:03}-is-new"));
                     write = write.then(email_configs::insert(&new, &ordinary(healthy())));
                     let refused = CheckOutcome::CredentialsRefused {
-                        diagnosis_code: "AUTH_REFUSED".to_owned(),
+                        diagnosis_code: "AUTH_REJECTED".to_owned(),
                         reason: "Why.".to_owned(),
                     };
                     let moved = tenant(&format!("stays-{number:03}"));

@@ -28,7 +28,7 @@ fn rows() -> Vec<(String, EmailConfig)> {
     vec![
         row("acme", ordinary(healthy())),
         row("app", config(microsoft365(), true, healthy())),
-        row("busy", ordinary(failed(HealthState::InvalidCredentials, "AUTH_REFUSED"))),
+        row("busy", ordinary(failed(HealthState::InvalidCredentials, "AUTH_REJECTED"))),
         row("dark", ordinary(failed(HealthState::ProviderError, "DNS_NOT_FOUND"))),
         row(
             "empty",
