@@ -141,3 +141,31 @@ async fn what_stays_is_in_the_pages_once_whatever_comes_goes_and_changes_between
         }
     }
 }
+
+#[tokio::test]
+async fn one_that_moves_to_another_group_while_the_list_is_read_is_in_it_once() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let refused = || failed(HealthState::InvalidCredentials, "AUTH_REJECTED");
+        let mut rows: Vec<_> = (0..20).map(|n| (format!("a{n:03}"), ordinary(refused()))).collect();
+        rows.push(("z".to_owned(), ordinary(healthy())));
+        insert(&db, &rows).await;
+        let both = filter(&["OK", "INVALID_CREDENTIALS"], &[], &[], false);
+        let mut listing = Listing::new(&db, &both, "").await.unwrap();
+        assert_eq!(listing.next(&db).await.unwrap().map(|listed| listed.tenant).as_deref(), Some("a000"));
+        // It was read in its group, and is read in the other one once more.
+        let outcome = CheckOutcome::CredentialsRefused {
+            diagnosis_code: "AUTH_REJECTED".to_owned(),
+            reason: "Why.".to_owned(),
+        };
+        let moves = email_configs::record_check(&tenant("z"), "v1", &outcome, Timestamp(7)).expect("a write");
+        let _ = db.write(Write::default().then(moves)).await.unwrap();
+        let mut rest = Vec::new();
+        while let Some(listed) = listing.next(&db).await.unwrap() {
+            rest.push(listed.tenant);
+        }
+        assert_eq!(rest.len(), 20, "{engine:?}: {rest:?}");
+        assert_eq!(rest.iter().filter(|name| *name == "z").count(), 1, "{engine:?}");
+    }
+}
