@@ -13,7 +13,7 @@ pub fn spread(mut values: Vec<f64>, digits: usize) -> String {
     format!("{middle:.digits$} ({:.digits$} to {last:.digits$})", values[0])
 }
 
-/// Numbers that look random, the same in each run (SplitMix64).
+/// Numbers that look random, the same in each run (`SplitMix64`).
 #[derive(Clone)]
 pub struct Random(pub u64);
 

@@ -53,3 +53,8 @@ async fn open(config: &Config) -> anyhow::Result<Db> {
     crate::app::database_is_there(config)?;
     Db::open(&config.database, &tls).await.context("opening the database")
 }
+
+/// What stands behind the options in the help.
+fn examples(commands: &[&str]) -> String {
+    format!("Examples:\n  {}\n\n{}", commands.join("\n  "), super::EXIT_CODES)
+}

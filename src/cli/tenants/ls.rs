@@ -3,7 +3,7 @@
 use clap::Args;
 
 use super::choice::Choice;
-use super::{Format, csv, json, open, output, table};
+use super::{Format, csv, examples, json, open, output, table};
 use crate::cli::email_config::shown;
 use crate::config::Config;
 use crate::store::Db;
@@ -13,13 +13,8 @@ use crate::store::tenant_list::{Listed, Listing};
 ///
 /// In the order of their names, byte by byte, a page at a time; each page costs the same, however many tenants there
 /// are. Of mail addresses only the sender's domain is shown. A tenant that has never been configured is not listed.
-///
-/// Examples:{n}
-///   transports tenants ls --state INVALID_CREDENTIALS{n}
-///   transports tenants ls --code DNS_NOT_FOUND,CONNECT_REFUSED --limit 200 --after acme{n}
-///   transports tenants ls --password-at-microsoft365 --all --format csv > to-move.csv
 #[derive(Debug, Args)]
-#[command(after_help = crate::cli::EXIT_CODES)]
+#[command(after_help = examples(&EXAMPLES))]
 pub struct Arguments {
     #[command(flatten)]
     choice: Choice,
@@ -40,6 +35,12 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
+
+const EXAMPLES: [&str; 3] = [
+    "transports tenants ls --state INVALID_CREDENTIALS",
+    "transports tenants ls --code DNS_NOT_FOUND,CONNECT_REFUSED --limit 200 --after acme",
+    "transports tenants ls --password-at-microsoft365 --all --format csv > to-move.csv",
+];
 
 /// Tenants that are written together. A table has the widths of the first of them.
 const TOGETHER: usize = 1_000;

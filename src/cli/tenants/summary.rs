@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::choice::Choice;
-use super::{Format, csv, open, output};
+use super::{Format, csv, examples, open, output};
 use crate::cli::email_config::shown;
 use crate::config::Config;
 use crate::store::tenant_list::{self, Group};
@@ -17,12 +17,8 @@ use crate::store::{Db, DbError};
 ///
 /// A tenant is counted once under each heading; under the diagnoses, if its last check failed. It takes a moment
 /// for each million tenants.
-///
-/// Examples:{n}
-///   transports tenants summary{n}
-///   transports tenants summary --provider Microsoft365 --format json
 #[derive(Debug, Args)]
-#[command(after_help = crate::cli::EXIT_CODES)]
+#[command(after_help = examples(&EXAMPLES))]
 pub struct Arguments {
     #[command(flatten)]
     choice: Choice,
@@ -31,6 +27,9 @@ pub struct Arguments {
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
+
+const EXAMPLES: [&str; 2] =
+    ["transports tenants summary", "transports tenants summary --provider Microsoft365 --format json"];
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> {
     let db = open(config).await?;
@@ -51,6 +50,14 @@ struct Counts {
     providers: BTreeMap<String, i64>,
     codes: BTreeMap<String, i64>,
     password_at_microsoft365: i64,
+}
+
+/// What is counted under one heading.
+struct Section<'a> {
+    heading: &'static str,
+    /// The name in the API.
+    name: &'static str,
+    counts: Vec<(&'a str, i64)>,
 }
 
 impl Counts {
@@ -79,32 +86,29 @@ impl Counts {
         }
     }
 
-    /// Heading, what is counted, and how many; the most frequent first.
-    fn sections(&self) -> [(&'static str, &'static str, Vec<(&str, i64)>); 3] {
+    fn sections(&self) -> [Section<'_>; 3] {
+        let section = |heading, name, counts| Section { heading, name, counts: frequent(counts) };
         [
-            ("STATE", "errorCode", frequent(&self.states)),
-            ("PROVIDER", "serviceProvider", frequent(&self.providers)),
-            ("DIAGNOSIS OF THE LAST CHECK", "diagnosisCode", frequent(&self.codes)),
+            section("STATE", "errorCode", &self.states),
+            section("PROVIDER", "serviceProvider", &self.providers),
+            section("DIAGNOSIS OF THE LAST CHECK", "diagnosisCode", &self.codes),
         ]
     }
 
     fn table(&self) -> String {
         let password = "Password sign-in at Microsoft 365";
-        let names = self
-            .sections()
-            .into_iter()
-            .flat_map(|(_, _, counts)| counts)
-            .map(|(name, _)| name.chars().count());
+        let sections = self.sections();
+        let names = sections.iter().flat_map(|section| &section.counts).map(|(name, _)| name.chars().count());
         let width = names.max().unwrap_or_default().max(password.len());
         let mut text = String::new();
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "{:width$}  {:>9}", "Tenants", self.tenants);
         let _ = writeln!(text, "{password:width$}  {:>9}", self.password_at_microsoft365);
-        for (heading, _, counts) in self.sections() {
-            if !counts.is_empty() {
-                let _ = writeln!(text, "\n{heading}");
+        for section in sections {
+            if !section.counts.is_empty() {
+                let _ = writeln!(text, "\n{}", section.heading);
             }
-            for (name, count) in counts {
+            for (name, count) in section.counts {
                 let _ = writeln!(text, "{:width$}  {count:>9}", shown(name));
             }
         }
@@ -130,8 +134,8 @@ impl Counts {
             line("all", "", self.tenants),
             line("passwordAtMicrosoft365", "true", self.password_at_microsoft365),
         ];
-        for (_, by, counts) in self.sections() {
-            lines.extend(counts.into_iter().map(|(value, count)| line(by, value, count)));
+        for section in self.sections() {
+            lines.extend(section.counts.into_iter().map(|(value, count)| line(section.name, value, count)));
         }
         csv::lines(lines.into_iter())
     }
