@@ -133,12 +133,20 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
     let client = HttpClient { dialer, tls: Arc::clone(&tls) };
     let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
     let keys = Keys::load(&config.encryption, remote)?;
-    // A slip in the path would otherwise make an empty database, in which no key is needed.
-    if let Some(path) = config.database.url.expose().strip_prefix("sqlite://")
-        && !Path::new(path).is_file()
-    {
-        bail!("database.url: there is no file {path}: name the database that is served");
-    }
+    database_is_there(config)?;
     let db = Db::open(&config.database, &tls).await.context("opening the database")?;
     Ok((keys, db))
+}
+
+/// For commands on a database that is served: a slip in the path would otherwise make an empty one.
+///
+/// # Errors
+/// Where there is no file of SQLite.
+pub fn database_is_there(config: &Config) -> anyhow::Result<()> {
+    match config.database.url.expose().strip_prefix("sqlite://") {
+        Some(path) if !Path::new(path).is_file() => {
+            bail!("database.url: there is no file {path}: name the database that is served")
+        }
+        _ => Ok(()),
+    }
 }

@@ -24,6 +24,7 @@ use crate::secret::Secret;
 
 pub use check::{check_for_serving, warnings};
 pub use load::DEFAULT_FILE;
+pub(crate) use nearest::distance;
 pub use problem::{Invalid, Problem};
 pub use reference::reference_markdown;
 pub use settings::{Setting, Shown};

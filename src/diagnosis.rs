@@ -172,6 +172,11 @@ pub fn rule_for(code: &str) -> Option<RuleSummary> {
     })
 }
 
+/// The codes of all rules.
+pub fn codes() -> impl Iterator<Item = &'static str> {
+    rules::all().map(|rule| rule.code)
+}
+
 /// Understands a failure, in English. Total: any reply, any bytes give an honest answer.
 #[must_use]
 pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {

@@ -20,6 +20,7 @@ pub mod rate_limits;
 mod row;
 mod sqlite;
 mod statement;
+pub mod tenant_list;
 pub mod tenants;
 
 pub use db::{Db, DbError};
@@ -43,6 +44,7 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("email_configs", email_configs::ALL),
         ("key_canaries", key_canaries::ALL),
         ("migrations", migrations::ALL),
+        ("tenant_list", tenant_list::ALL),
         ("tenants", tenants::ALL),
     ]
 }

@@ -18,6 +18,7 @@ mod style;
 use clap::{Args, Subcommand};
 
 pub use failure::Failure;
+pub(super) use style::shown;
 
 use connection::Connection;
 

@@ -14,10 +14,18 @@ const MISCONFIGURED: u8 = 2;
 /// # Errors
 /// Where it cannot be written. A reader that has seen enough (`| head`) is no error.
 pub(super) fn data(text: &str) -> anyhow::Result<()> {
+    part(text).map(drop)
+}
+
+/// Writes a part of the data, and says whether there is still a reader for the next one.
+///
+/// # Errors
+/// As [`data`].
+pub(super) fn part(text: &str) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-        result => Ok(result?),
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        result => Ok(result.map(|()| true)?),
     }
 }
 

@@ -1,89 +1,60 @@
-//! `transports tenants`: what an operator does with a tenant as a whole.
+//! `transports tenants`: what an operator sees of the tenants, and does with one as a whole.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
+mod choice;
+mod csv;
+mod json;
+mod ls;
+mod rm;
+mod summary;
+mod table;
 
-use anyhow::{Context, bail};
-use clap::Subcommand;
+use anyhow::Context;
+use clap::{Subcommand, ValueEnum};
 
 use super::output;
-use crate::clock::Clock;
-use crate::config::{Config, Invalid, Problem};
+use crate::config::Config;
 use crate::egress;
-use crate::id::TenantId;
-use crate::store::tenants::{self, Stored};
-use crate::store::{Db, DbError};
+use crate::store::Db;
 
-/// Take a tenant off.
+/// See which tenants there are and how they are, and take one off.
+///
+/// Works on the database itself, whether the service runs or not, and needs no key: no secret is read.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
-    /// Delete everything that is stored of a tenant: its configuration, its secret and its audit.
-    ///
-    /// There is no way back but a backup. The service may run. Stop issuing tokens for the tenant first:
-    /// whoever still has one can configure it anew.
-    ///
-    /// Example: transports --config /etc/transports.toml tenants rm acme --yes
-    #[command(after_help = super::EXIT_CODES)]
-    Rm {
-        /// The tenant, exactly as its tokens name it.
-        tenant: String,
+    Summary(summary::Arguments),
+    Ls(ls::Arguments),
+    Rm(rm::Arguments),
+}
 
-        /// Do not ask. Needed where there is no terminal to ask on.
-        #[arg(long)]
-        yes: bool,
-    },
+/// How data is printed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
+pub enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One document.
+    Json,
+    /// RFC 4180, with a line of names; a text that a spreadsheet would run as a formula begins with '.
+    Csv,
 }
 
 pub(super) async fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
     match command {
-        Command::Rm { tenant, yes } => remove(tenant, *yes, config).await,
+        Command::Summary(arguments) => summary::run(arguments, config).await,
+        Command::Ls(arguments) => ls::run(arguments, config).await,
+        Command::Rm(arguments) => rm::run(arguments, config).await,
     }
 }
 
-async fn remove(name: &str, yes: bool, config: &Config) -> anyhow::Result<()> {
-    if !yes && !io::stdin().is_terminal() {
-        Invalid::unless_empty(vec![
-            Problem::new("tenants rm: there is no terminal to ask whether to go on")
-                .with_hint("add --yes to delete without a question"),
-        ])?;
-    }
+/// The database of the settings, which has to be there.
+async fn open(config: &Config) -> anyhow::Result<Db> {
     let tls = egress::tls::client_config(&config.tls)?;
-    let db = Db::open(&config.database, &tls).await.context("opening the database")?;
-    let done = remove_from(&db, &TenantId::from_operator(name), yes).await;
-    db.close().await;
-    done
+    crate::app::database_is_there(config)?;
+    Db::open(&config.database, &tls).await.context("opening the database")
 }
 
-async fn remove_from(db: &Db, tenant: &TenantId, yes: bool) -> anyhow::Result<()> {
-    let stored = tenants::stored(db, tenant).await.map_err(unavailable)?;
-    if stored == (Stored { configuration: false, audit_rows: 0 }) {
-        bail!("nothing is stored of the tenant {:?}; names are compared byte by byte", tenant.as_str());
-    }
-    let what = described(stored);
-    if !yes && !confirmed(tenant, &what)? {
-        bail!("nothing was deleted");
-    }
-    tenants::remove(db, tenant, Clock::System.now()).await.map_err(unavailable)?;
-    output::data(&format!("deleted of the tenant {:?}: {what}\n", tenant.as_str()))
-}
-
-fn described(stored: Stored) -> String {
-    let configuration = if stored.configuration { "its configuration" } else { "no configuration" };
-    match stored.audit_rows {
-        1 => format!("{configuration}, 1 entry of the audit"),
-        rows => format!("{configuration}, {rows} entries of the audit"),
-    }
-}
-
-fn confirmed(tenant: &TenantId, what: &str) -> anyhow::Result<bool> {
-    output::note(&format!("Stored of the tenant {:?}: {what}.", tenant.as_str()));
-    output::note("Delete it for good? Type yes to go on:");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
-}
-
-fn unavailable(error: DbError) -> anyhow::Error {
-    anyhow::Error::from(error)
-        .context("what was deleted before stays deleted; run the command again to delete the rest")
+/// What stands behind the options in the help.
+fn examples(commands: &[&str]) -> String {
+    format!("Examples:\n  {}\n\n{}", commands.join("\n  "), super::EXIT_CODES)
 }

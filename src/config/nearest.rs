@@ -24,7 +24,7 @@ fn key_distance(key: &str, known: &str) -> usize {
 }
 
 /// Levenshtein's distance: insertions, deletions and replacements of one character.
-fn distance(from: &str, to: &str) -> usize {
+pub(crate) fn distance(from: &str, to: &str) -> usize {
     let to: Vec<char> = to.chars().collect();
     let mut row: Vec<usize> = (0..=to.len()).collect();
     for (line, left) in from.chars().enumerate() {

@@ -54,6 +54,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
     Migration::new(4, 4, "keys_in_use", include_str!("../../migrations/0004_keys_in_use.sql")),
     Migration::new(5, 5, "rate_limits", include_str!("../../migrations/0005_rate_limits.sqlite.sql"))
         .on_postgres(include_str!("../../migrations/0005_rate_limits.postgres.sql")),
+    Migration::new(6, 5, "tenant_listing", include_str!("../../migrations/0006_tenant_listing.sqlite.sql"))
+        .on_postgres(include_str!("../../migrations/0006_tenant_listing.postgres.sql")),
 ];
 
 impl Migration {

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::texts;
 
-/// Texts on tenants' tables that are the operator's: the end of the retention, and the look at the keys.
-const OF_ALL_TENANTS: [&str; 5] = [
+/// Texts on tenants' tables that are the operator's: the end of the retention, the look at the keys, the list of tenants.
+const OF_ALL_TENANTS: [&str; 9] = [
     "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
     "select min(secret_key_id) from email_configs where secret_key_id > $1",
     "select count(*) from email_configs where secret_key_id = $1",
@@ -14,6 +14,15 @@ const OF_ALL_TENANTS: [&str; 5] = [
         where secret_key_id = $1 and tenant_id > $2 order by tenant_id limit $3",
     "delete from key_canaries where key_id = $1
         and not exists (select 1 from email_configs where secret_key_id = $1)",
+    "select min(listing_group) from email_configs where listing_group > $1",
+    "select count(*) from (select tenant_id from email_configs
+        where listing_group = $1 and tenant_id > '' order by tenant_id limit $2) as tenants_of_group",
+    "select tenant_id, listing_group, server_address, server_port, security_type, email_address,
+            provider_tenant_id, auth_failures, modified_at, updated_at
+        from email_configs where listing_group = $1 and tenant_id > $2 order by tenant_id limit $3",
+    "select tenant_id, listing_group, server_address, server_port, security_type, email_address,
+            provider_tenant_id, auth_failures, modified_at, updated_at
+        from email_configs where tenant_id > $1 order by tenant_id limit $2",
 ];
 
 #[test]

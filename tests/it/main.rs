@@ -58,6 +58,7 @@ mod store_sqlite;
 mod store_writes;
 mod support;
 mod tenancy;
+mod tenants;
 mod token_cache;
 mod token_claims;
 mod token_form;

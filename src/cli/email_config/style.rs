@@ -44,7 +44,7 @@ impl Colours {
 
 /// What came over the wire, on one line: line breaks are spaces, and what could move the cursor, rewrite the
 /// screen or turn the direction of reading is `?`.
-pub(super) fn shown(text: &str) -> String {
+pub(in crate::cli) fn shown(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\n' | '\t' => ' ',

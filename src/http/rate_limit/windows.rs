@@ -108,13 +108,31 @@ impl Table {
         self.windows.get(&key).is_some_and(|window| window.holds(kind, now))
     }
 
+    /// Whether another key may be added. Before the table grows it is searched for windows that have ended, so that its
+    /// size follows from those who come within a window's length, and not from all who ever came.
     fn has_room(&mut self, now: Timestamp) -> bool {
+        let count = self.windows.len();
+        if count < MAX_KEYS {
+            if count == self.windows.capacity() {
+                self.remove_ended(now);
+                let left = self.windows.len();
+                // Where most are left, it grows, so that the next search is as many keys away.
+                if left > count / 2 {
+                    self.windows.reserve(left.max(1));
+                }
+            }
+            return true;
+        }
         let is_due = self.next_search.is_none_or(|next| next <= now || next.0 > now.0 + BETWEEN_SEARCHES);
-        if self.windows.len() >= MAX_KEYS && is_due {
-            self.windows.retain(|_, window| window.end > now);
+        if is_due {
+            self.remove_ended(now);
             self.next_search = Some(Timestamp(now.0 + BETWEEN_SEARCHES));
         }
         self.windows.len() < MAX_KEYS
+    }
+
+    fn remove_ended(&mut self, now: Timestamp) {
+        self.windows.retain(|_, window| window.end > now);
     }
 }
 
@@ -153,6 +171,19 @@ mod tests {
         let mut table = windows.lock();
         table.remember(7, Timestamp(60_000), Timestamp(0));
         assert!(!table.remembers(KIND, 7, Timestamp(0)), "there was no room");
+    }
+
+    #[test]
+    fn the_table_grows_with_those_who_come_within_a_window_and_not_with_all_who_ever_came() {
+        let windows = Windows::default();
+        for minute in 0..50_i64 {
+            for user in 0..1_000_i64 {
+                let now = Timestamp(minute * KIND.length + user * 60);
+                assert!(windows.count(KIND, &(minute, user), now).is_ok());
+            }
+        }
+        let capacity = windows.lock().windows.capacity();
+        assert!((1_000..10_000).contains(&capacity), "{capacity} places for 1,000 users in a minute");
     }
 
     #[test]

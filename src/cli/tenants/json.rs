@@ -1,0 +1,52 @@
+//! Tenants as one JSON document, written in parts.
+
+use serde_json::{Value, json};
+
+use crate::store::tenant_list::Listed;
+
+/// A tenant on a line of its own, so that a document of any size can be looked at.
+pub(super) fn part(tenants: &[Listed], is_first: bool) -> String {
+    let mut text = if is_first { "{\"tenants\":[".to_owned() } else { String::new() };
+    for (index, tenant) in tenants.iter().map(tenant).enumerate() {
+        let begin = if is_first && index == 0 { "\n" } else { ",\n" };
+        text.push_str(begin);
+        text.push_str(&tenant.to_string());
+    }
+    text
+}
+
+/// `after` is where the next page begins.
+pub(super) fn end(after: Option<&str>) -> String {
+    match after {
+        Some(after) => format!("\n],\"after\":{}}}\n", json!(after)),
+        None => "\n]}\n".to_owned(),
+    }
+}
+
+/// With the names of the API. What is unset is absent.
+fn tenant(listed: &Listed) -> Value {
+    let group = &listed.group;
+    let mut tenant = json!({
+        "tenantId": listed.tenant,
+        "serviceProvider": group.provider(),
+        "errorCode": group.state(),
+        "authFailures": listed.auth_failures,
+        "passwordAtMicrosoft365": group.has_password_at_microsoft365(),
+        "modificationTime": listed.modified_at.to_iso(),
+        "lastUpdated": listed.updated_at.to_iso(),
+    });
+    let optional = [
+        ("diagnosisCode", group.code().map(Value::from)),
+        ("serverAddress", listed.server_address.as_deref().map(Value::from)),
+        ("serverPort", listed.server_port.map(Value::from)),
+        ("securityType", listed.security_type.as_deref().map(Value::from)),
+        ("providerTenantId", listed.provider_tenant.as_deref().map(Value::from)),
+        ("senderDomain", listed.sender_domain.as_deref().map(Value::from)),
+    ];
+    for (name, value) in optional {
+        if let Some(value) = value {
+            tenant[name] = value;
+        }
+    }
+    tenant
+}

@@ -1,0 +1,94 @@
+//! One list from the ranges of several groups.
+
+use std::collections::VecDeque;
+
+use super::{Filter, Group, Listed, groups, page};
+use crate::store::{Db, DbError};
+
+/// Tenants that are read from a group at first, and at most at once. Twice as many each time: a page needs few of each
+/// group, and all tenants are read in few steps.
+const FIRST: i64 = 16;
+const MOST: i64 = 1_000;
+
+/// The tenants that a filter lets pass, in the order of their bytes, read while they are asked for.
+///
+/// A list is no snapshot: one that is there, and passes, from the first page to the last is in it once, unless it moves
+/// from one group to another within the page that it stands on.
+pub struct Listing {
+    ranges: Vec<Range>,
+    last: Option<String>,
+}
+
+/// What is still to come of one group, or of all tenants.
+struct Range {
+    group: Option<Group>,
+    read: VecDeque<Listed>,
+    /// The last one that was read.
+    after: String,
+    /// How many to read next.
+    next: i64,
+    is_at_its_end: bool,
+}
+
+impl Range {
+    fn new(group: Option<Group>, after: &str) -> Self {
+        Self { group, read: VecDeque::new(), after: after.to_owned(), next: FIRST, is_at_its_end: false }
+    }
+
+    /// Reads on where nothing is left.
+    async fn fill(&mut self, db: &Db) -> Result<(), DbError> {
+        if !self.read.is_empty() || self.is_at_its_end {
+            return Ok(());
+        }
+        let found = page(db, self.group.as_ref(), &self.after, self.next).await?;
+        self.is_at_its_end = found.len() < usize::try_from(self.next).unwrap_or(usize::MAX);
+        self.next = (self.next * 2).min(MOST);
+        if let Some(last) = found.last() {
+            self.after.clone_from(&last.tenant);
+        }
+        self.read = found.into();
+        Ok(())
+    }
+}
+
+impl Listing {
+    /// From behind the tenant `after` on; from the first one where that is empty.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn new(db: &Db, filter: &Filter, after: &str) -> Result<Self, DbError> {
+        let ranges = if filter.is_none() {
+            vec![Range::new(None, after)]
+        } else {
+            let groups = groups(db, filter).await?;
+            groups.into_iter().map(|group| Range::new(Some(group), after)).collect()
+        };
+        Ok(Self { ranges, last: None })
+    }
+
+    /// The next one; none at the end.
+    ///
+    /// # Errors
+    /// See [`DbError`].
+    pub async fn next(&mut self, db: &Db) -> Result<Option<Listed>, DbError> {
+        loop {
+            let mut first: Option<(usize, &str)> = None;
+            for (index, range) in self.ranges.iter_mut().enumerate() {
+                range.fill(db).await?;
+                if let Some(front) = range.read.front()
+                    && first.is_none_or(|(_, tenant)| front.tenant.as_str() < tenant)
+                {
+                    first = Some((index, &front.tenant));
+                }
+            }
+            let Some(index) = first.map(|(index, _)| index) else { return Ok(None) };
+            let next = self.ranges[index].read.pop_front();
+            // Read in one group before it moved to another, and in that one behind it.
+            if next.as_ref().map(|listed| &listed.tenant) == self.last.as_ref() {
+                continue;
+            }
+            self.last = next.as_ref().map(|listed| listed.tenant.clone());
+            return Ok(next);
+        }
+    }
+}
