@@ -60,4 +60,5 @@ mod token_claims;
 mod token_form;
 mod token_jwks;
 mod token_keys;
+mod traces;
 mod vault_keys;
