@@ -9,7 +9,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, Invalid};
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::http::rate_limit::{Quotas, RateLimiter};
@@ -18,6 +18,7 @@ use crate::metrics::Metrics;
 use crate::microsoft365;
 use crate::provider::Places;
 use crate::store::Db;
+use crate::telemetry::traces::Destination;
 use crate::token::Verifier;
 use crate::vault::{Keys, Remote, Vault};
 use crate::{egress, smtp};
@@ -85,6 +86,7 @@ impl Parts {
 /// # Errors
 /// As [`App::start`].
 pub fn check_settings(config: &Config) -> anyhow::Result<()> {
+    Destination::configured(&config.telemetry).map_err(Invalid::from)?;
     Parts::of(config, &Clock::System, Resolver::System).map(drop)
 }
 

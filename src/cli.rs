@@ -81,17 +81,17 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Serve(arguments) => {
             let config = Config::load(file)?;
             Invalid::unless_empty(check_for_serving(&config))?;
-            telemetry::init(&config.log)?;
+            let traces = telemetry::init(&config.log, &config.telemetry)?;
             for warning in warnings(&config) {
                 tracing::warn!(hint = warning.hint, "{}", warning.text);
             }
-            serve::run(arguments, config).await
+            serve::run(arguments, config, traces).await
         }
         Command::Dev(arguments) => {
             let mut config = Config::load(file)?;
             dev::for_people(&mut config.log);
-            telemetry::init(&config.log)?;
-            dev::run(arguments, config).await
+            let traces = telemetry::init(&config.log, &config.telemetry)?;
+            dev::run(arguments, config, traces).await
         }
         Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),
         Command::Openapi(arguments) => openapi::run(&arguments),

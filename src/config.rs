@@ -229,4 +229,16 @@ settings! {
         /// What is logged: a level, or directives such as `info,transports::smtp=debug`.
         filter: String = "info";
     }
+
+    /// Traces for an OpenTelemetry collector, by OTLP over HTTP. Without an endpoint nothing is traced; see
+    /// `docs/monitoring.md`.
+    telemetry: Telemetry, derive(Debug) {
+        /// The collector, such as `https://collector.example.com:4318`; `/v1/traces` is added. `http://` only for
+        /// loopback.
+        otlp_endpoint: Option<String> = unset, StartsWith(&["https://", "http://"]);
+        /// Headers that the collector asks for, each as `NAME: VALUE`.
+        otlp_headers: Vec<Secret> = [];
+        /// How many of a hundred requests are traced, where their `traceparent` does not decide it.
+        sampled_percent: u32 = 100, Between(0, 100);
+    }
 }

@@ -63,6 +63,12 @@ impl TraceId {
     pub fn random() -> Self {
         Self(Uuid::new_v4().as_u128())
     }
+
+    /// That of a trace which began elsewhere (W3C Trace Context), or which an exported span belongs to.
+    #[must_use]
+    pub(crate) fn of_trace(id: opentelemetry::TraceId) -> Self {
+        Self(u128::from_be_bytes(id.to_bytes()))
+    }
 }
 
 impl fmt::Display for TraceId {

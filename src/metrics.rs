@@ -110,6 +110,7 @@ pub struct Metrics {
     database_connections: Family<StateLabel, Gauge>,
     key_reloads: Family<OutcomeLabel, Counter>,
     key_service_calls: Family<KeyServiceLabels, Counter>,
+    trace_spans: Family<OutcomeLabel, Counter>,
 }
 
 impl Metrics {
@@ -125,6 +126,7 @@ impl Metrics {
         let database_connections = Family::default();
         let key_reloads = Family::default();
         let key_service_calls = Family::default();
+        let trace_spans = Family::default();
         // The encoder adds `_total` to a counter and `_info` to an info.
         registry.register("http_requests", "Requests answered", requests.clone());
         registry.register(
@@ -163,6 +165,11 @@ impl Metrics {
             key_service_calls.clone(),
         );
         registry.register(
+            "trace_spans",
+            "Spans for the collector, by outcome: exported, failed, or dropped since the queue was full",
+            trace_spans.clone(),
+        );
+        registry.register(
             "build",
             "The version that is running",
             Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
@@ -177,6 +184,7 @@ impl Metrics {
             database_connections,
             key_reloads,
             key_service_calls,
+            trace_spans,
         }
     }
 
@@ -208,6 +216,11 @@ impl Metrics {
     pub fn record_key_service_call(&self, operation: KeyOperation, outcome: &'static str) {
         let labels = KeyServiceLabels { operation: operation.label(), outcome };
         self.key_service_calls.get_or_create(&labels).inc();
+    }
+
+    /// Counts spans for the collector; `outcome` is `exported`, `failed` or `dropped`.
+    pub fn record_trace_spans(&self, outcome: &'static str, count: u64) {
+        self.trace_spans.get_or_create(&OutcomeLabel { outcome }).inc_by(count);
     }
 
     /// Says how many outgoing connections are open; called before [`Metrics::encode`].
@@ -270,6 +283,7 @@ mod tests {
         clone.record_rate_limit_refusal("unauthenticated");
         clone.record_key_reload("failed");
         clone.record_key_service_call(KeyOperation::Unwrap, "unavailable");
+        clone.record_trace_spans("dropped", 7);
         clone.observe_outgoing_connections(3);
         clone.observe_database_connections("idle", 4);
         let page = metrics.encode();
@@ -288,6 +302,7 @@ mod tests {
             r#"transports_rate_limit_refusals_total{limit="unauthenticated"} 1"#.to_owned(),
             r#"transports_key_reloads_total{outcome="failed"} 1"#.to_owned(),
             r#"transports_key_service_calls_total{operation="unwrap",outcome="unavailable"} 1"#.to_owned(),
+            r#"transports_trace_spans_total{outcome="dropped"} 7"#.to_owned(),
             "transports_outgoing_connections 3".to_owned(),
             r#"transports_database_connections{state="idle"} 4"#.to_owned(),
             format!(r#"transports_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION")),

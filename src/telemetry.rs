@@ -1,30 +1,43 @@
-//! The log: text for people, JSON for machines, always on standard error.
+//! The log: text for people, JSON for machines, always on standard error. Beside it the traces, where a collector
+//! is configured.
 //!
-//! It knows only `config::Log`. That no secret gets here is the work of `secret::Secret`; what dependencies
-//! and panics would tell is cut here.
+//! That no secret gets here is the work of `secret::Secret`; what dependencies and panics would tell is cut here.
+
+pub mod spans;
+pub mod traces;
 
 use std::any::Any;
 use std::io::IsTerminal as _;
 use std::panic::{self, PanicHookInfo};
 
-use tracing::Subscriber;
-use tracing_subscriber::EnvFilter;
+use tracing::subscriber::Interest;
+use tracing::{Metadata, Subscriber};
+use tracing_subscriber::filter::{LevelFilter, dynamic_filter_fn};
 use tracing_subscriber::fmt::MakeWriter;
+use tracing_subscriber::layer::{Layer, SubscriberExt as _};
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Registry};
 
-use crate::config::{Log, Problem};
+use self::traces::Traces;
+use crate::config::{Invalid, Log, Problem, Telemetry};
 
-/// Starts the log for the rest of the process, and sends panics there.
+/// Of the spans that are exported. The log leaves them out, whatever its filter says.
+const TARGET: &str = "otel";
+
+/// Starts the log for the rest of the process, and sends panics there; and the traces, where a collector is
+/// configured: what they gather waits to be delivered.
 ///
 /// # Errors
-/// Where the filter cannot be understood, or a log was started before.
-pub fn init(log: &Log) -> anyhow::Result<()> {
+/// Where the filter or the collector cannot be understood, or a log was started before.
+pub fn init(log: &Log, telemetry: &Telemetry) -> anyhow::Result<Option<Traces>> {
     let terminal = std::io::stderr().is_terminal();
-    let subscriber = subscriber(log, terminal, std::io::stderr).map_err(crate::config::Invalid::from)?;
+    let traces = Traces::configured(telemetry).map_err(Invalid::from)?;
+    let subscriber = subscriber(log, terminal, std::io::stderr, traces.as_ref()).map_err(Invalid::from)?;
     // This also takes in what dependencies log through the `log` crate.
     subscriber.try_init()?;
     panic::set_hook(Box::new(log_panic));
-    Ok(())
+    Ok(traces)
 }
 
 /// Checks `log.filter` without starting anything.
@@ -42,25 +55,62 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, Problem> {
         )
     })?;
     // At debug it logs the bound values of statements, which hold addresses.
-    Ok(parsed.add_directive("tokio_postgres=info".parse().expect("a fixed directive")))
+    let parsed = parsed.add_directive("tokio_postgres=info".parse().expect("a fixed directive"));
+    Ok(parsed.add_directive(format!("{TARGET}=off").parse().expect("a fixed directive")))
 }
 
-fn subscriber<W>(log: &Log, terminal: bool, writer: W) -> Result<Box<dyn Subscriber + Send + Sync>, Problem>
+type Subscribing = Box<dyn Subscriber + Send + Sync>;
+
+fn subscriber<W>(
+    log: &Log,
+    terminal: bool,
+    writer: W,
+    traces: Option<&Traces>,
+) -> Result<Subscribing, Problem>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {
-    let builder = tracing_subscriber::fmt().with_env_filter(parse_filter(&log.filter)?).with_writer(writer);
+    let filter = parse_filter(&log.filter)?;
+    let layer = tracing_subscriber::fmt::layer().with_writer(writer);
     let text = match log.format.as_str() {
         "text" => true,
         "json" => false,
         _ => terminal,
     };
-    Ok(if text {
-        Box::new(builder.with_ansi(terminal).finish())
+    let lines: Box<dyn Layer<Registry> + Send + Sync> = if text {
+        Box::new(layer.with_ansi(terminal))
     } else {
         // The event's fields stand at the top, those of its span (trace id, route) under `span`.
-        Box::new(builder.json().flatten_event(true).with_current_span(true).with_span_list(false).finish())
+        Box::new(layer.json().flatten_event(true).with_current_span(true).with_span_list(false))
+    };
+    Ok(match traces {
+        // One filter for all: what it leaves out costs nothing.
+        None => Box::new(Registry::default().with(lines).with(filter)),
+        Some(traces) => Box::new(Registry::default().with(lines.with_filter(filter)).with(spans_of(traces))),
     })
+}
+
+/// Hands the spans of requests, and of what happens below them, to the traces. No events: the log has them.
+fn spans_of<S>(traces: &Traces) -> impl Layer<S> + use<S>
+where
+    S: Subscriber + for<'span> LookupSpan<'span>,
+{
+    let is_span = |metadata: &Metadata<'_>| metadata.is_span() && metadata.target() == TARGET;
+    // Asked about whatever another layer wants to see, too.
+    let is_ours = dynamic_filter_fn(move |metadata, context| {
+        is_span(metadata) && (metadata.name() == spans::REQUEST || context.lookup_current().is_some())
+    });
+    let is_ours = is_ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(move |metadata| {
+        if is_span(metadata) { Interest::sometimes() } else { Interest::never() }
+    });
+    tracing_opentelemetry::layer()
+        .with_tracer(traces.tracer())
+        .with_context_activation(false)
+        .with_location(false)
+        .with_threads(false)
+        .with_target(false)
+        .with_tracked_inactivity(false)
+        .with_filter(is_ours)
 }
 
 /// A panic's message is logged only where it is a literal: a formatted one may hold data of a tenant.
@@ -98,7 +148,7 @@ mod tests {
         let captured = Captured::default();
         let writer = captured.clone();
         let log = Log { format: format.to_owned(), filter: filter.to_owned() };
-        let subscriber = subscriber(&log, terminal, move || writer.clone()).unwrap();
+        let subscriber = subscriber(&log, terminal, move || writer.clone(), None).unwrap();
         tracing::subscriber::with_default(subscriber, write);
         let bytes = captured.0.lock().unwrap().clone();
         String::from_utf8(bytes).unwrap()
@@ -146,6 +196,20 @@ mod tests {
         assert_eq!(logged("json", "info", false, write), "");
         let all = logged("json", "trace", false, write);
         assert!(all.contains("ours") && !all.contains("theirs"), "{all}");
+    }
+
+    #[test]
+    fn without_a_collector_nothing_is_traced_whatever_the_filter_says() {
+        let headers = axum::http::HeaderMap::new();
+        let request = || spans::request(&axum::http::Method::GET, Some("/x"), &headers);
+        for filter in ["trace", "otel=trace,info"] {
+            let text = logged("json", filter, false, || {
+                let (span, id) = request();
+                assert!(span.is_disabled() && id.is_none());
+                span.in_scope(|| assert!(spans::database("sqlite", "select 1 from x", 1).is_disabled()));
+            });
+            assert_eq!(text, "");
+        }
     }
 
     #[test]

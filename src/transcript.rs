@@ -9,6 +9,8 @@ use serde::Serialize;
 use tokio::sync::mpsc::UnboundedSender;
 use utoipa::ToSchema;
 
+use crate::telemetry::spans;
+
 /// Where in a check or a sending something happened.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
@@ -91,6 +93,8 @@ pub struct Transcript {
     entries: Vec<Entry>,
     started: usize,
     watcher: Option<Watcher>,
+    /// The step under way, as a span of the request's trace.
+    step: Option<(Stage, tracing::Span)>,
 }
 
 impl Transcript {
@@ -106,10 +110,11 @@ impl Transcript {
         Self { watcher: watcher.cloned(), ..Self::default() }
     }
 
-    /// A step begins. Only a watcher hears of it.
+    /// A step begins. Only a watcher hears of it, and a trace.
     pub fn begin(&mut self, stage: Stage) {
         if self.started < Self::MAX_ENTRIES {
             self.started += 1;
+            self.step = Some((stage, spans::step(stage)));
             self.tell(Progress { stage, state: StepState::Started, ms: None, detail: None });
         }
     }
@@ -124,7 +129,21 @@ impl Transcript {
         self.end(stage, StepState::Failed, took, detail);
     }
 
+    /// The span of the step under way, so that what it calls stands below it in a trace.
+    #[must_use]
+    pub fn span(&self) -> tracing::Span {
+        self.step.as_ref().map_or_else(tracing::Span::none, |(_, span)| span.clone())
+    }
+
     fn end(&mut self, stage: Stage, ended: StepState, took: Duration, detail: &str) {
+        if let Some((_, span)) = self.step.take_if(|(begun, _)| *begun == stage) {
+            let failed = ended == StepState::Failed;
+            spans::end_step(&span, !failed);
+            // Another address may answer yet.
+            if failed && stage == Stage::Connect {
+                self.step = Some((stage, span));
+            }
+        }
         if self.entries.len() < Self::MAX_ENTRIES {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let detail = printable(detail);

@@ -24,6 +24,7 @@ use crate::dev::smtp::{Security, Server};
 use crate::dev::{pages, ports, session};
 use crate::egress::Resolver;
 use crate::secret::Secret;
+use crate::telemetry::traces::Traces;
 use crate::{http, token, vault};
 use settings::Kept;
 use welcome::{Port, Tokens, Welcome};
@@ -78,7 +79,7 @@ const CLIENT_SECRET_FILE: &str = "microsoft365-client-secret";
 const MICROSOFT365_PATH: &str = "/dev/microsoft365";
 const TRUSTED_FILE: &str = "trusted-ca.pem";
 
-pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
+pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -> anyhow::Result<()> {
     for name in settings::not_used(&config) {
         output::note(&format!("note: {name} is set, and `transports dev` does not use it"));
     }
@@ -125,7 +126,7 @@ pub async fn run(arguments: Arguments, config: Config) -> anyhow::Result<()> {
         pages: pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router()),
         session: session::session(issue(&app)),
     };
-    serve::until_stopped(&app, listener, Some(dev), signals).await
+    serve::until_stopped(&app, listener, Some(dev), signals, traces).await
 }
 
 /// A page that waits for mail would keep the program from ending.

@@ -15,8 +15,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::Resolver;
+use crate::egress::http_client::HttpClient;
 use crate::http::{self, server};
 use crate::retention;
+use crate::telemetry::traces::Traces;
 
 /// Run the service.
 ///
@@ -33,14 +35,14 @@ pub struct Arguments {}
 /// How often the keys are looked after: a changed file is read, a key service that did not answer is tried again.
 const TENDING: Duration = Duration::from_secs(2);
 
-pub async fn run(_arguments: Arguments, config: Config) -> anyhow::Result<()> {
+pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) -> anyhow::Result<()> {
     let signals = Signals::install()?;
     begin_randomness();
     let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     let app = App::start(config, Clock::System, Resolver::System).await?;
-    until_stopped(&app, listener, None, signals).await
+    until_stopped(&app, listener, None, signals, traces).await
 }
 
 /// The cryptographic library takes some 50 ms to collect its first randomness. Begun here, beside the rest of the
@@ -57,12 +59,14 @@ pub(super) fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpList
     server::bind(address).with_context(|| format!("{setting}: cannot listen on {address}"))
 }
 
-/// Serves `app` on `listener` until the process is told to stop; `dev` is served beside it.
+/// Serves `app` on `listener` until the process is told to stop; `dev` is served beside it. `traces` are delivered,
+/// to the last of them.
 pub(super) async fn until_stopped(
     app: &Arc<App>,
     listener: TcpListener,
     dev: Option<http::Dev>,
     signals: Signals,
+    traces: Option<Traces>,
 ) -> anyhow::Result<()> {
     let (stop, stopped) = watch::channel(false);
     let stopping = |mut stopped: watch::Receiver<bool>| async move {
@@ -70,6 +74,10 @@ pub(super) async fn until_stopped(
     };
     app.dialer.policy.add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone()))?;
+    let traces = traces.map(|traces| {
+        let client = HttpClient { dialer: app.dialer.clone(), tls: Arc::clone(&app.smtp.tls) };
+        traces.deliver(client, app.metrics.clone())
+    });
     let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
     let Signals { stop: stop_signals, hangup } = signals;
     let tending = tokio::spawn(tend_keys(Arc::clone(app), hangup));
@@ -91,6 +99,9 @@ pub(super) async fn until_stopped(
         metrics.await??;
     }
     app.db.close().await;
+    if let Some(traces) = traces {
+        traces.finish().await;
+    }
     tracing::info!("stopped");
     Ok(())
 }

@@ -333,6 +333,7 @@ fn every_setting_is_documented() {
         "auth.hs256_secret",
         "console.oidc_client_secret",
         "console.session_secret",
+        "telemetry.otlp_headers",
     ];
     assert_eq!(secrets, expected);
 }

@@ -17,10 +17,12 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tracing::Instrument as _;
 
 use self::target::{PlainHttp, Target};
 use self::watched::Watched;
 use super::{DialError, Dialer, tls};
+use crate::telemetry::spans;
 
 mod target;
 mod watched;
@@ -57,6 +59,22 @@ pub enum HttpError {
     Compressed,
     #[error("the connection broke: {reason}")]
     Broken { sent: bool, reason: String },
+}
+
+impl HttpError {
+    /// One word of a small set, for traces (`error.type`).
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Url(_) => "url",
+            Self::Dial(_) => "connect",
+            Self::Tls(_) => "tls",
+            Self::Timeout { .. } => "timeout",
+            Self::TooLarge(_) => "too_large",
+            Self::Compressed => "compressed",
+            Self::Broken { .. } => "connection_lost",
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -110,21 +128,26 @@ impl HttpClient {
     ) -> Result<Response, HttpError> {
         let deadline = Instant::now() + request.time_limit;
         let sent = Arc::new(AtomicBool::new(false));
-        match timeout_at(deadline, self.exchange(request, plain, deadline, &sent, on_data)).await {
+        let target = Target::parse(request.url, plain)?;
+        let span = spans::http_client(request.method.as_str(), &target.host, target.port, target.encrypted);
+        let exchange = self.exchange(request, &target, plain, deadline, &sent, on_data);
+        let outcome = match timeout_at(deadline, exchange.instrument(span.clone())).await {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Timeout { sent: sent.load(Ordering::Acquire) }),
-        }
+        };
+        spans::end_http_client(&span, outcome.as_ref().map(|response| response.status));
+        outcome
     }
 
     async fn exchange(
         &self,
         request: Request<'_>,
+        target: &Target,
         plain: PlainHttp,
         deadline: Instant,
         sent: &Arc<AtomicBool>,
         on_data: &mut OnData<'_>,
     ) -> Result<Response, HttpError> {
-        let target = Target::parse(request.url, plain)?;
         let connection = self
             .dialer
             .dial_for_operator(&target.host, target.port, deadline)
@@ -134,13 +157,13 @@ impl HttpClient {
             if plain == PlainHttp::LoopbackOnly && !connection.peer.ip().to_canonical().is_loopback() {
                 return Err(HttpError::Url("its host is not on this machine; use https://".to_owned()));
             }
-            return converse(connection.stream, &target, request, sent, on_data).await;
+            return converse(connection.stream, target, request, sent, on_data).await;
         }
         let failed = |error: &dyn std::fmt::Display| HttpError::Tls(error.to_string());
         let name = tls::server_name(&target.host).map_err(|error| failed(&error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, connection.stream).await.map_err(|error| failed(&error))?;
-        converse(stream, &target, request, sent, on_data).await
+        converse(stream, target, request, sent, on_data).await
     }
 }
 

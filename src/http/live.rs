@@ -18,12 +18,12 @@ use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 use tokio_util::task::TaskTracker;
-use tracing::Instrument;
 use utoipa::ToSchema;
 
 use super::observe::RequestContext;
 use crate::error::{Code, Error};
 use crate::id::TraceId;
+use crate::telemetry::spans;
 use crate::transcript::{Progress, Stage, StepState, Watcher};
 
 pub const EVENT_STREAM: &str = "text/event-stream";
@@ -97,7 +97,7 @@ impl Live {
         Work: Future<Output = Result<Value, Error>> + Send + 'static,
     {
         let (watcher, heard) = mpsc::unbounded_channel();
-        let work = tasks.spawn(work(watcher).in_current_span());
+        let work = tasks.spawn(spans::along(work(watcher)));
         let trace_id = self.trace_id;
         // The steps end when the work has let go of its watcher; then its result is there.
         let steps = UnboundedReceiverStream::new(heard).map(move |progress| stage_event(progress, detail));

@@ -17,6 +17,7 @@ use tracing::Instrument;
 use crate::app::App;
 use crate::error::Error;
 use crate::id::{TenantId, TraceId};
+use crate::telemetry::spans;
 
 /// What the layers and the extractors know about a request.
 #[derive(Clone, Debug)]
@@ -45,15 +46,18 @@ impl RequestContext {
 /// The outermost layer.
 pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let started = Instant::now();
-    let trace_id = TraceId::random();
+    let method = request.method().clone();
+    let matched = request.extensions().get::<MatchedPath>().cloned();
+    let matched = matched.as_ref().map(MatchedPath::as_str);
+    let (trace, trace_id) = spans::request(&method, matched, request.headers());
+    let trace_id = trace_id.unwrap_or_else(TraceId::random);
     let remote = remote_address(&request, &app.config.server.trusted_proxies);
     let context = RequestContext { trace_id, remote, tenant: Arc::default() };
-    let method = request.method().clone();
-    let route = request.extensions().get::<MatchedPath>().map_or("(none)", |path| path.as_str()).to_owned();
+    let route = matched.unwrap_or("(none)");
     request.extensions_mut().insert(context.clone());
 
-    let span = tracing::info_span!("request", %trace_id);
-    let mut response = next.run(request).instrument(span.clone()).await;
+    let span = trace.in_scope(|| tracing::info_span!("request", %trace_id));
+    let mut response = spans::within(trace.clone(), next.run(request).instrument(span.clone())).await;
     render_error(&mut response, trace_id);
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -61,7 +65,8 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
 
     let status = response.status().as_u16();
     let took = started.elapsed();
-    app.metrics.record_request(&route, method.as_str(), status, took);
+    spans::end_request(&trace, status);
+    app.metrics.record_request(route, method.as_str(), status, took);
     span.in_scope(|| {
         let tenant = context.tenant.get().map(TenantId::as_str);
         let duration_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use tokio::time::Instant;
+use tracing::Instrument as _;
 
 use super::token::{self, AccessToken, Credentials};
 use super::{Endpoints, Error, ErrorKind, graph};
@@ -90,7 +91,7 @@ impl Client {
     ) -> Result<Token, Error> {
         log.begin(Stage::Token);
         let started = Instant::now();
-        let fetched = self.fetch(credentials, scope, deadline).await;
+        let fetched = self.fetch(credentials, scope, deadline).instrument(log.span()).await;
         note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
         let token = fetched?;
         if let Some(key) = key {
@@ -119,7 +120,8 @@ impl Client {
         log.begin(Stage::Token);
         let started = Instant::now();
         let fetch = async { self.fetch(credentials, &key.scope, deadline).await.map(|token| token.0) };
-        let fetched = self.tokens.try_get_with_by_ref(key, fetch).await.map_err(|error| (*error).clone());
+        let fetched = self.tokens.try_get_with_by_ref(key, fetch).instrument(log.span()).await;
+        let fetched = fetched.map_err(|error| (*error).clone());
         note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
         fetched.map(Token)
     }
@@ -167,7 +169,8 @@ impl Client {
             let started = Instant::now();
             let left = deadline.saturating_duration_since(started);
             let graph = &self.endpoints.graph;
-            let sent = graph::send_mail(&self.http, graph, mailbox, &token.text, message, left).await;
+            let sending = graph::send_mail(&self.http, graph, mailbox, &token.text, message, left);
+            let sent = sending.instrument(log.span()).await;
             note(log, Stage::Graph, started, sent.as_ref().err(), "202: accepted");
             let error = match sent {
                 Ok(()) => return Ok(()),

@@ -3,10 +3,13 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tracing::Instrument as _;
+
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::{Row, Statement, Write, WriteOutcome, sql};
 use crate::config::Database;
+use crate::telemetry::spans;
 
 statements! {
     /// Touches the file or the server, and next to nothing in it.
@@ -65,10 +68,13 @@ impl Db {
     /// See [`DbError`].
     pub async fn all(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
         tracing::trace!(statement = statement.text, "reading");
-        match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.read(&statement),
-            Engine::Postgres(postgres) => postgres.read(&statement).await,
-        }
+        let span = spans::database(self.system(), statement.text, 1);
+        let rows = match &self.engine {
+            Engine::Sqlite(sqlite) => span.in_scope(|| sqlite.read(&statement)),
+            Engine::Postgres(postgres) => postgres.read(&statement).instrument(span.clone()).await,
+        };
+        spans::end_database(&span, rows.is_ok());
+        rows
     }
 
     /// Does one statement that counts, and gives the row that it returns. PostgreSQL alone: there it travels among the
@@ -98,9 +104,24 @@ impl Db {
         for statement in &write.statements {
             tracing::trace!(statement = statement.text, "writing");
         }
+        let first = write.statements.first().map_or("", |statement| statement.text);
+        let span = spans::database(self.system(), first, write.statements.len());
+        let writing = async {
+            match &self.engine {
+                Engine::Sqlite(sqlite) => sqlite.write(write).await,
+                Engine::Postgres(postgres) => postgres.write(write).await,
+            }
+        };
+        let outcome = writing.instrument(span.clone()).await;
+        spans::end_database(&span, outcome.is_ok());
+        outcome
+    }
+
+    /// Its name in a trace.
+    fn system(&self) -> &'static str {
         match &self.engine {
-            Engine::Sqlite(sqlite) => sqlite.write(write).await,
-            Engine::Postgres(postgres) => postgres.write(write).await,
+            Engine::Sqlite(_) => "sqlite",
+            Engine::Postgres(_) => "postgresql",
         }
     }
 

@@ -158,9 +158,12 @@ async fn l8_while_it_is_away_kept_keys_open_until_their_time_is_over_and_then_no
         service.admin.post(VALIDATE).await.expect(200);
 
         service.transit.set(Way::Up);
-        assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}: it is back");
         service.app.app.vault.tend().await;
-        assert_eq!(service.ready().await, (200, json!("ok")), "{way:?}");
+        assert_eq!(service.ready().await, (200, json!("ok")), "{way:?}: it is seen to be back");
+        let calls = service.transit.calls("");
+        service.app.app.vault.tend().await;
+        assert_eq!(service.transit.calls(""), calls, "{way:?}: who answers is not asked");
+        assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}");
     }
 }
 
@@ -337,6 +340,14 @@ async fn l8_a_rewrapping_gets_over_a_moment_without_the_service_and_asks_no_more
         "a canary made and tried, the newest version, a data key opened and wrapped: {calls}"
     );
     transit.fail_call(0);
+
+    // It is not waited for without end.
+    transit.rotate();
+    let rewrap = begin().await.expect("it is there");
+    transit.set(Way::Sealed);
+    let error = rewrap.pass(|_| ()).await.expect_err("it went away");
+    assert!(format!("{error:#}").contains("Vault is sealed"), "{error:#}");
+    transit.set(Way::Up);
 
     // What will not be otherwise in a moment is not asked for again.
     transit.rotate();

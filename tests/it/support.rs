@@ -5,6 +5,7 @@ pub mod balancer;
 pub mod certificates;
 pub mod child;
 pub mod client;
+pub mod collector;
 pub mod database;
 pub mod disk;
 pub mod email_config_cli;

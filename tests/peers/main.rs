@@ -13,6 +13,7 @@ mod leaks {
     pub fn assert_marked(_request: &serde_json::Value) {}
     pub fn assert_absent(_place: &str, _bytes: &[u8]) {}
 }
+mod deployment;
 mod mail_server;
 mod official_clients;
 mod postfix_delivery;

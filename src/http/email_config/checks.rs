@@ -9,7 +9,6 @@ use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value};
-use tracing::Instrument;
 
 use super::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, VerifyBody};
 use super::requests::TestMailBody;
@@ -28,6 +27,7 @@ use crate::message::HeaderText;
 use crate::metrics::Operation;
 use crate::provider::{self, Account, Depth, Mail, NoPlace, Outcome, Place};
 use crate::store::{Write, audit, email_configs};
+use crate::telemetry::spans;
 use crate::transcript::Watcher;
 use crate::vault::VaultError;
 
@@ -354,7 +354,7 @@ pub(super) async fn to_its_end<T: Send + 'static>(
     app: &App,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    let done = app.checks.spawn(work.in_current_span()).await;
+    let done = app.checks.spawn(spans::along(work)).await;
     done.unwrap_or_else(|error| Err(Error::internal(&error.into())))
 }
 

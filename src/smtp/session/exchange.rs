@@ -59,6 +59,7 @@ impl Session {
         let mut replies = Vec::with_capacity(steps.len());
         let mut written = self.write(&steps[0], flight, limits::WRITE).await;
         for step in steps {
+            transcript.begin(step.stage);
             let answer = match written {
                 Ok(()) => self.read(step).await,
                 Err(error) => Err(error),

@@ -213,6 +213,7 @@ impl Session {
     /// The message with its end, and the reply that decides. Before the end is handed over whole a failure says
     /// that nothing was sent; after it, only a reply does.
     async fn content(&mut self, message: &Message, transcript: &mut Transcript) -> Answer {
+        transcript.begin(CONTENT.stage);
         let started = Instant::now();
         let wire = data::encode(&message.bytes);
         let answer = match self.write(&CONTENT, &wire, limits::transfer(wire.len())).await {

@@ -8,6 +8,7 @@
 //! - each line of the log, at the most talkative level, of every service within this process;
 //! - the messages of the service's own panics;
 //! - the metrics of a service, when its test ends;
+//! - what the fake collector of traces receives;
 //! - the files of a database with their log, or its rows on PostgreSQL, when it is removed;
 //! - what a process of the real binary wrote to standard output and standard error.
 //!

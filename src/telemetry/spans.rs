@@ -1,0 +1,290 @@
+//! The spans of a request's trace: their names and attributes, after the semantic conventions of OpenTelemetry.
+//!
+//! They are exported and never logged, and cost next to nothing where nothing is exported. What stands in them is
+//! from a closed set or the operator's: no path and no query that a client sent, no tenant, no mail address, no
+//! server that a tenant named, no value that is bound to a statement.
+
+use std::future::Future;
+
+use axum::http::{HeaderMap, Method};
+use opentelemetry::Context;
+use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
+use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry_sdk::propagation::TraceContextPropagator;
+use tracing::field::Empty;
+use tracing::{Instrument as _, Span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use super::TARGET;
+use crate::egress::Host;
+use crate::egress::http_client::HttpError;
+use crate::id::TraceId;
+use crate::transcript::Stage;
+
+/// The span of a request, below which all others stand.
+pub(super) const REQUEST: &str = "http.server";
+
+tokio::task_local! {
+    /// The span of the request that a task works for.
+    static TRACE: Span;
+}
+
+/// Does the work of a request within its trace.
+pub async fn within<T>(trace: Span, work: impl Future<Output = T>) -> T {
+    TRACE.scope(trace.clone(), work.instrument(trace)).await
+}
+
+/// Keeps the trace of the request, and its place in the log, for work on a task of its own. The current span alone would
+/// not do: it is that of the log, and what is exported is found among the spans that a task has entered.
+pub fn along<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+    let trace = TRACE.try_with(Span::clone).unwrap_or_else(|_| Span::none());
+    within(trace, work.in_current_span())
+}
+
+/// What the platform asks every few seconds is not traced.
+const NOT_TRACED: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
+
+/// Begins the trace of a request, or goes on with the one that its `traceparent` names (W3C Trace Context). Gives
+/// the span, which is none where nothing is exported, and the id of the trace where there is one.
+pub fn request(method: &Method, route: Option<&str>, headers: &HeaderMap) -> (Span, Option<TraceId>) {
+    let parent = parent(headers);
+    let named = parent.as_ref().map(|parent| TraceId::of_trace(parent.span().span_context().trace_id()));
+    if route.is_some_and(|route| NOT_TRACED.contains(&route)) {
+        return (Span::none(), named);
+    }
+    let method = method_attribute(method);
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: None,
+        REQUEST,
+        otel.name = name(method, route),
+        otel.kind = "server",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.route = route,
+        http.response.status_code = Empty,
+        error.r#type = Empty,
+    );
+    if span.is_disabled() {
+        return (span, named);
+    }
+    if let Some(parent) = parent {
+        // An error says that nothing is exported.
+        let _ = span.set_parent(parent);
+    }
+    let context = span.context();
+    let id = context.span().span_context().trace_id();
+    let id = (id != opentelemetry::TraceId::INVALID).then(|| TraceId::of_trace(id));
+    (span, id.or(named))
+}
+
+/// The head of the answer has been sent.
+pub fn end_request(span: &Span, status: u16) {
+    span.record("http.response.status_code", i64::from(status));
+    if status >= 500 {
+        span.record("error.type", status.to_string());
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// A step on the way to a mail server.
+#[must_use]
+pub fn step(stage: Stage) -> Span {
+    tracing::info_span!(
+        target: TARGET,
+        "step",
+        otel.name = step_name(stage),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        transports.stage = stage.as_str(),
+    )
+}
+
+pub fn end_step(span: &Span, good: bool) {
+    span.record("otel.status_code", if good { "OK" } else { "ERROR" });
+}
+
+/// A statement, or a write that begins with it. The text holds no values: they are bound.
+#[must_use]
+pub fn database(system: &'static str, statement: &'static str, statements: usize) -> Span {
+    let (operation, table) = summary(statement);
+    tracing::info_span!(
+        target: TARGET,
+        "database",
+        otel.name = format!("{operation} {table}").trim_end(),
+        otel.kind = "client",
+        otel.status_code = Empty,
+        db.system.name = system,
+        db.operation.name = operation,
+        db.collection.name = table,
+        db.operation.batch.size = (statements > 1).then_some(statements),
+        db.query.text = statement,
+    )
+}
+
+pub fn end_database(span: &Span, good: bool) {
+    if !good {
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// A call of a service that the operator chose: a key set, Entra, Graph, Vault.
+#[must_use]
+pub fn http_client(method: &str, host: &Host, port: u16, encrypted: bool) -> Span {
+    tracing::info_span!(
+        target: TARGET,
+        "http.client",
+        otel.name = method,
+        otel.kind = "client",
+        otel.status_code = Empty,
+        http.request.method = method,
+        http.response.status_code = Empty,
+        server.address = %host,
+        server.port = port,
+        url.scheme = if encrypted { "https" } else { "http" },
+        error.r#type = Empty,
+    )
+}
+
+pub fn end_http_client(span: &Span, outcome: Result<u16, &HttpError>) {
+    match outcome {
+        Ok(status) => {
+            span.record("http.response.status_code", i64::from(status));
+            if status < 400 {
+                return;
+            }
+            span.record("error.type", status.to_string());
+        }
+        Err(error) => {
+            span.record("error.type", error.kind());
+        }
+    }
+    span.record("otel.status_code", "ERROR");
+}
+
+/// A client may send any word as the method.
+fn method_attribute(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] = ["GET", "HEAD", "PUT", "PATCH", "POST", "DELETE", "OPTIONS", "TRACE", "CONNECT"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
+}
+
+fn name(method: &'static str, route: Option<&str>) -> String {
+    let method = if method == "_OTHER" { "HTTP" } else { method };
+    match route {
+        Some(route) => format!("{method} {route}"),
+        None => method.to_owned(),
+    }
+}
+
+fn step_name(stage: Stage) -> &'static str {
+    match stage {
+        Stage::Policy => "policy",
+        Stage::Dns => "dns lookup",
+        Stage::Connect => "connect",
+        Stage::Tls => "tls handshake",
+        Stage::Greeting => "smtp greeting",
+        Stage::Ehlo => "smtp EHLO",
+        Stage::Starttls => "smtp STARTTLS",
+        Stage::Token => "oauth token",
+        Stage::Auth => "smtp AUTH",
+        Stage::MailFrom => "smtp MAIL",
+        Stage::RcptTo => "smtp RCPT",
+        Stage::Data => "smtp DATA",
+        Stage::Graph => "graph sendMail",
+    }
+}
+
+/// What a statement does, and to which table: `SELECT`, `email_configs`.
+fn summary(statement: &'static str) -> (&'static str, &'static str) {
+    let words =
+        || statement.split(|c: char| c.is_whitespace() || "(,".contains(c)).filter(|word| !word.is_empty());
+    let first = words().next().unwrap_or_default();
+    let (operation, before_table) = match first.to_ascii_lowercase().as_str() {
+        "select" => ("SELECT", "from"),
+        "insert" => ("INSERT", "into"),
+        "delete" => ("DELETE", "from"),
+        "update" => ("UPDATE", "update"),
+        _ => return ("OTHER", ""),
+    };
+    let table = words().skip_while(|word| !word.eq_ignore_ascii_case(before_table)).nth(1);
+    (operation, table.unwrap_or_default())
+}
+
+/// What `traceparent` names, where there is exactly one and it is good.
+fn parent(headers: &HeaderMap) -> Option<Context> {
+    // Before the work of a propagator, since most requests have none.
+    headers.get("traceparent")?;
+    let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &TraceParent(headers));
+    context.span().span_context().is_valid().then_some(context)
+}
+
+/// Shows a propagator the one header that is heeded: `tracestate` is for those who hand a trace on, and this
+/// service calls nobody who would take it.
+struct TraceParent<'a>(&'a HeaderMap);
+
+impl Extractor for TraceParent<'_> {
+    fn get(&self, key: &str) -> Option<&str> {
+        if key != "traceparent" {
+            return None;
+        }
+        let mut values = self.0.get_all(key).iter();
+        let value = values.next()?.to_str().ok()?;
+        values.next().is_none().then_some(value)
+    }
+
+    fn keys(&self) -> Vec<&str> {
+        vec!["traceparent"]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+    #[test]
+    fn a_traceparent_names_the_trace_where_there_is_one_and_it_is_good() {
+        let good = format!("00-{ID}-00f067aa0ba902b7-01");
+        let cases: [(&[&str], bool); 9] = [
+            (&[&good], true),
+            (&[&good.replace("-01", "-00")], true),
+            (&[], false),
+            (&[""], false),
+            (&[&good, &good], false),
+            (&[&good.to_uppercase()], false),
+            (&["00-00000000000000000000000000000000-00f067aa0ba902b7-01"], false),
+            (&[&format!("00-{ID}-0000000000000000-01")], false),
+            (&[&good.replace("00-4", "ff-4")], false),
+        ];
+        for (values, is_good) in cases {
+            let mut headers = HeaderMap::new();
+            for value in values {
+                headers.append("traceparent", value.parse().unwrap());
+            }
+            let (_, id) = request(&Method::GET, None, &headers);
+            assert_eq!(id.map(|id| id.to_string()), is_good.then(|| ID.to_owned()), "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_statement_is_summed_up() {
+        for (statement, expected) in [
+            ("select a, b from email_configs where x = $1", ("SELECT", "email_configs")),
+            ("insert into audit(id, at) values ($1, $2)", ("INSERT", "audit")),
+            ("update email_configs set a = $1", ("UPDATE", "email_configs")),
+            ("delete from audit where id in (select id from audit)", ("DELETE", "audit")),
+            ("with x as (select 1) select * from x", ("OTHER", "")),
+            ("", ("OTHER", "")),
+        ] {
+            assert_eq!(summary(statement), expected, "{statement}");
+        }
+    }
+
+    #[test]
+    fn a_method_that_a_client_invents_is_no_name() {
+        let brew = method_attribute(&Method::from_bytes(b"BREW").unwrap());
+        assert_eq!((brew, name(brew, None)), ("_OTHER", "HTTP".to_owned()));
+        assert_eq!(name("GET", Some("/x")), "GET /x");
+    }
+}
