@@ -122,12 +122,11 @@ async fn start_all(place: &Place, request: &[u8]) -> Vec<Running> {
 impl Running {
     async fn measure(&mut self, place: &Place, requests: &Requests, time: Duration, postgres: u32) -> Round {
         let fresh;
-        let (process, plan, extent) = match &self.process {
-            Some(process) => (process, &requests.known, Extent::For(time)),
-            None => {
-                fresh = self.start_fresh(place, requests).await;
-                (&fresh, &requests.new, Extent::Once)
-            }
+        let (process, plan, extent) = if let Some(process) = &self.process {
+            (process, &requests.known, Extent::For(time))
+        } else {
+            fresh = self.start_fresh(place, requests).await;
+            (&fresh, &requests.new, Extent::Once)
         };
         let of_database = || match self.side.database {
             Database::Postgres => children_cpu_micros(postgres),

@@ -64,7 +64,7 @@ impl Process {
     /// Waits until it listens.
     #[expect(clippy::disallowed_methods, reason = "a client of the server that is measured")]
     pub fn wait_until_it_listens(&mut self) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(self.address).is_err() {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 panic!("the server for {} ended at its start: {status}; see its log", self.address);
