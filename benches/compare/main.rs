@@ -29,6 +29,7 @@ mod tokens;
 mod verify;
 
 use std::fmt::Arguments;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -158,8 +159,12 @@ async fn measure(options: &Options, extents: &Extents) -> String {
     let postgres = options.postgres_pid.unwrap_or_else(|| panic!("--postgres-pid is {missing}"));
     let postfix = options.postfix.as_ref().unwrap_or_else(|| panic!("--postfix is {missing}"));
     let peers = options.peers.as_ref().unwrap_or_else(|| panic!("--peers is {missing}"));
-    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("compare-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compare");
+    // A run that failed has left its databases and logs for whoever looks for the reason.
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{}: {error}", folder.display()),
+        _ => std::fs::create_dir_all(&folder).expect("a folder"),
+    }
     let place = Place {
         sqlite: folder.join("transports.db"),
         postgres_url: create_database(server).await,

@@ -38,19 +38,21 @@ pub fn free_port() -> u16 {
 pub struct Process {
     child: Child,
     pub address: SocketAddr,
+    /// The file with its output.
+    log: PathBuf,
 }
 
 impl Process {
     /// Starts it; `port` is the one that it was told to listen on. Its output goes to `log`.
     pub fn start(mut command: Command, port: u16, log: &Path) -> Self {
-        let log = std::fs::File::create(log).expect("a log");
+        let file = std::fs::File::create(log).expect("a log");
         let child = command
             .stdin(Stdio::null())
-            .stdout(log.try_clone().expect("a log"))
-            .stderr(log)
+            .stdout(file.try_clone().expect("a log"))
+            .stderr(file)
             .spawn()
             .unwrap_or_else(|error| panic!("{command:?}: {error}"));
-        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)) }
+        Self { child, address: SocketAddr::from(([127, 0, 0, 1], port)), log: log.to_owned() }
     }
 
     /// Starts one that is spoken to on its standard input.
@@ -58,7 +60,9 @@ impl Process {
         let child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = child.unwrap_or_else(|error| panic!("{command:?}: {error}"));
         let (input, output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
-        (Self { child, address: SocketAddr::from(([127, 0, 0, 1], 0)) }, input, output)
+        let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
+        // What it says about its errors goes to ours.
+        (Self { child, address: nowhere, log: PathBuf::from("/dev/stderr") }, input, output)
     }
 
     /// Waits until it listens.
@@ -67,7 +71,11 @@ impl Process {
         let end = Instant::now() + Duration::from_mins(1);
         while TcpStream::connect(self.address).is_err() {
             if let Some(status) = self.child.try_wait().expect("a child") {
-                panic!("the server for {} ended at its start: {status}; see its log", self.address);
+                panic!(
+                    "the server for {} ended at its start: {status}; see {}",
+                    self.address,
+                    self.log.display()
+                );
             }
             assert!(Instant::now() < end, "the server for {} does not listen", self.address);
             // Short beside what a start takes, and too rare to take its core.
