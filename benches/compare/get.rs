@@ -69,6 +69,13 @@ pub async fn measure(place: &Place, extents: &Extents, postgres: u32) -> Vec<Mea
     };
     let requests = Requests { known: requests(&known), new: requests(&new) };
     let mut running = start_all(place, &requests.known[0][0]).await;
+    for one in &running {
+        let Some(process) = &one.process else { continue };
+        super::progress(format_args!("warming up: {}", one.side.name));
+        for _ in 0..extents.warm_ups {
+            load::put_on(process.address, &requests.known, one.length, Extent::Once).await;
+        }
+    }
     let mut measured: Vec<_> = sides::ALL
         .map(|side| Measured { side, rounds: Vec::new(), light_p99: Vec::new(), private_mib: None })
         .into();

@@ -95,6 +95,8 @@ enum Server {
 /// How much is measured.
 pub struct Extents {
     pub tenants: usize,
+    /// How often each token is used before the first round, so that Node has compiled what it runs.
+    pub warm_ups: usize,
     /// Rounds of the GET, without the one that warms up.
     pub rounds: usize,
     /// How long a side has its turn.
@@ -112,6 +114,7 @@ impl Extents {
     fn of(options: &Options) -> Self {
         let whole = Self {
             tenants: options.tenants.unwrap_or(100_000),
+            warm_ups: 16,
             rounds: 15,
             round: Duration::from_secs(1),
             new_tokens: 16_384,
@@ -124,6 +127,7 @@ impl Extents {
         }
         Self {
             tenants: options.tenants.unwrap_or(10_000),
+            warm_ups: 4,
             rounds: 3,
             round: Duration::from_millis(500),
             new_tokens: 2048,

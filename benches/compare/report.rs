@@ -63,10 +63,12 @@ fn heading(text: &mut String, title: &str, columns: &[&str]) {
 }
 
 fn targets(text: &mut String, judged: &[Target]) {
-    heading(text, "Targets", &["What", "Target", "Measured", "Met"]);
+    heading(text, "Targets", &["What", "Target", "Measured", "By CPU time", "Met"]);
     for target in judged {
         let met = if target.met() { "yes" } else { "**no**" };
-        line(text, &[target.what.to_owned(), target.wanted(), target.measured.to_string(), met.to_owned()]);
+        let by_cpu = target.by_cpu.map_or("–".to_owned(), |ratio| ratio.to_string());
+        let measured = target.measured.to_string();
+        line(text, &[target.what.to_owned(), target.wanted(), measured, by_cpu, met.to_owned()]);
     }
 }
 
