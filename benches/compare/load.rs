@@ -1,0 +1,108 @@
+//! The load: many connections that each ask, wait for the answer and ask again.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::client::Client;
+use super::figures::Latencies;
+
+/// The requests of each connection.
+pub type Plan = Arc<Vec<Vec<Vec<u8>>>>;
+
+/// Shares requests out to connections.
+pub fn plan(requests: &[Vec<u8>], connections: usize) -> Plan {
+    let mut shares = vec![Vec::new(); connections];
+    for (index, request) in requests.iter().enumerate() {
+        shares[index % connections].push(request.clone());
+    }
+    Arc::new(shares)
+}
+
+/// How long the load goes on.
+#[derive(Clone, Copy)]
+pub enum Extent {
+    /// Over and over, as fast as the answers come.
+    For(Duration),
+    /// So long, with so many requests a second over all connections.
+    Paced(Duration, f64),
+    /// Each request once.
+    Once,
+}
+
+/// What came of it. Every request was answered with 200, or the run has ended with an error.
+pub struct Load {
+    pub latencies: Latencies,
+    pub elapsed: Duration,
+}
+
+/// Puts the load on a server. The connections are there before the time begins.
+pub async fn put_on(address: SocketAddr, plan: &Plan, length: usize, extent: Extent) -> Load {
+    let mut clients = Vec::new();
+    for _ in plan.iter() {
+        clients.push(Client::connect(address).await.expect("the server takes connections"));
+    }
+    let started = Instant::now();
+    let end = match extent {
+        Extent::For(time) | Extent::Paced(time, _) => Some(started + time),
+        Extent::Once => None,
+    };
+    let connections = f64::from(u32::try_from(plan.len()).expect("a small number"));
+    let asking: Vec<_> = clients
+        .into_iter()
+        .zip(0_u32..)
+        .map(|(client, number)| {
+            let pace = match extent {
+                Extent::Paced(_, rate) => Some(Pace {
+                    // One after the other, not all at the same time.
+                    first: started + Duration::from_secs_f64(f64::from(number) / rate),
+                    period: Duration::from_secs_f64(connections / rate),
+                }),
+                Extent::For(_) | Extent::Once => None,
+            };
+            tokio::spawn(ask_all(client, Arc::clone(plan), number as usize, length, end, pace))
+        })
+        .collect();
+    let mut micros = Vec::new();
+    for one in asking {
+        micros.append(&mut one.await.expect("every request is answered"));
+    }
+    Load { elapsed: started.elapsed(), latencies: Latencies::of(micros) }
+}
+
+/// When a connection asks.
+struct Pace {
+    first: Instant,
+    period: Duration,
+}
+
+async fn ask_all(
+    mut client: Client,
+    plan: Plan,
+    number: usize,
+    length: usize,
+    end: Option<Instant>,
+    pace: Option<Pace>,
+) -> Vec<u32> {
+    let mut micros = Vec::with_capacity(16 * 1024);
+    let mut ticks = pace.map(|pace| tokio::time::interval_at(pace.first.into(), pace.period));
+    let mut asked = Instant::now();
+    loop {
+        for request in &plan[number] {
+            if let Some(ticks) = &mut ticks {
+                ticks.tick().await;
+                asked = Instant::now();
+            }
+            client.ask_again(request, length).await;
+            let answered = Instant::now();
+            micros.push(u32::try_from((answered - asked).as_micros()).unwrap_or(u32::MAX));
+            asked = answered;
+            if end.is_some_and(|end| answered >= end) {
+                return micros;
+            }
+        }
+        if end.is_none() {
+            return micros;
+        }
+    }
+}

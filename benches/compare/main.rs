@@ -1,0 +1,222 @@
+//! This service beside the floor of its HTTP stack and beside what a team would otherwise write: the figures of
+//! docs/performance.md.
+//!
+//! `scripts/bench` runs it with all that it needs. The sides are processes on one core, and the load and the
+//! databases are on another one; the sides take turns in short rounds, and ratios are taken within a round, so that a
+//! noisy neighbour meets all of them. Nothing is asserted about a time; every answer is.
+
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the tables are what it is for, and the progress"
+)]
+
+mod client;
+mod figures;
+mod fill;
+mod floor;
+mod get;
+mod instructions;
+mod load;
+mod machine;
+mod process;
+mod report;
+mod sides;
+mod smtp_server;
+mod start;
+mod targets;
+mod tokens;
+mod verify;
+
+use std::fmt::Arguments;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+
+use report::Results;
+use sides::{Place, sqlite_url};
+use tokens::Signer;
+
+/// Measures the service beside its peers; see scripts/bench.
+#[derive(Parser)]
+struct Options {
+    #[command(subcommand)]
+    server: Option<Server>,
+    /// A few seconds for each side: to try the benchmark itself
+    #[arg(long)]
+    quick: bool,
+    /// How many tenants have a configuration
+    #[arg(long)]
+    tenants: Option<usize>,
+    /// A PostgreSQL superuser's URL, as `scripts/postgres-for-tests start` prints it
+    #[arg(long)]
+    postgres: Option<String>,
+    /// The main process of that PostgreSQL
+    #[arg(long)]
+    postgres_pid: Option<u32>,
+    /// The folder of a running `tests/peers/postfix-dovecot`
+    #[arg(long)]
+    postfix: Option<PathBuf>,
+    /// The folder with the peers and their packages
+    #[arg(long)]
+    peers: Option<PathBuf>,
+    /// Leave instructions uncounted, although valgrind is there
+    #[arg(long)]
+    no_instructions: bool,
+    /// Put the tables into this file, between its marks
+    #[arg(long)]
+    write: Option<PathBuf>,
+    /// What cargo says to every benchmark
+    #[arg(long, hide = true)]
+    bench: bool,
+}
+
+/// Servers that the benchmark starts from its own program.
+#[derive(Subcommand)]
+enum Server {
+    #[command(hide = true)]
+    Floor {
+        #[arg(long)]
+        port: u16,
+        #[arg(long)]
+        body: PathBuf,
+    },
+    #[command(hide = true)]
+    SmtpServer {
+        #[arg(long)]
+        port: u16,
+        #[arg(long)]
+        authority: PathBuf,
+    },
+}
+
+/// How much is measured.
+pub struct Extents {
+    pub tenants: usize,
+    /// How often each token is used before the first round, so that Node has compiled what it runs.
+    pub warm_ups: usize,
+    /// Rounds of the GET, without the one that warms up.
+    pub rounds: usize,
+    /// How long a side has its turn.
+    pub round: Duration,
+    /// Tokens that a process sees for the first time in its turn.
+    pub new_tokens: usize,
+    /// Starts of each side.
+    pub starts: usize,
+    pub check_rounds: usize,
+    /// Checks of an account in a round, where there is one at a time.
+    pub checks: usize,
+}
+
+impl Extents {
+    fn of(options: &Options) -> Self {
+        let whole = Self {
+            tenants: options.tenants.unwrap_or(100_000),
+            warm_ups: 16,
+            rounds: 15,
+            round: Duration::from_secs(1),
+            new_tokens: 16_384,
+            starts: 11,
+            check_rounds: 7,
+            checks: 200,
+        };
+        if !options.quick {
+            return whole;
+        }
+        Self {
+            tenants: options.tenants.unwrap_or(10_000),
+            warm_ups: 4,
+            rounds: 3,
+            round: Duration::from_millis(500),
+            new_tokens: 2048,
+            starts: 3,
+            check_rounds: 2,
+            checks: 40,
+        }
+    }
+}
+
+fn main() {
+    let options = Options::parse();
+    match &options.server {
+        Some(Server::Floor { port, body }) => return floor::serve(*port, body),
+        Some(Server::SmtpServer { port, authority }) => return smtp_server::serve(*port, authority),
+        None => {}
+    }
+    let extents = Extents::of(&options);
+    // The load comes from this thread alone.
+    process::pin_this_thread(process::OTHER_CORE);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let tables = runtime.block_on(measure(&options, &extents));
+    println!("{tables}");
+    if let Some(file) = &options.write {
+        report::replace(file, &tables);
+        progress(format_args!("written to {}", file.display()));
+    }
+}
+
+async fn measure(options: &Options, extents: &Extents) -> String {
+    let missing = "missing: run scripts/bench, which gives it";
+    let server = options.postgres.as_ref().unwrap_or_else(|| panic!("--postgres is {missing}"));
+    let postgres = options.postgres_pid.unwrap_or_else(|| panic!("--postgres-pid is {missing}"));
+    let postfix = options.postfix.as_ref().unwrap_or_else(|| panic!("--postfix is {missing}"));
+    let peers = options.peers.as_ref().unwrap_or_else(|| panic!("--peers is {missing}"));
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("compare");
+    // A run that failed has left its databases and logs for whoever looks for the reason.
+    match std::fs::remove_dir_all(&folder) {
+        Err(error) if error.kind() != ErrorKind::NotFound => panic!("{}: {error}", folder.display()),
+        _ => std::fs::create_dir_all(&folder).expect("a folder"),
+    }
+    let place = Place {
+        sqlite: folder.join("transports.db"),
+        postgres_url: create_database(server).await,
+        signer: Signer::new(&folder),
+        peers: peers.clone(),
+        folder,
+    };
+    progress(format_args!("filling SQLite and PostgreSQL with {} tenants each", extents.tenants));
+    fill::fill(&sqlite_url(&place.sqlite), extents.tenants).await;
+    fill::fill(&place.postgres_url, extents.tenants).await;
+    vacuum(&place.postgres_url).await;
+
+    let get = get::measure(&place, extents, postgres).await;
+    let start = start::measure(&place, extents).await;
+    let verify = verify::measure(&place, extents, postfix).await;
+    let instructions =
+        if options.no_instructions { None } else { instructions::measure(&place, extents).await };
+    let machine = machine::description(extents);
+    std::fs::remove_dir_all(&place.folder).expect("the folder is ours");
+    report::markdown(&Results { machine, get, start, verify, instructions })
+}
+
+/// An empty database on this server; gives its URL.
+async fn create_database(server: &str) -> String {
+    let name = format!("compare_{}", std::process::id());
+    batch(server, &format!("create database {name} template template0")).await;
+    let (host, _) = server.rsplit_once('/').expect("postgres://USER@HOST/NAME");
+    format!("{host}/{name}")
+}
+
+/// What autovacuum would have done in a server that has run for a while.
+async fn vacuum(url: &str) {
+    batch(url, "vacuum (analyze, freeze)").await;
+    batch(url, "checkpoint").await;
+}
+
+async fn batch(url: &str, sql: &str) {
+    let (client, connection) =
+        tokio_postgres::connect(url, tokio_postgres::NoTls).await.expect("PostgreSQL answers");
+    let connection = tokio::spawn(connection);
+    client.batch_execute(sql).await.expect("PostgreSQL does it");
+    drop(client);
+    connection.await.expect("it ends").expect("it ends well");
+}
+
+/// What is being done, on standard error.
+fn progress(what: Arguments<'_>) {
+    static STARTED: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    let seconds = STARTED.get_or_init(Instant::now).elapsed().as_secs();
+    eprintln!("[{:>2}:{:02}] {what}", seconds / 60, seconds % 60);
+}

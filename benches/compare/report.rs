@@ -1,0 +1,163 @@
+//! The tables, as Markdown.
+
+use std::fmt::Write;
+use std::path::Path;
+
+use super::figures::Spread;
+use super::sides::{self, Database, Side};
+use super::targets::{self, Target};
+use super::{get, instructions, start, verify};
+
+const BEGIN: &str = "<!-- figures: written by scripts/bench -->";
+const END: &str = "<!-- end of the figures -->";
+
+/// Everything that was measured.
+pub struct Results {
+    pub machine: String,
+    pub get: Vec<get::Measured>,
+    pub start: Vec<start::Measured>,
+    pub verify: Vec<verify::Measured>,
+    pub instructions: Option<Vec<instructions::Measured>>,
+}
+
+impl Results {
+    pub fn of(&self, side: Side) -> &get::Measured {
+        self.get.iter().find(|measured| measured.side == side).expect("all sides are measured")
+    }
+
+    pub fn start_of(&self, side: Side) -> Spread {
+        self.start.iter().find(|measured| measured.side == side).expect("all sides are measured").millis
+    }
+}
+
+/// What a round showed of one side beside what the same round showed of another.
+pub fn ratio<T>(here: &[T], there: &[T], value: impl Fn(&T) -> f64) -> Spread {
+    Spread::of(here.iter().zip(there).map(|(here, there)| value(here) / value(there)))
+}
+
+pub fn markdown(results: &Results) -> String {
+    let mut text = format!("{}\n", results.machine);
+    targets(&mut text, &targets::judged(results));
+    get(&mut text, results);
+    start_and_memory(&mut text, results);
+    verify(&mut text, &results.verify);
+    instructions(&mut text, results.instructions.as_deref());
+    text
+}
+
+/// Puts the tables between the marks of a file.
+pub fn replace(file: &Path, tables: &str) {
+    let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
+    let (before, rest) = text.split_once(BEGIN).expect("the mark at the begin of the figures");
+    let (_, after) = rest.split_once(END).expect("the mark at the end of the figures");
+    std::fs::write(file, format!("{before}{BEGIN}\n{tables}{END}{after}")).expect("the file can be written");
+}
+
+fn line(text: &mut String, cells: &[String]) {
+    writeln!(text, "| {} |", cells.join(" | ")).expect("a text takes it");
+}
+
+fn heading(text: &mut String, title: &str, columns: &[&str]) {
+    let rule = "|---".repeat(columns.len());
+    writeln!(text, "\n### {title}\n\n| {} |\n{rule}|", columns.join(" | ")).expect("a text takes it");
+}
+
+fn targets(text: &mut String, judged: &[Target]) {
+    heading(text, "Targets", &["What", "Target", "Measured", "By CPU time", "Met"]);
+    for target in judged {
+        let met = if target.met() { "yes" } else { "**no**" };
+        let by_cpu = target.by_cpu.map_or("–".to_owned(), |ratio| ratio.to_string());
+        let measured = target.measured.to_string();
+        line(text, &[target.what.to_owned(), target.wanted(), measured, by_cpu, met.to_owned()]);
+    }
+}
+
+fn get(text: &mut String, results: &Results) {
+    let columns = [
+        "GET of a configuration",
+        "requests/s",
+        "of the static answer",
+        "CPU µs per request",
+        "PostgreSQL's CPU µs",
+        "p50 ms",
+        "p99 ms",
+    ];
+    heading(text, "GET", &columns);
+    let floor = results.of(sides::FLOOR);
+    for measured in &results.get {
+        let rounds = &measured.rounds;
+        let spread = |value: fn(&get::Round) -> f64| Spread::of(rounds.iter().map(value)).to_string();
+        let database = match measured.side.database {
+            Database::Postgres => spread(|round| round.database_cpu),
+            Database::None | Database::Sqlite => "–".to_owned(),
+        };
+        line(
+            text,
+            &[
+                measured.side.name.to_owned(),
+                spread(|round| round.rate),
+                ratio(rounds, &floor.rounds, |round| round.rate).to_string(),
+                spread(|round| round.cpu),
+                database,
+                spread(|round| round.p50),
+                spread(|round| round.p99),
+            ],
+        );
+    }
+    let title = format!("Latency under a light load of {} requests/s", get::LIGHT_LOAD);
+    heading(text, &title, &["GET of a configuration", "p99 ms", "of the static answer"]);
+    for measured in results.get.iter().filter(|measured| !measured.light_p99.is_empty()) {
+        let ratio = ratio(&measured.light_p99, &floor.light_p99, |p99| *p99);
+        let p99 = Spread::of(measured.light_p99.iter().copied());
+        line(text, &[measured.side.name.to_owned(), p99.to_string(), ratio.to_string()]);
+    }
+}
+
+fn start_and_memory(text: &mut String, results: &Results) {
+    let columns = ["", "start to the first authenticated answer, ms", "private memory after the load, MiB"];
+    heading(text, "Start and memory", &columns);
+    for measured in &results.start {
+        let memory =
+            results.of(measured.side).private_mib.map_or("–".to_owned(), |mib| format!("{mib:.1}"));
+        line(text, &[measured.side.name.to_owned(), measured.millis.to_string(), memory]);
+    }
+}
+
+fn verify(text: &mut String, measured: &[verify::Measured]) {
+    let columns = ["verify", "", "checks/s", "CPU µs per check", "p50 ms", "p99 ms", "ratio of the rates"];
+    heading(text, "Checking an account", &columns);
+    for one in measured {
+        let ratio = ratio(&one.service, &one.nodemailer, |round| round.rate).to_string();
+        let sides = [
+            ("transports, through the API", &one.service, ratio),
+            ("nodemailer", &one.nodemailer, "1".into()),
+        ];
+        for (name, rounds, ratio) in sides {
+            let spread = |value: fn(&verify::Round) -> f64| Spread::of(rounds.iter().map(value)).to_string();
+            line(
+                text,
+                &[
+                    one.case.name.to_owned(),
+                    name.to_owned(),
+                    spread(|round| round.rate),
+                    spread(|round| round.cpu),
+                    spread(|round| round.p50),
+                    spread(|round| round.p99),
+                    ratio,
+                ],
+            );
+        }
+    }
+}
+
+fn instructions(text: &mut String, measured: Option<&[instructions::Measured]>) {
+    heading(text, "Instructions of one GET", &["", "instructions", "of the static answer"]);
+    let Some(measured) = measured else {
+        text.push_str("| not counted: valgrind was not installed | – | – |\n");
+        return;
+    };
+    for one in measured {
+        let ratio = one.each / measured[0].each;
+        line(text, &[one.side.name.to_owned(), format!("{:.0}", one.each), format!("{ratio:.2}")]);
+    }
+}

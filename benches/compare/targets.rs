@@ -1,0 +1,120 @@
+//! What is aimed at, beside what was measured.
+
+use super::figures::Spread;
+use super::report::{Results, ratio};
+use super::{sides, verify};
+
+pub struct Target {
+    pub what: &'static str,
+    pub measured: Spread,
+    /// The same ratio by CPU time instead of by the rate, where it is one: what it would be if each side had its core
+    /// to itself. With neighbours on the cores the rates tell more of them than of the sides.
+    pub by_cpu: Option<Spread>,
+    bound: Bound,
+}
+
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+use Bound::{AtLeast, AtMost};
+
+impl Target {
+    /// The median decides.
+    pub fn met(&self) -> bool {
+        match self.bound {
+            AtLeast(bound) => self.measured.median >= bound,
+            AtMost(bound) => self.measured.median <= bound,
+        }
+    }
+
+    pub fn wanted(&self) -> String {
+        match self.bound {
+            AtLeast(bound) => format!("≥ {bound}"),
+            AtMost(bound) => format!("≤ {bound}"),
+        }
+    }
+}
+
+pub fn judged(results: &Results) -> Vec<Target> {
+    let target = |what, bound, measured| Target { what, measured, by_cpu: None, bound };
+    let rate = |what, bound, here, there| {
+        let (here, there) = (&results.of(here).rounds, &results.of(there).rounds);
+        let by_cpu = Some(ratio(here, there, |round| 1.0 / round.cpu));
+        Target { what, measured: ratio(here, there, |round| round.rate), by_cpu, bound }
+    };
+    let checks = |what, bound, one: &verify::Measured| {
+        let (here, there) = (&one.service, &one.nodemailer);
+        let by_cpu = Some(ratio(here, there, |round| 1.0 / round.cpu));
+        Target { what, measured: ratio(here, there, |round| round.rate), by_cpu, bound }
+    };
+    let cpu = |here, there| ratio(&results.of(here).rounds, &results.of(there).rounds, |round| round.cpu);
+    let p99 = |here, there| ratio(&results.of(here).light_p99, &results.of(there).light_p99, |p99| *p99);
+    let memory = |side| Spread::of(results.of(side).private_mib);
+    let (postfix, fast) = (&results.verify[0], &results.verify[results.verify.len() - 1]);
+    vec![
+        rate("GET, SQLite: rate, of the static answer", AtLeast(0.45), sides::SQLITE, sides::FLOOR),
+        target("GET, SQLite: CPU, of the static answer", AtMost(2.2), cpu(sides::SQLITE, sides::FLOOR)),
+        rate(
+            "GET, SQLite: rate, of Fastify + jose + better-sqlite3",
+            AtLeast(7.0),
+            sides::SQLITE,
+            sides::JOSE_SQLITE,
+        ),
+        rate(
+            "GET, SQLite: rate, of the strongest peer, Fastify + fast-jwt + better-sqlite3",
+            AtLeast(4.0),
+            sides::SQLITE,
+            sides::FAST_JWT_SQLITE,
+        ),
+        rate("GET, PostgreSQL: rate, of the static answer", AtLeast(0.25), sides::POSTGRES, sides::FLOOR),
+        rate(
+            "GET, PostgreSQL: rate, of the likeliest peer, Express + jsonwebtoken + pg",
+            AtLeast(10.0),
+            sides::POSTGRES,
+            sides::EXPRESS_POSTGRES,
+        ),
+        rate(
+            "GET, PostgreSQL: rate, of the strongest peer, Fastify + fast-jwt + pg",
+            AtLeast(3.0),
+            sides::POSTGRES,
+            sides::FAST_JWT_POSTGRES,
+        ),
+        rate(
+            "GET, SQLite, tokens never seen before: rate, of the static answer",
+            AtLeast(0.22),
+            sides::SQLITE_NEW_TOKENS,
+            sides::FLOOR,
+        ),
+        target(
+            "GET, SQLite: p99 under a light load, of the static answer",
+            AtMost(1.5),
+            p99(sides::SQLITE, sides::FLOOR),
+        ),
+        target(
+            "GET, PostgreSQL: p99 under a light load, of the static answer",
+            AtMost(1.5),
+            p99(sides::POSTGRES, sides::FLOOR),
+        ),
+        checks("verify, Postfix with STARTTLS, one at a time: rate, of nodemailer", AtLeast(15.0), postfix),
+        target(
+            "verify, Postfix with STARTTLS, one at a time: p50, ms",
+            AtMost(3.0),
+            Spread::of(postfix.service.iter().map(|round| round.p50)),
+        ),
+        checks("verify, a fast server with STARTTLS, 50 at once: rate, of nodemailer", AtLeast(5.5), fast),
+        target(
+            "start to the first authenticated answer, SQLite, ms",
+            AtMost(50.0),
+            results.start_of(sides::SQLITE),
+        ),
+        target(
+            "start to the first authenticated answer, PostgreSQL, ms",
+            AtMost(100.0),
+            results.start_of(sides::POSTGRES),
+        ),
+        target("private memory under load, SQLite, MiB", AtMost(40.0), memory(sides::SQLITE)),
+        target("private memory under load, PostgreSQL, MiB", AtMost(40.0), memory(sides::POSTGRES)),
+    ]
+}
