@@ -30,9 +30,8 @@ fn stored_app(secret: bool) -> EmailConfig {
 
 #[test]
 fn a_secret_is_asked_for_with_the_rest_where_the_app_cannot_be_known() {
-    let without_secret = |other: &str| {
-        put_app(json!({"clientSecret": null, other: null})).err().expect("something is missing")
-    };
+    let without_secret =
+        |other: &str| put_app(json!({"clientSecret": null, other: null})).expect_err("something is missing");
     assert_eq!(without_secret("clientId"), ["clientId is required", "clientSecret is required"]);
     assert_eq!(
         without_secret("providerTenantId"),
@@ -102,9 +101,9 @@ fn the_audit_is_told_which_fields_have_changed() {
 fn g5_a_client_id_and_a_secret_have_a_length() {
     let longest = |length: usize| put_app(json!({"clientId": "a".repeat(length)}));
     assert!(longest(128).is_ok());
-    assert_eq!(longest(129).err().expect("too long"), ["clientId is longer than 128 bytes"]);
+    assert_eq!(longest(129).expect_err("too long"), ["clientId is longer than 128 bytes"]);
     assert!(longest(200).is_err());
     let longest = |length: usize| put_app(json!({"clientSecret": "a".repeat(length)}));
     assert!(longest(16 * 1024).is_ok());
-    assert_eq!(longest(16 * 1024 + 1).err().expect("too long"), ["clientSecret is longer than 16384 bytes"]);
+    assert_eq!(longest(16 * 1024 + 1).expect_err("too long"), ["clientSecret is longer than 16384 bytes"]);
 }
