@@ -24,7 +24,7 @@ use axum::http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_NONE_MATCH, LINK, RETRY_AFTER,
 };
 use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version};
-use axum::middleware::{Next, from_fn, from_fn_with_state, map_response};
+use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -147,10 +147,8 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
     // Outside of what the operator allows other origins: its modules are for everybody, its session for nobody else.
     router
         .merge(console::router(session))
-        .layer(from_fn(unambiguous))
-        .layer(from_fn_with_state(Arc::clone(app), time_limit))
         .layer(CatchPanicLayer::custom(|_payload| Error::new(Code::Internal).into_response()))
-        .layer(from_fn_with_state(Arc::clone(app), observe::observe))
+        .layer(from_fn_with_state(Arc::clone(app), around))
 }
 
 /// What `server.metrics_listen` serves.
@@ -161,13 +159,28 @@ pub fn metrics_service(app: &Arc<App>) -> Router {
         .route("/health/ready", get(health::ready))
         .with_state(Arc::clone(app))
         .fallback(|| async { Error::new(Code::NotFound) })
-        .layer(from_fn_with_state(Arc::clone(app), observe::observe))
+        .layer(from_fn_with_state(Arc::clone(app), observed))
+}
+
+async fn observed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    observe::observe(&app, request, |request| next.run(request)).await
+}
+
+/// What stands round every request. One layer, since each copies everything within it for each request.
+async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
+    let handle = async move |request: Request| match ambiguity(&request) {
+        Some(problem) => {
+            Error::input(problem).header(CONNECTION, HeaderValue::from_static("close")).into_response()
+        }
+        None => within(limit, next.run(request)).await,
+    };
+    observe::observe(&app, request, handle).await
 }
 
 /// The last resort: every operation has a shorter limit of its own.
-async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
-    tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_| {
+async fn within(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
         tracing::error!("a request took longer than server.request_timeout_seconds");
         Error::unavailable().into_response()
     })
@@ -176,16 +189,13 @@ async fn time_limit(State(app): State<Arc<App>>, request: Request, next: Next) -
 /// A request of HTTP/1.1 names its host exactly once (RFC 9112 section 3.2), and what it asks for is on this host:
 /// this is no proxy. A proxy in front that reads such a request in another way than we do would not know whom it
 /// lets in, so nothing that follows on the connection is trusted either.
-async fn unambiguous(request: Request, next: Next) -> Response {
+fn ambiguity(request: &Request) -> Option<String> {
     let hosts = request.headers().get_all(HOST).iter().count();
-    let problem = if request.method() == Method::CONNECT || request.uri().path().is_empty() {
-        "The target is not a path on this server".to_owned()
-    } else if request.version() == Version::HTTP_11 && hosts != 1 {
-        format!("Host stands {hosts} times in the request; it has to stand once")
-    } else {
-        return next.run(request).await;
-    };
-    Error::input(problem).header(CONNECTION, HeaderValue::from_static("close")).into_response()
+    if request.method() == Method::CONNECT || request.uri().path().is_empty() {
+        return Some("The target is not a path on this server".to_owned());
+    }
+    (request.version() == Version::HTTP_11 && hosts != 1)
+        .then(|| format!("Host stands {hosts} times in the request; it has to stand once"))
 }
 
 /// OPTIONS tells the methods in `Allow`, which the router adds; any other method is refused.

@@ -4,11 +4,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
 
 use axum::Json;
-use axum::extract::{ConnectInfo, MatchedPath, Request, State};
+use axum::extract::{ConnectInfo, MatchedPath, Request};
 use axum::http::header::{CACHE_CONTROL, X_CONTENT_TYPE_OPTIONS};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use ipnet::IpNet;
 use tokio::time::Instant;
@@ -43,8 +42,11 @@ impl RequestContext {
     }
 }
 
-/// The outermost layer.
-pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+/// Has `handle` answer the request, and adds all that every answer has.
+pub async fn observe<F>(app: &App, mut request: Request, handle: impl FnOnce(Request) -> F) -> Response
+where
+    F: Future<Output = Response>,
+{
     let started = Instant::now();
     let method = request.method().clone();
     let matched = request.extensions().get::<MatchedPath>().cloned();
@@ -57,7 +59,7 @@ pub async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Ne
     request.extensions_mut().insert(context.clone());
 
     let span = trace.in_scope(|| tracing::info_span!("request", %trace_id));
-    let mut response = spans::within(trace.clone(), next.run(request).instrument(span.clone())).await;
+    let mut response = spans::within(trace.clone(), handle(request).instrument(span.clone())).await;
     render_error(&mut response, trace_id);
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
