@@ -34,7 +34,7 @@ use claims::Expected;
 use compact::Compact;
 use jwks::{Jwks, KeySet};
 use key::Key;
-use verified::{KeySetNumber, VerifiedTokens};
+use verified::{Fingerprint, KeySetNumber, VerifiedTokens};
 
 /// What a verified token says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -118,13 +118,14 @@ impl Verifier {
     /// See [`TokenError`].
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
         let key_set = self.fetched().map(|set| set.number);
-        if let Some(caller) = self.verified.caller(token, key_set, self.clock.now())? {
+        let fingerprint = Fingerprint::of(token);
+        if let Some(caller) = self.verified.caller(fingerprint, key_set, self.clock.now())? {
             return Ok(caller);
         }
         let compact = Compact::parse(token)?;
         let key_set = self.check_signature(&compact).await?;
         let (caller, validity) = self.expected.caller(&compact.claims()?, self.clock.now())?;
-        self.verified.keep(token, key_set, validity, caller.clone());
+        self.verified.keep(fingerprint, key_set, validity, caller.clone());
         Ok(caller)
     }
 

@@ -15,7 +15,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::id::{TenantId, UserId};
 use crate::store::{Db, DbError};
-use shared::Shared;
+use shared::{LimitedUser, Shared};
 use windows::{Kind, Windows};
 
 /// The length of a window, in milliseconds.
@@ -92,11 +92,11 @@ impl RateLimiter {
     /// # Errors
     /// [`Refused`].
     pub async fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Refused> {
-        let most = self.kind(limit).most;
+        let (most, counted) = (self.kind(limit).most, LimitedUser { limit, tenant, user });
         match (&self.shared, limit) {
             (Some(_), _) if most == 0 => Ok(()),
-            (Some(shared), Limit::Tier1) => shared.count_leased(limit, most, tenant, user).await,
-            (Some(shared), _) => shared.count_one(limit, most, tenant, user).await,
+            (Some(shared), Limit::Tier1) => shared.count_leased(&counted, most).await,
+            (Some(shared), _) => shared.count_one(&counted, most).await,
             (None, _) => Ok(self.count_user_alone(limit, tenant, user)?),
         }
     }

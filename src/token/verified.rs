@@ -12,7 +12,16 @@ use super::{Caller, TokenError};
 use crate::clock::Timestamp;
 
 /// A hash in the place of the token, so that no token that could be used stays in memory.
-type Fingerprint = [u8; 32];
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    pub(super) fn of(token: &str) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
+        Self(bytes)
+    }
+}
 
 /// Which fetched key set a token was checked with: its number, or `None` for the configured keys alone.
 pub(super) type KeySetNumber = Option<u64>;
@@ -41,11 +50,11 @@ impl VerifiedTokens {
     /// The token has expired, or the clock was set back to a time before it is valid.
     pub(super) fn caller(
         &self,
-        token: &str,
+        token: Fingerprint,
         key_set: KeySetNumber,
         now: Timestamp,
     ) -> Result<Option<Caller>, TokenError> {
-        let Some(verified) = self.entries.get(&fingerprint(token)) else {
+        let Some(verified) = self.entries.get(&token) else {
             return Ok(None);
         };
         if verified.key_set != key_set {
@@ -56,15 +65,9 @@ impl VerifiedTokens {
     }
 
     /// Keeps what a check of signature, times and claims has found.
-    pub(super) fn keep(&self, token: &str, key_set: KeySetNumber, validity: Validity, caller: Caller) {
-        self.entries.insert(fingerprint(token), Verified { key_set, validity, caller });
+    pub(super) fn keep(&self, token: Fingerprint, key_set: KeySetNumber, validity: Validity, caller: Caller) {
+        self.entries.insert(token, Verified { key_set, validity, caller });
     }
-}
-
-fn fingerprint(token: &str) -> Fingerprint {
-    let mut fingerprint = Fingerprint::default();
-    fingerprint.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
-    fingerprint
 }
 
 #[cfg(test)]
@@ -89,21 +92,21 @@ mod tests {
     #[test]
     fn an_entry_stands_for_one_token_and_one_key_set() {
         let tokens = VerifiedTokens::new(10);
-        tokens.keep("a.b.c", Some(1), an_hour(), caller("ann"));
-        assert_eq!(tokens.caller("a.b.c", Some(1), NOW), Ok(Some(caller("ann"))));
+        tokens.keep(Fingerprint::of("a.b.c"), Some(1), an_hour(), caller("ann"));
+        assert_eq!(tokens.caller(Fingerprint::of("a.b.c"), Some(1), NOW), Ok(Some(caller("ann"))));
         for (token, key_set) in [("a.b.d", Some(1)), ("a.b.c", Some(2)), ("a.b.c", Some(0)), ("a.b.c", None)]
         {
-            assert_eq!(tokens.caller(token, key_set, NOW), Ok(None), "{token} {key_set:?}");
+            assert_eq!(tokens.caller(Fingerprint::of(token), key_set, NOW), Ok(None), "{token} {key_set:?}");
         }
-        tokens.keep("a.b.c", Some(2), an_hour(), caller("ann"));
-        assert_eq!(tokens.caller("a.b.c", Some(2), NOW), Ok(Some(caller("ann"))));
+        tokens.keep(Fingerprint::of("a.b.c"), Some(2), an_hour(), caller("ann"));
+        assert_eq!(tokens.caller(Fingerprint::of("a.b.c"), Some(2), NOW), Ok(Some(caller("ann"))));
     }
 
     #[test]
     fn however_many_tokens_come_memory_is_bounded() {
         let tokens = VerifiedTokens::new(100);
         for number in 0..5_000 {
-            tokens.keep(&format!("token {number}"), None, an_hour(), caller("ann"));
+            tokens.keep(Fingerprint::of(&format!("token {number}")), None, an_hour(), caller("ann"));
         }
         tokens.entries.run_pending_tasks();
         let kept = tokens.entries.entry_count();
@@ -113,7 +116,7 @@ mod tests {
     #[test]
     fn with_no_entries_nothing_is_remembered() {
         let tokens = VerifiedTokens::new(0);
-        tokens.keep("a.b.c", None, an_hour(), caller("ann"));
-        assert_eq!(tokens.caller("a.b.c", None, NOW), Ok(None));
+        tokens.keep(Fingerprint::of("a.b.c"), None, an_hour(), caller("ann"));
+        assert_eq!(tokens.caller(Fingerprint::of("a.b.c"), None, NOW), Ok(None));
     }
 }

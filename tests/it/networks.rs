@@ -5,7 +5,6 @@
 //! failing name servers is case A12.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -98,12 +97,7 @@ async fn k14_the_way_to_a_mail_server() {
 async fn k14_the_way_to_postgresql() {
     let Some(engine) = Engine::postgres() else { return };
     let database = Database::create(engine).await;
-    let config: tokio_postgres::Config = database.url().parse().expect("a URL");
-    let [tokio_postgres::config::Host::Tcp(host)] = config.get_hosts() else { panic!("leads over TCP") };
-    let server: SocketAddr = format!("{host}:{}", config.get_ports()[0]).parse().expect("an address");
-    let proxy = Proxy::to(server).await;
-    let name = config.get_dbname().expect("a name");
-    let url = format!("postgres://postgres@{}/{name}?sslmode=disable", proxy.address);
+    let (proxy, url) = Proxy::to_database(&database).await;
     let app = TestApp::with_database(database.clone(), |config| {
         config.database.url = Secret::new(url);
         config.rate_limit.tier2_per_minute = 0;

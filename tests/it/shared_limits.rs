@@ -1,7 +1,6 @@
 //! One rate limit over three replicas on one PostgreSQL. These run where the tests are for PostgreSQL.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::SocketAddr;
 
 use serde_json::json;
 use transports::retention;
@@ -137,7 +136,7 @@ async fn h1_without_the_database_nobody_passes_unlimited() {
         return;
     }
     let database = Database::create(Engine::Postgres).await;
-    let (proxy, url) = by_proxy(&database).await;
+    let (proxy, url) = Proxy::to_database(&database).await;
     let app = TestApp::with_database(database.clone(), |config| {
         config.database.url = Secret::new(url);
         config.rate_limit.tier1_per_minute = 100;
@@ -167,17 +166,6 @@ async fn h1_without_the_database_nobody_passes_unlimited() {
     };
     assert!(passed > 0 && passed <= if same_window { 94 } else { 100 }, "{counts:?}");
     assert_eq!(passed + counts[&429], 150, "{counts:?}");
-}
-
-/// A way to the database, and its URL by that way.
-async fn by_proxy(database: &Database) -> (Proxy, String) {
-    let config: tokio_postgres::Config = database.url().parse().expect("a URL");
-    let [tokio_postgres::config::Host::Tcp(host)] = config.get_hosts() else { panic!("leads over TCP") };
-    let server: SocketAddr = format!("{host}:{}", config.get_ports()[0]).parse().expect("an address");
-    let proxy = Proxy::to(server).await;
-    let name = config.get_dbname().expect("a name");
-    let url = format!("postgres://postgres@{}/{name}?sslmode=disable", proxy.address);
-    (proxy, url)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -55,6 +55,14 @@ pub struct Shared<C> {
     questions_about_addresses: Arc<Semaphore>,
 }
 
+/// A user, and the limit that they are counted against.
+#[derive(Clone, Copy, Hash)]
+pub struct LimitedUser<'u> {
+    pub limit: Limit,
+    pub tenant: &'u TenantId,
+    pub user: &'u UserId,
+}
+
 /// A question to the database, and what follows from its answer.
 #[derive(Clone, Copy)]
 struct Question {
@@ -78,20 +86,14 @@ impl<C: Counter> Shared<C> {
     }
 
     /// Counts one request of a user: the database decides about this one.
-    pub async fn count_one(
-        &self,
-        limit: Limit,
-        most: u32,
-        tenant: &TenantId,
-        user: &UserId,
-    ) -> Result<(), Refused> {
-        let key = self.users.key(&(limit, tenant, user));
+    pub async fn count_one(&self, user: &LimitedUser<'_>, most: u32) -> Result<(), Refused> {
+        let key = self.users.key(user);
         let sent = self.now();
         // A user who is over the limit costs no more writes.
         if let Taken::Exceeded(exceeded) = self.users.lock().take(key, sent) {
             return Err(exceeded.into());
         }
-        let counted = self.counter.count(&user_key(limit, tenant, user), WINDOW, 1).await?;
+        let counted = self.counter.count(&user.hashed(), WINDOW, 1).await?;
         let lease = Lease::granted(most, 1, 0, counted, sent);
         if lease.then == Then::Refuse {
             let mut table = self.users.lock();
@@ -103,14 +105,8 @@ impl<C: Counter> Shared<C> {
     }
 
     /// Counts one request of a user against what this replica has leased for them.
-    pub async fn count_leased(
-        &self,
-        limit: Limit,
-        most: u32,
-        tenant: &TenantId,
-        user: &UserId,
-    ) -> Result<(), Refused> {
-        let key = self.users.key(&(limit, tenant, user));
+    pub async fn count_leased(&self, user: &LimitedUser<'_>, most: u32) -> Result<(), Refused> {
+        let key = self.users.key(user);
         loop {
             let asked = {
                 let now = self.now();
@@ -121,8 +117,8 @@ impl<C: Counter> Shared<C> {
                     Taken::Ask { .. } if !table.has_room_for(key, now) => None,
                     Taken::Ask { unreported } => Some(table.asked(key).unwrap_or_else(|| {
                         let requests = block(most);
-                        let hash = user_key(limit, tenant, user);
-                        let question = Question { key: hash, most, requests, unreported, otherwise: None };
+                        let question =
+                            Question { key: user.hashed(), most, requests, unreported, otherwise: None };
                         let asked = self.ask(&self.users, key, question, None);
                         table.begin_asking(key, asked.clone());
                         asked
@@ -131,7 +127,7 @@ impl<C: Counter> Shared<C> {
             };
             match asked {
                 // What cannot be remembered is asked each time.
-                None => return self.count_one(limit, most, tenant, user).await,
+                None => return self.count_one(user, most).await,
                 Some(asked) => {
                     let given_up = || DbError::Unavailable("the question was given up".to_owned());
                     answer(asked).await.ok_or_else(given_up)??;
@@ -245,11 +241,13 @@ fn milliseconds(clock: &Clock) -> u64 {
     u64::try_from(clock.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-/// A user as the database knows them: of a fixed length, and no name of anybody.
-fn user_key(limit: Limit, tenant: &TenantId, user: &UserId) -> Key {
-    let tenant = tenant.as_str().as_bytes();
-    // With its length in front, no two pairs are the same bytes.
-    hash(limit, &[&tenant.len().to_be_bytes(), tenant, user.0.as_bytes()])
+impl LimitedUser<'_> {
+    /// As the database knows them: of a fixed length, and no name of anybody.
+    fn hashed(&self) -> Key {
+        let tenant = self.tenant.as_str().as_bytes();
+        // With its length in front, no two pairs are the same bytes.
+        hash(self.limit, &[&tenant.len().to_be_bytes(), tenant, self.user.0.as_bytes()])
+    }
 }
 
 fn address_key(network: u128) -> Key {

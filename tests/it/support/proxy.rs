@@ -8,6 +8,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio_postgres::config::Host;
+
+use super::database::Database;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Way {
@@ -53,6 +56,17 @@ impl Proxy {
             }
         });
         Self { address, way }
+    }
+
+    /// A way to a database on PostgreSQL, and its URL by that way.
+    pub async fn to_database(database: &Database) -> (Self, String) {
+        let config: tokio_postgres::Config = database.url().parse().expect("a URL");
+        let [Host::Tcp(host)] = config.get_hosts() else { panic!("leads over TCP") };
+        let server = format!("{host}:{}", config.get_ports()[0]).parse().expect("an address");
+        let proxy = Self::to(server).await;
+        let name = config.get_dbname().expect("a name");
+        let url = format!("postgres://postgres@{}/{name}?sslmode=disable", proxy.address);
+        (proxy, url)
     }
 
     /// Holds for connections that are there and for those to come.

@@ -85,11 +85,13 @@ fn user(name: &str) -> UserId {
 }
 
 async fn read(replica: &Shared<Fake>, most: u32, name: &str) -> Result<(), Refused> {
-    replica.count_leased(Limit::Tier1, most, &tenant(), &user(name)).await
+    replica
+        .count_leased(&LimitedUser { limit: Limit::Tier1, tenant: &tenant(), user: &user(name) }, most)
+        .await
 }
 
 async fn write(replica: &Shared<Fake>, most: u32, name: &str) -> Result<(), Refused> {
-    replica.count_one(Limit::Tier2, most, &tenant(), &user(name)).await
+    replica.count_one(&LimitedUser { limit: Limit::Tier2, tenant: &tenant(), user: &user(name) }, most).await
 }
 
 fn is_exceeded(outcome: &Result<(), Refused>) -> bool {
@@ -332,11 +334,13 @@ async fn addresses_for_which_there_is_no_room_share_one_count() {
 #[test]
 fn what_the_database_keeps_names_nobody_and_tells_all_apart() {
     let keys = [
-        user_key(Limit::Tier1, &tenant(), &user("ann")),
-        user_key(Limit::Tier2, &tenant(), &user("ann")),
-        user_key(Limit::Tier1, &TenantId::from_operator("acmea"), &user("nn")),
-        user_key(Limit::Tier1, &TenantId::from_operator("acm"), &user("eann")),
-        user_key(Limit::Tier1, &tenant(), &user(&"a".repeat(255))),
+        LimitedUser { limit: Limit::Tier1, tenant: &tenant(), user: &user("ann") }.hashed(),
+        LimitedUser { limit: Limit::Tier2, tenant: &tenant(), user: &user("ann") }.hashed(),
+        LimitedUser { limit: Limit::Tier1, tenant: &TenantId::from_operator("acmea"), user: &user("nn") }
+            .hashed(),
+        LimitedUser { limit: Limit::Tier1, tenant: &TenantId::from_operator("acm"), user: &user("eann") }
+            .hashed(),
+        LimitedUser { limit: Limit::Tier1, tenant: &tenant(), user: &user(&"a".repeat(255)) }.hashed(),
         address_key(network(address(1))),
         address_key(network(address(2))),
     ];
