@@ -1,4 +1,5 @@
 mod api_contract;
+mod around;
 mod audit;
 mod backup;
 mod broken_http;
