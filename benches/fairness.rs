@@ -14,95 +14,36 @@
     reason = "a client of the service, and the settings of the measurement"
 )]
 
-use std::io::{BufRead, BufReader};
+#[path = "support/service.rs"]
+mod service;
+
 use std::net::SocketAddr;
-use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use transports::clock::Clock;
-use transports::config::Config;
-use transports::secret::Secret;
-use transports::token;
+
+use service::{Service, auth, token_of};
 
 const CONFIG: &str = "/api/v1/transports/email-config";
 const VERIFY: &str = "/api/v1/transports/email-config/actions/verify-connection";
-const TOKEN_SECRET: &str = "0123456789abcdef0123456789abcdef";
+/// Seconds: longer than it runs.
+const LIFETIME: i64 = 6 * 3600;
 
 fn number(variable: &str, default: usize) -> usize {
     std::env::var(variable).ok().map_or(default, |text| text.parse().expect("a number"))
 }
 
-/// The service as a process, killed when dropped.
-struct Service {
-    child: Child,
-    address: SocketAddr,
-}
-
-impl Service {
-    fn start(database: &std::path::Path) -> Self {
-        let settings = [
-            ("SERVER__LISTEN", "127.0.0.1:0".to_owned()),
-            ("DATABASE__URL", format!("sqlite://{}", database.display())),
-            ("ENCRYPTION__KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=".to_owned()),
-            ("AUTH__HS256_SECRET", TOKEN_SECRET.to_owned()),
-            ("AUTH__ISSUER", "issuer".to_owned()),
-            ("AUTH__AUDIENCE", "transports".to_owned()),
-            ("EGRESS__ALLOW", "127.0.0.0/8".to_owned()),
-            ("EGRESS__PORTS", "0".to_owned()),
-            ("RATE_LIMIT__TIER1_PER_MINUTE", "0".to_owned()),
-            ("RATE_LIMIT__TIER2_PER_MINUTE", "0".to_owned()),
-            ("LOG__FILTER", "error,transports::cli=info".to_owned()),
-        ];
-        let mut child = Command::new(env!("CARGO_BIN_EXE_transports"))
-            .arg("serve")
-            .env_clear()
-            .envs(settings.map(|(name, value)| (format!("TRANSPORTS_{name}"), value)))
-            .current_dir(env!("CARGO_TARGET_TMPDIR"))
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the service is built");
-        let mut lines = BufReader::new(child.stderr.take().expect("piped")).lines();
-        let address = loop {
-            let line = lines.next().expect("it starts").expect("text");
-            if let Some((_, rest)) = line.split_once("listening on http://") {
-                let end =
-                    rest.find(|c: char| !(c.is_ascii_digit() || ".:".contains(c))).unwrap_or(rest.len());
-                break rest[..end].parse().expect("an address");
-            }
-        };
-        std::thread::spawn(move || lines.for_each(drop));
-        Self { child, address }
-    }
-
-    /// Open files, and the most memory so far in MiB.
-    fn holds(&self) -> (usize, usize) {
-        let folder = format!("/proc/{}", self.child.id());
-        let files = std::fs::read_dir(format!("{folder}/fd")).map_or(0, Iterator::count);
-        let status = std::fs::read_to_string(format!("{folder}/status")).unwrap_or_default();
-        let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let most = most.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<usize>().ok());
-        (files, most.unwrap_or(0) / 1024)
-    }
-}
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn token_of(tenant: &str) -> String {
-    let mut auth = Config::default().auth;
-    auth.issuer = Some("issuer".to_owned());
-    auth.audience = Some("transports".to_owned());
-    let secret = Secret::new(TOKEN_SECRET.to_owned());
-    let token = token::issue(&secret, &auth, tenant, "admin", true, 6 * 3600, Clock::System.now());
-    token.expect("a token").expose().to_owned()
+/// Open files, and the most memory so far in MiB.
+fn holds(service: &Service) -> (usize, usize) {
+    let folder = format!("/proc/{}", service.id());
+    let files = std::fs::read_dir(format!("{folder}/fd")).map_or(0, Iterator::count);
+    let status = std::fs::read_to_string(format!("{folder}/status")).unwrap_or_default();
+    let most = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let most = most.and_then(|rest| rest.trim().trim_end_matches(" kB").parse::<usize>().ok());
+    (files, most.unwrap_or(0) / 1024)
 }
 
 /// One request on a connection of its own; gives the status and how long it took.
@@ -122,7 +63,7 @@ async fn ask(address: SocketAddr, token: &str, method: &str, path: &str, body: &
 }
 
 async fn configure(address: SocketAddr, tenant: &str, port: u16) -> String {
-    let token = token_of(tenant);
+    let token = token_of(&auth(), tenant, LIFETIME);
     let fields = [
         ("serverAddress", "127.0.0.1".to_owned()),
         ("serverPort", port.to_string()),
@@ -234,7 +175,7 @@ impl Side {
 
     fn print(&self, alone: &Self, service: &Service) {
         for (what, here, there) in [("GET", &self.get, &alone.get), ("verify", &self.verify, &alone.verify)] {
-            let (files, memory) = service.holds();
+            let (files, memory) = holds(service);
             println!(
                 "| {} | {what} | {} | {} | {:.2} | {:.2} | {} | {files} | {memory} |",
                 self.name,
@@ -253,7 +194,15 @@ async fn main() {
     let folder = std::path::PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
     let folder = folder.join(format!("fairness-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
-    let service = Service::start(&folder.join("fairness.db"));
+    let service = Service::start(
+        &format!("sqlite://{}", folder.join("fairness.db").display()),
+        &[
+            ("EGRESS__ALLOW", "127.0.0.0/8"),
+            ("EGRESS__PORTS", "0"),
+            ("RATE_LIMIT__TIER1_PER_MINUTE", "0"),
+            ("RATE_LIMIT__TIER2_PER_MINUTE", "0"),
+        ],
+    );
     let address = service.address;
     let count = number("FAIRNESS_REQUESTS", 600);
     let good = configure(address, "good", good_relay().await).await;
@@ -335,7 +284,7 @@ async fn beside_slow_clients(service: &Service, count: usize, good: &str, alone:
 
 /// Pairs of requests that must not be told apart by the time that they take; they take turns.
 async fn sameness(address: SocketAddr, count: usize, good: &str) {
-    let missing = token_of("missing");
+    let missing = token_of(&auth(), "missing", LIFETIME);
     let mut wrong = [good.to_owned(), missing.clone()];
     for token in &mut wrong {
         token.pop();

@@ -25,7 +25,9 @@ mod listing;
 mod load;
 #[path = "growth/place.rs"]
 mod place;
-#[path = "growth/service.rs"]
+#[path = "support/proc.rs"]
+mod proc;
+#[path = "support/service.rs"]
 mod service;
 
 use std::path::PathBuf;
@@ -86,7 +88,7 @@ async fn starts(places: &[Place]) {
         eprintln!("starting, round {round} of {rounds}");
         for (place, taken) in places.iter().zip(&mut taken) {
             let started = std::time::Instant::now();
-            let service = Service::start(place);
+            let service = place.serve();
             load::first_answer(&service, place).await;
             // The first round warms up.
             if round > 0 {
@@ -102,7 +104,7 @@ async fn starts(places: &[Place]) {
 
 async fn reading(places: &[Place]) {
     let rounds = number("GROWTH_ROUNDS", 9);
-    let services: Vec<Service> = places.iter().map(Service::start).collect();
+    let services: Vec<Service> = places.iter().map(Place::serve).collect();
     let mut found: Vec<Vec<load::Figures>> = vec![Vec::new(); places.len()];
     for round in 0..=rounds {
         eprintln!("reading, round {round} of {rounds}");
@@ -118,14 +120,14 @@ async fn reading(places: &[Place]) {
          MB | PSS MB |\n|---|---|---|---|---|---|---|---|---|"
     );
     for ((place, service), found) in places.iter().zip(&services).zip(&found) {
-        let memory = service.memory();
+        let megabytes = |kinds: &[&str]| proc::memory_bytes(service.id(), kinds) / 1e6;
         println!(
             "| {} | {} | {} | {:.1} | {:.1} |",
             place.engine.name(),
             place.size,
             load::cells(found),
-            memory.private,
-            memory.proportional
+            megabytes(&proc::PRIVATE),
+            megabytes(&["Pss"])
         );
     }
 }
@@ -145,7 +147,7 @@ async fn changing(folder: &std::path::Path) {
             places.push(place);
         }
     }
-    let services: Vec<Service> = places.iter().map(Service::start).collect();
+    let services: Vec<Service> = places.iter().map(Place::serve).collect();
     let mut found: Vec<Vec<load::Figures>> = vec![Vec::new(); places.len()];
     for round in 0..=rounds {
         eprintln!("changing, round {round} of {rounds}");

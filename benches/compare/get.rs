@@ -7,7 +7,8 @@ use serde_json::Value;
 use super::Extents;
 use super::client::{Client, get};
 use super::load::{self, Extent, Plan};
-use super::process::{Process, children_cpu_micros};
+use super::proc::children_cpu_micros;
+use super::process::Process;
 use super::sides::{self, Database, Place, Program, Side};
 
 const CONNECTIONS: usize = 64;

@@ -19,6 +19,8 @@ mod get;
 mod instructions;
 mod load;
 mod machine;
+#[path = "../support/proc.rs"]
+mod proc;
 mod process;
 mod report;
 mod sides;

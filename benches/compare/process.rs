@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use super::proc;
+
 /// The core of what is measured.
 pub const SERVER_CORE: &str = "0";
 /// The core of everything round it: the load, PostgreSQL, the mail servers.
 pub const OTHER_CORE: &str = "1";
-
-/// `/proc` counts CPU time in these, on every Linux (`getconf CLK_TCK`).
-const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A command to start a process with; the process starts on `core`, and ends with this one.
 pub fn pinned(core: &str, program: &Path) -> Command {
@@ -85,19 +84,14 @@ impl Process {
 
     /// Its CPU time so far, in microseconds.
     pub fn cpu_micros(&self) -> f64 {
-        cpu_micros(self.child.id())
+        proc::cpu_micros(self.child.id())
     }
 
     /// Memory that is its own and shared with no other process, in MiB.
     pub fn private_mib(&self) -> f64 {
-        let folder = PathBuf::from("/proc").join(self.child.id().to_string());
-        let text = std::fs::read_to_string(folder.join("smaps_rollup")).expect("Linux, and our own process");
-        let lines = text.lines().filter_map(|line| line.strip_prefix("Private_")).filter_map(|line| {
-            let (kind, rest) = line.split_once(':')?;
-            matches!(kind, "Clean" | "Dirty")
-                .then(|| rest.trim().trim_end_matches(" kB").parse::<f64>().ok())?
-        });
-        lines.sum::<f64>() / 1024.0
+        let bytes = proc::memory_bytes(self.child.id(), &proc::PRIVATE);
+        assert!(bytes > 0.0, "root alone is told of the memory of the service");
+        bytes / (1024.0 * 1024.0)
     }
 
     /// Asks it to end, and waits for that.
@@ -113,20 +107,4 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-/// CPU time of a process in user and system mode, in microseconds; nothing where it has ended.
-fn cpu_micros(id: u32) -> f64 {
-    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    // The name of the command stands in parentheses and may hold anything; `utime` and `stime` are fields 14 and 15.
-    let fields = text.rsplit_once(')').map_or("", |(_, rest)| rest).split_whitespace();
-    let ticks: f64 = fields.skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
-    ticks * 1e6 / TICKS_PER_SECOND
-}
-
-/// CPU time of a process's children, in microseconds: of PostgreSQL's, which are its connections.
-pub fn children_cpu_micros(parent: u32) -> f64 {
-    let children = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children"));
-    let children = children.unwrap_or_default();
-    children.split_whitespace().filter_map(|id| id.parse().ok()).map(cpu_micros).sum()
 }

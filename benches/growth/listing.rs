@@ -47,7 +47,7 @@ pub fn measure(places: &[Place]) {
 
 fn run(place: &Place, arguments: &[&str]) -> f64 {
     let started = Instant::now();
-    let ended = command(&[("DATABASE__URL", place.url.clone())], &[&["tenants"], arguments].concat())
+    let ended = command(&[("DATABASE__URL", &place.url)], &[&["tenants"], arguments].concat())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .status()

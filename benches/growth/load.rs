@@ -5,15 +5,13 @@ use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use transports::clock::Clock;
-use transports::config::{Auth, Config};
-use transports::secret::Secret;
-use transports::token;
+use transports::config::Auth;
 
 use crate::figures::{Random, number, spread};
 use crate::fill::tenant;
-use crate::place::Place;
-use crate::service::{Service, TOKEN_SECRET};
+use crate::place::{Engine, Place};
+use crate::proc;
+use crate::service::{Service, auth, token_of};
 
 /// No two clients ask for the same tenants in the same order.
 static NEXT_SEED: AtomicU64 = AtomicU64::new(1);
@@ -51,18 +49,13 @@ pub fn cells(found: &[Figures]) -> String {
     .join(" | ")
 }
 
-fn auth() -> Auth {
-    let mut auth = Config::default().auth;
-    auth.issuer = Some("issuer".to_owned());
-    auth.audience = Some("transports".to_owned());
-    auth
-}
-
-/// `lifetime` makes one token another than the next.
-fn token_of(auth: &Auth, tenant: &str, lifetime: i64) -> String {
-    let secret = Secret::new(TOKEN_SECRET.to_owned());
-    let token = token::issue(&secret, auth, tenant, "admin", true, lifetime, Clock::System.now());
-    token.expect("a token").expose().to_owned()
+/// The CPU time so far of the service, and of the connections of PostgreSQL, in microseconds.
+fn cpu(service: &Service, place: &Place) -> (f64, f64) {
+    let server = match (place.engine, std::env::var("GROWTH_POSTGRES_PID")) {
+        (Engine::Postgres, Ok(pid)) => proc::children_cpu_micros(pid.parse().expect("a process's number")),
+        _ => 0.0,
+    };
+    (proc::cpu_micros(service.id()), server)
 }
 
 /// Asks once; the service has started when it answers.
@@ -79,21 +72,21 @@ pub async fn measure(service: &Service, place: &Place, kind: Kind) -> Figures {
         let seed = NEXT_SEED.fetch_add(1, Ordering::Relaxed);
         clients.push(Client::connect(service, place, kind, seed << 32).await);
     }
-    let (cpu, started) = (service.cpu(), Instant::now());
+    let (before, started) = (cpu(service, place), Instant::now());
     let tasks: Vec<_> =
         clients.into_iter().map(|client| tokio::spawn(client.until(started + round))).collect();
     let mut taken = Vec::new();
     for task in tasks {
         taken.extend(task.await.expect("a client"));
     }
-    let (took, after) = (started.elapsed(), service.cpu());
+    let (took, after) = (started.elapsed(), cpu(service, place));
     taken.sort_unstable();
     let count = f64::from(u32::try_from(taken.len()).expect("fewer"));
     let at = |hundredth: usize| f64::from(taken[(taken.len() - 1) * hundredth / 100]);
     Figures {
         rate: count / took.as_secs_f64(),
-        cpu: after.0.saturating_sub(cpu.0).as_secs_f64() * 1e6 / count,
-        cpu_of_postgres: after.1.saturating_sub(cpu.1).as_secs_f64() * 1e6 / count,
+        cpu: (after.0 - before.0) / count,
+        cpu_of_postgres: (after.1 - before.1) / count,
         p50: at(50),
         p99: at(99),
     }

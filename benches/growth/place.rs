@@ -10,7 +10,7 @@ use transports::secret::Secret;
 use transports::store::Db;
 use transports::vault::{Keys, check_keys};
 
-pub const KEY: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+use crate::service::{KEY, Service};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Engine {
@@ -49,6 +49,14 @@ fn server() -> String {
 }
 
 impl Place {
+    /// The service on this database.
+    pub fn serve(&self) -> Service {
+        // So high that nobody is refused, and not off: the counts are a part of the memory.
+        let limits =
+            [("RATE_LIMIT__TIER1_PER_MINUTE", "1000000"), ("RATE_LIMIT__TIER2_PER_MINUTE", "1000000")];
+        Service::start(&self.url, &limits)
+    }
+
     pub async fn create(engine: Engine, folder: &Path, name: &str, size: usize) -> Self {
         let file = folder.join(format!("growth-{name}{size}.db"));
         let url = match engine {
