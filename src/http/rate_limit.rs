@@ -1,6 +1,7 @@
 //! Rate limits: a fixed window of 60 s from a key's first request, counted in this process or by the database for all
 //! replicas. And the operator's quotas, which are counted in the same way, in this process.
 
+mod bounded;
 mod leases;
 mod quotas;
 mod shared;

@@ -6,15 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
+use super::bounded::Bounded;
 use super::windows::Exceeded;
 use crate::store::DbError;
 use crate::store::rate_limits::Counted;
-
-/// The most keys that are remembered. An entry takes 32 bytes.
-const MAX_KEYS: usize = 500_000;
-
-/// How often a full table is searched for what has ended, in milliseconds.
-const BETWEEN_SEARCHES: u64 = 1_000;
 
 /// The part of a limit that a lease has at most.
 const LEASES_IN_A_LIMIT: u32 = 20;
@@ -36,10 +31,9 @@ pub struct Leases {
 
 #[derive(Default)]
 pub struct Table {
-    leases: HashMap<u64, Lease>,
+    leases: Bounded<Lease>,
     /// Questions that are under way.
     asked: HashMap<u64, Asked>,
-    next_search: u64,
 }
 
 /// What is known of one key until its window ends.
@@ -95,29 +89,29 @@ impl Leases {
 impl Table {
     /// Takes one request out of a lease, where there is one.
     pub fn take(&mut self, key: u64, now: u64) -> Taken {
-        match self.leases.get_mut(&key).filter(|lease| now < lease.end) {
+        match self.leases.entries.get_mut(&key).filter(|lease| now < lease.end) {
             Some(lease) if lease.left > 0 => {
                 lease.left -= 1;
                 Taken::Passed
             }
             Some(Lease { then: Then::Ask { unreported }, .. }) => Taken::Ask { unreported: *unreported },
-            Some(lease) => Taken::Exceeded(exceeded(lease.end - now)),
+            Some(lease) => Taken::Exceeded(Exceeded::until(lease.end - now)),
             None => Taken::Ask { unreported: 0 },
         }
     }
 
     /// Whether the key is known at this moment.
     pub fn holds(&self, key: u64, now: u64) -> bool {
-        self.leases.get(&key).is_some_and(|lease| now < lease.end)
+        self.leases.entries.get(&key).is_some_and(|lease| now < lease.end)
     }
 
     pub fn put(&mut self, key: u64, lease: Lease) {
-        self.leases.insert(key, lease);
+        self.leases.entries.insert(key, lease);
     }
 
     /// Remembers that a limit is reached. A later end that is known already stays.
     pub fn refuse_until(&mut self, key: u64, end: u64) {
-        let lease = self.leases.entry(key).or_insert(Lease { end, left: 0, then: Then::Refuse });
+        let lease = self.leases.entries.entry(key).or_insert(Lease { end, left: 0, then: Then::Refuse });
         *lease = Lease { end: lease.end.max(end), left: 0, then: Then::Refuse };
     }
 
@@ -136,24 +130,13 @@ impl Table {
 
     /// Whether another key may be remembered.
     pub fn has_room_for(&mut self, key: u64, now: u64) -> bool {
-        if self.leases.contains_key(&key) {
-            return true;
-        }
-        if self.leases.len() >= MAX_KEYS && self.next_search <= now {
-            self.leases.retain(|_, lease| now < lease.end);
-            self.next_search = now + BETWEEN_SEARCHES;
-        }
-        self.leases.len() < MAX_KEYS
+        self.leases.has_room_for(key, now.cast_signed(), |lease| lease.end <= now)
     }
-}
-
-/// So many milliseconds in whole seconds, at least one.
-pub fn exceeded(left: u64) -> Exceeded {
-    Exceeded { retry_after_seconds: left.max(1).div_ceil(1000) }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounded::MAX_KEYS;
     use super::*;
 
     const ASK: Then = Then::Ask { unreported: 0 };
@@ -222,6 +205,19 @@ mod tests {
         assert!(table.has_room_for(3, 59_500), "it is in the table");
         assert!(!table.has_room_for(u64::MAX, 60_400), "it has just been searched");
         assert!(table.has_room_for(u64::MAX, 60_500));
-        assert!(table.leases.is_empty());
+        assert!(table.leases.entries.is_empty());
+    }
+
+    #[test]
+    fn the_table_grows_with_those_who_come_within_a_window_and_not_with_all_who_ever_came() {
+        let leases = Leases::default();
+        let mut table = leases.lock();
+        for key in 0..50_000 {
+            let now = key * 60;
+            assert!(table.has_room_for(key, now));
+            table.put(key, Lease { end: now + 60_000, left: 1, then: ASK });
+        }
+        let capacity = table.leases.entries.capacity();
+        assert!((1_000..10_000).contains(&capacity), "{capacity} places for 1,000 users in a minute");
     }
 }

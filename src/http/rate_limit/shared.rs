@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::leases::{Asked, Lease, Leases, Taken, Then, block, exceeded};
+use super::leases::{Asked, Lease, Leases, Taken, Then, block};
 use super::windows::Exceeded;
 use super::{Limit, Refused, WINDOW, network};
 use crate::clock::Clock;
@@ -101,7 +101,7 @@ impl<C: Counter> Shared<C> {
                 table.refuse_until(key, lease.end);
             }
         }
-        if lease.left > 0 { Ok(()) } else { Err(exceeded(counted.left).into()) }
+        if lease.left > 0 { Ok(()) } else { Err(Exceeded::until(counted.left).into()) }
     }
 
     /// Counts one request of a user against what this replica has leased for them.

@@ -1,23 +1,23 @@
 //! Windows of time, each with a count: from a key's first event, for a fixed length. Bounded in memory.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::bounded::Bounded;
 use crate::clock::Timestamp;
-
-/// The most keys that are counted one by one. Beyond it new keys of a kind share one window: never an unlimited
-/// pass. An entry takes 24 bytes.
-const MAX_KEYS: usize = 500_000;
-
-/// How often a full table is searched for windows that have ended, in milliseconds: the search takes some
-/// milliseconds itself, and whoever filled the table must not get one for each request.
-const BETWEEN_SEARCHES: i64 = 1_000;
 
 /// Over the limit; the window ends in so many whole seconds (at least one).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Exceeded {
     pub retry_after_seconds: u64,
+}
+
+impl Exceeded {
+    /// Over a limit whose window ends in so many milliseconds.
+    #[must_use]
+    pub fn until(left: u64) -> Self {
+        Self { retry_after_seconds: left.max(1).div_ceil(1000) }
+    }
 }
 
 /// Counts of events by key.
@@ -29,8 +29,8 @@ pub struct Windows {
 
 #[derive(Default)]
 pub struct Table {
-    windows: HashMap<u64, Window>,
-    next_search: Option<Timestamp>,
+    /// Beyond [`MAX_KEYS`](super::bounded::MAX_KEYS) new keys of a kind share one window: never an unlimited pass.
+    windows: Bounded<Window>,
 }
 
 #[derive(Clone, Copy)]
@@ -75,7 +75,7 @@ impl Windows {
 impl Table {
     /// Whether another event of this key would be over the limit now.
     pub fn check(&self, kind: Kind, key: u64, now: Timestamp) -> Result<(), Exceeded> {
-        match self.windows.get(&key) {
+        match self.windows.entries.get(&key) {
             Some(window) if kind.most > 0 && window.holds(kind, now) && window.count >= kind.most => {
                 Err(window.exceeded(now))
             }
@@ -86,9 +86,9 @@ impl Table {
     /// Counts one event; gives the end of its window.
     pub fn count(&mut self, kind: Kind, key: u64, now: Timestamp) -> Result<Timestamp, Exceeded> {
         let shared = u64::from(kind.number);
-        let key = if self.windows.contains_key(&key) || self.has_room(now) { key } else { shared };
+        let key = if self.has_room_for(key, now) { key } else { shared };
         let fresh = Window { end: Timestamp(now.0 + kind.length), count: 0 };
-        let window = self.windows.entry(key).or_insert(fresh);
+        let window = self.windows.entries.entry(key).or_insert(fresh);
         if !window.holds(kind, now) {
             *window = fresh;
         }
@@ -98,41 +98,18 @@ impl Table {
 
     /// Remembers a key until `end`, where there is room.
     pub fn remember(&mut self, key: u64, end: Timestamp, now: Timestamp) {
-        if self.windows.contains_key(&key) || self.has_room(now) {
-            self.windows.insert(key, Window { end, count: 1 });
+        if self.has_room_for(key, now) {
+            self.windows.entries.insert(key, Window { end, count: 1 });
         }
     }
 
     /// Whether a key of this kind is remembered.
     pub fn remembers(&self, kind: Kind, key: u64, now: Timestamp) -> bool {
-        self.windows.get(&key).is_some_and(|window| window.holds(kind, now))
+        self.windows.entries.get(&key).is_some_and(|window| window.holds(kind, now))
     }
 
-    /// Whether another key may be added. Before the table grows it is searched for windows that have ended, so that its
-    /// size follows from those who come within a window's length, and not from all who ever came.
-    fn has_room(&mut self, now: Timestamp) -> bool {
-        let count = self.windows.len();
-        if count < MAX_KEYS {
-            if count == self.windows.capacity() {
-                self.remove_ended(now);
-                let left = self.windows.len();
-                // Where most are left, it grows, so that the next search is as many keys away.
-                if left > count / 2 {
-                    self.windows.reserve(left.max(1));
-                }
-            }
-            return true;
-        }
-        let is_due = self.next_search.is_none_or(|next| next <= now || next.0 > now.0 + BETWEEN_SEARCHES);
-        if is_due {
-            self.remove_ended(now);
-            self.next_search = Some(Timestamp(now.0 + BETWEEN_SEARCHES));
-        }
-        self.windows.len() < MAX_KEYS
-    }
-
-    fn remove_ended(&mut self, now: Timestamp) {
-        self.windows.retain(|_, window| window.end > now);
+    fn has_room_for(&mut self, key: u64, now: Timestamp) -> bool {
+        self.windows.has_room_for(key, now.0, |window| window.end <= now)
     }
 }
 
@@ -144,13 +121,13 @@ impl Window {
     }
 
     fn exceeded(self, now: Timestamp) -> Exceeded {
-        let left = (self.end.0 - now.0).max(1);
-        Exceeded { retry_after_seconds: left.unsigned_abs().div_ceil(1000) }
+        Exceeded::until(u64::try_from(self.end.0 - now.0).unwrap_or_default())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::bounded::MAX_KEYS;
     use super::*;
 
     const KIND: Kind = Kind { number: 1, length: 60_000, most: 2 };
@@ -158,7 +135,7 @@ mod tests {
     fn full() -> Windows {
         let windows = Windows::default();
         let taken = (1_000..).take(MAX_KEYS).map(|key| (key, Window { end: Timestamp(60_000), count: 1 }));
-        windows.lock().windows = taken.collect();
+        windows.lock().windows.entries = taken.collect();
         windows
     }
 
@@ -167,7 +144,7 @@ mod tests {
         let windows = full();
         let passed = (0..10).filter(|key| windows.count(KIND, key, Timestamp(0)).is_ok()).count();
         assert_eq!(passed, 2, "new keys together");
-        assert_eq!(windows.lock().windows.len(), MAX_KEYS + 1, "the shared window alone was added");
+        assert_eq!(windows.lock().windows.entries.len(), MAX_KEYS + 1, "the shared window alone was added");
         let mut table = windows.lock();
         table.remember(7, Timestamp(60_000), Timestamp(0));
         assert!(!table.remembers(KIND, 7, Timestamp(0)), "there was no room");
@@ -182,16 +159,16 @@ mod tests {
                 assert!(windows.count(KIND, &(minute, user), now).is_ok());
             }
         }
-        let capacity = windows.lock().windows.capacity();
+        let capacity = windows.lock().windows.entries.capacity();
         assert!((1_000..10_000).contains(&capacity), "{capacity} places for 1,000 users in a minute");
     }
 
     #[test]
     fn a_full_table_is_searched_now_and_then_and_not_for_each_event() {
         let windows = full();
-        assert!(!windows.lock().has_room(Timestamp(59_500)), "all are in use");
-        assert!(!windows.lock().has_room(Timestamp(60_000)), "it has just been searched");
-        assert!(windows.lock().has_room(Timestamp(60_500)), "all have ended");
-        assert!(windows.lock().windows.is_empty());
+        assert!(!windows.lock().has_room_for(7, Timestamp(59_500)), "all are in use");
+        assert!(!windows.lock().has_room_for(7, Timestamp(60_000)), "it has just been searched");
+        assert!(windows.lock().has_room_for(7, Timestamp(60_500)), "all have ended");
+        assert!(windows.lock().windows.entries.is_empty());
     }
 }
