@@ -235,6 +235,15 @@ fn keys_come_from_a_file_with_comments_and_blank_lines() {
 }
 
 #[test]
+fn l3_a_file_may_have_64_kib_and_no_more() {
+    let keys = key("k1", 1) + "\n";
+    for (size, good) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
+        let (_folder, settings) = key_file(0o600, &(keys.clone() + &"#".repeat(size - keys.len())));
+        assert_eq!(Keys::load(&settings, None).is_ok(), good, "{size}");
+    }
+}
+
+#[test]
 fn l3_a_file_that_others_can_use_is_refused() {
     for (mode, good) in [
         (0o600, true),

@@ -417,6 +417,19 @@ async fn l6_a_secret_is_sealed_with_a_version_that_has_a_canary_however_fast_ver
 }
 
 #[tokio::test]
+async fn l6_a_key_is_rotated_whose_versions_make_a_long_answer() {
+    let service = Service::start().await;
+    for _ in 1..150 {
+        service.transit.rotate();
+    }
+    let mut base = with_all(&variables(&service.app.database), &[("TRANSPORTS_ENCRYPTION__KEYS", "")]);
+    base.extend(service.transit.variables());
+    let rotating = move || run(&["keys", "rotate", "--wait", "0"], &base);
+    let (code, out, err) = tokio::task::spawn_blocking(rotating).await.expect("a process");
+    assert_eq!((code, out.as_str()), (Some(0), "vault:team/transit/mail:v151\n"), "{err}");
+}
+
+#[tokio::test]
 async fn l6_a_version_that_comes_by_itself_and_one_by_the_command_are_taken_up_while_serving() {
     let service = Service::start().await;
     let tenants = ["acme", "b", "c", "d"].map(|tenant| service.app.admin(tenant));

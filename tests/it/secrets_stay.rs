@@ -109,6 +109,22 @@ async fn b5_b7_b8_what_keeps_it_and_what_replaces_it() {
 }
 
 #[tokio::test]
+async fn b5_a_password_that_came_first_is_bound_to_each_part_as_it_is_set_and_signs_in() {
+    let pair = pair().await;
+    let admin = pair.app.admin("piece by piece");
+    let mut account = account(&pair.good);
+    let parts = account.as_object_mut().expect("an object");
+    let password = parts.remove("emailPassword").expect("a password");
+    admin.patch(&json!({"emailPassword": password, "securityType": "none"})).await.expect(204);
+    for (field, value) in parts.iter() {
+        admin.patch(&json!({field: value})).await.expect(204);
+        assert_eq!(admin.config().await["passwordExists"], json!(true), "{field}");
+    }
+    assert_eq!(admin.verify().await["success"], json!(true));
+    assert_eq!(pair.good.sign_ins().len(), 1);
+}
+
+#[tokio::test]
 async fn b6_there_and_back_in_one_document_keeps_it_and_in_two_does_not() {
     let pair = pair().await;
     let port = |port: u16| json!({"op": "replace", "path": "/serverPort", "value": port});

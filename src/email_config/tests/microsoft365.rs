@@ -91,10 +91,15 @@ fn the_audit_is_told_which_fields_have_changed() {
     );
     let mut relay = full();
     relay.as_object_mut().expect("an object").remove("username");
+    let as_relay = ["serviceProvider", "serverAddress", "serverPort", "securityType", "emailAddress"];
     assert_eq!(
-        put(relay).expect("is good").apply(Some(&stored_app(false))).expect("is complete").fields,
-        ["serviceProvider", "serverAddress", "serverPort", "securityType", "emailAddress"]
+        put(relay.clone()).expect("is good").apply(Some(&stored_app(false))).expect("is complete").fields,
+        as_relay
     );
+    let by_patch = patch(set(relay));
+    let change = by_patch.apply(Some(&stored_app(true))).expect("is complete").expect("something changes");
+    assert_eq!(change.fields, as_relay);
+    assert!(matches!(change.secret, SecretChange::Drop), "the app's secret goes");
 }
 
 #[test]

@@ -365,7 +365,13 @@ impl Engine {
                 None => (404, errors("key not found")),
                 Some(key) => {
                     key.versions.push(random_key());
-                    (204, Value::Null)
+                    // Vault tells about the key, with the time of each of its versions.
+                    let times = (1..=key.versions.len()).map(|version| (version.to_string(), 1_767_225_600));
+                    let data = json!({
+                        "name": name, "latest_version": key.versions.len(), "type": "aes256-gcm96",
+                        "keys": times.collect::<HashMap<_, _>>(),
+                    });
+                    (200, json!({ "data": data }))
                 }
             },
             _ => (404, errors("unsupported path")),
