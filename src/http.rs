@@ -15,19 +15,22 @@ pub mod rate_limit;
 pub mod server;
 pub mod sign_in;
 
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{OriginalUri, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CONNECTION, CONTENT_TYPE, ETAG, HOST, IF_MATCH, IF_NONE_MATCH, LINK, RETRY_AFTER,
 };
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Version};
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use axum::middleware::{Next, from_fn_with_state, map_response};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, delete, get, patch, post, put};
-use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::cors::CorsLayer;
 
 use crate::app::App;
@@ -145,10 +148,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         None => router,
     };
     // Outside of what the operator allows other origins: its modules are for everybody, its session for nobody else.
-    router
-        .merge(console::router(session))
-        .layer(CatchPanicLayer::custom(|_payload| Error::new(Code::Internal).into_response()))
-        .layer(from_fn_with_state(Arc::clone(app), around))
+    router.merge(console::router(session)).layer(from_fn_with_state(Arc::clone(app), around))
 }
 
 /// What `server.metrics_listen` serves.
@@ -173,7 +173,7 @@ async fn around(State(app): State<Arc<App>>, request: Request, next: Next) -> Re
         Some(problem) => {
             Error::input(problem).header(CONNECTION, HeaderValue::from_static("close")).into_response()
         }
-        None => within(limit, next.run(request)).await,
+        None => within(limit, unharmed(next.run(request))).await,
     };
     observe::observe(&app, request, handle).await
 }
@@ -184,6 +184,17 @@ async fn within(limit: Duration, answer: impl Future<Output = Response>) -> Resp
         tracing::error!("a request took longer than server.request_timeout_seconds");
         Error::unavailable().into_response()
     })
+}
+
+/// A panic ends its request alone. The panic hook has logged where it was.
+async fn unharmed(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    poll_fn(|context| {
+        // Nothing of the request is used again.
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Error::new(Code::Internal).into_response()))
+    })
+    .await
 }
 
 /// A request of HTTP/1.1 names its host exactly once (RFC 9112 section 3.2), and what it asks for is on this host:
@@ -208,7 +219,7 @@ async fn method_not_allowed(request: Request) -> Response {
 }
 
 /// Every answer of PATCH says that the public API has deprecated it (RFC 9745), and where to look instead.
-async fn deprecated(OriginalUri(uri): OriginalUri, mut response: Response) -> Response {
+async fn deprecated(uri: Uri, mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert("deprecation", HeaderValue::from_static("@1765843200"));
     let prefix = if uri.path().starts_with(PREFIXES[0]) { PREFIXES[0] } else { PREFIXES[1] };

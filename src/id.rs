@@ -1,14 +1,15 @@
 //! Names of tenants, users and requests, as types that cannot be mixed up.
 
 use std::fmt;
+use std::sync::Arc;
 
 use uuid::Uuid;
 
 /// The tenant that a verified token names: the exact bytes, neither trimmed nor folded.
 ///
-/// Only the token verifier, a worker that reads its own rows and the operator's command line make one.
+/// Cheap to clone. Only the token verifier, a worker that reads its own rows and the operator's command line make one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct TenantId(String);
+pub struct TenantId(Arc<str>);
 
 impl TenantId {
     /// The longest tenant id taken from a token, in bytes.
@@ -16,13 +17,13 @@ impl TenantId {
 
     /// From the claim of a token whose signature and times have been checked.
     pub(crate) fn from_verified_claim(text: &str) -> Option<Self> {
-        is_plain_name(text).then(|| Self(text.to_owned()))
+        is_plain_name(text).then(|| Self(text.into()))
     }
 
     /// From the operator, who may name any tenant.
     #[must_use]
     pub fn from_operator(text: &str) -> Self {
-        Self(text.to_owned())
+        Self(text.into())
     }
 
     #[must_use]
@@ -37,14 +38,19 @@ impl fmt::Display for TenantId {
     }
 }
 
-/// The user that a verified token names.
+/// The user that a verified token names. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct UserId(pub String);
+pub struct UserId(pub Arc<str>);
 
 impl UserId {
     /// From the claim of a token whose signature and times have been checked. The rules are the tenant's.
     pub(crate) fn from_verified_claim(text: &str) -> Option<Self> {
-        is_plain_name(text).then(|| Self(text.to_owned()))
+        is_plain_name(text).then(|| Self(text.into()))
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
     }
 }
 

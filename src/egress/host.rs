@@ -1,5 +1,6 @@
 //! A host name or address as a tenant may write it, in its one normal form.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -57,6 +58,15 @@ impl Host {
             });
         }
         Ok(Self::Name(domain_name::normalise(text)?))
+    }
+
+    /// As it is displayed, without a copy where it is a name.
+    #[must_use]
+    pub fn to_text(&self) -> Cow<'_, str> {
+        match self {
+            Self::Name(name) => Cow::Borrowed(name),
+            Self::Address(address) => Cow::Owned(address.to_string()),
+        }
     }
 }
 

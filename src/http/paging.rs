@@ -1,6 +1,6 @@
 //! Pages of a list that grows at its head: `limit`, and an opaque `cursor` that names where the last page ended.
 
-use axum::extract::{FromRequestParts, OriginalUri, Query};
+use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -32,11 +32,10 @@ impl<S: Sync> FromRequestParts<S> for Page {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
-        let uri = parts.extensions.get::<OriginalUri>().map_or(&parts.uri, |original| &original.0);
-        let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+        let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
             return Err(Error::input("The query is not of the form name=value&name=value"));
         };
-        Self::parse(uri.path().to_owned(), parameters).map_err(Error::inputs)
+        Self::parse(parts.uri.path().to_owned(), parameters).map_err(Error::inputs)
     }
 }
 

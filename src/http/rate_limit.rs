@@ -107,7 +107,7 @@ impl RateLimiter {
     /// # Errors
     /// [`Exceeded`].
     pub fn count_user_alone(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
-        self.windows.count(self.kind(limit), &(tenant.as_str(), &user.0), self.clock.now())
+        self.windows.count(self.kind(limit), &(tenant.as_str(), user.as_str()), self.clock.now())
     }
 
     /// Counts one request that ends in 401 and says whether it may be told so.
@@ -153,7 +153,7 @@ mod tests {
     }
 
     async fn pass(limiter: &RateLimiter, limit: Limit, tenant: &str, user: &str, times: usize) -> usize {
-        let (tenant, user) = (TenantId::from_operator(tenant), UserId(user.to_owned()));
+        let (tenant, user) = (TenantId::from_operator(tenant), UserId(user.into()));
         let mut passed = 0;
         for _ in 0..times {
             passed += usize::from(limiter.count_user(limit, &tenant, &user).await.is_ok());
@@ -178,7 +178,7 @@ mod tests {
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 1).await, 1);
         clock.advance(59_001);
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 99).await, 99);
-        let (tenant, user) = (TenantId::from_operator("a"), UserId("ann".to_owned()));
+        let (tenant, user) = (TenantId::from_operator("a"), UserId("ann".into()));
         let refused = limiter.count_user(Limit::Tier2, &tenant, &user).await;
         assert!(
             matches!(refused, Err(Refused::Exceeded(Exceeded { retry_after_seconds: 1 }))),

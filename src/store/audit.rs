@@ -65,7 +65,7 @@ pub fn insert(tenant: &TenantId, entry: &Entry) -> Statement {
         .bind(Uuid::now_v7().to_string())
         .bind(tenant.as_str())
         .bind(entry.at.0)
-        .bind(entry.user.0.as_str())
+        .bind(entry.user.as_str())
         .bind(entry.action)
         .bind(entry.outcome)
         .bind(entry.changed.join(","))

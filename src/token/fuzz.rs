@@ -116,7 +116,7 @@ pub fn claims(data: &[u8]) {
         claim => claim == wanted,
     };
     assert!(holds(&claims["aud"], AUDIENCE));
-    for (name, taken) in [("tenantId", caller.tenant.as_str()), ("sub", caller.user.0.as_str())] {
+    for (name, taken) in [("tenantId", caller.tenant.as_str()), ("sub", caller.user.as_str())] {
         assert_eq!(claims[name], taken);
         assert!((1..=255).contains(&taken.len()) && taken != "*" && !taken.chars().any(char::is_control));
     }

@@ -41,7 +41,7 @@ pub fn issue(
     if let Some(audience) = &settings.audience {
         claims.insert("aud".to_owned(), json!(audience));
     }
-    claims.insert(settings.user_claim.clone(), json!(user.0));
+    claims.insert(settings.user_claim.clone(), json!(user.as_str()));
     claims.insert(settings.tenant_claim.clone(), json!(tenant.as_str()));
     if admin {
         match settings.admin_roles.first() {

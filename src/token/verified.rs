@@ -80,7 +80,7 @@ mod tests {
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
     fn caller(user: &str) -> Caller {
-        let (tenant, user) = (TenantId::from_operator("tenant"), UserId(user.to_owned()));
+        let (tenant, user) = (TenantId::from_operator("tenant"), UserId(user.into()));
         Caller { tenant, user, is_admin: false }
     }
 

@@ -352,7 +352,7 @@ fn contains(bytes: &[u8], text: &[u8]) -> bool {
 fn entry(at: i64) -> audit::Entry {
     audit::Entry {
         at: Timestamp(at),
-        user: UserId("user-1".to_owned()),
+        user: UserId("user-1".into()),
         action: "patch",
         outcome: "OK",
         changed: vec!["serverAddress", "emailPassword"],

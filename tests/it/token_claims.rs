@@ -190,7 +190,7 @@ async fn names_of_claims_are_settings() {
     )
     .await
     .unwrap();
-    assert_eq!((caller.tenant.as_str(), caller.user.0.as_str(), caller.is_admin), ("t", "u", true));
+    assert_eq!((caller.tenant.as_str(), caller.user.as_str(), caller.is_admin), ("t", "u", true));
     // A point in a name leads into nothing.
     let settings = Auth { tenant_claim: "app.tenant".to_owned(), ..hs256_settings() };
     let nested = claims_with("app", Some(json!({"tenant": "t"})));
@@ -248,7 +248,7 @@ async fn an_issued_token_is_accepted_with_the_same_settings() {
             let clock = clock();
             let verifier = Verifier::with_source(settings, clock.clone(), None).unwrap();
             let caller = verifier.verify(token.expose()).await.unwrap();
-            assert_eq!((caller.tenant.as_str(), caller.user.0.as_str()), ("tenant-1", "user-1"));
+            assert_eq!((caller.tenant.as_str(), caller.user.as_str()), ("tenant-1", "user-1"));
             assert_eq!(caller.is_admin, admin);
             clock.advance((60 + LEEWAY_SECONDS) * 1000);
             assert!(verifier.verify(token.expose()).await.is_err());

@@ -19,7 +19,7 @@ fn hs256_verifier() -> Verifier {
 async fn a_good_token_names_tenant_and_user() {
     let caller = hs256_verifier().verify(&hs256(&claims())).await.unwrap();
     assert_eq!(caller.tenant.as_str(), "tenant-1");
-    assert_eq!(caller.user.0, "user-1");
+    assert_eq!(caller.user.as_str(), "user-1");
     assert!(!caller.is_admin);
 }
 

@@ -1,12 +1,17 @@
 //! What goes over the wire: the answers. The requests are in [`super::requests`].
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::address::EmailAddress;
 use crate::diagnosis::{Confidence, Diagnosis, Finding, Owner};
+use crate::egress::Host;
 use crate::email_config::{Advice, BasicAuth, EmailConfig, ErrorCode, Microsoft365, Settings, advice};
 use crate::id::TenantId;
 use crate::language::{Language, texts};
+use crate::message::HeaderText;
 use crate::provider::{Outcome, Unproved};
 use crate::smtp::{Reply, Security};
 use crate::transcript::{Entry, Stage};
@@ -15,29 +20,29 @@ use crate::transcript::{Entry, Stage};
 #[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = EmailConfig)]
-pub struct EmailConfigBody {
+pub struct EmailConfigBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub tenant_id: Option<String>,
+    pub tenant_id: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "BasicAuth")]
     pub service_provider: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub provider_config: Option<ProviderConfigBody>,
+    pub provider_config: Option<ProviderConfigBody<'a>>,
     /// Domain name or IP address of the SMTP server.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "smtp.example.com")]
-    pub server_address: Option<String>,
+    pub server_address: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 587)]
     pub server_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_type: Option<Security>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
+    pub username: Option<&'a str>,
     /// From and `MAIL FROM`.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "sender@example.com")]
-    pub email_address: Option<String>,
+    pub email_address: Option<&'a str>,
     /// A secret is stored. It is never returned.
     pub password_exists: bool,
     /// Complete, and not known to fail.
@@ -65,29 +70,29 @@ pub struct EmailConfigBody {
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = GetProviderConfig)]
-pub enum ProviderConfigBody {
+pub enum ProviderConfigBody<'a> {
     // In this order, since the second has members that the first requires nothing of.
-    Microsoft365(Microsoft365Body),
-    BasicAuth(BasicAuthBody),
+    Microsoft365(Microsoft365Body<'a>),
+    BasicAuth(BasicAuthBody<'a>),
 }
 
 /// The settings of an app of Microsoft 365.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = GetMicrosoft365Config)]
-pub struct Microsoft365Body {
-    pub client_id: String,
-    pub provider_tenant_id: String,
+pub struct Microsoft365Body<'a> {
+    pub client_id: &'a str,
+    pub provider_tenant_id: &'a str,
     /// The mailbox, and From.
-    pub email_address: String,
+    pub email_address: &'a str,
 }
 
-impl Microsoft365Body {
-    fn of(app: &Microsoft365) -> Self {
+impl<'a> Microsoft365Body<'a> {
+    fn of(app: &'a Microsoft365) -> Self {
         Self {
-            client_id: app.client_id.clone(),
-            provider_tenant_id: app.provider_tenant.clone(),
-            email_address: app.email_address.to_string(),
+            client_id: &app.client_id,
+            provider_tenant_id: &app.provider_tenant,
+            email_address: app.email_address.as_str(),
         }
     }
 }
@@ -116,23 +121,23 @@ impl AdviceBody {
 }
 
 /// The settings of an SMTP server.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Default, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schema(as = GetBasicAuthConfig)]
-pub struct BasicAuthBody {
+pub struct BasicAuthBody<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_address: Option<String>,
+    pub server_address: Option<Cow<'a, str>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub server_port: Option<u16>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub security_type: Option<Security>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub username: Option<String>,
+    pub username: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub email_address: Option<String>,
+    pub email_address: Option<&'a str>,
     /// The name in the From field beside the address.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub sender_name: Option<String>,
+    pub sender_name: Option<&'a str>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -145,27 +150,26 @@ pub struct StatusBody {
     pub status_reason: String,
 }
 
-impl EmailConfigBody {
-    pub(super) fn of(tenant: &TenantId, stored: Option<&EmailConfig>, language: Language) -> Self {
+impl<'a> EmailConfigBody<'a> {
+    pub(super) fn of(tenant: &'a TenantId, stored: Option<&'a EmailConfig>, language: Language) -> Self {
         let Some(stored) = stored else { return Self::default() };
         let flat = match &stored.settings {
             Settings::BasicAuth(basic) => BasicAuthBody::of(basic),
-            Settings::Microsoft365(app) => BasicAuthBody {
-                email_address: Some(app.email_address.to_string()),
-                ..BasicAuthBody::of(&BasicAuth::default())
-            },
+            Settings::Microsoft365(app) => {
+                BasicAuthBody { email_address: Some(app.email_address.as_str()), ..BasicAuthBody::default() }
+            }
         };
         let code = stored.error_code();
         let advice = advice(&stored.settings);
         let advice: Vec<_> = advice.iter().map(|advice| AdviceBody::of(advice, language)).collect();
         Self {
-            tenant_id: Some(tenant.to_string()),
+            tenant_id: Some(tenant.as_str()),
             service_provider: Some(stored.settings.provider_name()),
             server_address: flat.server_address.clone(),
             server_port: flat.server_port,
             security_type: flat.security_type,
-            username: flat.username.clone(),
-            email_address: flat.email_address.clone(),
+            username: flat.username,
+            email_address: flat.email_address,
             provider_config: Some(match &stored.settings {
                 Settings::BasicAuth(_) => ProviderConfigBody::BasicAuth(flat),
                 Settings::Microsoft365(app) => ProviderConfigBody::Microsoft365(Microsoft365Body::of(app)),
@@ -185,15 +189,15 @@ impl EmailConfigBody {
     }
 }
 
-impl BasicAuthBody {
-    fn of(basic: &BasicAuth) -> Self {
+impl<'a> BasicAuthBody<'a> {
+    fn of(basic: &'a BasicAuth) -> Self {
         Self {
-            server_address: basic.server_address.as_ref().map(ToString::to_string),
+            server_address: basic.server_address.as_ref().map(Host::to_text),
             server_port: basic.server_port,
             security_type: basic.security,
-            username: basic.username.clone(),
-            email_address: basic.email_address.as_ref().map(ToString::to_string),
-            sender_name: basic.sender_name.as_ref().map(|name| name.as_str().to_owned()),
+            username: basic.username.as_deref(),
+            email_address: basic.email_address.as_ref().map(EmailAddress::as_str),
+            sender_name: basic.sender_name.as_ref().map(HeaderText::as_str),
         }
     }
 }

@@ -246,7 +246,7 @@ impl LimitedUser<'_> {
     fn hashed(&self) -> Key {
         let tenant = self.tenant.as_str().as_bytes();
         // With its length in front, no two pairs are the same bytes.
-        hash(self.limit, &[&tenant.len().to_be_bytes(), tenant, self.user.0.as_bytes()])
+        hash(self.limit, &[&tenant.len().to_be_bytes(), tenant, self.user.as_str().as_bytes()])
     }
 }
 

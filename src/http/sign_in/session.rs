@@ -36,7 +36,7 @@ impl Session {
         rand::fill(&mut csrf).map_err(|_| anyhow::anyhow!("the system gives no randomness"))?;
         Ok(Self {
             tenant: token.caller.tenant.as_str().to_owned(),
-            user: token.caller.user.0,
+            user: token.caller.user.as_str().to_owned(),
             is_admin: token.caller.is_admin,
             email: token.email,
             csrf: URL_SAFE_NO_PAD.encode(csrf),

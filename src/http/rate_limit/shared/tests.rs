@@ -81,7 +81,7 @@ fn tenant() -> TenantId {
 }
 
 fn user(name: &str) -> UserId {
-    UserId(name.to_owned())
+    UserId(name.into())
 }
 
 async fn read(replica: &Shared<Fake>, most: u32, name: &str) -> Result<(), Refused> {
