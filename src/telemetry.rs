@@ -3,6 +3,7 @@
 //!
 //! That no secret gets here is the work of `secret::Secret`; what dependencies and panics would tell is cut here.
 
+mod json_line;
 pub mod spans;
 pub mod traces;
 
@@ -19,6 +20,7 @@ use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
+use self::json_line::{JsonLine, Members};
 use self::traces::Traces;
 use crate::config::{Invalid, Log, Problem, Telemetry};
 
@@ -80,8 +82,7 @@ where
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if text {
         Box::new(layer.with_ansi(terminal))
     } else {
-        // The event's fields stand at the top, those of its span (trace id, route) under `span`.
-        Box::new(layer.json().flatten_event(true).with_current_span(true).with_span_list(false))
+        Box::new(layer.fmt_fields(Members).event_format(JsonLine))
     };
     Ok(match traces {
         // One filter for all: what it leaves out costs nothing.
@@ -144,7 +145,7 @@ mod tests {
         }
     }
 
-    fn logged(format: &str, filter: &str, terminal: bool, write: impl FnOnce()) -> String {
+    pub(super) fn logged(format: &str, filter: &str, terminal: bool, write: impl FnOnce()) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
         let log = Log { format: format.to_owned(), filter: filter.to_owned() };
