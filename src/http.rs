@@ -163,7 +163,7 @@ pub fn metrics_service(app: &Arc<App>) -> Router {
 }
 
 async fn observed(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    observe::observe(&app, request, |request| next.run(request)).await
+    observe::observe(&app, request, |request| unharmed(next.run(request))).await
 }
 
 /// What stands round every request. One layer, since each copies everything within it for each request.
