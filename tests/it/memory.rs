@@ -1,6 +1,7 @@
 //! What can be read of a running process from outside: its memory, its command line, its environment.
 
 use std::fs::{self, File};
+use std::ops::Range;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 
 use aho_corasick::AhoCorasick;
@@ -18,6 +19,7 @@ use crate::support::smtp_server::{At, Script, SmtpServer, USER};
 fn places(process: u32, secret: &str) -> Option<Vec<String>> {
     let memory = File::open(format!("/proc/{process}/mem")).ok()?;
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).ok()?;
+    let pages = File::open(format!("/proc/{process}/pagemap")).ok()?;
     let (names, needles): (Vec<_>, Vec<_>) = forms(secret).into_iter().unzip();
     let search = AhoCorasick::new(needles).expect("few needles");
     let mut found = Vec::new();
@@ -25,24 +27,57 @@ fn places(process: u32, secret: &str) -> Option<Vec<String>> {
     for map in maps.lines().filter(|map| map.contains(" rw-p ")) {
         let range = map.split(' ').next().and_then(|range| range.split_once('-')).expect("a range");
         let bound = |text| u64::from_str_radix(text, 16).expect("an address");
-        let (start, end) = (bound(range.0), bound(range.1));
-        let mut bytes = vec![0; usize::try_from(end - start).expect("fits")];
-        // A map may be gone by now, and parts of one may not be readable.
-        if memory.read_exact_at(&mut bytes, start).is_err() {
-            continue;
+        for range in touched(&pages, bound(range.0)..bound(range.1)) {
+            let mut bytes = vec![0; usize::try_from(range.end - range.start).expect("fits")];
+            // It may be gone by now.
+            if memory.read_exact_at(&mut bytes, range.start).is_err() {
+                continue;
+            }
+            looked_at += bytes.len();
+            found.extend(search.find_iter(&bytes).map(|hit| {
+                let (from, to) = (hit.start().saturating_sub(48), (hit.end() + 48).min(bytes.len()));
+                let round = String::from_utf8_lossy(&bytes[from..to]).into_owned();
+                format!(
+                    "{} in {}: {round:?}",
+                    names[hit.pattern().as_usize()],
+                    map.split(' ').next_back().unwrap_or("?")
+                )
+            }));
         }
-        looked_at += bytes.len();
-        found.extend(search.find_iter(&bytes).map(|hit| {
-            let (from, to) = (hit.start().saturating_sub(48), (hit.end() + 48).min(bytes.len()));
-            let round = String::from_utf8_lossy(&bytes[from..to]).into_owned();
-            format!(
-                "{} in {}: {round:?}",
-                names[hit.pattern().as_usize()],
-                map.split(' ').next_back().unwrap_or("?")
-            )
-        }));
     }
     (looked_at > 1_000_000).then_some(found)
+}
+
+/// The system's, in bytes.
+fn page_size() -> usize {
+    let maps = fs::read_to_string("/proc/self/smaps").expect("this system tells it");
+    let size = maps.lines().find_map(|line| line.strip_prefix("KernelPageSize:")?.trim().strip_suffix(" kB"));
+    size.and_then(|size| size.parse::<usize>().ok()).expect("a number of kilobytes") * 1024
+}
+
+/// The parts of a range that are in memory or swapped out: an allocator reserves a gigabyte and uses little of it.
+fn touched(pages: &File, range: Range<u64>) -> Vec<Range<u64>> {
+    // Eight bytes for each page; the highest two bits say that it is there (`proc_pid_pagemap(5)`).
+    let page = page_size();
+    let (first, count) = (range.start, usize::try_from(range.end - range.start).expect("fits") / page);
+    let page = u64::try_from(page).expect("fits");
+    let mut entries = vec![0; count * 8];
+    let mut found: Vec<Range<u64>> = Vec::new();
+    // It may be gone by now.
+    if pages.read_exact_at(&mut entries, first / page * 8).is_err() {
+        return found;
+    }
+    for (entry, index) in entries.as_chunks::<8>().0.iter().zip(0..) {
+        let start = first + index * page;
+        if u64::from_ne_bytes(*entry) >> 62 == 0 {
+            continue;
+        }
+        match found.last_mut() {
+            Some(last) if last.end == start => last.end += page,
+            _ => found.push(start..start + page),
+        }
+    }
+    found
 }
 
 /// How often the memory is looked through before what stands there counts as left.
