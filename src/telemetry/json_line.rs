@@ -77,11 +77,9 @@ impl MemberVisitor<'_> {
         if field.name().starts_with("log.") {
             return;
         }
-        let name = field.name();
-        let name = name.strip_prefix("r#").unwrap_or(name);
         self.result = self.result.and_then(|()| {
             self.writer.write_char(',')?;
-            string(&mut self.writer, format_args!("{name}"))?;
+            string(&mut self.writer, format_args!("{}", field.name()))?;
             self.writer.write_char(':')?;
             value(&mut self.writer)
         });
