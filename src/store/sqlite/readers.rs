@@ -79,3 +79,26 @@ impl Readers {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::sqlite::connection::{create_file, open_first};
+
+    #[test]
+    fn all_connections_together_keep_so_much_in_memory() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("transports.db");
+        create_file(&path).expect("a file");
+        open_first(&path).expect("a database");
+        for (count, kib) in [(1, 32 * 1024), (4, 8 * 1024), (64, 2 * 1024)] {
+            let readers = Readers::open(&path, count).expect("connections");
+            for connection in &readers.connections {
+                let connection = connection.lock().expect("nobody panicked");
+                let connection = connection.as_ref().expect("it is open");
+                let size = connection.pragma_query_value(None, "cache_size", |row| row.get::<_, i64>(0));
+                assert_eq!(size, Ok(-kib), "{count} connections");
+            }
+        }
+    }
+}
