@@ -8,18 +8,19 @@ use anyhow::{Context, bail};
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::auth::token::Verifier;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid};
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
-use crate::http::rate_limit::{Quotas, RateLimiter};
 use crate::http::sign_in::SignIn;
-use crate::metrics::Metrics;
-use crate::microsoft365;
-use crate::provider::Places;
+use crate::limits::connections::Places;
+use crate::limits::quotas::Quotas;
+use crate::limits::rate::RateLimiter;
+use crate::providers::microsoft365;
 use crate::store::Db;
+use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Destination;
-use crate::token::Verifier;
 use crate::vault::{Keys, Remote, Vault};
 use crate::{egress, smtp};
 

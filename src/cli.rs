@@ -21,7 +21,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Invalid, check_for_serving, warnings};
-use crate::{privacy, telemetry};
+use crate::{process, telemetry};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 
@@ -64,7 +64,7 @@ enum Command {
 /// Runs the command that this process was started with. Wrong usage ends the process with 2.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let private = privacy::forbid_dumps().context("the memory of this process cannot be kept private");
+    let private = process::forbid_dumps().context("the memory of this process cannot be kept private");
     let result = match private {
         Ok(()) => dispatch(arguments).await,
         Err(error) => Err(error),

@@ -19,9 +19,9 @@ mod tests;
 
 use crate::egress::DialError;
 use crate::language::{self, Language};
-use crate::microsoft365;
+use crate::mail::transcript::{Entry, Stage};
+use crate::providers::microsoft365;
 use crate::smtp;
-use crate::transcript::{Entry, Stage};
 
 pub use reference::reference_markdown;
 

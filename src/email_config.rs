@@ -17,11 +17,11 @@ pub use change::{Change, SecretChange};
 pub use destination::{canonical, keeps_secret};
 pub use health::{CheckOutcome, Health, HealthState};
 
-use crate::address::EmailAddress;
 use crate::clock::Timestamp;
 use crate::egress::Host;
 use crate::language::{Language, Text, texts};
-use crate::message::HeaderText;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::HeaderText;
 use crate::smtp::Security;
 use crate::vault::Sealed;
 

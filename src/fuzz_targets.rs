@@ -10,11 +10,11 @@ mod tests;
 
 pub(crate) use input::Input;
 
+pub use crate::auth::token::fuzz::{claims, token};
 pub use crate::diagnosis::fuzz::diagnosis;
 pub use crate::egress::fuzz::{address, host};
 pub use crate::email_config::fuzz::{patch, put};
 pub use crate::json::fuzz::json;
-pub use crate::microsoft365::fuzz::setup;
+pub use crate::providers::microsoft365::fuzz::setup;
 pub use crate::smtp::fuzz::{capabilities, reply, sign_in};
-pub use crate::token::fuzz::{claims, token};
 pub use crate::vault::fuzz::envelope;

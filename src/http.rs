@@ -1,17 +1,14 @@
 //! The map: every route in one table, and the layers round it.
 
+pub mod api;
 pub mod auth;
 pub mod console;
-pub mod email_config;
+pub mod error;
 pub mod extract;
 mod health;
 pub mod language;
-pub mod live;
 pub mod observe;
 pub mod openapi;
-pub mod paging;
-pub mod providers;
-pub mod rate_limit;
 pub mod server;
 pub mod sign_in;
 
@@ -34,9 +31,9 @@ use axum::routing::{MethodRouter, delete, get, patch, post, put};
 use tower_http::cors::CorsLayer;
 
 use crate::app::App;
-use crate::error::{Code, Error};
-use crate::open_id_connect::CALLBACK_PATH;
-use email_config::{audit_trail, checks, microsoft365_setup};
+use crate::auth::open_id_connect::CALLBACK_PATH;
+use crate::http::error::{Code, Error};
+use api::{audit, checks, email_config, mail_services, microsoft365_setup};
 
 /// Where the API is served. The second is what the headings of the public reference say.
 pub const PREFIXES: [&str; 2] = ["/api/v1/transports", "/v1/transports"];
@@ -78,9 +75,9 @@ fn api() -> Vec<(Route, Handler)> {
         (Route { method: "POST", path: SEND, access: TenantAdmin }, post(checks::send_test_email)),
         (Route { method: "POST", path: VALIDATE, access: AnyUser }, post(email_config::validate)),
         (Route { method: "POST", path: VERIFY, access: AnyUser }, post(checks::verify_connection)),
-        (Route { method: "GET", path: AUDIT, access: TenantAdmin }, get(audit_trail::get)),
+        (Route { method: "GET", path: AUDIT, access: TenantAdmin }, get(audit::get)),
         (Route { method: "GET", path: SETUP, access: TenantAdmin }, get(microsoft365_setup::get)),
-        (Route { method: "GET", path: "/providers", access: AnyUser }, get(providers::list)),
+        (Route { method: "GET", path: "/providers", access: AnyUser }, get(mail_services::list)),
     ]
 }
 

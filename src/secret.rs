@@ -39,8 +39,9 @@ impl fmt::Debug for Secret {
 mod tests {
     use super::Secret;
 
+    /// Security case I5.
     #[test]
-    fn i5_debug_hides_the_text() {
+    fn debug_hides_the_text() {
         assert_eq!(format!("{:?}", Secret::new("hunter2".to_owned())), "***");
     }
 

@@ -17,6 +17,7 @@ pub mod key_canaries;
 mod migrations;
 mod postgres;
 pub mod rate_limits;
+pub mod retention;
 mod row;
 mod sqlite;
 mod statement;

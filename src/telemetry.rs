@@ -4,6 +4,7 @@
 //! That no secret gets here is the work of `secret::Secret`; what dependencies and panics would tell is cut here.
 
 mod json_line;
+pub mod metrics;
 pub mod spans;
 pub mod traces;
 
@@ -225,8 +226,9 @@ mod tests {
         }
     }
 
+    /// Security case I1.
     #[test]
-    fn i1_a_formatted_panic_is_not_shown() {
+    fn a_formatted_panic_is_not_shown() {
         let data = "hunter2";
         let formatted = panic::catch_unwind(|| panic!("{data}")).unwrap_err();
         assert_eq!(literal(&*formatted), "(not shown)");

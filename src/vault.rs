@@ -23,9 +23,9 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::clock::Clock;
 use crate::config::Encryption;
 use crate::id::TenantId;
-use crate::metrics::Metrics;
 use crate::secret::Secret;
 use crate::store::{Db, key_canaries};
+use crate::telemetry::metrics::Metrics;
 use check::Trial;
 use envelope::framed;
 

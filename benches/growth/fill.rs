@@ -2,13 +2,13 @@
 
 use tokio_postgres::binary_copy::BinaryCopyInWriter;
 use tokio_postgres::types::{ToSql, Type};
-use transports::address::EmailAddress;
 use transports::clock::Timestamp;
 use transports::egress::Host;
 use transports::email_config::{
     BasicAuth, EmailConfig, Health, HealthState, Microsoft365, Settings, Version, canonical,
 };
 use transports::id::TenantId;
+use transports::mail::address::EmailAddress;
 use transports::secret::Secret;
 use transports::smtp::Security;
 use transports::store::{Statement, Value, Write, WriteOutcome, email_configs};

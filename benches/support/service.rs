@@ -4,10 +4,10 @@ use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 
+use transports::auth::token;
 use transports::clock::Clock;
 use transports::config::{Auth, Config};
 use transports::secret::Secret;
-use transports::token;
 
 pub const KEY: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 

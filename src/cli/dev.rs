@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 
 use super::{output, serve};
 use crate::app::App;
+use crate::auth::token;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::dev::certificates::{self, Identity};
@@ -25,7 +26,7 @@ use crate::dev::{pages, ports, session};
 use crate::egress::Resolver;
 use crate::secret::Secret;
 use crate::telemetry::traces::Traces;
-use crate::{http, token, vault};
+use crate::{http, vault};
 use settings::Kept;
 use welcome::{Port, Tokens, Welcome};
 

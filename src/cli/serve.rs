@@ -17,7 +17,7 @@ use crate::config::Config;
 use crate::egress::Resolver;
 use crate::egress::http_client::HttpClient;
 use crate::http::{self, server};
-use crate::retention;
+use crate::store::retention;
 use crate::telemetry::traces::Traces;
 
 /// Run the service.

@@ -42,7 +42,7 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> 
         );
         return Err(Invalid::from(problem).into());
     };
-    let token = crate::token::issue(
+    let token = crate::auth::token::issue(
         secret,
         &config.auth,
         &arguments.tenant,

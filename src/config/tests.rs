@@ -192,8 +192,9 @@ fn all_faults_are_told_at_once() {
     assert_eq!(found.len(), 6, "{found:?}");
 }
 
+/// Security case I5.
 #[test]
-fn i5_the_value_of_a_secret_is_in_no_message() {
+fn the_value_of_a_secret_is_in_no_message() {
     let canary = "hunter2";
     for text in [
         format!("[database]\nurl = '{canary}'"),

@@ -26,7 +26,7 @@ use serde::Deserialize;
 use self::html::View;
 use super::inbox::Inbox;
 use super::mail::Mail;
-use crate::error::{Code, Error};
+use crate::http::error::{Code, Error};
 
 const STYLE: &str = include_str!("pages/style.css");
 const SCRIPT: &str = include_str!("pages/inbox.js");

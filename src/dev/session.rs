@@ -31,7 +31,7 @@ async fn tell(State(issue): State<Issue>, headers: HeaderMap) -> Response {
     }
     match issue() {
         Ok(token) => Json(json!({ "mode": "dev", "token": token.expose() })).into_response(),
-        Err(cause) => crate::error::Error::internal(&cause).into_response(),
+        Err(cause) => crate::http::error::Error::internal(&cause).into_response(),
     }
 }
 

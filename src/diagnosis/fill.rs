@@ -5,9 +5,9 @@ use super::rule::{Case, Rule};
 use super::seen::Seen;
 use crate::egress::{DialError, Refusal};
 use crate::language::{self, Language, Text, texts};
-use crate::microsoft365;
+use crate::mail::transcript::printable;
+use crate::providers::microsoft365;
 use crate::smtp::{self, ErrorKind, OtherProtocol, TlsFailure};
-use crate::transcript::printable;
 
 /// Every placeholder that a text may use.
 #[cfg(test)]

@@ -3,8 +3,8 @@
 use super::{Confidence, Effect, Facts, Failure, Finding, diagnose, rule_for};
 use crate::fuzz_targets::Input;
 use crate::language::Language;
+use crate::mail::transcript::Stage;
 use crate::smtp::{Capabilities, EnhancedCode, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure};
-use crate::transcript::Stage;
 
 const STAGES: [Stage; 13] = [
     Stage::Policy,

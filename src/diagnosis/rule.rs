@@ -1,8 +1,8 @@
 //! The form of a rule. Everything in it is data that can be read as a table.
 
 use super::{Confidence, Effect, Owner};
+use crate::mail::transcript::Stage;
 use crate::smtp::Security;
-use crate::transcript::Stage;
 
 /// What one diagnosis code stands for: when it applies, what follows, and its words.
 ///

@@ -7,9 +7,9 @@ use std::net::IpAddr;
 use super::rule::{Kind, Only, When};
 use super::{Facts, Failure};
 use crate::egress::{DialError, Refusal};
-use crate::microsoft365;
+use crate::mail::transcript::{Stage, printable};
+use crate::providers::microsoft365;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
-use crate::transcript::{Stage, printable};
 
 /// How much of a reply is looked at, in bytes. Real ones have some hundred; a hostile one may have 64 KiB, and there are
 /// hundreds of texts to look for.

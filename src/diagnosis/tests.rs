@@ -8,8 +8,8 @@ mod rows;
 mod texts;
 
 use super::{Facts, Failure};
+use crate::mail::transcript::Stage;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, Security};
-use crate::transcript::Stage;
 
 fn facts(host: &str) -> Facts {
     Facts {

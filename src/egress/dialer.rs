@@ -8,7 +8,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 use super::{Host, Policy, Refusal, ResolveError, Resolver};
-use crate::transcript::{Stage, Transcript};
+use crate::mail::transcript::{Stage, Transcript};
 
 mod attempts;
 

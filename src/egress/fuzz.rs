@@ -5,10 +5,10 @@ use std::sync::OnceLock;
 
 use super::policy::oracle::{in_v6_table, is_isatap, low, refused_v4, refused_v6};
 use super::{Host, Policy};
-use crate::address::EmailAddress;
 use crate::config::{Config, Egress};
-use crate::domain_name;
 use crate::fuzz_targets::Input;
+use crate::mail::address::EmailAddress;
+use crate::mail::domain_name;
 
 /// A host as a tenant types it: one normal form; a name is never a number that a resolver takes for an address; an
 /// address is judged as the table says.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-use crate::domain_name::{self, DomainNameError};
+use crate::mail::domain_name::{self, DomainNameError};
 
 /// Where a configuration points: a DNS name (ASCII, lower case, no final dot) or an IP literal.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -102,8 +102,9 @@ mod tests {
         assert!(matches!(Host::parse("1.2.3.4.example.com"), Ok(Host::Name(_))));
     }
 
+    /// Security case A2.
     #[test]
-    fn a2_only_a_strict_dotted_quad_is_an_ipv4_address() {
+    fn only_a_strict_dotted_quad_is_an_ipv4_address() {
         let spellings = [
             "2130706433",
             "0x7f000001",
@@ -127,8 +128,9 @@ mod tests {
         }
     }
 
+    /// Security case A22.
     #[test]
-    fn a22_a_mistake_is_named() {
+    fn a_mistake_is_named() {
         let cases = [
             ("", HostError::Name(DomainNameError::Empty)),
             ("user@host", HostError::EmailAddress),

@@ -102,8 +102,9 @@ fn meaning(error: &str) -> ResolveError {
 mod tests {
     use super::*;
 
+    /// Security case A12.
     #[test]
-    fn a12_the_texts_of_the_system_are_told_apart() {
+    fn the_texts_of_the_system_are_told_apart() {
         let cases = [
             ("Name or service not known", ResolveError::NotFound),
             ("No address associated with hostname", ResolveError::NotFound),
@@ -120,8 +121,9 @@ mod tests {
         }
     }
 
+    /// Security case A12.
     #[tokio::test]
-    async fn a12_this_system_has_one_of_these_texts() {
+    async fn this_system_has_one_of_these_texts() {
         // Longer than a label may be, so that no name server is asked.
         let name = format!("{}.example.com", "a".repeat(64));
         assert_eq!(Resolver::System.resolve(&name).await, Err(ResolveError::NotFound));
@@ -133,8 +135,9 @@ mod tests {
         assert!(answers.iter().all(IpAddr::is_loopback), "{answers:?}");
     }
 
+    /// Security case A12.
     #[tokio::test]
-    async fn a12_a_name_without_an_address_is_not_found() {
+    async fn a_name_without_an_address_is_not_found() {
         let resolver = Resolver::Table(Arc::new(|_| Ok(Vec::new())));
         assert_eq!(resolver.resolve("empty.example.com").await, Err(ResolveError::NotFound));
     }

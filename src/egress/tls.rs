@@ -114,8 +114,9 @@ mod tests {
         }
     }
 
+    /// Security case D14.
     #[test]
-    fn d14_the_name_is_the_one_that_was_typed() {
+    fn the_name_is_the_one_that_was_typed() {
         for (text, expected) in
             [("SMTP.Example.com.", "smtp.example.com"), ("192.0.2.7", "192.0.2.7"), ("::1", "::1")]
         {

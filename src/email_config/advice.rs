@@ -136,8 +136,8 @@ fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::address::EmailAddress;
     use crate::egress::Host;
+    use crate::mail::address::EmailAddress;
 
     fn codes(
         host: &str,

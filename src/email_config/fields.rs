@@ -4,9 +4,9 @@
 
 use serde_json::Value;
 
-use crate::address::EmailAddress;
 use crate::egress::{Host, Policy, Refusal};
-use crate::message::HeaderText;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::HeaderText;
 use crate::secret::Secret;
 use crate::smtp::Security;
 

@@ -10,11 +10,11 @@ use super::put::Replacement;
 use super::{
     BasicAuth, Change, EmailConfig, Health, Microsoft365, SecretChange, Settings, Version, canonical,
 };
-use crate::address::EmailAddress;
 use crate::clock::Timestamp;
 use crate::config::Config;
 use crate::egress::{Host, Policy};
 use crate::json;
+use crate::mail::address::EmailAddress;
 use crate::smtp::Security;
 use crate::vault::Sealed;
 

@@ -4,9 +4,9 @@ use serde_json::Value;
 
 use super::fields::{self, Problem};
 use super::{BasicAuth, Change, EmailConfig, Health, SecretChange, Settings, keeps_secret};
-use crate::address::EmailAddress;
 use crate::egress::{Host, Policy};
-use crate::message::HeaderText;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::HeaderText;
 use crate::secret::Secret;
 use crate::smtp::Security;
 

@@ -139,8 +139,9 @@ fn secret_after(before: Value, document: Value) -> &'static str {
     }
 }
 
+/// Security cases B1 to B7.
 #[test]
-fn b1_to_b7_a_secret_stays_with_its_server() {
+fn a_secret_stays_with_its_server() {
     let cases = [
         ("b1 another server", json!({"serverAddress": "evil.example.net"}), "dropped"),
         ("b2 another port", json!({"serverPort": 465}), "dropped"),
@@ -174,8 +175,9 @@ fn a_stronger_channel_and_a_first_destination_keep_the_secret() {
     assert_eq!(secret_after(json!({"emailAddress": "a@example.com"}), set(full())), "kept");
 }
 
+/// Security case B6.
 #[test]
-fn b6_a_document_is_judged_by_its_end_state() {
+fn a_document_is_judged_by_its_end_state() {
     let there_and_back = json!([
         {"op": "replace", "path": "/serverAddress", "value": "evil.example.net"},
         {"op": "replace", "path": "/serverAddress", "value": "smtp.example.com"},
@@ -378,8 +380,9 @@ fn put_tells_all_faults_at_once_in_the_documented_order() {
     assert_eq!(lonely.expect_err("is wrong"), ["username is required beside emailPassword"]);
 }
 
+/// Security cases G1 to G5.
 #[test]
-fn g1_to_g5_a_bad_patch_names_its_operation_and_field() {
+fn a_bad_patch_names_its_operation_and_field() {
     let operation = |op: &str, path: &str, value: Value| json!([{"op": op, "path": path, "value": value}]);
     let cases = [
         (json!({"op": "add"}), "The body is not an array of patch operations"),

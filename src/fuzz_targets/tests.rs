@@ -17,67 +17,80 @@ fn replay(target: &str, body: fn(&[u8])) {
     body(b"");
 }
 
+/// Security case E15.
 #[test]
-fn e15_replies_of_the_corpus_hold() {
+fn replies_of_the_corpus_hold() {
     replay("reply", super::reply);
 }
 
+/// Security case E15.
 #[test]
-fn e15_offers_of_ehlo_of_the_corpus_hold() {
+fn offers_of_ehlo_of_the_corpus_hold() {
     replay("capabilities", super::capabilities);
 }
 
+/// Security case E15.
 #[test]
-fn e15_answers_to_auth_of_the_corpus_hold() {
+fn answers_to_auth_of_the_corpus_hold() {
     replay("sign_in", super::sign_in);
 }
 
+/// Security cases E15, I3.
 #[test]
-fn e15_i3_diagnosed_replies_of_the_corpus_hold() {
+fn diagnosed_replies_of_the_corpus_hold() {
     replay("diagnosis", super::diagnosis);
 }
 
+/// Security cases A2, A22.
 #[test]
-fn a2_a22_hosts_of_the_corpus_hold() {
+fn hosts_of_the_corpus_hold() {
     replay("host", super::host);
 }
 
+/// Security cases A6, A18.
 #[test]
-fn a6_a18_addresses_of_the_corpus_hold() {
+fn addresses_of_the_corpus_hold() {
     replay("address", super::address);
 }
 
+/// Security cases G5, G6.
 #[test]
-fn g5_g6_json_of_the_corpus_hold() {
+fn json_of_the_corpus_hold() {
     replay("json", super::json);
 }
 
+/// Security cases G1 to G5.
 #[test]
-fn g1_to_g5_patch_documents_of_the_corpus_hold() {
+fn patch_documents_of_the_corpus_hold() {
     replay("patch", super::patch);
 }
 
+/// Security case B8.
 #[test]
-fn b8_put_documents_of_the_corpus_hold() {
+fn put_documents_of_the_corpus_hold() {
     replay("put", super::put);
 }
 
+/// Security cases F1, F3, F4.
 #[test]
-fn f1_f3_f4_tokens_of_the_corpus_hold() {
+fn tokens_of_the_corpus_hold() {
     replay("token", super::token);
 }
 
+/// Security cases F5, F6, F7, F13.
 #[test]
-fn f5_f6_f7_f13_claims_of_the_corpus_hold() {
+fn claims_of_the_corpus_hold() {
     replay("claims", super::claims);
 }
 
+/// Security cases L2, L14.
 #[test]
-fn l2_l14_envelopes_of_the_corpus_hold() {
+fn envelopes_of_the_corpus_hold() {
     replay("envelope", super::envelope);
 }
 
+/// Security cases J1, C14.
 #[test]
-fn j1_c14_values_in_a_setup_help_of_the_corpus_hold() {
+fn values_in_a_setup_help_of_the_corpus_hold() {
     replay("setup", super::setup);
 }

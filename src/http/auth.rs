@@ -12,12 +12,13 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::observe::RequestContext;
-use super::rate_limit::{Exceeded, Limit, Refused};
 use super::sign_in;
 use crate::app::App;
-use crate::error::{Code, Error};
+use crate::auth::token::{self, TokenError};
+use crate::http::error::{Code, Error};
 use crate::id::{TenantId, TraceId, UserId};
-use crate::token::{self, TokenError};
+use crate::limits::Exceeded;
+use crate::limits::rate::{Limit, Refused};
 
 /// Who made this request, from a token that has been verified.
 #[derive(Clone, Debug)]

@@ -18,7 +18,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
 use serde_json::json;
 
-use crate::error::{Code, Error};
+use crate::http::error::{Code, Error};
 use files::{Asset, BUNDLE, Bundle};
 
 /// The address of the element's module: the one that other pages name.

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::app::App;
 use crate::email_config::EmailConfig;
-use crate::error::{Code, Error};
+use crate::http::error::{Code, Error};
 use crate::json;
 
 /// The largest request body, in bytes.
@@ -177,8 +177,9 @@ mod tests {
         }
     }
 
+    /// Security case G7.
     #[test]
-    fn g7_the_content_type_is_checked_as_documented() {
+    fn the_content_type_is_checked_as_documented() {
         let cases = [
             (Some("application/json"), None, true),
             (Some("application/json; charset=utf-8"), None, true),

@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::app::App;
-use crate::metrics;
+use crate::telemetry::metrics;
 use crate::vault::KeysState;
 
 /// The process runs and answers. It asks nothing else, so that a database in trouble restarts nobody.

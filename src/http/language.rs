@@ -8,7 +8,7 @@ use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, VARY};
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 
-use crate::error::Error;
+use crate::http::error::Error;
 use crate::language::Language;
 
 /// What [`Language`] is told by a request; English where it tells nothing.

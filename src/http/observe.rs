@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::app::App;
-use crate::error::Error;
+use crate::http::error::Error;
 use crate::id::{TenantId, TraceId};
 use crate::telemetry::spans;
 
@@ -123,8 +123,9 @@ mod tests {
         text.parse().expect("an address")
     }
 
+    /// Security case H4.
     #[test]
-    fn h4_only_a_trusted_proxy_is_believed_about_an_address() {
+    fn only_a_trusted_proxy_is_believed_about_an_address() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
         let cases = [
             ("192.0.2.7", "198.51.100.1", "192.0.2.7"),

@@ -11,8 +11,8 @@ use utoipa::openapi::schema::{ArrayItems, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::email_config::{self, audit_trail, checks, microsoft365_setup};
-use super::{providers, sign_in};
+use super::api::{audit, checks, email_config, mail_services, microsoft365_setup};
+use super::sign_in;
 
 #[derive(OpenApi)]
 #[openapi(
@@ -33,9 +33,9 @@ use super::{providers, sign_in};
         checks::send_test_email,
         email_config::validate,
         checks::verify_connection,
-        audit_trail::get,
+        audit::get,
         microsoft365_setup::get,
-        providers::list,
+        mail_services::list,
         sign_in::csrf_token,
     ),
     tags(

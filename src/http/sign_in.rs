@@ -21,11 +21,11 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::app::App;
+use crate::auth::open_id_connect::{OpenIdConnect, Pending, Settings, SignInError};
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::egress::http_client::HttpClient;
-use crate::error::{Code, Error, ErrorBody};
-use crate::open_id_connect::{OpenIdConnect, Pending, Settings, SignInError};
+use crate::http::error::{Code, Error, ErrorBody};
 use cookies::Cookies;
 use sealed::Sealer;
 

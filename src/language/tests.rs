@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 
 use super::Language;
 use super::catalogue::{entries, file};
-use crate::http::email_config::checks;
-use crate::microsoft365::setup;
-use crate::{diagnosis, email_config, provider};
+use crate::http::api::checks;
+use crate::providers::microsoft365::setup;
+use crate::{diagnosis, email_config, providers};
 
 /// Every English text that a client can read and that is translated, once each.
 fn all_texts() -> Vec<&'static str> {
     let mut texts = diagnosis::texts();
     texts.extend(email_config::texts());
     texts.extend(setup::TEXTS);
-    texts.extend(provider::texts());
+    texts.extend(providers::texts());
     texts.extend(checks::texts());
     let mut seen = HashSet::new();
     texts.retain(|text| seen.insert(*text));

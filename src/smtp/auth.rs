@@ -11,8 +11,8 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STAN
 use zeroize::Zeroizing;
 
 use super::hidden::Hidden;
+use crate::mail::transcript::printable;
 use crate::secret::Secret;
-use crate::transcript::printable;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mechanism {
@@ -134,8 +134,9 @@ mod tests {
         }
     }
 
+    /// Security case C8.
     #[test]
-    fn c8_whatever_the_credentials_hold_travels_as_base64() {
+    fn whatever_the_credentials_hold_travels_as_base64() {
         for password in ["plain", "pässwörd", "a\r\nQUIT\r\n", " ", &"x".repeat(10_240)] {
             let secret = secret(password);
             let credentials = Credentials::Password { username: "ada@example.com", password: &secret };

@@ -44,8 +44,9 @@ mod tests {
         message
     }
 
+    /// Security case C6.
     #[test]
-    fn c6_a_line_of_one_dot_is_no_end() {
+    fn a_line_of_one_dot_is_no_end() {
         for (message, wire) in [
             (&b""[..], &b".\r\n"[..]),
             (b"hello\r\n", b"hello\r\n.\r\n"),
@@ -58,8 +59,9 @@ mod tests {
         }
     }
 
+    /// Security case C7.
     #[test]
-    fn c7_no_end_but_ours_is_on_the_wire() {
+    fn no_end_but_ours_is_on_the_wire() {
         const ENDS: &[&[u8]] = &[
             b"\n.\n",
             b"\n.\r\n",
@@ -87,14 +89,16 @@ mod tests {
     }
 
     proptest! {
+        /// Security case C13.
         #[test]
-        fn c13_a_message_with_right_line_ends_arrives_as_it_is(lines in prop::collection::vec("[.a ]{0,5}", 0..20)) {
+        fn a_message_with_right_line_ends_arrives_as_it_is(lines in prop::collection::vec("[.a ]{0,5}", 0..20)) {
             let message: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
             prop_assert_eq!(decode(&encode(message.as_bytes())), message.as_bytes());
         }
 
+        /// Security case C7.
         #[test]
-        fn c7_any_bytes_become_one_message(message: Vec<u8>) {
+        fn any_bytes_become_one_message(message: Vec<u8>) {
             let wire = encode(&message);
             let mut lines: Vec<_> = wire.split(|byte| *byte == b'\n').collect();
             prop_assert_eq!(lines.pop(), Some(&b""[..]));

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Capabilities, Reply};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 /// A failed step: where, what was being said, and what came back.
 #[derive(Clone, Debug)]

@@ -70,8 +70,9 @@ mod tests {
 
     use super::*;
 
+    /// Security case A16.
     #[test]
-    fn a16_other_protocols_are_told_by_their_first_bytes() {
+    fn other_protocols_are_told_by_their_first_bytes() {
         use OtherProtocol::{Http, Imap, MySql, Pop3, Redis, Ssh, Tls, Unknown};
         for (bytes, expected) in [
             (&b""[..], Verdict::Undecided),

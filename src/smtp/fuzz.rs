@@ -7,8 +7,8 @@ use super::hidden::Hidden;
 use super::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, Malformed, Replies};
 use super::{Capabilities, Credentials, Mechanism, Reply};
 use crate::fuzz_targets::Input;
+use crate::mail::transcript::Transcript;
 use crate::secret::Secret;
-use crate::transcript::Transcript;
 
 /// The reply parser: how the bytes are cut changes nothing; a reply is within the limits, printable, and reads back
 /// from its own bytes.

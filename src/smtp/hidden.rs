@@ -52,8 +52,9 @@ impl Hidden {
 mod tests {
     use super::*;
 
+    /// Security case I2.
     #[test]
-    fn i2_a_secret_is_taken_out_in_every_form_that_was_sent() {
+    fn a_secret_is_taken_out_in_every_form_that_was_sent() {
         let mut hidden = Hidden::default();
         hidden.add(b"hunter2");
         hidden.add(b"\0ada\0hunter2");

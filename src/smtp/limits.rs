@@ -65,8 +65,9 @@ fn patience(left: Duration) -> Duration {
 mod tests {
     use super::*;
 
+    /// Security case E5.
     #[test]
-    fn e5_a_message_may_take_two_milliseconds_for_each_octet_and_no_more() {
+    fn a_message_may_take_two_milliseconds_for_each_octet_and_no_more() {
         for (octets, seconds) in [(0, 10), (500, 11), (50_000, 110), (1_000_000, 2_010)] {
             assert_eq!(transfer(octets), Duration::from_secs(seconds), "{octets}");
         }

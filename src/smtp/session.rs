@@ -11,8 +11,8 @@ use tokio::time::{Instant, timeout};
 
 use super::stream::Stream;
 use super::{Capabilities, Reply, limits};
-use crate::address::EmailAddress;
 use crate::egress::Host;
+use crate::mail::address::EmailAddress;
 
 /// What is the same for every session of this process.
 #[derive(Clone)]

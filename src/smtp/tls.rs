@@ -15,7 +15,7 @@ use super::socket::Socket;
 use super::{ErrorKind, OtherProtocol, TlsFailure};
 use crate::egress::Host;
 use crate::egress::untrusted::Untrusted;
-use crate::transcript::printable;
+use crate::mail::transcript::printable;
 
 /// A handshake that came to nothing.
 pub(super) struct Failed {

@@ -3,14 +3,14 @@
 use std::fmt::Display;
 
 use super::{Columns, Db, DbError, Statement, sql};
-use crate::address::EmailAddress;
 use crate::clock::Timestamp;
 use crate::egress::Host;
 use crate::email_config::{
     BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Microsoft365, Settings, Version,
 };
 use crate::id::TenantId;
-use crate::message::HeaderText;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::HeaderText;
 use crate::smtp::Security;
 use crate::vault::Sealed;
 

@@ -25,8 +25,9 @@ const OF_ALL_TENANTS: [&str; 9] = [
         from email_configs where tenant_id > $1 order by tenant_id limit $2",
 ];
 
+/// Security case F15.
 #[test]
-fn f15_every_text_on_a_tenants_table_names_the_tenant() {
+fn every_text_on_a_tenants_table_names_the_tenant() {
     let mut of_all_tenants = Vec::new();
     let mut of_one_tenant = 0;
     for text in texts().into_iter().flat_map(|(_, texts)| texts) {
@@ -50,8 +51,9 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
     text.split(|c: char| !c.is_alphanumeric() && c != '_')
 }
 
+/// Security case F15.
 #[test]
-fn f15_no_text_stands_outside_of_the_lists() {
+fn no_text_stands_outside_of_the_lists() {
     for path in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")) {
         let source = fs::read_to_string(&path).expect("a source file");
         // Put together, so that this line is not found.

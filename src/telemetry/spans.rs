@@ -19,7 +19,7 @@ use super::TARGET;
 use crate::egress::Host;
 use crate::egress::http_client::HttpError;
 use crate::id::TraceId;
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 /// The span of a request, below which all others stand.
 pub(super) const REQUEST: &str = "http.server";

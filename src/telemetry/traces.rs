@@ -30,7 +30,7 @@ use uuid::Uuid;
 use crate::config::{Problem, Telemetry};
 use crate::egress::check_operator_url;
 use crate::egress::http_client::{HttpClient, Request};
-use crate::metrics::Metrics;
+use crate::telemetry::metrics::Metrics;
 
 /// Spans that wait, some hundred bytes each.
 const QUEUE: usize = 4096;
@@ -403,8 +403,9 @@ mod tests {
         assert!(ended.iter().all(|span| span.events.is_empty()), "the log is no part of a trace");
     }
 
+    /// Security case I1.
     #[test]
-    fn i1_a_header_that_is_none_is_named_without_its_value() {
+    fn a_header_that_is_none_is_named_without_its_value() {
         for header in ["hunter2", "a b: hunter2", ": hunter2", "Host: hunter2", "x: hunter2\nY: z"] {
             let settings = settings("https://collector.example", &["X-Good: 1", header]);
             let problem = Destination::configured(&settings).err().expect(header);

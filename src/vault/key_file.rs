@@ -236,8 +236,9 @@ mod tests {
         path
     }
 
+    /// Security case L6.
     #[test]
-    fn l6_a_file_is_replaced_as_a_whole_with_its_mode_also_behind_a_link_and_after_a_crash() {
+    fn a_file_is_replaced_as_a_whole_with_its_mode_also_behind_a_link_and_after_a_crash() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(folder.path(), 0o640);
         let link = folder.path().join("link");
@@ -259,8 +260,9 @@ mod tests {
         assert_eq!(without(TEXT, "k1").capacity(), TEXT.len());
     }
 
+    /// Security case L3.
     #[test]
-    fn l3_a_file_has_a_largest_size() {
+    fn a_file_has_a_largest_size() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(folder.path(), 0o600);
         let length = usize::try_from(MAX_FILE_BYTES).unwrap();
@@ -270,8 +272,9 @@ mod tests {
         assert!(read(&path).is_err_and(|error| error.to_string().contains("larger than any file of keys")));
     }
 
+    /// Security case L6.
     #[test]
-    fn l6_a_file_that_root_changes_stays_its_owners() {
+    fn a_file_that_root_changes_stays_its_owners() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(folder.path(), 0o600);
         let (owner, group) = (12_345, 23_456);
@@ -284,8 +287,9 @@ mod tests {
         assert_eq!((metadata.uid(), metadata.gid()), (owner, group));
     }
 
+    /// Security case L6.
     #[test]
-    fn l6_of_changes_at_the_same_time_none_is_lost() {
+    fn of_changes_at_the_same_time_none_is_lost() {
         let folder = tempfile::tempdir().unwrap();
         let path = file(folder.path(), 0o600);
         let threads: Vec<_> = (0..16)

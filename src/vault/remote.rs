@@ -15,7 +15,7 @@ use super::transit::Transit;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Encryption;
 use crate::egress::http_client::HttpClient;
-use crate::metrics::{KeyOperation, Metrics};
+use crate::telemetry::metrics::{KeyOperation, Metrics};
 
 /// The key service of the settings. Shared by all rings that are loaded one after the other.
 pub struct Remote {

@@ -13,7 +13,7 @@ use super::key_service::{Answer, KeyService, WrapError, Wrapped};
 use super::*;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::metrics::Metrics;
+use crate::telemetry::metrics::Metrics;
 
 const PASSWORD: &str = "correct horse battery staple";
 
@@ -59,8 +59,9 @@ async fn what_was_sealed_opens_with_any_key_of_the_ring_and_the_first_one_seals(
     }
 }
 
+/// Security case I1.
 #[tokio::test]
-async fn i1_the_sealed_form_shows_neither_secret_nor_key() {
+async fn the_sealed_form_shows_neither_secret_nor_key() {
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp" };
     let sealed = vault(&[key("k1", 1)]).seal(&secret(), &binding).await.unwrap();
@@ -70,8 +71,9 @@ async fn i1_the_sealed_form_shows_neither_secret_nor_key() {
     }
 }
 
+/// Security case L1.
 #[tokio::test]
-async fn l1_a_secret_opens_only_for_its_tenant_field_and_destination() {
+async fn a_secret_opens_only_for_its_tenant_field_and_destination() {
     let vault = vault(&[key("k1", 1)]);
     let (a, b) = (tenant("a"), tenant("b"));
     let binding = Binding { tenant: &a, field: "emailPassword", destination: "smtp:587" };
@@ -91,8 +93,9 @@ async fn l1_a_secret_opens_only_for_its_tenant_field_and_destination() {
     }
 }
 
+/// Security case L1.
 #[tokio::test]
-async fn l1_parts_of_two_rows_do_not_open_together() {
+async fn parts_of_two_rows_do_not_open_together() {
     let vault = vault(&[key("k1", 1), key("k2", 2)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
@@ -110,8 +113,9 @@ async fn l1_parts_of_two_rows_do_not_open_together() {
     }
 }
 
+/// Security case L1.
 #[tokio::test]
-async fn l1_a_wrapped_key_is_bound_to_the_name_of_its_key() {
+async fn a_wrapped_key_is_bound_to_the_name_of_its_key() {
     // The same bytes under two names.
     let vault = vault(&[key("k1", 1), key("k2", 1)]);
     let tenant = tenant("a");
@@ -120,8 +124,9 @@ async fn l1_a_wrapped_key_is_bound_to_the_name_of_its_key() {
     assert!(vault.open(&Sealed { key_id: "k2".to_owned(), ..sealed }, &binding).await.is_err());
 }
 
+/// Security case L2.
 #[tokio::test]
-async fn l2_every_flipped_bit_every_cut_and_every_addition_is_found() {
+async fn every_flipped_bit_every_cut_and_every_addition_is_found() {
     let vault = vault(&[key("k1", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
@@ -145,8 +150,9 @@ async fn l2_every_flipped_bit_every_cut_and_every_addition_is_found() {
     assert!(opens(&vault, &sealed, &binding).await);
 }
 
+/// Security case L9.
 #[tokio::test]
-async fn l9_no_nonce_comes_twice() {
+async fn no_nonce_comes_twice() {
     let vault = vault(&[key("k1", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
@@ -161,8 +167,9 @@ async fn l9_no_nonce_comes_twice() {
     assert_eq!(seen.len(), 2 * count);
 }
 
+/// Security case L14.
 #[tokio::test]
-async fn l14_no_other_version_of_the_envelope_opens_least_of_all_one_without_encryption() {
+async fn no_other_version_of_the_envelope_opens_least_of_all_one_without_encryption() {
     let vault = vault(&[key("k1", 1)]);
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp:587" };
@@ -182,8 +189,9 @@ async fn l14_no_other_version_of_the_envelope_opens_least_of_all_one_without_enc
     }
 }
 
+/// Security case L3.
 #[tokio::test]
-async fn l3_a_bad_entry_is_told_by_its_place_and_id_and_never_by_its_value() {
+async fn a_bad_entry_is_told_by_its_place_and_id_and_never_by_its_value() {
     let value = STANDARD.encode([7; 32]);
     let entry = |text: String| vec![key("good", 1), text];
     let cases = [
@@ -234,8 +242,9 @@ fn keys_come_from_a_file_with_comments_and_blank_lines() {
     assert_eq!(ids, ["k2", "k1"]);
 }
 
+/// Security case L3.
 #[test]
-fn l3_a_file_may_have_64_kib_and_no_more() {
+fn a_file_may_have_64_kib_and_no_more() {
     let keys = key("k1", 1) + "\n";
     for (size, good) in [(64 * 1024, true), (64 * 1024 + 1, false)] {
         let (_folder, settings) = key_file(0o600, &(keys.clone() + &"#".repeat(size - keys.len())));
@@ -243,8 +252,9 @@ fn l3_a_file_may_have_64_kib_and_no_more() {
     }
 }
 
+/// Security case L3.
 #[test]
-fn l3_a_file_that_others_can_use_is_refused() {
+fn a_file_that_others_can_use_is_refused() {
     for (mode, good) in [
         (0o600, true),
         (0o400, true),
@@ -266,8 +276,9 @@ fn l3_a_file_that_others_can_use_is_refused() {
     }
 }
 
+/// Security case L3.
 #[test]
-fn l3_a_file_without_a_good_key_is_refused_by_its_line() {
+fn a_file_without_a_good_key_is_refused_by_its_line() {
     let value = STANDARD.encode([7; 32]);
     let cases = [
         (String::new(), "holds no key".to_owned()),
@@ -284,8 +295,9 @@ fn l3_a_file_without_a_good_key_is_refused_by_its_line() {
     }
 }
 
+/// Security case L3.
 #[test]
-fn l3_a_file_that_is_not_there_or_no_file_is_refused_and_so_are_two_sources() {
+fn a_file_that_is_not_there_or_no_file_is_refused_and_so_are_two_sources() {
     let (folder, mut both) = key_file(0o600, &key("k1", 1));
     let missing = file_settings(folder.path().join("missing"));
     let error = format!("{:#}", Keys::load(&missing, None).err().unwrap());
@@ -309,8 +321,9 @@ fn a_generated_key_is_random_and_can_be_loaded() {
     }
 }
 
+/// Security case L6.
 #[tokio::test]
-async fn l6_a_key_that_left_the_ring_opens_until_its_time_is_over() {
+async fn a_key_that_left_the_ring_opens_until_its_time_is_over() {
     let tenant = tenant("a");
     let binding = Binding { tenant: &tenant, field: "emailPassword", destination: "smtp" };
     let sealed = vault(&[key("k1", 1)]).seal(&secret(), &binding).await.unwrap();

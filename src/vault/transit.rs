@@ -20,7 +20,7 @@ use crate::config::Encryption;
 use crate::egress::check_operator_url;
 use crate::egress::http_client::{HttpClient, Request, Response};
 use crate::json;
-use crate::transcript::printable;
+use crate::mail::transcript::printable;
 
 /// Each call; a request of a client's makes two at most.
 const TIME_LIMIT: Duration = Duration::from_secs(2);
@@ -259,8 +259,9 @@ mod tests {
         }
     }
 
+    /// Security case L8.
     #[test]
-    fn l8_only_a_word_about_the_ciphertext_says_that_it_does_not_open() {
+    fn only_a_word_about_the_ciphertext_says_that_it_does_not_open() {
         for (status, body, refused) in [
             (400, r#"{"errors":["cipher: message authentication failed"]}"#, true),
             (400, r#"{"errors":["invalid ciphertext: no prefix"]}"#, true),

@@ -153,16 +153,18 @@ async fn answers(service: &Service) -> BTreeMap<(String, String, String), u64> {
         .collect()
 }
 
+/// Security case G13.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
-async fn g13_generated_requests_on_sqlite() {
+async fn generated_requests_on_sqlite() {
     run("SQLite", None).await;
 }
 
+/// Security case G13.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 #[expect(clippy::disallowed_methods, reason = "a setting of the tests")]
-async fn g13_generated_requests_on_postgresql() {
+async fn generated_requests_on_postgresql() {
     let server =
         std::env::var("TEST_POSTGRES_URL").expect("TEST_POSTGRES_URL: run these tests by scripts/test");
     let name = format!("test_{}", uuid::Uuid::new_v4().simple());

@@ -2,8 +2,8 @@
 
 use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
+use crate::mail::transcript::Stage;
 use crate::smtp::Security;
-use crate::transcript::Stage;
 
 const PART: Rule = Rule { connection_failed: true, ..RULE };
 

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Case, Only, RULE, Rule};
 use crate::diagnosis::{Confidence, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[UNKNOWN_REPLY];
 

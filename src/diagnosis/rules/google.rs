@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 const HOSTS: &[&str] = &["smtp.gmail.com", "smtp.googlemail.com", "smtp-relay.gmail.com", "*.google.com"];
 /// A refused token is another matter: an app password would not mend it.

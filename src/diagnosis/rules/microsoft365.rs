@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 const HOSTS: &[&str] =
     &["*.office365.com", "*.office365.us", "*.outlook.com", "*.outlook.office.com", "*.partner.outlook.cn"];

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 const ENVELOPE: &[Stage] = &[Stage::MailFrom, Stage::RcptTo, Stage::Data];
 

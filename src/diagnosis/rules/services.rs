@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 const SES: &[&str] =
     &["email-smtp.*.amazonaws.com", "email-smtp-fips.*.amazonaws.com", "email-smtp.*.amazonaws.com.cn"];

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
-use crate::transcript::Stage;
+use crate::mail::transcript::Stage;
 
 /// What shows that a 535 judged something else than user name and password.
 const NOT_ABOUT_CREDENTIALS: &[&str] = &[

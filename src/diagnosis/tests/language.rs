@@ -5,7 +5,7 @@ use crate::diagnosis::fill::Words;
 use crate::diagnosis::seen::Seen;
 use crate::diagnosis::{Facts, diagnose, rule_for, rules};
 use crate::language::Language::{English, German};
-use crate::transcript::{Entry, Stage};
+use crate::mail::transcript::{Entry, Stage};
 
 #[test]
 fn only_the_words_of_a_finding_change() {

@@ -5,8 +5,8 @@ use proptest::prelude::*;
 use super::{facts, refused};
 use crate::diagnosis::rule::{RULE, Rule};
 use crate::diagnosis::{Effect, Facts, Failure, diagnose, effect, seen};
+use crate::mail::transcript::Stage;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, OtherProtocol, Reply, TlsFailure};
-use crate::transcript::Stage;
 
 const STAGES: [Stage; 13] = [
     Stage::Policy,
@@ -87,8 +87,9 @@ fn no_rule_can_blame_the_credentials_for_anything_but_a_permanent_reply_to_the_s
     }
 }
 
+/// Security cases E2, E15.
 #[test]
-fn e2_e15_of_a_huge_reply_only_the_beginning_is_looked_at() {
+fn of_a_huge_reply_only_the_beginning_is_looked_at() {
     let said = "support.google.com/?p=BadCredentials";
     let judged = |text: String| {
         let failure = refused(Stage::Auth, &format!("535 {text}"));

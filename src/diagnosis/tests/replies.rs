@@ -2,7 +2,7 @@
 
 use super::{facts, refused};
 use crate::diagnosis::{Effect, diagnose};
-use crate::transcript::Stage::{self, Auth, Data, Greeting, MailFrom, RcptTo};
+use crate::mail::transcript::Stage::{self, Auth, Data, Greeting, MailFrom, RcptTo};
 
 const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
     // Sign-in: the credentials were judged.

@@ -13,8 +13,8 @@ use crate::diagnosis::Owner::{
 };
 use crate::diagnosis::{Confidence, Effect, Failure, diagnose};
 use crate::egress::{DialError, Refusal};
+use crate::mail::transcript::Stage::{self, Auth, Data, Ehlo, Greeting, MailFrom, RcptTo, Starttls, Tls};
 use crate::smtp::{ErrorKind, OtherProtocol, TlsFailure};
-use crate::transcript::Stage::{self, Auth, Data, Ehlo, Greeting, MailFrom, RcptTo, Starttls, Tls};
 
 /// What follows: the code, the effect, `retryable`, `connectionFailed`, who can act, how sure it is.
 type Expected = (&'static str, Effect, bool, bool, Owner, Confidence);

@@ -6,8 +6,8 @@ use super::{facts, failed, refused};
 use crate::diagnosis::{Facts, Failure, diagnose, fill, reference_markdown, rule_for, rules};
 use crate::egress::{DialError, Refusal};
 use crate::language::Language;
+use crate::mail::transcript::Stage;
 use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, TlsFailure};
-use crate::transcript::Stage;
 
 #[test]
 fn every_rule_has_all_its_words() {

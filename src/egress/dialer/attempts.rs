@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 
 use super::DialError;
-use crate::transcript::{Stage, Transcript};
+use crate::mail::transcript::{Stage, Transcript};
 
 /// RFC 8305 section 5, "Connection Attempt Delay".
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
@@ -145,8 +145,9 @@ mod tests {
         texts.iter().map(|text| text.parse().unwrap()).collect()
     }
 
+    /// Security case K14.
     #[test]
-    fn k14_an_end_before_anybody_looked_is_no_lack_of_a_way() {
+    fn an_end_before_anybody_looked_is_no_lack_of_a_way() {
         for kind in [ErrorKind::ConnectionRefused, ErrorKind::ConnectionReset, ErrorKind::BrokenPipe] {
             assert_eq!(meaning(&kind.into()), DialError::ConnectRefused, "{kind}");
         }

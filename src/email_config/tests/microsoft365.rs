@@ -102,8 +102,9 @@ fn the_audit_is_told_which_fields_have_changed() {
     assert!(matches!(change.secret, SecretChange::Drop), "the app's secret goes");
 }
 
+/// Security case G5.
 #[test]
-fn g5_a_client_id_and_a_secret_have_a_length() {
+fn a_client_id_and_a_secret_have_a_length() {
     let longest = |length: usize| put_app(json!({"clientId": "a".repeat(length)}));
     assert!(longest(128).is_ok());
     assert_eq!(longest(129).expect_err("too long"), ["clientId is longer than 128 bytes"]);

@@ -7,9 +7,9 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use super::sealed;
+use crate::auth::token::{Caller, IdToken};
 use crate::clock::Timestamp;
 use crate::id::{TenantId, UserId};
-use crate::token::{Caller, IdToken};
 
 /// The header in which a browser proves that one of our own pages asks.
 pub const CSRF_HEADER: &str = "qlik-csrf-token";

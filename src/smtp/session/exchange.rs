@@ -5,10 +5,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::Session;
+use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::reply::Malformed;
 use crate::smtp::stream::Broken;
 use crate::smtp::{Capabilities, Error, ErrorKind, Reply, limits};
-use crate::transcript::{Stage, Transcript};
 
 /// A command as errors and transcripts name it.
 #[derive(Clone, Copy)]

@@ -9,11 +9,11 @@ use tokio::time::Instant;
 use super::exchange::{Answer, Step, broken_kind, done, record};
 use super::{Session, Settings};
 use crate::egress::{Connection, Host};
+use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::first_bytes::{self, Verdict};
 use crate::smtp::socket::Socket;
 use crate::smtp::stream::{Broken, Stream};
 use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, Reply, Security, limits, tls};
-use crate::transcript::{Stage, Transcript};
 
 const GREETING: Step<'_> =
     Step { stage: Stage::Greeting, verb: None, shown: "", limit: limits::GREETING, yes: |code| code == 220 };

@@ -4,10 +4,10 @@ use tokio::time::Instant;
 
 use super::exchange::{Answer, Step, done, record};
 use super::{Envelope, Receipt, RecipientReply, Session};
-use crate::address::EmailAddress;
-use crate::message::Message;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::Message;
+use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::{Error, ErrorKind, Reply, data, limits};
-use crate::transcript::{Stage, Transcript};
 
 const MAIL: Step<'_> =
     Step { stage: Stage::MailFrom, verb: Some("MAIL"), shown: "MAIL", limit: limits::MAIL, yes: done };

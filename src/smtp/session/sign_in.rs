@@ -4,9 +4,9 @@ use tokio::time::Instant;
 
 use super::Session;
 use super::exchange::{Answer, Step, record};
+use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::auth::{self, Credentials, Dialogue, Mechanism, Turn};
 use crate::smtp::{Error, ErrorKind, limits};
-use crate::transcript::{Stage, Transcript};
 
 const AUTH: Step<'_> = Step {
     stage: Stage::Auth,

@@ -29,8 +29,9 @@ fn newer(works_with: [i64; 2]) -> Vec<Migration> {
     [ONE, TWO].into_iter().chain(more).chain(new).collect()
 }
 
+/// Security case K16.
 #[test]
-fn k16_a_program_starts_behind_migrations_that_leave_it_working_and_behind_no_others() {
+fn a_program_starts_behind_migrations_that_leave_it_working_and_behind_no_others() {
     let cases = [
         // What programs each of the two newest says that it leaves working; which of the older ones may start.
         ([5, 5], true, true),
@@ -52,8 +53,9 @@ fn k16_a_program_starts_behind_migrations_that_leave_it_working_and_behind_no_ot
     }
 }
 
+/// Security case K16.
 #[test]
-fn k16_a_migration_that_fails_half_way_leaves_nothing_and_goes_on_where_it_stopped() {
+fn a_migration_that_fails_half_way_leaves_nothing_and_goes_on_where_it_stopped() {
     let mut connection = Connection::open_in_memory().unwrap();
     let error = on_sqlite(&mut connection, &[ONE, BROKEN_TWO]).unwrap_err().to_string();
     assert!(error.starts_with("migration 2 (two) failed, and nothing of it was done: "), "{error}");

@@ -73,8 +73,9 @@ pub(super) fn explain(error: &Error) -> anyhow::Error {
 mod tests {
     use super::*;
 
+    /// Security case K9.
     #[test]
-    fn k9_trouble_with_the_server_is_told_from_a_wrong_statement() {
+    fn trouble_with_the_server_is_told_from_a_wrong_statement() {
         let states = [
             ("08006", true),
             ("0A000", true),

@@ -112,8 +112,9 @@ mod tests {
         }
     }
 
+    /// Security case K9.
     #[test]
-    fn k9_no_connection_waits_for_ever() {
+    fn no_connection_waits_for_ever() {
         let config = parse("postgres://db/mail").unwrap();
         assert_eq!(config.get_connect_timeout(), Some(&TIME_LIMIT));
         assert_eq!(config.get_tcp_user_timeout(), Some(&TIME_LIMIT));

@@ -63,8 +63,9 @@ mod tests {
 
     use super::*;
 
+    /// Security case K8.
     #[test]
-    fn k8_trouble_with_the_file_is_told_from_a_wrong_statement() {
+    fn trouble_with_the_file_is_told_from_a_wrong_statement() {
         let unavailable = [
             ffi::SQLITE_BUSY,
             ffi::SQLITE_BUSY_SNAPSHOT,

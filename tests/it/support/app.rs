@@ -10,12 +10,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use tokio::sync::oneshot;
 use transports::app::App;
+use transports::auth::token;
 use transports::clock::{Clock, Timestamp};
 use transports::config::Config;
 use transports::egress::{ResolveError, Resolver};
 use transports::http;
 use transports::secret::Secret;
-use transports::token;
 
 use super::client::Client;
 use super::database::{Database, Engine};

@@ -6,10 +6,10 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 
+use transports::auth::token;
 use transports::clock::Clock;
 use transports::config::Config;
 use transports::secret::Secret;
-use transports::token;
 
 use super::app::{encryption_key, token_secret};
 use super::client::Client;

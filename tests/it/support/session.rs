@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::net::TcpStream;
 use tokio::time::Instant;
-use transports::address::EmailAddress;
 use transports::egress::{Connection, Host};
-use transports::message::Message;
+use transports::mail::address::EmailAddress;
+use transports::mail::message::Message;
+use transports::mail::transcript::Transcript;
 use transports::secret::Secret;
 use transports::smtp::{Credentials, Envelope, Error, Receipt, Reply, Security, Session, Settings};
-use transports::transcript::Transcript;
 
 use super::certificates;
 use super::smtp_server::{SmtpServer, USER, good_password, good_token};

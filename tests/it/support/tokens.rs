@@ -11,10 +11,10 @@ use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, crypto};
 use rcgen::{KeyPair, PublicKeyData, RsaKeySize};
 use serde_json::{Value, json};
+use transports::auth::token::JwksSource;
 use transports::clock::{Clock, Timestamp};
 use transports::config::Auth;
 use transports::secret::Secret;
-use transports::token::JwksSource;
 
 use super::leaks;
 

@@ -14,8 +14,9 @@ fn agree(policy: &Policy, address: IpAddr) {
     assert_eq!(refused, expected, "{address}");
 }
 
+/// Security case A6.
 #[test]
-fn a6_the_edges_of_every_range_get_the_right_verdict() {
+fn the_edges_of_every_range_get_the_right_verdict() {
     let policy = policy(|_| {});
     for (first, last) in V4 {
         for bits in [first.wrapping_sub(1), *first, *last, last.wrapping_add(1)] {
@@ -38,8 +39,9 @@ fn a6_the_edges_of_every_range_get_the_right_verdict() {
     }
 }
 
+/// Security case A6.
 #[test]
-fn a6_a_million_addresses_get_the_right_verdict() {
+fn a_million_addresses_get_the_right_verdict() {
     let policy = policy(|_| {});
     let mut random = SplitMix(0x5eed);
     for _ in 0..250_000 {

@@ -12,8 +12,9 @@ fn reply(code: u16, enhanced: Option<EnhancedCode>, lines: &[&str]) -> Reply {
     Reply { code, enhanced, lines: lines.iter().map(|line| (*line).to_owned()).collect() }
 }
 
+/// Security case E7.
 #[test]
-fn e7_what_is_a_reply_is_read() {
+fn what_is_a_reply_is_read() {
     for (bytes, expected) in [
         (&b"250 OK\r\n"[..], reply(250, None, &["OK"])),
         (b"250\r\n", reply(250, None, &[""])),
@@ -29,8 +30,9 @@ fn e7_what_is_a_reply_is_read() {
     }
 }
 
+/// Security case E7.
 #[test]
-fn e7_what_is_no_reply_is_refused() {
+fn what_is_no_reply_is_refused() {
     for (bytes, expected) in [
         (&b"2506\r\n"[..], Malformed::NoCode),
         (b"2506 OK\r\n", Malformed::NoCode),
@@ -91,8 +93,9 @@ fn the_enhanced_code_stands_on_every_line_of_a_reply() {
     assert_eq!(read, expected);
 }
 
+/// Security case E1.
 #[test]
-fn e1_a_line_is_at_most_2048_octets() {
+fn a_line_is_at_most_2048_octets() {
     let line = |text: usize| [b"250 ", "x".repeat(text).as_bytes(), b"\r\n"].concat();
     assert!(matches!(parse(&line(MAX_LINE - 6)), Ok(Some(_))));
     assert_eq!(parse(&line(MAX_LINE - 5)), Err(Malformed::LineTooLong));
@@ -100,15 +103,17 @@ fn e1_a_line_is_at_most_2048_octets() {
     assert_eq!(parse(&[b'2'; MAX_LINE - 1]), Ok(None));
 }
 
+/// Security case E2.
 #[test]
-fn e2_a_reply_is_at_most_128_lines() {
+fn a_reply_is_at_most_128_lines() {
     let lines = |count: usize| format!("{}250 x\r\n", "250-x\r\n".repeat(count - 1));
     assert!(matches!(parse(lines(MAX_LINES).as_bytes()), Ok(Some(_))));
     assert_eq!(parse(lines(MAX_LINES + 1).as_bytes()), Err(Malformed::TooManyLines));
 }
 
+/// Security case E2.
 #[test]
-fn e2_a_reply_is_at_most_64_kib() {
+fn a_reply_is_at_most_64_kib() {
     let of = |count: usize| format!("250-{}\r\n", "x".repeat(1_018)).repeat(count);
     assert_eq!(parse(of(64).as_bytes()), Ok(None));
     assert_eq!(parse((of(64) + "250 x\r\n").as_bytes()), Err(Malformed::TooLarge));
@@ -152,21 +157,24 @@ fn all(bytes: &[u8], cuts: &[usize]) -> (Vec<Reply>, Option<Malformed>) {
 }
 
 proptest! {
+    /// Security case E15.
     #[test]
-    fn e15_no_bytes_make_the_parser_panic(bytes: Vec<u8>, cuts: Vec<usize>) {
+    fn no_bytes_make_the_parser_panic(bytes: Vec<u8>, cuts: Vec<usize>) {
         all(&bytes, &cuts);
     }
 
+    /// Security case E15.
     #[test]
-    fn e15_how_the_bytes_are_cut_changes_nothing(
+    fn how_the_bytes_are_cut_changes_nothing(
         text in "([2-5][0-5][0-9][ -][ -~é]{0,20}\r?\n){0,12}",
         cuts in prop::collection::vec(any::<usize>(), 0..8),
     ) {
         prop_assert_eq!(all(text.as_bytes(), &cuts), all(text.as_bytes(), &[]));
     }
 
+    /// Security case I3.
     #[test]
-    fn i3_a_reply_is_printable_ascii(text in prop::collection::vec(any::<u8>(), 0..200)) {
+    fn a_reply_is_printable_ascii(text in prop::collection::vec(any::<u8>(), 0..200)) {
         let bytes = [b"250 ", &text[..], b"\r\n"].concat();
         if let Ok(Some(read)) = parse(&bytes) {
             prop_assert!(read.text().bytes().all(|byte| (b' '..=b'~').contains(&byte)));
@@ -175,8 +183,9 @@ proptest! {
 }
 
 /// Counted, not timed: each byte is looked for a line feed once, however small the pieces.
+/// Security case E15.
 #[test]
-fn e15_the_work_is_linear_in_what_arrives() {
+fn the_work_is_linear_in_what_arrives() {
     let mut replies = Replies::default();
     for fed in 1..MAX_LINE {
         replies.feed(b"2");

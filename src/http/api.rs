@@ -1,0 +1,9 @@
+//! The operations of the API: a handler and its bodies for each.
+
+pub mod audit;
+pub mod checks;
+pub mod email_config;
+pub mod live;
+pub mod mail_services;
+pub mod microsoft365_setup;
+pub mod paging;

@@ -1,0 +1,103 @@
+//! The audit of a tenant, for its administrators: who did what, when and from where.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::http::api::paging::{LinksBody, Page};
+use crate::http::auth::{TenantAdmin, Tier1};
+use crate::http::error::{Error, ErrorBody};
+use crate::store::audit::{self, Recorded};
+
+/// A page of the audit, newest entries first.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Audit)]
+pub struct AuditBody {
+    pub data: Vec<AuditEntryBody>,
+    pub links: LinksBody,
+}
+
+/// One change of the configuration, or one use of its secret.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = AuditEntry)]
+pub struct AuditEntryBody {
+    /// Stable and unique.
+    #[schema(example = "019b77d2-51b3-7c1a-9c4e-5d7a1e0b2f63")]
+    pub id: String,
+    /// ISO 8601, with milliseconds and `Z`.
+    #[schema(example = "2026-01-01T00:00:00.000Z")]
+    pub at: String,
+    /// The user that the token named.
+    #[schema(example = "auth0|5f2a")]
+    pub user_id: String,
+    /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`.
+    #[schema(example = "put")]
+    pub action: String,
+    /// `OK`; the code of the diagnosis where a check or a sending failed; `NOT_STORED` where the check of a PUT
+    /// succeeded and the change was refused after it.
+    #[schema(example = "OK")]
+    pub outcome: String,
+    /// The names of the fields that changed; a secret only by its name.
+    #[schema(example = json!(["serverAddress", "emailPassword"]))]
+    pub changed: Vec<String>,
+    /// The client's IP address. Absent in entries from before it was kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "192.0.2.7")]
+    pub remote_address: Option<String>,
+    /// The request's, as in the service's log.
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    pub trace_id: String,
+}
+
+impl AuditEntryBody {
+    fn of(row: Recorded) -> Self {
+        Self {
+            id: row.position.id,
+            at: row.position.at.to_iso(),
+            user_id: row.user,
+            action: row.action,
+            outcome: row.outcome,
+            changed: row.changed,
+            remote_address: row.remote,
+            trace_id: row.trace_id,
+        }
+    }
+}
+
+/// Returns the audit of the token's tenant: every change of the configuration and every use of its secret, newest
+/// first, also after the configuration was deleted.
+#[utoipa::path(
+    get, path = "/api/v1/transports/email-config/audit", tag = "email-config", operation_id = "getEmailConfigAudit",
+    params(
+        ("limit" = Option<u8>, Query, description = "Entries of a page, 20 by default.", minimum = 1, maximum = 100),
+        ("cursor" = Option<String>, Query, description = "Where the page before has ended: from its `links.next.href`."),
+    ),
+    responses(
+        (status = 200, description = "A page. Entries that arrive between two pages change nothing in those to come.", body = AuditBody),
+        (status = 400, description = "A parameter is wrong or unknown, an entry for each.", body = ErrorBody),
+        (status = 401, description = "No valid token.", body = ErrorBody),
+        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
+        (status = 500, description = "Internal error.", body = ErrorBody),
+        (status = 503, description = "The database is not available.", body = ErrorBody),
+    )
+)]
+pub async fn get(
+    admin: TenantAdmin<Tier1>,
+    State(app): State<Arc<App>>,
+    page: Page,
+) -> Result<Json<AuditBody>, Error> {
+    // One more than is asked for shows whether there is a next page.
+    let most = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = audit::page(&app.db, &admin.tenant, page.after.as_ref(), most).await?;
+    let goes_on = rows.len() > page.limit;
+    rows.truncate(page.limit);
+    let last = rows.last().filter(|_| goes_on).map(|row| row.position.clone());
+    let data = rows.into_iter().map(AuditEntryBody::of).collect();
+    Ok(Json(AuditBody { data, links: page.links(last.as_ref()) }))
+}

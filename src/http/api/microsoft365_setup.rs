@@ -1,0 +1,181 @@
+//! The setup help for Microsoft 365: what its administrator has to do, filled in.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::email_config::fields::{self, Problem};
+use crate::email_config::{EmailConfig, Settings};
+use crate::http::auth::{TenantAdmin, Tier1};
+use crate::http::error::{Error, ErrorBody};
+use crate::http::language::Localised;
+use crate::language::Language;
+use crate::providers::microsoft365::setup::{self, Step, Values, Way};
+use crate::store::email_configs;
+
+/// What has to be done at Microsoft so that the app may send.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = Microsoft365Setup)]
+pub struct SetupBody {
+    /// The values that were filled in; what is not known stands in the texts as a placeholder in capitals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub client_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub provider_tenant_id: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub email_address: Option<String>,
+    /// With which an administrator approves the app for the whole organisation.
+    pub admin_consent_link: String,
+    /// `graph` or `smtp`: how this installation hands mail over to Microsoft.
+    #[schema(example = "graph")]
+    pub transport: String,
+    /// Choose one of `organisation` and `mailbox`: the wide grant would cancel the narrow one. `smtp` takes their
+    /// place where `transport` is `smtp`.
+    pub ways: Vec<WayBody>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Microsoft365SetupWay)]
+pub struct WayBody {
+    /// `organisation`, `mailbox` or `smtp`.
+    pub id: &'static str,
+    pub title: String,
+    pub meaning: String,
+    /// The permission that the app gets, and its kind.
+    pub permission: String,
+    pub steps: Vec<StepBody>,
+    /// All of it as plain text, to be sent to the administrator of Microsoft 365.
+    pub text: String,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Microsoft365SetupStep)]
+pub struct StepBody {
+    pub title: String,
+    pub text: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub link: Option<String>,
+    /// Exchange Online PowerShell, ready to paste.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub commands: Vec<String>,
+}
+
+impl WayBody {
+    fn of(way: Way, language: Language) -> Self {
+        let text = setup::as_text(&way, language);
+        let step = |Step { title, text, link, commands }: Step| StepBody {
+            title: title.say(language),
+            text: text.say(language),
+            link,
+            commands,
+        };
+        Self {
+            id: way.id,
+            title: way.title.say(language),
+            meaning: way.meaning.say(language),
+            permission: way.permission.say(language),
+            steps: way.steps.into_iter().map(step).collect(),
+            text,
+        }
+    }
+}
+
+/// The values to fill in, checked as PUT checks them.
+#[derive(Default)]
+struct Given {
+    client_id: Option<String>,
+    provider_tenant: Option<String>,
+    mailbox: Option<String>,
+}
+
+impl Given {
+    fn parse(parameters: Vec<(String, String)>) -> Result<Self, Vec<Problem>> {
+        let (mut given, mut problems) = (Self::default(), Vec::new());
+        for (name, text) in parameters {
+            let value = Value::String(text);
+            let (place, read) = match name.as_str() {
+                fields::CLIENT_ID => (&mut given.client_id, fields::client_id(&value)),
+                fields::PROVIDER_TENANT_ID => (&mut given.provider_tenant, fields::provider_tenant(&value)),
+                fields::EMAIL_ADDRESS => {
+                    let address = fields::email_address(&value).map(|address| address.to_string());
+                    (&mut given.mailbox, address)
+                }
+                _ => {
+                    problems.push(fields::unknown(&name));
+                    continue;
+                }
+            };
+            match read {
+                Ok(_) if place.is_some() => problems.push(format!("{name} stands twice")),
+                Ok(text) => *place = Some(text),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() { Ok(given) } else { Err(problems) }
+    }
+
+    /// What was not given is taken from what is stored.
+    fn or_stored(self, stored: Option<&EmailConfig>) -> Self {
+        let Some(Settings::Microsoft365(app)) = stored.map(|stored| &stored.settings) else { return self };
+        Self {
+            client_id: self.client_id.or_else(|| Some(app.client_id.clone())),
+            provider_tenant: self.provider_tenant.or_else(|| Some(app.provider_tenant.clone())),
+            mailbox: self.mailbox.or_else(|| Some(app.email_address.to_string())),
+        }
+    }
+}
+
+/// What the administrator of Microsoft 365 has to do, filled in with these values or the stored ones.
+#[utoipa::path(
+    get, path = "/api/v1/transports/email-config/microsoft365-setup", tag = "email-config",
+    operation_id = "getMicrosoft365Setup",
+    params(
+        ("clientId" = Option<String>, Query, min_length = 1, description = "The Application (client) ID; the stored one by default."),
+        ("providerTenantId" = Option<String>, Query, min_length = 1, description = "The Directory (tenant) ID or a domain name; the stored one by default."),
+        ("emailAddress" = Option<String>, Query, min_length = 1, description = "The mailbox; the stored one by default."),
+        ("Accept-Language" = Option<String>, Header, description = "The language of titles and texts: `en` or `de`. Commands are the same in each."),
+    ),
+    responses(
+        (status = 200, description = "The ways, of which one is to be chosen.", body = SetupBody),
+        (status = 400, description = "A parameter is wrong.", body = ErrorBody),
+        (status = 401, description = "No valid token.", body = ErrorBody),
+        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
+        (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
+        (status = 500, description = "Internal error.", body = ErrorBody),
+        (status = 503, description = "The database is not available.", body = ErrorBody),
+    )
+)]
+pub async fn get(
+    admin: TenantAdmin<Tier1>,
+    State(app): State<Arc<App>>,
+    language: Language,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Localised<Json<SetupBody>>, Error> {
+    let Query(parameters) = query.map_err(|_| Error::input("The query is not well formed"))?;
+    let given = Given::parse(parameters).map_err(Error::inputs)?;
+    let stored = email_configs::find(&app.db, &admin.tenant).await?;
+    let given = given.or_stored(stored.as_ref());
+    let values = Values {
+        client_id: given.client_id.as_deref(),
+        provider_tenant: given.provider_tenant.as_deref(),
+        mailbox: given.mailbox.as_deref(),
+    };
+    let endpoints = &app.microsoft365.endpoints;
+    let ways = setup::ways(endpoints, &values);
+    let body = SetupBody {
+        admin_consent_link: setup::admin_consent_link(endpoints, &values),
+        ways: ways.into_iter().map(|way| WayBody::of(way, language)).collect(),
+        transport: app.config.microsoft365.transport.clone(),
+        client_id: given.client_id,
+        provider_tenant_id: given.provider_tenant,
+        email_address: given.mailbox,
+    };
+    Ok(Localised(language, Json(body)))
+}

@@ -1,0 +1,270 @@
+//! What a client is told when something is refused: a closed set of codes, one body shape.
+
+use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use crate::id::TraceId;
+use crate::store::DbError;
+
+/// Every refusal that a client can get.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Code {
+    Unauthorized,
+    NotAdmin,
+    /// A browser's session without the token that proves where the request comes from.
+    CsrfToken,
+    /// The input is wrong; the title names the field.
+    Input,
+    /// PUT's live check failed.
+    ConnectionCheck,
+    NothingToDelete,
+    NothingToSendWith,
+    NothingToVerify,
+    NotFound,
+    MethodNotAllowed,
+    BodyTooLarge,
+    UnsupportedMediaType,
+    PreconditionFailed,
+    RateLimited,
+    Internal,
+    /// The database or the keys are not available.
+    Unavailable,
+}
+
+impl Code {
+    /// Status, code and title as they go over the wire.
+    #[must_use]
+    pub fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        const NONE: &str = "No email config for tenant";
+        match self {
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "HTTP-401", "Unauthorized"),
+            Self::NotAdmin => (StatusCode::FORBIDDEN, "ROLECHECK-1", "Must be a tenant admin"),
+            Self::CsrfToken => {
+                (StatusCode::FORBIDDEN, CSRF_TOKEN, "The header qlik-csrf-token is missing or wrong")
+            }
+            Self::Input => (StatusCode::BAD_REQUEST, "INPUTCHECK-1", "The input is wrong"),
+            Self::ConnectionCheck => {
+                (StatusCode::BAD_REQUEST, "CONNECTIONCHECK-1", "The connection check failed")
+            }
+            Self::NothingToDelete => (StatusCode::NOT_FOUND, "DELETE-1", NONE),
+            Self::NothingToSendWith => (StatusCode::NOT_FOUND, "SENDTESTEMAIL-1", NONE),
+            Self::NothingToVerify => (StatusCode::NOT_FOUND, "VERIFYCONNECTION-1", NONE),
+            Self::NotFound => (StatusCode::NOT_FOUND, "HTTP-404", "Not found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, "HTTP-405", "Method not allowed"),
+            Self::BodyTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "HTTP-413", "Request body too large"),
+            Self::UnsupportedMediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "HTTP-415", "Unsupported media type")
+            }
+            Self::PreconditionFailed => {
+                (StatusCode::PRECONDITION_FAILED, "HTTP-412", "The configuration changed meanwhile")
+            }
+            Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "HTTP-429", "API rate limit reached"),
+            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "HTTP-500", "Internal error"),
+            Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "HTTP-503", "Service unavailable"),
+        }
+    }
+}
+
+/// The code by which the public API's browser clients know that they have to fetch a new token.
+const CSRF_TOKEN: &str = "CSRF-TOKEN-2";
+
+/// One entry of `errors`.
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+pub struct Fault {
+    /// The error code.
+    #[schema(example = "INPUTCHECK-1")]
+    pub code: &'static str,
+    /// Summary of the problem.
+    #[schema(example = "serverAddress is not a string")]
+    pub title: String,
+    /// What to do about it, or more about what happened.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub detail: Option<String>,
+    /// Machine-readable context; `meta.diagnosis` where a connection check failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<Value>,
+}
+
+/// The body of every refusal.
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+pub struct ErrorBody {
+    pub errors: Vec<Fault>,
+    /// Finds the request in the service's log: 32 hexadecimal digits.
+    #[serde(rename = "traceId")]
+    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
+    pub trace_id: String,
+    /// `CSRF-TOKEN-2`, and only with it: browser clients look for it here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
+}
+
+/// A refusal on its way to the client. It becomes a body where the trace id is known, in
+/// [`crate::http::observe`].
+#[derive(Clone, Debug)]
+pub struct Error {
+    status: StatusCode,
+    faults: Vec<Fault>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+}
+
+impl Error {
+    #[must_use]
+    pub fn new(code: Code) -> Self {
+        let (status, text, title) = code.parts();
+        let fault = Fault { code: text, title: title.to_owned(), detail: None, meta: None };
+        let mut error = Self { status, faults: vec![fault], headers: Vec::new() };
+        if code == Code::Unauthorized {
+            error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
+        }
+        error
+    }
+
+    /// 400; `title` begins with the field's name and says what is wrong with it.
+    #[must_use]
+    pub fn input(title: impl Into<String>) -> Self {
+        Self::inputs(vec![title.into()])
+    }
+
+    /// 400 with one entry for each title. There must be at least one.
+    #[must_use]
+    pub fn inputs(titles: Vec<String>) -> Self {
+        let (status, code, _) = Code::Input.parts();
+        let fault = |title| Fault { code, title, detail: None, meta: None };
+        Self { status, faults: titles.into_iter().map(fault).collect(), headers: Vec::new() }
+    }
+
+    /// 429; the client may come again after so many whole seconds.
+    #[must_use]
+    pub fn rate_limited(seconds: u64) -> Self {
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        Self::new(Code::RateLimited)
+            .detail(format!("Try again in {seconds} {unit}."))
+            .header(RETRY_AFTER, HeaderValue::from(seconds))
+    }
+
+    /// 429 by a quota of the operator; the title says by which.
+    #[must_use]
+    pub fn quota_reached(title: &str, seconds: u64) -> Self {
+        let mut error = Self::rate_limited(seconds);
+        for fault in &mut error.faults {
+            title.clone_into(&mut fault.title);
+        }
+        error
+    }
+
+    #[must_use]
+    pub fn detail(mut self, detail: impl Into<String>) -> Self {
+        if let Some(fault) = self.faults.first_mut() {
+            fault.detail = Some(detail.into());
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn meta(mut self, meta: Value) -> Self {
+        if let Some(fault) = self.faults.first_mut() {
+            fault.meta = Some(meta);
+        }
+        self
+    }
+
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// The body, once the trace id is known.
+    #[must_use]
+    pub fn body(&self, trace_id: TraceId) -> ErrorBody {
+        let code = self.faults.first().map(|fault| fault.code).filter(|code| *code == CSRF_TOKEN);
+        ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string(), code }
+    }
+}
+
+impl IntoResponse for Error {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        for (name, value) in &self.headers {
+            response.headers_mut().insert(name.clone(), value.clone());
+        }
+        response.extensions_mut().insert(self);
+        response
+    }
+}
+
+impl From<DbError> for Error {
+    fn from(cause: DbError) -> Self {
+        match cause {
+            DbError::Unavailable(reason) => {
+                tracing::error!(reason, "the database is not available");
+                Self::unavailable()
+            }
+            DbError::Statement(reason) => {
+                tracing::error!(reason, "the database refused a statement");
+                Self::new(Code::Internal)
+            }
+        }
+    }
+}
+
+impl Error {
+    /// 503 with a word when to come again.
+    #[must_use]
+    pub fn unavailable() -> Self {
+        Self::new(Code::Unavailable).header(RETRY_AFTER, HeaderValue::from_static("5"))
+    }
+
+    /// 500; the cause goes to the log only, where the trace id finds it.
+    #[must_use]
+    pub fn internal(cause: &anyhow::Error) -> Self {
+        tracing::error!(cause = format!("{cause:#}"), "internal error");
+        Self::new(Code::Internal)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_body_has_code_title_and_trace_id_and_leaves_out_what_is_unset() {
+        let trace_id = TraceId::random();
+        let body = serde_json::to_value(Error::new(Code::NotAdmin).body(trace_id)).expect("serialises");
+        let expected = serde_json::json!({
+            "errors": [{"code": "ROLECHECK-1", "title": "Must be a tenant admin"}],
+            "traceId": trace_id.to_string(),
+        });
+        assert_eq!(body, expected);
+    }
+
+    /// Security case I4.
+    #[test]
+    fn an_internal_error_shows_nothing_of_its_cause() {
+        let cause = anyhow::anyhow!("/var/lib/secret.db: disk I/O error");
+        let body = Error::internal(&cause).body(TraceId::random());
+        let text = serde_json::to_string(&body).expect("serialises");
+        assert!(!text.contains("disk"), "{text}");
+    }
+
+    #[test]
+    fn a_rate_limit_names_the_seconds_in_words_and_header() {
+        let error = Error::rate_limited(17);
+        assert_eq!(
+            error.body(TraceId::random()).errors[0].detail.as_deref(),
+            Some("Try again in 17 seconds.")
+        );
+        let response = error.into_response();
+        assert_eq!(response.headers()[RETRY_AFTER], "17");
+        assert_eq!(response.status(), StatusCode::TOO_MANY_REQUESTS);
+    }
+}

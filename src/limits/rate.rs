@@ -1,0 +1,217 @@
+//! Rate limits: a fixed window of 60 s from a key's first request, counted in this process or by the database for all
+//! replicas. And the operator's quotas, which are counted in the same way, in this process.
+
+mod leases;
+mod shared;
+
+use std::net::IpAddr;
+
+use super::windows::{Exceeded, Kind, Windows};
+use crate::clock::Clock;
+use crate::config::{self, Config};
+use crate::id::{TenantId, UserId};
+use crate::store::{Db, DbError};
+use shared::{LimitedUser, Shared};
+
+/// The length of a window, in milliseconds.
+const WINDOW: i64 = 60_000;
+
+/// Which limit an operation is under.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Limit {
+    Tier1,
+    Tier2,
+    /// Requests that end in 401, counted by remote address.
+    Unauthenticated,
+}
+
+impl Limit {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Tier1 => "tier1",
+            Self::Tier2 => "tier2",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
+
+    /// Also part of what the database keeps: never changed.
+    fn number(self) -> u8 {
+        match self {
+            Self::Tier1 => 0,
+            Self::Tier2 => 1,
+            Self::Unauthenticated => 2,
+        }
+    }
+}
+
+/// Why a request may not pass.
+#[derive(Clone, Debug)]
+pub enum Refused {
+    Exceeded(Exceeded),
+    /// It could not be counted, and so it does not pass.
+    Database(DbError),
+}
+
+impl From<Exceeded> for Refused {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::Exceeded(exceeded)
+    }
+}
+
+impl From<DbError> for Refused {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+/// Counts requests. A limit of 0 is switched off.
+pub struct RateLimiter {
+    clock: Clock,
+    settings: config::RateLimit,
+    /// What is counted by this process alone.
+    windows: Windows,
+    /// Where one limit is over all replicas.
+    shared: Option<Shared<Db>>,
+}
+
+impl RateLimiter {
+    #[must_use]
+    pub fn new(config: &Config, clock: Clock, db: &Db) -> Self {
+        let shared = config.shares_rate_limits().then(|| Shared::new(clock.clone(), db.clone()));
+        Self { clock, settings: config.rate_limit.clone(), windows: Windows::default(), shared }
+    }
+
+    /// Counts one request of a user and says whether it may pass.
+    ///
+    /// # Errors
+    /// [`Refused`].
+    pub async fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Refused> {
+        let (most, counted) = (self.kind(limit).most, LimitedUser { limit, tenant, user });
+        match (&self.shared, limit) {
+            (Some(_), _) if most == 0 => Ok(()),
+            (Some(shared), Limit::Tier1) => shared.count_leased(&counted, most).await,
+            (Some(shared), _) => shared.count_one(&counted, most).await,
+            (None, _) => Ok(self.count_user_alone(limit, tenant, user)?),
+        }
+    }
+
+    /// The same in this process alone: for what can be answered without the database, while it is away.
+    ///
+    /// # Errors
+    /// [`Exceeded`].
+    pub fn count_user_alone(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
+        self.windows.count(self.kind(limit), &(tenant.as_str(), user.as_str()), self.clock.now())
+    }
+
+    /// Counts one request that ends in 401 and says whether it may be told so.
+    ///
+    /// # Errors
+    /// [`Exceeded`].
+    pub async fn count_unauthenticated(&self, remote: IpAddr) -> Result<(), Exceeded> {
+        let kind = self.kind(Limit::Unauthenticated);
+        match &self.shared {
+            Some(_) if kind.most == 0 => Ok(()),
+            Some(shared) => shared.count_unauthenticated(kind.most, remote).await,
+            None => self.windows.count(kind, &network(remote), self.clock.now()),
+        }
+    }
+
+    fn kind(&self, limit: Limit) -> Kind {
+        let most = match limit {
+            Limit::Tier1 => self.settings.tier1_per_minute,
+            Limit::Tier2 => self.settings.tier2_per_minute,
+            Limit::Unauthenticated => self.settings.unauthenticated_per_minute,
+        };
+        Kind { number: limit.number(), length: WINDOW, most }
+    }
+}
+
+/// What an address is counted by. An IPv6 client is counted by its /64, of which it may use every address.
+fn network(remote: IpAddr) -> u128 {
+    match remote.to_canonical() {
+        IpAddr::V4(address) => u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn limiter(clock: &Clock) -> RateLimiter {
+        let mut settings = Config::default().rate_limit;
+        settings.unauthenticated_per_minute = 3;
+        RateLimiter { clock: clock.clone(), settings, windows: Windows::default(), shared: None }
+    }
+
+    async fn pass(limiter: &RateLimiter, limit: Limit, tenant: &str, user: &str, times: usize) -> usize {
+        let (tenant, user) = (TenantId::from_operator(tenant), UserId(user.into()));
+        let mut passed = 0;
+        for _ in 0..times {
+            passed += usize::from(limiter.count_user(limit, &tenant, &user).await.is_ok());
+        }
+        passed
+    }
+
+    /// Security case H1.
+    #[tokio::test]
+    async fn the_hundred_and_first_is_refused_and_nobody_else_is_touched() {
+        let clock = Clock::manual(Timestamp(5_000_000));
+        let limiter = limiter(&clock);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 150).await, 100);
+        assert_eq!(pass(&limiter, Limit::Tier1, "a", "ann", 1001).await, 1000, "the other tier");
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "bob", 101).await, 100, "another user");
+        assert_eq!(pass(&limiter, Limit::Tier2, "b", "ann", 101).await, 100, "another tenant");
+    }
+
+    #[tokio::test]
+    async fn the_window_is_fixed_from_the_first_request() {
+        let clock = Clock::manual(Timestamp(0));
+        let limiter = limiter(&clock);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 1).await, 1);
+        clock.advance(59_001);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 99).await, 99);
+        let (tenant, user) = (TenantId::from_operator("a"), UserId("ann".into()));
+        let refused = limiter.count_user(Limit::Tier2, &tenant, &user).await;
+        assert!(
+            matches!(refused, Err(Refused::Exceeded(Exceeded { retry_after_seconds: 1 }))),
+            "{refused:?}"
+        );
+        clock.advance(999);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100, "a new window");
+    }
+
+    #[tokio::test]
+    async fn the_seconds_to_wait_are_rounded_up() {
+        let clock = Clock::manual(Timestamp(0));
+        let limiter = limiter(&clock);
+        let ip: IpAddr = "192.0.2.1".parse().expect("an address");
+        for _ in 0..3 {
+            assert_eq!(limiter.count_unauthenticated(ip).await, Ok(()));
+        }
+        clock.advance(1);
+        assert_eq!(limiter.count_unauthenticated(ip).await, Err(Exceeded { retry_after_seconds: 60 }));
+    }
+
+    #[tokio::test]
+    async fn an_ipv6_client_cannot_escape_within_its_network() {
+        let limiter = limiter(&Clock::manual(Timestamp(0)));
+        let mut passed = 0;
+        for host in 0..10 {
+            let ip: IpAddr = format!("2001:db8::{host:x}").parse().expect("an address");
+            passed += usize::from(limiter.count_unauthenticated(ip).await.is_ok());
+        }
+        assert_eq!(passed, 3);
+    }
+
+    #[tokio::test]
+    async fn a_clock_that_is_set_back_does_not_lock_a_user_out() {
+        let clock = Clock::manual(Timestamp(10_000_000));
+        let limiter = limiter(&clock);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100);
+        clock.advance(-3_600_000);
+        assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100);
+    }
+}

@@ -1,0 +1,213 @@
+//! What happened on the way to a mail server, step by step, with times: what an administrator is shown, at the
+//! end or while it happens.
+//!
+//! It must not hold a secret: whoever adds an entry replaces what follows `AUTH` by `<hidden>`.
+
+use std::time::Duration;
+
+use serde::Serialize;
+use tokio::sync::mpsc::UnboundedSender;
+use utoipa::ToSchema;
+
+use crate::telemetry::spans;
+
+/// Where in a check or a sending something happened.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Stage {
+    /// Whether this installation may connect there at all.
+    Policy,
+    Dns,
+    Connect,
+    Tls,
+    Greeting,
+    Ehlo,
+    Starttls,
+    /// The token endpoint of an OAuth 2.0 provider.
+    Token,
+    Auth,
+    MailFrom,
+    RcptTo,
+    Data,
+    /// Microsoft Graph.
+    Graph,
+}
+
+impl Stage {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Dns => "dns",
+            Self::Connect => "connect",
+            Self::Tls => "tls",
+            Self::Greeting => "greeting",
+            Self::Ehlo => "ehlo",
+            Self::Starttls => "starttls",
+            Self::Token => "token",
+            Self::Auth => "auth",
+            Self::MailFrom => "mail_from",
+            Self::RcptTo => "rcpt_to",
+            Self::Data => "data",
+            Self::Graph => "graph",
+        }
+    }
+}
+
+/// One step of a session.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+pub struct Entry {
+    pub stage: Stage,
+    /// How long the step took, in milliseconds.
+    pub ms: u64,
+    /// Printable ASCII, 512 characters at most, without a secret.
+    pub detail: String,
+}
+
+/// What becomes of a step.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum StepState {
+    Started,
+    Done,
+    Failed,
+}
+
+/// What a watcher is told while it happens.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Progress {
+    pub stage: Stage,
+    pub state: StepState,
+    /// How long the step took, in milliseconds; `None` where it has started only.
+    pub ms: Option<u64>,
+    /// As in [`Entry::detail`]; `None` where it has started only.
+    pub detail: Option<String>,
+}
+
+/// Who is told of each step. There are at most twice as many as a transcript has entries, so nothing grows.
+pub type Watcher = UnboundedSender<Progress>;
+
+/// The steps of one session in their order.
+#[derive(Clone, Default, Debug)]
+pub struct Transcript {
+    entries: Vec<Entry>,
+    started: usize,
+    watcher: Option<Watcher>,
+    /// The step under way, as a span of the request's trace.
+    step: Option<(Stage, tracing::Span)>,
+}
+
+impl Transcript {
+    /// The most entries that are kept: a hostile server cannot make the answer grow beyond this.
+    const MAX_ENTRIES: usize = 64;
+
+    /// The longest detail that is kept, in characters.
+    pub const MAX_DETAIL: usize = 512;
+
+    /// One whose steps are also told to a watcher, as they happen.
+    #[must_use]
+    pub fn watched(watcher: Option<&Watcher>) -> Self {
+        Self { watcher: watcher.cloned(), ..Self::default() }
+    }
+
+    /// A step begins. Only a watcher hears of it, and a trace.
+    pub fn begin(&mut self, stage: Stage) {
+        if self.started < Self::MAX_ENTRIES {
+            self.started += 1;
+            self.step = Some((stage, spans::step(stage)));
+            self.tell(Progress { stage, state: StepState::Started, ms: None, detail: None });
+        }
+    }
+
+    /// A step has been done.
+    pub fn add(&mut self, stage: Stage, took: Duration, detail: &str) {
+        self.end(stage, StepState::Done, took, detail);
+    }
+
+    /// A step has failed.
+    pub fn fail(&mut self, stage: Stage, took: Duration, detail: &str) {
+        self.end(stage, StepState::Failed, took, detail);
+    }
+
+    /// The span of the step under way, so that what it calls stands below it in a trace.
+    #[must_use]
+    pub fn span(&self) -> tracing::Span {
+        self.step.as_ref().map_or_else(tracing::Span::none, |(_, span)| span.clone())
+    }
+
+    fn end(&mut self, stage: Stage, ended: StepState, took: Duration, detail: &str) {
+        if let Some((_, span)) = self.step.take_if(|(begun, _)| *begun == stage) {
+            let failed = ended == StepState::Failed;
+            spans::end_step(&span, !failed);
+            // Another address may answer yet.
+            if failed && stage == Stage::Connect {
+                self.step = Some((stage, span));
+            }
+        }
+        if self.entries.len() < Self::MAX_ENTRIES {
+            let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+            let detail = printable(detail);
+            self.tell(Progress { stage, state: ended, ms: Some(ms), detail: Some(detail.clone()) });
+            self.entries.push(Entry { stage, ms, detail });
+        }
+    }
+
+    fn tell(&self, progress: Progress) {
+        if let Some(watcher) = &self.watcher {
+            // Somebody who has gone need not be told.
+            let _ = watcher.send(progress);
+        }
+    }
+
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+}
+
+/// `text` as it may be shown: printable ASCII, everything else as `?`, cut at [`Transcript::MAX_DETAIL`].
+#[must_use]
+pub fn printable(text: &str) -> String {
+    text.chars()
+        .take(Transcript::MAX_DETAIL)
+        .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Security case I3.
+    #[test]
+    fn what_a_server_says_is_shown_as_short_printable_ascii() {
+        let hostile = format!("\u{1b}]0;x\u{7}\u{202e}{}\r\n\0", "a".repeat(2000));
+        let shown = printable(&hostile);
+        assert_eq!(shown.len(), Transcript::MAX_DETAIL);
+        assert!(shown.bytes().all(|b| (b' '..=b'~').contains(&b)));
+    }
+
+    #[test]
+    fn a_transcript_stops_growing() {
+        let mut transcript = Transcript::default();
+        for _ in 0..1000 {
+            transcript.add(Stage::Ehlo, Duration::from_millis(3), "x");
+        }
+        assert_eq!(transcript.entries().len(), Transcript::MAX_ENTRIES);
+    }
+
+    #[test]
+    fn a_watcher_hears_of_each_step_and_of_no_more_than_are_kept() {
+        let (watcher, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let mut transcript = Transcript::watched(Some(&watcher));
+        for _ in 0..1000 {
+            transcript.begin(Stage::Ehlo);
+            transcript.fail(Stage::Ehlo, Duration::from_millis(3), "x\n");
+        }
+        let started = Progress { stage: Stage::Ehlo, state: StepState::Started, ms: None, detail: None };
+        let detail = Some("x?".to_owned());
+        let failed = Progress { stage: Stage::Ehlo, state: StepState::Failed, ms: Some(3), detail };
+        assert_eq!((heard.try_recv(), heard.try_recv()), (Ok(started), Ok(failed)));
+        assert_eq!(heard.len(), 2 * Transcript::MAX_ENTRIES - 2);
+    }
+}

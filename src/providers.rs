@@ -1,0 +1,231 @@
+//! Carries out a check or a sending with a tenant's account, whichever provider it is with.
+//!
+//! One match for each operation; a provider's own way is in its file. It holds no connection to the database.
+
+mod basic_auth;
+pub mod microsoft365;
+
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
+use crate::email_config::{CheckOutcome, EmailConfig, Settings, canonical};
+use crate::id::TenantId;
+use crate::language::{Language, Text};
+use crate::mail::address::EmailAddress;
+use crate::mail::message::{self, Draft, HeaderText};
+use crate::mail::transcript::{Stage, Transcript, Watcher};
+use crate::secret::Secret;
+use crate::smtp::Reply;
+use crate::vault::{Binding, Vault, VaultError};
+
+/// A configuration with its secret in the clear, for as long as one session takes.
+#[derive(Clone, Copy)]
+pub struct Account<'a> {
+    pub tenant: &'a TenantId,
+    /// The stored version; `None` for a configuration that is checked before it is stored.
+    pub version: Option<&'a str>,
+    pub settings: &'a Settings,
+    pub secret: Option<&'a Secret>,
+    /// Who is told of each step while it happens.
+    pub watcher: Option<&'a Watcher>,
+}
+
+impl<'a> Account<'a> {
+    /// Of a stored configuration.
+    #[must_use]
+    pub fn stored(tenant: &'a TenantId, stored: &'a EmailConfig, secret: Option<&'a Secret>) -> Self {
+        Self {
+            tenant,
+            version: Some(&stored.version.config),
+            settings: &stored.settings,
+            secret,
+            watcher: None,
+        }
+    }
+}
+
+/// Opens the stored secret for the destination that it is bound to.
+///
+/// # Errors
+/// [`VaultError::Unreadable`] where the key, or the row, is not the one that it was sealed with, and
+/// [`VaultError::Unavailable`] where the key cannot be had now.
+pub async fn open_secret(
+    config: &EmailConfig,
+    vault: &Vault,
+    tenant: &TenantId,
+) -> Result<Option<Secret>, VaultError> {
+    let Some(sealed) = &config.secret else { return Ok(None) };
+    let destination = canonical(&config.settings);
+    let binding = Binding { tenant, field: config.settings.secret_field(), destination: &destination };
+    vault.open(sealed, &binding).await.map(Some)
+}
+
+/// How far a check goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Depth {
+    /// Connect and sign in: what PUT asks before it stores.
+    SignIn,
+    /// Also ask whether the sender address is taken: verify-connection.
+    Sender,
+}
+
+/// One mail to one recipient.
+pub struct Mail<'a> {
+    pub recipient: &'a EmailAddress,
+    pub subject: &'a HeaderText,
+    pub body: &'a str,
+}
+
+/// What a check could not show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Unproved {
+    SenderAddress,
+    /// Whether the app may send: its token does not say so.
+    SendPermission,
+    Delivery,
+}
+
+impl Unproved {
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::SenderAddress => "sender_address",
+            Self::SendPermission => "send_permission",
+            Self::Delivery => "delivery",
+        }
+    }
+}
+
+/// How a check or a sending ended.
+pub struct Outcome {
+    pub result: Result<Success, Box<Finding>>,
+    /// What was not shown, whatever the result.
+    pub unproved: Vec<Unproved>,
+}
+
+/// It worked.
+pub struct Success {
+    /// The last reply that decided something.
+    pub reply: Option<Reply>,
+    /// For the administrator, a sentence each.
+    message: Vec<Text>,
+}
+
+impl Success {
+    /// What the administrator reads.
+    #[must_use]
+    pub fn message(&self, language: Language) -> String {
+        let sentences: Vec<String> = self.message.iter().map(|sentence| sentence.say(language)).collect();
+        sentences.join(" ")
+    }
+}
+
+/// Signs in to the account, and asks about the sender where `depth` says so.
+pub async fn verify(app: &App, account: &Account<'_>, depth: Depth, deadline: Instant) -> Outcome {
+    match account.settings {
+        Settings::BasicAuth(basic) => basic_auth::verify(app, account, basic, depth, deadline).await,
+        Settings::Microsoft365(settings) => {
+            microsoft365::verify(app, account, settings, depth, deadline).await
+        }
+    }
+}
+
+/// Sends one mail through the account.
+///
+/// # Errors
+/// Where the mail cannot be built, which is a fault of ours.
+pub async fn send(
+    app: &App,
+    account: &Account<'_>,
+    mail: &Mail<'_>,
+    deadline: Instant,
+) -> anyhow::Result<Outcome> {
+    let Some(from) = account.settings.email_address() else {
+        return Ok(incomplete(account.settings.missing(account.secret.is_some())));
+    };
+    let message = message::build(&Draft {
+        from,
+        sender_name: account.settings.sender_name(),
+        to: mail.recipient,
+        subject: mail.subject,
+        body: mail.body,
+        date: app.clock.now(),
+    })?;
+    Ok(match account.settings {
+        Settings::BasicAuth(basic) => {
+            basic_auth::send(app, basic, account.secret, mail.recipient, &message, deadline).await
+        }
+        Settings::Microsoft365(settings) => {
+            microsoft365::send(app, account, settings, mail.recipient, &message, deadline).await
+        }
+    })
+}
+
+/// The outcome where fields are still missing: nothing is dialled.
+#[must_use]
+pub fn incomplete(missing: Vec<&'static str>) -> Outcome {
+    unattempted(&Failure::ConfigIncomplete { missing })
+}
+
+/// The outcome where the stored secret does not open: nothing is dialled.
+#[must_use]
+pub fn unreadable() -> Outcome {
+    unattempted(&Failure::SecretUnreadable)
+}
+
+fn unattempted(failure: &Failure) -> Outcome {
+    let unproved = vec![Unproved::SenderAddress, Unproved::Delivery];
+    Outcome::failed(failure, &Facts::default(), &Transcript::default(), unproved)
+}
+
+impl Outcome {
+    /// A failure, understood.
+    #[must_use]
+    pub fn failed(
+        failure: &Failure,
+        facts: &Facts,
+        transcript: &Transcript,
+        unproved: Vec<Unproved>,
+    ) -> Self {
+        Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), unproved }
+    }
+
+    /// What this says about the stored configuration.
+    #[must_use]
+    pub fn for_health(&self) -> CheckOutcome {
+        let Err(finding) = &self.result else { return CheckOutcome::Success };
+        let diagnosis_code = finding.diagnosis.code.to_owned();
+        let reason = finding.status_reason.clone();
+        match finding.effect {
+            Effect::CredentialsRefused => CheckOutcome::CredentialsRefused { diagnosis_code, reason },
+            Effect::ProviderError => CheckOutcome::ProviderError { diagnosis_code, reason },
+            Effect::None => CheckOutcome::Nothing,
+        }
+    }
+
+    /// Whether the server refused the recipient, and nothing else.
+    #[must_use]
+    pub fn refused_recipient(&self) -> bool {
+        self.result.as_ref().is_err_and(|finding| {
+            finding.diagnosis.stage == Stage::RcptTo
+                && finding.reply.is_some()
+                && finding.effect == Effect::None
+        })
+    }
+
+    /// `OK`, or the code of the diagnosis: for the audit and the metrics.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.result.as_ref().map_or_else(|finding| finding.diagnosis.code, |_| "OK")
+    }
+}
+
+/// Every text of a success and of the presets. A service's name is the same everywhere, unless it joins two.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    let names =
+        crate::mail_services::PRESETS.iter().map(|preset| preset.name).filter(|name| name.contains(" and "));
+    let notes = crate::mail_services::PRESETS.iter().map(|preset| preset.note);
+    [basic_auth::TEXTS, microsoft365::TEXTS].concat().into_iter().chain(names).chain(notes).collect()
+}

@@ -1,0 +1,244 @@
+//! Tokens kept and renewed, and mail handed over with them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+use super::token::{self, AccessToken, Credentials};
+use super::{Endpoints, Error, ErrorKind, graph};
+use crate::clock::Clock;
+use crate::egress::http_client::HttpClient;
+use crate::id::TenantId;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::Message;
+use crate::mail::transcript::{Stage, Transcript};
+
+/// A token is used until this long before it ends: clocks differ, and a call takes its time.
+const MARGIN: Duration = Duration::from_mins(1);
+
+/// No token is used for longer, whatever its issuer says.
+const LONGEST: Duration = Duration::from_hours(1);
+
+/// The most tokens that are kept.
+const MAX_TOKENS: u64 = 10_000;
+
+/// The longest time that a sending waits because Microsoft asked it to; beyond it, the caller is told.
+const LONGEST_WAIT: u64 = 3;
+
+/// Whose token, and for what. The version changes with every change of the configuration, so that a token of
+/// an old secret is never used again.
+#[derive(Clone, PartialEq, Eq, Hash, Debug)]
+pub struct Key {
+    pub tenant: TenantId,
+    pub provider_tenant: String,
+    pub client_id: String,
+    pub version: String,
+    pub scope: String,
+}
+
+/// A kept token.
+struct Kept {
+    token: AccessToken,
+    /// On the clock that only runs on, as all times here.
+    until: Duration,
+}
+
+/// Calls Entra and Graph. Cheap to clone.
+#[derive(Clone)]
+pub struct Client {
+    http: HttpClient,
+    pub endpoints: Arc<Endpoints>,
+    clock: Clock,
+    tokens: Cache<Key, Arc<Kept>>,
+    /// Until when Microsoft asked not to be called for a key.
+    holds: Cache<Key, Duration>,
+}
+
+/// A token with the right to look at it.
+#[derive(Clone)]
+pub struct Token(Arc<Kept>);
+
+impl std::ops::Deref for Token {
+    type Target = AccessToken;
+
+    fn deref(&self) -> &AccessToken {
+        &self.0.token
+    }
+}
+
+impl Client {
+    #[must_use]
+    pub fn new(http: HttpClient, endpoints: Endpoints, clock: Clock) -> Self {
+        let tokens = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
+        let holds = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
+        Self { http, endpoints: Arc::new(endpoints), clock, tokens, holds }
+    }
+
+    /// A token from the issuer itself: proves the secret. It is kept where `key` is given.
+    ///
+    /// # Errors
+    /// See [`Error`]; the stage is `token`.
+    pub async fn fresh_token(
+        &self,
+        credentials: &Credentials<'_>,
+        scope: &str,
+        key: Option<&Key>,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<Token, Error> {
+        log.begin(Stage::Token);
+        let started = Instant::now();
+        let fetched = self.fetch(credentials, scope, deadline).instrument(log.span()).await;
+        note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
+        let token = fetched?;
+        if let Some(key) = key {
+            self.tokens.insert(key.clone(), Arc::clone(&token.0)).await;
+        }
+        Ok(token)
+    }
+
+    /// A kept token, or a new one; one call serves all who wait for it.
+    ///
+    /// # Errors
+    /// See [`Error`]; the stage is `token`.
+    pub async fn token(
+        &self,
+        credentials: &Credentials<'_>,
+        key: &Key,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<Token, Error> {
+        if let Some(kept) = self.tokens.get(key).await {
+            if kept.until > self.clock.elapsed() {
+                return Ok(Token(kept));
+            }
+            self.tokens.invalidate(key).await;
+        }
+        log.begin(Stage::Token);
+        let started = Instant::now();
+        let fetch = async { self.fetch(credentials, &key.scope, deadline).await.map(|token| token.0) };
+        let fetched = self.tokens.try_get_with_by_ref(key, fetch).instrument(log.span()).await;
+        let fetched = fetched.map_err(|error| (*error).clone());
+        note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
+        fetched.map(Token)
+    }
+
+    /// Forgets a token, since it was refused.
+    pub async fn forget(&self, key: &Key) {
+        self.tokens.invalidate(key).await;
+    }
+
+    async fn fetch(
+        &self,
+        credentials: &Credentials<'_>,
+        scope: &str,
+        deadline: Instant,
+    ) -> Result<Token, Error> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let token = token::fetch(&self.http, &self.endpoints.login, credentials, scope, left).await?;
+        let usable = token.expires_in.saturating_sub(MARGIN).min(LONGEST);
+        let until = self.clock.elapsed() + usable;
+        Ok(Token(Arc::new(Kept { token, until })))
+    }
+
+    /// Hands one mail to Graph. A refused token is renewed once; a request to wait is honoured: within the
+    /// deadline where it is short, and otherwise by not calling again before it is over.
+    ///
+    /// # Errors
+    /// See [`Error`], with what the token's `roles` say about `Mail.Send` where there was one.
+    pub async fn send_mail(
+        &self,
+        credentials: &Credentials<'_>,
+        key: &Key,
+        mailbox: &EmailAddress,
+        message: &Message,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<(), (Error, Option<bool>)> {
+        if let Some(error) = self.held(key).await {
+            return Err((error, None));
+        }
+        let mut renewed = false;
+        let mut waited = false;
+        loop {
+            let token = self.token(credentials, key, deadline, log).await.map_err(|error| (error, None))?;
+            log.begin(Stage::Graph);
+            let started = Instant::now();
+            let left = deadline.saturating_duration_since(started);
+            let graph = &self.endpoints.graph;
+            let sending = graph::send_mail(&self.http, graph, mailbox, &token.text, message, left);
+            let sent = sending.instrument(log.span()).await;
+            note(log, Stage::Graph, started, sent.as_ref().err(), "202: accepted");
+            let error = match sent {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let wait = error.retry_after.filter(|_| error.kind == ErrorKind::Busy);
+            if error.status == Some(401) && !renewed {
+                renewed = true;
+                self.forget(key).await;
+            } else if let Some(seconds) = wait.filter(|seconds| !waited && fits(*seconds, deadline)) {
+                waited = true;
+                tokio::time::sleep(Duration::from_secs(seconds)).await;
+            } else {
+                if let Some(seconds) = wait {
+                    self.hold(key, seconds).await;
+                }
+                return Err((error, token.mail_send_role));
+            }
+        }
+    }
+
+    async fn hold(&self, key: &Key, seconds: u64) {
+        let until = self.clock.elapsed().saturating_add(Duration::from_secs(seconds));
+        self.holds.insert(key.clone(), until).await;
+    }
+
+    /// The answer in place of a call that Microsoft asked not to make yet.
+    async fn held(&self, key: &Key) -> Option<Error> {
+        let until = self.holds.get(key).await?;
+        let left = until.saturating_sub(self.clock.elapsed());
+        if left.is_zero() {
+            self.holds.invalidate(key).await;
+            return None;
+        }
+        let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
+        Some(Error {
+            status: Some(429),
+            message: format!("Microsoft asked to wait; {seconds} seconds are left."),
+            retry_after: Some(seconds),
+            ..Error::without_answer(Stage::Graph, ErrorKind::Busy)
+        })
+    }
+}
+
+/// Whether there is time to wait, and as much again for the call.
+fn fits(seconds: u64, deadline: Instant) -> bool {
+    seconds <= LONGEST_WAIT && Instant::now() + Duration::from_secs(seconds * 2) < deadline
+}
+
+/// One step of the transcript. It holds neither the secret nor the token.
+fn note(log: &mut Transcript, stage: Stage, started: Instant, error: Option<&Error>, success: &str) {
+    let detail = match error {
+        None => success.to_owned(),
+        Some(error) => {
+            let status = error.status.map(|status| status.to_string());
+            let numbers = error.numbers.first().map(|number| format!("AADSTS{number}"));
+            let correlation = error.correlation_id.as_ref().map(|id| format!("correlation id {id}"));
+            let reason = match &error.kind {
+                ErrorKind::Timeout => Some("no answer in time".to_owned()),
+                ErrorKind::Unreachable(reason) | ErrorKind::Malformed(reason) => Some(reason.clone()),
+                _ => None,
+            };
+            let parts = [status, numbers, error.code.clone(), reason, correlation];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
+    };
+    match error {
+        None => log.add(stage, started.elapsed(), &detail),
+        Some(_) => log.fail(stage, started.elapsed(), &detail),
+    }
+}

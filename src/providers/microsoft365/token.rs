@@ -1,0 +1,302 @@
+//! Access tokens by client credentials (RFC 6749 section 4.4.2).
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use serde_json::{Map, Value};
+
+use super::{Error, ErrorKind};
+use crate::egress::http_client::{HttpClient, HttpError, Request, Response};
+use crate::json;
+use crate::mail::transcript::{Stage, printable};
+use crate::secret::Secret;
+
+/// A token answer is some kilobytes; a token has to fit into a header or a line of SMTP.
+const MAX_BYTES: usize = 64 * 1024;
+
+/// The longest text of an answer that is kept, in characters.
+const MAX_MESSAGE: usize = 300;
+
+/// The permission to send mail, as it stands in a token's `roles`.
+const MAIL_SEND: &str = "Mail.Send";
+
+/// How an app signs in.
+#[derive(Clone, Copy, Debug)]
+pub struct Credentials<'a> {
+    /// The directory: a GUID or a domain name.
+    pub provider_tenant: &'a str,
+    pub client_id: &'a str,
+    pub client_secret: &'a Secret,
+}
+
+/// An access token.
+#[derive(Debug)]
+pub struct AccessToken {
+    pub text: Secret,
+    /// As the issuer says; at least 0.
+    pub expires_in: Duration,
+    /// Whether its `roles` hold `Mail.Send`; `None` where the token cannot be read, which is the issuer's right.
+    pub mail_send_role: Option<bool>,
+}
+
+/// Asks the token endpoint once.
+///
+/// # Errors
+/// See [`Error`]; the stage is `token`.
+pub async fn fetch(
+    client: &HttpClient,
+    login: &str,
+    credentials: &Credentials<'_>,
+    scope: &str,
+    time_limit: Duration,
+) -> Result<AccessToken, Error> {
+    let url = format!("{login}/{}/oauth2/v2.0/token", percent_encoded(credentials.provider_tenant));
+    let form = [
+        ("grant_type", "client_credentials"),
+        ("client_id", credentials.client_id),
+        ("client_secret", credentials.client_secret.expose()),
+        ("scope", scope),
+    ];
+    let body: Vec<String> =
+        form.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
+    headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
+    let request = Request {
+        method: hyper::Method::POST,
+        url: &url,
+        headers,
+        body: body.join("&").into_bytes(),
+        time_limit,
+        max_response_bytes: MAX_BYTES,
+    };
+    match client.send(request).await {
+        Ok(response) => read(&response),
+        Err(error) => Err(Error::without_answer(Stage::Token, not_answered(&error))),
+    }
+}
+
+/// What a call that got no answer means, where nothing can have been done by it.
+pub(super) fn not_answered(error: &HttpError) -> ErrorKind {
+    match error {
+        HttpError::Timeout { .. } => ErrorKind::Timeout,
+        HttpError::TooLarge(_) => ErrorKind::Malformed("the answer is too large".to_owned()),
+        HttpError::Url(_)
+        | HttpError::Dial(_)
+        | HttpError::Tls(_)
+        | HttpError::Compressed
+        | HttpError::Broken { .. } => ErrorKind::Unreachable(printable(&error.to_string())),
+    }
+}
+
+/// Understands an answer of the token endpoint.
+#[expect(clippy::result_large_err, reason = "once for each call over the network; boxed where it is kept")]
+fn read(response: &Response) -> Result<AccessToken, Error> {
+    let answer = json::object(&response.body);
+    if response.status == 200 {
+        let malformed = |problem: &str| Error {
+            status: Some(200),
+            ..Error::without_answer(Stage::Token, ErrorKind::Malformed(problem.to_owned()))
+        };
+        let answer = answer.ok_or_else(|| malformed("an answer that is not JSON"))?;
+        return token(&answer).map_err(malformed);
+    }
+    let kind = match (response.status, &answer) {
+        (429 | 500..=599, _) => ErrorKind::Busy,
+        (400 | 401 | 403, Some(answer)) if answer.contains_key("error") => ErrorKind::Refused,
+        (status, _) => {
+            ErrorKind::Unreachable(format!("an answer with status {status} that is not Microsoft's"))
+        }
+    };
+    let answer = answer.unwrap_or_default();
+    let text = |name: &str| answer.get(name).and_then(Value::as_str);
+    let numbers = match answer.get("error_codes") {
+        Some(Value::Array(numbers)) => {
+            numbers.iter().filter_map(|number| u32::try_from(number.as_u64()?).ok()).take(8).collect()
+        }
+        _ => Vec::new(),
+    };
+    Err(Error {
+        stage: Stage::Token,
+        kind,
+        status: Some(response.status),
+        code: text("error").map(short),
+        numbers,
+        message: text("error_description").map(description).unwrap_or_default(),
+        correlation_id: text("correlation_id").map(short),
+        retry_after: retry_after(&response.headers),
+    })
+}
+
+fn token(answer: &Map<String, Value>) -> Result<AccessToken, &'static str> {
+    let text = answer.get("access_token").and_then(Value::as_str).unwrap_or_default();
+    // It goes into a header and into a line of SMTP.
+    if text.is_empty() || text.len() > MAX_BYTES / 2 || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("an answer without a usable token");
+    }
+    let bearer = answer.get("token_type").and_then(Value::as_str).unwrap_or_default();
+    if !bearer.eq_ignore_ascii_case("Bearer") {
+        return Err("a token of another type than Bearer");
+    }
+    let seconds = match answer.get("expires_in") {
+        Some(Value::Number(number)) => number.as_i64().unwrap_or(0),
+        Some(Value::String(digits)) => digits.parse().unwrap_or(0),
+        _ => 0,
+    };
+    Ok(AccessToken {
+        mail_send_role: roles(text).map(|roles| roles.iter().any(|role| role == MAIL_SEND)),
+        expires_in: Duration::from_secs(u64::try_from(seconds).unwrap_or(0)),
+        text: Secret::new(text.to_owned()),
+    })
+}
+
+/// The `roles` of a token, read without checking it: whoever issued it decides, this only informs.
+fn roles(token: &str) -> Option<Vec<String>> {
+    let claims = token.split('.').nth(1)?;
+    let claims = json::object(&URL_SAFE_NO_PAD.decode(claims).ok()?)?;
+    match claims.get("roles") {
+        None => Some(Vec::new()),
+        Some(Value::Array(roles)) => {
+            Some(roles.iter().filter_map(|role| role.as_str().map(str::to_owned)).collect())
+        }
+        Some(_) => None,
+    }
+}
+
+/// The seconds of `Retry-After`; a date is not used by Microsoft, and counts as none.
+pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+}
+
+/// Entra's text without its ids, which go on for lines.
+fn description(text: &str) -> String {
+    let text = text.split(" Trace ID:").next().unwrap_or_default();
+    let text = text
+        .split_once(": ")
+        .filter(|(number, _)| number.starts_with("AADSTS"))
+        .map_or(text, |(_, rest)| rest);
+    short(text.lines().next().unwrap_or_default())
+}
+
+pub(super) fn short(text: &str) -> String {
+    printable(text).chars().take(MAX_MESSAGE).collect()
+}
+
+/// Everything but unreserved characters (RFC 3986 section 2.3) as `%XX`, which a form and a path segment take.
+pub(super) fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len() * 3);
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            encoded.push(char::from(byte));
+        } else {
+            encoded.push('%');
+            encoded.extend(
+                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
+            );
+        }
+    }
+    encoded
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(status: u16, body: &str) -> Response {
+        Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() }
+    }
+
+    fn jwt(claims: &str) -> String {
+        format!("{}.{}.c2ln", URL_SAFE_NO_PAD.encode("{}"), URL_SAFE_NO_PAD.encode(claims))
+    }
+
+    #[test]
+    fn a_token_tells_its_roles_and_its_time() {
+        let answer =
+            |token: &str| format!(r#"{{"token_type":"Bearer","expires_in":3599,"access_token":"{token}"}}"#);
+        for (token, expected) in [
+            (jwt(r#"{"roles":["Mail.Send"]}"#), Some(true)),
+            (jwt(r#"{"roles":["Mail.Read","User.Read.All"]}"#), Some(false)),
+            (jwt(r"{}"), Some(false)),
+            (jwt(r#"{"roles":"Mail.Send"}"#), None),
+            ("opaque".to_owned(), None),
+        ] {
+            let token = read(&response(200, &answer(&token))).expect(&token);
+            assert_eq!((token.mail_send_role, token.expires_in.as_secs()), (expected, 3599));
+        }
+    }
+
+    /// Security case J4.
+    #[test]
+    fn answers_that_are_no_token_are_refused() {
+        let huge = format!(r#"{{"token_type":"Bearer","access_token":"{}"}}"#, "a".repeat(MAX_BYTES / 2 + 1));
+        let cases = [
+            "<html><body>Sign in to the airport's network</body></html>",
+            "",
+            "[]",
+            r#"{"token_type":"Bearer","expires_in":3599}"#,
+            r#"{"token_type":"Bearer","access_token":""}"#,
+            r#"{"token_type":"Bearer","access_token":"a\r\nb"}"#,
+            r#"{"token_type":"Bearer","access_token":7}"#,
+            r#"{"token_type":"mac","access_token":"a"}"#,
+            r#"{"access_token":"a"}"#,
+            &huge,
+        ];
+        for body in cases {
+            let error = read(&response(200, body)).expect_err(&body[..body.len().min(60)]);
+            assert!(matches!(error.kind, ErrorKind::Malformed(_)), "{error:?}");
+        }
+        for (seconds, expected) in
+            [("-1", 0), ("1000000000000", 1_000_000_000_000), ("\"3599\"", 3599), ("null", 0), ("1e99", 0)]
+        {
+            let body = format!(r#"{{"token_type":"bearer","access_token":"a","expires_in":{seconds}}}"#);
+            let token = read(&response(200, &body)).expect(seconds);
+            assert_eq!(token.expires_in.as_secs(), expected, "{seconds}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_keeps_numbers_code_and_a_short_text() {
+        let body = r#"{"error":"invalid_client","error_description":"AADSTS7000215: Invalid client secret provided. Ensure the secret being sent is the value. Trace ID: 0000aaaa-11bb-cccc-dd22-eeeeee333333 Correlation ID: aaaa0000-bb11-2222-33cc-444444dddddd Timestamp: 2026-01-01 00:00:00Z","error_codes":[7000215],"correlation_id":"aaaa0000-bb11-2222-33cc-444444dddddd"}"#;
+        let error = read(&response(401, body)).expect_err("a refusal");
+        assert_eq!(error.kind, ErrorKind::Refused);
+        assert_eq!(
+            (error.numbers.as_slice(), error.code.as_deref()),
+            (&[7_000_215][..], Some("invalid_client"))
+        );
+        assert_eq!(
+            error.message,
+            "Invalid client secret provided. Ensure the secret being sent is the value."
+        );
+        assert_eq!(error.correlation_id.as_deref(), Some("aaaa0000-bb11-2222-33cc-444444dddddd"));
+    }
+
+    #[test]
+    fn trouble_on_the_way_says_nothing_about_the_secret() {
+        for (status, body, busy) in [
+            (429, r#"{"error":"invalid_client","error_codes":[90055]}"#, true),
+            (500, "", true),
+            (503, "<html>", true),
+            (302, "", false),
+            (407, "<html>proxy</html>", false),
+            (404, "<html>", false),
+            (400, "<html>", false),
+        ] {
+            let error = read(&response(status, body)).expect_err("no token");
+            let kind = matches!(error.kind, ErrorKind::Busy);
+            assert!(
+                kind == busy && (kind || matches!(error.kind, ErrorKind::Unreachable(_))),
+                "{status}: {error:?}"
+            );
+            assert!(error.is_transient());
+        }
+    }
+
+    #[test]
+    fn what_goes_into_form_and_path_is_encoded() {
+        assert_eq!(percent_encoded("a b&c=d/é~"), "a%20b%26c%3Dd%2F%C3%A9~");
+        assert_eq!(percent_encoded("../evil?x#y"), "..%2Fevil%3Fx%23y");
+    }
+}

@@ -1,0 +1,249 @@
+//! Who may do what, and that nobody reaches another tenant.
+
+use std::collections::{BTreeMap, HashMap};
+
+use serde_json::{Map, Value, json};
+use transports::http::{Access, routes};
+
+use crate::support::app::TestApp;
+use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
+use crate::support::leaks::canary;
+
+/// A body with which each operation gets beyond the check of rights.
+fn body_for(method: &str, path: &str) -> Value {
+    match method {
+        "PUT" => json!({"serviceProvider": "BasicAuth", "providerConfig": {}}),
+        "PATCH" => json!([{"op": "replace", "path": "/username", "value": "ann"}]),
+        "POST" if path.ends_with("send-test-email") => json!({"recipient": "bob@example.com"}),
+        _ => Value::Null,
+    }
+}
+
+async fn call(client: &Client, method: &str, path: &str) -> Answer {
+    match body_for(method, path) {
+        Value::Null => client.send(method, path, &[], Vec::new()).await,
+        body => client.json(method, path, &body).await,
+    }
+}
+
+/// Security case F11.
+#[tokio::test]
+async fn every_route_asks_for_a_token_and_for_its_right() {
+    let app = TestApp::start().await;
+    let guarded: Vec<_> = routes().into_iter().filter(|(_, route)| route.access != Access::Anybody).collect();
+    assert_eq!(guarded.len(), 20, "ten operations under two prefixes");
+    for (path, route) in guarded {
+        let answer = call(&app.anybody(), route.method, &path).await.expect(401);
+        assert_eq!(answer.error().0, "HTTP-401", "{} {path}", route.method);
+        let member = call(&app.member("acme"), route.method, &path).await;
+        if route.access == Access::TenantAdmin {
+            let body = member.expect(403).json();
+            assert_eq!(
+                body["errors"],
+                json!([{"code": "ROLECHECK-1", "title": "Must be a tenant admin"}]),
+                "{path}"
+            );
+        } else {
+            assert!(matches!(member.status, 200 | 404), "{} {path}: {}", route.method, member.status);
+        }
+        let admin = call(&app.admin("acme"), route.method, &path).await;
+        assert!(!matches!(admin.status, 401 | 403 | 405), "{} {path}: {}", route.method, admin.status);
+    }
+}
+
+/// Security case F11.
+#[tokio::test]
+async fn only_validate_and_verify_are_for_any_user() {
+    let open: Vec<String> = routes()
+        .into_iter()
+        .filter(|(path, route)| route.access == Access::AnyUser && path.starts_with("/api"))
+        .filter(|(path, _)| path.contains("email-config"))
+        .map(|(path, _)| path)
+        .collect();
+    assert_eq!(open, [VALIDATE, VERIFY]);
+}
+
+/// Security case F12.
+#[tokio::test]
+async fn nothing_but_the_token_names_a_tenant() {
+    let app = TestApp::start().await;
+    let (acme, other) = (app.admin("acme"), app.admin("other"));
+    acme.patch(&json!({"username": "ann", "emailPassword": canary("secret ")})).await.expect(204);
+    let before = acme.config().await;
+    let named = [("x-tenant-id", "acme"), ("tenant", "acme"), ("x-qlik-tenant", "acme")];
+    let nothing = json!({"isValid": false, "passwordExists": false});
+
+    assert_eq!(other.send("GET", CONFIG, &named, Vec::new()).await.expect(200).json(), nothing);
+    assert_eq!(other.get(&format!("{CONFIG}?tenantId=acme")).await.expect(200).json(), nothing);
+    other.get(&format!("{CONFIG}/acme")).await.expect(404);
+    let document = json!([{"op": "replace", "path": "/tenantId", "value": "acme"}]);
+    other.json("PATCH", CONFIG, &document).await.expect(400);
+    let member = json!([{"op": "replace", "path": "/username", "value": "eve", "tenantId": "acme"}]);
+    other.json_with("PATCH", &format!("{CONFIG}?tenantId=acme"), &named, &member).await.expect(204);
+    let body = json!({"serviceProvider": "BasicAuth", "providerConfig": {}, "tenantId": "acme"});
+    let refused = other.json("PUT", CONFIG, &body).await.expect(400).json().to_string();
+    assert!(refused.contains("tenantId is not a known field"), "{refused}");
+    other.send("DELETE", &format!("{CONFIG}?tenantId=acme"), &named, Vec::new()).await.expect(204);
+
+    assert_eq!(acme.config().await, before);
+}
+
+/// Security case F16.
+#[tokio::test]
+async fn tenants_that_look_alike_are_different_ones() {
+    let app = TestApp::start().await;
+    let names = ["a", "A", "a ", "a/b", "%61", "é", "e\u{301}", "a'; drop table email_configs; --"];
+    for name in names {
+        app.admin(name).patch(&json!({"username": format!("user of {name:?}")})).await.expect(204);
+    }
+    for name in names {
+        let shown = app.admin(name).config().await;
+        assert_eq!(shown["tenantId"], json!(name));
+        assert_eq!(shown["username"], json!(format!("user of {name:?}")));
+    }
+}
+
+/// The parts of a configuration that decide whether a stored password may stay.
+const DESTINATION: [&str; 3] = ["serverAddress", "serverPort", "username"];
+
+/// What a tenant's configuration must be, by rules written apart from the service.
+#[derive(Default, Clone)]
+struct Expected {
+    fields: Option<BTreeMap<&'static str, Value>>,
+    password: bool,
+}
+
+impl Expected {
+    fn patch(&mut self, edits: &[(&'static str, Option<Value>)]) {
+        let before = self.fields.clone().unwrap_or_default();
+        let mut after = before.clone();
+        let mut password = None;
+        for (field, value) in edits {
+            if *field == "emailPassword" {
+                password = Some(value.is_some());
+            } else if let Some(value) = value {
+                after.insert(field, value.clone());
+            } else {
+                after.remove(field);
+            }
+        }
+        let moved = DESTINATION
+            .iter()
+            .any(|field| before.contains_key(field) && before.get(field) != after.get(field));
+        let weaker = match (before.get("securityType"), after.get("securityType")) {
+            (Some(before), after) => {
+                before != "none" && after.is_none_or(|after| after == "none") || after.is_none()
+            }
+            (None, _) => false,
+        };
+        self.password = password.unwrap_or(self.password && !moved && !weaker);
+        if self.fields.is_some() || !after.is_empty() || self.password {
+            self.fields = Some(after);
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        let Some(fields) = &self.fields else { return "CONFIG_NOT_SET" };
+        let needed = ["serverAddress", "serverPort", "securityType", "emailAddress"];
+        let complete = needed.iter().all(|field| fields.contains_key(field))
+            && fields.contains_key("username") == self.password;
+        if complete { "OK" } else { "INCOMPLETE_CONFIG" }
+    }
+}
+
+/// A small generator with a fixed start: the same steps in every run.
+struct Dice(u64);
+
+impl Dice {
+    fn below(&mut self, limit: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % limit as u64).expect("is small")
+    }
+
+    fn edit(&mut self) -> (&'static str, Option<Value>) {
+        let (field, values): (_, [Value; 2]) = match self.below(7) {
+            0 => ("serverAddress", [json!("one.example.com"), json!("two.example.com")]),
+            1 => ("serverPort", [json!(587), json!(465)]),
+            2 => ("securityType", [json!("StartTLS"), json!("none")]),
+            3 => ("username", [json!("ann"), json!("bob")]),
+            4 => ("emailAddress", [json!("ann@example.com"), json!("bob@example.com")]),
+            5 => ("senderName", [json!("Ann"), json!("Bob")]),
+            _ => ("emailPassword", [json!(canary("first ")), json!(canary("second "))]),
+        };
+        let choice = self.below(5);
+        (field, values.get(choice % 3).cloned())
+    }
+}
+
+async fn check(client: &Client, tenant: &str, expected: &Expected) {
+    let shown = client.config().await;
+    let Some(fields) = &expected.fields else {
+        assert_eq!(shown, json!({"isValid": false, "passwordExists": false}), "{tenant}");
+        return;
+    };
+    assert_eq!(shown["tenantId"], json!(tenant));
+    assert_eq!(shown["passwordExists"], json!(expected.password), "{tenant} {fields:?}");
+    assert_eq!(shown["errorCode"], json!(expected.code()), "{tenant} {fields:?}");
+    let stored: Map<String, Value> =
+        fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+    assert_eq!(shown["providerConfig"], Value::Object(stored), "{tenant}");
+}
+
+/// Security case F14.
+#[tokio::test]
+async fn random_operations_of_three_tenants_do_what_a_model_says() {
+    let app = TestApp::with(|config| {
+        config.rate_limit.tier1_per_minute = 0;
+        config.rate_limit.tier2_per_minute = 0;
+    })
+    .await;
+    let tenants = ["acme", "Acme", "other"];
+    let mut expected: HashMap<&str, Expected> = HashMap::new();
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    for step in 0..10_000 {
+        let tenant = tenants[dice.below(3)];
+        let (client, state) = (app.admin(tenant), expected.entry(tenant).or_default());
+        match dice.below(20) {
+            0 => {
+                let status = if state.fields.is_some() { 204 } else { 404 };
+                client.delete().await.expect(status);
+                *state = Expected::default();
+            }
+            1 => {
+                let shown = client.post(VALIDATE).await.expect(200).json();
+                assert_eq!(
+                    shown,
+                    json!({"isValid": state.code() == "OK", "errorCode": state.code()}),
+                    "{step}"
+                );
+            }
+            // One that cannot succeed, so that it must change nothing.
+            2 => {
+                client.put(&json!({"serverAddress": "one.example.com"})).await.expect(400);
+            }
+            3 if state.code() != "OK" => {
+                let status = if state.fields.is_some() { 200 } else { 404 };
+                client.post(VERIFY).await.expect(status);
+                client.json("POST", SEND_TEST, &json!({"recipient": "bob@example.com"})).await.expect(status);
+            }
+            4..=7 => check(&client, tenant, state).await,
+            _ => {
+                let edits: Vec<_> = (0..=dice.below(4)).map(|_| dice.edit()).collect();
+                let document: Value = edits
+                    .iter()
+                    .map(|(field, value)| match value {
+                        Some(value) => json!({"op": "replace", "path": format!("/{field}"), "value": value}),
+                        None => json!({"op": "remove", "path": format!("/{field}")}),
+                    })
+                    .collect();
+                client.json("PATCH", CONFIG, &document).await.expect(204);
+                state.patch(&edits);
+            }
+        }
+    }
+    for tenant in tenants {
+        check(&app.admin(tenant), tenant, &expected[tenant]).await;
+    }
+}

@@ -1,0 +1,289 @@
+//! The built binary, as an operator sees it: output, exit code, and what goes where.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// What a run left behind.
+#[derive(Debug)]
+struct Ran {
+    code: Option<i32>,
+    out: String,
+    err: String,
+}
+
+/// Runs the binary with these settings and no others, in a folder without a configuration file.
+fn transports(arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    transports_in(Path::new(env!("CARGO_TARGET_TMPDIR")), arguments, variables)
+}
+
+fn transports_in(folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Ran {
+    let output = Command::new(env!("CARGO_BIN_EXE_transports"))
+        .args(arguments)
+        .env_clear()
+        .envs(variables.iter().copied())
+        .env("COLUMNS", "100")
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary is built");
+    Ran {
+        code: output.status.code(),
+        out: String::from_utf8(output.stdout).expect("text"),
+        err: String::from_utf8(output.stderr).expect("text"),
+    }
+}
+
+fn file(name: &str, text: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::write(&path, text).expect("the folder for tests can be written");
+    path
+}
+
+const SERVING: [(&str, &str); 4] = [
+    ("TRANSPORTS_ENCRYPTION__KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+    ("TRANSPORTS_AUTH__HS256_SECRET", "0123456789abcdef0123456789abcdef"),
+    ("TRANSPORTS_AUTH__ISSUER", "https://login.example.com"),
+    ("TRANSPORTS_AUTH__AUDIENCE", "transports"),
+];
+
+#[test]
+fn cli_help_is_as_recorded() {
+    for (name, arguments) in [
+        ("top", &["--help"][..]),
+        ("serve", &["serve", "--help"]),
+        ("dev", &["dev", "--help"]),
+        ("token", &["token", "--help"]),
+        ("backup", &["backup", "--help"]),
+        ("openapi", &["openapi", "--help"]),
+        ("keys", &["keys", "--help"]),
+        ("keys_generate", &["keys", "generate", "--help"]),
+        ("tenants", &["tenants", "--help"]),
+        ("tenants_ls", &["tenants", "ls", "--help"]),
+        ("tenants_summary", &["tenants", "summary", "--help"]),
+        ("tenants_rm", &["tenants", "rm", "--help"]),
+        ("keys_status", &["keys", "status", "--help"]),
+        ("keys_rotate", &["keys", "rotate", "--help"]),
+        ("keys_rewrap", &["keys", "rewrap", "--help"]),
+        ("keys_remove", &["keys", "remove", "--help"]),
+        ("config_check", &["config", "check", "--help"]),
+        ("email_config", &["email-config", "--help"]),
+        ("email_config_update", &["email-config", "update", "--help"]),
+        ("email_config_patch", &["email-config", "patch", "--help"]),
+        ("email_config_verify_connection", &["email-config", "verify-connection", "--help"]),
+        ("completions", &["completions", "--help"]),
+        ("man", &["man", "--help"]),
+    ] {
+        let ran = transports(arguments, &[]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}");
+        insta::assert_snapshot!(format!("cli_help_{name}"), ran.out);
+    }
+}
+
+#[test]
+fn cli_wrong_usage_ends_with_2_and_prints_no_data() {
+    for arguments in [
+        &[][..],
+        &["surf"],
+        &["serve", "--fast"],
+        &["token", "--tenant", "t1"],
+        &["token", "--tenant", "t1", "--user", "u1", "--minutes", "0"],
+        &["dev", "--port", "70000"],
+        &["keys"],
+        &["tenants"],
+        &["tenants", "rm"],
+        &["config"],
+    ] {
+        let ran = transports(arguments, &[]);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {ran:?}");
+        assert_eq!(ran.out, "", "{arguments:?}");
+        let helps = ran.err.contains("Usage: transports") || ran.err.contains("try '--help'");
+        assert!(helps, "{arguments:?}: {ran:?}");
+    }
+}
+
+#[test]
+fn cli_a_named_file_has_to_exist() {
+    let ran = transports(&["--config", "nowhere.toml", "config", "check"], &SERVING);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert_eq!(ran.out, "");
+    assert!(ran.err.starts_with("error: nowhere.toml: cannot be read: "), "{ran:?}");
+    assert!(ran.err.contains("\n  hint: "), "{ran:?}");
+}
+
+#[test]
+fn cli_the_file_in_the_working_directory_is_read_unless_another_is_named() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("with-default-file");
+    std::fs::create_dir_all(&folder).expect("the folder for tests can be written");
+    std::fs::write(folder.join("transports.toml"), "[egress]\nport = [25]\n").expect("as above");
+    let other = file("other.toml", "[log]\nlevel = 'info'\n");
+    let unnamed = transports_in(&folder, &["serve"], &SERVING);
+    assert_eq!(unnamed.code, Some(2), "{unnamed:?}");
+    assert!(unnamed.err.starts_with("error: transports.toml: egress.port: there is no such"), "{unnamed:?}");
+    let named = transports_in(&folder, &["--config", other.to_str().expect("text"), "serve"], &SERVING);
+    assert_eq!(named.code, Some(2), "{named:?}");
+    assert!(named.err.contains("other.toml: log.level: there is no such"), "{named:?}");
+    assert!(!named.err.contains("egress.port"), "{named:?}");
+}
+
+#[test]
+fn cli_faults_of_file_and_environment_are_told_together() {
+    let path = file("faults.toml", "[server]\nlistn = '127.0.0.1:1'\n[egress]\ntimeout_seconds = 0\n");
+    let path = path.to_str().expect("text");
+    for command in [&["serve"][..], &["dev"], &["config", "check"]] {
+        let mut arguments = vec!["--config", path];
+        arguments.extend(command);
+        let ran = transports(&arguments, &[("TRANSPORTS_DATABASE__URL", "mysql://user:hunter2@host")]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+        let expected = format!(
+            "error: {path}: server.listn: there is no such setting\n  \
+               hint: the nearest known setting is server.listen\n\
+             error: TRANSPORTS_DATABASE__URL: expected a text that starts with `sqlite://`, `postgres://` or \
+             `postgresql://`\n\
+             error: {path}: egress.timeout_seconds: expected an integer from 1 to 60, got 0\n"
+        );
+        assert_eq!(ran.err, expected);
+    }
+}
+
+#[test]
+fn cli_serve_says_everything_that_it_needs() {
+    let ran = transports(&["serve"], &[]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+    insta::assert_snapshot!("cli_serve_without_settings", ran.err);
+}
+
+#[test]
+fn cli_a_log_filter_that_is_none_stops_the_start() {
+    let mut variables = SERVING.to_vec();
+    variables.push(("TRANSPORTS_LOG__FILTER", "transports=loud"));
+    for command in ["serve", "dev"] {
+        let ran = transports(&[command], &variables);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+        assert!(ran.err.starts_with("error: log.filter: \"transports=loud\" is no filter: "), "{ran:?}");
+        assert!(ran.err.contains("\n  hint: "), "{ran:?}");
+    }
+}
+
+#[test]
+fn cli_a_token_needs_a_secret_to_sign_with() {
+    let ran = transports(&["token", "--tenant", "t1", "--user", "u1"], &[]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+    assert!(ran.err.starts_with("error: auth.hs256_secret: has to be set"), "{ran:?}");
+    assert!(ran.err.contains("\n  hint: set TRANSPORTS_AUTH__HS256_SECRET"), "{ran:?}");
+}
+
+#[test]
+fn cli_a_token_goes_to_standard_output_alone() {
+    let ran = transports(&["token", "--tenant", "t1", "--user", "u1", "--admin"], &SERVING);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
+    let token = ran.out.strip_suffix('\n').expect("one line");
+    assert_eq!(token.split('.').count(), 3, "{token}");
+    assert!(!token.contains(char::is_whitespace), "{token}");
+}
+
+#[test]
+fn cli_keys_generate_prints_one_new_key() {
+    let first = transports(&["keys", "generate"], &[]);
+    let second = transports(&["keys", "generate", "--id", "2026-01"], &[]);
+    for (ran, id) in [(&first, "k1:"), (&second, "2026-01:")] {
+        assert_eq!(ran.code, Some(0), "{ran:?}");
+        let key = ran.out.strip_suffix('\n').and_then(|line| line.strip_prefix(id)).expect("one line");
+        assert_eq!(key.len(), 44, "32 bytes in base64");
+        assert!(ran.err.contains("encryption.keys_file"), "{ran:?}");
+        assert!(!ran.err.contains(key));
+    }
+    assert_ne!(first.out.split_once(':').map(|(_, key)| key), second.out.split_once(':').map(|(_, key)| key));
+}
+
+#[test]
+fn cli_openapi_prints_a_document() {
+    let ran = transports(&["openapi"], &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    let document: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
+    assert!(document["openapi"].as_str().expect("a version").starts_with("3.1"));
+}
+
+#[test]
+fn cli_config_check_shows_what_is_in_effect() {
+    let path = file("valid.toml", "[egress]\ntimeout_seconds = 5\n");
+    let mut variables = SERVING.to_vec();
+    variables.push(("TRANSPORTS_SERVER__LISTEN", "0.0.0.0:9000"));
+    let ran = transports(&["--config", path.to_str().expect("text"), "config", "check"], &variables);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.err.starts_with("warning: server.listen: 0.0.0.0:9000 can be reached"), "{ran:?}");
+    assert!(ran.err.ends_with("configuration is valid\n"), "{ran:?}");
+    assert!(ran.out.contains("[egress]\n"), "{ran:?}");
+    for line in ["timeout_seconds = 5", "listen = \"0.0.0.0:9000\"", "hs256_secret = \"***\""] {
+        assert!(ran.out.lines().any(|found| found == line), "{line} in {ran:?}");
+    }
+    for (name, secret) in [SERVING[0], SERVING[1]] {
+        assert!(!ran.out.contains(secret) && !ran.err.contains(secret), "{name}");
+    }
+}
+
+#[test]
+fn cli_config_check_tells_every_problem() {
+    let ran = transports(
+        &["config", "check"],
+        &[
+            ("TRANSPORTS_EGRESS__ALLOW", "0.0.0.0/0"),
+            ("TRANSPORTS_TLS__CA_FILE", "nowhere.pem"),
+            ("TRANSPORTS_LOG__FILTER", "transports=loud"),
+        ],
+    );
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+    for start in [
+        "encryption.keys: ",
+        "auth: ",
+        "auth.issuer: ",
+        "auth.audience: ",
+        "log.filter: ",
+        "egress.allow: ",
+        "tls.ca_file: ",
+    ] {
+        assert!(
+            ran.err.lines().any(|line| line.starts_with(&format!("error: {start}"))),
+            "{start} in {ran:?}"
+        );
+    }
+}
+
+#[test]
+fn cli_completions_are_scripts_that_know_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = transports(&["completions", shell], &[]);
+        assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
+        for word in ["email-config", "verify-connection", "send-test-email", "email-password-file"] {
+            assert!(ran.out.contains(word), "{shell}: {word}");
+        }
+    }
+    let script = file("completions.bash", &transports(&["completions", "bash"], &[]).out);
+    // What bash itself would offer behind `transports email-config ver`.
+    let ask = "source \"$0\"; COMP_WORDS=(transports email-config ver); COMP_CWORD=2; \
+               _transports transports ver email-config; printf '%s\n' \"${COMPREPLY[@]}\"";
+    let offered = Command::new("bash").args(["-c", ask]).arg(script).output().expect("bash");
+    assert_eq!(String::from_utf8_lossy(&offered.stdout), "verify-connection\n", "{offered:?}");
+    assert_eq!(transports(&["completions", "cmd"], &[]).code, Some(2));
+}
+
+#[test]
+fn cli_the_manual_has_a_page_for_every_command() {
+    let ran = transports(&["man"], &[]);
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains(".TH transports 1"), "{}", ran.out);
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("man/man1");
+    let _ = std::fs::remove_dir_all(&folder);
+    let ran = transports(&["man", "--out", folder.to_str().expect("text")], &[]);
+    assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
+    for page in
+        ["transports", "transports-serve", "transports-email-config", "transports-email-config-update"]
+    {
+        let text = std::fs::read_to_string(folder.join(format!("{page}.1"))).expect(page);
+        assert!(text.contains(".SH NAME\n"), "{page}");
+    }
+    let update = std::fs::read_to_string(folder.join("transports-email-config-update.1")).expect("a page");
+    assert!(update.contains("serverAddress") && update.contains("Exit codes"), "{update}");
+    let ran = transports(&["man", "--out", "/dev/null/man"], &[]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.err.starts_with("error: --out /dev/null/man: the pages cannot be written: "), "{ran:?}");
+}

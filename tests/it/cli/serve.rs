@@ -1,0 +1,121 @@
+//! `transports serve` as a process: what it refuses to start with, how it ends, what a slow client gets.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use crate::support::client::CONFIG;
+use crate::support::database::{Database, Engine};
+use crate::support::process::{Process, run, variables};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer};
+
+fn with(base: &[(String, String)], name: &str, value: &str) -> Vec<(String, String)> {
+    let mut all: Vec<(String, String)> = base.iter().filter(|(known, _)| known != name).cloned().collect();
+    all.push((name.to_owned(), value.to_owned()));
+    all
+}
+
+#[tokio::test]
+async fn what_cannot_work_refuses_to_start_and_names_the_setting() {
+    let database = Database::create(Engine::chosen()).await;
+    let base = variables(&database);
+    let cases = [
+        ("TRANSPORTS_ENCRYPTION__KEYS", "", "encryption.keys"),
+        ("TRANSPORTS_ENCRYPTION__KEYS", "k1:c2hvcnQ=", "encryption.keys"),
+        ("TRANSPORTS_AUTH__HS256_SECRET", "short", "auth.hs256_secret"),
+        ("TRANSPORTS_AUTH__ISSUER", "", "auth.issuer"),
+        ("TRANSPORTS_EGRESS__ALLOW", "0.0.0.0/0", "0.0.0.0/0"),
+        ("TRANSPORTS_EGRESS__ALLOW", "nonsense", "nonsense"),
+        ("TRANSPORTS_EGRESS__EHLO_NAME", "a b\r\nQUIT", "egress.ehlo_name"),
+        ("TRANSPORTS_TLS__CA_FILE", "/nowhere/ca.pem", "tls.ca_file"),
+        ("TRANSPORTS_DATABASE__URL", "sqlite:///nowhere/at/all.db", "/nowhere/at/all.db"),
+        ("TRANSPORTS_LOG__FILTER", "transports=loud", "log.filter"),
+    ];
+    for (name, value, named) in cases {
+        let (code, out, err) = run(&["serve"], &with(&base, name, value));
+        assert!(code.is_some_and(|code| code != 0), "{name}={value:?} started");
+        assert!(err.contains(named), "{name}={value:?}: {err}");
+        assert!(out.is_empty(), "{out}");
+    }
+}
+
+/// Security case C9.
+#[tokio::test]
+async fn an_ehlo_name_with_a_line_break_refuses_to_start() {
+    let database = Database::create(Engine::chosen()).await;
+    let settings =
+        with(&variables(&database), "TRANSPORTS_EGRESS__EHLO_NAME", "mail.example.com\r\nMAIL FROM:<a@b.c>");
+    let (code, _, err) = run(&["serve"], &settings);
+    assert!(code.is_some_and(|code| code != 0) && err.contains("egress.ehlo_name"), "{err}");
+}
+
+#[tokio::test]
+async fn sigterm_lets_requests_under_way_end_and_loses_nothing() {
+    let database = Database::create(Engine::chosen()).await;
+    let settings = variables(&database);
+    let process = Process::serve(&settings);
+    let slow = [Act::Pause(Duration::from_millis(300)), Act::Usual];
+    let server = SmtpServer::start(Script::plain().on(At::Greeting, slow)).await;
+    let admin = process.admin("acme", &settings);
+    let relay = json!({
+        "serverAddress": "127.0.0.1", "serverPort": server.port(), "securityType": "none",
+        "emailAddress": "ada@example.com",
+    });
+    let putting = {
+        let admin = admin.clone();
+        tokio::spawn(async move { admin.put(&relay).await })
+    };
+    while server.connections() == 0 {
+        tokio::task::yield_now().await;
+    }
+    process.terminate();
+    putting.await.expect("a request").expect(204);
+    let (code, log) = process.wait();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("SIGTERM"), "{log}");
+
+    let again = Process::serve(&settings);
+    let shown = again.admin("acme", &settings).config().await;
+    assert_eq!(shown["serverAddress"], json!("127.0.0.1"), "what was acknowledged is there");
+    assert_eq!(again.stop().0, Some(0));
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_finish_its_head_is_cut_off_and_others_are_served() {
+    let database = Database::create(Engine::chosen()).await;
+    let settings = with(&variables(&database), "TRANSPORTS_SERVER__HEADER_TIMEOUT_SECONDS", "1");
+    let process = Process::serve(&settings);
+    #[expect(clippy::disallowed_methods, reason = "a test connects to the service under test")]
+    let mut slow = TcpStream::connect(process.address).await.expect("connects");
+    slow.write_all(b"GET /health/live HTTP/1.1\r\nHost: x\r\nX-Slow: ").await.expect("writes");
+    process.admin("acme", &settings).get(CONFIG).await.expect(200);
+    let mut rest = Vec::new();
+    // Ends when the service has closed; without its limit this would never return.
+    let _ = slow.read_to_end(&mut rest).await;
+    assert!(!String::from_utf8_lossy(&rest).contains(" 200 "), "it was not served");
+}
+
+#[tokio::test]
+async fn metrics_on_a_listener_of_their_own_are_not_beside_the_api() {
+    let database = Database::create(Engine::chosen()).await;
+    let settings = with(&variables(&database), "TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:0");
+    let process = Process::serve(&settings);
+    let admin = process.admin("acme", &settings);
+    admin.get("/metrics").await.expect(404);
+    admin.get("/health/ready").await.expect(200);
+}
+
+#[tokio::test]
+async fn two_processes_may_start_on_one_new_database_at_once() {
+    let database = Database::create(Engine::chosen()).await;
+    let settings = variables(&database);
+    let other = settings.clone();
+    let (first, second) = tokio::join!(
+        tokio::task::spawn_blocking(move || Process::serve(&settings)),
+        tokio::task::spawn_blocking(move || Process::serve(&other)),
+    );
+    assert_eq!(first.expect("starts").stop().0, Some(0));
+    assert_eq!(second.expect("starts").stop().0, Some(0));
+}

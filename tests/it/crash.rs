@@ -1,0 +1,8 @@
+//! Kills, power cuts, broken disks and databases, on the real binary.
+
+mod clock_jumps;
+mod damage;
+mod disk_trouble;
+mod kills;
+mod postgres;
+mod power_loss;

@@ -1,0 +1,4 @@
+//! `transports dev`.
+
+mod command;
+mod inbox;

@@ -1,0 +1,6 @@
+//! What may be connected to, and how.
+
+mod destinations;
+mod dial;
+mod http;
+mod networks;

@@ -1,0 +1,572 @@
+//! Data keys that an external service wraps: what works while it is away, and what it must not be mistaken about.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+use transports::app::{App, open_keys};
+use transports::clock::Clock;
+use transports::config::Config;
+use transports::egress::Resolver;
+use transports::vault::Rewrap;
+
+use crate::support::app::{START, TestApp, settings};
+use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
+use crate::support::database::{Database, Engine};
+use crate::support::eventually::eventually;
+use crate::support::process::{Process, run, variables, with_all};
+use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
+use crate::support::transit::{KEY, MOUNT, TOKEN, Transit, Way};
+
+const KEY_V1: &str = "vault:team/transit/mail:v1";
+const KEY_V2: &str = "vault:team/transit/mail:v2";
+const CACHE_SECONDS: i64 = 300;
+
+/// A service whose secrets are sealed through Vault, and a mail server.
+struct Service {
+    transit: Transit,
+    server: SmtpServer,
+    app: TestApp,
+    admin: Client,
+}
+
+fn use_vault(config: &mut Config, transit: &Transit) {
+    config.encryption.keys.clear();
+    config.rate_limit.tier2_per_minute = 0;
+    transit.settle(&mut config.encryption);
+}
+
+impl Service {
+    async fn start() -> Self {
+        Self::start_while(Way::Up).await
+    }
+
+    async fn start_while(way: Way) -> Self {
+        let transit = Transit::start().await;
+        transit.set(way);
+        let app = TestApp::with(|config| use_vault(config, &transit)).await;
+        app.names.set("localhost", &["127.0.0.1"]);
+        let server = SmtpServer::start(Script::plain()).await;
+        let admin = app.admin("acme");
+        Self { transit, server, app, admin }
+    }
+
+    fn account(&self) -> Value {
+        json!({
+            "serverAddress": "localhost", "serverPort": self.server.port(), "securityType": "none",
+            "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
+        })
+    }
+
+    async fn ready(&self) -> (u16, Value) {
+        let answer = self.app.anybody().get("/health/ready").await;
+        (answer.status, answer.json()["keys"].clone())
+    }
+
+    /// Writes with a secret, and uses of one.
+    async fn assert_unavailable(&self, what: &str) {
+        self.assert_cannot_seal(what).await;
+        let test = json!({"recipient": "bob@example.org"});
+        for answer in [
+            self.admin.post(VERIFY).await,
+            self.app.member("acme").post(VERIFY).await,
+            self.admin.json("POST", SEND_TEST, &test).await,
+        ] {
+            assert_tells_nothing(answer, what);
+        }
+    }
+
+    async fn assert_cannot_seal(&self, what: &str) {
+        let put = json!({"serviceProvider": "BasicAuth", "providerConfig": self.account()});
+        for answer in [
+            self.admin.patch(&json!({"emailPassword": good_password()})).await,
+            self.admin.json("PUT", CONFIG, &put).await,
+        ] {
+            assert_tells_nothing(answer, what);
+        }
+    }
+}
+
+/// The only thing that a client is told, whatever is wrong with the service.
+#[track_caller]
+fn assert_tells_nothing(answer: Answer, what: &str) {
+    let answer = answer.expect(503);
+    let expected = json!([{"code": "HTTP-503", "title": "Service unavailable"}]);
+    assert_eq!(answer.json()["errors"], expected, "{what}");
+    assert!(answer.header("retry-after").is_some(), "{what}");
+}
+
+async fn key_ids(database: &Database) -> Vec<String> {
+    let sql = "select secret_key_id from email_configs where secret_key_id is not null order by tenant_id";
+    database.query(sql).await.into_iter().map(|row| row[0].clone().expect("not null")).collect()
+}
+
+/// Security case L8.
+#[tokio::test]
+async fn a_service_that_is_down_at_the_start_is_waited_for() {
+    for way in [Way::Down, Way::Sealed, Way::Strange] {
+        let service = Service::start_while(way).await;
+        assert_eq!(service.ready().await, (503, json!("unavailable")), "{way:?}");
+        service.assert_cannot_seal("at the start").await;
+        // What needs no secret works.
+        let plain = json!({"serverAddress": "localhost", "emailAddress": "ada@example.com"});
+        service.admin.patch(&plain).await.expect(204);
+        assert_eq!(service.admin.config().await["serverAddress"], json!("localhost"));
+        service.app.app.vault.tend().await;
+        assert_eq!(service.ready().await.0, 503, "{way:?}: still away");
+
+        service.transit.set(Way::Up);
+        service.app.app.vault.tend().await;
+        assert_eq!(service.ready().await, (200, json!("ok")), "{way:?}");
+        service.admin.patch(&service.account()).await.expect(204);
+        assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}");
+        assert_eq!(key_ids(&service.app.database).await, [KEY_V1]);
+    }
+}
+
+/// Security case L8.
+#[tokio::test]
+async fn while_it_is_away_kept_keys_open_until_their_time_is_over_and_then_nothing_does() {
+    for way in [Way::Down, Way::Sealed, Way::Strange] {
+        let service = Service::start().await;
+        service.admin.patch(&service.account()).await.expect(204);
+        assert_eq!(service.admin.verify().await["success"], json!(true));
+        let decrypted = service.transit.calls("decrypt");
+        for _ in 0..3 {
+            assert_eq!(service.admin.verify().await["success"], json!(true));
+        }
+        assert_eq!(service.transit.calls("decrypt"), decrypted, "it was kept");
+
+        service.transit.set(way);
+        service.app.clock.advance(CACHE_SECONDS * 1000 - 1);
+        assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}: within its time");
+        service.admin.patch(&json!({"emailPassword": good_password()})).await.expect(503);
+        assert_eq!(service.ready().await, (200, json!("degraded")), "{way:?}");
+
+        service.app.clock.advance(1);
+        let (before, health) = (service.server.connections(), service.admin.config().await);
+        service.assert_unavailable("beyond its time").await;
+        assert_eq!(
+            service.server.connections(),
+            before + 1,
+            "{way:?}: PUT's own check, with its own password"
+        );
+        let after = service.admin.config().await;
+        assert_eq!(
+            (&after["errorCode"], &after["authFailures"]),
+            (&health["errorCode"], &health["authFailures"])
+        );
+        // What needs no secret works, also a change that leaves the secret as it is.
+        service.admin.patch(&json!({"senderName": "Ada"})).await.expect(204);
+        service.admin.post(VALIDATE).await.expect(200);
+
+        service.transit.set(Way::Up);
+        service.app.app.vault.tend().await;
+        assert_eq!(service.ready().await, (200, json!("ok")), "{way:?}: it is seen to be back");
+        let calls = service.transit.calls("");
+        service.app.app.vault.tend().await;
+        assert_eq!(service.transit.calls(""), calls, "{way:?}: who answers is not asked");
+        assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}");
+    }
+}
+
+/// Security case L8.
+#[tokio::test]
+async fn a_service_that_does_not_answer_in_time_or_refuses_the_token_is_away_too() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    service.transit.set(Way::Slow);
+    service.admin.patch(&json!({"emailPassword": good_password()})).await.expect(503);
+    service.transit.set(Way::Up);
+    service.admin.patch(&json!({"emailPassword": good_password()})).await.expect(204);
+
+    service.transit.take_token("hvs.the-next-one");
+    service.assert_unavailable("an old token").await;
+    assert_eq!(service.ready().await, (200, json!("degraded")));
+    // Whoever renews the token writes the file; nothing else has to be done.
+    service.transit.write_token("hvs.the-next-one");
+    assert_eq!(service.admin.verify().await["success"], json!(true));
+    service.transit.write_token("");
+    service.admin.patch(&json!({"emailPassword": good_password()})).await.expect(503);
+}
+
+#[tokio::test]
+async fn one_call_serves_all_who_wait_for_the_same_key() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    service.transit.set(Way::Slow);
+    let before = service.transit.calls("decrypt");
+    let sending: Vec<_> = (0..4)
+        .map(|_| {
+            let admin = service.admin.clone();
+            tokio::spawn(async move { admin.send_test("bob@example.org").await })
+        })
+        .collect();
+    let open = || service.app.app.places.taken() == 4;
+    eventually("all four wait", async || open()).await;
+    service.transit.set(Way::Up);
+    service.transit.let_go();
+    for sent in sending {
+        assert_eq!(sent.await.expect("a task")["success"], json!(true));
+    }
+    assert_eq!(service.transit.calls("decrypt"), before + 1);
+}
+
+/// Security cases L1, L2.
+#[tokio::test]
+async fn a_wrapped_key_of_another_version_or_damaged_does_not_open() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    service.transit.rotate();
+    let other = service.app.admin("other");
+    other.patch(&service.account()).await.expect(204);
+    assert_eq!(key_ids(&service.app.database).await, [KEY_V1, KEY_V2], "each version has its own name");
+    let bound_to = service.transit.associated_data();
+    assert_eq!(bound_to.len(), 1);
+    let text = String::from_utf8_lossy(&bound_to[0]).into_owned();
+    assert!(text.contains("transports data key") && text.ends_with("vault:team/transit/mail"), "{text:?}");
+    let wrapped = "select secret_wrapped_key from email_configs where tenant_id = 'other'";
+    for edit in [
+        format!("update email_configs set secret_key_id = '{KEY_V2}' where tenant_id = 'acme'"),
+        format!("update email_configs set secret_wrapped_key = ({wrapped}) where tenant_id = 'acme'"),
+        format!(
+            "update email_configs set secret_wrapped_key = ({wrapped}), secret_key_id = '{KEY_V2}'
+             where tenant_id = 'acme'"
+        ),
+    ] {
+        service.app.database.execute(&edit).await;
+        let answer = service.admin.verify().await;
+        assert_eq!(answer["diagnosis"]["code"], json!("SECRET_UNREADABLE"), "{edit}: {answer}");
+        assert_eq!(service.ready().await, (200, json!("ok")), "a row that does not open says nothing else");
+        service.admin.patch(&json!({"emailPassword": good_password()})).await.expect(204);
+        assert_eq!(service.admin.verify().await["success"], json!(true));
+    }
+}
+
+async fn start_again(database: &Database, transit: &Transit) -> Result<(), String> {
+    let mut config = settings(database);
+    use_vault(&mut config, transit);
+    let resolver = Resolver::Table(std::sync::Arc::new(|_| Ok(Vec::new())));
+    let started = App::start(config, Clock::manual(START), resolver).await;
+    started.map(drop).map_err(|error| format!("{error:#}"))
+}
+
+/// Security cases L4, L5.
+#[tokio::test]
+async fn another_key_of_the_name_and_another_name_refuse_to_start() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    start_again(&database, &transit).await.expect("the same key");
+
+    transit.replace_key();
+    let error = start_again(&database, &transit).await.expect_err("another key");
+    let expected = format!(
+        "encryption.vault_url: the service no longer opens what {KEY_V1} has wrapped, needed by 1 row"
+    );
+    assert!(error.starts_with(&expected), "{error}");
+
+    let mut config = settings(&database);
+    use_vault(&mut config, &transit);
+    config.encryption.vault_key = Some("other".to_owned());
+    let resolver = Resolver::Table(std::sync::Arc::new(|_| Ok(Vec::new())));
+    let error = App::start(config, Clock::manual(START), resolver).await.err().expect("another name");
+    let error = format!("{error:#}");
+    assert!(error.contains(&format!("key {KEY_V1} needed by 1 row is not there")), "{error}");
+}
+
+/// Security case L4.
+#[tokio::test]
+async fn a_key_that_was_lost_refuses_to_start_also_where_no_row_needs_it_yet() {
+    let service = Service::start().await;
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    start_again(&database, &transit).await.expect("the same key");
+    transit.replace_key();
+    let error = start_again(&database, &transit).await.expect_err("another key");
+    assert!(
+        error.contains(&format!("no longer opens what {KEY_V1} has wrapped, needed by 0 rows")),
+        "{error}"
+    );
+}
+
+/// Security case L4.
+#[tokio::test]
+async fn a_version_that_rows_need_and_that_was_retired_too_early_refuses_to_start() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    transit.rotate();
+    start_again(&database, &transit).await.expect("both versions open");
+    transit.set_min_decryption_version(2);
+    let error = start_again(&database, &transit).await.expect_err("a row needs the first");
+    assert!(
+        error.contains(&format!("no longer opens what {KEY_V1} has wrapped, needed by 1 row")),
+        "{error}"
+    );
+}
+
+/// Security case L2.
+#[tokio::test]
+async fn a_canary_that_was_damaged_refuses_to_start() {
+    let service = Service::start().await;
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    database.execute("update key_canaries set payload = wrapped_key").await;
+    let error = start_again(&database, &transit).await.expect_err("it says nothing about the key");
+    assert!(error.contains(KEY_V1), "{error}");
+}
+
+/// Security case L8.
+#[tokio::test]
+async fn a_rewrapping_gets_over_a_moment_without_the_service_and_asks_no_more_than_needed() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let Service { app, transit, .. } = service;
+    let database = app.stop().await;
+    let mut config = settings(&database);
+    use_vault(&mut config, &transit);
+    let begin = async || {
+        let (keys, db) = open_keys(&config, &Clock::System).await.expect("the settings are good");
+        Rewrap::begin(Arc::new(keys), &db, &Clock::System).await
+    };
+    let mut calls = 0;
+    loop {
+        transit.rotate();
+        transit.fail_call(calls + 1);
+        let pass = begin().await.expect("patience").pass(|_| ()).await.expect("patience");
+        assert_eq!((pass.done, pass.unreadable.len()), (1, 0), "call {}", calls + 1);
+        let newest = format!("vault:{MOUNT}/{KEY}:v{}", transit.versions());
+        assert_eq!(key_ids(&database).await, [newest]);
+        if transit.has_not_failed() {
+            break;
+        }
+        calls += 1;
+    }
+    assert!(
+        calls >= 5,
+        "a canary made and tried, the newest version, a data key opened and wrapped: {calls}"
+    );
+    transit.fail_call(0);
+
+    // It is not waited for without end.
+    transit.rotate();
+    let rewrap = begin().await.expect("it is there");
+    transit.set(Way::Sealed);
+    let error = rewrap.pass(|_| ()).await.expect_err("it went away");
+    assert!(format!("{error:#}").contains("Vault is sealed"), "{error:#}");
+    transit.set(Way::Up);
+
+    // What will not be otherwise in a moment is not asked for again.
+    transit.rotate();
+    let row = key_ids(&database).await;
+    let version = format!(":{}:", row[0].rsplit(':').next().expect("a version"));
+    let (text, bytes) = match Engine::chosen() {
+        Engine::Sqlite => ("cast(secret_wrapped_key as text)", ["cast(", " as blob)"]),
+        Engine::Postgres => ("convert_from(secret_wrapped_key, 'UTF8')", ["convert_to(", ", 'UTF8')"]),
+    };
+    let damaged = format!("{}replace({text}, '{version}', '{version}AAAA'){}", bytes[0], bytes[1]);
+    database.execute(&format!("update email_configs set secret_wrapped_key = {damaged}")).await;
+    let before = transit.calls("decrypt");
+    let rewrap = begin().await.expect("the key is good");
+    let tried = transit.calls("decrypt") - before;
+    let pass = rewrap.pass(|_| ()).await.expect("goes on with the next row");
+    assert_eq!((pass.done, pass.unreadable.len()), (0, 1));
+    assert_eq!(transit.calls("decrypt") - before - tried, 1);
+    let before = transit.calls("decrypt");
+    transit.replace_key();
+    assert!(begin().await.is_err());
+    assert_eq!(transit.calls("decrypt") - before, 1);
+}
+
+/// Security case L8.
+#[tokio::test]
+async fn a_wrong_key_that_shows_late_is_not_used() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let Service { app, transit, server, .. } = service;
+    let database = app.stop().await;
+    transit.set(Way::Down);
+    transit.replace_key();
+    let app = TestApp::with_database(database, |config| use_vault(config, &transit)).await;
+    transit.set(Way::Up);
+    app.app.vault.tend().await;
+    assert_eq!(app.anybody().get("/health/ready").await.status, 503);
+    app.admin("acme").post(VERIFY).await.expect(503);
+    assert_eq!(server.connections(), 0);
+}
+
+/// Security case L6.
+#[tokio::test]
+async fn a_secret_is_sealed_with_a_version_that_has_a_canary_however_fast_versions_come() {
+    let service = Service::start().await;
+    service.admin.patch(&service.account()).await.expect(204);
+    let change = async || service.admin.patch(&json!({"emailPassword": good_password()})).await;
+
+    let before = service.transit.calls("encrypt");
+    change().await.expect(204);
+    assert_eq!(service.transit.calls("encrypt") - before, 1, "a version with a canary needs no other");
+
+    let before = service.transit.calls("encrypt");
+    service.transit.rotate_before_calls(1);
+    change().await.expect(204);
+    assert_eq!(key_ids(&service.app.database).await, [KEY_V2]);
+    assert_eq!(service.transit.calls("encrypt") - before, 2, "the secret's data key and the canary's");
+
+    // Another one between the secret and the canary.
+    service.transit.rotate_before_calls(2);
+    change().await.expect(204);
+    assert_eq!(key_ids(&service.app.database).await, ["vault:team/transit/mail:v4"]);
+    assert_eq!(service.admin.verify().await["success"], json!(true));
+
+    service.transit.rotate_before_calls(usize::MAX);
+    assert_tells_nothing(change().await, "a version for every call");
+    service.transit.rotate_before_calls(0);
+    change().await.expect(204);
+    assert_eq!(service.admin.verify().await["success"], json!(true));
+}
+
+/// Security case L6.
+#[tokio::test]
+async fn a_key_is_rotated_whose_versions_make_a_long_answer() {
+    let service = Service::start().await;
+    for _ in 1..150 {
+        service.transit.rotate();
+    }
+    let mut base = with_all(&variables(&service.app.database), &[("TRANSPORTS_ENCRYPTION__KEYS", "")]);
+    base.extend(service.transit.variables());
+    let rotating = move || run(&["keys", "rotate", "--wait", "0"], &base);
+    let (code, out, err) = tokio::task::spawn_blocking(rotating).await.expect("a process");
+    assert_eq!((code, out.as_str()), (Some(0), "vault:team/transit/mail:v151\n"), "{err}");
+}
+
+/// Security case L6.
+#[tokio::test]
+async fn a_version_that_comes_by_itself_and_one_by_the_command_are_taken_up_while_serving() {
+    let service = Service::start().await;
+    let tenants = ["acme", "b", "c", "d"].map(|tenant| service.app.admin(tenant));
+    for admin in &tenants {
+        admin.patch(&service.account()).await.expect(204);
+    }
+    let before = service.admin.get(CONFIG).await.expect(200);
+    let mut base = with_all(&variables(&service.app.database), &[("TRANSPORTS_ENCRYPTION__KEYS", "")]);
+    base.extend(service.transit.variables());
+
+    // By itself: an `auto_rotate_period`, or its own operator.
+    service.transit.rotate();
+    service.app.admin("b").patch(&json!({"emailPassword": good_password()})).await.expect(204);
+    assert_eq!(key_ids(&service.app.database).await, [KEY_V1, KEY_V2, KEY_V1, KEY_V1]);
+
+    let run = |arguments: &'static [&'static str]| {
+        let base = base.clone();
+        async move { tokio::task::spawn_blocking(move || run(arguments, &base)).await.expect("a process") }
+    };
+    // Rows are on the old version: that is finished first, and then there is a new one.
+    let (code, out, err) = run(&["keys", "rotate", "--wait", "0"]).await;
+    assert_eq!((code, out), (Some(0), format!("{KEY_V2}\n")), "{err}");
+    assert!(err.contains("finishing an earlier rotation: 3 rows to be wrapped"), "{err}");
+    assert_eq!(service.transit.versions(), 2);
+    let (code, out, err) = run(&["keys", "rotate", "--wait", "0"]).await;
+    assert_eq!((code, out.as_str()), (Some(0), "vault:team/transit/mail:v3\n"), "{err}");
+    assert_eq!(service.transit.versions(), 3);
+    assert_eq!(key_ids(&service.app.database).await, ["vault:team/transit/mail:v3"; 4]);
+    let (code, _, err) = run(&["keys", "rotate", "--id", "k9"]).await;
+    assert!(code == Some(2) && err.contains("names its versions itself"), "{err}");
+
+    let (code, _, err) = run(&["keys", "remove", "vault:team/transit/mail:v3"]).await;
+    assert!(code == Some(1) && err.contains("is the key that seals now"), "{err}");
+    let (code, _, err) = run(&["keys", "remove", KEY_V1]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let (code, out, err) = run(&["keys", "status", "--json"]).await;
+    assert_eq!(code, Some(0), "{err}");
+    let status: Value = serde_json::from_str(&out).expect("JSON");
+    let seals = json!({"id": "vault:team/transit/mail:v3", "first": true, "rows": 4, "inRing": true});
+    assert_eq!((&status["keys"][0], &status["rowsOnOtherKeys"]), (&seals, &json!(0)));
+    assert_eq!(status["keys"].as_array().map(Vec::len), Some(2), "{status}");
+
+    // The old versions may go at the service too.
+    service.transit.set_min_decryption_version(3);
+    service.app.clock.advance(CACHE_SECONDS * 1000);
+    for admin in &tenants {
+        assert_eq!(admin.verify().await["success"], json!(true));
+    }
+    let after = service.admin.get(CONFIG).await.expect(200);
+    assert_eq!(after.json()["modificationTime"], before.json()["modificationTime"]);
+    let config = |tag: &str| tag.split('.').next().map(str::to_owned);
+    assert_eq!(config(after.header("etag").unwrap()), config(before.header("etag").unwrap()));
+}
+
+#[tokio::test]
+async fn rows_move_from_keys_to_the_service_and_back() {
+    let database = Database::create(Engine::chosen()).await;
+    let transit = Transit::start().await;
+    let server = SmtpServer::start(Script::plain()).await;
+    let keys_alone = variables(&database);
+    let mut both = keys_alone.clone();
+    both.extend(transit.variables());
+    let back = with_all(&both, &[("TRANSPORTS_ENCRYPTION__SEAL_WITH", "keys")]);
+    let account = json!({
+        "serverAddress": "localhost", "serverPort": server.port(), "securityType": "none",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
+    });
+    for (step, settings, expected) in
+        [("keys", &keys_alone, "test"), ("to the service", &both, KEY_V1), ("and back", &back, "test")]
+    {
+        if step != "keys" {
+            let rewrap = settings.clone();
+            let ran = tokio::task::spawn_blocking(move || run(&["keys", "rewrap", "--wait", "0"], &rewrap));
+            let (code, _, err) = ran.await.expect("a process");
+            assert_eq!(code, Some(0), "{step}: {err}");
+        }
+        let starting = settings.clone();
+        let process = tokio::task::spawn_blocking(move || Process::serve(&starting)).await.expect("starts");
+        let admin = process.admin("acme", settings);
+        eventually("it is ready", async || admin.get("/health/ready").await.status == 200).await;
+        if step == "keys" {
+            admin.patch(&account).await.expect(204);
+        }
+        assert_eq!(admin.verify().await["success"], json!(true), "{step}");
+        assert_eq!(key_ids(&database).await, [expected], "{step}");
+        assert_eq!(process.stop().0, Some(0));
+    }
+}
+
+/// Security cases L8, I1.
+#[tokio::test]
+async fn the_process_starts_without_its_service_tries_again_by_itself_and_tells_nothing() {
+    let database = Database::create(Engine::chosen()).await;
+    let transit = Transit::start().await;
+    transit.set(Way::Down);
+    let server = SmtpServer::start(Script::plain()).await;
+    let mut settings = with_all(
+        &variables(&database),
+        &[("TRANSPORTS_ENCRYPTION__KEYS", ""), ("TRANSPORTS_LOG__FILTER", "trace")],
+    );
+    settings.extend(transit.variables());
+    let starting = settings.clone();
+    let process = tokio::task::spawn_blocking(move || Process::serve(&starting)).await.expect("starts");
+    let admin = process.admin("acme", &settings);
+    assert_eq!(admin.get("/health/ready").await.expect(503).json()["keys"], json!("unavailable"));
+    let account = json!({
+        "serverAddress": "localhost", "serverPort": server.port(), "securityType": "none",
+        "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
+    });
+    admin.patch(&account).await.expect(503);
+    transit.set(Way::Up);
+    eventually("it is ready", async || admin.get("/health/ready").await.status == 200).await;
+    admin.patch(&account).await.expect(204);
+    assert_eq!(admin.verify().await["success"], json!(true));
+    let metrics = admin.get("/metrics").await.expect(200);
+    let metrics = String::from_utf8_lossy(&metrics.body).into_owned();
+    assert!(
+        metrics.contains("transports_key_service_calls_total{operation=\"wrap\",outcome=\"unavailable\"}")
+    );
+    let (_, log) = process.stop();
+    assert!(log.contains("the key service answers, and its key fits"), "{log}");
+    let plaintexts = transit.plaintexts();
+    assert!(plaintexts.len() >= 3, "a canary and a data key went over the wire, and came back");
+    for secret in plaintexts.iter().map(String::as_str).chain([TOKEN, good_password()]) {
+        assert!(!log.contains(secret) && !metrics.contains(secret), "the log holds {secret}");
+    }
+}

@@ -1,0 +1,8 @@
+//! The database, on the engine of `TEST_ENGINE`.
+
+mod backup;
+mod email_configs;
+mod postgres;
+mod schema;
+mod sqlite;
+mod writes;

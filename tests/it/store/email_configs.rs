@@ -1,0 +1,434 @@
+//! The table of configurations, the audit beside it, and a row that was edited by hand.
+
+use transports::clock::Timestamp;
+use transports::config::{Config, Encryption};
+use transports::egress::Host;
+use transports::email_config::{
+    BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Settings, Version,
+};
+use transports::id::{TenantId, TraceId, UserId};
+use transports::mail::address::EmailAddress;
+use transports::mail::message::HeaderText;
+use transports::secret::Secret;
+use transports::smtp::Security;
+use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
+use transports::vault::{Binding, Keys, Sealed, VaultError};
+
+use crate::support::app::encryption_key;
+use crate::support::database::{Database, Engine};
+use crate::support::leaks;
+
+fn tenant(name: &str) -> TenantId {
+    TenantId::from_operator(name)
+}
+
+fn sealed() -> Sealed {
+    Sealed { key_id: "k1".to_owned(), wrapped_key: vec![0, 1, 255], payload: vec![] }
+}
+
+fn filled() -> EmailConfig {
+    EmailConfig {
+        settings: Settings::BasicAuth(BasicAuth {
+            server_address: Some(Host::parse("smtp.example.com").unwrap()),
+            server_port: Some(65535),
+            security: Some(Security::StartTls),
+            username: Some("anna'; drop table email_configs; --".to_owned()),
+            email_address: Some(EmailAddress::parse("anna@example.com").unwrap()),
+            sender_name: Some(HeaderText::parse("Ánna \"$1\"").unwrap()),
+        }),
+        secret: Some(sealed()),
+        health: Health {
+            state: HealthState::InvalidCredentials,
+            auth_failures: 2,
+            diagnosis_code: Some("SIGN_IN_REFUSED".to_owned()),
+            reason: Some("The server refuses user name and password.".to_owned()),
+        },
+        version: Version { config: "v1".to_owned(), health: 7 },
+        modified_at: Timestamp(1_767_225_600_001),
+        updated_at: Timestamp(1_767_225_600_002),
+    }
+}
+
+fn empty() -> EmailConfig {
+    EmailConfig {
+        settings: Settings::BasicAuth(BasicAuth::default()),
+        secret: None,
+        health: Health::unknown(),
+        version: Version { config: "v2".to_owned(), health: 0 },
+        modified_at: Timestamp(1),
+        updated_at: Timestamp(2),
+    }
+}
+
+/// The database, with keys that rows may be sealed with.
+async fn opened(database: &Database) -> Db {
+    let db = database.open().await;
+    for key in ["test", "k1", "k2", "a", "b", "B", "k-1", "k_1"] {
+        let canary = Sealed { key_id: key.to_owned(), ..sealed() };
+        let _ = write(&db, key_canaries::insert(&canary, Timestamp(0))).await;
+    }
+    db
+}
+
+async fn write(db: &Db, statement: Statement) -> WriteOutcome {
+    db.write(Write::default().then(statement)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_row_comes_back_as_it_was_written() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let (a, b) = (tenant("a"), tenant("b"));
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), None);
+        assert_eq!(write(&db, email_configs::insert(&a, &filled())).await, WriteOutcome::Committed);
+        assert_eq!(write(&db, email_configs::insert(&b, &empty())).await, WriteOutcome::Committed);
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(filled()), "{engine:?}");
+        assert_eq!(email_configs::find(&db, &b).await.unwrap(), Some(empty()), "{engine:?}");
+        // And each over the other.
+        assert_eq!(write(&db, email_configs::update(&a, "v1", &empty())).await, WriteOutcome::Committed);
+        assert_eq!(write(&db, email_configs::update(&b, "v2", &filled())).await, WriteOutcome::Committed);
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(empty()), "{engine:?}");
+        assert_eq!(email_configs::find(&db, &b).await.unwrap(), Some(filled()), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn every_kind_of_protection_and_health_comes_back() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let states = [HealthState::Ok, HealthState::InvalidCredentials, HealthState::ProviderError];
+        for (index, (security, state)) in Security::ALL.into_iter().zip(states).enumerate() {
+            let tenant = tenant(&index.to_string());
+            let basic = BasicAuth { security: Some(security), ..BasicAuth::default() };
+            let health = Health { state, ..Health::unknown() };
+            let config = EmailConfig { settings: Settings::BasicAuth(basic), health, ..empty() };
+            let _ = write(&db, email_configs::insert(&tenant, &config)).await;
+            assert_eq!(email_configs::find(&db, &tenant).await.unwrap(), Some(config), "{engine:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_row_is_changed_only_in_the_version_that_was_read() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let a = tenant("a");
+        let _ = write(&db, email_configs::insert(&a, &empty())).await;
+        let missing = WriteOutcome::NothingTouched;
+        assert_eq!(write(&db, email_configs::insert(&a, &filled())).await, missing, "{engine:?}");
+        assert_eq!(write(&db, email_configs::update(&a, "v1", &filled())).await, missing, "{engine:?}");
+        assert_eq!(write(&db, email_configs::delete(&a, "v1")).await, missing, "{engine:?}");
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(empty()), "{engine:?}");
+        assert_eq!(write(&db, email_configs::delete(&a, "v2")).await, WriteOutcome::Committed);
+        assert_eq!(write(&db, email_configs::delete(&a, "v2")).await, missing, "{engine:?}");
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), None, "{engine:?}");
+    }
+}
+
+/// Security case F16.
+#[tokio::test]
+async fn tenants_are_told_apart_by_their_exact_bytes() {
+    let names = ["a", "A", "a ", " a", "a/b", "%61", "é", "e\u{301}", "a%", "_", "'"];
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        for name in names {
+            let version = Version { config: name.to_owned(), health: 0 };
+            let config = EmailConfig { version, ..empty() };
+            let outcome = write(&db, email_configs::insert(&tenant(name), &config)).await;
+            assert_eq!(outcome, WriteOutcome::Committed, "{engine:?} {name:?}");
+        }
+        for name in names {
+            let found = email_configs::find(&db, &tenant(name)).await.unwrap().unwrap();
+            assert_eq!(found.version.config, name, "{engine:?}");
+        }
+        // Whatever is done to one of them leaves the others.
+        let _ = write(&db, email_configs::delete(&tenant("a"), "a")).await;
+        let left = database.query("select count(*) from email_configs").await;
+        assert_eq!(left, [[Some((names.len() - 1).to_string())]], "{engine:?}");
+    }
+}
+
+fn outcomes() -> Vec<CheckOutcome> {
+    let text = |text: &str| text.to_owned();
+    let mut outcomes = vec![CheckOutcome::Success, CheckOutcome::Nothing];
+    for (diagnosis_code, reason) in [("A", "One."), ("A", "Two."), ("B", "One.")] {
+        let (diagnosis_code, reason) = (text(diagnosis_code), text(reason));
+        outcomes.push(CheckOutcome::ProviderError {
+            diagnosis_code: diagnosis_code.clone(),
+            reason: reason.clone(),
+        });
+        outcomes.push(CheckOutcome::CredentialsRefused { diagnosis_code, reason });
+    }
+    outcomes
+}
+
+#[tokio::test]
+async fn a_check_is_recorded_as_the_pure_function_says() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let (a, now) = (tenant("a"), Timestamp(99));
+        for first in outcomes() {
+            for second in outcomes() {
+                let health = Health { auth_failures: 3, ..Health::unknown() };
+                let health = health.after_check(&first).unwrap_or(health);
+                let before = EmailConfig { health, ..empty() };
+                let _ = write(&db, email_configs::insert(&a, &before)).await;
+                if let Some(statement) = email_configs::record_check(&a, "v2", &second, now) {
+                    assert_eq!(write(&db, statement).await, WriteOutcome::Committed);
+                }
+                let expected = match before.health.after_check(&second) {
+                    None => before.clone(),
+                    Some(health) => EmailConfig {
+                        health,
+                        version: Version { health: before.version.health + 1, ..before.version.clone() },
+                        updated_at: now,
+                        ..before.clone()
+                    },
+                };
+                let found = email_configs::find(&db, &a).await.unwrap().unwrap();
+                assert_eq!(found, expected, "{engine:?}: {first:?}, then {second:?}");
+                let _ = write(&db, email_configs::delete(&a, "v2")).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let (a, b) = (tenant("a"), tenant("b"));
+        let _ = write(&db, email_configs::insert(&a, &empty())).await;
+        for outcome in outcomes() {
+            for (tenant, version) in [(&a, "v1"), (&a, ""), (&b, "v2")] {
+                if let Some(statement) = email_configs::record_check(tenant, version, &outcome, Timestamp(9))
+                {
+                    // The audit row of the check is written all the same.
+                    assert_eq!(write(&db, statement).await, WriteOutcome::Committed);
+                }
+            }
+        }
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(empty()), "{engine:?}");
+        assert_eq!(email_configs::find(&db, &b).await.unwrap(), None, "{engine:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn refusals_at_the_same_time_are_all_counted() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let a = tenant("a");
+        let _ = write(&db, email_configs::insert(&a, &empty())).await;
+        let refused =
+            CheckOutcome::CredentialsRefused { diagnosis_code: "A".to_owned(), reason: "One.".to_owned() };
+        let checks: Vec<_> = (0..50)
+            .map(|_| {
+                let (db, statement) =
+                    (db.clone(), email_configs::record_check(&a, "v2", &refused, Timestamp(9)));
+                tokio::spawn(async move { write(&db, statement.unwrap()).await })
+            })
+            .collect();
+        for check in checks {
+            assert_eq!(check.await.unwrap(), WriteOutcome::Committed);
+        }
+        let found = email_configs::find(&db, &a).await.unwrap().unwrap();
+        assert_eq!((found.health.auth_failures, found.version.health), (50, 50), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_was_edited_into_nonsense_is_a_fault_and_shows_no_value() {
+    let edits = [
+        "server_port = 70000",
+        "server_port = -1",
+        "security_type = 'hunter2'",
+        "health_state = 'hunter2'",
+        "provider = 'hunter2'",
+        "secret_payload = null",
+        "server_address = 'hunter2 hunter2'",
+        "email_address = 'hunter2'",
+    ];
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let a = tenant("a");
+        let _ = write(&db, email_configs::insert(&a, &filled())).await;
+        for edit in edits {
+            database.execute(&format!("update email_configs set {edit}")).await;
+            let error = email_configs::find(&db, &a).await.unwrap_err();
+            assert!(
+                matches!(&error, DbError::Statement(text) if !text.contains("hunter2")),
+                "{engine:?} {edit}: {error:?}"
+            );
+            let _ = write(&db, email_configs::update(&a, "v1", &filled())).await;
+        }
+    }
+}
+
+fn vault() -> Keys {
+    let key = Secret::new(encryption_key());
+    Keys::load(&Encryption { keys: vec![key], ..Config::default().encryption }, None).unwrap()
+}
+
+/// The configuration, with a password that is sealed for it.
+async fn with_password(tenant: &TenantId, password: &str) -> EmailConfig {
+    let config = filled();
+    let destination = transports::email_config::canonical(&config.settings);
+    let binding = Binding { tenant, field: "emailPassword", destination: &destination };
+    let secret = vault().seal(&Secret::new(password.to_owned()), &binding).await.unwrap();
+    EmailConfig { secret: Some(secret), ..config }
+}
+
+async fn open(config: &EmailConfig, tenant: &TenantId) -> Result<Secret, VaultError> {
+    let destination = transports::email_config::canonical(&config.settings);
+    let binding = Binding { tenant, field: "emailPassword", destination: &destination };
+    vault().open(config.secret.as_ref().unwrap(), &binding).await
+}
+
+/// Security cases B9, L1.
+#[tokio::test]
+async fn a_password_does_not_open_where_its_row_was_edited_by_hand() {
+    let edits = [
+        "server_address = 'smtp.evil.example'",
+        "server_port = 587",
+        "security_type = 'none'",
+        "username = 'eve'",
+        "secret_payload = (select secret_payload from email_configs where tenant_id = 'b')",
+        "secret_wrapped_key = (select secret_wrapped_key from email_configs where tenant_id = 'b')",
+        "secret_payload = (select secret_payload from email_configs where tenant_id = 'b'),
+         secret_wrapped_key = (select secret_wrapped_key from email_configs where tenant_id = 'b')",
+        "secret_key_id = 'k2'",
+    ];
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let (a, b) = (tenant("a"), tenant("b"));
+        let stored = with_password(&a, leaks::canary("of a ")).await;
+        let _ = write(&db, email_configs::insert(&a, &stored)).await;
+        let _ = write(&db, email_configs::insert(&b, &with_password(&b, leaks::canary("of b ")).await)).await;
+        for edit in edits {
+            let found = email_configs::find(&db, &a).await.unwrap().unwrap();
+            assert_eq!(open(&found, &a).await.unwrap().expose(), leaks::canary("of a "), "{engine:?}");
+            database.execute(&format!("update email_configs set {edit} where tenant_id = 'a'")).await;
+            let found = email_configs::find(&db, &a).await.unwrap().unwrap();
+            assert_eq!(open(&found, &a).await.err(), Some(VaultError::Unreadable), "{engine:?}: {edit}");
+            let _ = write(&db, email_configs::delete(&a, "v1")).await;
+            let _ = write(&db, email_configs::insert(&a, &stored)).await;
+        }
+    }
+}
+
+/// Security case I1.
+#[tokio::test]
+async fn the_disk_holds_no_password_in_the_clear_and_not_the_sealed_one_after_a_deletion() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let a = tenant("a");
+        let stored = with_password(&a, leaks::canary("correct horse battery staple ")).await;
+        let _ = write(&db, email_configs::insert(&a, &stored)).await;
+        let bytes = database.bytes().await;
+        assert!(contains(&bytes, b"smtp.example.com"), "{engine:?}: the right files are looked at");
+        assert!(!contains(&bytes, b"correct horse"), "{engine:?}");
+        let payload = stored.secret.unwrap().payload;
+        assert!(contains(&bytes, &payload), "{engine:?}");
+        let _ = write(&db, email_configs::delete(&a, "v1")).await;
+        db.close().await;
+        // PostgreSQL promises no such thing.
+        if engine == Engine::Sqlite {
+            assert!(!contains(&database.bytes().await, &payload));
+        }
+    }
+}
+
+fn contains(bytes: &[u8], text: &[u8]) -> bool {
+    bytes.windows(text.len()).any(|window| window == text)
+}
+
+fn entry(at: i64) -> audit::Entry {
+    audit::Entry {
+        at: Timestamp(at),
+        user: UserId("user-1".into()),
+        action: "patch",
+        outcome: "OK",
+        changed: vec!["serverAddress", "emailPassword"],
+        trace_id: TraceId::random(),
+        remote: "192.0.2.7".parse().expect("an address"),
+    }
+}
+
+/// Security case I9.
+#[tokio::test]
+async fn an_audit_row_stands_with_its_change_or_neither_does() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let (a, entry) = (tenant("a"), entry(5));
+        let change = |version: &str| {
+            let change = email_configs::update(&a, version, &filled());
+            Write::default().then(change).then(audit::insert(&a, &entry))
+        };
+        let _ = write(&db, email_configs::insert(&a, &empty())).await;
+        assert_eq!(db.write(change("v9")).await.unwrap(), WriteOutcome::NothingTouched);
+        assert!(database.query("select * from audit").await.is_empty(), "{engine:?}");
+        assert_eq!(db.write(change("v2")).await.unwrap(), WriteOutcome::Committed);
+        let columns = "tenant_id, at, user_id, action, outcome, changed, trace_id, remote_address";
+        let rows = database.query(&format!("select {columns} from audit")).await;
+        let trace_id = entry.trace_id.to_string();
+        let changed = "serverAddress,emailPassword";
+        let expected = ["a", "5", "user-1", "patch", "OK", changed, trace_id.as_str(), "192.0.2.7"];
+        assert_eq!(rows, [expected.map(|text| Some(text.to_owned()))], "{engine:?}");
+
+        database.execute("drop table audit").await;
+        let _ = write(&db, email_configs::update(&a, "v1", &empty())).await;
+        assert!(db.write(change("v2")).await.is_err(), "{engine:?}");
+        assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(empty()), "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_audit_outlives_its_configuration_until_the_retention_ends() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        let a = tenant("a");
+        let _ = write(&db, email_configs::insert(&a, &empty())).await;
+        for at in [1, 2, 3, 4] {
+            let _ = write(&db, audit::insert(&tenant(&at.to_string()), &entry(at))).await;
+        }
+        let _ = write(&db, email_configs::delete(&a, "v2")).await;
+        let remove = || audit::remove_older_than(Timestamp(3), 1, Timestamp(9));
+        for expected in [WriteOutcome::Committed, WriteOutcome::Committed, WriteOutcome::NothingTouched] {
+            assert_eq!(db.write(remove()).await.unwrap(), expected, "{engine:?}: one at a time");
+        }
+        let left = database.query("select at from audit order by at").await;
+        assert_eq!(left, [[Some("3".to_owned())], [Some("4".to_owned())]], "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn keys_in_use_are_found_and_counted() {
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        let db = opened(&database).await;
+        assert!(email_configs::keys_in_use(&db).await.unwrap().is_empty());
+        for (index, key) in ["b", "a", "b", "B", "k-1", "k_1"].into_iter().enumerate() {
+            let secret = Some(Sealed { key_id: key.to_owned(), ..sealed() });
+            let config = EmailConfig { secret, ..empty() };
+            let _ = write(&db, email_configs::insert(&tenant(&index.to_string()), &config)).await;
+        }
+        let _ = write(&db, email_configs::insert(&tenant("none"), &empty())).await;
+        let mut keys = email_configs::keys_in_use(&db).await.unwrap();
+        keys.sort();
+        assert_eq!(keys, ["B", "a", "b", "k-1", "k_1"], "{engine:?}");
+        assert_eq!(email_configs::count_sealed_with(&db, "b").await.unwrap(), 2, "{engine:?}");
+        assert_eq!(email_configs::count_sealed_with(&db, "c").await.unwrap(), 0, "{engine:?}");
+    }
+}

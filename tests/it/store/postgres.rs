@@ -1,0 +1,318 @@
+//! PostgreSQL: how it is reached, and trouble with it. Without a server (see `support/database.rs`) the tests
+//! that need one have nothing to do.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rustls::pki_types::PrivateKeyDer;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio_postgres::config::Host;
+use tokio_rustls::TlsAcceptor;
+use transports::store::{Db, DbError, Write, WriteOutcome, sql};
+
+use crate::support::database::{Database, Engine, settings, tls, tls_trusting};
+use crate::support::eventually::eventually;
+use crate::support::proxy::{Proxy, Way};
+
+const TABLE: &str = "create table things (id text not null primary key, number bigint)";
+const ADD: &str = "insert into things (id, number) values ($1, $2)";
+const COUNT: &str = "select count(*) from things";
+
+fn add(id: &str) -> Write {
+    Write::default().then(sql(ADD).bind(id).bind(0))
+}
+
+async fn count(db: &Db) -> Result<i64, DbError> {
+    db.optional(sql(COUNT)).await?.unwrap().columns().integer()
+}
+
+async fn fresh() -> Option<Database> {
+    Some(Database::create(Engine::postgres()?).await)
+}
+
+async fn refusal(url: &str) -> String {
+    match Db::open(&settings(url), &tls()).await {
+        Ok(_) => panic!("it opens"),
+        Err(error) => format!("{error:#}"),
+    }
+}
+
+/// The server's address, and the URL of a database by way of another address.
+fn by_way_of(database: &Database, address: SocketAddr, parameters: &str) -> String {
+    let name = database.url().rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned();
+    format!("postgres://postgres@{address}/{name}?{parameters}")
+}
+
+fn server_address(database: &Database) -> SocketAddr {
+    let config: tokio_postgres::Config = database.url().parse().unwrap();
+    let [Host::Tcp(host)] = config.get_hosts() else { panic!("TEST_POSTGRES_URL leads over TCP") };
+    format!("{host}:{}", config.get_ports()[0]).parse().expect("TEST_POSTGRES_URL has an address")
+}
+
+async fn behind_a_proxy() -> Option<(Database, Proxy, Db)> {
+    let database = fresh().await?;
+    let proxy = Proxy::to(server_address(&database)).await;
+    let url = by_way_of(&database, proxy.address, "sslmode=disable");
+    let db = Db::open(&settings(&url), &tls()).await.expect("the database opens");
+    database.execute(TABLE).await;
+    Some((database, proxy, db))
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn a_server_that_goes_away_is_unavailable_until_it_is_back() {
+    let Some((_database, proxy, db)) = behind_a_proxy().await else { return };
+    for round in 0..3 {
+        let _ = db.write(add(&format!("before {round}"))).await.unwrap();
+        proxy.set(Way::Cut);
+        for _ in 0..5 {
+            assert!(matches!(count(&db).await, Err(DbError::Unavailable(_))));
+            assert!(matches!(db.ping().await, Err(DbError::Unavailable(_))));
+            let written = db.write(add("lost")).await;
+            assert!(matches!(written, Err(DbError::Unavailable(_))), "{written:?}");
+        }
+        proxy.set(Way::Open);
+        assert_eq!(count(&db).await.unwrap(), 2 * round + 1);
+        let written = db.write(add(&format!("after {round}"))).await;
+        assert_eq!(written.unwrap(), WriteOutcome::Committed);
+    }
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn connections_that_the_server_ended_are_replaced_unseen() {
+    let Some(database) = fresh().await else { return };
+    let db = database.open().await;
+    database.execute(TABLE).await;
+    for round in 0..5 {
+        let id = round.to_string();
+        assert_eq!(db.write(add(&id)).await.unwrap(), WriteOutcome::Committed);
+        for _ in 0..8 {
+            assert_eq!(count(&db).await.unwrap(), round + 1);
+        }
+        let ended = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()";
+        database.query(ended).await;
+    }
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn a_server_that_falls_silent_is_given_up() {
+    let Some((database, proxy, db)) = behind_a_proxy().await else { return };
+    // A connection of the pool is there, and readers.
+    let _ = db.write(add("a")).await.unwrap();
+    assert_eq!(count(&db).await.unwrap(), 1);
+    proxy.set(Way::Silent);
+    let (read, written, again) = tokio::join!(count(&db), db.write(add("b")), db.ping());
+    assert!(matches!(&read, Err(DbError::Unavailable(text)) if text.contains("did not answer")), "{read:?}");
+    assert!(matches!(&written, Err(DbError::Unavailable(_))), "{written:?}");
+    assert!(matches!(&again, Err(DbError::Unavailable(_))), "{again:?}");
+    proxy.set(Way::Open);
+    assert!(count(&db).await.is_ok());
+    assert_eq!(db.write(add("c")).await.unwrap(), WriteOutcome::Committed);
+    // `b` may have happened or not, as it was told; `a` and `c` have.
+    let kept = database.query("select count(*) from things where id in ('a', 'c')").await;
+    assert_eq!(kept, [[Some("2".to_owned())]]);
+}
+
+/// Security case K9.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pool_without_a_free_connection_is_unavailable_and_recovers() {
+    let Some(database) = fresh().await else { return };
+    let db = database.open().await;
+    database.execute(TABLE).await;
+    database.execute("insert into things values ('locked', 0)").await;
+    let (holder, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    holder.batch_execute("begin; update things set number = 1 where id = 'locked'").await.unwrap();
+    let writes: Vec<_> = (0..12)
+        .map(|_| {
+            let db = db.clone();
+            let step = sql("update things set number = $1 where id = 'locked'").bind(2);
+            tokio::spawn(async move { db.write(Write::default().then(step)).await })
+        })
+        .collect();
+    for write in writes {
+        let outcome = write.await.unwrap();
+        assert!(matches!(outcome, Err(DbError::Unavailable(_))), "{outcome:?}");
+    }
+    assert_eq!(count(&db).await.unwrap(), 1);
+    // Nor does the server wait for the lock on behalf of those who are gone.
+    let waiting = "select count(*) from pg_stat_activity
+        where datname = current_database() and wait_event_type = 'Lock'";
+    let none = [[Some("0".to_owned())]];
+    eventually("the server gives up as well", async || database.query(waiting).await == none).await;
+    holder.batch_execute("commit").await.unwrap();
+    assert_eq!(db.write(add("after")).await.unwrap(), WriteOutcome::Committed);
+}
+
+/// Security case K9.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_commit_whose_answer_is_lost_is_not_acknowledged() {
+    let Some((database, proxy, db)) = behind_a_proxy().await else { return };
+    // The commit itself waits for a lock that the test holds.
+    database
+        .execute(
+            "create function wait() returns trigger language plpgsql as
+                 $$ begin perform pg_advisory_xact_lock(7); return null; end $$;
+             create constraint trigger waits after insert on things deferrable initially deferred
+                 for each row execute function wait()",
+        )
+        .await;
+    let (holder, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    holder.batch_execute("select pg_advisory_lock(7)").await.unwrap();
+    let write = tokio::spawn({
+        let db = db.clone();
+        async move { db.write(add("a")).await }
+    });
+    let waiting = "select count(*) from pg_locks where locktype = 'advisory' and not granted
+        and database = (select oid from pg_database where datname = current_database())";
+    let one = [[Some("1".to_owned())]];
+    eventually("the commit waits", async || database.query(waiting).await == one).await;
+    proxy.set(Way::Cut);
+    let outcome = write.await.unwrap();
+    assert!(matches!(outcome, Err(DbError::Unavailable(_))), "{outcome:?}");
+    holder.batch_execute("select pg_advisory_unlock(7)").await.unwrap();
+    // It happened, although nobody was told.
+    eventually("the commit is done", async || database.query(COUNT).await == one).await;
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn acknowledged_commits_are_on_disk_whatever_the_server_is_set_to() {
+    let Some(database) = fresh().await else { return };
+    let (_, name) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    database.execute(&format!("alter database {name} set synchronous_commit = off")).await;
+    let by_url = format!("{}?options=-c%20synchronous_commit%3Doff", database.url());
+    for url in [database.url(), by_url] {
+        let db = Db::open(&settings(&url), &tls()).await.unwrap();
+        let row = db.optional(sql("show synchronous_commit")).await.unwrap().unwrap();
+        assert_eq!(row.columns().text().unwrap(), "on");
+    }
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn a_session_that_does_not_sync_is_refused() {
+    let Some(database) = fresh().await else { return };
+    let replaced = ("synchronous_commit=on", "synchronous_commit=no");
+    let proxy = Proxy::replacing(replaced, server_address(&database)).await;
+    let error = refusal(&by_way_of(&database, proxy.address, "sslmode=disable")).await;
+    assert!(error.contains("synchronous_commit is off"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_isolation_that_the_database_is_set_to_makes_no_difference() {
+    let Some(database) = fresh().await else { return };
+    let (_, name) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    database
+        .execute(&format!("alter database {name} set default_transaction_isolation = serializable"))
+        .await;
+    let db = database.open().await;
+    database.execute(TABLE).await;
+    let _ = db.write(add("a")).await.unwrap();
+    let writers: Vec<_> = (0..40)
+        .map(|_| {
+            let db = db.clone();
+            let step = sql("update things set number = number + 1 where id = $1").bind("a");
+            tokio::spawn(async move { db.write(Write::default().then(step)).await.unwrap() })
+        })
+        .collect();
+    for writer in writers {
+        assert_eq!(writer.await.unwrap(), WriteOutcome::Committed);
+    }
+    let number = db.optional(sql("select number from things")).await.unwrap().unwrap();
+    assert_eq!(number.columns().integer().unwrap(), 40);
+}
+
+#[tokio::test]
+async fn a_socket_serves_as_well() {
+    let Some(database) = fresh().await else { return };
+    let folder = database.query("show unix_socket_directories").await[0][0].clone().unwrap();
+    let port = server_address(&database).port();
+    let (_, name) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    for url in [
+        format!("postgres://postgres@/{name}?host={folder}&port={port}"),
+        format!("postgresql://postgres@{}:{port}/{name}", folder.replace('/', "%2F")),
+    ] {
+        Db::open(&settings(&url), &tls()).await.expect("it opens").ping().await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_server_is_told_without_the_password() {
+    let closed = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let mut cases = vec![(
+        format!("postgres://anna:hunter2@{closed}/mail"),
+        format!("database.url: postgres://anna@{closed}/mail: check that the server runs there"),
+    )];
+    if let Some(database) = fresh().await {
+        let server = server_address(&database);
+        cases.push((
+            format!("postgres://postgres:hunter2@{server}/nowhere"),
+            format!("database.url: postgres://postgres@{server}/nowhere: the server refuses: check user"),
+        ));
+        cases.push((
+            format!("postgres://postgres:hunter2@{server}/nowhere?sslmode=require"),
+            "server does not support TLS".to_owned(),
+        ));
+    }
+    for (url, expected) in cases {
+        let error = refusal(&url).await;
+        assert!(error.contains(&expected) && !error.contains("hunter2"), "{error}");
+    }
+}
+
+/// A server that offers TLS in front of one that does not. `true` where a client went on behind the handshake.
+async fn behind_tls(database: &Database, certificate: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
+    let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.cert.der().clone()], key)
+        .unwrap();
+    let acceptor = TlsAcceptor::from(Arc::new(config));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (address, server) = (listener.local_addr().unwrap(), server_address(database));
+    tokio::spawn(async move {
+        while let Ok((client, _)) = listener.accept().await {
+            let acceptor = acceptor.clone();
+            tokio::spawn(async move {
+                let _ = carry_tls(client, acceptor, server).await;
+            });
+        }
+    });
+    address
+}
+
+#[expect(clippy::disallowed_methods, reason = "the proxy stands outside of the service")]
+async fn carry_tls(mut client: TcpStream, acceptor: TlsAcceptor, server: SocketAddr) -> std::io::Result<()> {
+    let mut request = [0; 8];
+    client.read_exact(&mut request).await?;
+    assert_eq!(request, [0, 0, 0, 8, 4, 210, 22, 47], "a client must ask for TLS before anything else");
+    client.write_all(b"S").await?;
+    let mut client = acceptor.accept(client).await?;
+    copy_bidirectional(&mut client, &mut TcpStream::connect(server).await?).await.map(|_| ())
+}
+
+#[tokio::test]
+async fn a_server_that_offers_tls_has_to_prove_who_it_is() {
+    let Some(database) = fresh().await else { return };
+    let certificate = generate_simple_self_signed(["127.0.0.1".to_owned()]).unwrap();
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(certificate.cert.der().clone()).unwrap();
+    let trusting = tls_trusting(roots);
+    let address = behind_tls(&database, &certificate).await;
+    for mode in ["sslmode=require", "sslmode=verify-full", "sslmode=prefer", ""] {
+        let url = by_way_of(&database, address, mode);
+        Db::open(&settings(&url), &trusting).await.expect("it opens").ping().await.unwrap();
+        let error = refusal(&url).await;
+        assert!(error.contains("name its authority in tls.ca_file"), "{mode}: {error}");
+    }
+}
