@@ -22,8 +22,8 @@ use crate::egress::Host;
 use crate::language::{Language, Text, texts};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::HeaderText;
+use crate::secret::Sealed;
 use crate::smtp::Security;
-use crate::vault::Sealed;
 
 texts! {
     NOT_SET_YET = "Not set yet: {missing}.";

@@ -2,6 +2,7 @@
 //!
 //! `ARCHITECTURE.md` says how the modules fit together; `http.rs` is the map of the API.
 
+pub mod account;
 pub mod app;
 pub mod auth;
 pub mod cli;

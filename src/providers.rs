@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
-use crate::email_config::{CheckOutcome, EmailConfig, Settings, canonical};
+use crate::email_config::{CheckOutcome, EmailConfig, Settings};
 use crate::id::TenantId;
 use crate::language::{Language, Text};
 use crate::mail::address::EmailAddress;
@@ -17,7 +17,6 @@ use crate::mail::message::{self, Draft, HeaderText};
 use crate::mail::transcript::{Stage, Transcript, Watcher};
 use crate::secret::Secret;
 use crate::smtp::Reply;
-use crate::vault::{Binding, Vault, VaultError};
 
 /// A configuration with its secret in the clear, for as long as one session takes.
 #[derive(Clone, Copy)]
@@ -43,22 +42,6 @@ impl<'a> Account<'a> {
             watcher: None,
         }
     }
-}
-
-/// Opens the stored secret for the destination that it is bound to.
-///
-/// # Errors
-/// [`VaultError::Unreadable`] where the key, or the row, is not the one that it was sealed with, and
-/// [`VaultError::Unavailable`] where the key cannot be had now.
-pub async fn open_secret(
-    config: &EmailConfig,
-    vault: &Vault,
-    tenant: &TenantId,
-) -> Result<Option<Secret>, VaultError> {
-    let Some(sealed) = &config.secret else { return Ok(None) };
-    let destination = canonical(&config.settings);
-    let binding = Binding { tenant, field: config.settings.secret_field(), destination: &destination };
-    vault.open(sealed, &binding).await.map(Some)
 }
 
 /// How far a check goes.

@@ -1,4 +1,5 @@
-//! The type of every secret: it cannot be printed, compared by accident, cloned or serialised.
+//! The types of secrets: in the clear, which cannot be printed, compared by accident, cloned or serialised; and
+//! encrypted, as the database stores them.
 
 use std::fmt;
 
@@ -33,6 +34,15 @@ impl fmt::Debug for Secret {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("***")
     }
+}
+
+/// An encrypted secret, as the database stores it. The vault makes it and opens it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Sealed {
+    /// The named key that wraps the data key: a key of the ring, or a version of the key service's key.
+    pub key_id: String,
+    pub wrapped_key: Vec<u8>,
+    pub payload: Vec<u8>,
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use crate::clock::Clock;
 use crate::config::Encryption;
 use crate::id::TenantId;
-use crate::secret::Secret;
+use crate::secret::{Sealed, Secret};
 use crate::store::{Db, key_canaries};
 use crate::telemetry::metrics::Metrics;
 use check::Trial;
@@ -55,15 +55,6 @@ impl Binding<'_> {
     fn associated_data(&self) -> Vec<u8> {
         framed(&[SECRET_LABEL, self.tenant.as_str(), self.field, self.destination])
     }
-}
-
-/// A secret as it stands in the database.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Sealed {
-    /// The named key that wraps the data key: a key of the ring, or a version of the key service's key.
-    pub key_id: String,
-    pub wrapped_key: Vec<u8>,
-    pub payload: Vec<u8>,
 }
 
 /// Why a secret was not sealed, or not opened. The log says more.

@@ -1,5 +1,6 @@
 //! Fills a database with configurations, by the service's own code.
 
+use transports::account::secrets;
 use transports::app::App;
 use transports::clock::{Clock, Timestamp};
 use transports::config::Config;
@@ -58,5 +59,5 @@ async fn configuration(app: &App, tenant: &TenantId, number: usize) -> EmailConf
     let replacement = Replacement::parse(document, &app.dialer.policy).expect("a valid document");
     let change = replacement.apply(None).expect("a password is in it");
     let version = Uuid::now_v7().simple().to_string();
-    change.seal(None, &app.vault, tenant, version, MODIFIED_AT).await.expect("sealed")
+    secrets::seal(change, None, &app.vault, tenant, version, MODIFIED_AT).await.expect("sealed")
 }

@@ -15,8 +15,8 @@ use crate::config::Config;
 use crate::egress::{Host, Policy};
 use crate::json;
 use crate::mail::address::EmailAddress;
+use crate::secret::Sealed;
 use crate::smtp::Security;
-use crate::vault::Sealed;
 
 fn policy() -> &'static Policy {
     static POLICY: OnceLock<Policy> = OnceLock::new();

@@ -11,8 +11,8 @@ use crate::email_config::{
 use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
 use crate::mail::message::HeaderText;
+use crate::secret::Sealed;
 use crate::smtp::Security;
-use crate::vault::Sealed;
 
 statements! {
     FIND = "select config_version, health_version, provider,

@@ -2,7 +2,7 @@
 
 use super::{Db, DbError, Statement, sql};
 use crate::clock::Timestamp;
-use crate::vault::Sealed;
+use crate::secret::Sealed;
 
 statements! {
     ALL_CANARIES = "select key_id, wrapped_key, payload from key_canaries order by key_id";

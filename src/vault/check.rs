@@ -2,12 +2,13 @@
 
 use anyhow::{Context, bail};
 
+use super::envelope;
 use super::key_service::WrapError;
 use super::keys::Keys;
 use super::remote::Remote;
 use super::ring::Key;
-use super::{Sealed, envelope};
 use crate::clock::Clock;
+use crate::secret::Sealed;
 use crate::store::{Db, Write, email_configs, key_canaries};
 use envelope::{DataKey, framed};
 

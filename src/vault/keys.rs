@@ -12,9 +12,9 @@ use super::envelope::DataKey;
 use super::key_service::{WrapError, Wrapped};
 use super::remote::{Kept, Remote};
 use super::ring::{Key, Ring};
-use super::{Binding, Sealed, VaultError};
+use super::{Binding, VaultError};
 use crate::config::Encryption;
-use crate::secret::Secret;
+use crate::secret::{Sealed, Secret};
 
 /// How long a key that was taken out of the ring still opens: longer than a request takes by default.
 const LEAVING: Duration = Duration::from_mins(1);

@@ -8,13 +8,13 @@ use std::time::Duration;
 
 use moka::future::Cache;
 
-use super::Sealed;
 use super::envelope::{DataKey, wrapping_data};
 use super::key_service::{KeyService, WrapError, Wrapped};
 use super::transit::Transit;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Encryption;
 use crate::egress::http_client::HttpClient;
+use crate::secret::Sealed;
 use crate::telemetry::metrics::{KeyOperation, Metrics};
 
 /// The key service of the settings. Shared by all rings that are loaded one after the other.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::email_config::bodies::{DiagnosisBody, FAILS, ResultBody, SendTestBody, VerifyBody};
 use super::email_config::requests::TestMailBody;
+use crate::account::secrets;
 use crate::app::App;
 use crate::diagnosis;
 use crate::email_config::{CheckOutcome, EmailConfig, HealthState, Settings, Version, fields};
@@ -95,7 +96,7 @@ async fn verify(
 ) -> Result<VerifyBody, Error> {
     let outcome = if place.is_some() {
         let deadline = app.check_deadline();
-        match providers::open_secret(stored, &app.vault, &caller.tenant).await {
+        match secrets::open(stored, &app.vault, &caller.tenant).await {
             Ok(secret) => {
                 let account = Account::stored(&caller.tenant, stored, secret.as_ref());
                 let account = Account { watcher: watcher.as_ref(), ..account };
@@ -187,7 +188,7 @@ async fn send(
         let counted = app.quotas.count_test_mail(&admin.tenant, &request.recipient);
         counted.map_err(|reached| quota_reached(app, reached))?;
         let deadline = app.check_deadline();
-        match providers::open_secret(&stored, &app.vault, &admin.tenant).await {
+        match secrets::open(&stored, &app.vault, &admin.tenant).await {
             Ok(secret) => {
                 let account = Account::stored(&admin.tenant, &stored, secret.as_ref());
                 let TestMailRequest { recipient, subject, body } = request;

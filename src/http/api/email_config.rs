@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use super::checks;
 use super::live::{Detail, Live, StageEvent};
+use crate::account::secrets;
 use crate::app::App;
 use crate::email_config::patch::Patch;
 use crate::email_config::put::Replacement;
@@ -185,9 +186,7 @@ async fn check_before_storing(
 ) -> Result<(), Error> {
     let deadline = app.check_deadline();
     let kept = match (&change.secret, stored) {
-        (SecretChange::Keep, Some(stored)) => {
-            providers::open_secret(stored, &app.vault, &caller.tenant).await
-        }
+        (SecretChange::Keep, Some(stored)) => secrets::open(stored, &app.vault, &caller.tenant).await,
         _ => Ok(None),
     };
     let outcome = match &kept {
@@ -334,7 +333,7 @@ async fn store(
 ) -> Result<Option<Version>, Error> {
     let entry = checks::audit_entry(app, caller, action, "OK", &change.fields);
     let version = Uuid::now_v7().simple().to_string();
-    let sealing = change.seal(stored, &app.vault, &caller.tenant, version, app.clock.now());
+    let sealing = secrets::seal(change, stored, &app.vault, &caller.tenant, version, app.clock.now());
     let next = sealing.await.map_err(|error| match error {
         VaultError::Unavailable => Error::unavailable(),
         VaultError::Unreadable => Error::unavailable()

@@ -12,9 +12,9 @@ use transports::email_config::{
 };
 use transports::id::TenantId;
 use transports::mail::address::EmailAddress;
+use transports::secret::Sealed;
 use transports::smtp::Security;
 use transports::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
-use transports::vault::Sealed;
 
 use crate::support::database::Database;
 

@@ -8,9 +8,9 @@ use transports::clock::{Clock, Timestamp};
 use transports::config::{Config, Encryption};
 use transports::email_config::{BasicAuth, EmailConfig, Health, Settings, Version, canonical};
 use transports::id::TenantId;
-use transports::secret::Secret;
+use transports::secret::{Sealed, Secret};
 use transports::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
-use transports::vault::{Binding, Keys, Rewrap, Sealed, check_keys};
+use transports::vault::{Binding, Keys, Rewrap, check_keys};
 
 use crate::support::database::{Database, Engine};
 use crate::support::key_file::{KeyFile, line};

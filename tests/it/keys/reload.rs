@@ -176,7 +176,7 @@ async fn a_request_that_read_its_row_before_the_key_was_removed_still_opens_it()
     service.file.replace(&line("k2", 2));
     app.vault.tend().await;
     assert_eq!(reloads(app, "ok"), 2);
-    let opened = transports::providers::open_secret(&read, &app.vault, &tenant).await;
+    let opened = transports::account::secrets::open(&read, &app.vault, &tenant).await;
     assert_eq!(opened.expect("opens").expect("a secret").expose(), good_password());
 }
 

@@ -9,10 +9,10 @@ use transports::email_config::{
 use transports::id::{TenantId, TraceId, UserId};
 use transports::mail::address::EmailAddress;
 use transports::mail::message::HeaderText;
-use transports::secret::Secret;
+use transports::secret::{Sealed, Secret};
 use transports::smtp::Security;
 use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
-use transports::vault::{Binding, Keys, Sealed, VaultError};
+use transports::vault::{Binding, Keys, VaultError};
 
 use crate::support::app::encryption_key;
 use crate::support::database::{Database, Engine};
