@@ -26,7 +26,7 @@ use crate::id::TenantId;
 use crate::secret::{Sealed, Secret};
 use crate::store::{Db, key_canaries};
 use crate::telemetry::metrics::Metrics;
-use check::Trial;
+use check::CanaryCheckError;
 use envelope::framed;
 
 pub use check::counted;
@@ -94,14 +94,14 @@ pub struct Vault {
     keys: RwLock<Arc<Keys>>,
     /// `encryption.keys_file`, where the ring comes from a file.
     file: Option<PathBuf>,
-    reading: reload::Reading,
+    reload_state: reload::ReloadState,
     db: Db,
     clock: Clock,
     metrics: Metrics,
 }
 
 impl Vault {
-    /// Tries the keys at the database. A key service that does not answer is tried again later, by [`Self::tend`];
+    /// Tries the keys at the database. A key service that does not answer is tried again later, by [`Self::maintain`];
     /// until then it seals and opens nothing.
     ///
     /// # Errors
@@ -116,7 +116,7 @@ impl Vault {
         check_keys(&keys, db, clock).await?;
         Ok(Self {
             file: settings.keys_file.clone(),
-            reading: reload::Reading::of(&keys),
+            reload_state: reload::ReloadState::new(&keys),
             keys: RwLock::new(Arc::new(keys)),
             db: db.clone(),
             clock: clock.clone(),
@@ -214,8 +214,8 @@ pub async fn check_keys(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<(
     let Some(remote) = &keys.remote else { return Ok(()) };
     match check::try_service(remote, db, clock).await {
         Ok(()) => Ok(()),
-        Err(wrong @ Trial::Wrong(_)) => Err(wrong.into()),
-        Err(Trial::Unavailable(reason)) => {
+        Err(wrong @ CanaryCheckError::Wrong(_)) => Err(wrong.into()),
+        Err(CanaryCheckError::Unavailable(reason)) => {
             let key = remote.name();
             tracing::warn!(key, reason, "the key service does not answer yet; it is tried again");
             Ok(())

@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result
         backup_sqlite(&path, &arguments.file, arguments.force, &told, tell)
     });
     let interrupted = tokio::spawn(async move {
-        signals.told().await;
+        signals.recv().await;
         stop.store(true, Ordering::Relaxed);
     });
     let bytes = copying.await??;

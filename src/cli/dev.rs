@@ -134,7 +134,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
 fn end_with_the_program(inbox: Inbox) -> anyhow::Result<()> {
     let signals = serve::StopSignals::install()?;
     tokio::spawn(async move {
-        signals.told().await;
+        signals.recv().await;
         inbox.end();
     });
     Ok(())

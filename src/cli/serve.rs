@@ -32,12 +32,12 @@ use crate::telemetry::traces::Traces;
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {}
 
-/// How often the keys are looked after: a changed file is read, a key service that did not answer is tried again.
-const TENDING: Duration = Duration::from_secs(2);
+/// How often a changed key file is read again, and a key service that did not answer is tried again.
+const MAINTENANCE_INTERVAL: Duration = Duration::from_secs(2);
 
 pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) -> anyhow::Result<()> {
     let signals = Signals::install()?;
-    begin_randomness();
+    warm_up_rng();
     let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
@@ -45,11 +45,11 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     until_stopped(&app, listener, None, signals, traces).await
 }
 
-/// The cryptographic library takes some 50 ms to collect its first randomness. Begun here, beside the rest of the
-/// start, nobody who seals a secret or dials a server waits for it.
-fn begin_randomness() {
+/// The cryptographic library needs about 50 ms for its first random bytes. Asking for them here, beside the rest of the
+/// start, spares the first request that wait.
+fn warm_up_rng() {
     std::thread::spawn(|| {
-        // Who needs randomness later is told that there is none.
+        // A failure shows again where random bytes are needed.
         let _ = aws_lc_rs::rand::fill(&mut [0]);
     });
 }
@@ -80,9 +80,9 @@ pub(super) async fn until_stopped(
     });
     let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
     let Signals { stop: stop_signals, hangup } = signals;
-    let tending = tokio::spawn(tend_keys(Arc::clone(app), hangup));
+    let tending = tokio::spawn(maintain_keys(Arc::clone(app), hangup));
     tokio::spawn(async move {
-        let signal = stop_signals.told().await;
+        let signal = stop_signals.recv().await;
         tracing::info!("{signal}: requests under way may finish");
         let _ = stop.send(true);
     });
@@ -147,8 +147,8 @@ impl StopSignals {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 
-    /// Waits for one of them, and names it.
-    pub(super) async fn told(mut self) -> &'static str {
+    /// Waits for the first of them and returns its name.
+    pub(super) async fn recv(mut self) -> &'static str {
         tokio::select! {
             _ = self.terminate.recv() => "SIGTERM",
             _ = self.interrupt.recv() => "interrupted",
@@ -156,12 +156,12 @@ impl StopSignals {
     }
 }
 
-/// Looks after the keys every few seconds, and at once on SIGHUP.
-async fn tend_keys(app: Arc<App>, mut hangup: Signal) {
-    let mut tick = tokio::time::interval(TENDING);
+/// Maintains the keys every few seconds, and at once on SIGHUP.
+async fn maintain_keys(app: Arc<App>, mut hangup: Signal) {
+    let mut tick = tokio::time::interval(MAINTENANCE_INTERVAL);
     loop {
         tokio::select! {
-            _ = tick.tick() => app.vault.tend().await,
+            _ = tick.tick() => app.vault.maintain().await,
             _ = hangup.recv() => app.vault.reload_now().await,
         }
     }

@@ -59,7 +59,7 @@ where
     request.extensions_mut().insert(context.clone());
 
     let span = trace.in_scope(|| tracing::info_span!("request", %trace_id));
-    let mut response = spans::within(trace.clone(), handle(request).instrument(span.clone())).await;
+    let mut response = spans::in_trace(trace.clone(), handle(request).instrument(span.clone())).await;
     render_error(&mut response, trace_id);
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

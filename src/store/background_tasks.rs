@@ -14,5 +14,5 @@ pub const AUDIT_RETENTION: &str = "audit_retention";
 /// process waits here, so that two of them never lock the same rows in different orders. SQLite has one writer.
 #[must_use]
 pub fn hold(task: &'static str, now: Timestamp) -> Statement {
-    sql(HOLD).bind(task).bind(now.0).must_touch_a_row()
+    sql(HOLD).bind(task).bind(now.0).require_affected()
 }

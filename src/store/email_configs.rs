@@ -76,19 +76,19 @@ pub async fn find(db: &Db, tenant: &TenantId) -> Result<Option<EmailConfig>, DbE
 /// Creates the row; touches none, and undoes the write, where the tenant has one already.
 #[must_use]
 pub fn insert(tenant: &TenantId, next: &EmailConfig) -> Statement {
-    bind_row(sql(INSERT), tenant, next).must_touch_a_row()
+    bind_row(sql(INSERT), tenant, next).require_affected()
 }
 
 /// Replaces the row where its version is still `version`; undoes the write where it is not.
 #[must_use]
 pub fn update(tenant: &TenantId, version: &str, next: &EmailConfig) -> Statement {
-    bind_row(sql(UPDATE), tenant, next).bind(version).must_touch_a_row()
+    bind_row(sql(UPDATE), tenant, next).bind(version).require_affected()
 }
 
 /// Deletes the row where its version is still `version`; undoes the write where it is not.
 #[must_use]
 pub fn delete(tenant: &TenantId, version: &str) -> Statement {
-    sql(DELETE).bind(tenant.as_str()).bind(version).must_touch_a_row()
+    sql(DELETE).bind(tenant.as_str()).bind(version).require_affected()
 }
 
 /// Writes what a check showed about the configuration with this version; touches no row where the version has

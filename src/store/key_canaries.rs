@@ -41,5 +41,5 @@ pub fn insert(canary: &Sealed, now: Timestamp) -> Statement {
 /// Removes a key's canary; undoes the write where there is none, or where a row is sealed with the key.
 #[must_use]
 pub fn remove_unused(key_id: &str) -> Statement {
-    sql(REMOVE_UNUSED).bind(key_id).must_touch_a_row()
+    sql(REMOVE_UNUSED).bind(key_id).require_affected()
 }

@@ -148,14 +148,14 @@ async fn transaction(client: &mut Object, write: &Write) -> Result<WriteOutcome,
     for statement in &write.statements {
         let prepared = transaction.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
         let parameters = value::parameters(&prepared, &statement.values)?;
-        let nothing = match transaction.execute(&prepared, &parameters).await {
-            Ok(touched) => statement.misses(touched),
+        let unmet = match transaction.execute(&prepared, &parameters).await {
+            Ok(affected) => statement.is_unmet(affected),
             Err(error) if is_foreign_key(&error) => true,
             Err(error) => return Err(classify(&error)),
         };
-        if nothing {
+        if unmet {
             transaction.rollback().await.map_err(|error| classify(&error))?;
-            return Ok(WriteOutcome::NothingTouched);
+            return Ok(WriteOutcome::NoRowsAffected);
         }
     }
     transaction.commit().await.map_err(|error| classify(&error))?;

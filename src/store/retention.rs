@@ -28,7 +28,7 @@ pub async fn remove_old_audit(app: &App) -> Result<(), DbError> {
     loop {
         let now = app.clock.now();
         let step = audit::remove_older_than(Timestamp(now.0 - retention), TOGETHER, now);
-        if app.db.write(step).await? == WriteOutcome::NothingTouched {
+        if app.db.write(step).await? == WriteOutcome::NoRowsAffected {
             return Ok(());
         }
     }

@@ -52,14 +52,14 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 pub struct Statement {
     pub text: &'static str,
     pub values: Vec<Value>,
-    /// A write whose statement touches no row is rolled back as a whole.
-    pub must_touch_a_row: bool,
+    /// Where this statement affects no row, the whole write is rolled back.
+    pub requires_affected: bool,
 }
 
 /// Starts a statement.
 #[must_use]
 pub fn sql(text: &'static str) -> Statement {
-    Statement { text, values: Vec::new(), must_touch_a_row: false }
+    Statement { text, values: Vec::new(), requires_affected: false }
 }
 
 impl Statement {
@@ -69,20 +69,20 @@ impl Statement {
         self
     }
 
-    /// In a [`Write`]: where this statement touches no row, nothing of the write happens.
+    /// In a [`Write`]: where this statement affects no row, the whole write is rolled back.
     #[must_use]
-    pub fn must_touch_a_row(mut self) -> Self {
-        self.must_touch_a_row = true;
+    pub fn require_affected(mut self) -> Self {
+        self.requires_affected = true;
         self
     }
 
-    /// Whether the write has to be undone, since this statement touched so many rows.
-    pub(super) fn misses(&self, touched: u64) -> bool {
-        self.must_touch_a_row && touched == 0
+    /// Whether the statement had to affect a row and affected none.
+    pub(super) fn is_unmet(&self, affected: u64) -> bool {
+        self.requires_affected && affected == 0
     }
 }
 
-/// Statements that happen together or not at all.
+/// Statements that are executed in one transaction.
 #[derive(Clone, Default, Debug)]
 pub struct Write {
     pub statements: Vec<Statement>,
@@ -96,13 +96,13 @@ impl Write {
     }
 }
 
-/// What became of a [`Write`]; either way the database has answered for it.
+/// How a [`Write`] ended; either way the database has answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[must_use]
 pub enum WriteOutcome {
     /// On disk: the commit has returned.
     Committed,
-    /// A statement that must touch a row touched none, or a row that it refers to (a foreign key) is not there;
-    /// nothing happened.
-    NothingTouched,
+    /// Rolled back: a statement that has to affect a row affected none, or a row that it refers to (a foreign key) does
+    /// not exist.
+    NoRowsAffected,
 }

@@ -45,8 +45,8 @@ pub async fn remove(db: &Db, tenant: &TenantId, now: Timestamp) -> Result<(), Db
     loop {
         let step = Write::default()
             .then(background_tasks::hold(AUDIT_RETENTION, now))
-            .then(sql(REMOVE_AUDIT).bind(tenant.as_str()).bind(TOGETHER).must_touch_a_row());
-        if db.write(step).await? == WriteOutcome::NothingTouched {
+            .then(sql(REMOVE_AUDIT).bind(tenant.as_str()).bind(TOGETHER).require_affected());
+        if db.write(step).await? == WriteOutcome::NoRowsAffected {
             return Ok(());
         }
     }

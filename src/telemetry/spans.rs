@@ -30,15 +30,15 @@ tokio::task_local! {
 }
 
 /// Does the work of a request within its trace.
-pub async fn within<T>(trace: Span, work: impl Future<Output = T>) -> T {
+pub async fn in_trace<T>(trace: Span, work: impl Future<Output = T>) -> T {
     TRACE.scope(trace.clone(), work.instrument(trace)).await
 }
 
 /// Keeps the trace of the request, and its place in the log, for work on a task of its own. The current span alone would
 /// not do: it is that of the log, and what is exported is found among the spans that a task has entered.
-pub fn along<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
+pub fn in_current_trace<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let trace = TRACE.try_with(Span::clone).unwrap_or_else(|_| Span::none());
-    within(trace, work.in_current_span())
+    in_trace(trace, work.in_current_span())
 }
 
 /// What the platform asks every few seconds is not traced.

@@ -385,9 +385,9 @@ mod tests {
             let work = async {
                 spans::database("sqlite", "select 1 from x", 1).in_scope(|| tracing::info!("read"));
                 let beside = async { drop(spans::database("sqlite", "select 1 from y", 1)) };
-                tokio::spawn(spans::along(beside)).await.unwrap();
+                tokio::spawn(spans::in_current_trace(beside)).await.unwrap();
             };
-            runtime.block_on(spans::within(request, work.instrument(logged)));
+            runtime.block_on(spans::in_trace(request, work.instrument(logged)));
         });
         let bytes = lines.0.lock().unwrap().clone();
         let line: serde_json::Value = serde_json::from_slice(&bytes).unwrap();

@@ -88,7 +88,7 @@ async fn refuse_other_bytes(keys: &Keys, db: &Db) -> anyhow::Result<()> {
 
 /// What became of a trial of the key service.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Trial {
+pub(super) enum CanaryCheckError {
     /// It may be another one in a moment.
     #[error("{0}")]
     Unavailable(String),
@@ -97,13 +97,13 @@ pub(super) enum Trial {
     Wrong(String),
 }
 
-impl From<WrapError> for Trial {
+impl From<WrapError> for CanaryCheckError {
     fn from(error: WrapError) -> Self {
         Self::Unavailable(error.to_string())
     }
 }
 
-impl From<crate::store::DbError> for Trial {
+impl From<crate::store::DbError> for CanaryCheckError {
     fn from(error: crate::store::DbError) -> Self {
         Self::Unavailable(error.to_string())
     }
@@ -111,7 +111,7 @@ impl From<crate::store::DbError> for Trial {
 
 /// Opens the canary of the version that wraps now, and of each that a row needs. Where all open, the service may be
 /// used.
-pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Result<(), Trial> {
+pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Result<(), CanaryCheckError> {
     let current = add_service_canary(remote, db, clock).await?;
     let needed = email_configs::keys_in_use(db).await?;
     for canary in key_canaries::all(db).await? {
@@ -126,7 +126,7 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
             Err(error @ WrapError::Unavailable(_)) => return Err(error.into()),
             Ok(_) | Err(WrapError::Refused(_)) => {
                 let rows = counted(email_configs::count_sealed_with(db, id).await?);
-                return Err(Trial::Wrong(format!(
+                return Err(CanaryCheckError::Wrong(format!(
                     "encryption.vault_url: the service no longer opens what {id} has wrapped, needed by {rows}: it \
                      may be another key of this name, or its min_decryption_version was raised too early"
                 )));
@@ -138,8 +138,12 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
 }
 
 /// Makes a canary for the version that wraps now, where it has none; gives the version's id.
-pub(super) async fn add_service_canary(remote: &Remote, db: &Db, clock: &Clock) -> Result<String, Trial> {
-    let ours = |error: anyhow::Error| Trial::Unavailable(format!("{error:#}"));
+pub(super) async fn add_service_canary(
+    remote: &Remote,
+    db: &Db,
+    clock: &Clock,
+) -> Result<String, CanaryCheckError> {
+    let ours = |error: anyhow::Error| CanaryCheckError::Unavailable(format!("{error:#}"));
     let data_key = DataKey::random().map_err(ours)?;
     let wrapped = remote.wrap(&data_key).await?;
     let key_id = wrapped.key_id;

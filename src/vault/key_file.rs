@@ -21,7 +21,7 @@ pub(super) struct Stamp {
 }
 
 impl Stamp {
-    fn of(metadata: &Metadata) -> Self {
+    fn new(metadata: &Metadata) -> Self {
         Self {
             place: (metadata.dev(), metadata.ino()),
             size: metadata.size(),
@@ -34,7 +34,7 @@ impl Stamp {
 /// The file's stamp now; none where it cannot be seen.
 pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
     // Away from the threads that serve: the folder may lie on a disk of the network.
-    tokio::fs::metadata(path).await.ok().map(|metadata| Stamp::of(&metadata))
+    tokio::fs::metadata(path).await.ok().map(|metadata| Stamp::new(&metadata))
 }
 
 /// What a file held, and its stamp at that moment.
@@ -66,7 +66,7 @@ fn read_opened(file: &File) -> anyhow::Result<Contents> {
     // With room for all of it: a string that grows leaves copies behind.
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_FILE_BYTES)? + 1));
     file.take(MAX_FILE_BYTES).read_to_string(&mut text).context("cannot be read")?;
-    Ok(Contents { text, stamp: Stamp::of(&metadata) })
+    Ok(Contents { text, stamp: Stamp::new(&metadata) })
 }
 
 /// The file, held against every other process that would change it in this way.

@@ -9,12 +9,12 @@ use std::sync::{Mutex, PoisonError};
 use tokio::time::Instant;
 
 use super::Vault;
-use super::check::{self, Trial};
+use super::check::{self, CanaryCheckError};
 use super::key_file::{self, Stamp};
 use super::keys::Keys;
 
 /// What is known of the last reading of the file.
-pub(super) struct Reading {
+pub(super) struct ReloadState {
     /// One at a time.
     turn: tokio::sync::Mutex<()>,
     last: Mutex<Last>,
@@ -27,8 +27,8 @@ struct Last {
     failed: bool,
 }
 
-impl Reading {
-    pub fn of(keys: &Keys) -> Self {
+impl ReloadState {
+    pub fn new(keys: &Keys) -> Self {
         let last = Last { stamp: keys.ring.stamp, failed: false };
         Self { turn: tokio::sync::Mutex::default(), last: Mutex::new(last) }
     }
@@ -45,8 +45,8 @@ impl Reading {
 impl Vault {
     /// One round of what has to be done every few seconds: reads a file of keys that has changed, or that could not
     /// be used the last time; forgets keys that have left the ring; tries a key service that did not answer.
-    pub async fn tend(&self) {
-        let again = self.reading.last().failed;
+    pub async fn maintain(&self) {
+        let again = self.reload_state.last().failed;
         self.reload(again).await;
         if let Some(keys) = self.keys().without_left(Instant::now()) {
             self.use_keys(keys);
@@ -56,11 +56,11 @@ impl Vault {
         if !remote.is_tried() {
             match check::try_service(&remote, &self.db, &self.clock).await {
                 Ok(()) => tracing::info!(key = remote.name(), "the key service answers, and its key fits"),
-                Err(wrong @ Trial::Wrong(_)) => {
+                Err(wrong @ CanaryCheckError::Wrong(_)) => {
                     tracing::error!(error = %wrong, "the key service is not used");
                 }
                 // Told when it began.
-                Err(Trial::Unavailable(_)) => {}
+                Err(CanaryCheckError::Unavailable(_)) => {}
             }
         } else if !remote.answers()
             && let Err(error) = check::add_service_canary(&remote, &self.db, &self.clock).await
@@ -84,11 +84,11 @@ impl Vault {
 
     async fn reload(&self, again: bool) {
         let Some(path) = &self.file else { return };
-        let is_new = |stamp| again || stamp != self.reading.last().stamp;
+        let is_new = |stamp| again || stamp != self.reload_state.last().stamp;
         if !is_new(key_file::stamp(path).await) {
             return;
         }
-        let _turn = self.reading.turn.lock().await;
+        let _turn = self.reload_state.turn.lock().await;
         let stamp = key_file::stamp(path).await;
         if !is_new(stamp) {
             return;
@@ -96,13 +96,13 @@ impl Vault {
         match self.read_again(path).await {
             Ok(keys) => {
                 let (first, count) = (keys.ids().first().map(ToString::to_string), keys.ids().len());
-                self.reading.note(Last { stamp: keys.ring.stamp, failed: false });
+                self.reload_state.note(Last { stamp: keys.ring.stamp, failed: false });
                 self.use_keys(keys);
                 self.metrics.record_key_reload("ok");
                 tracing::info!(first, count, "read the keys again");
             }
             Err(error) => {
-                self.reading.note(Last { stamp, failed: true });
+                self.reload_state.note(Last { stamp, failed: true });
                 self.metrics.record_key_reload("failed");
                 tracing::error!(
                     error = format!("{error:#}"),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, bail};
 use tokio::task::JoinSet;
 
-use super::check::{self, Trial};
+use super::check::{self, CanaryCheckError};
 use super::key_service::{WrapError, Wrapped};
 use super::keys::Keys;
 use crate::clock::Clock;
@@ -51,7 +51,7 @@ impl Rewrap {
         if let Some(remote) = &keys.remote {
             patiently(
                 async || check::try_service(remote, db, clock).await,
-                |error| matches!(error, Trial::Unavailable(_)),
+                |error| matches!(error, CanaryCheckError::Unavailable(_)),
             )
             .await
             .context("the key service cannot be used")?;
@@ -115,7 +115,7 @@ impl Rewrap {
         }
         let done = i64::try_from(write.statements.len())?;
         let outcome = self.busy(async || self.db.write(write.clone()).await).await?;
-        if done > 0 && outcome == WriteOutcome::NothingTouched {
+        if done > 0 && outcome == WriteOutcome::NoRowsAffected {
             bail!("key {} was removed meanwhile: look at `transports keys status`", self.target);
         }
         Ok(done)

@@ -52,7 +52,7 @@ pub(super) async fn run(config: &Config, id: &str) -> anyhow::Result<()> {
 /// Forgets the key in the database, in one step with the look whether a row needs it. Whether it was known.
 async fn forget_canary(db: &Db, id: &str) -> anyhow::Result<bool> {
     let outcome = db.write(Write::default().then(key_canaries::remove_unused(id))).await?;
-    if outcome == WriteOutcome::NothingTouched {
+    if outcome == WriteOutcome::NoRowsAffected {
         refuse_needed(db, id).await?;
         if key_canaries::all(db).await?.iter().any(|canary| canary.key_id == id) {
             bail!("{id} was just being used to seal a secret: run this again");

@@ -58,7 +58,7 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     let mut printer = Printer::new(arguments.format);
     let more = loop {
         let asked = TOGETHER.min(left);
-        let tenants = some(&mut listing, db, asked).await?;
+        let tenants = next_page(&mut listing, db, asked).await?;
         if !output::part(&printer.part(&tenants)?)? {
             return Ok(());
         }
@@ -82,8 +82,8 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The next tenants, at most so many.
-async fn some(listing: &mut Listing, db: &Db, most: usize) -> anyhow::Result<Vec<Listed>> {
+/// The next tenants, at most `most`.
+async fn next_page(listing: &mut Listing, db: &Db, most: usize) -> anyhow::Result<Vec<Listed>> {
     let mut tenants = Vec::new();
     while tenants.len() < most
         && let Some(listed) = listing.next(db).await?

@@ -356,7 +356,7 @@ pub(super) async fn to_its_end<T: Send + 'static>(
     app: &App,
     work: impl Future<Output = Result<T, Error>> + Send + 'static,
 ) -> Result<T, Error> {
-    let done = app.checks.spawn(spans::along(work)).await;
+    let done = app.checks.spawn(spans::in_current_trace(work)).await;
     done.unwrap_or_else(|error| Err(Error::internal(&error.into())))
 }
 

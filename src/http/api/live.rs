@@ -97,7 +97,7 @@ impl Live {
         Work: Future<Output = Result<Value, Error>> + Send + 'static,
     {
         let (watcher, heard) = mpsc::unbounded_channel();
-        let work = tasks.spawn(spans::along(work(watcher)));
+        let work = tasks.spawn(spans::in_current_trace(work(watcher)));
         let trace_id = self.trace_id;
         // The steps end when the work has let go of its watcher; then its result is there.
         let steps = UnboundedReceiverStream::new(heard).map(move |progress| stage_event(progress, detail));

@@ -184,8 +184,8 @@ fn separately(connection: &Connection, write: &Write) -> rusqlite::Result<rusqli
 fn statements(connection: &Connection, write: &Write) -> rusqlite::Result<WriteOutcome> {
     for statement in &write.statements {
         match execute(connection, statement) {
-            Ok(touched) if statement.misses(touched) => return Ok(WriteOutcome::NothingTouched),
-            Err(error) if is_foreign_key(&error) => return Ok(WriteOutcome::NothingTouched),
+            Ok(affected) if statement.is_unmet(affected) => return Ok(WriteOutcome::NoRowsAffected),
+            Err(error) if is_foreign_key(&error) => return Ok(WriteOutcome::NoRowsAffected),
             executed => executed?,
         };
     }

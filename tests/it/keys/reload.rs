@@ -74,7 +74,7 @@ async fn the_key_that_is_first_in_the_file_seals_from_the_next_write_on() {
     }
     // Unchanged, it is not read again.
     other.patch(&service.account()).await.expect(204);
-    service.app.app.vault.tend().await;
+    service.app.app.vault.maintain().await;
     assert_eq!(reloads(&service.app.app, "ok"), 1);
 }
 
@@ -155,7 +155,7 @@ async fn a_file_that_is_no_good_changes_nothing_until_it_is_mended() {
     // Every few seconds it is tried again, until it is good.
     let failed = reloads(&service.app.app, "failed");
     for _ in 0..2 {
-        service.app.app.vault.tend().await;
+        service.app.app.vault.maintain().await;
     }
     assert_eq!(reloads(&service.app.app, "failed"), failed + 2);
     service.file.replace(&(line("k2", 2) + &line("k1", 1)));
@@ -174,7 +174,7 @@ async fn a_request_that_read_its_row_before_the_key_was_removed_still_opens_it()
     service.file.replace(&(line("k2", 2) + &line("k1", 1)));
     service.admin.patch(&json!({"emailPassword": good_password()})).await.expect(204);
     service.file.replace(&line("k2", 2));
-    app.vault.tend().await;
+    app.vault.maintain().await;
     assert_eq!(reloads(app, "ok"), 2);
     let opened = transports::account::secrets::open(&read, &app.vault, &tenant).await;
     assert_eq!(opened.expect("opens").expect("a secret").expose(), good_password());

@@ -111,11 +111,11 @@ async fn a_service_that_is_down_at_the_start_is_waited_for() {
         let plain = json!({"serverAddress": "localhost", "emailAddress": "ada@example.com"});
         service.admin.patch(&plain).await.expect(204);
         assert_eq!(service.admin.config().await["serverAddress"], json!("localhost"));
-        service.app.app.vault.tend().await;
+        service.app.app.vault.maintain().await;
         assert_eq!(service.ready().await.0, 503, "{way:?}: still away");
 
         service.transit.set(Way::Up);
-        service.app.app.vault.tend().await;
+        service.app.app.vault.maintain().await;
         assert_eq!(service.ready().await, (200, json!("ok")), "{way:?}");
         service.admin.patch(&service.account()).await.expect(204);
         assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}");
@@ -160,10 +160,10 @@ async fn while_it_is_away_kept_keys_open_until_their_time_is_over_and_then_nothi
         service.admin.post(VALIDATE).await.expect(200);
 
         service.transit.set(Way::Up);
-        service.app.app.vault.tend().await;
+        service.app.app.vault.maintain().await;
         assert_eq!(service.ready().await, (200, json!("ok")), "{way:?}: it is seen to be back");
         let calls = service.transit.calls("");
-        service.app.app.vault.tend().await;
+        service.app.app.vault.maintain().await;
         assert_eq!(service.transit.calls(""), calls, "{way:?}: who answers is not asked");
         assert_eq!(service.admin.verify().await["success"], json!(true), "{way:?}");
     }
@@ -391,7 +391,7 @@ async fn a_wrong_key_that_shows_late_is_not_used() {
     transit.replace_key();
     let app = TestApp::with_database(database, |config| use_vault(config, &transit)).await;
     transit.set(Way::Up);
-    app.app.vault.tend().await;
+    app.app.vault.maintain().await;
     assert_eq!(app.anybody().get("/health/ready").await.status, 503);
     app.admin("acme").post(VERIFY).await.expect(503);
     assert_eq!(server.connections(), 0);

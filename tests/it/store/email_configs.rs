@@ -117,7 +117,7 @@ async fn a_row_is_changed_only_in_the_version_that_was_read() {
         let db = opened(&database).await;
         let a = tenant("a");
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
-        let missing = WriteOutcome::NothingTouched;
+        let missing = WriteOutcome::NoRowsAffected;
         assert_eq!(write(&db, email_configs::insert(&a, &filled())).await, missing, "{engine:?}");
         assert_eq!(write(&db, email_configs::update(&a, "v1", &filled())).await, missing, "{engine:?}");
         assert_eq!(write(&db, email_configs::delete(&a, "v1")).await, missing, "{engine:?}");
@@ -376,7 +376,7 @@ async fn an_audit_row_stands_with_its_change_or_neither_does() {
             Write::default().then(change).then(audit::insert(&a, &entry))
         };
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
-        assert_eq!(db.write(change("v9")).await.unwrap(), WriteOutcome::NothingTouched);
+        assert_eq!(db.write(change("v9")).await.unwrap(), WriteOutcome::NoRowsAffected);
         assert!(database.query("select * from audit").await.is_empty(), "{engine:?}");
         assert_eq!(db.write(change("v2")).await.unwrap(), WriteOutcome::Committed);
         let columns = "tenant_id, at, user_id, action, outcome, changed, trace_id, remote_address";
@@ -405,7 +405,7 @@ async fn the_audit_outlives_its_configuration_until_the_retention_ends() {
         }
         let _ = write(&db, email_configs::delete(&a, "v2")).await;
         let remove = || audit::remove_older_than(Timestamp(3), 1, Timestamp(9));
-        for expected in [WriteOutcome::Committed, WriteOutcome::Committed, WriteOutcome::NothingTouched] {
+        for expected in [WriteOutcome::Committed, WriteOutcome::Committed, WriteOutcome::NoRowsAffected] {
             assert_eq!(db.write(remove()).await.unwrap(), expected, "{engine:?}: one at a time");
         }
         let left = database.query("select at from audit order by at").await;

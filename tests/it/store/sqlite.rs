@@ -263,7 +263,7 @@ async fn writes_that_wait_together_fail_each_for_itself() {
     let db = database.open().await;
     database.execute(TABLE).await;
     let _ = db.write(add("first", "")).await.unwrap();
-    let misses = || sql("delete from things where id = $1").bind("nobody").must_touch_a_row();
+    let misses = || sql("delete from things where id = $1").bind("nobody").require_affected();
     let breaks = || sql(ADD).bind("first").bind("");
     // While another process writes, all of them gather: the first look puts each into the queue.
     let other = database.connect();
@@ -284,7 +284,7 @@ async fn writes_that_wait_together_fail_each_for_itself() {
     for (n, write) in writes.into_iter().enumerate() {
         match (n % 4, write.await) {
             (0 | 1, Ok(WriteOutcome::Committed))
-            | (2, Ok(WriteOutcome::NothingTouched))
+            | (2, Ok(WriteOutcome::NoRowsAffected))
             | (3, Err(DbError::Statement(_))) => {}
             (_, outcome) => panic!("{n}: {outcome:?}"),
         }

@@ -131,9 +131,9 @@ async fn a_write_happens_as_a_whole_or_not_at_all() {
 
         let misses = Write::default()
             .then(add("b", 1))
-            .then(sql(STEP).bind("a").bind(2).bind(7).must_touch_a_row())
+            .then(sql(STEP).bind("a").bind(2).bind(7).require_affected())
             .then(add("c", 1));
-        assert_eq!(db.write(misses).await.unwrap(), WriteOutcome::NothingTouched, "{engine:?}");
+        assert_eq!(db.write(misses).await.unwrap(), WriteOutcome::NoRowsAffected, "{engine:?}");
         assert_eq!(count(&db).await, 1, "{engine:?}");
 
         let breaks = Write::default().then(add("b", 1)).then(add("a", 1));
@@ -144,8 +144,8 @@ async fn a_write_happens_as_a_whole_or_not_at_all() {
         assert_eq!(db.write(may_miss).await.unwrap(), WriteOutcome::Committed, "{engine:?}");
         assert_eq!(count(&db).await, 2, "{engine:?}");
 
-        let exists = one(sql(ADD_WHERE_NEW).bind("a").bind(9).must_touch_a_row());
-        assert_eq!(db.write(exists).await.unwrap(), WriteOutcome::NothingTouched, "{engine:?}");
+        let exists = one(sql(ADD_WHERE_NEW).bind("a").bind(9).require_affected());
+        assert_eq!(db.write(exists).await.unwrap(), WriteOutcome::NoRowsAffected, "{engine:?}");
         assert_eq!(number(&db, "a").await, Some(1), "{engine:?}");
     }
 }
@@ -184,7 +184,7 @@ async fn a_version_serialises_a_hundred_writers() {
                 tokio::spawn(async move {
                     loop {
                         let seen = number(&db, "a").await.unwrap();
-                        let step = sql(STEP).bind("a").bind(seen + 1).bind(seen).must_touch_a_row();
+                        let step = sql(STEP).bind("a").bind(seen + 1).bind(seen).require_affected();
                         if db.write(one(step)).await.unwrap() == WriteOutcome::Committed {
                             return;
                         }
@@ -206,7 +206,7 @@ async fn of_many_who_create_the_same_row_one_does() {
         let creators: Vec<_> = (0..50)
             .map(|n| {
                 let db = db.clone();
-                let create = sql(ADD_WHERE_NEW).bind("a").bind(n).must_touch_a_row();
+                let create = sql(ADD_WHERE_NEW).bind("a").bind(n).require_affected();
                 tokio::spawn(async move { db.write(one(create).then(add(n.to_string(), n))).await.unwrap() })
             })
             .collect();
