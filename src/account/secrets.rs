@@ -26,7 +26,7 @@ pub async fn open(
 /// # Errors
 /// [`VaultError::Unreadable`] where the stored secret must be bound to another destination and does not open.
 pub async fn seal(
-    change: Change<'_>,
+    change: Change,
     stored: Option<&EmailConfig>,
     vault: &Vault,
     tenant: &TenantId,
@@ -38,7 +38,7 @@ pub async fn seal(
     let binding = Binding { tenant, field, destination: &destination };
     let secret = match change.secret {
         SecretChange::Drop => None,
-        SecretChange::Set(secret) => Some(vault.seal(secret, &binding).await?),
+        SecretChange::Set(secret) => Some(vault.seal(&secret, &binding).await?),
         SecretChange::Keep => rebind(stored, vault, &binding).await?,
     };
     Ok(EmailConfig {

@@ -167,7 +167,7 @@ fn secrets(document: &Value) -> Vec<&str> {
 }
 
 /// A stored secret stays only where it was entered for this destination, or for one that had parts still open.
-fn check_secret(before: Option<&EmailConfig>, change: &Change<'_>, after: &EmailConfig) {
+fn check_secret(before: Option<&EmailConfig>, change: &Change, after: &EmailConfig) {
     let (Some(before), SecretChange::Keep) = (before, &change.secret) else { return };
     assert_eq!(before.settings.provider_name(), after.settings.provider_name());
     let (Settings::BasicAuth(old), Settings::BasicAuth(new)) = (&before.settings, &after.settings) else {
@@ -184,7 +184,7 @@ fn check_secret(before: Option<&EmailConfig>, change: &Change<'_>, after: &Email
 }
 
 /// What would be stored, with a secret that is not sealed.
-fn stored(change: &Change<'_>, before: Option<&EmailConfig>) -> EmailConfig {
+fn stored(change: &Change, before: Option<&EmailConfig>) -> EmailConfig {
     let secret = match change.secret {
         SecretChange::Set(_) => Some(sealed()),
         SecretChange::Keep => before.and_then(|before| before.secret.clone()),

@@ -1,5 +1,7 @@
 //! PATCH: three operations on seven paths (a subset of RFC 6902), judged by the document's end state.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::fields::{self, Problem};
@@ -22,7 +24,7 @@ pub struct Patch {
     username: Edit<String>,
     email_address: Edit<EmailAddress>,
     sender_name: Edit<HeaderText>,
-    password: Edit<Secret>,
+    password: Edit<Arc<Secret>>,
 }
 
 impl Patch {
@@ -83,7 +85,9 @@ impl Patch {
             "/username" => self.username = Some(given.map(fields::username).transpose()?),
             "/emailAddress" => self.email_address = Some(given.map(fields::email_address).transpose()?),
             "/senderName" => self.sender_name = Some(given.map(fields::sender_name).transpose()?),
-            "/emailPassword" => self.password = Some(value.map(fields::email_password).transpose()?),
+            "/emailPassword" => {
+                self.password = Some(value.map(fields::email_password).transpose()?.map(Arc::new))
+            }
             _ => return Err(UNKNOWN_PATH.to_owned()),
         }
         Ok(())
@@ -93,7 +97,7 @@ impl Patch {
     ///
     /// # Errors
     /// Another provider is stored, and the patch alone is no complete configuration: nothing is inherited.
-    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Option<Change<'_>>, Problem> {
+    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Option<Change>, Problem> {
         match stored.map(|stored| &stored.settings) {
             None => Ok(self.edit_basic_auth(&BasicAuth::default(), None)),
             Some(Settings::BasicAuth(basic)) => Ok(self.edit_basic_auth(basic, stored)),
@@ -101,7 +105,7 @@ impl Patch {
         }
     }
 
-    fn switch_to_basic_auth(&self) -> Result<Change<'_>, Problem> {
+    fn switch_to_basic_auth(&self) -> Result<Change, Problem> {
         let change = self.edit_basic_auth(&BasicAuth::default(), None);
         let missing = match &change {
             Some(change) => change.settings.missing(matches!(change.secret, SecretChange::Set(_))),
@@ -125,7 +129,7 @@ impl Patch {
         }
     }
 
-    fn edit_basic_auth(&self, before: &BasicAuth, stored: Option<&EmailConfig>) -> Option<Change<'_>> {
+    fn edit_basic_auth(&self, before: &BasicAuth, stored: Option<&EmailConfig>) -> Option<Change> {
         let after = BasicAuth {
             server_address: edited(self.server_address.as_ref(), before.server_address.as_ref()),
             server_port: edited(self.server_port.as_ref(), before.server_port.as_ref()),
@@ -138,7 +142,7 @@ impl Patch {
         let mut fields = changed_fields(before, &after);
         let (before, after) = (Settings::BasicAuth(before.clone()), Settings::BasicAuth(after));
         let secret = match &self.password {
-            Some(Some(password)) => SecretChange::Set(password),
+            Some(Some(password)) => SecretChange::Set(Arc::clone(password)),
             None if keeps_secret(&before, &after) => SecretChange::Keep,
             Some(None) | None => SecretChange::Drop,
         };

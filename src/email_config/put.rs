@@ -1,5 +1,7 @@
 //! PUT: the whole configuration, read and checked at once.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
 use super::fields::{self, Problem};
@@ -12,7 +14,7 @@ use crate::secret::Secret;
 #[derive(Debug)]
 pub struct Replacement {
     settings: Settings,
-    secret: Option<Secret>,
+    secret: Option<Arc<Secret>>,
 }
 
 /// What a PUT body may name as its `serviceProvider`.
@@ -96,10 +98,10 @@ impl Replacement {
     ///
     /// # Errors
     /// A secret that was left out and cannot be kept.
-    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Change<'_>, Problem> {
+    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Change, Problem> {
         let secret_is_stored = stored.is_some_and(|stored| stored.secret.is_some());
         let secret = match &self.secret {
-            Some(secret) => SecretChange::Set(secret),
+            Some(secret) => SecretChange::Set(Arc::clone(secret)),
             None if !self.needs_secret() => SecretChange::Drop,
             None => self.kept_secret(stored)?,
         };
@@ -123,7 +125,7 @@ impl Replacement {
     }
 
     /// The stored secret, where it was entered for this very destination.
-    fn kept_secret(&self, stored: Option<&EmailConfig>) -> Result<SecretChange<'static>, Problem> {
+    fn kept_secret(&self, stored: Option<&EmailConfig>) -> Result<SecretChange, Problem> {
         let field = self.settings.secret_field();
         let same_provider = stored.filter(|stored| {
             stored.secret.is_some() && stored.settings.provider_name() == self.settings.provider_name()
@@ -199,9 +201,13 @@ impl Reader<'_> {
         keep(read(&value), self.problems)
     }
 
-    fn secret(&mut self, field: &str, read: impl Fn(Value) -> Result<Secret, Problem>) -> Option<Secret> {
+    fn secret(
+        &mut self,
+        field: &str,
+        read: impl Fn(Value) -> Result<Secret, Problem>,
+    ) -> Option<Arc<Secret>> {
         let value = self.members.remove(field)?;
-        keep(read(value), self.problems)
+        keep(read(value), self.problems).map(Arc::new)
     }
 }
 

@@ -181,7 +181,7 @@ async fn check_before_storing(
     caller: &Caller,
     language: Language,
     stored: Option<&EmailConfig>,
-    change: &Change<'_>,
+    change: &Change,
     watcher: Option<&Watcher>,
 ) -> Result<(), Error> {
     let deadline = app.check_deadline();
@@ -194,7 +194,7 @@ async fn check_before_storing(
         Err(VaultError::Unreadable) => providers::unreadable(),
         Ok(kept) => {
             let secret =
-                if let SecretChange::Set(secret) = change.secret { Some(secret) } else { kept.as_ref() };
+                if let SecretChange::Set(secret) = &change.secret { Some(&**secret) } else { kept.as_ref() };
             let _place = checks::place(app.places.for_check(&caller.tenant))?;
             checks::count_destination(app, caller, &change.settings)?;
             providers::verify(
@@ -329,7 +329,7 @@ async fn store(
     caller: &Caller,
     action: &'static str,
     stored: Option<&EmailConfig>,
-    change: Change<'_>,
+    change: Change,
 ) -> Result<Option<Version>, Error> {
     let entry = checks::audit_entry(app, caller, action, "OK", &change.fields);
     let version = Uuid::now_v7().simple().to_string();
