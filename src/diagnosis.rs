@@ -10,17 +10,17 @@ use utoipa::ToSchema;
 mod fill;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+pub mod microsoft365;
+mod observation;
 mod reference;
 mod rule;
 mod rules;
-mod seen;
 #[cfg(test)]
 mod tests;
 
 use crate::egress::DialError;
 use crate::language::{self, Language};
 use crate::mail::transcript::{Entry, Stage};
-use crate::providers::microsoft365;
 use crate::smtp;
 
 pub use reference::reference_markdown;
@@ -155,7 +155,7 @@ impl RuleSummary {
         let values = language::values_in(self.title_template, stored.strip_suffix('.')?)?;
         let title = language::fill(language.text(self.title_template), |name| {
             let value = values.iter().find(|(known, _)| *known == name).map_or("", |(_, value)| value);
-            let was_unknown = fill::otherwise(name) == Some(value);
+            let was_unknown = fill::fallback_for(name) == Some(value);
             if was_unknown { language.text(value).to_owned() } else { value.to_owned() }
         });
         Some(format!("{title}."))
@@ -184,36 +184,36 @@ pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Findi
 }
 
 fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {
-    let seen = seen::Seen::new(failure, facts);
-    let rule = rules::first_match(&seen);
-    let words = fill::Words { language, seen: &seen };
+    let observation = observation::Observation::new(failure, facts);
+    let rule = rules::first_match(&observation);
+    let words = fill::Words { language, observation: &observation };
     let title = words.fill(rule.title);
-    let reply = seen.shown_reply();
+    let reply = observation.shown_reply();
     let message = match &reply {
         Some(reply) => format!("{title} ({reply})."),
         None => format!("{title}."),
     };
     Finding {
-        effect: effect(rule, &seen),
-        connection_failed: rule.connection_failed || seen.kind == rule::Kind::TokenTimeout,
-        reply: seen.reply().cloned(),
+        effect: effect(rule, &observation),
+        connection_failed: rule.connection_failed || observation.kind == rule::Kind::TokenTimeout,
+        reply: observation.reply().cloned(),
         message,
         status_reason: format!(
             "{}.",
-            fill::Words { language: Language::English, seen: &seen }.fill(rule.title)
+            fill::Words { language: Language::English, observation: &observation }.fill(rule.title)
         ),
         failure: failure.clone(),
         facts: facts.clone(),
         diagnosis: Diagnosis {
             code: rule.code,
-            stage: seen.stage,
+            stage: observation.stage,
             meaning: words.meaning(rule),
             steps: words.steps(rule),
             links: rule.links.iter().map(|link| (*link).to_owned()).collect(),
             title,
             owner: rule.owner,
             confidence: rule.confidence,
-            retryable: rule.retryable || seen.is_transient(),
+            retryable: rule.retryable || observation.is_transient(),
             transcript: transcript.to_vec(),
         },
     }
@@ -221,12 +221,12 @@ fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript:
 
 /// The rule's effect, within two limits that no rule can widen: what is said about a recipient says nothing
 /// about the configuration, and only a permanent reply to a sign-in can mean that credentials were refused.
-fn effect(rule: &rule::Rule, seen: &seen::Seen<'_>) -> Effect {
-    if seen.stage == Stage::RcptTo && seen.code.is_some() && !rule.about_sender_or_relay {
+fn effect(rule: &rule::Rule, observation: &observation::Observation<'_>) -> Effect {
+    if observation.stage == Stage::RcptTo && observation.code.is_some() && !rule.about_sender_or_relay {
         return Effect::None;
     }
     match rule.effect {
-        Effect::CredentialsRefused if !seen.is_permanent_refusal_of_sign_in() => Effect::ProviderError,
+        Effect::CredentialsRefused if !observation.is_permanent_refusal_of_sign_in() => Effect::ProviderError,
         effect => effect,
     }
 }

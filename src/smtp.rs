@@ -4,6 +4,7 @@
 
 mod auth;
 mod capabilities;
+mod client;
 mod data;
 mod error;
 mod first_bytes;
@@ -12,16 +13,15 @@ pub(crate) mod fuzz;
 mod hidden;
 mod limits;
 mod reply;
-mod session;
 mod socket;
 mod stream;
 mod tls;
 
 pub use auth::{Credentials, Mechanism};
 pub use capabilities::Capabilities;
+pub use client::{Envelope, Receipt, RecipientReply, Session, Settings};
 pub use error::{Error, ErrorKind, OtherProtocol, TlsFailure};
 pub use reply::{EnhancedCode, Reply};
-pub use session::{Envelope, Receipt, RecipientReply, Session, Settings};
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;

@@ -1,12 +1,11 @@
 //! Puts what is known into the words of a rule.
 
-use super::Failure;
+use super::observation::Observation;
 use super::rule::{Case, Rule};
-use super::seen::Seen;
+use super::{Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::language::{self, Language, Text, texts};
 use crate::mail::transcript::printable;
-use crate::providers::microsoft365;
 use crate::smtp::{self, ErrorKind, OtherProtocol, TlsFailure};
 
 /// Every placeholder that a text may use.
@@ -109,7 +108,7 @@ texts! {
 }
 
 /// What stands in a placeholder's place where nothing is known.
-pub(super) fn otherwise(name: &str) -> Option<&'static str> {
+pub(super) fn fallback_for(name: &str) -> Option<&'static str> {
     Some(match name {
         "host" => THE_SERVER,
         "user" => THE_USER,
@@ -135,7 +134,7 @@ pub(super) fn otherwise(name: &str) -> Option<&'static str> {
 /// The words of a rule for what was seen, in one language.
 pub(super) struct Words<'a> {
     pub language: Language,
-    pub seen: &'a Seen<'a>,
+    pub observation: &'a Observation<'a>,
 }
 
 impl Words<'_> {
@@ -158,7 +157,9 @@ impl Words<'_> {
     }
 
     fn cases<'r>(&self, rule: &'r Rule) -> impl Iterator<Item = &'r Case> {
-        rule.cases.iter().filter(|case| case.only.iter().all(|only| self.seen.holds(*only)))
+        rule.cases
+            .iter()
+            .filter(|case| case.conditions.iter().all(|condition| self.observation.holds(*condition)))
     }
 
     /// The template in the language, filled.
@@ -169,12 +170,12 @@ impl Words<'_> {
     fn value(&self, name: &str) -> String {
         let value = self.known(name).filter(|value| !value.is_empty());
         value.unwrap_or_else(|| {
-            otherwise(name).map_or_else(String::new, |word| self.language.text(word).to_owned())
+            fallback_for(name).map_or_else(String::new, |word| self.language.text(word).to_owned())
         })
     }
 
     fn known(&self, name: &str) -> Option<String> {
-        let (seen, facts) = (self.seen, self.seen.facts);
+        let (observation, facts) = (self.observation, self.observation.facts);
         match name {
             "host" => Some(facts.host.clone()),
             "port" => Some(facts.port.to_string()),
@@ -185,17 +186,17 @@ impl Words<'_> {
             "client_id" => facts.client_id.clone(),
             "provider_tenant" => facts.provider_tenant.clone(),
             "seconds" => Some(facts.timeout_seconds.to_string()),
-            "suggested_host" => suggested_host(seen.host()).map(str::to_owned),
-            "region" => region(seen.host()).map(str::to_owned),
-            "reply" => seen.shown_reply(),
-            "ports" => Some(ports(seen)),
-            "missing" => match seen.failure {
+            "suggested_host" => suggested_host(observation.host()).map(str::to_owned),
+            "region" => region(observation.host()).map(str::to_owned),
+            "reply" => observation.shown_reply(),
+            "ports" => Some(ports(observation)),
+            "missing" => match observation.failure {
                 Failure::ConfigIncomplete { missing } => Some(missing.join(", ")),
                 _ => None,
             },
-            _ => match seen.microsoft365() {
+            _ => match observation.microsoft365() {
                 Some(error) => self.of_microsoft365(name, error),
-                None => self.of_session(name, seen.error()?),
+                None => self.of_session(name, observation.error()?),
             },
         }
     }
@@ -261,10 +262,10 @@ fn short(text: &str) -> String {
 }
 
 /// Empty where none are known.
-fn ports(seen: &Seen<'_>) -> String {
-    let ports = match seen.failure {
+fn ports(observation: &Observation<'_>) -> String {
+    let ports = match observation.failure {
         Failure::Dial(DialError::Refused(Refusal::Port { allowed })) if !allowed.is_empty() => allowed,
-        _ => &seen.facts.allowed_ports,
+        _ => &observation.facts.allowed_ports,
     };
     ports.iter().map(u16::to_string).collect::<Vec<_>>().join(", ")
 }

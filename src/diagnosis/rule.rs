@@ -107,7 +107,7 @@ pub(super) const REPLY: When = When { kinds: &[Kind::Refused, Kind::OAuthRefused
 /// A sentence and a step for a case of a rule. Either may be empty.
 pub(super) struct Case {
     /// All must hold.
-    pub only: &'static [Only],
+    pub conditions: &'static [Condition],
     /// Goes after the rule's meaning.
     pub meaning: &'static str,
     /// Goes before the rule's steps.
@@ -115,7 +115,7 @@ pub(super) struct Case {
 }
 
 #[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Only {
+pub(super) enum Condition {
     /// An e-mail address stands where a host belongs.
     HostHasAt,
     HostIsAddress,

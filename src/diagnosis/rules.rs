@@ -16,8 +16,8 @@ mod sender;
 mod services;
 mod sign_in;
 
+use super::observation::Observation;
 use super::rule::Rule;
-use super::seen::Seen;
 
 /// The parts with their headings in the reference.
 pub(super) const PARTS: &[(&str, &[Rule])] = &[
@@ -40,6 +40,8 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
 }
 
 /// The rule for what was seen; the last one takes everything.
-pub(super) fn first_match(seen: &Seen<'_>) -> &'static Rule {
-    all().find(|rule| rule.when.iter().any(|when| seen.is(when))).unwrap_or(&fallback::UNKNOWN_REPLY)
+pub(super) fn first_match(observation: &Observation<'_>) -> &'static Rule {
+    all()
+        .find(|rule| rule.when.iter().any(|when| observation.matches(when)))
+        .unwrap_or(&fallback::UNKNOWN_REPLY)
 }

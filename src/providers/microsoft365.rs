@@ -2,16 +2,15 @@
 
 mod client;
 mod cloud;
-mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod graph;
 pub mod setup;
 mod token;
 
+pub use crate::diagnosis::microsoft365::{Error, ErrorKind};
 pub use client::{Client, Key, Token};
 pub use cloud::Endpoints;
-pub use error::{Error, ErrorKind};
 pub use token::{AccessToken, Credentials};
 
 use tokio::time::Instant;

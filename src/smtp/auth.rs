@@ -2,7 +2,7 @@
 
 mod dialogue;
 
-pub(super) use dialogue::{Dialogue, Turn};
+pub(super) use dialogue::{Dialogue, NextStep};
 
 use base64::Engine;
 use base64::alphabet::STANDARD as ALPHABET;

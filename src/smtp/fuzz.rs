@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::auth::{Dialogue, Turn, challenge};
+use super::auth::{Dialogue, NextStep, challenge};
 use super::hidden::Hidden;
 use super::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, Malformed, Replies};
 use super::{Capabilities, Credentials, Mechanism, Reply};
@@ -139,7 +139,7 @@ pub fn sign_in(data: &[u8]) {
     while let Ok(Some(reply)) = replies.next(&hidden) {
         assert!(!reply.text().contains(secret.expose()));
         match dialogue.next(reply.code) {
-            Turn::Say(line) => {
+            NextStep::Say(line) => {
                 assert_eq!(reply.code, 334);
                 let response = line.strip_suffix("\r\n").expect("a whole line");
                 assert!(response.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)));
@@ -147,19 +147,19 @@ pub fn sign_in(data: &[u8]) {
                 lines += 1;
                 assert!(lines <= 3, "no server can ask for ever");
             }
-            Turn::SignedIn => {
+            NextStep::SignedIn => {
                 assert_eq!(reply.code, 235);
                 assert_eq!(said.len(), if mechanism == Mechanism::Login { 2 } else { 1 });
                 break;
             }
-            Turn::TokenRefused => {
+            NextStep::TokenRefused => {
                 assert_eq!((mechanism, reply.code, said.len()), (Mechanism::XOAuth2, 334, 1));
                 let shown = challenge(&reply.text(), &hidden);
                 assert!(is_printable(&shown) && shown.len() <= Transcript::MAX_DETAIL);
                 assert!(!shown.contains(secret.expose()));
                 break;
             }
-            Turn::No => {
+            NextStep::No => {
                 assert!(reply.code != 334 || said.len() == if mechanism == Mechanism::Login { 2 } else { 1 });
                 break;
             }

@@ -19,7 +19,7 @@ const READ_SIZE: usize = 4_096;
 
 /// Why no reply came, or nothing could be written.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Broken {
+pub(super) enum StreamError {
     Lost,
     Timeout,
     Malformed(Malformed),
@@ -83,16 +83,16 @@ impl Stream {
     }
 
     /// One whole reply by `deadline`, however many reads it takes.
-    pub async fn reply(&mut self, deadline: Instant) -> Result<Reply, Broken> {
+    pub async fn reply(&mut self, deadline: Instant) -> Result<Reply, StreamError> {
         let whole = async {
             loop {
-                if let Some(reply) = self.replies.next(&self.hidden).map_err(Broken::Malformed)? {
+                if let Some(reply) = self.replies.next(&self.hidden).map_err(StreamError::Malformed)? {
                     return Ok(reply);
                 }
                 self.fill().await?;
             }
         };
-        timeout_at(deadline, whole).await.unwrap_or(Err(Broken::Timeout))
+        timeout_at(deadline, whole).await.unwrap_or(Err(StreamError::Timeout))
     }
 
     /// Reads until `enough` says so of the bytes that wait, or `deadline`.
@@ -100,24 +100,24 @@ impl Stream {
         &mut self,
         enough: impl Fn(&[u8]) -> bool,
         deadline: Instant,
-    ) -> Result<(), Broken> {
+    ) -> Result<(), StreamError> {
         let filled = async {
             while !enough(self.pending()) {
                 self.fill().await?;
             }
             Ok(())
         };
-        timeout_at(deadline, filled).await.unwrap_or(Err(Broken::Timeout))
+        timeout_at(deadline, filled).await.unwrap_or(Err(StreamError::Timeout))
     }
 
-    async fn fill(&mut self) -> Result<(), Broken> {
+    async fn fill(&mut self) -> Result<(), StreamError> {
         let read = match &mut self.io {
             Io::Plain(socket) => socket.read(&mut self.chunk).await,
             Io::Tls(stream) => stream.read(&mut self.chunk).await,
         };
         match read {
             // The end without TLS's own end (close_notify) is an error of rustls, and a loss like any other.
-            Ok(0) | Err(_) => Err(Broken::Lost),
+            Ok(0) | Err(_) => Err(StreamError::Lost),
             Ok(length) => {
                 self.replies.feed(&self.chunk[..length]);
                 Ok(())
@@ -126,7 +126,7 @@ impl Stream {
     }
 
     /// Hands `bytes` over to the network as one flight.
-    pub async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), Broken> {
+    pub async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), StreamError> {
         let written = async {
             match &mut self.io {
                 Io::Plain(socket) => write_and_flush(socket, bytes).await,
@@ -135,8 +135,8 @@ impl Stream {
         };
         match timeout_at(deadline, written).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(_)) => Err(Broken::Lost),
-            Err(_) => Err(Broken::Timeout),
+            Ok(Err(_)) => Err(StreamError::Lost),
+            Err(_) => Err(StreamError::Timeout),
         }
     }
 

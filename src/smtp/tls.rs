@@ -38,7 +38,7 @@ pub(super) async fn handshake(
     let connecting = TlsConnector::from(Arc::clone(config)).connect(name, socket).into_fallible();
     match timeout_at(deadline, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
-        Ok(Err((error, socket))) => Err(why(&error, socket.first_bytes())),
+        Ok(Err((error, socket))) => Err(failure_from(&error, socket.first_bytes())),
         Err(_) => Err(encrypted(ErrorKind::Timeout)),
     }
 }
@@ -77,18 +77,18 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, ErrorKind> {
 }
 
 /// Why no TLS session came about: from what came first, then from what rustls says.
-fn why(error: &io::Error, first: &[u8]) -> Failed {
+fn failure_from(error: &io::Error, first: &[u8]) -> Failed {
     if first.first().is_some_and(|byte| !(0x14..=0x17).contains(byte)) {
-        return Failed { kind: instead_of_tls(first), in_the_clear: true };
+        return Failed { kind: failure_from_plain_text(first), in_the_clear: true };
     }
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
-    let kind = tls.map_or(ErrorKind::ConnectionLost, |error| ErrorKind::Tls(of_rustls(error)));
+    let kind = tls.map_or(ErrorKind::ConnectionLost, |error| ErrorKind::Tls(failure_from_rustls(error)));
     Failed { kind, in_the_clear: false }
 }
 
-fn of_rustls(error: &TlsError) -> TlsFailure {
+fn failure_from_rustls(error: &TlsError) -> TlsFailure {
     match error {
-        TlsError::InvalidCertificate(error) => of_certificate(error),
+        TlsError::InvalidCertificate(error) => failure_from_certificate(error),
         TlsError::PeerIncompatible(_)
         | TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite)
         | TlsError::AlertReceived(
@@ -104,7 +104,7 @@ fn of_rustls(error: &TlsError) -> TlsFailure {
 }
 
 /// The answer to a `ClientHello` was no TLS record.
-fn instead_of_tls(first: &[u8]) -> ErrorKind {
+fn failure_from_plain_text(first: &[u8]) -> ErrorKind {
     match first_bytes::judge(first) {
         Verdict::Smtp => ErrorKind::PlainTextOnTls,
         Verdict::Other(OtherProtocol::Unknown) | Verdict::Undecided | Verdict::TlsAlert => {
@@ -116,7 +116,7 @@ fn instead_of_tls(first: &[u8]) -> ErrorKind {
 
 /// A certificate that is neither out of its time nor for another name is not trusted, whatever the reason: an
 /// unknown authority, a weak signature or key, another purpose.
-fn of_certificate(error: &CertificateError) -> TlsFailure {
+fn failure_from_certificate(error: &CertificateError) -> TlsFailure {
     match error {
         CertificateError::Expired | CertificateError::ExpiredContext { .. } => TlsFailure::Expired,
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {

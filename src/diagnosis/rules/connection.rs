@@ -1,6 +1,6 @@
 //! From the host name to a server that speaks SMTP.
 
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 use crate::smtp::Security;
@@ -16,12 +16,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   for {host}.",
         cases: &[
             Case {
-                only: &[Only::HostHasAt],
+                conditions: &[Condition::HostHasAt],
                 meaning: "This is an e-mail address; the name of a mail server belongs here.",
                 step: "Put the address into the sender field, and the name of the mail server here.",
             },
             Case {
-                only: &[Only::SuggestionKnown],
+                conditions: &[Condition::SuggestionKnown],
                 meaning: "",
                 step: "For this provider the server for outgoing mail is {suggested_host}: enter that name.",
             },
@@ -80,10 +80,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The connection was turned away at once: either no mail service listens on port {port}, or a \
                   firewall refuses us.",
         cases: &[
-            Case { only: &[Only::Port(587)], meaning: "", step: "Try port 465 with SSL/TLS." },
-            Case { only: &[Only::Port(465)], meaning: "", step: "Try port 587 with StartTLS." },
+            Case { conditions: &[Condition::Port(587)], meaning: "", step: "Try port 465 with SSL/TLS." },
+            Case { conditions: &[Condition::Port(465)], meaning: "", step: "Try port 587 with StartTLS." },
             Case {
-                only: &[Only::SuggestionKnown],
+                conditions: &[Condition::SuggestionKnown],
                 meaning: "",
                 step: "For this provider the server for outgoing mail is {suggested_host}: check the host name.",
             },
@@ -102,18 +102,18 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "No connection came about.",
         cases: &[
             Case {
-                only: &[Only::Kind(Kind::ConnectTimeout)],
+                conditions: &[Condition::Kind(Kind::ConnectTimeout)],
                 meaning: "Nothing answered within the time limit of {seconds} seconds. Most often a firewall drops \
                           such connections silently.",
                 step: "",
             },
             Case {
-                only: &[Only::Kind(Kind::Unreachable)],
+                conditions: &[Condition::Kind(Kind::Unreachable)],
                 meaning: "The network has no working way from this installation to that server.",
                 step: "",
             },
             Case {
-                only: &[Only::Port(25)],
+                conditions: &[Condition::Port(25)],
                 meaning: "Many networks block outgoing connections to port 25.",
                 step: "Use port 587 with StartTLS, or port 465 with SSL/TLS.",
             },
@@ -132,7 +132,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Outgoing mail is sent with the protocol SMTP, and this service did not answer in it. Ports 143, \
                   993, 110 and 995 are for reading mail; 80 and 443 are for web pages.",
         cases: &[Case {
-            only: &[Only::SuggestionKnown],
+            conditions: &[Condition::SuggestionKnown],
             meaning: "",
             step: "For this provider the server for outgoing mail is {suggested_host}.",
         }],
@@ -152,12 +152,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   were not sent, so nothing is known about them.",
         cases: &[
             Case {
-                only: &[Only::Class(4)],
+                conditions: &[Condition::Class(4)],
                 meaning: "The server calls this temporary; often there are too many connections at the moment.",
                 step: "Try again in a few minutes.",
             },
             Case {
-                only: &[Only::Class(5)],
+                conditions: &[Condition::Class(5)],
                 meaning: "Often the server does not accept connections from our network address.",
                 step: "",
             },
@@ -178,13 +178,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   handed over whole. The reason is not known.",
         cases: &[
             Case {
-                only: &[Only::Stage(Stage::Greeting)],
+                conditions: &[Condition::Stage(Stage::Greeting)],
                 meaning: "It ended before the server had said anything; some servers do that to addresses that they \
                           do not trust.",
                 step: "",
             },
             Case {
-                only: &[Only::Port(465), Only::Security(Security::StartTls)],
+                conditions: &[Condition::Port(465), Condition::Security(Security::StartTls)],
                 meaning: "",
                 step: "Port 465 is usually used with the security type SSL/TLS: choose it and try again.",
             },
@@ -205,12 +205,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   seconds for the whole check).",
         cases: &[
             Case {
-                only: &[Only::Stage(Stage::Greeting)],
+                conditions: &[Condition::Stage(Stage::Greeting)],
                 meaning: "Some servers let unknown callers wait on purpose before they greet.",
                 step: "",
             },
             Case {
-                only: &[Only::Port(465), Only::Security(Security::StartTls)],
+                conditions: &[Condition::Port(465), Condition::Security(Security::StartTls)],
                 meaning: "",
                 step: "Port 465 is usually used with the security type SSL/TLS: choose it and try again.",
             },
@@ -228,7 +228,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "{host} gave an answer that breaks the rules of SMTP",
         meaning: "SMTP is the protocol of outgoing mail. The answer could not be read safely, so the conversation \
                   was ended.",
-        cases: &[Case { only: &[Only::ProblemKnown], meaning: "What was wrong: {problem}.", step: "" }],
+        cases: &[Case {
+            conditions: &[Condition::ProblemKnown],
+            meaning: "What was wrong: {problem}.",
+            step: "",
+        }],
         steps: &[
             "Check that host and port are those of a mail server for sending.",
             "If they are, give the transcript below to the mail host.",

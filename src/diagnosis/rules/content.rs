@@ -1,6 +1,6 @@
 //! What servers say about a message, about amounts and reputation; and the outcome that nobody knows.
 
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 
@@ -33,11 +33,15 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   because mail encodes them as text.",
         cases: &[
             Case {
-                only: &[Only::SizesKnown],
+                conditions: &[Condition::SizesKnown],
                 meaning: "The limit is {limit}; this message has {size} as it would be sent. It was not sent.",
                 step: "",
             },
-            Case { only: &[Only::LimitKnown], meaning: "The server states a limit of {limit}.", step: "" },
+            Case {
+                conditions: &[Condition::LimitKnown],
+                meaning: "The server states a limit of {limit}.",
+                step: "",
+            },
         ],
         steps: &[
             "Send less, or a link instead of an attachment.",

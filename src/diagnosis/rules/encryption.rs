@@ -1,6 +1,6 @@
 //! TLS, from the first byte or by STARTTLS.
 
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 
@@ -33,7 +33,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "A certificate proves that a server is the one it says it is. This one could not be traced to an \
                   authority that is trusted here, so the password was not sent.",
         cases: &[Case {
-            only: &[Only::IssuerKnown],
+            conditions: &[Condition::IssuerKnown],
             meaning: "The certificate names as its issuer: {issuer}.",
             step: "",
         }],
@@ -53,12 +53,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   {host}. The password was not sent.",
         cases: &[
             Case {
-                only: &[Only::NamesKnown],
+                conditions: &[Condition::NamesKnown],
                 meaning: "It is valid for: {names}.",
                 step: "If one of these is your mail server, enter that name: {names}.",
             },
             Case {
-                only: &[Only::HostIsAddress],
+                conditions: &[Condition::HostIsAddress],
                 meaning: "Certificates are issued for names; the configuration has an IP address.",
                 step: "Enter the name of the server instead of its IP address.",
             },
@@ -78,12 +78,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   password was not sent.",
         cases: &[
             Case {
-                only: &[Only::Kind(Kind::TlsExpired)],
+                conditions: &[Condition::Kind(Kind::TlsExpired)],
                 meaning: "This one has expired.",
                 step: "Ask the mail host to renew the certificate of {host}.",
             },
             Case {
-                only: &[Only::Kind(Kind::TlsNotYetValid)],
+                conditions: &[Condition::Kind(Kind::TlsNotYetValid)],
                 meaning: "This one is not valid yet.",
                 step: "Ask the mail host to check from when on the certificate of {host} is valid.",
             },
@@ -106,23 +106,23 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Mail is sent here only over an encrypted connection that both sides find strong enough.",
         cases: &[
             Case {
-                only: &[Only::Kind(Kind::TlsVersion)],
+                conditions: &[Condition::Kind(Kind::TlsVersion)],
                 meaning: "Both sides must know a common version of the encryption protocol TLS and a common cipher. \
                           There is none; this installation takes TLS 1.2 and newer. The password was not sent.",
                 step: "",
             },
             Case {
-                only: &[Only::Kind(Kind::TlsOther)],
+                conditions: &[Condition::Kind(Kind::TlsOther)],
                 meaning: "The start of the encryption failed. The password was not sent.",
                 step: "",
             },
             Case {
-                only: &[Only::Kind(Kind::TlsOther), Only::ProblemKnown],
+                conditions: &[Condition::Kind(Kind::TlsOther), Condition::ProblemKnown],
                 meaning: "What happened: {problem}.",
                 step: "",
             },
             Case {
-                only: &[Only::Kind(Kind::Refused)],
+                conditions: &[Condition::Kind(Kind::Refused)],
                 meaning: "The server finds the version of the encryption too old: {reply}.",
                 step: "If a proxy or firewall stands between this installation and the server, ask its operator \
                        whether it lowers the TLS version.",

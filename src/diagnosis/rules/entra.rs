@@ -1,6 +1,6 @@
 //! Entra, which issues Microsoft 365's access tokens. Its numbers (`AADSTS…`) decide; its texts change.
 
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 
 const ERRORS: &str = "https://learn.microsoft.com/entra/identity-platform/reference-error-codes";
@@ -151,23 +151,27 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Microsoft wants more from this user than was given, or refuses it.",
         cases: &[
             Case {
-                only: &[Only::Number(50_076)],
+                conditions: &[Condition::Number(50_076)],
                 meaning: "A second factor is needed, which only the user can give.",
                 step: "",
             },
             Case {
-                only: &[Only::Number(50_079)],
+                conditions: &[Condition::Number(50_079)],
                 meaning: "The user has to set up a second factor first.",
                 step: "",
             },
-            Case { only: &[Only::Number(50_126)], meaning: "User name or password are wrong.", step: "" },
             Case {
-                only: &[Only::Number(50_034)],
+                conditions: &[Condition::Number(50_126)],
+                meaning: "User name or password are wrong.",
+                step: "",
+            },
+            Case {
+                conditions: &[Condition::Number(50_034)],
                 meaning: "There is no such user in this directory.",
                 step: "",
             },
             Case {
-                only: &[Only::Number(50_053)],
+                conditions: &[Condition::Number(50_053)],
                 meaning: "The user is locked after too many attempts, or our network address is blocked.",
                 step: "Wait before the next attempt: each one prolongs the lock.",
             },
@@ -219,7 +223,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "This installation cannot reach Microsoft's servers",
         meaning: "No connection to Microsoft came about, or something else answered in its place, for example a proxy \
                   or a firewall. Nothing was sent, and your settings were not judged.",
-        cases: &[Case { only: &[Only::ProblemKnown], meaning: "What was seen: {problem}.", step: "" }],
+        cases: &[Case {
+            conditions: &[Condition::ProblemKnown],
+            meaning: "What was seen: {problem}.",
+            step: "",
+        }],
         steps: &[
             "Try again in a few minutes.",
             "If it stays so, ask the operator of this installation whether its firewall or proxy lets it reach \

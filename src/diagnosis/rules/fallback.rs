@@ -1,6 +1,6 @@
 //! What no rule knows: the class of the reply and the subject of its enhanced code are all that is said.
 
-use crate::diagnosis::rule::{ANY, Case, Only, RULE, Rule};
+use crate::diagnosis::rule::{ANY, Case, Condition, RULE, Rule};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 
@@ -16,65 +16,73 @@ pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
     meaning: "The server answered with a refusal that is not in our list: {reply}.",
     cases: &[
         Case {
-            only: &[Only::Class(4)],
+            conditions: &[Condition::Class(4)],
             meaning: "By its number the refusal is temporary: the same may succeed later.",
             step: "Try again in some minutes.",
         },
-        Case { only: &[Only::Class(5)], meaning: "By its number the refusal is permanent.", step: "" },
         Case {
-            only: &[Only::Stage(Stage::Token)],
+            conditions: &[Condition::Class(5)],
+            meaning: "By its number the refusal is permanent.",
+            step: "",
+        },
+        Case {
+            conditions: &[Condition::Stage(Stage::Token)],
             meaning: "It came where an access token for the app {client_id} was asked for, so nothing was sent.",
             step: "Look up the number that begins with AADSTS in Microsoft's list of error codes.",
         },
         Case {
-            only: &[Only::Stage(Stage::Graph)],
+            conditions: &[Condition::Stage(Stage::Graph)],
             meaning: "It came where the message was handed to Microsoft Graph; the app's sign-in had worked.",
             step: "",
         },
         Case {
-            only: &[Only::Stage(Stage::Auth)],
+            conditions: &[Condition::Stage(Stage::Auth)],
             meaning: "It came at the sign-in, but does not clearly say that user name or password are wrong.",
             step: "",
         },
         Case {
-            only: &[Only::Stage(Stage::MailFrom)],
+            conditions: &[Condition::Stage(Stage::MailFrom)],
             meaning: "It came where the sender address {from} was given.",
             step: "Check that {from} is an address from which this account may send.",
         },
         Case {
-            only: &[Only::Stage(Stage::RcptTo)],
+            conditions: &[Condition::Stage(Stage::RcptTo)],
             meaning: "It came where the recipient {recipient} was given, and says nothing against your configuration.",
             step: "Check the recipient's address, or try another recipient.",
         },
         Case {
-            only: &[Only::Stage(Stage::Data)],
+            conditions: &[Condition::Stage(Stage::Data)],
             meaning: "It came where the message itself was handed over.",
             step: "",
         },
-        Case { only: &[Only::Subject(1)], meaning: "The server means an address.", step: "" },
+        Case { conditions: &[Condition::Subject(1)], meaning: "The server means an address.", step: "" },
         Case {
-            only: &[Only::Subject(2)],
+            conditions: &[Condition::Subject(2)],
             meaning: "The server means a mailbox, for example a full one.",
             step: "",
         },
-        Case { only: &[Only::Subject(3)], meaning: "The server means the state of a mail system.", step: "" },
         Case {
-            only: &[Only::Subject(4)],
+            conditions: &[Condition::Subject(3)],
+            meaning: "The server means the state of a mail system.",
+            step: "",
+        },
+        Case {
+            conditions: &[Condition::Subject(4)],
             meaning: "The server means the network or the way to another server.",
             step: "",
         },
         Case {
-            only: &[Only::Subject(5)],
+            conditions: &[Condition::Subject(5)],
             meaning: "The server means the course of the conversation.",
             step: "",
         },
         Case {
-            only: &[Only::Subject(6)],
+            conditions: &[Condition::Subject(6)],
             meaning: "The server means the content of the message or its form.",
             step: "",
         },
         Case {
-            only: &[Only::Subject(7)],
+            conditions: &[Condition::Subject(7)],
             meaning: "The server means a rule of security or policy.",
             step: "",
         },

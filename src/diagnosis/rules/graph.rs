@@ -1,7 +1,7 @@
 //! Microsoft Graph, through which a mail of Microsoft 365 is sent.
 
 use crate::diagnosis::Owner;
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, RULE, Rule, When};
 
 const PERMISSIONS: &str = "https://learn.microsoft.com/graph/api/user-sendmail#permissions";
 const SCOPE: &str = "https://learn.microsoft.com/exchange/permissions-exo/application-rbac";
@@ -148,7 +148,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Microsoft Graph takes a few megabytes in one call. Attachments count with about a third more than \
                   their size, because mail encodes them as text.",
         cases: &[Case {
-            only: &[Only::SizesKnown],
+            conditions: &[Condition::SizesKnown],
             meaning: "The limit is {limit}; this message has {size} as it would be sent. It was not sent.",
             step: "",
         }],

@@ -1,6 +1,6 @@
 //! Services that send for others: Amazon SES, `SendGrid`, Brevo.
 
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::mail::transcript::Stage;
 
@@ -37,12 +37,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   separately. The sign-in worked.",
         cases: &[
             Case {
-                only: &[Only::ReplyNamesSender],
+                conditions: &[Condition::ReplyNamesSender],
                 meaning: "The sender {from} is not verified.",
                 step: "In the AWS console verify {from}, or its domain, in the region of this server.",
             },
             Case {
-                only: &[Only::ReplyNamesRecipient],
+                conditions: &[Condition::ReplyNamesRecipient],
                 meaning: "The recipient {recipient} is not verified: the SES account is still in the sandbox, where \
                           recipients must be verified too.",
                 step: "In the AWS console ask for production access to Amazon SES.",
@@ -95,7 +95,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "SendGrid refused the sign-in",
         meaning: "At SendGrid the user name is always the word apikey, and the password is an API key.",
         cases: &[Case {
-            only: &[Only::UserIsNot("apikey")],
+            conditions: &[Condition::UserIsNot("apikey")],
             meaning: "The configured user name is {user}.",
             step: "Enter apikey as the user name.",
         }],

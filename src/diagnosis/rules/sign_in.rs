@@ -1,6 +1,6 @@
 //! EHLO and AUTH, as any server may answer them.
 
-use crate::diagnosis::rule::{ANY, Case, Kind, Only, REPLY, RULE, Rule, When};
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
 use crate::mail::transcript::Stage;
 
@@ -89,7 +89,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The connection is not encrypted, and this server lets nobody sign in that way. User name and \
                   password were not judged.",
         cases: &[Case {
-            only: &[Only::StartTlsOffered],
+            conditions: &[Condition::StartTlsOffered],
             meaning: "It does offer StartTLS on this port.",
             step: "Choose the security type StartTLS and keep port {port}.",
         }],
@@ -106,7 +106,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The security type is none, so anyone on the way could read the password. This installation sends \
                   one in the clear only to servers that its operator has named. Nothing was sent.",
         cases: &[Case {
-            only: &[Only::StartTlsOffered],
+            conditions: &[Condition::StartTlsOffered],
             meaning: "The server offers StartTLS on this port.",
             step: "Choose the security type StartTLS and keep port {port}.",
         }],
@@ -128,13 +128,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   that receive mail from outside, on port 25. User name and password were not judged.",
         cases: &[
             Case {
-                only: &[Only::Host("*.mail.protection.outlook.com")],
+                conditions: &[Condition::Host("*.mail.protection.outlook.com")],
                 meaning: "This host receives the mail for your domain (an MX host); it is not the server for sending \
                           with a sign-in.",
                 step: "",
             },
             Case {
-                only: &[Only::SuggestionKnown],
+                conditions: &[Condition::SuggestionKnown],
                 meaning: "",
                 step: "For this provider the server for outgoing mail is {suggested_host}: use it with port 587 and \
                        StartTLS.",
@@ -198,7 +198,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "{host} refused the access token",
         meaning: "A token was issued for signing in, and the mail server did not accept it. Usual causes: the \
                   permission to send by SMTP is missing, or the token belongs to another user than {user}.",
-        cases: &[Case { only: &[Only::ProblemKnown], meaning: "The server's details: {problem}.", step: "" }],
+        cases: &[Case {
+            conditions: &[Condition::ProblemKnown],
+            meaning: "The server's details: {problem}.",
+            step: "",
+        }],
         steps: &[
             "Check that {user} is the mailbox that gave its consent.",
             "Give the consent again, and include the permission to send (for Google https://mail.google.com/, for \
@@ -231,7 +235,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The server did not accept the user name {user} with the stored password. It does not say which of \
                   the two is the cause.",
         cases: &[Case {
-            only: &[Only::UserLacksAt],
+            conditions: &[Condition::UserLacksAt],
             meaning: "",
             step: "Try the full e-mail address as user name: many mail hosts want it, and {user} is none.",
         }],

@@ -2,7 +2,7 @@
 
 use super::{facts, refused};
 use crate::diagnosis::fill::Words;
-use crate::diagnosis::seen::Seen;
+use crate::diagnosis::observation::Observation;
 use crate::diagnosis::{Facts, diagnose, rule_for, rules};
 use crate::language::Language::{English, German};
 use crate::mail::transcript::{Entry, Stage};
@@ -28,9 +28,10 @@ fn only_the_words_of_a_finding_change() {
 fn every_stored_title_can_be_said_in_german() {
     let failure = refused(Stage::Auth, "535 5.7.8 No");
     for facts in [facts("mail.example.com"), Facts::default()] {
-        let seen = Seen::new(&failure, &facts);
+        let observation = Observation::new(&failure, &facts);
         for rule in rules::all() {
-            let said = |language| format!("{}.", Words { language, seen: &seen }.fill(rule.title));
+            let said =
+                |language| format!("{}.", Words { language, observation: &observation }.fill(rule.title));
             let told = rule_for(rule.code).unwrap().status_reason_in(German, &said(English));
             assert_eq!(told, Some(said(German)), "{}", rule.code);
             assert_ne!(told, Some(said(English)), "{}", rule.code);

@@ -3,9 +3,9 @@
 use super::facts;
 use crate::diagnosis::Effect::{self, CredentialsRefused as Af, ProviderError as Pe};
 use crate::diagnosis::Owner::{self, Microsoft365Admin as Ms, Nobody, Operator, TenantAdmin as Tenant};
+use crate::diagnosis::microsoft365::{Error, ErrorKind};
 use crate::diagnosis::{Failure, diagnose};
 use crate::mail::transcript::Stage::{self, Graph, Token};
-use crate::providers::microsoft365::{Error, ErrorKind};
 
 /// The code, the effect, `retryable`, `connectionFailed`, who can act.
 type Expected = (&'static str, Effect, bool, bool, Owner);

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::{facts, refused};
 use crate::diagnosis::rule::{RULE, Rule};
-use crate::diagnosis::{Effect, Facts, Failure, diagnose, effect, seen};
+use crate::diagnosis::{Effect, Facts, Failure, diagnose, effect, observation};
 use crate::mail::transcript::Stage;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, OtherProtocol, Reply, TlsFailure};
 
@@ -80,7 +80,7 @@ fn no_rule_can_blame_the_credentials_for_anything_but_a_permanent_reply_to_the_s
     for stage in STAGES {
         for line in ["235 ok", "454 4.7.0 later", "535 5.7.8 no"] {
             let failure = refused(stage, line);
-            let found = effect(&careless, &seen::Seen::new(&failure, &facts));
+            let found = effect(&careless, &observation::Observation::new(&failure, &facts));
             let blamed = stage == Stage::Auth && line.starts_with('5');
             assert_eq!(found == Effect::CredentialsRefused, blamed, "{stage:?}: {line}");
         }
@@ -106,8 +106,8 @@ proptest! {
     fn a_part_is_found_as_the_pattern_of_it_is(part in "[a-c*]{1,5}", text in "[a-c]{0,12}") {
         let failure = refused(Stage::Auth, &format!("535 {text}"));
         let facts = Facts::default();
-        let seen = seen::Seen::new(&failure, &facts);
-        prop_assert_eq!(seen.says(&part), seen::matches(&format!("*{part}*"), &text));
+        let observation = observation::Observation::new(&failure, &facts);
+        prop_assert_eq!(observation.contains_in_order(&part), observation::matches_pattern(&format!("*{part}*"), &text));
     }
 
     #[test]
@@ -143,9 +143,9 @@ proptest! {
 
     #[test]
     fn a_pattern_without_signs_is_a_comparison(a in "[a-z.]{0,6}", b in "[a-z.]{0,6}") {
-        prop_assert_eq!(seen::matches(&a, &b), a == b);
-        prop_assert_eq!(seen::matches(&format!("*{a}*"), &b), b.contains(&a));
+        prop_assert_eq!(observation::matches_pattern(&a, &b), a == b);
+        prop_assert_eq!(observation::matches_pattern(&format!("*{a}*"), &b), b.contains(&a));
         let starts_and_ends = b.len() >= a.len() * 2 && b.starts_with(&a) && b.ends_with(&a);
-        prop_assert_eq!(seen::matches(&format!("{a}*{a}"), &b), starts_and_ends);
+        prop_assert_eq!(observation::matches_pattern(&format!("{a}*{a}"), &b), starts_and_ends);
     }
 }

@@ -13,7 +13,7 @@ pub(in crate::smtp) struct Dialogue {
 }
 
 /// What follows a reply.
-pub(in crate::smtp) enum Turn {
+pub(in crate::smtp) enum NextStep {
     /// We say this line, CR LF included.
     Say(Zeroizing<String>),
     SignedIn,
@@ -33,15 +33,15 @@ impl Dialogue {
 
     /// At most three rounds, so that no server can ask for ever: it is answered exactly what the mechanism has to
     /// say. A 235 before the secret was sent would say nothing about it, and is no success.
-    pub fn next(&mut self, code: u16) -> Turn {
+    pub fn next(&mut self, code: u16) -> NextStep {
         match (code, self.responses.get(self.said)) {
             (334, Some(response)) => {
                 self.said += 1;
-                Turn::Say(Zeroizing::new(format!("{}\r\n", response.as_str())))
+                NextStep::Say(Zeroizing::new(format!("{}\r\n", response.as_str())))
             }
-            (334, None) if self.mechanism == Mechanism::XOAuth2 => Turn::TokenRefused,
-            (235, None) => Turn::SignedIn,
-            _ => Turn::No,
+            (334, None) if self.mechanism == Mechanism::XOAuth2 => NextStep::TokenRefused,
+            (235, None) => NextStep::SignedIn,
+            _ => NextStep::No,
         }
     }
 }

@@ -6,24 +6,29 @@ use std::sync::Arc;
 use rustls::ClientConfig;
 use tokio::time::Instant;
 
-use super::exchange::{Answer, Step, broken_kind, done, record};
+use super::exchange::{ReplyResult, Step, is_success, record, stream_error_kind};
 use super::{Session, Settings};
 use crate::egress::{Connection, Host};
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::first_bytes::{self, Verdict};
 use crate::smtp::socket::Socket;
-use crate::smtp::stream::{Broken, Stream};
+use crate::smtp::stream::{Stream, StreamError};
 use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, Reply, Security, limits, tls};
 
-const GREETING: Step<'_> =
-    Step { stage: Stage::Greeting, verb: None, shown: "", limit: limits::GREETING, yes: |code| code == 220 };
+const GREETING: Step<'_> = Step {
+    stage: Stage::Greeting,
+    verb: None,
+    shown: "",
+    limit: limits::GREETING,
+    accepts: |code| code == 220,
+};
 
 const STARTTLS: Step<'_> = Step {
     stage: Stage::Starttls,
     verb: Some("STARTTLS"),
     shown: "STARTTLS",
     limit: limits::COMMAND,
-    yes: |code| code == 220,
+    accepts: |code| code == 220,
 };
 
 impl Session {
@@ -45,17 +50,17 @@ impl Session {
             opened_by_operator: connection.opened_by_operator,
             capabilities: Capabilities::default(),
             in_step: false,
-            owed: false,
+            reset_pending: false,
         };
         if security == Security::Tls {
             session = session.encrypt(host, security, settings, transcript).await?;
         }
         let opened = session.begin(host, security, settings, transcript).await;
-        session = session.or_quit(opened).await?;
+        session = session.quit_on_error(opened).await?;
         if security == Security::StartTls {
             session = session.encrypt(host, security, settings, transcript).await?;
-            let introduced = session.introduce(settings, transcript).await;
-            session = session.or_quit(introduced).await?;
+            let greeted = session.send_ehlo(settings, transcript).await;
+            session = session.quit_on_error(greeted).await?;
         }
         Ok(session)
     }
@@ -70,17 +75,17 @@ impl Session {
     ) -> Result<(), Error> {
         transcript.begin(Stage::Greeting);
         let started = Instant::now();
-        let greeting = self.greet(host, &settings.tls).await;
+        let greeting = self.read_greeting(host, &settings.tls).await;
         record(&GREETING, started, greeting.as_ref(), transcript);
         let greeting = greeting?;
-        self.introduce(settings, transcript).await.map_err(|error| self.perhaps_ftp(&greeting, error))?;
+        self.send_ehlo(settings, transcript).await.map_err(|error| self.detect_ftp(&greeting, error))?;
         if security == Security::StartTls {
             self.start_tls(transcript).await?;
         }
         Ok(())
     }
 
-    async fn or_quit<T>(self, result: Result<T, Error>) -> Result<Self, Error> {
+    async fn quit_on_error<T>(self, result: Result<T, Error>) -> Result<Self, Error> {
         match result {
             Ok(_) => Ok(self),
             Err(error) => {
@@ -91,7 +96,7 @@ impl Session {
     }
 
     /// Waits for the 220, and finds out what else it is that speaks, or keeps silent.
-    async fn greet(&mut self, host: &Host, config: &Arc<ClientConfig>) -> Answer {
+    async fn read_greeting(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ReplyResult {
         let deadline = limits::by(GREETING.limit, self.deadline);
         let patience = if self.stream.is_encrypted() { deadline } else { limits::silence(self.deadline) };
         let decided = |bytes: &[u8]| first_bytes::judge(bytes) != Verdict::Undecided;
@@ -102,9 +107,9 @@ impl Session {
             Verdict::Other(protocol) => return Err(self.error(&GREETING, ErrorKind::NotSmtp(protocol))),
             Verdict::Undecided => {
                 let silent = self.stream.pending().is_empty() && !self.stream.is_encrypted();
-                let kind = match filled.err().unwrap_or(Broken::Lost) {
-                    Broken::Timeout if silent => self.ask_for_tls(host, config).await,
-                    broken => broken_kind(broken),
+                let kind = match filled.err().unwrap_or(StreamError::Lost) {
+                    StreamError::Timeout if silent => self.probe_for_tls(host, config).await,
+                    broken => stream_error_kind(broken),
                 };
                 return Err(self.error(&GREETING, kind));
             }
@@ -116,7 +121,7 @@ impl Session {
 
     /// The server keeps silent in the clear: a `ClientHello` tells whether it waits for one. Whatever comes, the
     /// connection is of no more use.
-    async fn ask_for_tls(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ErrorKind {
+    async fn probe_for_tls(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ErrorKind {
         let Ok(hello) = tls::client_hello(host, config) else { return ErrorKind::Timeout };
         if self.stream.write(&hello, self.deadline).await.is_err() {
             return ErrorKind::Timeout;
@@ -137,11 +142,16 @@ impl Session {
     }
 
     /// EHLO, and HELO where the server does not know EHLO (RFC 5321 section 3.2).
-    async fn introduce(&mut self, settings: &Settings, transcript: &mut Transcript) -> Result<(), Error> {
-        let name = self.own_name(settings);
+    async fn send_ehlo(&mut self, settings: &Settings, transcript: &mut Transcript) -> Result<(), Error> {
+        let name = self.ehlo_name_or_address(settings);
         let (ehlo, helo) = (format!("EHLO {name}"), format!("HELO {name}"));
-        let step =
-            Step { stage: Stage::Ehlo, verb: Some("EHLO"), shown: &ehlo, limit: limits::COMMAND, yes: done };
+        let step = Step {
+            stage: Stage::Ehlo,
+            verb: Some("EHLO"),
+            shown: &ehlo,
+            limit: limits::COMMAND,
+            accepts: is_success,
+        };
         let refused = match self.exchange(&step, format!("{ehlo}\r\n").as_bytes(), transcript).await {
             Ok(reply) => {
                 self.capabilities = Capabilities::parse(&reply);
@@ -162,7 +172,7 @@ impl Session {
     }
 
     /// RFC 5321 section 4.1.3: where there is no name, the address in brackets.
-    fn own_name(&self, settings: &Settings) -> String {
+    fn ehlo_name_or_address(&self, settings: &Settings) -> String {
         let address = match &settings.ehlo_name {
             Some(Host::Name(name)) => return name.clone(),
             Some(Host::Address(address)) => Some(*address),
@@ -176,7 +186,7 @@ impl Session {
     }
 
     /// FTP greets with 220 too; what tells it apart is that it says so, and knows neither EHLO nor HELO.
-    fn perhaps_ftp(&self, greeting: &Reply, error: Error) -> Error {
+    fn detect_ftp(&self, greeting: &Reply, error: Error) -> Error {
         let text = greeting.text().to_ascii_lowercase();
         if error.kind == ErrorKind::Refused && text.contains("ftp") && !text.contains("smtp") {
             return self.error(&GREETING, ErrorKind::NotSmtp(OtherProtocol::Ftp));
@@ -193,7 +203,7 @@ impl Session {
         answer.map(drop)
     }
 
-    async fn ask_to_start_tls(&mut self) -> Answer {
+    async fn ask_to_start_tls(&mut self) -> ReplyResult {
         if !self.stream.is_drained() {
             self.in_step = false;
             return Err(self.error(&STARTTLS, ErrorKind::ResponseInjection));
@@ -222,11 +232,11 @@ impl Session {
         transcript.begin(Stage::Tls);
         let started = Instant::now();
         let end = limits::by(limits::HANDSHAKE, self.deadline);
-        let shaken = match self.stream.into_plain() {
+        let handshake = match self.stream.into_plain() {
             Some(socket) => tls::handshake(socket, host, &settings.tls, end).await,
             None => Err(tls::Failed { kind: ErrorKind::ConnectionLost, in_the_clear: false }),
         };
-        match shaken {
+        match handshake {
             Ok(stream) => {
                 transcript.add(Stage::Tls, started.elapsed(), &tls::describe(&stream));
                 Ok(Self {

@@ -3,9 +3,9 @@
 use tokio::time::Instant;
 
 use super::Session;
-use super::exchange::{Answer, Step, record};
+use super::exchange::{ReplyResult, Step, record};
 use crate::mail::transcript::{Stage, Transcript};
-use crate::smtp::auth::{self, Credentials, Dialogue, Mechanism, Turn};
+use crate::smtp::auth::{self, Credentials, Dialogue, Mechanism, NextStep};
 use crate::smtp::{Error, ErrorKind, limits};
 
 const AUTH: Step<'_> = Step {
@@ -13,7 +13,7 @@ const AUTH: Step<'_> = Step {
     verb: Some("AUTH"),
     shown: "AUTH",
     limit: limits::COMMAND,
-    yes: |code| code == 235,
+    accepts: |code| code == 235,
 };
 
 impl Session {
@@ -21,7 +21,11 @@ impl Session {
     ///
     /// # Errors
     /// See [`Error`]; [`ErrorKind::ClearTextSignIn`] before anything is sent.
-    pub async fn sign_in(&mut self, credentials: &Credentials<'_>, transcript: &mut Transcript) -> Answer {
+    pub async fn sign_in(
+        &mut self,
+        credentials: &Credentials<'_>,
+        transcript: &mut Transcript,
+    ) -> ReplyResult {
         transcript.begin(Stage::Auth);
         let started = Instant::now();
         let mechanism = match self.choose(credentials) {
@@ -53,18 +57,18 @@ impl Session {
         }
     }
 
-    async fn authenticate(&mut self, mechanism: Mechanism, credentials: &Credentials<'_>) -> Answer {
+    async fn authenticate(&mut self, mechanism: Mechanism, credentials: &Credentials<'_>) -> ReplyResult {
         let (mut dialogue, command) = Dialogue::begin(mechanism, credentials);
         let mut reply = self.ask(&AUTH, command.as_bytes()).await?;
         loop {
             reply = match dialogue.next(reply.code) {
-                Turn::Say(line) => self.ask(&AUTH, line.as_bytes()).await?,
-                Turn::SignedIn => return Ok(reply),
-                Turn::TokenRefused => {
+                NextStep::Say(line) => self.ask(&AUTH, line.as_bytes()).await?,
+                NextStep::SignedIn => return Ok(reply),
+                NextStep::TokenRefused => {
                     let challenge = auth::challenge(&reply.text(), &self.stream.hidden);
                     return Err(self.finish_refused_token(challenge).await);
                 }
-                Turn::No => return self.judge(&Step { yes: |_| false, ..AUTH }, reply),
+                NextStep::No => return self.judge(&Step { accepts: |_| false, ..AUTH }, reply),
             }
         }
     }

@@ -1,14 +1,13 @@
 //! What was seen of a failure, in the form that rules ask for.
 
-mod answer;
+mod microsoft365_answer;
 
 use std::net::IpAddr;
 
-use super::rule::{Kind, Only, When};
-use super::{Facts, Failure};
+use super::rule::{Condition, Kind, When};
+use super::{Facts, Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::mail::transcript::{Stage, printable};
-use crate::providers::microsoft365;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
 
 /// How much of a reply is looked at, in bytes. Real ones have some hundred; a hostile one may have 64 KiB, and there are
@@ -16,7 +15,7 @@ use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
 const MAX_TEXT: usize = 8 * 1_024;
 
 /// One failure with the facts around it. Text for matching is in lower case.
-pub(super) struct Seen<'a> {
+pub(super) struct Observation<'a> {
     pub failure: &'a Failure,
     pub facts: &'a Facts,
     pub kind: Kind,
@@ -29,9 +28,9 @@ pub(super) struct Seen<'a> {
     user: String,
 }
 
-impl<'a> Seen<'a> {
+impl<'a> Observation<'a> {
     pub fn new(failure: &'a Failure, facts: &'a Facts) -> Self {
-        let mut seen = Self {
+        let mut observation = Self {
             failure,
             facts,
             kind: kind(failure),
@@ -49,17 +48,17 @@ impl<'a> Seen<'a> {
             host: facts.host.trim().trim_end_matches('.').to_ascii_lowercase(),
             user: facts.username.as_deref().unwrap_or_default().to_ascii_lowercase(),
         };
-        if let Some(reply) = seen.reply() {
+        if let Some(reply) = observation.reply() {
             let text = reply.text();
-            seen.code = Some(reply.code);
-            seen.enhanced =
+            observation.code = Some(reply.code);
+            observation.enhanced =
                 reply.enhanced.map(|code| code.to_string()).or_else(|| enhanced_in(&text, reply.code));
-            seen.text = text[..text.floor_char_boundary(MAX_TEXT)].to_ascii_lowercase();
+            observation.text = text[..text.floor_char_boundary(MAX_TEXT)].to_ascii_lowercase();
         }
-        if let Some(error) = seen.microsoft365() {
-            seen.text = error.message.to_ascii_lowercase();
+        if let Some(error) = observation.microsoft365() {
+            observation.text = error.message.to_ascii_lowercase();
         }
-        seen
+        observation
     }
 
     /// The error of the session, where there was one.
@@ -78,7 +77,7 @@ impl<'a> Seen<'a> {
         }
     }
 
-    /// The reply that decided. Only a refusal has one: what a reply said before a loss decides nothing, and
+    /// The reply that decided. Condition a refusal has one: what a reply said before a loss decides nothing, and
     /// the first bytes of another protocol are none.
     pub fn reply(&self) -> Option<&'a Reply> {
         let error = self.error()?;
@@ -91,7 +90,7 @@ impl<'a> Seen<'a> {
     /// The reply as it may be shown: printable ASCII, 512 characters at most.
     pub fn shown_reply(&self) -> Option<String> {
         if let Some(error) = self.microsoft365() {
-            return answer::shown(error);
+            return microsoft365_answer::shown(error);
         }
         let reply = self.reply()?;
         let shown = match reply.enhanced {
@@ -117,64 +116,65 @@ impl<'a> Seen<'a> {
     }
 
     /// Whether a rule's condition holds, in the order of trust.
-    pub fn is(&self, when: &When) -> bool {
+    pub fn matches(&self, when: &When) -> bool {
         (when.kinds.is_empty() || when.kinds.contains(&self.kind))
             && (when.stages.is_empty() || when.stages.contains(&self.stage))
-            && one_of(when.hosts, &self.host)
-            && one_of(when.users, &self.user)
-            && (when.codes.is_empty() || self.number().is_some_and(|code| one_of(when.codes, &code)))
+            && matches_any(when.hosts, &self.host)
+            && matches_any(when.users, &self.user)
+            && (when.codes.is_empty() || self.number().is_some_and(|code| matches_any(when.codes, &code)))
             && (when.numbers.is_empty() || when.numbers.iter().any(|number| self.has_entra_number(*number)))
-            && (when.errors.is_empty() || self.error_code().is_some_and(|code| one_of(when.errors, &code)))
+            && (when.errors.is_empty()
+                || self.error_code().is_some_and(|code| matches_any(when.errors, &code)))
             && (when.app_only.is_none() || when.app_only == Some(self.facts.client_id.is_some()))
             && (when.mail_send_role.is_none() || when.mail_send_role == self.facts.mail_send_role)
             && (when.enhanced.is_empty()
-                || self.enhanced.as_deref().is_some_and(|enhanced| one_of(when.enhanced, enhanced)))
-            && (when.texts.is_empty() || when.texts.iter().any(|part| self.says(part)))
-            && !when.unless.iter().any(|part| self.says(part))
+                || self.enhanced.as_deref().is_some_and(|enhanced| matches_any(when.enhanced, enhanced)))
+            && (when.texts.is_empty() || when.texts.iter().any(|part| self.contains_in_order(part)))
+            && !when.unless.iter().any(|part| self.contains_in_order(part))
     }
 
-    pub fn holds(&self, only: Only) -> bool {
+    pub fn holds(&self, condition: Condition) -> bool {
         let error = self.error();
-        match only {
-            Only::HostHasAt => self.host.contains('@'),
-            Only::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
-            Only::SuggestionKnown => super::fill::suggested_host(&self.host).is_some(),
-            Only::Host(pattern) => matches(pattern, &self.host),
-            Only::Port(port) => self.facts.port == port,
-            Only::Kind(kind) => self.kind == kind,
-            Only::Stage(stage) => self.stage == stage,
-            Only::Security(security) => self.facts.security == Some(security),
-            Only::Number(number) => self.has_entra_number(number),
-            Only::UserLacksAt => !self.user.is_empty() && !self.user.contains('@'),
-            Only::UserIsNot(user) => !self.user.is_empty() && self.user != user,
-            Only::ReplyNamesSender => self.names(self.facts.sender.as_deref()),
-            Only::ReplyNamesRecipient => {
+        match condition {
+            Condition::HostHasAt => self.host.contains('@'),
+            Condition::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
+            Condition::SuggestionKnown => super::fill::suggested_host(&self.host).is_some(),
+            Condition::Host(pattern) => matches_pattern(pattern, &self.host),
+            Condition::Port(port) => self.facts.port == port,
+            Condition::Kind(kind) => self.kind == kind,
+            Condition::Stage(stage) => self.stage == stage,
+            Condition::Security(security) => self.facts.security == Some(security),
+            Condition::Number(number) => self.has_entra_number(number),
+            Condition::UserLacksAt => !self.user.is_empty() && !self.user.contains('@'),
+            Condition::UserIsNot(user) => !self.user.is_empty() && self.user != user,
+            Condition::ReplyNamesSender => self.names(self.facts.sender.as_deref()),
+            Condition::ReplyNamesRecipient => {
                 self.names(self.facts.recipient.as_deref()) && !self.names(self.facts.sender.as_deref())
             }
-            Only::Class(class) => self.code.is_some_and(|code| code / 100 == class),
-            Only::Subject(subject) => {
+            Condition::Class(class) => self.code.is_some_and(|code| code / 100 == class),
+            Condition::Subject(subject) => {
                 self.enhanced.as_deref().and_then(|code| code.split('.').nth(1)) == Some(&subject.to_string())
             }
-            Only::StartTlsOffered => {
+            Condition::StartTlsOffered => {
                 error.and_then(|error| error.capabilities.as_deref()).is_some_and(|offers| offers.starttls)
             }
-            Only::SizesKnown => {
+            Condition::SizesKnown => {
                 matches!(error.map(|error| &error.kind), Some(ErrorKind::TooLarge { .. }))
-                    || self.microsoft365().is_some_and(answer::has_sizes)
+                    || self.microsoft365().is_some_and(microsoft365_answer::has_sizes)
             }
-            Only::LimitKnown => {
+            Condition::LimitKnown => {
                 self.kind != Kind::TooLarge
                     && error.and_then(|error| error.capabilities.as_deref()?.size).is_some()
             }
-            Only::IssuerKnown => matches!(
+            Condition::IssuerKnown => matches!(
                 error.map(|error| &error.kind),
                 Some(ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(_) }))
             ),
-            Only::NamesKnown => match error.map(|error| &error.kind) {
+            Condition::NamesKnown => match error.map(|error| &error.kind) {
                 Some(ErrorKind::Tls(TlsFailure::WrongName { names })) => !names.is_empty(),
                 _ => false,
             },
-            Only::ProblemKnown => {
+            Condition::ProblemKnown => {
                 matches!(
                     error.map(|error| &error.kind),
                     Some(
@@ -183,7 +183,7 @@ impl<'a> Seen<'a> {
                             | ErrorKind::OAuthRefused { .. }
                     )
                 ) && self.stage != Stage::Greeting
-                    || self.microsoft365().is_some_and(answer::has_problem)
+                    || self.microsoft365().is_some_and(microsoft365_answer::has_problem)
             }
         }
     }
@@ -203,7 +203,7 @@ impl<'a> Seen<'a> {
     }
 
     /// Whether the pieces between the stars of `part` stand in the text, in their order. Linear in the text.
-    pub fn says(&self, part: &str) -> bool {
+    pub fn contains_in_order(&self, part: &str) -> bool {
         let mut rest = self.text.as_str();
         part.split('*').all(|piece| match rest.find(piece) {
             Some(at) => {
@@ -220,13 +220,13 @@ impl<'a> Seen<'a> {
     }
 }
 
-fn one_of(patterns: &[&str], text: &str) -> bool {
-    patterns.is_empty() || patterns.iter().any(|pattern| matches(pattern, text))
+fn matches_any(patterns: &[&str], text: &str) -> bool {
+    patterns.is_empty() || patterns.iter().any(|pattern| matches_pattern(pattern, text))
 }
 
 /// Whether the whole of `text` has the form of `pattern`: `*` is anything, `?` one byte. For hosts, codes and other
 /// short texts: at most quadratic in time.
-pub(super) fn matches(pattern: &str, text: &str) -> bool {
+pub(super) fn matches_pattern(pattern: &str, text: &str) -> bool {
     let (pattern, text) = (pattern.as_bytes(), text.as_bytes());
     let (mut at_pattern, mut at_text) = (0, 0);
     let mut last_star = None;
@@ -278,7 +278,7 @@ fn kind(failure: &Failure) -> Kind {
             DialError::Unreachable => Kind::Unreachable,
         },
         Failure::Smtp(error) => kind_of_error(&error.kind),
-        Failure::Microsoft365(error) => answer::kind(error),
+        Failure::Microsoft365(error) => microsoft365_answer::kind(error),
         Failure::SecretUnreadable => Kind::SecretUnreadable,
         Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
         Failure::ConfigNotSet => Kind::ConfigNotSet,

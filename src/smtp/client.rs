@@ -54,11 +54,11 @@ pub struct Session {
     opened_by_operator: bool,
     /// Of the last EHLO; what was offered before TLS is forgotten.
     capabilities: Capabilities,
-    /// Every command that was written has its reply, but for the one of `owed`. False while one is under way, so
+    /// Every command that was written has its reply, but for the one of `reset_pending`. False while one is under way, so
     /// that a session whose caller went away in the middle is never gone on with.
     in_step: bool,
     /// The reply to a RSET has not been read.
-    owed: bool,
+    reset_pending: bool,
 }
 
 impl Session {

@@ -1,8 +1,8 @@
 //! Answers of Entra and Graph, in the form that rules ask for.
 
+use crate::diagnosis::microsoft365::{Error, ErrorKind};
 use crate::diagnosis::rule::Kind;
 use crate::mail::transcript::{Stage, printable};
-use crate::providers::microsoft365::{Error, ErrorKind};
 
 pub(super) fn kind(error: &Error) -> Kind {
     let token = error.stage == Stage::Token;

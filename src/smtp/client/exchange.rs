@@ -7,7 +7,7 @@ use tokio::time::Instant;
 use super::Session;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::reply::Malformed;
-use crate::smtp::stream::Broken;
+use crate::smtp::stream::StreamError;
 use crate::smtp::{Capabilities, Error, ErrorKind, Reply, limits};
 
 /// A command as errors and transcripts name it.
@@ -21,16 +21,16 @@ pub(super) struct Step<'a> {
     /// How long the reply may take.
     pub limit: Duration,
     /// The replies that mean yes.
-    pub yes: fn(u16) -> bool,
+    pub accepts: fn(u16) -> bool,
 }
 
 /// RFC 5321 section 4.3.2 has 250 and, for RCPT, 251; other codes of this kind mean the same.
-pub(super) fn done(code: u16) -> bool {
+pub(super) fn is_success(code: u16) -> bool {
     (250..=259).contains(&code)
 }
 
 /// A reply, or why there is none that means yes.
-pub(super) type Answer = Result<Reply, Error>;
+pub(super) type ReplyResult = Result<Reply, Error>;
 
 impl Session {
     /// Writes one command, reads its reply and judges it.
@@ -39,7 +39,7 @@ impl Session {
         step: &Step<'_>,
         line: &[u8],
         transcript: &mut Transcript,
-    ) -> Answer {
+    ) -> ReplyResult {
         transcript.begin(step.stage);
         let started = Instant::now();
         let answer = self.ask(step, line).await.and_then(|reply| self.judge(step, reply));
@@ -49,7 +49,7 @@ impl Session {
 
     /// Writes several commands in one flight and reads the replies to `steps`, unjudged and as many as came:
     /// every one is read, whatever the first ones say, else the next would be taken for another command's.
-    pub(super) async fn flight(
+    pub(super) async fn exchange_pipelined(
         &mut self,
         steps: &[Step<'_>],
         flight: &[u8],
@@ -76,7 +76,7 @@ impl Session {
     }
 
     /// Writes one command and reads its reply, whatever it says.
-    pub(super) async fn ask(&mut self, step: &Step<'_>, line: &[u8]) -> Answer {
+    pub(super) async fn ask(&mut self, step: &Step<'_>, line: &[u8]) -> ReplyResult {
         self.write(step, line, limits::WRITE).await?;
         let reply = self.read(step).await?;
         self.in_step = true;
@@ -93,7 +93,7 @@ impl Session {
         if !self.in_step {
             return Err(self.error(step, ErrorKind::ConnectionLost));
         }
-        self.settle(step).await?;
+        self.read_pending_reset(step).await?;
         self.in_step = false;
         let Err(broken) = self.stream.write(flight, limits::by(limit, self.deadline)).await else {
             return Ok(());
@@ -106,15 +106,15 @@ impl Session {
         }
     }
 
-    /// Reads what is owed; nothing else may have come before a command is written.
-    async fn settle(&mut self, step: &Step<'_>) -> Result<(), Error> {
-        if self.owed {
+    /// Reads what is reset_pending; nothing else may have come before a command is written.
+    async fn read_pending_reset(&mut self, step: &Step<'_>) -> Result<(), Error> {
+        if self.reset_pending {
             self.in_step = false;
             let reply = self.read(&Step { limit: limits::COMMAND, ..*step }).await?;
-            if !done(reply.code) {
+            if !is_success(reply.code) {
                 return Err(self.unexpected(step, &reply));
             }
-            self.owed = false;
+            self.reset_pending = false;
             self.in_step = true;
         }
         if self.stream.is_drained() {
@@ -129,7 +129,7 @@ impl Session {
     }
 
     /// The next reply. A 421 ends the session wherever it comes.
-    pub(super) async fn read(&mut self, step: &Step<'_>) -> Answer {
+    pub(super) async fn read(&mut self, step: &Step<'_>) -> ReplyResult {
         match self.stream.reply(limits::by(step.limit, self.deadline)).await {
             Ok(reply) if reply.closes() => {
                 self.in_step = false;
@@ -144,8 +144,8 @@ impl Session {
     }
 
     /// Yes, no, or neither. What is neither leaves it unknown what the server will do next, so it is the end.
-    pub(super) fn judge(&mut self, step: &Step<'_>, reply: Reply) -> Answer {
-        if (step.yes)(reply.code) {
+    pub(super) fn judge(&mut self, step: &Step<'_>, reply: Reply) -> ReplyResult {
+        if (step.accepts)(reply.code) {
             Ok(reply)
         } else if reply.is_refusal() {
             Err(self.refused(step, reply))
@@ -165,8 +165,8 @@ impl Session {
         Error { reply: Some(Box::new(reply)), ..self.error(step, ErrorKind::Refused) }
     }
 
-    pub(super) fn broken(&self, step: &Step<'_>, broken: Broken) -> Error {
-        self.error(step, broken_kind(broken))
+    pub(super) fn broken(&self, step: &Step<'_>, broken: StreamError) -> Error {
+        self.error(step, stream_error_kind(broken))
     }
 
     pub(super) fn error(&self, step: &Step<'_>, kind: ErrorKind) -> Error {
@@ -176,11 +176,11 @@ impl Session {
     }
 }
 
-pub(super) fn broken_kind(broken: Broken) -> ErrorKind {
+pub(super) fn stream_error_kind(broken: StreamError) -> ErrorKind {
     match broken {
-        Broken::Lost => ErrorKind::ConnectionLost,
-        Broken::Timeout => ErrorKind::Timeout,
-        Broken::Malformed(malformed) => malformed.into(),
+        StreamError::Lost => ErrorKind::ConnectionLost,
+        StreamError::Timeout => ErrorKind::Timeout,
+        StreamError::Malformed(malformed) => malformed.into(),
     }
 }
 

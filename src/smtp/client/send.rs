@@ -2,33 +2,43 @@
 
 use tokio::time::Instant;
 
-use super::exchange::{Answer, Step, done, record};
+use super::exchange::{ReplyResult, Step, is_success, record};
 use super::{Envelope, Receipt, RecipientReply, Session};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::{Error, ErrorKind, Reply, data, limits};
 
-const MAIL: Step<'_> =
-    Step { stage: Stage::MailFrom, verb: Some("MAIL"), shown: "MAIL", limit: limits::MAIL, yes: done };
+const MAIL: Step<'_> = Step {
+    stage: Stage::MailFrom,
+    verb: Some("MAIL"),
+    shown: "MAIL",
+    limit: limits::MAIL,
+    accepts: is_success,
+};
 
-const RCPT: Step<'_> =
-    Step { stage: Stage::RcptTo, verb: Some("RCPT"), shown: "RCPT", limit: limits::RECIPIENT, yes: done };
+const RCPT: Step<'_> = Step {
+    stage: Stage::RcptTo,
+    verb: Some("RCPT"),
+    shown: "RCPT",
+    limit: limits::RECIPIENT,
+    accepts: is_success,
+};
 
 const DATA: Step<'_> = Step {
     stage: Stage::Data,
     verb: Some("DATA"),
     shown: "DATA",
     limit: limits::DATA_START,
-    yes: |code| code == 354,
+    accepts: |code| code == 354,
 };
 
 /// The message itself, up to the reply to its final dot.
-const CONTENT: Step<'_> = Step { shown: "message", limit: limits::DATA_END, yes: done, ..DATA };
+const CONTENT: Step<'_> = Step { shown: "message", limit: limits::DATA_END, accepts: is_success, ..DATA };
 
-/// The recipients of an envelope, sorted by what the server said.
+/// The recipients of an envelope, outcomes by what the server said.
 #[derive(Default)]
-struct Sorted {
+struct RecipientReplies {
     accepted: Vec<EmailAddress>,
     rejected: Vec<RecipientReply>,
 }
@@ -38,7 +48,7 @@ impl Session {
     ///
     /// # Errors
     /// See [`Error`]; the stage is `mail_from`.
-    pub async fn probe_sender(&mut self, from: &EmailAddress, transcript: &mut Transcript) -> Answer {
+    pub async fn probe_sender(&mut self, from: &EmailAddress, transcript: &mut Transcript) -> ReplyResult {
         let utf8 = from.needs_smtputf8();
         let mail = format!("MAIL FROM:<{from}>{}", if utf8 { " SMTPUTF8" } else { "" });
         let step = Step { shown: &mail, ..MAIL };
@@ -49,7 +59,7 @@ impl Session {
         let flight = format!("{mail}\r\n{}", if in_one { "RSET\r\n" } else { "" });
         let answer = self.exchange(&step, flight.as_bytes(), transcript).await;
         if in_one {
-            self.owed = self.in_step;
+            self.reset_pending = self.in_step;
         } else if answer.is_ok() {
             self.reset().await;
         }
@@ -70,13 +80,13 @@ impl Session {
         if let Err(kind) = self.check(envelope, message) {
             return Err(self.give_up(&Step { shown: &mail, ..MAIL }, kind, transcript));
         }
-        let sorted = if self.capabilities.pipelining {
-            self.envelope_in_one(&mail, envelope.to, transcript).await?
+        let outcomes = if self.capabilities.pipelining {
+            self.envelope_pipelined(&mail, envelope.to, transcript).await?
         } else {
             self.envelope_step_by_step(&mail, envelope.to, transcript).await?
         };
         let reply = self.content(message, transcript).await?;
-        Ok(Receipt { reply, accepted: sorted.accepted, rejected: sorted.rejected })
+        Ok(Receipt { reply, accepted: outcomes.accepted, rejected: outcomes.rejected })
     }
 
     /// What the server's offer rules out before anything is said.
@@ -108,19 +118,19 @@ impl Session {
     }
 
     /// RFC 2920: MAIL, every RCPT and DATA in one flight.
-    async fn envelope_in_one(
+    async fn envelope_pipelined(
         &mut self,
         mail: &str,
         to: &[EmailAddress],
         transcript: &mut Transcript,
-    ) -> Result<Sorted, Error> {
+    ) -> Result<RecipientReplies, Error> {
         let recipients: Vec<_> = to.iter().map(rcpt_command).collect();
         let mut steps = vec![Step { shown: mail, ..MAIL }];
         steps.extend(recipients.iter().map(|shown| Step { shown, ..RCPT }));
         steps.push(DATA);
         let flight: String = steps.iter().flat_map(|step| [step.shown, "\r\n"]).collect();
-        let (replies, ended) = self.flight(&steps, flight.as_bytes(), transcript).await;
-        let waits_for_message = replies.get(to.len() + 1).is_some_and(|reply| (DATA.yes)(reply.code));
+        let (replies, ended) = self.exchange_pipelined(&steps, flight.as_bytes(), transcript).await;
+        let waits_for_message = replies.get(to.len() + 1).is_some_and(|reply| (DATA.accepts)(reply.code));
         let judged = self.judge_envelope(to, &steps, replies, ended);
         if judged.is_err() && self.in_step {
             if waits_for_message {
@@ -141,26 +151,26 @@ impl Session {
         steps: &[Step<'_>],
         replies: Vec<Reply>,
         ended: Result<(), Error>,
-    ) -> Result<Sorted, Error> {
-        let mut sorted = Sorted::default();
+    ) -> Result<RecipientReplies, Error> {
+        let mut outcomes = RecipientReplies::default();
         for (position, (step, reply)) in steps.iter().zip(replies).enumerate() {
             let recipient = position.checked_sub(1).and_then(|index| to.get(index));
             if step.stage == Stage::Data {
-                self.need_one(&sorted)?;
+                self.require_accepted(&outcomes)?;
             }
             let judged = self.judge(step, reply);
             match recipient {
-                Some(recipient) => Self::sort(recipient, judged, &mut sorted)?,
+                Some(recipient) => Self::record_recipient(recipient, judged, &mut outcomes)?,
                 None => drop(judged?),
             }
         }
         if let Err(ended) = ended {
-            if sorted.rejected.len() == to.len() {
-                self.need_one(&sorted)?;
+            if outcomes.rejected.len() == to.len() {
+                self.require_accepted(&outcomes)?;
             }
             return Err(ended);
         }
-        Ok(sorted)
+        Ok(outcomes)
     }
 
     async fn envelope_step_by_step(
@@ -168,40 +178,44 @@ impl Session {
         mail: &str,
         to: &[EmailAddress],
         transcript: &mut Transcript,
-    ) -> Result<Sorted, Error> {
+    ) -> Result<RecipientReplies, Error> {
         let step = Step { shown: mail, ..MAIL };
         self.exchange(&step, format!("{mail}\r\n").as_bytes(), transcript).await?;
-        let mut sorted = Sorted::default();
+        let mut outcomes = RecipientReplies::default();
         for recipient in to {
             let rcpt = rcpt_command(recipient);
             let step = Step { shown: &rcpt, ..RCPT };
             let answer = self.exchange(&step, format!("{rcpt}\r\n").as_bytes(), transcript).await;
-            Self::sort(recipient, answer, &mut sorted)?;
+            Self::record_recipient(recipient, answer, &mut outcomes)?;
         }
-        let started = match self.need_one(&sorted) {
+        let started = match self.require_accepted(&outcomes) {
             Ok(()) => self.exchange(&DATA, b"DATA\r\n", transcript).await.map(drop),
             Err(error) => Err(error),
         };
         if started.is_err() {
             self.reset().await;
         }
-        started.map(|()| sorted)
+        started.map(|()| outcomes)
     }
 
     /// A refusal is the recipient's own; anything else ends the sending.
-    fn sort(recipient: &EmailAddress, answer: Answer, sorted: &mut Sorted) -> Result<(), Error> {
+    fn record_recipient(
+        recipient: &EmailAddress,
+        answer: ReplyResult,
+        outcomes: &mut RecipientReplies,
+    ) -> Result<(), Error> {
         match answer {
-            Ok(_) => sorted.accepted.push(recipient.clone()),
+            Ok(_) => outcomes.accepted.push(recipient.clone()),
             Err(Error { reply: Some(reply), .. }) if !reply.closes() => {
-                sorted.rejected.push(RecipientReply { recipient: recipient.clone(), reply: *reply });
+                outcomes.rejected.push(RecipientReply { recipient: recipient.clone(), reply: *reply });
             }
             Err(error) => return Err(error),
         }
         Ok(())
     }
 
-    fn need_one(&self, sorted: &Sorted) -> Result<(), Error> {
-        match (sorted.accepted.first(), sorted.rejected.first()) {
+    fn require_accepted(&self, outcomes: &RecipientReplies) -> Result<(), Error> {
+        match (outcomes.accepted.first(), outcomes.rejected.first()) {
             (Some(_), _) => Ok(()),
             (None, Some(rejected)) => Err(self.refused(&RCPT, rejected.reply.clone())),
             (None, None) => {
@@ -212,7 +226,7 @@ impl Session {
 
     /// The message with its end, and the reply that decides. Before the end is handed over whole a failure says
     /// that nothing was sent; after it, only a reply does.
-    async fn content(&mut self, message: &Message, transcript: &mut Transcript) -> Answer {
+    async fn content(&mut self, message: &Message, transcript: &mut Transcript) -> ReplyResult {
         transcript.begin(CONTENT.stage);
         let started = Instant::now();
         let wire = data::encode(&message.bytes);
@@ -224,7 +238,7 @@ impl Session {
         answer
     }
 
-    async fn outcome(&mut self) -> Answer {
+    async fn outcome(&mut self) -> ReplyResult {
         let unknown = |error: Error| Error { kind: ErrorKind::OutcomeUnknown, ..error };
         let reply = match self.read(&CONTENT).await {
             Ok(reply) => reply,
@@ -240,7 +254,7 @@ impl Session {
     async fn reset(&mut self) {
         let step = Step { verb: Some("RSET"), shown: "RSET", limit: limits::COMMAND, ..MAIL };
         if self.in_step && self.write(&step, b"RSET\r\n", limits::LAST_WORDS).await.is_ok() {
-            (self.in_step, self.owed) = (true, true);
+            (self.in_step, self.reset_pending) = (true, true);
         }
     }
 }
