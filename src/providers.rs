@@ -62,14 +62,14 @@ pub struct Mail<'a> {
 
 /// What a check could not show.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Unproved {
+pub enum NotVerified {
     SenderAddress,
     /// Whether the app may send: its token does not say so.
     SendPermission,
     Delivery,
 }
 
-impl Unproved {
+impl NotVerified {
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -84,7 +84,7 @@ impl Unproved {
 pub struct Outcome {
     pub result: Result<Success, Box<Finding>>,
     /// What was not shown, whatever the result.
-    pub unproved: Vec<Unproved>,
+    pub unproved: Vec<NotVerified>,
 }
 
 /// It worked.
@@ -158,7 +158,7 @@ pub fn unreadable() -> Outcome {
 }
 
 fn unattempted(failure: &Failure) -> Outcome {
-    let unproved = vec![Unproved::SenderAddress, Unproved::Delivery];
+    let unproved = vec![NotVerified::SenderAddress, NotVerified::Delivery];
     Outcome::failed(failure, &Facts::default(), &Transcript::default(), unproved)
 }
 
@@ -169,7 +169,7 @@ impl Outcome {
         failure: &Failure,
         facts: &Facts,
         transcript: &Transcript,
-        unproved: Vec<Unproved>,
+        unproved: Vec<NotVerified>,
     ) -> Self {
         Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), unproved }
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tokio::time::Instant;
 
-use super::{Account, Depth, Outcome, Success, Unproved};
+use super::{Account, Depth, NotVerified, Outcome, Success};
 use crate::app::App;
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::Host;
@@ -107,27 +107,27 @@ pub(super) async fn verify(
     let mut log = Transcript::watched(account.watcher);
     let checked = match Target::of(basic, account.secret) {
         Ok(target) => target.check(app, basic.username.as_deref(), depth, deadline, &mut log).await,
-        Err(failure) => Err(Unshown::nothing(failure)),
+        Err(failure) => Err(CheckFailure::nothing(failure)),
     };
     match checked {
         Ok((success, unproved)) => Outcome { result: Ok(success), unproved },
-        Err(Unshown { failure, unproved }) => {
+        Err(CheckFailure { failure, unproved }) => {
             Outcome::failed(&failure, &facts(app, basic, None), &log, unproved)
         }
     }
 }
 
 /// A failed check, and what it left open.
-struct Unshown {
+struct CheckFailure {
     failure: Failure,
-    unproved: Vec<Unproved>,
+    unproved: Vec<NotVerified>,
 }
 
-const NOTHING_SHOWN: [Unproved; 2] = [Unproved::SenderAddress, Unproved::Delivery];
+const NOTHING_VERIFIED: [NotVerified; 2] = [NotVerified::SenderAddress, NotVerified::Delivery];
 
-impl Unshown {
+impl CheckFailure {
     fn nothing(failure: Failure) -> Self {
-        Self { failure, unproved: NOTHING_SHOWN.to_vec() }
+        Self { failure, unproved: NOTHING_VERIFIED.to_vec() }
     }
 }
 
@@ -139,29 +139,29 @@ impl Target<'_> {
         depth: Depth,
         deadline: Instant,
         log: &mut Transcript,
-    ) -> Result<(Success, Vec<Unproved>), Unshown> {
-        let mut signed_in = self.sign_in(app, deadline, log).await.map_err(Unshown::nothing)?;
+    ) -> Result<(Success, Vec<NotVerified>), CheckFailure> {
+        let mut signed_in = self.sign_in(app, deadline, log).await.map_err(CheckFailure::nothing)?;
         let mut message = self.reached(&signed_in, username);
         if depth == Depth::SignIn {
             signed_in.session.quit().await;
-            return Ok((Success { reply: signed_in.reply, message }, NOTHING_SHOWN.to_vec()));
+            return Ok((Success { reply: signed_in.reply, message }, NOTHING_VERIFIED.to_vec()));
         }
         let probed = signed_in.session.probe_sender(self.from, log).await;
         signed_in.session.quit().await;
         match probed {
             Ok(reply) => {
                 message.push(Text::new(SENDER_TAKEN).with("sender", self.from.as_str()));
-                Ok((Success { reply: Some(reply), message }, vec![Unproved::Delivery]))
+                Ok((Success { reply: Some(reply), message }, vec![NotVerified::Delivery]))
             }
             Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
                 message.push(Text::new(SENDER_NOT_KNOWN).with("sender", self.from.as_str()));
-                Ok((Success { reply: signed_in.reply, message }, NOTHING_SHOWN.to_vec()))
+                Ok((Success { reply: signed_in.reply, message }, NOTHING_VERIFIED.to_vec()))
             }
             // A reply has judged the sender address; a loss has not.
             Err(error) if error.reply.is_some() => {
-                Err(Unshown { failure: Failure::Smtp(error), unproved: vec![Unproved::Delivery] })
+                Err(CheckFailure { failure: Failure::Smtp(error), unproved: vec![NotVerified::Delivery] })
             }
-            Err(error) => Err(Unshown::nothing(Failure::Smtp(error))),
+            Err(error) => Err(CheckFailure::nothing(Failure::Smtp(error))),
         }
     }
 }

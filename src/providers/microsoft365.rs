@@ -15,7 +15,7 @@ pub use token::{AccessToken, Credentials};
 
 use tokio::time::Instant;
 
-use super::{Account, Depth, Outcome, Success, Unproved, basic_auth};
+use super::{Account, Depth, NotVerified, Outcome, Success, basic_auth};
 use crate::app::App;
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::{DialError, Host};
@@ -125,7 +125,7 @@ pub(super) async fn verify(
 ) -> Outcome {
     let mut log = Transcript::watched(account.watcher);
     let mut facts = facts(app, settings, None);
-    let unproved = vec![Unproved::SenderAddress, Unproved::SendPermission, Unproved::Delivery];
+    let unproved = vec![NotVerified::SenderAddress, NotVerified::SendPermission, NotVerified::Delivery];
     let target = match Target::of(app, account, settings, deadline) {
         Ok(target) => target,
         Err(failure) => return Outcome::failed(&failure, &facts, &log, unproved),
@@ -147,7 +147,7 @@ pub(super) async fn verify(
     // An app that is limited to one mailbox has no such role, so that its absence is no failure.
     if token.mail_send_role == Some(true) {
         let message = vec![issued, Text::new(PERMISSION_SHOWN)];
-        succeeded(message, vec![Unproved::SenderAddress, Unproved::Delivery])
+        succeeded(message, vec![NotVerified::SenderAddress, NotVerified::Delivery])
     } else {
         let not_shown = Text::new(PERMISSION_NOT_SHOWN).with("mailbox", settings.email_address.as_str());
         succeeded(vec![issued, not_shown], unproved)
@@ -155,7 +155,7 @@ pub(super) async fn verify(
 }
 
 async fn verify_by_smtp(target: &Target<'_>, token: &Token, facts: &Facts, log: &mut Transcript) -> Outcome {
-    let unproved = vec![Unproved::SenderAddress, Unproved::Delivery];
+    let unproved = vec![NotVerified::SenderAddress, NotVerified::Delivery];
     let mut session = match target.sign_in(&token.text, log).await {
         Ok(session) => session,
         Err(failure) => return Outcome::failed(&failure, facts, log, unproved),
@@ -166,12 +166,12 @@ async fn verify_by_smtp(target: &Target<'_>, token: &Token, facts: &Facts, log: 
     match probed {
         Ok(_) => {
             let message = Text::new(SENDER_TAKEN).with("mailbox", mailbox.as_str());
-            succeeded(vec![message], vec![Unproved::Delivery])
+            succeeded(vec![message], vec![NotVerified::Delivery])
         }
         Err(error) if error.is_transient() => {
             succeeded(vec![Text::new(SIGNED_IN).with("mailbox", mailbox.as_str())], unproved)
         }
-        Err(error) => Outcome::failed(&Failure::Smtp(error), facts, log, vec![Unproved::Delivery]),
+        Err(error) => Outcome::failed(&Failure::Smtp(error), facts, log, vec![NotVerified::Delivery]),
     }
 }
 
@@ -249,7 +249,7 @@ async fn send_by_smtp(
     Ok(Success { reply: Some(receipt.reply), message: vec![message] })
 }
 
-fn succeeded(message: Vec<Text>, unproved: Vec<Unproved>) -> Outcome {
+fn succeeded(message: Vec<Text>, unproved: Vec<NotVerified>) -> Outcome {
     Outcome { result: Ok(Success { reply: None, message }), unproved }
 }
 

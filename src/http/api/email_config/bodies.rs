@@ -13,7 +13,7 @@ use crate::language::{Language, texts};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::HeaderText;
 use crate::mail::transcript::{Entry, Stage};
-use crate::providers::{Outcome, Unproved};
+use crate::providers::{NotVerified, Outcome};
 use crate::smtp::{Reply, Security};
 
 /// A tenant's configuration, without its secret. What is unset is absent.
@@ -380,7 +380,7 @@ texts! {
 
 impl VerifyBody {
     pub(crate) fn whole(outcome: &Outcome, language: Language) -> Self {
-        let unproved = outcome.unproved.iter().copied().map(Unproved::as_str).collect();
+        let unproved = outcome.unproved.iter().copied().map(NotVerified::as_str).collect();
         Self { result: ResultBody::whole(outcome, language), unproved: Some(unproved) }
     }
 }
