@@ -1,6 +1,51 @@
-//! Known mail services: what to enter for them, as one table.
+//! Public mail services (Gmail, Amazon SES …): what to enter for them, and by which hosts they are recognised.
+
+mod table;
 
 use crate::smtp::Security;
+use table::SERVICES;
+
+/// A service that we know.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Service {
+    Microsoft365,
+    /// Microsoft's mailboxes for persons.
+    OutlookCom,
+    Google,
+    AmazonSes,
+    SendGrid,
+    Mailgun,
+    Postmark,
+    Brevo,
+    Mailjet,
+    SparkPost,
+    Zoho,
+    Fastmail,
+    ICloud,
+    Yahoo,
+    Aol,
+    Gmx,
+    WebDe,
+    TOnline,
+    Strato,
+    Ionos,
+    Ovh,
+    Infomaniak,
+}
+
+/// What is known of one service.
+struct MailService {
+    service: Service,
+    /// Its operator, as a text names it.
+    name: &'static str,
+    /// Patterns of the names of its servers: `*` stands for anything.
+    hosts: &'static [&'static str],
+    /// Domains that people enter in place of the server for sending, and that server. A subdomain counts too.
+    entered_as: &'static [(&'static str, &'static str)],
+    /// Servers that refuse, or overwrite, a sender of another domain than the account's.
+    sender_bound: &'static [&'static str],
+    preset: Option<Preset>,
+}
 
 /// What belongs into the user name.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -35,7 +80,7 @@ pub enum PasswordKind {
     ApiKey,
     /// A password that is issued together with a user name for sending.
     SmtpCredentials,
-    /// None: the service is left in favour of its own interface.
+    /// None: the provider Microsoft 365 takes the place of SMTP.
     None,
 }
 
@@ -52,14 +97,12 @@ impl PasswordKind {
     }
 }
 
-/// One known service.
+/// What to enter for a service.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
     /// Stable.
     pub id: &'static str,
     pub name: &'static str,
-    /// The contract's `serviceProvider`.
-    pub service_provider: &'static str,
     /// Servers by region; one without a region where there is only one.
     pub servers: &'static [(&'static str, &'static str)],
     pub port: u16,
@@ -71,229 +114,76 @@ pub struct Preset {
     pub help: &'static str,
 }
 
-const SMTP: Preset = Preset {
-    id: "",
-    name: "",
-    service_provider: "BasicAuth",
-    servers: &[],
-    port: 587,
-    security: Security::StartTls,
-    username: UsernameForm::EmailAddress,
-    password: PasswordKind::Account,
-    note: "",
-    help: "",
-};
+/// Servers at which Microsoft ends the sign-in with a password.
+const PASSWORD_SIGN_IN_ENDS: [&str; 3] =
+    ["smtp.office365.com", "outlook.office365.com", "smtp-mail.outlook.com"];
 
-/// The regions in which Amazon SES has SMTP servers, see
-/// <https://docs.aws.amazon.com/general/latest/gr/ses.html>.
-const SES: &[(&str, &str)] = &[
-    ("us-east-1", "email-smtp.us-east-1.amazonaws.com"),
-    ("us-east-2", "email-smtp.us-east-2.amazonaws.com"),
-    ("us-west-1", "email-smtp.us-west-1.amazonaws.com"),
-    ("us-west-2", "email-smtp.us-west-2.amazonaws.com"),
-    ("ca-central-1", "email-smtp.ca-central-1.amazonaws.com"),
-    ("sa-east-1", "email-smtp.sa-east-1.amazonaws.com"),
-    ("eu-central-1", "email-smtp.eu-central-1.amazonaws.com"),
-    ("eu-west-1", "email-smtp.eu-west-1.amazonaws.com"),
-    ("eu-west-2", "email-smtp.eu-west-2.amazonaws.com"),
-    ("eu-west-3", "email-smtp.eu-west-3.amazonaws.com"),
-    ("eu-north-1", "email-smtp.eu-north-1.amazonaws.com"),
-    ("eu-south-1", "email-smtp.eu-south-1.amazonaws.com"),
-    ("af-south-1", "email-smtp.af-south-1.amazonaws.com"),
-    ("me-south-1", "email-smtp.me-south-1.amazonaws.com"),
-    ("il-central-1", "email-smtp.il-central-1.amazonaws.com"),
-    ("ap-south-1", "email-smtp.ap-south-1.amazonaws.com"),
-    ("ap-southeast-1", "email-smtp.ap-southeast-1.amazonaws.com"),
-    ("ap-southeast-2", "email-smtp.ap-southeast-2.amazonaws.com"),
-    ("ap-southeast-3", "email-smtp.ap-southeast-3.amazonaws.com"),
-    ("ap-northeast-1", "email-smtp.ap-northeast-1.amazonaws.com"),
-    ("ap-northeast-2", "email-smtp.ap-northeast-2.amazonaws.com"),
-    ("ap-northeast-3", "email-smtp.ap-northeast-3.amazonaws.com"),
-];
+/// Domains of Microsoft's personal mailboxes, without their top-level domain.
+const PERSONAL_OUTLOOK: [&str; 4] = ["outlook", "hotmail", "live", "msn"];
 
-/// In the order in which a picker shows them.
-pub const PRESETS: &[Preset] = &[
-    Preset {
-        id: "microsoft365",
-        name: "Microsoft 365",
-        service_provider: "Microsoft365",
-        servers: &[("", "smtp.office365.com")],
-        password: PasswordKind::None,
-        note: "Choose the provider Microsoft 365: it sends with an app of your own organisation and needs no \
-               password of a mailbox. Password sign-in over SMTP is being switched off by Microsoft.",
-        help: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
-        ..SMTP
-    },
-    Preset {
-        id: "google-workspace",
-        name: "Google Workspace and Gmail",
-        servers: &[("", "smtp.gmail.com")],
-        password: PasswordKind::App,
-        note: "Google takes an app password here, never the account's own one. The account needs 2-Step Verification \
-               before an app password can be made.",
-        help: "https://support.google.com/accounts/answer/185833",
-        ..SMTP
-    },
-    Preset {
-        id: "amazon-ses",
-        name: "Amazon SES",
-        servers: SES,
-        username: UsernameForm::Issued,
-        password: PasswordKind::SmtpCredentials,
-        note: "Make SMTP credentials in the SES console, in the same region as the server. They are not your AWS \
-               access key.",
-        help: "https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html",
-        ..SMTP
-    },
-    Preset {
-        id: "sendgrid",
-        name: "SendGrid",
-        servers: &[("global", "smtp.sendgrid.net"), ("eu", "smtp.eu.sendgrid.net")],
-        username: UsernameForm::Fixed("apikey"),
-        password: PasswordKind::ApiKey,
-        note: "The user name is the word apikey; the password is an API key with the permission Mail Send.",
-        help: "https://www.twilio.com/docs/sendgrid/for-developers/sending-email/getting-started-smtp",
-        ..SMTP
-    },
-    Preset {
-        id: "mailgun",
-        name: "Mailgun",
-        servers: &[("us", "smtp.mailgun.org"), ("eu", "smtp.eu.mailgun.org")],
-        username: UsernameForm::Issued,
-        password: PasswordKind::SmtpCredentials,
-        note: "Make SMTP credentials for your sending domain in Mailgun. Take the server of the region in which the \
-               domain was made.",
-        help: "https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/send-smtp",
-        ..SMTP
-    },
-    Preset {
-        id: "postmark",
-        name: "Postmark",
-        servers: &[("", "smtp.postmarkapp.com")],
-        username: UsernameForm::Issued,
-        password: PasswordKind::ApiKey,
-        note: "User name and password are both the Server API token, or an SMTP token of the message stream.",
-        help: "https://postmarkapp.com/developer/user-guide/send-email-with-smtp",
-        ..SMTP
-    },
-    Preset {
-        id: "brevo",
-        name: "Brevo",
-        servers: &[("", "smtp-relay.brevo.com")],
-        username: UsernameForm::Issued,
-        password: PasswordKind::SmtpCredentials,
-        note: "User name and SMTP key stand under SMTP & API in Brevo's settings.",
-        help: "https://help.brevo.com/hc/en-us/articles/7924908994450",
-        ..SMTP
-    },
-    Preset {
-        id: "mailjet",
-        name: "Mailjet",
-        servers: &[("", "in-v3.mailjet.com")],
-        username: UsernameForm::Issued,
-        password: PasswordKind::ApiKey,
-        note: "The user name is the API key, the password is the secret key.",
-        help: "https://dev.mailjet.com/smtp-relay/configuration/",
-        ..SMTP
-    },
-    Preset {
-        id: "sparkpost",
-        name: "SparkPost",
-        servers: &[("us", "smtp.sparkpostmail.com"), ("eu", "smtp.eu.sparkpostmail.com")],
-        username: UsernameForm::Fixed("SMTP_Injection"),
-        password: PasswordKind::ApiKey,
-        note: "The user name is the word SMTP_Injection; the password is an API key with the permission Send via SMTP.",
-        help: "https://developers.sparkpost.com/api/smtp/",
-        ..SMTP
-    },
-    Preset {
-        id: "zoho",
-        name: "Zoho Mail",
-        servers: &[
-            ("global", "smtp.zoho.com"),
-            ("eu", "smtp.zoho.eu"),
-            ("in", "smtp.zoho.in"),
-            ("au", "smtp.zoho.com.au"),
-            ("jp", "smtp.zoho.jp"),
-        ],
-        password: PasswordKind::App,
-        note: "Take the server of the region in which the account was made. With two-factor sign-in an app password is \
-               needed.",
-        help: "https://www.zoho.com/mail/help/zoho-smtp.html",
-        ..SMTP
-    },
-    Preset {
-        id: "fastmail",
-        name: "Fastmail",
-        servers: &[("", "smtp.fastmail.com")],
-        port: 465,
-        security: Security::Tls,
-        password: PasswordKind::App,
-        note: "Fastmail takes an app password here, never the account's own one.",
-        help: "https://www.fastmail.help/hc/en-us/articles/360058752854",
-        ..SMTP
-    },
-    Preset {
-        id: "icloud",
-        name: "iCloud Mail",
-        servers: &[("", "smtp.mail.me.com")],
-        password: PasswordKind::App,
-        note: "Apple takes an app-specific password here, never the account's own one.",
-        help: "https://support.apple.com/102525",
-        ..SMTP
-    },
-    Preset {
-        id: "yahoo",
-        name: "Yahoo Mail",
-        servers: &[("", "smtp.mail.yahoo.com")],
-        port: 465,
-        security: Security::Tls,
-        password: PasswordKind::App,
-        note: "Yahoo takes an app password here, never the account's own one.",
-        help: "https://help.yahoo.com/kb/SLN4075.html",
-        ..SMTP
-    },
-    Preset {
-        id: "gmx",
-        name: "GMX",
-        servers: &[("gmx.net, gmx.de", "mail.gmx.net"), ("gmx.com", "mail.gmx.com")],
-        note: "Sending by programs has to be allowed once in GMX's settings, under POP3 & IMAP. With two-factor sign-in \
-               an app password is needed.",
-        help: "https://support.gmx.com/pop-imap/pop3/serverdata.html",
-        ..SMTP
-    },
-    Preset {
-        id: "ionos",
-        name: "IONOS",
-        servers: &[("com", "smtp.ionos.com"), ("de", "smtp.ionos.de"), ("co.uk", "smtp.ionos.co.uk")],
-        port: 465,
-        security: Security::Tls,
-        note: "User name and password are those of the mailbox, not of the IONOS account.",
-        help: "https://www.ionos.com/help/email/general-topics/settings-for-your-email-programs-imap-pop3/",
-        ..SMTP
-    },
-    Preset {
-        id: "ovh",
-        name: "OVHcloud",
-        servers: &[("eu", "ssl0.ovh.net"), ("ca", "smtp.mail.ovh.ca")],
-        port: 465,
-        security: Security::Tls,
-        note: "User name and password are those of the mailbox. Accounts with Email Pro or Exchange have servers of \
-               their own, which OVHcloud's control panel names.",
-        help: "https://help.ovhcloud.com/csm/en-mx-plan-generalities",
-        ..SMTP
-    },
-    Preset {
-        id: "infomaniak",
-        name: "Infomaniak",
-        servers: &[("", "mail.infomaniak.com")],
-        port: 465,
-        security: Security::Tls,
-        note: "The password is that of the mailbox, or a device password of it.",
-        help: "https://www.infomaniak.com/en/support/faq/2427",
-        ..SMTP
-    },
-];
+/// What to enter for known services, in the order in which a picker shows them.
+pub fn presets() -> impl Iterator<Item = &'static Preset> {
+    SERVICES.iter().filter_map(|service| service.preset.as_ref())
+}
+
+/// The service that runs this host (in lower case, without a final dot).
+#[must_use]
+pub fn of_host(host: &str) -> Option<Service> {
+    let known = SERVICES.iter().find(|known| known.hosts.iter().any(|pattern| matches(pattern, host)))?;
+    Some(known.service)
+}
+
+/// The server for sending that is meant by `host` (in lower case): only where the service is known, and only where
+/// it is another name.
+#[must_use]
+pub fn suggested_server(host: &str) -> Option<&'static str> {
+    let host = host.rsplit('@').next().unwrap_or(host);
+    if presets().flat_map(|preset| preset.servers).any(|(_, server)| *server == host) {
+        return None;
+    }
+    let entered = |domain: &str| {
+        host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
+    };
+    let mut domains = SERVICES.iter().flat_map(|known| known.entered_as);
+    let (_, server) = domains.find(|(domain, _)| entered(domain))?;
+    Some(*server).filter(|server| *server != host)
+}
+
+/// The service, by its name in texts, that lets an account at this host send only as itself.
+#[must_use]
+pub fn binds_sender(host: &str) -> Option<(Service, &'static str)> {
+    let known = SERVICES.iter().find(|known| known.sender_bound.contains(&host))?;
+    Some((known.service, known.name))
+}
+
+/// Whether Microsoft ends the sign-in with a password at this host.
+#[must_use]
+pub fn ends_password_sign_in(host: &str) -> bool {
+    PASSWORD_SIGN_IN_ENDS.contains(&host) || is_personal_outlook(host)
+}
+
+/// `outlook.com`, `smtp.live.com`, `hotmail.co.uk`: one of the personal domains with its top-level domain.
+fn is_personal_outlook(host: &str) -> bool {
+    host.split('.').rev().skip(1).take(2).any(|label| PERSONAL_OUTLOOK.contains(&label))
+        && !host.ends_with(".mail.protection.outlook.com")
+}
+
+/// Whether the whole of `host` has the form of `pattern`, in which one `*` may stand for anything.
+fn matches(pattern: &str, host: &str) -> bool {
+    match pattern.split_once('*') {
+        None => pattern == host,
+        Some((before, after)) => {
+            host.len() >= before.len() + after.len() && host.starts_with(before) && host.ends_with(after)
+        }
+    }
+}
+
+/// Names and notes that are shown in the reader's language.
+#[cfg(test)]
+pub(crate) fn texts() -> Vec<&'static str> {
+    let names = presets().map(|preset| preset.name).filter(|name| name.contains(" and "));
+    names.chain(presets().map(|preset| preset.note)).collect()
+}
 
 #[cfg(test)]
 mod tests {
@@ -302,7 +192,7 @@ mod tests {
 
     #[test]
     fn every_preset_can_be_entered_as_it_stands() {
-        for preset in PRESETS {
+        for preset in presets() {
             assert!(!preset.servers.is_empty() && !preset.note.is_empty(), "{}", preset.id);
             assert!(preset.help.starts_with("https://"), "{}", preset.id);
             assert!([25, 465, 587, 2465, 2525, 2587].contains(&preset.port), "{}", preset.id);
@@ -316,9 +206,56 @@ mod tests {
 
     #[test]
     fn ids_are_unique() {
-        let mut ids: Vec<_> = PRESETS.iter().map(|preset| preset.id).collect();
+        let mut ids: Vec<_> = presets().map(|preset| preset.id).collect();
         ids.sort_unstable();
         ids.dedup();
-        assert_eq!(ids.len(), PRESETS.len());
+        assert_eq!(ids.len(), presets().count());
+    }
+
+    #[test]
+    fn a_service_is_known_by_its_hosts() {
+        for (host, expected) in [
+            ("smtp.gmail.com", Some(Service::Google)),
+            ("smtp-relay.gmail.com", Some(Service::Google)),
+            ("email-smtp.eu-west-1.amazonaws.com", Some(Service::AmazonSes)),
+            ("email-smtp.cn-north-1.amazonaws.com.cn", Some(Service::AmazonSes)),
+            ("smtp.eu.sendgrid.net", Some(Service::SendGrid)),
+            ("smtp.office365.com", Some(Service::Microsoft365)),
+            ("smtp-mail.outlook.com", Some(Service::OutlookCom)),
+            ("smtp.gmail.com.example.org", None),
+            ("contoso.mail.protection.outlook.com", Some(Service::Microsoft365)),
+            ("office365.com", None),
+            ("mail.example.com", None),
+            ("", None),
+        ] {
+            assert_eq!(of_host(host), expected, "{host}");
+        }
+        for known in SERVICES {
+            let servers = known.preset.iter().flat_map(|preset| preset.servers).map(|(_, server)| server);
+            let entered = known.entered_as.iter().map(|(_, server)| server);
+            for server in servers.chain(entered).chain(known.sender_bound) {
+                assert_eq!(of_host(server), Some(known.service), "{server}");
+                assert_eq!(suggested_server(server), None, "{server} is the right one");
+            }
+        }
+    }
+
+    #[test]
+    fn what_people_enter_leads_to_the_server_for_sending() {
+        for (host, expected) in [
+            ("gmail.com", Some("smtp.gmail.com")),
+            ("imap.gmail.com", Some("smtp.gmail.com")),
+            ("anna@gmail.com", Some("smtp.gmail.com")),
+            ("aspmx.l.google.com", Some("smtp.gmail.com")),
+            ("outlook.office365.com", Some("smtp.office365.com")),
+            ("example-com.mail.protection.outlook.com", Some("smtp.office365.com")),
+            ("outlook.com", Some("smtp-mail.outlook.com")),
+            ("smtp.gmail.com", None),
+            ("smtp.eu.mailgun.org", None),
+            ("notgmail.com", None),
+            ("example.com", None),
+        ] {
+            assert_eq!(suggested_server(host), expected, "{host}");
+        }
     }
 }

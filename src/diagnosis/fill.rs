@@ -6,6 +6,7 @@ use super::{Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::language::{self, Language, Text, texts};
 use crate::mail::transcript::printable;
+use crate::mail_services;
 use crate::smtp::{self, ErrorKind, OtherProtocol, TlsFailure};
 
 /// Every placeholder that a text may use.
@@ -39,50 +40,6 @@ const MAX_LISTED: usize = 5;
 
 /// The longest name that is shown out of a certificate, in characters.
 const MAX_NAME: usize = 100;
-
-/// Host names that people enter for a provider, and its submission server. A subdomain counts too.
-const SUBMISSION_SERVERS: &[(&str, &str)] = &[
-    ("gmail.com", "smtp.gmail.com"),
-    ("googlemail.com", "smtp.gmail.com"),
-    ("l.google.com", "smtp.gmail.com"),
-    ("mail.protection.outlook.com", "smtp.office365.com"),
-    ("office365.com", "smtp.office365.com"),
-    ("office.com", "smtp.office365.com"),
-    ("outlook.com", "smtp-mail.outlook.com"),
-    ("hotmail.com", "smtp-mail.outlook.com"),
-    ("live.com", "smtp-mail.outlook.com"),
-    ("yahoo.com", "smtp.mail.yahoo.com"),
-    ("aol.com", "smtp.aol.com"),
-    ("icloud.com", "smtp.mail.me.com"),
-    ("gmx.net", "mail.gmx.net"),
-    ("gmx.de", "mail.gmx.net"),
-    ("gmx.com", "mail.gmx.com"),
-    ("web.de", "smtp.web.de"),
-    ("t-online.de", "securesmtp.t-online.de"),
-    ("ionos.com", "smtp.ionos.com"),
-    ("ionos.de", "smtp.ionos.de"),
-    ("strato.de", "smtp.strato.de"),
-    ("fastmail.com", "smtp.fastmail.com"),
-    ("zoho.com", "smtp.zoho.com"),
-    ("zoho.eu", "smtp.zoho.eu"),
-    ("sendgrid.net", "smtp.sendgrid.net"),
-    ("sendgrid.com", "smtp.sendgrid.net"),
-    ("mailgun.org", "smtp.mailgun.org"),
-    ("brevo.com", "smtp-relay.brevo.com"),
-];
-
-/// The submission server to propose in place of `host` (lower case): only where the provider is known, and
-/// only where it is another name.
-pub(super) fn suggested_host(host: &str) -> Option<&'static str> {
-    let host = host.rsplit('@').next().unwrap_or(host);
-    SUBMISSION_SERVERS
-        .iter()
-        .find(|(domain, _)| {
-            host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
-        })
-        .map(|(_, server)| *server)
-        .filter(|server| *server != host)
-}
 
 texts! {
     THE_SERVER = "the server";
@@ -186,7 +143,7 @@ impl Words<'_> {
             "client_id" => facts.client_id.clone(),
             "provider_tenant" => facts.provider_tenant.clone(),
             "seconds" => Some(facts.timeout_seconds.to_string()),
-            "suggested_host" => suggested_host(observation.host()).map(str::to_owned),
+            "suggested_host" => mail_services::suggested_server(observation.host()).map(str::to_owned),
             "region" => region(observation.host()).map(str::to_owned),
             "reply" => observation.shown_reply(),
             "ports" => Some(ports(observation)),

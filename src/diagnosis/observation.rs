@@ -8,6 +8,7 @@ use super::rule::{Condition, Kind, When};
 use super::{Facts, Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::mail::transcript::{Stage, printable};
+use crate::mail_services;
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
 
 /// How much of a reply is looked at, in bytes. Real ones have some hundred; a hostile one may have 64 KiB, and there are
@@ -138,7 +139,7 @@ impl<'a> Observation<'a> {
         match condition {
             Condition::HostHasAt => self.host.contains('@'),
             Condition::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
-            Condition::SuggestionKnown => super::fill::suggested_host(&self.host).is_some(),
+            Condition::SuggestionKnown => mail_services::suggested_server(&self.host).is_some(),
             Condition::Host(pattern) => matches_pattern(pattern, &self.host),
             Condition::Port(port) => self.facts.port == port,
             Condition::Kind(kind) => self.kind == kind,

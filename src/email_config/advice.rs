@@ -2,6 +2,7 @@
 
 use super::{BasicAuth, Settings};
 use crate::language::{Text, texts};
+use crate::mail_services::{self, Service};
 use crate::smtp::Security;
 
 /// One piece of advice.
@@ -13,25 +14,6 @@ pub struct Advice {
     pub meaning: Text,
     pub link: &'static str,
 }
-
-/// Servers at which Microsoft ends the sign-in with a password.
-const MICROSOFT_SERVERS: [&str; 3] = ["smtp.office365.com", "outlook.office365.com", "smtp-mail.outlook.com"];
-
-/// Domains of Microsoft's personal mailboxes.
-const PERSONAL_DOMAINS: [&str; 4] = ["outlook", "hotmail", "live", "msn"];
-
-/// Services that refuse, or overwrite, a sender of another domain than the account's, by their servers.
-const SENDER_BOUND: [(&str, &str); 9] = [
-    ("smtp.gmail.com", "Google"),
-    ("smtp.office365.com", "Microsoft"),
-    ("smtp-mail.outlook.com", "Microsoft"),
-    ("smtp.mail.yahoo.com", "Yahoo"),
-    ("smtp.mail.me.com", "Apple"),
-    ("mail.gmx.net", "GMX"),
-    ("mail.gmx.com", "GMX"),
-    ("smtp.web.de", "WEB.DE"),
-    ("smtp.zoho.com", "Zoho"),
-];
 
 texts! {
     PASSWORD_SIGN_IN = "Microsoft is ending sign-in with a password";
@@ -64,7 +46,7 @@ pub fn advice(settings: &Settings) -> Vec<Advice> {
 fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
     let host = basic.server_address.as_ref()?.to_string();
     basic.username.as_ref()?;
-    if !MICROSOFT_SERVERS.contains(&host.as_str()) && !is_personal_outlook(&host) {
+    if !mail_services::ends_password_sign_in(&host) {
         return None;
     }
     Some(Advice {
@@ -73,12 +55,6 @@ fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
         meaning: Text::new(PASSWORD_SIGN_IN_MEANING).with("host", host),
         link: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
     })
-}
-
-/// `outlook.com`, `smtp.live.com`, `hotmail.co.uk`: one of the personal domains with its top-level domain.
-fn is_personal_outlook(host: &str) -> bool {
-    host.split('.').rev().skip(1).take(2).any(|label| PERSONAL_DOMAINS.contains(&label))
-        && !host.ends_with(".mail.protection.outlook.com")
 }
 
 fn clear_text(basic: &BasicAuth) -> Option<Advice> {
@@ -110,7 +86,7 @@ fn port(basic: &BasicAuth) -> Option<Advice> {
 
 fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
     let host = basic.server_address.as_ref()?.to_string();
-    let (_, service) = SENDER_BOUND.iter().find(|(server, _)| *server == host)?;
+    let (service, name) = mail_services::binds_sender(&host)?;
     let (_, account) = basic.username.as_ref()?.rsplit_once('@')?;
     let sender = basic.email_address.as_ref()?;
     if account.eq_ignore_ascii_case(sender.domain()) {
@@ -118,16 +94,16 @@ fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
     }
     Some(Advice {
         code: "SENDER_DOMAIN_DIFFERS",
-        title: Text::new(SENDER_DOMAIN).with("service", *service).with("sender", sender.as_str()),
+        title: Text::new(SENDER_DOMAIN).with("service", name).with("sender", sender.as_str()),
         meaning: Text::new(SENDER_DOMAIN_MEANING)
             .with("account", account)
             .with("domain", sender.domain())
-            .with("service", *service),
-        link: match *service {
-            "Microsoft" => {
+            .with("service", name),
+        link: match service {
+            Service::Microsoft365 | Service::OutlookCom => {
                 "https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-permissions-for-recipients"
             }
-            "Google" => "https://support.google.com/mail/answer/22370",
+            Service::Google => "https://support.google.com/mail/answer/22370",
             _ => "https://www.rfc-editor.org/rfc/rfc6409#section-6.1",
         },
     })

@@ -7,7 +7,7 @@ use super::Language;
 use super::catalogue::{entries, file};
 use crate::http::api::checks;
 use crate::providers::microsoft365::setup;
-use crate::{diagnosis, email_config, providers};
+use crate::{diagnosis, email_config, mail_services, providers};
 
 /// Every English text that a client can read and that is translated, once each.
 fn all_texts() -> Vec<&'static str> {
@@ -15,6 +15,7 @@ fn all_texts() -> Vec<&'static str> {
     texts.extend(email_config::texts());
     texts.extend(setup::TEXTS);
     texts.extend(providers::texts());
+    texts.extend(mail_services::texts());
     texts.extend(checks::texts());
     let mut seen = HashSet::new();
     texts.retain(|text| seen.insert(*text));

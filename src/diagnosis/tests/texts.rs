@@ -99,24 +99,6 @@ fn values_that_look_like_placeholders_stay_what_they_are() {
     assert_eq!(finding.diagnosis.title, "No server named {user} was found");
 }
 
-#[test]
-fn known_providers_get_the_name_of_their_server() {
-    let cases = [
-        ("gmail.com", Some("smtp.gmail.com")),
-        ("imap.gmail.com", Some("smtp.gmail.com")),
-        ("anna@gmail.com", Some("smtp.gmail.com")),
-        ("aspmx.l.google.com", Some("smtp.gmail.com")),
-        ("outlook.office365.com", Some("smtp.office365.com")),
-        ("example-com.mail.protection.outlook.com", Some("smtp.office365.com")),
-        ("smtp.gmail.com", None),
-        ("notgmail.com", None),
-        ("example.com", None),
-    ];
-    for (host, server) in cases {
-        assert_eq!(fill::suggested_host(host), server, "{host}");
-    }
-}
-
 /// The whole of what an administrator reads, for the failures that come most often.
 #[test]
 fn the_words_of_the_main_failures() {

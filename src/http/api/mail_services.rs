@@ -1,4 +1,4 @@
-//! Known mail services, for a form that fills itself.
+//! `GET /providers`: what to enter for known mail services.
 
 use axum::Json;
 use serde::Serialize;
@@ -8,21 +8,21 @@ use crate::http::auth::{Tenant, Tier1WithoutDatabase};
 use crate::http::error::ErrorBody;
 use crate::http::language::Localised;
 use crate::language::Language;
-use crate::mail_services::{PRESETS, Preset, UsernameForm};
+use crate::mail_services::{self, PasswordKind, Preset, UsernameForm};
 use crate::smtp::Security;
 
 /// All known services, in the order in which to show them.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Providers)]
-pub struct ProvidersBody {
-    pub providers: Vec<ProviderBody>,
+pub struct MailServicesBody {
+    pub providers: Vec<MailServiceBody>,
 }
 
 /// What to enter for one service.
 #[derive(Debug, Serialize, ToSchema)]
 #[serde(rename_all = "camelCase")]
 #[schema(as = Provider)]
-pub struct ProviderBody {
+pub struct MailServiceBody {
     /// Stable.
     #[schema(example = "amazon-ses")]
     pub id: &'static str,
@@ -59,7 +59,7 @@ pub struct ServerBody {
     pub server_address: &'static str,
 }
 
-impl ProviderBody {
+impl MailServiceBody {
     fn of(preset: &'static Preset, language: Language) -> Self {
         let server = |(region, server_address): &(&'static str, &'static str)| ServerBody {
             region: Some(*region).filter(|region| !region.is_empty()),
@@ -68,7 +68,10 @@ impl ProviderBody {
         Self {
             id: preset.id,
             name: language.text(preset.name),
-            service_provider: preset.service_provider,
+            service_provider: match preset.password {
+                PasswordKind::None => "Microsoft365",
+                _ => "BasicAuth",
+            },
             servers: preset.servers.iter().map(server).collect(),
             server_port: preset.port,
             security_type: preset.security,
@@ -89,14 +92,17 @@ impl ProviderBody {
     get, path = "/api/v1/transports/providers", tag = "providers", operation_id = "listProviders",
     params(("Accept-Language" = Option<String>, Header, description = "The language of names and notes: `en` or `de`.")),
     responses(
-        (status = 200, description = "All known services.", body = ProvidersBody),
+        (status = 200, description = "All known services.", body = MailServicesBody),
         (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
         (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The keys that check tokens are not available.", body = ErrorBody),
     )
 )]
-pub async fn list(_user: Tenant<Tier1WithoutDatabase>, language: Language) -> Localised<Json<ProvidersBody>> {
-    let providers = PRESETS.iter().map(|preset| ProviderBody::of(preset, language)).collect();
-    Localised(language, Json(ProvidersBody { providers }))
+pub async fn list(
+    _user: Tenant<Tier1WithoutDatabase>,
+    language: Language,
+) -> Localised<Json<MailServicesBody>> {
+    let providers = mail_services::presets().map(|preset| MailServiceBody::of(preset, language)).collect();
+    Localised(language, Json(MailServicesBody { providers }))
 }
