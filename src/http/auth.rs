@@ -12,6 +12,7 @@ use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::observe::RequestContext;
+use super::routes::{Access, Guard, Requirements};
 use super::sign_in;
 use crate::app::App;
 use crate::auth::token::{self, TokenError};
@@ -59,6 +60,16 @@ impl Tier for Tier1WithoutDatabase {
 
 impl Tier for Tier2 {
     const LIMIT: Limit = Limit::Tier2;
+}
+
+impl<T: Tier> Guard for Tenant<T> {
+    const REQUIREMENTS: Requirements =
+        Requirements { access: Access::AnyUser, limit: T::LIMIT, needs_database: T::NEEDS_DATABASE };
+}
+
+impl<T: Tier> Guard for TenantAdmin<T> {
+    const REQUIREMENTS: Requirements =
+        Requirements { access: Access::TenantAdmin, ..Tenant::<T>::REQUIREMENTS };
 }
 
 /// Any user of a tenant.

@@ -1,20 +1,20 @@
-//! The OpenAPI 3.1 document, generated from the handlers.
+//! The OpenAPI 3.1 document, made from the list of operations.
 
 use std::sync::LazyLock;
 
 use axum::body::Bytes;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
-use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{ArrayItems, Schema, SchemaType, Type};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
+use utoipa::openapi::{OpenApi, RefOr};
+use utoipa::{Modify, OpenApi as _};
 
-use super::api::{audit, checks, email_config, mail_services, microsoft365_setup};
-use super::sign_in;
+use super::error::ErrorBody;
+use super::routes::{self, PREFIXES};
 
-#[derive(OpenApi)]
+#[derive(utoipa::OpenApi)]
 #[openapi(
     info(
         title = "transports",
@@ -25,33 +25,21 @@ use super::sign_in;
                        which. Codes and the titles of refusals are the same in every language.",
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    paths(
-        email_config::get,
-        email_config::put,
-        email_config::patch,
-        email_config::delete,
-        checks::send_test_email,
-        email_config::validate,
-        checks::verify_connection,
-        audit::get,
-        microsoft365_setup::get,
-        mail_services::list,
-        sign_in::csrf_token,
-    ),
+    components(schemas(ErrorBody)),
     tags(
         (name = "email-config", description = "The mail account of the token's tenant."),
         (name = "providers", description = "Known mail services."),
         (name = "session", description = "Browsers that signed in to the console send its cookie in place of a token."),
     ),
     security(("bearer" = [])),
-    modifiers(&BearerToken, &NothingIsNull),
+    modifiers(&BearerToken),
 )]
 struct Document;
 
 struct BearerToken;
 
 impl Modify for BearerToken {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
+    fn modify(&self, openapi: &mut OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
@@ -64,27 +52,37 @@ impl Modify for BearerToken {
     }
 }
 
-/// What is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
-struct NothingIsNull;
+/// The whole document: what [`Document`] says of the API, and each operation.
+fn assemble() -> OpenApi {
+    let mut document = Document::openapi();
+    for operation in routes::api_routes() {
+        operation.describe(&mut document, PREFIXES[0]);
+    }
+    for operation in routes::service_routes() {
+        operation.describe(&mut document, "");
+    }
+    remove_null(&mut document);
+    document
+}
 
-impl Modify for NothingIsNull {
-    fn modify(&self, openapi: &mut utoipa::openapi::OpenApi) {
-        let schemas = openapi.components.iter_mut().flat_map(|components| components.schemas.values_mut());
-        schemas.for_each(without_null);
-        for operation in openapi.paths.paths.values_mut().flat_map(operations) {
-            let parameters =
-                operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
-                    RefOr::T(parameter) => parameter.schema.as_mut(),
-                    RefOr::Ref(_) => None,
-                });
-            parameters.for_each(without_null);
-        }
+/// What is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
+fn remove_null(document: &mut OpenApi) {
+    let schemas = document.components.iter_mut().flat_map(|components| components.schemas.values_mut());
+    schemas.for_each(without_null);
+    for (_, operation) in document.paths.paths.values_mut().flat_map(operations) {
+        let parameters = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
+            RefOr::T(parameter) => parameter.schema.as_mut(),
+            RefOr::Ref(_) => None,
+        });
+        parameters.for_each(without_null);
     }
 }
 
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+/// The operations of a path, each with its method.
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = (&'static str, &mut Operation)> {
     let PathItem { get, put, post, delete, patch, .. } = item;
-    [get, put, post, delete, patch].into_iter().flatten()
+    let operations = [("GET", get), ("PUT", put), ("POST", post), ("DELETE", delete), ("PATCH", patch)];
+    operations.into_iter().filter_map(|(method, operation)| Some((method, operation.as_mut()?)))
 }
 
 fn without_null(schema: &mut RefOr<Schema>) {
@@ -128,14 +126,13 @@ fn type_without_null(schema_type: &mut SchemaType) {
 #[must_use]
 pub fn document_json() -> String {
     // Serialising a tree of strings to memory cannot fail; an empty document would fail the drift test.
-    let mut text = Document::openapi().to_pretty_json().unwrap_or_default();
+    let mut text = assemble().to_pretty_json().unwrap_or_default();
     text.push('\n');
     text
 }
 
 /// `GET /openapi.json`. Made once: it takes long, and anybody may ask.
 pub async fn document() -> Response {
-    static DOCUMENT: LazyLock<Bytes> =
-        LazyLock::new(|| Document::openapi().to_json().unwrap_or_default().into());
+    static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| assemble().to_json().unwrap_or_default().into());
     ([(CONTENT_TYPE, "application/json")], DOCUMENT.clone()).into_response()
 }

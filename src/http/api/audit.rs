@@ -72,7 +72,7 @@ impl AuditEntryBody {
 /// Returns the audit of the token's tenant: every change of the configuration and every use of its secret, newest
 /// first, also after the configuration was deleted.
 #[utoipa::path(
-    get, path = "/api/v1/transports/email-config/audit", tag = "email-config", operation_id = "getEmailConfigAudit",
+    get, path = "/email-config/audit", tag = "email-config", operation_id = "getEmailConfigAudit",
     params(
         ("limit" = Option<u8>, Query, description = "Entries of a page, 20 by default.", minimum = 1, maximum = 100),
         ("cursor" = Option<String>, Query, description = "Where the page before has ended: from its `links.next.href`."),
@@ -80,11 +80,6 @@ impl AuditEntryBody {
     responses(
         (status = 200, description = "A page. Entries that arrive between two pages change nothing in those to come.", body = AuditBody),
         (status = 400, description = "A parameter is wrong or unknown, an entry for each.", body = ErrorBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The database is not available.", body = ErrorBody),
     )
 )]
 pub async fn get(

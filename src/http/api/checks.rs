@@ -39,17 +39,15 @@ const REFUSALS_BEFORE_REPEATING: i64 = 3;
 
 /// Connects to the mail server, signs in, and asks whether it takes the sender. Sends nothing.
 #[utoipa::path(
-    post, path = "/api/v1/transports/email-config/actions/verify-connection", tag = "email-config",
+    post, path = "/email-config/actions/verify-connection", tag = "email-config",
     operation_id = "verifyConnection",
     params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`: `en` or `de`.")),
     responses(
         (status = 200, description = "The check was made; the body says how it ended. With `Accept: text/event-stream` \
             a `stage` event for each step as it starts and ends, then `result` with this body, or `error`.",
          content((VerifyBody = "application/json"), (StageEvent = "text/event-stream"))),
-        (status = 401, description = "No valid token.", body = ErrorBody),
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's other checks are under way.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
 )]
@@ -144,20 +142,15 @@ fn stored_verdict(user: &Caller, stored: &EmailConfig, language: Language) -> Op
 
 /// Sends one test mail through the tenant's account.
 #[utoipa::path(
-    post, path = "/api/v1/transports/email-config/actions/send-test-email", tag = "email-config",
+    post, path = "/email-config/actions/send-test-email", tag = "email-config",
     operation_id = "sendTestEmail",
     params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`, and of the mail's text by default: `en` or `de`.")),
     request_body = TestMailBody,
     responses(
         (status = 200, description = "The sending was attempted; the body says how it ended.", body = SendTestBody),
         (status = 400, description = "The input is wrong.", body = ErrorBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
-        (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
-        (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's share of connections is used.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
 )]

@@ -40,7 +40,7 @@ const ATTEMPTS: usize = 200;
 
 /// Returns the email configuration of the token's tenant.
 #[utoipa::path(
-    get, path = "/api/v1/transports/email-config", tag = "email-config", operation_id = "getEmailConfig",
+    get, path = "/email-config", tag = "email-config", operation_id = "getEmailConfig",
     params(("Accept-Language" = Option<String>, Header, description = "The language of `advice` and `status.statusReason`: `en` or `de`.")),
     responses(
         (status = 200, description = "The configuration. Without one exactly `isValid` and `passwordExists`, both false.",
@@ -50,10 +50,6 @@ const ATTEMPTS: usize = 200;
              ("change" = (operation_id = "patchEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
              ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
          )),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database or the keys are not available.", body = ErrorBody),
     )
 )]
@@ -69,7 +65,7 @@ pub async fn get(
 
 /// Creates or replaces the whole configuration, after a check against the real server.
 #[utoipa::path(
-    put, path = "/api/v1/transports/email-config", tag = "email-config", operation_id = "putEmailConfig",
+    put, path = "/email-config", tag = "email-config", operation_id = "putEmailConfig",
     params(
         ("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be replaced."),
         ("If-None-Match" = Option<String>, Header, description = "`*` creates only."),
@@ -88,13 +84,7 @@ pub async fn get(
              ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
          )),
         (status = 400, description = "The input is wrong (`INPUTCHECK-1`, an entry for each field), or the check failed (`CONNECTIONCHECK-1`, with `meta.diagnosis`); what was stored stays.", body = ErrorBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
-        (status = 412, description = "The configuration changed meanwhile.", body = ErrorBody),
-        (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
-        (status = 415, description = "The body is not `application/json`.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's other checks are under way.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database, the keys or a free connection are not available.", body = ErrorBody),
     )
 )]
@@ -225,7 +215,7 @@ async fn check_before_storing(
 
 /// Changes single fields by JSON Patch. Deprecated in the public API; kept here for good.
 #[utoipa::path(
-    patch, path = "/api/v1/transports/email-config", tag = "email-config", operation_id = "patchEmailConfig",
+    patch, path = "/email-config", tag = "email-config", operation_id = "patchEmailConfig",
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be changed.")),
     request_body(content(
         (PatchBody = "application/json"),
@@ -240,13 +230,6 @@ async fn check_before_storing(
              ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
          )),
         (status = 400, description = "The first bad operation, by its index and field; nothing is changed.", body = ErrorBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
-        (status = 412, description = "The configuration changed meanwhile.", body = ErrorBody),
-        (status = 413, description = "The body is larger than 64 KiB.", body = ErrorBody),
-        (status = 415, description = "The body is neither `application/json` nor `application/json-patch+json`.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
         (status = 503, description = "The database or the keys are not available.", body = ErrorBody),
     )
 )]
@@ -272,17 +255,11 @@ pub async fn patch(
 
 /// Deletes the configuration of the token's tenant, and its secret.
 #[utoipa::path(
-    delete, path = "/api/v1/transports/email-config", tag = "email-config", operation_id = "deleteEmailConfig",
+    delete, path = "/email-config", tag = "email-config", operation_id = "deleteEmailConfig",
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be deleted.")),
     responses(
         (status = 204, description = "Deleted."),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
-        (status = 412, description = "The configuration changed meanwhile.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The database is not available.", body = ErrorBody),
     )
 )]
 pub async fn delete(
@@ -308,14 +285,10 @@ pub async fn delete(
 
 /// Whether the configuration is complete and not known to fail. Never connects.
 #[utoipa::path(
-    post, path = "/api/v1/transports/email-config/actions/validate", tag = "email-config",
+    post, path = "/email-config/actions/validate", tag = "email-config",
     operation_id = "validateEmailConfig",
     responses(
         (status = 200, description = "Also where there is no configuration.", body = ValidateBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 2 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The database is not available.", body = ErrorBody),
     )
 )]
 pub async fn validate(user: Tenant<Tier2>, State(app): State<Arc<App>>) -> Result<Json<ValidateBody>, Error> {

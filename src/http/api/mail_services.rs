@@ -5,7 +5,6 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::http::auth::{Tenant, Tier1WithoutDatabase};
-use crate::http::error::ErrorBody;
 use crate::http::language::Localised;
 use crate::language::Language;
 use crate::mail_services::{self, PasswordKind, Preset, UsernameForm};
@@ -89,14 +88,10 @@ impl MailServiceBody {
 
 /// Known mail services: server, port, security, and what kind of user name and password each wants.
 #[utoipa::path(
-    get, path = "/api/v1/transports/providers", tag = "providers", operation_id = "listProviders",
+    get, path = "/providers", tag = "providers", operation_id = "listProviders",
     params(("Accept-Language" = Option<String>, Header, description = "The language of names and notes: `en` or `de`.")),
     responses(
         (status = 200, description = "All known services.", body = MailServicesBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The keys that check tokens are not available.", body = ErrorBody),
     )
 )]
 pub async fn list(

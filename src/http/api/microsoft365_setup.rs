@@ -134,7 +134,7 @@ impl Given {
 
 /// What the administrator of Microsoft 365 has to do, filled in with these values or the stored ones.
 #[utoipa::path(
-    get, path = "/api/v1/transports/email-config/microsoft365-setup", tag = "email-config",
+    get, path = "/email-config/microsoft365-setup", tag = "email-config",
     operation_id = "getMicrosoft365Setup",
     params(
         ("clientId" = Option<String>, Query, min_length = 1, description = "The Application (client) ID; the stored one by default."),
@@ -145,11 +145,6 @@ impl Given {
     responses(
         (status = 200, description = "The ways, of which one is to be chosen.", body = SetupBody),
         (status = 400, description = "A parameter is wrong.", body = ErrorBody),
-        (status = 401, description = "No valid token.", body = ErrorBody),
-        (status = 403, description = "Must be a tenant admin.", body = ErrorBody),
-        (status = 429, description = "Rate limit of tier 1 reached.", body = ErrorBody),
-        (status = 500, description = "Internal error.", body = ErrorBody),
-        (status = 503, description = "The database is not available.", body = ErrorBody),
     )
 )]
 pub async fn get(

@@ -556,8 +556,8 @@ async fn every_operation_that_is_served_is_in_the_document_and_the_other_way_rou
     }
     let mut served: Vec<(String, String)> = transports::http::routes()
         .into_iter()
-        .filter(|(path, _)| path.starts_with("/api/"))
-        .map(|(path, route)| (route.method.to_owned(), path))
+        .filter(|route| route.path.starts_with("/api/"))
+        .map(|route| (route.method.to_owned(), route.path))
         .collect();
     documented.sort();
     served.sort();

@@ -47,23 +47,23 @@ async fn a_body_that_does_not_tell_its_length_is_bounded_too() {
 /// Security case H1.
 #[tokio::test]
 async fn every_operation_is_under_its_tier() {
-    for (path, route) in http::routes().into_iter().filter(|(_, route)| route.access != http::Access::Anybody)
-    {
+    for route in http::routes().into_iter().filter(|route| route.access != http::Access::Anybody) {
+        let (method, path) = (route.method, route.path);
         let app = TestApp::with(|config| {
             config.rate_limit.tier1_per_minute = 3;
             config.rate_limit.tier2_per_minute = 2;
         })
         .await;
         let admin = app.admin("acme");
-        let allowed = if route.method == "GET" { 3 } else { 2 };
+        let allowed = if method == "GET" { 3 } else { 2 };
         for _ in 0..allowed {
-            let answer = admin.send(route.method, &path, &[], Vec::new()).await;
-            assert_ne!(answer.status, 429, "{} {path}", route.method);
+            let answer = admin.send(method, &path, &[], Vec::new()).await;
+            assert_ne!(answer.status, 429, "{} {path}", method);
         }
-        admin.send(route.method, &path, &[], Vec::new()).await.expect(429);
-        let other = if route.method == "GET" { "PATCH" } else { "GET" };
+        admin.send(method, &path, &[], Vec::new()).await.expect(429);
+        let other = if method == "GET" { "PATCH" } else { "GET" };
         let answer = admin.send(other, CONFIG, &[], Vec::new()).await;
-        assert_ne!(answer.status, 429, "{} {path} counts in the other tier", route.method);
+        assert_ne!(answer.status, 429, "{} {path} counts in the other tier", method);
     }
 }
 

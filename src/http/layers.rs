@@ -1,0 +1,75 @@
+//! What surrounds every request: the checks before it, its time limit, and the answer where it fails or panics.
+
+use std::future::poll_fn;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use axum::extract::{Request, State};
+use axum::http::header::{CONNECTION, HOST};
+use axum::http::{HeaderValue, Method, StatusCode, Version};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::observe;
+use crate::app::App;
+use crate::http::error::{Code, Error};
+
+/// The one layer round every request: each further layer would clone the service again.
+pub async fn request_layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
+    let handle = async move |request: Request| match reject_ambiguous(&request) {
+        Err(refusal) => refusal.into_response(),
+        Ok(()) => with_timeout(limit, catch_panic(next.run(request))).await,
+    };
+    observe::observe(&app, request, handle).await
+}
+
+/// The layer of the listener for metrics.
+pub async fn metrics_layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+    observe::observe(&app, request, |request| catch_panic(next.run(request))).await
+}
+
+/// The last resort: every operation has a shorter limit of its own.
+async fn with_timeout(limit: Duration, answer: impl Future<Output = Response>) -> Response {
+    tokio::time::timeout(limit, answer).await.unwrap_or_else(|_| {
+        tracing::error!("a request took longer than server.request_timeout_seconds");
+        Error::unavailable().into_response()
+    })
+}
+
+/// Answers 500 where the handler panics, so that a panic ends its own request only. The panic hook has logged it.
+async fn catch_panic(answer: impl Future<Output = Response>) -> Response {
+    let mut answer = pin!(answer);
+    poll_fn(|context| {
+        // Nothing of the request is used again.
+        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
+        polled.unwrap_or_else(|_| Poll::Ready(Error::new(Code::Internal).into_response()))
+    })
+    .await
+}
+
+/// Refuses a request that a proxy in front may read in another way than we do, and closes its connection: HTTP/1.1
+/// requires exactly one `Host` (RFC 9112 section 3.2), and a target is a path, since this is no proxy.
+fn reject_ambiguous(request: &Request) -> Result<(), Error> {
+    let hosts = request.headers().get_all(HOST).iter().count();
+    let problem = if request.method() == Method::CONNECT || request.uri().path().is_empty() {
+        "The target is not a path on this server".to_owned()
+    } else if request.version() == Version::HTTP_11 && hosts != 1 {
+        format!("Host stands {hosts} times in the request; it has to stand once")
+    } else {
+        return Ok(());
+    };
+    Err(Error::input(problem).header(CONNECTION, HeaderValue::from_static("close")))
+}
+
+/// OPTIONS is answered with the methods in `Allow`, which the router adds; any other method is refused.
+pub async fn method_not_allowed(request: Request) -> Response {
+    if request.method() == Method::OPTIONS {
+        StatusCode::NO_CONTENT.into_response()
+    } else {
+        Error::new(Code::MethodNotAllowed).into_response()
+    }
+}
