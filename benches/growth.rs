@@ -142,7 +142,6 @@ async fn changing(folder: &std::path::Path) {
             fill::fill(&place).await;
             if name == "without" {
                 place.execute("drop index email_configs_listing").await;
-                place.execute("alter table email_configs drop column listing_group").await;
             }
             places.push(place);
         }

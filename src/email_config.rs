@@ -12,7 +12,7 @@ mod health;
 pub mod patch;
 pub mod put;
 
-pub use advice::{Advice, advice};
+pub use advice::{Advice, advice, has_password_at_microsoft365};
 pub use change::{Change, SecretChange};
 pub use destination::{canonical, keeps_secret};
 pub use health::{CheckOutcome, Health, HealthState};

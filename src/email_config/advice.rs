@@ -43,6 +43,12 @@ pub fn advice(settings: &Settings) -> Vec<Advice> {
         .collect()
 }
 
+/// Whether it signs in with a password at Microsoft 365, as the advice `M365_PASSWORD_SIGN_IN` says.
+#[must_use]
+pub fn has_password_at_microsoft365(settings: &Settings) -> bool {
+    matches!(settings, Settings::BasicAuth(basic) if password_sign_in(basic).is_some())
+}
+
 fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
     let host = basic.server_address.as_ref()?.to_string();
     basic.username.as_ref()?;

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 
+use super::tenant_list::Group;
 use super::{Columns, Db, DbError, Statement, sql};
 use crate::clock::Timestamp;
 use crate::egress::Host;
@@ -23,9 +24,9 @@ statements! {
     INSERT = "insert into email_configs (tenant_id, config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
             client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
-            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at)
+            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at, listing_group)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-            $20, $21)
+            $20, $21, $22)
         on conflict (tenant_id) do nothing";
     /// A sealed secret that stays has the same payload: then whatever wraps its data key stays too. It may have been
     /// wrapped anew since the row was read.
@@ -35,22 +36,23 @@ statements! {
             secret_key_id = case when secret_payload = $15 then secret_key_id else $13 end,
             secret_wrapped_key = case when secret_payload = $15 then secret_wrapped_key else $14 end,
             secret_payload = $15, health_state = $16, auth_failures = $17,
-            diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21
-        where tenant_id = $1 and config_version = $22";
+            diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21, listing_group = $22
+        where tenant_id = $1 and config_version = $23";
     DELETE = "delete from email_configs where tenant_id = $1 and config_version = $2";
     RECORD_SUCCESS = "update email_configs set health_version = health_version + 1, updated_at = $3,
-            health_state = $4, auth_failures = 0, diagnosis_code = null, health_reason = null
+            health_state = $4, listing_group = $5, auth_failures = 0, diagnosis_code = null, health_reason = null
         where tenant_id = $1 and config_version = $2 and (health_state <> $4 or auth_failures <> 0
             or diagnosis_code is not null or health_reason is not null)";
     /// Counts in SQL, so that two checks at the same time count as two.
     RECORD_REFUSED_CREDENTIALS = "update email_configs
         set health_version = health_version + 1, updated_at = $3,
-            health_state = $4, auth_failures = auth_failures + 1, diagnosis_code = $5, health_reason = $6
+            health_state = $4, listing_group = $5, auth_failures = auth_failures + 1, diagnosis_code = $6,
+            health_reason = $7
         where tenant_id = $1 and config_version = $2";
     RECORD_PROVIDER_ERROR = "update email_configs set health_version = health_version + 1, updated_at = $3,
-            health_state = $4, diagnosis_code = $5, health_reason = $6
+            health_state = $4, listing_group = $5, diagnosis_code = $6, health_reason = $7
         where tenant_id = $1 and config_version = $2 and (health_state <> $4
-            or diagnosis_code is distinct from $5 or health_reason is distinct from $6)";
+            or diagnosis_code is distinct from $6 or health_reason is distinct from $7)";
     /// The operator's, of all tenants: the first name of a key behind `$1` that seals any row. Asked again and
     /// again from the empty text on, it walks over the index from key to key, however many rows there are.
     NEXT_KEY_IN_USE = "select min(secret_key_id) from email_configs where secret_key_id > $1";
@@ -91,12 +93,12 @@ pub fn delete(tenant: &TenantId, version: &str) -> Statement {
     sql(DELETE).bind(tenant.as_str()).bind(version).require_affected()
 }
 
-/// Writes what a check showed about the configuration with this version; touches no row where the version has
-/// moved, or where the outcome changes nothing. `None` where the outcome says nothing.
+/// Writes what a check of the configuration `checked` has shown. Affects no row where the stored version is another
+/// one, or where the outcome changes nothing. `None` where the outcome says nothing about the configuration.
 #[must_use]
 pub fn record_check(
     tenant: &TenantId,
-    version: &str,
+    checked: &EmailConfig,
     outcome: &CheckOutcome,
     now: Timestamp,
 ) -> Option<Statement> {
@@ -110,7 +112,15 @@ pub fn record_check(
             (RECORD_PROVIDER_ERROR, HealthState::ProviderError, Some((diagnosis_code, reason)))
         }
     };
-    let statement = sql(text).bind(tenant.as_str()).bind(version).bind(now.0).bind(state_text(state));
+    // With the version, what the group says of the settings is the same; the outcome decides the rest.
+    let health = checked.health.after_check(outcome).unwrap_or_else(|| checked.health.clone());
+    let group = Group::from(&EmailConfig { health, ..checked.clone() });
+    let statement = sql(text)
+        .bind(tenant.as_str())
+        .bind(checked.version.config.as_str())
+        .bind(now.0)
+        .bind(state_text(state))
+        .bind(group.as_str());
     Some(match details {
         Some((code, reason)) => statement.bind(code.as_str()).bind(reason.as_str()),
         None => statement,
@@ -214,6 +224,7 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
         .bind(health.reason.as_deref())
         .bind(config.modified_at.0)
         .bind(config.updated_at.0)
+        .bind(Group::from(config).as_str())
 }
 
 /// Reads the columns of [`FIND`], in its order.

@@ -1,5 +1,5 @@
-//! Brings the schema up to date at the start. Each migration is one transaction, with the row that records
-//! it, under a lock; so two processes may start together, and a crash leaves whole steps behind.
+//! Brings the schema up to date at the start. Each migration and the row that records it are one transaction under a
+//! lock: several processes may start together, and after a crash each migration is applied as a whole or not at all.
 
 use std::fmt::Write as _;
 
@@ -15,19 +15,15 @@ statements! {
         version bigint not null primary key,
         name text not null,
         checksum text not null,
-        applied_at bigint not null
+        applied_at bigint not null,
+        works_with bigint not null
     )";
     APPLIED = "select version, checksum from schema_migrations order by version";
-    RECORD = "insert into schema_migrations (version, name, checksum, applied_at) values ($1, $2, $3, $4)";
-    /// SQLite counts parameters in the order in which they stand.
-    RECORD_WORKS_WITH = "update schema_migrations set works_with = $1 where version = $2";
-    /// What newer versions of the program have done that one which knows the schema up to $1 does not work with.
-    UNWORKABLE = "select count(*) from schema_migrations
-        where version > $1 and (works_with is null or works_with > $1)";
+    RECORD = "insert into schema_migrations (version, name, checksum, applied_at, works_with)
+        values ($1, $2, $3, $4, $5)";
+    /// Counts newer migrations behind which a program that knows the schema up to version $1 does not work.
+    INCOMPATIBLE = "select count(*) from schema_migrations where version > $1 and works_with > $1";
 }
-
-/// The version from which on a migration says which programs it leaves working.
-const TELLS_WHO_WORKS: i64 = 5;
 
 /// Held on PostgreSQL while a migration runs: any number that nobody else in the database takes.
 const ADVISORY_LOCK: i64 = 0x7472_616e_7370_6f72;
@@ -36,51 +32,34 @@ pub(super) struct Migration {
     /// Counted from 1.
     pub version: i64,
     pub name: &'static str,
-    /// One text for both engines, or that of SQLite.
+    /// For both engines.
     pub text: &'static str,
-    /// That of PostgreSQL, where one text cannot serve both.
-    pub postgres_text: Option<&'static str>,
-    /// The oldest version of the schema whose programs go on working, and may start, behind this migration. A
-    /// migration that only adds has that of the one before it; one that takes something away, its own. Never changed
-    /// once it was released, as the text.
+    /// What PostgreSQL needs besides, executed after `text`.
+    pub postgres_text: &'static str,
+    /// The oldest version of the schema whose programs keep working, and may start, after this migration. A migration
+    /// that only adds names the version before it; one that removes something names itself. Like the text, it never
+    /// changes once it was released.
     pub works_with: i64,
 }
 
-/// All migrations, in order. One that was released is never changed again.
-pub(super) const MIGRATIONS: &[Migration] = &[
-    Migration::new(1, 1, "first_tables", include_str!("../../migrations/0001_first_tables.sql")),
-    Migration::new(2, 2, "microsoft365", include_str!("../../migrations/0002_microsoft365.sql")),
-    Migration::new(3, 3, "audit_remote", include_str!("../../migrations/0003_audit_remote.sql")),
-    Migration::new(4, 4, "keys_in_use", include_str!("../../migrations/0004_keys_in_use.sql")),
-    Migration::new(5, 5, "rate_limits", include_str!("../../migrations/0005_rate_limits.sqlite.sql"))
-        .on_postgres(include_str!("../../migrations/0005_rate_limits.postgres.sql")),
-    Migration::new(6, 5, "tenant_listing", include_str!("../../migrations/0006_tenant_listing.sqlite.sql"))
-        .on_postgres(include_str!("../../migrations/0006_tenant_listing.postgres.sql")),
-];
+/// All migrations, in order. One that was released never changes.
+pub(super) const MIGRATIONS: &[Migration] =
+    &[Migration::new(1, 1, "first_schema", include_str!("../../migrations/0001_first_schema.sql"))
+        .with_postgres(include_str!("../../migrations/0001_first_schema.postgres.sql"))];
 
 impl Migration {
-    /// `works_with` is the version itself for one that leaves no program working but those that know it.
     const fn new(version: i64, works_with: i64, name: &'static str, text: &'static str) -> Self {
-        Self { version, name, text, postgres_text: None, works_with }
+        Self { version, name, text, postgres_text: "", works_with }
     }
 
-    const fn on_postgres(mut self, text: &'static str) -> Self {
-        self.postgres_text = Some(text);
+    const fn with_postgres(mut self, text: &'static str) -> Self {
+        self.postgres_text = text;
         self
     }
 
-    fn text_of_postgres(&self) -> &'static str {
-        self.postgres_text.unwrap_or(self.text)
-    }
-
-    /// Whether the table has a place for `works_with` by then.
-    fn tells_who_works(&self) -> bool {
-        self.version >= TELLS_WHO_WORKS
-    }
-
-    /// SHA-256 in hexadecimal digits, of the one text or of both.
+    /// SHA-256 of both texts, in hexadecimal digits.
     fn checksum(&self) -> String {
-        let both = [self.text, self.postgres_text.unwrap_or_default()].concat();
+        let both = [self.text, self.postgres_text].concat();
         let digest = digest::digest(&digest::SHA256, both.as_bytes());
         digest.as_ref().iter().fold(String::new(), |mut text, byte| {
             let _ = write!(text, "{byte:02x}");
@@ -89,15 +68,15 @@ impl Migration {
     }
 }
 
-/// What a start has to do.
+/// The next step of bringing the schema up to date.
 enum Next<'a> {
     Migrate(&'a Migration),
     UpToDate,
-    /// Migrations of a newer version, which may or may not leave this program working.
+    /// The schema has this version, of a newer program. This program may or may not work with it.
     Newer(i64),
 }
 
-/// The first migration that was not applied, or how the schema stands.
+/// Compares the known migrations with those that the database has recorded.
 fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result<Next<'a>> {
     for migration in known {
         let Some((_, checksum)) = applied.iter().find(|(version, _)| *version == migration.version) else {
@@ -105,7 +84,9 @@ fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result
         };
         if *checksum != migration.checksum() {
             bail!(
-                "another build of transports has migrated this database: migration {} ({}) was another one",
+                "another build of transports has migrated this database, as one from before the first release would: \
+                 its migration {} is not {} as this program knows it. Start that build again, or name a new, empty \
+                 database in database.url and set the tenants up again",
                 migration.version,
                 migration.name
             );
@@ -120,11 +101,11 @@ fn newest(known: &[Migration]) -> i64 {
     known.last().map_or(0, |migration| migration.version)
 }
 
-/// A database that a newer version has migrated: during an upgrade, and on the way back from one, replicas of the
-/// version before go on with it as long as nothing was taken away that they need.
-fn judge_newer(known: &[Migration], version: i64, unworkable: i64) -> anyhow::Result<()> {
+/// Accepts a database that a newer program has migrated, unless one of its migrations removed what this program needs.
+/// So replicas of the older version keep working during an upgrade, and on the way back from one.
+fn check_newer(known: &[Migration], version: i64, incompatible: i64) -> anyhow::Result<()> {
     let newest = newest(known);
-    if unworkable > 0 {
+    if incompatible > 0 {
         bail!(
             "a newer version of transports has migrated this database (its schema has version {version}, this \
              program knows {newest}): start that version again, or restore a backup from before"
@@ -138,7 +119,7 @@ fn judge_newer(known: &[Migration], version: i64, unworkable: i64) -> anyhow::Re
     Ok(())
 }
 
-/// `begin immediate` is the lock: the second process waits, then finds the work done.
+/// `begin immediate` is the lock: a second process waits, then finds nothing left to do.
 pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> anyhow::Result<()> {
     loop {
         let transaction = Transaction::new(connection, TransactionBehavior::Immediate)?;
@@ -151,22 +132,20 @@ pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> any
             Next::Migrate(migration) => migration,
             Next::UpToDate => return Ok(transaction.commit()?),
             Next::Newer(version) => {
-                let unworkable = transaction.query_row(UNWORKABLE, [newest(known)], |row| row.get(0))?;
-                return judge_newer(known, version, unworkable);
+                let incompatible = transaction.query_row(INCOMPATIBLE, [newest(known)], |row| row.get(0))?;
+                return check_newer(known, version, incompatible);
             }
         };
         transaction.execute_batch(migration.text).map_err(|error| failed(migration, &error))?;
         let now = Clock::System.now().0;
-        transaction.execute(RECORD, (migration.version, migration.name, migration.checksum(), now))?;
-        if migration.tells_who_works() {
-            transaction.execute(RECORD_WORKS_WITH, (migration.works_with, migration.version))?;
-        }
+        let Migration { version, name, works_with, .. } = migration;
+        transaction.execute(RECORD, (version, name, migration.checksum(), now, works_with))?;
         transaction.commit()?;
         tracing::info!(version = migration.version, name = migration.name, "migrated the database");
     }
 }
 
-/// Read committed, so that what is read behind the lock is what its last holder has left.
+/// Read committed, so that a read after taking the lock sees what its last holder has committed.
 pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> anyhow::Result<()> {
     loop {
         let isolation = IsolationLevel::ReadCommitted;
@@ -182,20 +161,17 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
             Next::Migrate(migration) => migration,
             Next::UpToDate => return Ok(transaction.commit().await?),
             Next::Newer(version) => {
-                let unworkable = transaction.query_one(UNWORKABLE, &[&newest(known)]).await?.try_get(0)?;
-                return judge_newer(known, version, unworkable);
+                let incompatible =
+                    transaction.query_one(INCOMPATIBLE, &[&newest(known)]).await?.try_get(0)?;
+                return check_newer(known, version, incompatible);
             }
         };
-        transaction
-            .batch_execute(migration.text_of_postgres())
-            .await
-            .map_err(|error| failed(migration, &error))?;
-        let now = Clock::System.now().0;
-        let checksum = migration.checksum();
-        transaction.execute(RECORD, &[&migration.version, &migration.name, &checksum, &now]).await?;
-        if migration.tells_who_works() {
-            transaction.execute(RECORD_WORKS_WITH, &[&migration.works_with, &migration.version]).await?;
+        for text in [migration.text, migration.postgres_text] {
+            transaction.batch_execute(text).await.map_err(|error| failed(migration, &error))?;
         }
+        let Migration { version, name, works_with, .. } = migration;
+        let (checksum, now) = (migration.checksum(), Clock::System.now().0);
+        transaction.execute(RECORD, &[version, name, &checksum, &now, works_with]).await?;
         transaction.commit().await?;
         tracing::info!(version = migration.version, name = migration.name, "migrated the database");
     }

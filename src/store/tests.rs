@@ -15,8 +15,7 @@ const OF_ALL_TENANTS: [&str; 9] = [
     "delete from key_canaries where key_id = $1
         and not exists (select 1 from email_configs where secret_key_id = $1)",
     "select min(listing_group) from email_configs where listing_group > $1",
-    "select count(*) from (select tenant_id from email_configs
-        where listing_group = $1 and tenant_id > '' order by tenant_id limit $2) as tenants_of_group",
+    "select count(*) from email_configs where listing_group = $1",
     "select tenant_id, listing_group, server_address, server_port, security_type, email_address,
             provider_tenant_id, auth_failures, modified_at, updated_at
         from email_configs where listing_group = $1 and tenant_id > $2 order by tenant_id limit $3",

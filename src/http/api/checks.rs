@@ -317,7 +317,7 @@ async fn write_outcome(
     outcome: &CheckOutcome,
 ) -> Result<(), Error> {
     let tenant = &caller.tenant;
-    let health = email_configs::record_check(tenant, &used.version.config, outcome, app.clock.now());
+    let health = email_configs::record_check(tenant, used, outcome, app.clock.now());
     let row = audit::insert(tenant, &audit_entry(app, caller, action, code, &[]));
     let write = health.into_iter().fold(Write::default(), Write::then).then(row);
     let _ = app.db.write(write).await?;

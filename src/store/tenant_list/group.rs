@@ -1,7 +1,11 @@
 //! What tenants are listed by.
 
-/// Tenants that are alike in all that they can be chosen by. Written by the database as
+use crate::email_config::{EmailConfig, has_password_at_microsoft365};
+
+/// Tenants with the same values in everything that a [`Filter`] can ask for. Stored with each configuration as
 /// `STATE,PROVIDER,password-at-microsoft365 or nothing,CODE or nothing`.
+///
+/// A version that decides one of the parts by another rule has to rewrite the rows that were stored before.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Group {
     stored: String,
@@ -12,6 +16,18 @@ pub struct Group {
 /// The third part of a group.
 const PASSWORD: &str = "password-at-microsoft365";
 
+impl From<&EmailConfig> for Group {
+    fn from(config: &EmailConfig) -> Self {
+        let password = if has_password_at_microsoft365(&config.settings) { PASSWORD } else { "" };
+        Self::parse(&format!(
+            "{},{},{password},{}",
+            config.error_code().as_str(),
+            config.settings.provider_name(),
+            config.health.diagnosis_code.as_deref().unwrap_or_default()
+        ))
+    }
+}
+
 impl Group {
     /// Any text gives a group: a row that was edited by hand is listed as what it says.
     pub(super) fn parse(stored: &str) -> Self {
@@ -20,7 +36,7 @@ impl Group {
         Self { stored: stored.to_owned(), ends }
     }
 
-    pub(super) fn as_stored(&self) -> &str {
+    pub(in crate::store) fn as_str(&self) -> &str {
         &self.stored
     }
 
@@ -88,7 +104,7 @@ mod tests {
     fn a_group_is_read_in_its_parts_and_any_text_is_one() {
         let parts = |stored| {
             let group = Group::parse(stored);
-            assert_eq!(group.as_stored(), stored);
+            assert_eq!(group.as_str(), stored);
             (
                 group.state().to_owned(),
                 group.provider().to_owned(),

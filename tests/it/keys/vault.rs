@@ -38,8 +38,8 @@ async fn add_rows(database: &Database, key: &str, count: usize) {
         database
             .execute(&format!(
                 "insert into email_configs (tenant_id, config_version, health_version, provider, secret_key_id,
-                     health_state, auth_failures, modified_at, updated_at)
-                 values ('{key}-{n}', 'v', 0, 'BasicAuth', '{key}', 'OK', 0, 0, 0)"
+                     health_state, auth_failures, modified_at, updated_at, listing_group)
+                 values ('{key}-{n}', 'v', 0, 'BasicAuth', '{key}', 'OK', 0, 0, 0, 'OK,BasicAuth,,')"
             ))
             .await;
     }

@@ -11,6 +11,7 @@ use transports::mail::address::EmailAddress;
 use transports::mail::message::HeaderText;
 use transports::secret::{Sealed, Secret};
 use transports::smtp::Security;
+use transports::store::tenant_list::{Filter, Group, Listing};
 use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
 use transports::vault::{Binding, Keys, VaultError};
 
@@ -74,6 +75,17 @@ async fn write(db: &Db, statement: Statement) -> WriteOutcome {
     db.write(Write::default().then(statement)).await.unwrap()
 }
 
+/// The group that a tenant is listed in.
+async fn group(db: &Db, tenant: &TenantId) -> Group {
+    let mut listing = Listing::new(db, &Filter::default(), "").await.unwrap();
+    loop {
+        let listed = listing.next(db).await.unwrap().expect("the tenant has a configuration");
+        if listed.tenant == tenant.as_str() {
+            return listed.group;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_row_comes_back_as_it_was_written() {
     for engine in Engine::all() {
@@ -85,11 +97,14 @@ async fn a_row_comes_back_as_it_was_written() {
         assert_eq!(write(&db, email_configs::insert(&b, &empty())).await, WriteOutcome::Committed);
         assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(filled()), "{engine:?}");
         assert_eq!(email_configs::find(&db, &b).await.unwrap(), Some(empty()), "{engine:?}");
+        assert_eq!(group(&db, &a).await, Group::from(&filled()), "{engine:?}");
         // And each over the other.
         assert_eq!(write(&db, email_configs::update(&a, "v1", &empty())).await, WriteOutcome::Committed);
         assert_eq!(write(&db, email_configs::update(&b, "v2", &filled())).await, WriteOutcome::Committed);
         assert_eq!(email_configs::find(&db, &a).await.unwrap(), Some(empty()), "{engine:?}");
         assert_eq!(email_configs::find(&db, &b).await.unwrap(), Some(filled()), "{engine:?}");
+        assert_eq!(group(&db, &a).await, Group::from(&empty()), "{engine:?}");
+        assert_eq!(group(&db, &b).await, Group::from(&filled()), "{engine:?}");
     }
 }
 
@@ -172,13 +187,14 @@ async fn a_check_is_recorded_as_the_pure_function_says() {
         let database = Database::create(engine).await;
         let db = opened(&database).await;
         let (a, now) = (tenant("a"), Timestamp(99));
+        let complete = EmailConfig { version: empty().version, ..filled() };
         for first in outcomes() {
             for second in outcomes() {
                 let health = Health { auth_failures: 3, ..Health::unknown() };
                 let health = health.after_check(&first).unwrap_or(health);
-                let before = EmailConfig { health, ..empty() };
+                let before = EmailConfig { health, ..complete.clone() };
                 let _ = write(&db, email_configs::insert(&a, &before)).await;
-                if let Some(statement) = email_configs::record_check(&a, "v2", &second, now) {
+                if let Some(statement) = email_configs::record_check(&a, &before, &second, now) {
                     assert_eq!(write(&db, statement).await, WriteOutcome::Committed);
                 }
                 let expected = match before.health.after_check(&second) {
@@ -192,6 +208,7 @@ async fn a_check_is_recorded_as_the_pure_function_says() {
                 };
                 let found = email_configs::find(&db, &a).await.unwrap().unwrap();
                 assert_eq!(found, expected, "{engine:?}: {first:?}, then {second:?}");
+                assert_eq!(group(&db, &a).await, Group::from(&expected), "{engine:?}: {first:?}, {second:?}");
                 let _ = write(&db, email_configs::delete(&a, "v2")).await;
             }
         }
@@ -207,7 +224,9 @@ async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         for outcome in outcomes() {
             for (tenant, version) in [(&a, "v1"), (&a, ""), (&b, "v2")] {
-                if let Some(statement) = email_configs::record_check(tenant, version, &outcome, Timestamp(9))
+                let version = Version { config: version.to_owned(), health: 0 };
+                let checked = EmailConfig { version, ..empty() };
+                if let Some(statement) = email_configs::record_check(tenant, &checked, &outcome, Timestamp(9))
                 {
                     // The audit row of the check is written all the same.
                     assert_eq!(write(&db, statement).await, WriteOutcome::Committed);
@@ -231,7 +250,7 @@ async fn refusals_at_the_same_time_are_all_counted() {
         let checks: Vec<_> = (0..50)
             .map(|_| {
                 let (db, statement) =
-                    (db.clone(), email_configs::record_check(&a, "v2", &refused, Timestamp(9)));
+                    (db.clone(), email_configs::record_check(&a, &empty(), &refused, Timestamp(9)));
                 tokio::spawn(async move { write(&db, statement.unwrap()).await })
             })
             .collect();

@@ -1,4 +1,4 @@
-//! The group that the database makes of a row is what the API says of it.
+//! The group that is stored with a configuration is what the API says of it.
 
 use transports::email_config::{BasicAuth, EmailConfig, HealthState, Settings, advice};
 use transports::store::tenant_list::{Filter, Listing};

@@ -122,7 +122,8 @@ async fn what_stays_is_in_the_pages_once_whatever_comes_goes_and_changes_between
                     };
                     let moved = tenant(&format!("stays-{number:03}"));
                     write = write.then(
-                        email_configs::record_check(&moved, "v1", &refused, Timestamp(7)).expect("a write"),
+                        email_configs::record_check(&moved, &ordinary(healthy()), &refused, Timestamp(7))
+                            .expect("a write"),
                     );
                 }
                 let _ = db.write(write).await.unwrap();
@@ -159,7 +160,8 @@ async fn one_that_moves_to_another_group_while_the_list_is_read_is_in_it_once() 
             diagnosis_code: "AUTH_REJECTED".to_owned(),
             reason: "Why.".to_owned(),
         };
-        let moves = email_configs::record_check(&tenant("z"), "v1", &outcome, Timestamp(7)).expect("a write");
+        let moves = email_configs::record_check(&tenant("z"), &ordinary(healthy()), &outcome, Timestamp(7));
+        let moves = moves.expect("a write");
         let _ = db.write(Write::default().then(moves)).await.unwrap();
         let mut rest = Vec::new();
         while let Some(listed) = listing.next(&db).await.unwrap() {

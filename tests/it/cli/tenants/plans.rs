@@ -8,10 +8,11 @@ use crate::support::database::{Database, Engine};
 const FILL: &str = "with recursive row (number) as (select 1 union all select number + 1 from row where number < 6000)
     insert into email_configs (tenant_id, config_version, health_version, provider, server_address, server_port,
         security_type, email_address, health_state, auth_failures, diagnosis_code, modified_at, updated_at,
-        secret_key_id)
+        secret_key_id, listing_group)
     select 'tenant-' || number, 'v', 0, 'BasicAuth', 'smtp.example.com', 587, 'StartTLS', 'a@example.com',
         case when number % 50 = 0 then 'PROVIDER_ERROR' else 'OK' end, 0,
-        case when number % 50 = 0 then 'CODE_' || (number / 500) end, 0, 0, case when number % 2 = 0 then 'k1' end
+        case when number % 50 = 0 then 'CODE_' || (number / 500) end, 0, 0, case when number % 2 = 0 then 'k1' end,
+        case when number % 50 = 0 then 'PROVIDER_ERROR,BasicAuth,,CODE_' || (number / 500) else 'OK,BasicAuth,,' end
     from row";
 
 async fn filled(engine: Engine) -> Database {
@@ -79,7 +80,7 @@ async fn no_page_and_no_count_reads_the_table_from_end_to_end() {
         };
         for (part, values, index) in [
             ("min(listing_group)", &["''"][..], "email_configs_listing"),
-            ("select count(*)", &["'OK,BasicAuth,,'", "9223372036854775807"], "email_configs_listing"),
+            ("select count(*)", &["'OK,BasicAuth,,'"], "email_configs_listing"),
             (
                 "provider_tenant_id, auth_failures, modified_at, updated_at
         from email_configs where listing_group",
