@@ -1,3 +1,68 @@
-//! What a tenant's users do with its mail account. Knows neither HTTP nor a language.
+//! What a tenant's users do with its mail account: save the configuration, check it, send a test mail.
+//!
+//! The front doors call this; it knows neither HTTP nor a language.
 
+mod check;
+mod error;
+mod record;
+mod save;
 pub mod secrets;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+pub use check::{PreparedCheck, TestMail, Verification};
+pub use error::Error;
+pub use save::{Precondition, PreparedPut, VersionCheck};
+
+use crate::clock::Clock;
+use crate::email_config::{EmailConfig, ErrorCode, Settings};
+use crate::id::{TenantId, TraceId, UserId};
+use crate::limits::connections::ConnectionLimits;
+use crate::limits::quotas::Quotas;
+use crate::providers::Outbound;
+use crate::store::{Db, email_configs};
+use crate::telemetry::metrics::Metrics;
+use crate::vault::Vault;
+
+/// The accounts of all tenants, with what it takes to work on them.
+pub struct Accounts {
+    pub db: Db,
+    pub vault: Arc<Vault>,
+    pub clock: Clock,
+    pub outbound: Outbound,
+    pub connections: ConnectionLimits,
+    pub quotas: Quotas,
+    pub metrics: Metrics,
+}
+
+/// The user who acts, and what the audit says about the request.
+#[derive(Clone, Debug)]
+pub struct Actor {
+    pub tenant: TenantId,
+    pub user: UserId,
+    pub is_admin: bool,
+    pub trace_id: TraceId,
+    /// The client's address, as far as trusted proxies tell it.
+    pub remote: IpAddr,
+}
+
+impl Accounts {
+    /// The stored configuration.
+    pub async fn find(&self, tenant: &TenantId) -> Result<Option<EmailConfig>, Error> {
+        Ok(email_configs::find(&self.db, tenant).await?)
+    }
+
+    /// Whether the configuration is complete and not known to fail. Never connects.
+    pub async fn validate(&self, tenant: &TenantId) -> Result<ErrorCode, Error> {
+        let stored = self.find(tenant).await?;
+        Ok(stored.as_ref().map_or(ErrorCode::ConfigNotSet, EmailConfig::error_code))
+    }
+
+    /// Counts the mail server against the tenant's quota. The hosts of Microsoft 365 are the operator's choice.
+    fn count_destination(&self, tenant: &TenantId, settings: &Settings) -> Result<(), Error> {
+        let Settings::BasicAuth(basic) = settings else { return Ok(()) };
+        let (Some(host), Some(port)) = (&basic.server_address, basic.server_port) else { return Ok(()) };
+        self.within_quota(self.quotas.count_destination(tenant, host, port))
+    }
+}

@@ -1,23 +1,23 @@
-//! What a request needs, built once at the start.
+//! Builds the service once, at the start: settings, keys, database, and what the front doors call.
 
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
+use crate::account::Accounts;
 use crate::auth::token::Verifier;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid};
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::http::sign_in::SignIn;
-use crate::limits::connections::Places;
+use crate::limits::connections::ConnectionLimits;
 use crate::limits::quotas::Quotas;
 use crate::limits::rate::RateLimiter;
-use crate::providers::microsoft365;
+use crate::providers::{Outbound, microsoft365};
 use crate::store::Db;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Destination;
@@ -29,35 +29,29 @@ pub struct App {
     pub config: Config,
     pub clock: Clock,
     pub db: Db,
-    pub vault: Vault,
+    pub vault: Arc<Vault>,
+    pub accounts: Arc<Accounts>,
     pub tokens: Verifier,
     /// Signing in to the console, where it is configured.
     pub sign_in: Option<SignIn>,
-    pub dialer: Dialer,
-    pub microsoft365: microsoft365::Client,
-    pub smtp: smtp::Settings,
-    pub places: Places,
-    pub limits: RateLimiter,
-    pub quotas: Quotas,
+    pub rate_limiter: RateLimiter,
     pub metrics: Metrics,
-    /// Checks and sendings that go on to their end, whether or not the client waits for it. The end of the process
-    /// waits for them.
+    /// Checks and sendings, which run to completion also where the client has gone. The process waits for them
+    /// before it ends.
     pub checks: TaskTracker,
 }
 
-/// What follows from the settings and the files that they name alone.
+/// What is built from the settings and the files that they name, without the database.
 struct Parts {
     keys: Keys,
     metrics: Metrics,
     tokens: Verifier,
     sign_in: Option<SignIn>,
-    dialer: Dialer,
-    microsoft365: microsoft365::Client,
-    smtp: smtp::Settings,
+    outbound: Outbound,
 }
 
 impl Parts {
-    fn of(config: &Config, clock: &Clock, resolver: Resolver) -> anyhow::Result<Self> {
+    fn new(config: &Config, clock: &Clock, resolver: Resolver) -> anyhow::Result<Self> {
         let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver };
         let tls = egress::tls::client_config(&config.tls)?;
         let ehlo_name = config
@@ -73,11 +67,17 @@ impl Parts {
         Ok(Self {
             tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
             sign_in: SignIn::of(config, client.clone(), clock.clone())?,
-            microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
             keys: Keys::load(&config.encryption, remote)?,
             metrics,
-            smtp: smtp::Settings { ehlo_name, tls },
-            dialer,
+            outbound: Outbound {
+                dialer,
+                smtp: smtp::Settings { ehlo_name, tls },
+                microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
+                microsoft365_by_smtp: config.microsoft365.transport == "smtp",
+                clock: clock.clone(),
+                timeout: Duration::from_secs(config.egress.timeout_seconds),
+                allowed_ports: config.egress.ports.clone(),
+            },
         })
     }
 }
@@ -88,7 +88,7 @@ impl Parts {
 /// As [`App::start`].
 pub fn check_settings(config: &Config) -> anyhow::Result<()> {
     Destination::configured(&config.telemetry).map_err(Invalid::from)?;
-    Parts::of(config, &Clock::System, Resolver::System).map(drop)
+    Parts::new(config, &Clock::System, Resolver::System).map(drop)
 }
 
 impl App {
@@ -97,32 +97,45 @@ impl App {
     /// # Errors
     /// A text for the operator: what is wrong, and which setting mends it.
     pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let Parts { keys, metrics, tokens, sign_in, dialer, microsoft365, smtp } =
-            Parts::of(&config, &clock, resolver)?;
-        let db = Db::open(&config.database, &smtp.tls).await.context("opening the database")?;
+        let Parts { keys, metrics, tokens, sign_in, outbound } = Parts::new(&config, &clock, resolver)?;
+        let db = Db::open(&config.database, &outbound.smtp.tls).await.context("opening the database")?;
         let vault = Vault::start(keys, &config.encryption, &db, &clock, &metrics).await?;
-        Ok(Arc::new(Self {
-            limits: RateLimiter::new(&config, clock.clone(), &db),
+        let vault = Arc::new(vault);
+        let egress = &config.egress;
+        let accounts = Accounts {
+            db: db.clone(),
+            vault: Arc::clone(&vault),
+            clock: clock.clone(),
+            outbound,
+            connections: ConnectionLimits::new(egress.max_connections, egress.max_connections_per_tenant),
             quotas: Quotas::new(&config.quotas, clock.clone()),
-            places: Places::new(config.egress.max_connections, config.egress.max_connections_per_tenant),
-            smtp,
+            metrics: metrics.clone(),
+        };
+        Ok(Arc::new(Self {
+            rate_limiter: RateLimiter::new(&config, clock.clone(), &db),
+            accounts: Arc::new(accounts),
             metrics,
             checks: TaskTracker::new(),
-            microsoft365,
             config,
             clock,
             db,
             vault,
             tokens,
             sign_in,
-            dialer,
         }))
     }
 
-    /// When a check or a test mail that begins now has to be over.
+    /// Which destinations may be reached.
     #[must_use]
-    pub fn check_deadline(&self) -> Instant {
-        Instant::now() + Duration::from_secs(self.config.egress.timeout_seconds)
+    pub fn egress_policy(&self) -> &Policy {
+        &self.accounts.outbound.dialer.policy
+    }
+
+    /// Calls the services that the operator configured.
+    #[must_use]
+    pub fn http_client(&self) -> HttpClient {
+        let outbound = &self.accounts.outbound;
+        HttpClient { dialer: outbound.dialer.clone(), tls: Arc::clone(&outbound.smtp.tls) }
     }
 }
 

@@ -1,14 +1,17 @@
-//! Carries out a check or a sending with a tenant's account, whichever provider it is with.
+//! Checks a tenant's mail account, or sends a mail with it, whichever provider it is with.
 //!
-//! One match for each operation; a provider's own way is in its file. It holds no connection to the database.
+//! One match for each operation; what a provider does by itself is in its file. Nothing here knows the database.
 
 mod basic_auth;
 pub mod microsoft365;
 
+use std::time::Duration;
+
 use tokio::time::Instant;
 
-use crate::app::App;
+use crate::clock::Clock;
 use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
+use crate::egress::Dialer;
 use crate::email_config::{CheckOutcome, EmailConfig, Settings};
 use crate::id::TenantId;
 use crate::language::{Language, Text};
@@ -16,24 +19,56 @@ use crate::mail::address::EmailAddress;
 use crate::mail::message::{self, Draft, HeaderText};
 use crate::mail::transcript::{Stage, Transcript, Watcher};
 use crate::secret::Secret;
-use crate::smtp::Reply;
+use crate::smtp::{self, Reply};
+
+/// What the providers connect with.
+pub struct Outbound {
+    pub dialer: Dialer,
+    pub smtp: smtp::Settings,
+    pub microsoft365: microsoft365::Client,
+    /// The operator's choice: Microsoft 365 gets its mail by SMTP, not through Graph.
+    pub microsoft365_by_smtp: bool,
+    pub clock: Clock,
+    /// How long one check or sending may take.
+    pub timeout: Duration,
+    /// `egress.ports`, for the explanation of a refused port.
+    pub allowed_ports: Vec<u16>,
+}
+
+impl Outbound {
+    /// When a check or a sending that begins now has to be over.
+    #[must_use]
+    pub fn deadline(&self) -> Instant {
+        Instant::now() + self.timeout
+    }
+
+    /// What a diagnosis may say about this service.
+    fn facts(&self) -> Facts {
+        Facts {
+            ehlo_name: self.smtp.ehlo_name.as_ref().map(ToString::to_string),
+            timeout_seconds: self.timeout.as_secs(),
+            allowed_ports: self.allowed_ports.clone(),
+            ..Facts::default()
+        }
+    }
+}
 
 /// A configuration with its secret in the clear, for as long as one session takes.
 #[derive(Clone, Copy)]
-pub struct Account<'a> {
+pub struct UnlockedAccount<'a> {
     pub tenant: &'a TenantId,
     /// The stored version; `None` for a configuration that is checked before it is stored.
     pub version: Option<&'a str>,
     pub settings: &'a Settings,
     pub secret: Option<&'a Secret>,
-    /// Who is told of each step while it happens.
+    /// Gets each step while it happens.
     pub watcher: Option<&'a Watcher>,
 }
 
-impl<'a> Account<'a> {
-    /// Of a stored configuration.
+impl<'a> UnlockedAccount<'a> {
+    /// The account of a stored configuration.
     #[must_use]
-    pub fn stored(tenant: &'a TenantId, stored: &'a EmailConfig, secret: Option<&'a Secret>) -> Self {
+    pub fn new(tenant: &'a TenantId, stored: &'a EmailConfig, secret: Option<&'a Secret>) -> Self {
         Self {
             tenant,
             version: Some(&stored.version.config),
@@ -60,7 +95,7 @@ pub struct Mail<'a> {
     pub body: &'a str,
 }
 
-/// What a check could not show.
+/// What a check did not verify.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NotVerified {
     SenderAddress,
@@ -83,8 +118,8 @@ impl NotVerified {
 /// How a check or a sending ended.
 pub struct Outcome {
     pub result: Result<Success, Box<Finding>>,
-    /// What was not shown, whatever the result.
-    pub unproved: Vec<NotVerified>,
+    /// What was not verified, whatever the result.
+    pub not_verified: Vec<NotVerified>,
 }
 
 /// It worked.
@@ -104,12 +139,17 @@ impl Success {
     }
 }
 
-/// Signs in to the account, and asks about the sender where `depth` says so.
-pub async fn verify(app: &App, account: &Account<'_>, depth: Depth, deadline: Instant) -> Outcome {
+/// Signs in to the account, and asks about the sender where `depth` asks for it.
+pub async fn verify(
+    outbound: &Outbound,
+    account: &UnlockedAccount<'_>,
+    depth: Depth,
+    deadline: Instant,
+) -> Outcome {
     match account.settings {
-        Settings::BasicAuth(basic) => basic_auth::verify(app, account, basic, depth, deadline).await,
+        Settings::BasicAuth(basic) => basic_auth::verify(outbound, account, basic, depth, deadline).await,
         Settings::Microsoft365(settings) => {
-            microsoft365::verify(app, account, settings, depth, deadline).await
+            microsoft365::verify(outbound, account, settings, depth, deadline).await
         }
     }
 }
@@ -119,8 +159,8 @@ pub async fn verify(app: &App, account: &Account<'_>, depth: Depth, deadline: In
 /// # Errors
 /// Where the mail cannot be built, which is a fault of ours.
 pub async fn send(
-    app: &App,
-    account: &Account<'_>,
+    outbound: &Outbound,
+    account: &UnlockedAccount<'_>,
     mail: &Mail<'_>,
     deadline: Instant,
 ) -> anyhow::Result<Outcome> {
@@ -133,14 +173,14 @@ pub async fn send(
         to: mail.recipient,
         subject: mail.subject,
         body: mail.body,
-        date: app.clock.now(),
+        date: outbound.clock.now(),
     })?;
     Ok(match account.settings {
         Settings::BasicAuth(basic) => {
-            basic_auth::send(app, basic, account.secret, mail.recipient, &message, deadline).await
+            basic_auth::send(outbound, basic, account.secret, mail.recipient, &message, deadline).await
         }
         Settings::Microsoft365(settings) => {
-            microsoft365::send(app, account, settings, mail.recipient, &message, deadline).await
+            microsoft365::send(outbound, account, settings, mail.recipient, &message, deadline).await
         }
     })
 }
@@ -158,8 +198,8 @@ pub fn unreadable() -> Outcome {
 }
 
 fn unattempted(failure: &Failure) -> Outcome {
-    let unproved = vec![NotVerified::SenderAddress, NotVerified::Delivery];
-    Outcome::failed(failure, &Facts::default(), &Transcript::default(), unproved)
+    let not_verified = vec![NotVerified::SenderAddress, NotVerified::Delivery];
+    Outcome::failed(failure, &Facts::default(), &Transcript::default(), not_verified)
 }
 
 impl Outcome {
@@ -169,9 +209,9 @@ impl Outcome {
         failure: &Failure,
         facts: &Facts,
         transcript: &Transcript,
-        unproved: Vec<NotVerified>,
+        not_verified: Vec<NotVerified>,
     ) -> Self {
-        Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), unproved }
+        Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), not_verified }
     }
 
     /// What this says about the stored configuration.

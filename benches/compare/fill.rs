@@ -56,7 +56,7 @@ async fn configuration(app: &App, tenant: &TenantId, number: usize) -> EmailConf
             "emailAddress": address,
         },
     });
-    let replacement = Replacement::parse(document, &app.dialer.policy).expect("a valid document");
+    let replacement = Replacement::parse(document, app.egress_policy()).expect("a valid document");
     let change = replacement.apply(None).expect("a password is in it");
     let version = Uuid::now_v7().simple().to_string();
     secrets::seal(change, None, &app.vault, tenant, version, MODIFIED_AT).await.expect("sealed")

@@ -1,8 +1,10 @@
 //! Opens and seals the account's secret for the mail server that it was entered for.
 
+use super::Error;
 use crate::clock::Timestamp;
 use crate::email_config::{Change, EmailConfig, SecretChange, Version, canonical};
 use crate::id::TenantId;
+use crate::providers::{self, Outcome};
 use crate::secret::{Sealed, Secret};
 use crate::vault::{Binding, Vault, VaultError};
 
@@ -19,6 +21,14 @@ pub async fn open(
     let destination = canonical(&stored.settings);
     let binding = Binding { tenant, field: stored.settings.secret_field(), destination: &destination };
     vault.open(sealed, &binding).await.map(Some)
+}
+
+/// The outcome of a check whose secret did not open.
+pub(super) fn not_opened(error: VaultError) -> Result<Outcome, Error> {
+    match error {
+        VaultError::Unreadable => Ok(providers::unreadable()),
+        VaultError::Unavailable => Err(Error::KeysUnavailable),
+    }
 }
 
 /// Seals a change and gives it a version: the configuration to store in place of `stored`.

@@ -15,7 +15,6 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::Resolver;
-use crate::egress::http_client::HttpClient;
 use crate::http::{self, server};
 use crate::store::retention;
 use crate::telemetry::traces::Traces;
@@ -72,12 +71,9 @@ pub(super) async fn until_stopped(
     let stopping = |mut stopped: watch::Receiver<bool>| async move {
         let _ = stopped.wait_for(|stop| *stop).await;
     };
-    app.dialer.policy.add_own_listener(listener.local_addr()?);
+    app.egress_policy().add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone()))?;
-    let traces = traces.map(|traces| {
-        let client = HttpClient { dialer: app.dialer.clone(), tls: Arc::clone(&app.smtp.tls) };
-        traces.deliver(client, app.metrics.clone())
-    });
+    let traces = traces.map(|traces| traces.deliver(app.http_client(), app.metrics.clone()));
     let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
     let Signals { stop: stop_signals, hangup } = signals;
     let tending = tokio::spawn(maintain_keys(Arc::clone(app), hangup));
@@ -113,7 +109,7 @@ fn metrics_listener(
 ) -> anyhow::Result<Option<tokio::task::JoinHandle<anyhow::Result<()>>>> {
     let Some(address) = app.config.server.metrics_listen else { return Ok(None) };
     let listener = bind("server.metrics_listen", address)?;
-    app.dialer.policy.add_own_listener(listener.local_addr()?);
+    app.egress_policy().add_own_listener(listener.local_addr()?);
     tracing::info!("metrics on http://{}/metrics", listener.local_addr()?);
     let (service, settings) = (http::metrics_service(app), app.config.server.clone());
     let serving = async move { server::serve(listener, service, &settings, stop).await.map(drop) };

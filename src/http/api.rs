@@ -7,3 +7,4 @@ pub mod live;
 pub mod mail_services;
 pub mod microsoft365_setup;
 pub mod paging;
+mod refusal;

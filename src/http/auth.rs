@@ -3,7 +3,6 @@
 //! A handler names the right and the tier that it needs in its signature, so neither can be forgotten.
 
 use std::marker::PhantomData;
-use std::net::IpAddr;
 use std::ops::Deref;
 use std::sync::Arc;
 
@@ -14,23 +13,12 @@ use axum::http::request::Parts;
 use super::observe::RequestContext;
 use super::routes::{Access, Guard, Requirements};
 use super::sign_in;
+use crate::account::Actor;
 use crate::app::App;
 use crate::auth::token::{self, TokenError};
 use crate::http::error::{Code, Error};
-use crate::id::{TenantId, TraceId, UserId};
 use crate::limits::Exceeded;
 use crate::limits::rate::{Limit, Refused};
-
-/// Who made this request, from a token that has been verified.
-#[derive(Clone, Debug)]
-pub struct Caller {
-    pub tenant: TenantId,
-    pub user: UserId,
-    pub is_admin: bool,
-    pub trace_id: TraceId,
-    /// The client's address, as far as trusted proxies tell it.
-    pub remote: IpAddr,
-}
 
 /// A rate limit as a type, for the signature of a handler.
 pub trait Tier: Send {
@@ -74,7 +62,7 @@ impl<T: Tier> Guard for TenantAdmin<T> {
 
 /// Any user of a tenant.
 pub struct Tenant<T: Tier> {
-    caller: Caller,
+    actor: Actor,
     tier: PhantomData<T>,
 }
 
@@ -82,18 +70,18 @@ pub struct Tenant<T: Tier> {
 pub struct TenantAdmin<T: Tier>(Tenant<T>);
 
 impl<T: Tier> Deref for Tenant<T> {
-    type Target = Caller;
+    type Target = Actor;
 
-    fn deref(&self) -> &Caller {
-        &self.caller
+    fn deref(&self) -> &Actor {
+        &self.actor
     }
 }
 
 impl<T: Tier> Deref for TenantAdmin<T> {
-    type Target = Caller;
+    type Target = Actor;
 
-    fn deref(&self) -> &Caller {
-        &self.0.caller
+    fn deref(&self) -> &Actor {
+        &self.0.actor
     }
 }
 
@@ -107,7 +95,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
             Err(TokenError::NoKeys) => return Err(Error::unavailable()),
             Err(TokenError::Invalid(reason)) => {
                 tracing::debug!(reason, "the token was refused");
-                let counted = app.limits.count_unauthenticated(context.remote).await;
+                let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
                 counted.map_err(|exceeded| refuse(app, Limit::Unauthenticated, exceeded))?;
                 return Err(Error::new(Code::Unauthorized));
             }
@@ -117,22 +105,23 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
         if !proved {
             return Err(Error::new(Code::CsrfToken));
         }
-        let caller = Caller {
+        let actor = Actor {
             tenant: caller.tenant,
             user: caller.user,
             is_admin: caller.is_admin,
             trace_id: context.trace_id,
             remote: context.remote,
         };
-        Ok(Self { caller, tier: PhantomData })
+        Ok(Self { actor, tier: PhantomData })
     }
 }
 
 /// Counts the request against the limit of its user.
 async fn count<T: Tier>(app: &App, caller: &token::Caller) -> Result<(), Error> {
-    let mut counted = app.limits.count_user(T::LIMIT, &caller.tenant, &caller.user).await;
+    let mut counted = app.rate_limiter.count_user(T::LIMIT, &caller.tenant, &caller.user).await;
     if matches!(counted, Err(Refused::Database(_))) && !T::NEEDS_DATABASE {
-        counted = app.limits.count_user_alone(T::LIMIT, &caller.tenant, &caller.user).map_err(Refused::from);
+        counted =
+            app.rate_limiter.count_user_alone(T::LIMIT, &caller.tenant, &caller.user).map_err(Refused::from);
     }
     counted.map_err(|refused| match refused {
         Refused::Exceeded(exceeded) => refuse(app, T::LIMIT, exceeded),

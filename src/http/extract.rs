@@ -1,5 +1,6 @@
 //! Request bodies and preconditions, with this API's errors in place of the framework's.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,8 +12,8 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
 use serde_json::Value;
 
+use crate::account::{Precondition, VersionCheck};
 use crate::app::App;
-use crate::email_config::EmailConfig;
 use crate::http::error::{Code, Error};
 use crate::json;
 
@@ -93,66 +94,34 @@ fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Error> {
     if foreign { unsupported("Send the body in UTF-8.".to_owned()) } else { Ok(()) }
 }
 
-/// `If-Match` and `If-None-Match` (RFC 9110 section 13), compared with the configuration's part of the `ETag`.
-#[derive(Clone, Default, Debug)]
-pub struct Preconditions {
-    if_match: Option<Vec<String>>,
-    creates_only: bool,
-}
+/// `If-Match` and `If-None-Match` (RFC 9110 section 13).
+impl<S: Sync> FromRequestParts<S> for Precondition {
+    type Rejection = Infallible;
 
-impl<S: Sync> FromRequestParts<S> for Preconditions {
-    type Rejection = std::convert::Infallible;
-
-    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Self::Rejection> {
-        Ok(Self::of(&parts.headers))
+    async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
+        Ok(precondition(&parts.headers))
     }
 }
 
-impl Preconditions {
-    fn of(headers: &HeaderMap) -> Self {
-        let tags = |value: &axum::http::HeaderValue| -> Vec<String> {
-            value.to_str().unwrap_or_default().split(',').map(|tag| tag.trim().to_owned()).collect()
-        };
-        let if_match =
-            headers.contains_key(IF_MATCH).then(|| headers.get_all(IF_MATCH).iter().flat_map(tags).collect());
-        let creates_only = headers.get_all(IF_NONE_MATCH).iter().any(|value| value == "*");
-        Self { if_match, creates_only }
-    }
-
-    /// Whether the client named the version that it means to change.
-    #[must_use]
-    pub fn names_a_version(&self) -> bool {
-        self.if_match.is_some()
-    }
-
-    /// For PUT and PATCH: a tag or `*` means that there must be a configuration.
-    ///
-    /// # Errors
-    /// 412.
-    pub fn check(&self, stored: Option<&EmailConfig>) -> Result<(), Error> {
-        let matches = match (&self.if_match, stored) {
-            (None, _) => true,
-            (Some(_), None) => false,
-            (Some(tags), Some(stored)) => tags.iter().any(|tag| names(tag, &stored.version.config)),
-        };
-        if matches && !(self.creates_only && stored.is_some()) {
-            return Ok(());
-        }
-        Err(Error::new(Code::PreconditionFailed)
-            .detail("Read the configuration again and repeat the change."))
-    }
+fn precondition(headers: &HeaderMap) -> Precondition {
+    let values = headers.get_all(IF_MATCH).iter().map(|value| value.to_str().unwrap_or_default());
+    let tags: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let version = if tags.is_empty() {
+        VersionCheck::Unchecked
+    } else if tags.contains(&"*") {
+        VersionCheck::Exists
+    } else {
+        VersionCheck::OneOf(tags.into_iter().filter_map(config_version).map(str::to_owned).collect())
+    };
+    let creates_only = headers.get_all(IF_NONE_MATCH).iter().any(|value| value == "*");
+    Precondition { version, creates_only }
 }
 
-/// Whether an entity tag names this version; a check of the connection changes only the part after the dot.
+/// The configuration's version in an entity tag; a check of the connection changes only the part after the dot.
 /// A weak tag never matches (RFC 9110 section 8.8.3.2).
-fn names(tag: &str, config_version: &str) -> bool {
-    if tag == "*" {
-        return true;
-    }
-    tag.strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .and_then(|opaque| opaque.split_once('.'))
-        .is_some_and(|(config, _health)| config == config_version)
+fn config_version(tag: &str) -> Option<&str> {
+    let opaque = tag.strip_prefix('"')?.strip_suffix('"')?;
+    opaque.split_once('.').map(|(config, _health)| config)
 }
 
 #[cfg(test)]
@@ -173,7 +142,9 @@ mod tests {
             ("", false),
         ];
         for (tag, expected) in cases {
-            assert_eq!(names(tag, "abc"), expected, "{tag}");
+            let headers = HeaderMap::from_iter([(IF_MATCH, tag.parse().expect("a header"))]);
+            assert_eq!(precondition(&headers).is_met_by(Some("abc")), expected, "{tag}");
+            assert!(!precondition(&headers).is_met_by(None), "{tag}");
         }
     }
 

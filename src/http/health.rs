@@ -39,7 +39,7 @@ pub async fn ready(State(app): State<Arc<App>>) -> Response {
 
 /// Prometheus metrics.
 pub async fn prometheus(State(app): State<Arc<App>>) -> Response {
-    app.metrics.observe_outgoing_connections(app.places.taken());
+    app.metrics.observe_outgoing_connections(app.accounts.connections.in_use());
     for (state, count) in app.db.connections() {
         app.metrics.observe_database_connections(state, count);
     }

@@ -1,107 +1,108 @@
-//! Places for outgoing connections: bounded for each tenant and in all, so that one tenant's dead servers take
-//! nothing from the others.
+//! Limits the outgoing connections, per tenant and in total, so that one tenant's dead servers block nobody else.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::id::TenantId;
 
-/// Hands out places. Cheap to clone.
+/// Limits the outgoing connections, per tenant and in total. Cheap to clone.
 #[derive(Clone)]
-pub struct Places {
-    taken: Arc<Mutex<Taken>>,
-    most: usize,
-    most_per_tenant: usize,
+pub struct ConnectionLimits {
+    usage: Arc<Mutex<Usage>>,
+    max_total: usize,
+    max_per_tenant: usize,
 }
 
 #[derive(Default)]
-struct Taken {
-    all: usize,
-    tenants: HashMap<TenantId, Share>,
+struct Usage {
+    total: usize,
+    tenants: HashMap<TenantId, TenantUsage>,
 }
 
 #[derive(Default)]
-struct Share {
-    places: usize,
-    checking: bool,
+struct TenantUsage {
+    connections: usize,
+    is_checking: bool,
 }
 
-/// Why there is none.
+/// Which limit is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NoPlace {
-    /// The tenant uses its share, or one of its checks is under way.
+pub enum NoPermit {
+    /// The tenant uses all of its connections, or one of its checks is under way.
     Tenant,
-    /// Every place is taken.
-    All,
+    /// All tenants together use all connections.
+    Total,
 }
 
-/// A place, free again when dropped.
-pub struct Place {
-    places: Places,
+/// The right to one outgoing connection. Dropping it gives it back.
+pub struct ConnectionPermit {
+    limits: ConnectionLimits,
     tenant: TenantId,
-    checking: bool,
+    is_check: bool,
 }
 
-impl Places {
+impl ConnectionLimits {
     #[must_use]
-    pub fn new(most: usize, most_per_tenant: usize) -> Self {
-        Self { taken: Arc::default(), most, most_per_tenant }
+    pub fn new(max_total: usize, max_per_tenant: usize) -> Self {
+        Self { usage: Arc::default(), max_total, max_per_tenant }
     }
 
-    /// A place for a check of the connection, of which a tenant has one at a time.
+    /// A permit for a check of the connection; a tenant has one at a time.
     ///
     /// # Errors
-    /// [`NoPlace`].
-    pub fn for_check(&self, tenant: &TenantId) -> Result<Place, NoPlace> {
-        self.take(tenant, true)
+    /// The limit that is reached.
+    pub fn acquire_for_check(&self, tenant: &TenantId) -> Result<ConnectionPermit, NoPermit> {
+        self.acquire(tenant, true)
     }
 
-    /// A place for a sending.
+    /// A permit for sending a mail.
     ///
     /// # Errors
-    /// [`NoPlace`].
-    pub fn for_sending(&self, tenant: &TenantId) -> Result<Place, NoPlace> {
-        self.take(tenant, false)
+    /// The limit that is reached.
+    pub fn acquire_for_sending(&self, tenant: &TenantId) -> Result<ConnectionPermit, NoPermit> {
+        self.acquire(tenant, false)
     }
 
-    /// How many are taken now.
+    /// How many permits are in use.
     #[must_use]
-    pub fn taken(&self) -> usize {
-        self.lock().all
+    pub fn in_use(&self) -> usize {
+        self.lock().total
     }
 
-    fn take(&self, tenant: &TenantId, checking: bool) -> Result<Place, NoPlace> {
-        let mut taken = self.lock();
-        let share = taken.tenants.get(tenant);
-        if share.is_some_and(|share| share.places >= self.most_per_tenant || (checking && share.checking)) {
-            return Err(NoPlace::Tenant);
+    fn acquire(&self, tenant: &TenantId, is_check: bool) -> Result<ConnectionPermit, NoPermit> {
+        let mut usage = self.lock();
+        let of_tenant = usage.tenants.get(tenant);
+        if of_tenant.is_some_and(|tenant| {
+            tenant.connections >= self.max_per_tenant || (is_check && tenant.is_checking)
+        }) {
+            return Err(NoPermit::Tenant);
         }
-        if taken.all >= self.most {
-            return Err(NoPlace::All);
+        if usage.total >= self.max_total {
+            return Err(NoPermit::Total);
         }
-        taken.all += 1;
-        let share = taken.tenants.entry(tenant.clone()).or_default();
-        share.places += 1;
-        share.checking |= checking;
-        Ok(Place { places: self.clone(), tenant: tenant.clone(), checking })
+        usage.total += 1;
+        let of_tenant = usage.tenants.entry(tenant.clone()).or_default();
+        of_tenant.connections += 1;
+        of_tenant.is_checking |= is_check;
+        Ok(ConnectionPermit { limits: self.clone(), tenant: tenant.clone(), is_check })
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Taken> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Place {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.places.lock();
-        taken.all -= 1;
-        if let Some(share) = taken.tenants.get_mut(&self.tenant) {
-            share.places -= 1;
-            if self.checking {
-                share.checking = false;
+        let mut usage = self.limits.lock();
+        usage.total -= 1;
+        if let Some(of_tenant) = usage.tenants.get_mut(&self.tenant) {
+            of_tenant.connections -= 1;
+            if self.is_check {
+                of_tenant.is_checking = false;
             }
-            if share.places == 0 {
-                taken.tenants.remove(&self.tenant);
+            if of_tenant.connections == 0 {
+                usage.tenants.remove(&self.tenant);
             }
         }
     }
@@ -112,28 +113,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tenant_has_its_share_and_one_check_at_a_time() {
-        let places = Places::new(5, 3);
+    fn a_tenant_has_a_limit_and_one_check_at_a_time() {
+        let limits = ConnectionLimits::new(5, 3);
         let tenant = TenantId::from_operator("a");
-        let check = places.for_check(&tenant).unwrap_or_else(|_| panic!("a first check"));
-        assert_eq!(places.for_check(&tenant).err(), Some(NoPlace::Tenant), "a second check");
-        let sendings = [places.for_sending(&tenant), places.for_sending(&tenant)];
+        let check = limits.acquire_for_check(&tenant).unwrap_or_else(|_| panic!("a first check"));
+        assert_eq!(limits.acquire_for_check(&tenant).err(), Some(NoPermit::Tenant), "a second check");
+        let sendings = [limits.acquire_for_sending(&tenant), limits.acquire_for_sending(&tenant)];
         assert!(sendings.iter().all(Result::is_ok));
-        assert_eq!(places.for_sending(&tenant).err(), Some(NoPlace::Tenant), "beyond the share");
+        assert_eq!(limits.acquire_for_sending(&tenant).err(), Some(NoPermit::Tenant), "over the limit");
         drop(check);
-        assert!(places.for_check(&tenant).is_ok(), "the check is over");
+        assert!(limits.acquire_for_check(&tenant).is_ok(), "the check is over");
     }
 
     #[test]
-    fn all_places_are_bounded_and_come_back() {
-        let places = Places::new(2, 3);
+    fn the_total_is_limited_and_dropped_permits_can_be_acquired_again() {
+        let limits = ConnectionLimits::new(2, 3);
         let names = ["a", "b", "c"].map(TenantId::from_operator);
-        let first = places.for_sending(&names[0]);
-        let second = places.for_check(&names[1]);
-        assert_eq!(places.for_check(&names[2]).err(), Some(NoPlace::All));
-        assert_eq!(places.taken(), 2);
+        let first = limits.acquire_for_sending(&names[0]);
+        let second = limits.acquire_for_check(&names[1]);
+        assert_eq!(limits.acquire_for_check(&names[2]).err(), Some(NoPermit::Total));
+        assert_eq!(limits.in_use(), 2);
         drop((first, second));
-        assert_eq!(places.taken(), 0);
-        assert!(places.lock().tenants.is_empty(), "nothing is kept of idle tenants");
+        assert_eq!(limits.in_use(), 0);
+        assert!(limits.lock().tenants.is_empty(), "idle tenants take no memory");
     }
 }

@@ -28,21 +28,11 @@ impl Quota {
             Self::Destinations => "destinations_per_tenant",
         }
     }
-
-    /// For the client.
-    #[must_use]
-    pub fn title(self) -> &'static str {
-        match self {
-            Self::TestMailsOfTenant => "Quota of test mails for this tenant and day reached",
-            Self::TestMailsToRecipient => "Quota of test mails for this recipient and hour reached",
-            Self::Destinations => "Quota of different mail servers for this tenant and hour reached",
-        }
-    }
 }
 
 /// A quota is reached, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Reached {
+pub struct QuotaExceeded {
     pub quota: Quota,
     pub retry_after_seconds: u64,
 }
@@ -75,8 +65,8 @@ impl Quotas {
     /// is the recipient whom it protects.
     ///
     /// # Errors
-    /// [`Reached`]; then nothing is counted.
-    pub fn count_test_mail(&self, tenant: &TenantId, recipient: &EmailAddress) -> Result<(), Reached> {
+    /// [`QuotaExceeded`]; then nothing is counted.
+    pub fn count_test_mail(&self, tenant: &TenantId, recipient: &EmailAddress) -> Result<(), QuotaExceeded> {
         let now = self.clock.now();
         let of_tenant = (Quota::TestMailsOfTenant, self.of_tenant, tenant.as_str().to_owned());
         let to_recipient =
@@ -87,10 +77,10 @@ impl Quotas {
         });
         let mut table = self.windows.lock();
         for (quota, kind, key) in counted {
-            table.check(kind, key, now).map_err(|exceeded| reached(quota, exceeded))?;
+            table.check(kind, key, now).map_err(|exceeded| exceeded_quota(quota, exceeded))?;
         }
         for (quota, kind, key) in counted.into_iter().filter(|(_, kind, _)| kind.most > 0) {
-            table.count(kind, key, now).map_err(|exceeded| reached(quota, exceeded))?;
+            table.count(kind, key, now).map_err(|exceeded| exceeded_quota(quota, exceeded))?;
         }
         Ok(())
     }
@@ -98,8 +88,8 @@ impl Quotas {
     /// Counts a mail server, unless it was counted for this tenant in the same hour.
     ///
     /// # Errors
-    /// [`Reached`]; servers that were counted before are still allowed.
-    pub fn count_destination(&self, tenant: &TenantId, host: &Host, port: u16) -> Result<(), Reached> {
+    /// [`QuotaExceeded`]; servers that were counted before are still allowed.
+    pub fn count_destination(&self, tenant: &TenantId, host: &Host, port: u16) -> Result<(), QuotaExceeded> {
         if self.destinations.most == 0 {
             return Ok(());
         }
@@ -111,14 +101,14 @@ impl Quotas {
             return Ok(());
         }
         let counted = table.count(self.destinations, key, now);
-        let end = counted.map_err(|exceeded| reached(Quota::Destinations, exceeded))?;
+        let end = counted.map_err(|exceeded| exceeded_quota(Quota::Destinations, exceeded))?;
         table.remember(known, end, now);
         Ok(())
     }
 }
 
-fn reached(quota: Quota, exceeded: Exceeded) -> Reached {
-    Reached { quota, retry_after_seconds: exceeded.retry_after_seconds }
+fn exceeded_quota(quota: Quota, exceeded: Exceeded) -> QuotaExceeded {
+    QuotaExceeded { quota, retry_after_seconds: exceeded.retry_after_seconds }
 }
 
 #[cfg(test)]
@@ -136,12 +126,12 @@ mod tests {
         (Quotas::new(&settings, clock.clone()), clock)
     }
 
-    fn mail(quotas: &Quotas, tenant: &str, recipient: &str) -> Result<(), Reached> {
+    fn mail(quotas: &Quotas, tenant: &str, recipient: &str) -> Result<(), QuotaExceeded> {
         let recipient = EmailAddress::parse(recipient).expect("an address");
         quotas.count_test_mail(&TenantId::from_operator(tenant), &recipient)
     }
 
-    fn dial(quotas: &Quotas, tenant: &str, host: &str, port: u16) -> Result<(), Reached> {
+    fn dial(quotas: &Quotas, tenant: &str, host: &str, port: u16) -> Result<(), QuotaExceeded> {
         let host = Host::parse(host).expect("a host");
         quotas.count_destination(&TenantId::from_operator(tenant), &host, port)
     }
@@ -155,7 +145,7 @@ mod tests {
         };
         assert_eq!((send("acme"), send("other")), (20, 20));
         clock.advance(DAY - 1);
-        let refused = Err(Reached { quota: Quota::TestMailsOfTenant, retry_after_seconds: 1 });
+        let refused = Err(QuotaExceeded { quota: Quota::TestMailsOfTenant, retry_after_seconds: 1 });
         assert_eq!(mail(&quotas, "acme", "z@example.com"), refused);
         clock.advance(1);
         assert_eq!(send("acme"), 20, "the next day");
@@ -170,7 +160,7 @@ mod tests {
         let sent =
             tenants.iter().enumerate().filter(|(n, tenant)| mail(&quotas, tenant, spellings[n % 3]).is_ok());
         assert_eq!(sent.count(), 5);
-        let refused = mail(&quotas, "h", "bob@example.com").map_err(|reached| reached.quota);
+        let refused = mail(&quotas, "h", "bob@example.com").map_err(|exceeded| exceeded.quota);
         assert_eq!(refused, Err(Quota::TestMailsToRecipient));
         let others = (0..9).filter(|_| mail(&quotas, "h", "eve@example.com").is_ok()).count();
         assert_eq!(others, 3, "the refused one was not counted for its tenant");

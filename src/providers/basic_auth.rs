@@ -4,8 +4,7 @@ use std::net::IpAddr;
 
 use tokio::time::Instant;
 
-use super::{Account, Depth, NotVerified, Outcome, Success};
-use crate::app::App;
+use super::{Depth, NotVerified, Outbound, Outcome, Success, UnlockedAccount};
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::Host;
 use crate::email_config::{BasicAuth, fields};
@@ -26,8 +25,8 @@ texts! {
     pub(super) MAIL_TAKEN = "The server took the mail for {recipient}: {reply}";
 }
 
-/// What a session needs of a complete configuration.
-struct Target<'a> {
+/// A complete configuration: what a session needs.
+struct SmtpAccount<'a> {
     host: &'a Host,
     port: u16,
     security: Security,
@@ -35,8 +34,8 @@ struct Target<'a> {
     credentials: Option<Credentials<'a>>,
 }
 
-impl<'a> Target<'a> {
-    fn of(basic: &'a BasicAuth, password: Option<&'a Secret>) -> Result<Self, Failure> {
+impl<'a> SmtpAccount<'a> {
+    fn new(basic: &'a BasicAuth, password: Option<&'a Secret>) -> Result<Self, Failure> {
         let incomplete = |field| Failure::ConfigIncomplete { missing: vec![field] };
         let credentials = match (&basic.username, password) {
             (Some(username), Some(password)) => Some(Credentials::Password { username, password }),
@@ -53,11 +52,17 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// Connects, and signs in where there is something to sign in with.
-    async fn sign_in(&self, app: &App, deadline: Instant, log: &mut Transcript) -> Result<SignedIn, Failure> {
-        let connection = app.dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
+    /// Connects, and signs in where the account has a password.
+    async fn sign_in(
+        &self,
+        outbound: &Outbound,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<SignedIn, Failure> {
+        let connection =
+            outbound.dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
         let ipv6_path_broken = connection.ipv6_path_broken;
-        let opened = Session::open(connection, self.host, self.security, &app.smtp, deadline, log).await;
+        let opened = Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
         let mut session = opened.map_err(Failure::Smtp)?;
         let reply = match &self.credentials {
             Some(credentials) => match session.sign_in(credentials, log).await {
@@ -72,8 +77,8 @@ impl<'a> Target<'a> {
         Ok(SignedIn { session, reply, ipv6_path_broken })
     }
 
-    /// What has been shown once the session stands, in words.
-    fn reached(&self, signed_in: &SignedIn, username: Option<&str>) -> Vec<Text> {
+    /// Says what the open session shows.
+    fn describe(&self, signed_in: &SignedIn, username: Option<&str>) -> Vec<Text> {
         let place = match self.host {
             Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
             host => format!("{host}:{}", self.port),
@@ -89,7 +94,7 @@ impl<'a> Target<'a> {
     }
 }
 
-/// A session that stands.
+/// An open session.
 struct SignedIn {
     session: Session,
     /// To the sign-in, where there was one.
@@ -98,53 +103,56 @@ struct SignedIn {
 }
 
 pub(super) async fn verify(
-    app: &App,
-    account: &Account<'_>,
+    outbound: &Outbound,
+    account: &UnlockedAccount<'_>,
     basic: &BasicAuth,
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
     let mut log = Transcript::watched(account.watcher);
-    let checked = match Target::of(basic, account.secret) {
-        Ok(target) => target.check(app, basic.username.as_deref(), depth, deadline, &mut log).await,
-        Err(failure) => Err(CheckFailure::nothing(failure)),
+    let checked = match SmtpAccount::new(basic, account.secret) {
+        Ok(smtp_account) => {
+            smtp_account.check(outbound, basic.username.as_deref(), depth, deadline, &mut log).await
+        }
+        Err(failure) => Err(CheckFailure::before_the_sender(failure)),
     };
     match checked {
-        Ok((success, unproved)) => Outcome { result: Ok(success), unproved },
-        Err(CheckFailure { failure, unproved }) => {
-            Outcome::failed(&failure, &facts(app, basic, None), &log, unproved)
+        Ok((success, not_verified)) => Outcome { result: Ok(success), not_verified },
+        Err(CheckFailure { failure, not_verified }) => {
+            Outcome::failed(&failure, &facts(outbound, basic, None), &log, not_verified)
         }
     }
 }
 
-/// A failed check, and what it left open.
+/// A failed check, and what it did not verify.
 struct CheckFailure {
     failure: Failure,
-    unproved: Vec<NotVerified>,
+    not_verified: Vec<NotVerified>,
 }
 
-const NOTHING_VERIFIED: [NotVerified; 2] = [NotVerified::SenderAddress, NotVerified::Delivery];
+const SENDER_AND_DELIVERY: [NotVerified; 2] = [NotVerified::SenderAddress, NotVerified::Delivery];
 
 impl CheckFailure {
-    fn nothing(failure: Failure) -> Self {
-        Self { failure, unproved: NOTHING_VERIFIED.to_vec() }
+    fn before_the_sender(failure: Failure) -> Self {
+        Self { failure, not_verified: SENDER_AND_DELIVERY.to_vec() }
     }
 }
 
-impl Target<'_> {
+impl SmtpAccount<'_> {
     async fn check(
         &self,
-        app: &App,
+        outbound: &Outbound,
         username: Option<&str>,
         depth: Depth,
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<(Success, Vec<NotVerified>), CheckFailure> {
-        let mut signed_in = self.sign_in(app, deadline, log).await.map_err(CheckFailure::nothing)?;
-        let mut message = self.reached(&signed_in, username);
+        let mut signed_in =
+            self.sign_in(outbound, deadline, log).await.map_err(CheckFailure::before_the_sender)?;
+        let mut message = self.describe(&signed_in, username);
         if depth == Depth::SignIn {
             signed_in.session.quit().await;
-            return Ok((Success { reply: signed_in.reply, message }, NOTHING_VERIFIED.to_vec()));
+            return Ok((Success { reply: signed_in.reply, message }, SENDER_AND_DELIVERY.to_vec()));
         }
         let probed = signed_in.session.probe_sender(self.from, log).await;
         signed_in.session.quit().await;
@@ -155,29 +163,29 @@ impl Target<'_> {
             }
             Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
                 message.push(Text::new(SENDER_NOT_KNOWN).with("sender", self.from.as_str()));
-                Ok((Success { reply: signed_in.reply, message }, NOTHING_VERIFIED.to_vec()))
+                Ok((Success { reply: signed_in.reply, message }, SENDER_AND_DELIVERY.to_vec()))
             }
             // A reply has judged the sender address; a loss has not.
             Err(error) if error.reply.is_some() => {
-                Err(CheckFailure { failure: Failure::Smtp(error), unproved: vec![NotVerified::Delivery] })
+                Err(CheckFailure { failure: Failure::Smtp(error), not_verified: vec![NotVerified::Delivery] })
             }
-            Err(error) => Err(CheckFailure::nothing(Failure::Smtp(error))),
+            Err(error) => Err(CheckFailure::before_the_sender(Failure::Smtp(error))),
         }
     }
 }
 
 pub(super) async fn send(
-    app: &App,
+    outbound: &Outbound,
     basic: &BasicAuth,
     password: Option<&Secret>,
     recipient: &EmailAddress,
     message: &Message,
     deadline: Instant,
 ) -> Outcome {
-    let facts = facts(app, basic, Some(recipient));
+    let facts = facts(outbound, basic, Some(recipient));
     let mut log = Transcript::default();
-    let sent = match Target::of(basic, password) {
-        Ok(target) => deliver(app, &target, recipient, message, deadline, &mut log).await,
+    let sent = match SmtpAccount::new(basic, password) {
+        Ok(smtp_account) => deliver(outbound, &smtp_account, recipient, message, deadline, &mut log).await,
         Err(failure) => Err(failure),
     };
     match sent {
@@ -186,7 +194,7 @@ pub(super) async fn send(
                 Text::new(MAIL_TAKEN).with("recipient", recipient.as_str()).with("reply", reply.to_string());
             Outcome {
                 result: Ok(Success { reply: Some(reply), message: vec![message] }),
-                unproved: Vec::new(),
+                not_verified: Vec::new(),
             }
         }
         Err(failure) => Outcome::failed(&failure, &facts, &log, Vec::new()),
@@ -194,21 +202,21 @@ pub(super) async fn send(
 }
 
 async fn deliver(
-    app: &App,
-    target: &Target<'_>,
+    outbound: &Outbound,
+    smtp_account: &SmtpAccount<'_>,
     recipient: &EmailAddress,
     message: &Message,
     deadline: Instant,
     log: &mut Transcript,
 ) -> Result<Reply, Failure> {
-    let SignedIn { mut session, .. } = target.sign_in(app, deadline, log).await?;
-    let envelope = Envelope { from: target.from, to: std::slice::from_ref(recipient) };
+    let SignedIn { mut session, .. } = smtp_account.sign_in(outbound, deadline, log).await?;
+    let envelope = Envelope { from: smtp_account.from, to: std::slice::from_ref(recipient) };
     let sent = session.send(&envelope, message, log).await;
     session.quit().await;
     sent.map(|receipt| receipt.reply).map_err(Failure::Smtp)
 }
 
-fn facts(app: &App, basic: &BasicAuth, recipient: Option<&EmailAddress>) -> Facts {
+fn facts(outbound: &Outbound, basic: &BasicAuth, recipient: Option<&EmailAddress>) -> Facts {
     Facts {
         host: basic.server_address.as_ref().map(ToString::to_string).unwrap_or_default(),
         port: basic.server_port.unwrap_or_default(),
@@ -216,11 +224,6 @@ fn facts(app: &App, basic: &BasicAuth, recipient: Option<&EmailAddress>) -> Fact
         username: basic.username.clone(),
         sender: basic.email_address.as_ref().map(ToString::to_string),
         recipient: recipient.map(ToString::to_string),
-        ehlo_name: app.smtp.ehlo_name.as_ref().map(ToString::to_string),
-        client_id: None,
-        provider_tenant: None,
-        mail_send_role: None,
-        timeout_seconds: app.config.egress.timeout_seconds,
-        allowed_ports: app.config.egress.ports.clone(),
+        ..outbound.facts()
     }
 }

@@ -15,8 +15,7 @@ pub use token::{AccessToken, Credentials};
 
 use tokio::time::Instant;
 
-use super::{Account, Depth, NotVerified, Outcome, Success, basic_auth};
-use crate::app::App;
+use super::{Depth, NotVerified, Outbound, Outcome, Success, UnlockedAccount, basic_auth};
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::{DialError, Host};
 use crate::email_config::{Microsoft365, fields};
@@ -38,24 +37,24 @@ texts! {
                 notice goes to {mailbox}.";
 }
 
-/// What a call needs of a configuration.
-struct Target<'a> {
-    app: &'a App,
-    account: &'a Account<'a>,
+/// A check or a sending with one account.
+struct Call<'a> {
+    outbound: &'a Outbound,
+    account: &'a UnlockedAccount<'a>,
     settings: &'a Microsoft365,
     secret: &'a Secret,
     deadline: Instant,
 }
 
-impl<'a> Target<'a> {
-    fn of(
-        app: &'a App,
-        account: &'a Account<'a>,
+impl<'a> Call<'a> {
+    fn new(
+        outbound: &'a Outbound,
+        account: &'a UnlockedAccount<'a>,
         settings: &'a Microsoft365,
         deadline: Instant,
     ) -> Result<Self, Failure> {
         let missing = || Failure::ConfigIncomplete { missing: vec![fields::CLIENT_SECRET] };
-        Ok(Self { app, account, settings, secret: account.secret.ok_or_else(missing)?, deadline })
+        Ok(Self { outbound, account, settings, secret: account.secret.ok_or_else(missing)?, deadline })
     }
 
     fn credentials(&self) -> Credentials<'_> {
@@ -67,15 +66,15 @@ impl<'a> Target<'a> {
     }
 
     fn uses_smtp(&self) -> bool {
-        self.app.config.microsoft365.transport == "smtp"
+        self.outbound.microsoft365_by_smtp
     }
 
     fn scope(&self) -> &str {
-        let endpoints = &self.app.microsoft365.endpoints;
+        let endpoints = &self.outbound.microsoft365.endpoints;
         if self.uses_smtp() { &endpoints.smtp_scope } else { &endpoints.graph_scope }
     }
 
-    /// `None` for a configuration that is not stored yet: its token is for the check alone.
+    /// `None` for a configuration that is not stored yet: its token serves this check alone.
     fn key(&self) -> Option<Key> {
         Some(Key {
             tenant: self.account.tenant.clone(),
@@ -86,23 +85,23 @@ impl<'a> Target<'a> {
         })
     }
 
-    /// A token from the issuer itself: what proves the secret now.
+    /// A token from the issuer itself, not a kept one: it proves that the secret is valid now.
     async fn fresh_token(&self, log: &mut Transcript) -> Result<Token, Error> {
         let key = self.key();
-        let client = &self.app.microsoft365;
+        let client = &self.outbound.microsoft365;
         client.fresh_token(&self.credentials(), self.scope(), key.as_ref(), self.deadline, log).await
     }
 
     /// Connects to Microsoft's submission server and signs in with the token.
     async fn sign_in(&self, token: &Secret, log: &mut Transcript) -> Result<Session, Failure> {
-        let endpoints = &self.app.microsoft365.endpoints;
+        let endpoints = &self.outbound.microsoft365.endpoints;
         let host = Host::parse(&endpoints.smtp_host).map_err(|_| Failure::Dial(DialError::NotFound))?;
-        let dialer = &self.app.dialer;
+        let dialer = &self.outbound.dialer;
         let connection = dialer
             .dial_for_operator(&host, endpoints.smtp_port, self.deadline)
             .await
             .map_err(Failure::Dial)?;
-        let settings = &self.app.smtp;
+        let settings = &self.outbound.smtp;
         let opened = Session::open(connection, &host, Security::StartTls, settings, self.deadline, log).await;
         let mut session = opened.map_err(Failure::Smtp)?;
         let credentials = SignIn::OAuthToken { username: self.settings.email_address.as_str(), token };
@@ -117,32 +116,32 @@ impl<'a> Target<'a> {
 }
 
 pub(super) async fn verify(
-    app: &App,
-    account: &Account<'_>,
+    outbound: &Outbound,
+    account: &UnlockedAccount<'_>,
     settings: &Microsoft365,
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
     let mut log = Transcript::watched(account.watcher);
-    let mut facts = facts(app, settings, None);
-    let unproved = vec![NotVerified::SenderAddress, NotVerified::SendPermission, NotVerified::Delivery];
-    let target = match Target::of(app, account, settings, deadline) {
-        Ok(target) => target,
-        Err(failure) => return Outcome::failed(&failure, &facts, &log, unproved),
+    let mut facts = facts(outbound, settings, None);
+    let not_verified = vec![NotVerified::SenderAddress, NotVerified::SendPermission, NotVerified::Delivery];
+    let call = match Call::new(outbound, account, settings, deadline) {
+        Ok(call) => call,
+        Err(failure) => return Outcome::failed(&failure, &facts, &log, not_verified),
     };
-    let token = match target.fresh_token(&mut log).await {
+    let token = match call.fresh_token(&mut log).await {
         Ok(token) => token,
         Err(error) => {
-            return Outcome::failed(&Failure::Microsoft365(Box::new(error)), &facts, &log, unproved);
+            return Outcome::failed(&Failure::Microsoft365(Box::new(error)), &facts, &log, not_verified);
         }
     };
     facts.mail_send_role = token.mail_send_role;
     let issued = Text::new(TOKEN_ISSUED).with("client_id", &settings.client_id);
     if depth == Depth::SignIn {
-        return succeeded(vec![issued], unproved);
+        return succeeded(vec![issued], not_verified);
     }
-    if target.uses_smtp() {
-        return verify_by_smtp(&target, &token, &facts, &mut log).await;
+    if call.uses_smtp() {
+        return verify_by_smtp(&call, &token, &facts, &mut log).await;
     }
     // An app that is limited to one mailbox has no such role, so that its absence is no failure.
     if token.mail_send_role == Some(true) {
@@ -150,64 +149,64 @@ pub(super) async fn verify(
         succeeded(message, vec![NotVerified::SenderAddress, NotVerified::Delivery])
     } else {
         let not_shown = Text::new(PERMISSION_NOT_SHOWN).with("mailbox", settings.email_address.as_str());
-        succeeded(vec![issued, not_shown], unproved)
+        succeeded(vec![issued, not_shown], not_verified)
     }
 }
 
-async fn verify_by_smtp(target: &Target<'_>, token: &Token, facts: &Facts, log: &mut Transcript) -> Outcome {
-    let unproved = vec![NotVerified::SenderAddress, NotVerified::Delivery];
-    let mut session = match target.sign_in(&token.text, log).await {
+async fn verify_by_smtp(call: &Call<'_>, token: &Token, facts: &Facts, log: &mut Transcript) -> Outcome {
+    let not_verified = vec![NotVerified::SenderAddress, NotVerified::Delivery];
+    let mut session = match call.sign_in(&token.text, log).await {
         Ok(session) => session,
-        Err(failure) => return Outcome::failed(&failure, facts, log, unproved),
+        Err(failure) => return Outcome::failed(&failure, facts, log, not_verified),
     };
-    let probed = session.probe_sender(&target.settings.email_address, log).await;
+    let probed = session.probe_sender(&call.settings.email_address, log).await;
     session.quit().await;
-    let mailbox = &target.settings.email_address;
+    let mailbox = &call.settings.email_address;
     match probed {
         Ok(_) => {
             let message = Text::new(SENDER_TAKEN).with("mailbox", mailbox.as_str());
             succeeded(vec![message], vec![NotVerified::Delivery])
         }
         Err(error) if error.is_transient() => {
-            succeeded(vec![Text::new(SIGNED_IN).with("mailbox", mailbox.as_str())], unproved)
+            succeeded(vec![Text::new(SIGNED_IN).with("mailbox", mailbox.as_str())], not_verified)
         }
         Err(error) => Outcome::failed(&Failure::Smtp(error), facts, log, vec![NotVerified::Delivery]),
     }
 }
 
 pub(super) async fn send(
-    app: &App,
-    account: &Account<'_>,
+    outbound: &Outbound,
+    account: &UnlockedAccount<'_>,
     settings: &Microsoft365,
     recipient: &EmailAddress,
     message: &Message,
     deadline: Instant,
 ) -> Outcome {
     let mut log = Transcript::default();
-    let mut facts = facts(app, settings, Some(recipient));
-    let sent = match Target::of(app, account, settings, deadline) {
-        Ok(target) if target.uses_smtp() => send_by_smtp(&target, recipient, message, &mut log).await,
-        Ok(target) => send_by_graph(&target, message, &mut facts, &mut log).await,
+    let mut facts = facts(outbound, settings, Some(recipient));
+    let sent = match Call::new(outbound, account, settings, deadline) {
+        Ok(call) if call.uses_smtp() => send_by_smtp(&call, recipient, message, &mut log).await,
+        Ok(call) => send_by_graph(&call, message, &mut facts, &mut log).await,
         Err(failure) => Err(failure),
     };
     match sent {
-        Ok(success) => Outcome { result: Ok(success), unproved: Vec::new() },
+        Ok(success) => Outcome { result: Ok(success), not_verified: Vec::new() },
         Err(failure) => Outcome::failed(&failure, &facts, &log, Vec::new()),
     }
 }
 
 async fn send_by_graph(
-    target: &Target<'_>,
+    call: &Call<'_>,
     message: &Message,
     facts: &mut Facts,
     log: &mut Transcript,
 ) -> Result<Success, Failure> {
-    let Some(key) = target.key() else {
+    let Some(key) = call.key() else {
         return Err(Failure::ConfigNotSet);
     };
-    let mailbox = &target.settings.email_address;
-    let client = &target.app.microsoft365;
-    let sent = client.send_mail(&target.credentials(), &key, mailbox, message, target.deadline, log).await;
+    let mailbox = &call.settings.email_address;
+    let client = &call.outbound.microsoft365;
+    let sent = client.send_mail(&call.credentials(), &key, mailbox, message, call.deadline, log).await;
     sent.map_err(|(error, mail_send_role)| {
         facts.mail_send_role = mail_send_role;
         Failure::Microsoft365(Box::new(error))
@@ -217,20 +216,20 @@ async fn send_by_graph(
 }
 
 async fn send_by_smtp(
-    target: &Target<'_>,
+    call: &Call<'_>,
     recipient: &EmailAddress,
     message: &Message,
     log: &mut Transcript,
 ) -> Result<Success, Failure> {
-    let Some(key) = target.key() else {
+    let Some(key) = call.key() else {
         return Err(Failure::ConfigNotSet);
     };
-    let client = &target.app.microsoft365;
+    let client = &call.outbound.microsoft365;
     let token = client
-        .token(&target.credentials(), &key, target.deadline, log)
+        .token(&call.credentials(), &key, call.deadline, log)
         .await
         .map_err(|error| Failure::Microsoft365(Box::new(error)))?;
-    let mut session = match target.sign_in(&token.text, log).await {
+    let mut session = match call.sign_in(&token.text, log).await {
         Ok(session) => session,
         Err(failure) => {
             // Another token may be taken: the next sending asks for one.
@@ -238,7 +237,7 @@ async fn send_by_smtp(
             return Err(failure);
         }
     };
-    let from = &target.settings.email_address;
+    let from = &call.settings.email_address;
     let envelope = Envelope { from, to: std::slice::from_ref(recipient) };
     let sent = session.send(&envelope, message, log).await;
     session.quit().await;
@@ -249,13 +248,13 @@ async fn send_by_smtp(
     Ok(Success { reply: Some(receipt.reply), message: vec![message] })
 }
 
-fn succeeded(message: Vec<Text>, unproved: Vec<NotVerified>) -> Outcome {
-    Outcome { result: Ok(Success { reply: None, message }), unproved }
+fn succeeded(message: Vec<Text>, not_verified: Vec<NotVerified>) -> Outcome {
+    Outcome { result: Ok(Success { reply: None, message }), not_verified }
 }
 
-fn facts(app: &App, settings: &Microsoft365, recipient: Option<&EmailAddress>) -> Facts {
-    let by_smtp = app.config.microsoft365.transport == "smtp";
-    let endpoints = &app.microsoft365.endpoints;
+fn facts(outbound: &Outbound, settings: &Microsoft365, recipient: Option<&EmailAddress>) -> Facts {
+    let by_smtp = outbound.microsoft365_by_smtp;
+    let endpoints = &outbound.microsoft365.endpoints;
     Facts {
         host: if by_smtp { endpoints.smtp_host.clone() } else { "Microsoft 365".to_owned() },
         port: endpoints.smtp_port,
@@ -263,11 +262,8 @@ fn facts(app: &App, settings: &Microsoft365, recipient: Option<&EmailAddress>) -
         username: Some(settings.email_address.to_string()),
         sender: Some(settings.email_address.to_string()),
         recipient: recipient.map(ToString::to_string),
-        ehlo_name: app.smtp.ehlo_name.as_ref().map(ToString::to_string),
         client_id: Some(settings.client_id.clone()),
         provider_tenant: Some(settings.provider_tenant.clone()),
-        mail_send_role: None,
-        timeout_seconds: app.config.egress.timeout_seconds,
-        allowed_ports: app.config.egress.ports.clone(),
+        ..outbound.facts()
     }
 }

@@ -1,7 +1,8 @@
-//! Answers that tell their progress: server-sent events, for who asks for them with `Accept`.
+//! Answers of operations that take some seconds: they run to completion also where the client goes away, and report
+//! their progress as server-sent events where `Accept` asks for these.
 //!
-//! `stage` for each step as it starts and ends, then exactly one `result`, or `error` with the body that the
-//! refusal would have had.
+//! The events are a `stage` for each step as it starts and ends, then exactly one `result`, or `error` with the body
+//! of the refusal.
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -13,7 +14,7 @@ use axum::http::{HeaderMap, HeaderValue};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::UnboundedReceiverStream;
@@ -28,9 +29,9 @@ use crate::telemetry::spans;
 
 pub const EVENT_STREAM: &str = "text/event-stream";
 
-/// How a client wants to be answered.
+/// Whether the client wants events.
 pub struct Live {
-    asked: bool,
+    is_requested: bool,
     trace_id: TraceId,
 }
 
@@ -38,7 +39,7 @@ impl<S: Sync> FromRequestParts<S> for Live {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self { asked: asks(&parts.headers), trace_id: RequestContext::of(parts).trace_id })
+        Ok(Self { is_requested: asks(&parts.headers), trace_id: RequestContext::of(parts).trace_id })
     }
 }
 
@@ -70,7 +71,7 @@ pub struct StageEvent {
     pub detail: Option<String>,
 }
 
-/// How much a client is told of each step.
+/// How much a client learns about each step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
     /// For an administrator.
@@ -81,25 +82,25 @@ pub enum Detail {
 
 impl Live {
     #[must_use]
-    pub fn asked(&self) -> bool {
-        self.asked
+    pub fn is_requested(&self) -> bool {
+        self.is_requested
     }
 
-    /// Carries out `work` and tells its progress. It goes on where the client hangs up: what was begun is
-    /// recorded, and the service does not stop before.
-    pub fn answer<Work>(
+    /// Runs `work` to completion and reports its progress.
+    pub fn stream<T, Work>(
         &self,
         tasks: &TaskTracker,
         detail: Detail,
         work: impl FnOnce(Watcher) -> Work,
     ) -> Response
     where
-        Work: Future<Output = Result<Value, Error>> + Send + 'static,
+        T: Serialize + Send + 'static,
+        Work: Future<Output = Result<T, Error>> + Send + 'static,
     {
         let (watcher, heard) = mpsc::unbounded_channel();
         let work = tasks.spawn(spans::in_current_trace(work(watcher)));
         let trace_id = self.trace_id;
-        // The steps end when the work has let go of its watcher; then its result is there.
+        // The steps end when the work drops its watcher; then its result is there.
         let steps = UnboundedReceiverStream::new(heard).map(move |progress| stage_event(progress, detail));
         let end = tokio_stream::once(work).then(move |work| async move {
             match work.await {
@@ -112,12 +113,22 @@ impl Live {
         let events = steps.chain(end).map(Ok::<_, Infallible>);
         let mut response = Sse::new(events).keep_alive(KeepAlive::default()).into_response();
         let headers = response.headers_mut();
-        // As for every answer; the framework's word would let a cache keep it.
+        // As for every answer; the framework's own header would let a cache keep it.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        // Proxies that collect an answer would keep its progress to themselves.
+        // A proxy that buffers the answer would hold its progress back.
         headers.insert(HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no"));
         response
     }
+}
+
+/// Runs `work` on a task of its own, so that it comes to its end, and writes its audit row, also where the client has
+/// gone or the request has taken too long.
+pub(super) async fn run_to_completion<T: Send + 'static>(
+    tasks: &TaskTracker,
+    work: impl Future<Output = Result<T, Error>> + Send + 'static,
+) -> Result<T, Error> {
+    let done = tasks.spawn(spans::in_current_trace(work)).await;
+    done.unwrap_or_else(|error| Err(Error::internal(&error.into())))
 }
 
 fn stage_event(progress: Progress, detail: Detail) -> Event {

@@ -162,7 +162,7 @@ pub async fn get(
         provider_tenant: given.provider_tenant.as_deref(),
         mailbox: given.mailbox.as_deref(),
     };
-    let endpoints = &app.microsoft365.endpoints;
+    let endpoints = &app.accounts.outbound.microsoft365.endpoints;
     let ways = setup::ways(endpoints, &values);
     let body = SetupBody {
         admin_consent_link: setup::admin_consent_link(endpoints, &values),

@@ -52,7 +52,7 @@ async fn tarpits_of_many_tenants_leave_a_good_one_alone_and_are_bounded() {
         assert_eq!(good.config().await["errorCode"], json!("OK"));
         assert_eq!(good.send_test("bob@example.org").await["success"], json!(true));
     }
-    assert_eq!(app.app.places.taken(), tarpits);
+    assert_eq!(app.app.accounts.connections.in_use(), tarpits);
     assert_eq!(app.app.checks.len(), tarpits, "a task for each, and none besides");
     assert_eq!(tarpit.connections(), tarpits, "a connection for each, and none besides");
 
@@ -74,7 +74,7 @@ async fn tarpits_of_many_tenants_leave_a_good_one_alone_and_are_bounded() {
         json!("OK"),
         "our own trouble says nothing about the account"
     );
-    assert_eq!(app.app.places.taken(), tarpits + 1);
+    assert_eq!(app.app.accounts.connections.in_use(), tarpits + 1);
     assert!(hanging.iter().all(|request| !request.is_finished()), "they hung all the time");
 }
 

@@ -170,5 +170,5 @@ async fn steps_are_told_while_they_happen_and_a_check_outlives_its_client() {
     })
     .await;
     assert_eq!(admin.config().await["errorCode"], "PROVIDER_ERROR");
-    assert_eq!(app.app.places.taken(), 0);
+    assert_eq!(app.app.accounts.connections.in_use(), 0);
 }

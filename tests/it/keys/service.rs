@@ -201,7 +201,7 @@ async fn one_call_serves_all_who_wait_for_the_same_key() {
             tokio::spawn(async move { admin.send_test("bob@example.org").await })
         })
         .collect();
-    let open = || service.app.app.places.taken() == 4;
+    let open = || service.app.app.accounts.connections.in_use() == 4;
     eventually("all four wait", async || open()).await;
     service.transit.set(Way::Up);
     service.transit.let_go();

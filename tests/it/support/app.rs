@@ -96,7 +96,7 @@ impl TestApp {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let listener = http::server::bind(any).expect("a free port");
         let address = listener.local_addr().expect("is bound");
-        app.dialer.policy.add_own_listener(address);
+        app.egress_policy().add_own_listener(address);
         let (stop, stopped) = oneshot::channel::<()>();
         let (service, running) = (http::service(&app, None), Arc::clone(&app));
         tokio::spawn(async move {

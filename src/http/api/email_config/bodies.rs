@@ -2,12 +2,17 @@
 
 use std::borrow::Cow;
 
+use axum::http::StatusCode;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::diagnosis::{Confidence, Diagnosis, Finding, Owner};
+use super::entity_tag;
+use crate::account::Verification;
+use crate::diagnosis::{self, Confidence, Diagnosis, Finding, Owner};
 use crate::egress::Host;
-use crate::email_config::{Advice, BasicAuth, EmailConfig, ErrorCode, Microsoft365, Settings, advice};
+use crate::email_config::{
+    Advice, BasicAuth, EmailConfig, ErrorCode, Health, Microsoft365, Settings, Version, advice,
+};
 use crate::id::TenantId;
 use crate::language::{Language, texts};
 use crate::mail::address::EmailAddress;
@@ -211,9 +216,21 @@ pub struct ValidateBody {
 }
 
 impl ValidateBody {
-    pub(super) fn of(stored: Option<&EmailConfig>) -> Self {
-        let code = stored.map_or(ErrorCode::ConfigNotSet, EmailConfig::error_code);
+    pub(super) fn new(code: ErrorCode) -> Self {
         Self { is_valid: code == ErrorCode::Ok, error_code: code.as_str() }
+    }
+}
+
+/// What the `result` event of a PUT tells in place of status and header.
+#[derive(Debug, Serialize)]
+pub struct ReplacedBody {
+    status: u16,
+    etag: String,
+}
+
+impl ReplacedBody {
+    pub(super) fn new(version: &Version) -> Self {
+        Self { status: StatusCode::NO_CONTENT.as_u16(), etag: entity_tag(version) }
     }
 }
 
@@ -302,7 +319,7 @@ impl DiagnosisBody {
         }
     }
 
-    pub(crate) fn short(code: &'static str, title: String, owner: Owner) -> Self {
+    fn short(code: &'static str, title: String, owner: Owner) -> Self {
         Self {
             code,
             title,
@@ -320,7 +337,7 @@ impl DiagnosisBody {
 
 impl ResultBody {
     /// For an administrator: everything that is known.
-    pub(crate) fn whole(outcome: &Outcome, language: Language) -> Self {
+    fn whole(outcome: &Outcome, language: Language) -> Self {
         match &outcome.result {
             Ok(success) => Self::of(true, false, success.message(language), success.reply.as_ref(), None),
             Err(finding) => {
@@ -338,7 +355,7 @@ impl ResultBody {
     }
 
     /// For any other user: the outcome, in general words, and without what only an administrator may know.
-    pub(crate) fn short(outcome: &Outcome, language: Language) -> Self {
+    fn short(outcome: &Outcome, language: Language) -> Self {
         let body = match &outcome.result {
             Ok(success) => {
                 Self::of(true, false, language.text(WORKS).to_owned(), success.reply.as_ref(), None)
@@ -352,6 +369,16 @@ impl ResultBody {
             }
         };
         Self { enhanced_status_code: None, ..body }
+    }
+
+    /// For a user who is no administrator: what the last check said, without another one.
+    fn remembered(health: &Health, language: Language) -> Self {
+        let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
+        let diagnosis = rule.map(|rule| {
+            let reason = health.reason_in(language).unwrap_or_else(|| rule.title_template.to_owned());
+            DiagnosisBody::short(rule.code, reason.trim_end_matches('.').to_owned(), rule.owner)
+        });
+        Self::of(false, false, language.text(FAILS).to_owned(), None, diagnosis)
     }
 
     fn of(
@@ -375,12 +402,35 @@ impl ResultBody {
 texts! {
     WORKS = "The connection to the mail server works.";
     /// What a user who is no administrator reads about a failure.
-    pub(crate) FAILS = "The connection to the mail server does not work. Ask an administrator.";
+    FAILS = "The connection to the mail server does not work. Ask an administrator.";
 }
 
 impl VerifyBody {
-    pub(crate) fn whole(outcome: &Outcome, language: Language) -> Self {
-        let unproved = outcome.unproved.iter().copied().map(NotVerified::as_str).collect();
-        Self { result: ResultBody::whole(outcome, language), unproved: Some(unproved) }
+    pub(in crate::http::api) fn new(verification: &Verification, is_admin: bool, language: Language) -> Self {
+        match verification {
+            Verification::Checked(outcome) if is_admin => {
+                let unproved = outcome.not_verified.iter().copied().map(NotVerified::as_str).collect();
+                Self { result: ResultBody::whole(outcome, language), unproved: Some(unproved) }
+            }
+            Verification::Checked(outcome) => {
+                Self { result: ResultBody::short(outcome, language), unproved: None }
+            }
+            Verification::Remembered(health) => {
+                Self { result: ResultBody::remembered(health, language), unproved: None }
+            }
+        }
+    }
+}
+
+impl SendTestBody {
+    pub(in crate::http::api) fn new(outcome: Outcome, recipient: &EmailAddress, language: Language) -> Self {
+        let result = ResultBody::whole(&outcome, language);
+        let recipient = vec![recipient.to_string()];
+        let (accepted, rejected) = match outcome.result {
+            Ok(_) => (recipient, Vec::new()),
+            Err(_) if outcome.refused_recipient() => (Vec::new(), recipient),
+            Err(_) => (Vec::new(), Vec::new()),
+        };
+        Self { result, accepted, rejected }
     }
 }

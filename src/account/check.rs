@@ -1,0 +1,148 @@
+//! Uses the stored account: checks the connection, or sends a test mail. Records what this showed.
+
+use std::sync::Arc;
+
+use super::record::Action;
+use super::{Accounts, Actor, Error, secrets};
+use crate::email_config::{EmailConfig, Health, HealthState};
+use crate::limits::connections::ConnectionPermit;
+use crate::mail::address::EmailAddress;
+use crate::mail::message::HeaderText;
+use crate::mail::transcript::Watcher;
+use crate::providers::{self, Depth, Mail, Outcome, UnlockedAccount};
+use crate::telemetry::metrics::Operation;
+
+/// Refused sign-ins after which a user who is no administrator gets the stored verdict: most servers lock a
+/// mailbox after five to ten.
+const REFUSALS_BEFORE_REPEATING: i64 = 3;
+
+/// What a check of the connection showed.
+pub enum Verification {
+    Checked(Outcome),
+    /// The server was not asked again: this is what it said before.
+    Remembered(Health),
+}
+
+/// A check of the stored account that may begin.
+pub struct PreparedCheck {
+    accounts: Arc<Accounts>,
+    actor: Actor,
+    stored: EmailConfig,
+    plan: Plan,
+}
+
+enum Plan {
+    /// Repeats the stored verdict.
+    Remember,
+    /// Connects to nothing, since fields are missing.
+    ReportMissing,
+    Connect(ConnectionPermit),
+}
+
+/// A mail that shows whether the account works.
+#[derive(Debug)]
+pub struct TestMail {
+    pub recipient: EmailAddress,
+    pub subject: HeaderText,
+    pub body: String,
+}
+
+impl Accounts {
+    /// Decides whether the stored account is checked, and takes the permit for it.
+    pub async fn prepare_check(self: &Arc<Self>, actor: &Actor) -> Result<PreparedCheck, Error> {
+        let stored = self.find(&actor.tenant).await?.ok_or(Error::NothingToVerify)?;
+        let plan = if repeats_verdict(actor, &stored) {
+            Plan::Remember
+        } else if stored.missing().is_empty() {
+            let permit = self.connections.acquire_for_check(&actor.tenant)?;
+            self.count_destination(&actor.tenant, &stored.settings)?;
+            Plan::Connect(permit)
+        } else {
+            Plan::ReportMissing
+        };
+        Ok(PreparedCheck { accounts: Arc::clone(self), actor: actor.clone(), stored, plan })
+    }
+
+    /// Sends one test mail through the stored account.
+    pub async fn send_test_mail(&self, actor: &Actor, mail: &TestMail) -> Result<Outcome, Error> {
+        let stored = self.find(&actor.tenant).await?.ok_or(Error::NothingToSendWith)?;
+        let missing = stored.missing();
+        let outcome = if missing.is_empty() {
+            self.connect_and_send(actor, &stored, mail).await?
+        } else {
+            providers::incomplete(missing)
+        };
+        self.metrics.record_check(Operation::SendTest, outcome.code());
+        let health = outcome.for_health();
+        self.record_check(actor, Action::SendTestMail, outcome.code(), &stored, &health).await?;
+        Ok(outcome)
+    }
+
+    async fn connect_and_send(
+        &self,
+        actor: &Actor,
+        stored: &EmailConfig,
+        mail: &TestMail,
+    ) -> Result<Outcome, Error> {
+        let _permit = self.connections.acquire_for_sending(&actor.tenant)?;
+        self.count_destination(&actor.tenant, &stored.settings)?;
+        self.within_quota(self.quotas.count_test_mail(&actor.tenant, &mail.recipient))?;
+        let deadline = self.outbound.deadline();
+        let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
+            Ok(secret) => secret,
+            Err(error) => return secrets::not_opened(error),
+        };
+        let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
+        let TestMail { recipient, subject, body } = mail;
+        let mail = Mail { recipient, subject, body };
+        providers::send(&self.outbound, &account, &mail, deadline).await.map_err(Error::Internal)
+    }
+}
+
+/// After three refused sign-ins only an administrator triggers another attempt, so that others cannot lock the
+/// mailbox.
+fn repeats_verdict(actor: &Actor, stored: &EmailConfig) -> bool {
+    let health = &stored.health;
+    !actor.is_admin
+        && health.state == HealthState::InvalidCredentials
+        && health.auth_failures >= REFUSALS_BEFORE_REPEATING
+        && stored.missing().is_empty()
+}
+
+impl PreparedCheck {
+    /// Connects, signs in, and asks whether the server accepts the sender. Records the outcome.
+    pub async fn run(self, watcher: Option<Watcher>) -> Result<Verification, Error> {
+        let Self { accounts, actor, stored, plan } = self;
+        let outcome = match plan {
+            Plan::Remember => return Ok(Verification::Remembered(stored.health)),
+            Plan::ReportMissing => providers::incomplete(stored.missing()),
+            Plan::Connect(permit) => {
+                let outcome = accounts.connect_and_verify(&actor, &stored, watcher.as_ref()).await?;
+                drop(permit);
+                outcome
+            }
+        };
+        accounts.metrics.record_check(Operation::Verify, outcome.code());
+        let health = outcome.for_health();
+        accounts.record_check(&actor, Action::VerifyConnection, outcome.code(), &stored, &health).await?;
+        Ok(Verification::Checked(outcome))
+    }
+}
+
+impl Accounts {
+    async fn connect_and_verify(
+        &self,
+        actor: &Actor,
+        stored: &EmailConfig,
+        watcher: Option<&Watcher>,
+    ) -> Result<Outcome, Error> {
+        let deadline = self.outbound.deadline();
+        let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
+            Ok(secret) => secret,
+            Err(error) => return secrets::not_opened(error),
+        };
+        let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
+        let account = UnlockedAccount { watcher, ..account };
+        Ok(providers::verify(&self.outbound, &account, Depth::Sender, deadline).await)
+    }
+}

@@ -1,0 +1,111 @@
+//! The sign-in to the console with OpenID Connect, and the session that follows: both are sealed cookies, so that no
+//! replica has to store them.
+
+mod sealer;
+mod session;
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::open_id_connect::{OpenIdConnect, Pending, Settings};
+use super::token::IdToken;
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::egress::http_client::HttpClient;
+use sealer::Sealer;
+
+pub use session::Session;
+
+/// The session: sent with every request.
+pub const SESSION_COOKIE: &str = "transports-session";
+/// A sign-in that has not ended.
+pub const PENDING_COOKIE: &str = "transports-sign-in";
+
+/// How long a user may take to sign in at the provider.
+pub const SIGN_IN_TIME: Duration = Duration::from_mins(15);
+
+/// Signs users in to the console, where the operator configured a provider.
+pub struct ConsoleSignIn {
+    pub provider: OpenIdConnect,
+    pub session_time: Duration,
+    /// Whether browsers come by `https://`.
+    pub is_https: bool,
+    sealer: Sealer,
+    clock: Clock,
+}
+
+/// What ties a browser that comes back from the provider to the one that left.
+#[derive(Serialize, Deserialize)]
+pub struct PendingSignIn {
+    pub pending: Pending,
+    /// The page to show afterwards.
+    pub return_to: String,
+    /// Unix milliseconds.
+    until: i64,
+}
+
+impl PendingSignIn {
+    /// Whether this is the state that the browser was sent away with.
+    #[must_use]
+    pub fn has_state(&self, state: &str) -> bool {
+        sealer::same(state, &self.pending.state)
+    }
+}
+
+impl ConsoleSignIn {
+    /// `None` where no provider is configured.
+    ///
+    /// # Errors
+    /// A text for the operator that names the setting.
+    pub fn new(config: &Config, http: HttpClient, clock: Clock) -> anyhow::Result<Option<Self>> {
+        let (Some(settings), Some(secret)) = (Settings::of(config)?, &config.console.session_secret) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            is_https: settings.public_url.starts_with("https://"),
+            session_time: Duration::from_secs(u64::from(config.console.session_minutes) * 60),
+            sealer: Sealer::new(secret),
+            provider: OpenIdConnect::new(settings, http, clock.clone()),
+            clock,
+        }))
+    }
+
+    /// The cookie of a browser that leaves for the provider.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn seal_pending(&self, pending: Pending, return_to: String) -> anyhow::Result<String> {
+        let until = self.end_of(SIGN_IN_TIME).0;
+        self.sealer.seal(PENDING_COOKIE, &PendingSignIn { pending, return_to, until })
+    }
+
+    /// What the cookie of a returning browser holds, where it was sealed here and has not expired.
+    #[must_use]
+    pub fn open_pending(&self, cookie: &str) -> Option<PendingSignIn> {
+        let pending: PendingSignIn = self.sealer.open(PENDING_COOKIE, cookie)?;
+        (self.clock.now().0 < pending.until).then_some(pending)
+    }
+
+    /// A new session, and its cookie.
+    ///
+    /// # Errors
+    /// The system has no randomness.
+    pub fn begin_session(&self, token: IdToken) -> anyhow::Result<(Session, String)> {
+        let session = Session::new(token, self.end_of(self.session_time))?;
+        let cookie = self.sealer.seal(SESSION_COOKIE, &session)?;
+        Ok((session, cookie))
+    }
+
+    /// The session that a cookie holds, where it was sealed here and has not expired.
+    #[must_use]
+    pub fn open_session(&self, cookie: &str) -> Option<Session> {
+        let session: Session = self.sealer.open(SESSION_COOKIE, cookie)?;
+        (self.clock.now().0 < session.until).then_some(session)
+    }
+
+    fn end_of(&self, time: Duration) -> Timestamp {
+        let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.clock.now().0.saturating_add(milliseconds))
+    }
+}
