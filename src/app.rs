@@ -88,7 +88,7 @@ impl Parts {
 /// As [`App::start`].
 pub fn check_settings(config: &Config) -> anyhow::Result<()> {
     Destination::configured(&config.telemetry).map_err(Invalid::from)?;
-    Parts::new(config, &Clock::System, Resolver::System).map(drop)
+    Parts::new(config, &Clock::System, Resolver::system()).map(drop)
 }
 
 impl App {
@@ -145,7 +145,7 @@ impl App {
 /// A text for the operator: what is wrong, and which setting mends it.
 pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, Db)> {
     let tls = egress::tls::client_config(&config.tls)?;
-    let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver: Resolver::System };
+    let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver: Resolver::system() };
     let client = HttpClient { dialer, tls: Arc::clone(&tls) };
     let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
     let keys = Keys::load(&config.encryption, remote)?;

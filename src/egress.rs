@@ -17,4 +17,4 @@ pub use dialer::{Connection, DialError, Dialer};
 pub use host::{Host, HostError};
 pub use operator_url::check_operator_url;
 pub use policy::{Policy, PolicyError, Refusal};
-pub use resolver::{ResolveError, Resolver};
+pub use resolver::{Lookup, ResolveError, Resolver, SystemResolver};

@@ -32,7 +32,7 @@ pub async fn fill(url: &str, tenants: usize) {
     config.database.url = Secret::new(url.to_owned());
     config.encryption.keys = vec![Secret::new(ENCRYPTION_KEY.to_owned())];
     config.auth.hs256_secret = Some(Secret::new("nobody signs with this, and it is long enough".to_owned()));
-    let app = App::start(config, Clock::System, Resolver::System).await.expect("the database opens");
+    let app = App::start(config, Clock::System, Resolver::system()).await.expect("the database opens");
     for first in (0..tenants).step_by(BATCH) {
         let mut write = Write::default();
         for number in first..tenants.min(first + BATCH) {

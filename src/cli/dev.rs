@@ -99,7 +99,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
 
     let registration = registration(&folder)?;
     let config = settings::to_try(config, kept(&folder, &identity, address, &arguments.data_dir)?)?;
-    let app = App::start(config, clock.clone(), Resolver::System).await.with_context(|| {
+    let app = App::start(config, clock.clone(), Resolver::system()).await.with_context(|| {
         let folder = arguments.data_dir.display();
         format!("starting with the data in {folder} (remove that folder to begin anew)")
     })?;

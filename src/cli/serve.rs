@@ -40,7 +40,7 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
-    let app = App::start(config, Clock::System, Resolver::System).await?;
+    let app = App::start(config, Clock::System, Resolver::system()).await?;
     until_stopped(&app, listener, None, signals, traces).await
 }
 

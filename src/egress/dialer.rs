@@ -5,9 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-use super::{Host, Policy, Refusal, ResolveError, Resolver};
+use super::{Host, Lookup, Policy, Refusal, ResolveError, Resolver};
 use crate::mail::transcript::{Stage, Transcript};
 
 mod attempts;
@@ -81,7 +81,8 @@ impl Dialer {
         self.policy
             .check_written(Some(host), Some(port))
             .map_err(|refusal| refused(host, port, refusal, transcript))?;
-        let addresses = self.look_up(host, port, deadline, transcript).await?;
+        let lookup = self.policy.lookup_of(host);
+        let addresses = self.look_up(host, port, lookup, deadline, transcript).await?;
         // One bad answer among good ones is no accident: none is used.
         for address in &addresses {
             self.policy
@@ -102,7 +103,7 @@ impl Dialer {
         deadline: Instant,
     ) -> Result<Connection, DialError> {
         let mut transcript = Transcript::default();
-        let addresses = self.look_up(host, port, deadline, &mut transcript).await?;
+        let addresses = self.look_up(host, port, Lookup::SearchList, deadline, &mut transcript).await?;
         self.connect(&addresses, deadline, &mut transcript).await
     }
 
@@ -126,6 +127,7 @@ impl Dialer {
         &self,
         host: &Host,
         port: u16,
+        lookup: Lookup,
         deadline: Instant,
         transcript: &mut Transcript,
     ) -> Result<Vec<SocketAddr>, DialError> {
@@ -135,11 +137,8 @@ impl Dialer {
         };
         transcript.begin(Stage::Dns);
         let started = Instant::now();
-        let found = match timeout_at(deadline, self.resolver.resolve(name)).await {
-            Ok(found) => found.map_err(DialError::from),
-            Err(_) => Err(DialError::DnsUnavailable),
-        };
-        let answers = found.inspect_err(|error| {
+        let found = self.resolver.resolve(name, lookup, deadline).await;
+        let answers = found.map_err(DialError::from).inspect_err(|error| {
             transcript.fail(Stage::Dns, started.elapsed(), &format!("{name}: {error}"));
         })?;
         // Not how many or which: a refusal shows nothing of what the name resolves to.

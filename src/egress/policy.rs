@@ -8,7 +8,7 @@ use std::sync::{PoisonError, RwLock};
 
 use ipnet::{IpNet, Ipv6Net};
 
-use super::Host;
+use super::{Host, Lookup};
 use crate::config::Egress;
 
 mod embedded;
@@ -98,6 +98,16 @@ impl Policy {
     pub fn check_answer(&self, host: &Host, address: SocketAddr) -> Result<(), Refusal> {
         let opened_by_name = matches!(host, Host::Name(name) if self.allow_hosts.contains(name));
         self.judge(address, opened_by_name)
+    }
+
+    /// How a tenant's host is looked up: the search list applies to the names of `egress.allow_hosts` alone, for a name
+    /// that it completes has not been judged.
+    #[must_use]
+    pub fn lookup_of(&self, host: &Host) -> Lookup {
+        match host {
+            Host::Name(name) if self.allow_hosts.contains(name) => Lookup::SearchList,
+            _ => Lookup::Absolute,
+        }
     }
 
     /// Whether `egress.allow` opens this address: only there may a password travel in the clear.

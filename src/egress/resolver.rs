@@ -1,14 +1,18 @@
-//! Name resolution: the system's, or a test's table.
+//! Name resolution: the system's name servers, or a test's table.
 
-use std::net::{IpAddr, ToSocketAddrs};
+mod system;
+
+use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::Semaphore;
-use tokio::task::spawn_blocking;
+use tokio::time::{Instant, timeout_at};
 
-/// Look-ups under way at the same time. The system's resolver blocks a thread and cannot be told to stop, so
-/// names that never get an answer must not take all of the runtime's 512 blocking threads.
-static LOOK_UPS: Semaphore = Semaphore::const_new(256);
+pub use system::SystemResolver;
+
+/// How long one look-up may take, whatever the deadline of the connection is. A name server that is asked twice has
+/// answered by then, and the rest of the time stays for the connection.
+const LOOK_UP_TIME: Duration = Duration::from_secs(5);
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum ResolveError {
@@ -20,13 +24,23 @@ pub enum ResolveError {
     Unavailable,
 }
 
+/// How a name is completed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lookup {
+    /// The name as it stands: the search list of `resolv.conf` is not tried. What a tenant names is looked up so, since
+    /// the policy has judged this name and no other.
+    Absolute,
+    /// The search list applies: names that the operator configured.
+    SearchList,
+}
+
 /// What a test's name server says.
 type Answers = dyn Fn(&str) -> Result<Vec<IpAddr>, ResolveError> + Send + Sync;
 
-/// Asked once per dial.
+/// Resolves names, once per dial. Cheap to clone.
 #[derive(Clone)]
 pub enum Resolver {
-    System,
+    System(Arc<SystemResolver>),
     /// A test's answers; also counts the questions, if the closure does.
     Table(Arc<Answers>),
     /// A test's name server that never answers.
@@ -34,67 +48,35 @@ pub enum Resolver {
 }
 
 impl Resolver {
-    /// The addresses of a name, at least one, in the system's order (RFC 6724). How many there can be is
-    /// bounded by DNS: a message has 64 KiB, an answer at least 16 octets.
+    /// The name servers of `/etc/resolv.conf`, after the table in `/etc/hosts`.
+    #[must_use]
+    pub fn system() -> Self {
+        Self::System(Arc::new(SystemResolver::new("/etc/resolv.conf", "/etc/hosts", system::DNS_PORT)))
+    }
+
+    /// The addresses of a name, at least one; those that this machine has no route to come last. How many there can be
+    /// is bounded by DNS: a message has 64 KiB, an answer at least 16 octets.
     ///
-    /// The caller sets the time limit.
+    /// It ends at `deadline`, or earlier: a look-up has a time of its own. Nothing goes on behind it.
     ///
     /// # Errors
     /// See [`ResolveError`].
-    pub(super) async fn resolve(&self, name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-        let answers = match self {
-            Self::System => ask_the_system(name).await,
-            Self::Table(answers) => answers(name),
-            Self::Silent => std::future::pending().await,
-        }?;
+    pub(super) async fn resolve(
+        &self,
+        name: &str,
+        lookup: Lookup,
+        deadline: Instant,
+    ) -> Result<Vec<IpAddr>, ResolveError> {
+        let deadline = deadline.min(Instant::now() + LOOK_UP_TIME);
+        let answers = async {
+            match self {
+                Self::System(system) => system.resolve(name, lookup).await,
+                Self::Table(answers) => answers(name),
+                Self::Silent => std::future::pending().await,
+            }
+        };
+        let answers = timeout_at(deadline, answers).await.unwrap_or(Err(ResolveError::Unavailable))?;
         if answers.is_empty() { Err(ResolveError::NotFound) } else { Ok(answers) }
-    }
-}
-
-/// One call of `getaddrinfo`.
-async fn ask_the_system(name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-    let place = LOOK_UPS.acquire().await.map_err(|_| ResolveError::Unavailable)?;
-    let name = name.to_owned();
-    let answers = spawn_blocking(move || {
-        // Held until the thread is free again, also where nobody waits for the answer any more.
-        let _place = place;
-        look_up(&name)
-    });
-    answers.await.map_err(|_| ResolveError::Unavailable)?
-}
-
-#[expect(clippy::disallowed_methods, reason = "the one place that resolves a name")]
-fn look_up(name: &str) -> Result<Vec<IpAddr>, ResolveError> {
-    match (name, 0).to_socket_addrs() {
-        Ok(answers) => Ok(answers.map(|answer| answer.ip()).collect()),
-        Err(error) => {
-            tracing::debug!(name, %error, "a name was not resolved");
-            Err(meaning(&error.to_string()))
-        }
-    }
-}
-
-/// The standard library keeps the code of `getaddrinfo` to itself, and tells its text: that of `gai_strerror`
-/// in the C locale, which no Rust program leaves. What is not known to mean that there is no such host means
-/// that nothing is known.
-fn meaning(error: &str) -> ResolveError {
-    let no_such_host = [
-        // glibc: EAI_NONAME, EAI_NODATA, EAI_ADDRFAMILY.
-        "Name or service not known",
-        "No address associated with hostname",
-        "Address family for hostname not supported",
-        // musl: EAI_NONAME, EAI_NODATA.
-        "Name does not resolve",
-        "Name has no usable address",
-        // macOS and the BSDs: EAI_NONAME, EAI_NODATA.
-        "nodename nor servname provided, or not known",
-        "No address associated with nodename",
-        "hostname nor servname provided, or not known",
-    ];
-    if no_such_host.iter().any(|text| error.ends_with(text)) {
-        ResolveError::NotFound
-    } else {
-        ResolveError::Unavailable
     }
 }
 
@@ -102,36 +84,14 @@ fn meaning(error: &str) -> ResolveError {
 mod tests {
     use super::*;
 
-    /// Security case A12.
-    #[test]
-    fn the_texts_of_the_system_are_told_apart() {
-        let cases = [
-            ("Name or service not known", ResolveError::NotFound),
-            ("No address associated with hostname", ResolveError::NotFound),
-            ("Name does not resolve", ResolveError::NotFound),
-            ("nodename nor servname provided, or not known", ResolveError::NotFound),
-            ("Temporary failure in name resolution", ResolveError::Unavailable),
-            ("Non-recoverable failure in name resolution", ResolveError::Unavailable),
-            ("Try again", ResolveError::Unavailable),
-            ("Memory allocation failure", ResolveError::Unavailable),
-            ("", ResolveError::Unavailable),
-        ];
-        for (text, expected) in cases {
-            assert_eq!(meaning(&format!("failed to lookup address information: {text}")), expected, "{text}");
-        }
-    }
-
-    /// Security case A12.
-    #[tokio::test]
-    async fn this_system_has_one_of_these_texts() {
-        // Longer than a label may be, so that no name server is asked.
-        let name = format!("{}.example.com", "a".repeat(64));
-        assert_eq!(Resolver::System.resolve(&name).await, Err(ResolveError::NotFound));
+    fn in_a_minute() -> Instant {
+        Instant::now() + Duration::from_mins(1)
     }
 
     #[tokio::test]
     async fn the_system_knows_this_machine() {
-        let answers = Resolver::System.resolve("localhost").await.unwrap();
+        let answers =
+            Resolver::system().resolve("localhost", Lookup::SearchList, in_a_minute()).await.unwrap();
         assert!(answers.iter().all(IpAddr::is_loopback), "{answers:?}");
     }
 
@@ -139,6 +99,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_without_an_address_is_not_found() {
         let resolver = Resolver::Table(Arc::new(|_| Ok(Vec::new())));
-        assert_eq!(resolver.resolve("empty.example.com").await, Err(ResolveError::NotFound));
+        let answers = resolver.resolve("empty.example.com", Lookup::Absolute, in_a_minute()).await;
+        assert_eq!(answers, Err(ResolveError::NotFound));
     }
 }

@@ -4,3 +4,4 @@ mod destinations;
 mod dial;
 mod http;
 mod networks;
+mod resolver;

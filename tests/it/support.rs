@@ -20,6 +20,7 @@ pub mod leaks;
 pub mod ledger;
 pub mod load;
 pub mod microsoft365;
+pub mod name_server;
 pub mod openid_provider;
 pub mod postgres_server;
 pub mod power;

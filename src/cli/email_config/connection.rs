@@ -115,7 +115,7 @@ impl Connection {
             tls::trusting(ca_file, "--ca-file").map_err(|error| Failure::usage(format!("{error:#}")))?;
         // The policy is for destinations of tenants, and none of them is dialled here.
         let policy = Policy::new(&Config::default().egress).map_err(|error| Failure::usage(error.reason))?;
-        let dialer = Dialer { policy: Arc::new(policy), resolver: Resolver::System };
+        let dialer = Dialer { policy: Arc::new(policy), resolver: Resolver::system() };
         Ok(Api {
             client: HttpClient { dialer, tls },
             base,
