@@ -8,17 +8,18 @@ use anyhow::{Context, bail};
 use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
+use crate::auth::console_sign_in::ConsoleSignIn;
 use crate::auth::token::Verifier;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid};
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
-use crate::http::sign_in::SignIn;
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::quotas::Quotas;
 use crate::limits::rate::RateLimiter;
 use crate::providers::{Outbound, microsoft365};
 use crate::store::Db;
+use crate::store::retention::Retention;
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Destination;
 use crate::vault::{Keys, Remote, Vault};
@@ -33,7 +34,7 @@ pub struct App {
     pub accounts: Arc<Accounts>,
     pub tokens: Verifier,
     /// Signing in to the console, where it is configured.
-    pub sign_in: Option<SignIn>,
+    pub sign_in: Option<ConsoleSignIn>,
     pub rate_limiter: RateLimiter,
     pub metrics: Metrics,
     /// Checks and sendings, which run to completion also where the client has gone. The process waits for them
@@ -46,7 +47,7 @@ struct Parts {
     keys: Keys,
     metrics: Metrics,
     tokens: Verifier,
-    sign_in: Option<SignIn>,
+    sign_in: Option<ConsoleSignIn>,
     outbound: Outbound,
 }
 
@@ -66,7 +67,7 @@ impl Parts {
         let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
         Ok(Self {
             tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
-            sign_in: SignIn::of(config, client.clone(), clock.clone())?,
+            sign_in: ConsoleSignIn::new(config, client.clone(), clock.clone())?,
             keys: Keys::load(&config.encryption, remote)?,
             metrics,
             outbound: Outbound {
@@ -123,6 +124,12 @@ impl App {
             tokens,
             sign_in,
         }))
+    }
+
+    /// Deletes what the settings let it keep no longer.
+    #[must_use]
+    pub fn retention(&self) -> Retention {
+        Retention::new(&self.config, self.clock.clone(), self.db.clone())
     }
 
     /// Which destinations may be reached.

@@ -8,6 +8,7 @@
 mod check;
 mod load;
 mod nearest;
+mod operator_url;
 mod problem;
 mod reference;
 mod settings;
@@ -25,6 +26,7 @@ use crate::secret::Secret;
 pub use check::{check_for_serving, warnings};
 pub use load::DEFAULT_FILE;
 pub(crate) use nearest::distance;
+pub use operator_url::check_operator_url;
 pub use problem::{Invalid, Problem};
 pub use reference::reference_markdown;
 pub use settings::{Setting, Shown};

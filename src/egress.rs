@@ -7,7 +7,6 @@ mod dialer;
 pub(crate) mod fuzz;
 mod host;
 pub mod http_client;
-mod operator_url;
 mod policy;
 mod resolver;
 pub mod tls;
@@ -15,6 +14,5 @@ pub mod untrusted;
 
 pub use dialer::{Connection, DialError, Dialer};
 pub use host::{Host, HostError};
-pub use operator_url::check_operator_url;
 pub use policy::{Policy, PolicyError, Refusal};
 pub use resolver::{Lookup, ResolveError, Resolver, SystemResolver};

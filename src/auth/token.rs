@@ -27,7 +27,7 @@ pub use jwks::{JwksAnswer, JwksSource, REFRESH_AFTER, REFRESH_INTERVAL, RETRY_IN
 
 use crate::clock::Clock;
 use crate::config::Auth;
-use crate::egress::check_operator_url;
+use crate::config::check_operator_url;
 use crate::egress::http_client::HttpClient;
 use crate::id::{TenantId, UserId};
 use claims::Expected;

@@ -16,7 +16,6 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::egress::Resolver;
 use crate::http::{self, server};
-use crate::store::retention;
 use crate::telemetry::traces::Traces;
 
 /// Run the service.
@@ -74,7 +73,7 @@ pub(super) async fn until_stopped(
     app.egress_policy().add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone()))?;
     let traces = traces.map(|traces| traces.deliver(app.http_client(), app.metrics.clone()));
-    let cleaning = tokio::spawn(retention::keep(Arc::clone(app)));
+    let retention = tokio::spawn(app.retention().run());
     let Signals { stop: stop_signals, hangup } = signals;
     let tending = tokio::spawn(maintain_keys(Arc::clone(app), hangup));
     tokio::spawn(async move {
@@ -84,7 +83,7 @@ pub(super) async fn until_stopped(
     });
     let service = http::service(app, dev);
     let left = server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
-    cleaning.abort();
+    retention.abort();
     tending.abort();
     // Their clients have gone, and the audit is still to be told of them.
     app.checks.close();

@@ -22,7 +22,7 @@ use tracing::Instrument as _;
 use self::target::{PlainHttp, Target};
 use self::watched::Watched;
 use super::{DialError, Dialer, tls};
-use crate::telemetry::spans;
+use crate::telemetry::{spans, traces};
 
 mod target;
 mod watched;
@@ -83,6 +83,16 @@ pub struct HttpClient {
     pub tls: Arc<rustls::ClientConfig>,
 }
 
+impl traces::Transport for HttpClient {
+    async fn post(&self, post: traces::Post<'_>) -> Result<Vec<u8>, String> {
+        let traces::Post { url, headers, body, time_limit, max_response_bytes } = post;
+        let request =
+            Request { method: hyper::Method::POST, url, headers, body, time_limit, max_response_bytes };
+        let response = self.send(request).await.map_err(|error| error.to_string())?;
+        if response.status == 200 { Ok(response.body) } else { Err(format!("status {}", response.status)) }
+    }
+}
+
 /// One request. `url` is `https://…`, or `http://…`; see [`HttpClient::send`] and [`HttpClient::send_for_user`].
 pub struct Request<'a> {
     pub method: hyper::Method,
@@ -135,7 +145,10 @@ impl HttpClient {
             Ok(outcome) => outcome,
             Err(_) => Err(HttpError::Timeout { sent: sent.load(Ordering::Acquire) }),
         };
-        spans::end_http_client(&span, outcome.as_ref().map(|response| response.status));
+        spans::end_http_client(
+            &span,
+            outcome.as_ref().map(|response| response.status).map_err(HttpError::kind),
+        );
         outcome
     }
 

@@ -1,14 +1,11 @@
 //! Signing in to the console with OpenID Connect, and the session that follows: a sealed cookie.
 //!
-//! The API takes the cookie in place of a token, for browsers: then whatever changes something needs the header
+//! The API accepts the cookie in place of a token, for browsers: a request that changes something then needs the header
 //! `qlik-csrf-token`, as the public API's browser clients send it.
 
 mod cookies;
-mod sealed;
-mod session;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -17,79 +14,37 @@ use axum::http::header::{LOCATION, SET_COOKIE};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::json;
 
 use crate::app::App;
-use crate::auth::open_id_connect::{OpenIdConnect, Pending, Settings, SignInError};
-use crate::clock::{Clock, Timestamp};
-use crate::config::Config;
-use crate::egress::http_client::HttpClient;
+use crate::auth::console_sign_in::{ConsoleSignIn, PENDING_COOKIE, SESSION_COOKIE, SIGN_IN_TIME, Session};
+use crate::auth::open_id_connect::SignInError;
 use crate::http::error::{Code, Error, ErrorBody};
 use cookies::Cookies;
-use sealed::Sealer;
-
-pub use session::{CSRF_HEADER, Session};
 
 /// Where a browser without a session is sent.
 pub const SIGN_IN_PATH: &str = "/console/sign-in";
 
-/// How long somebody may take to sign in at the provider.
-const FLOW_TIME: Duration = Duration::from_mins(15);
+/// The header in which a browser proves that one of our own pages asks.
+const CSRF_HEADER: &str = "qlik-csrf-token";
 
-/// Everything that signing in needs; there where the operator configured a provider.
-pub struct SignIn {
-    provider: OpenIdConnect,
-    sealer: Sealer,
-    cookies: Cookies,
-    session_time: Duration,
-    clock: Clock,
-}
-
-impl SignIn {
-    /// `None` where no provider is configured.
-    ///
-    /// # Errors
-    /// A text for the operator that names the setting.
-    pub fn of(config: &Config, http: HttpClient, clock: Clock) -> anyhow::Result<Option<Self>> {
-        let (Some(settings), Some(secret)) = (Settings::of(config)?, &config.console.session_secret) else {
-            return Ok(None);
-        };
-        Ok(Some(Self {
-            sealer: Sealer::new(secret),
-            cookies: Cookies { secure: settings.public_url.starts_with("https://") },
-            session_time: Duration::from_secs(u64::from(config.console.session_minutes) * 60),
-            provider: OpenIdConnect::new(settings, http, clock.clone()),
-            clock,
-        }))
-    }
-
-    /// The session of a request, where its cookie is one of ours and not over.
-    #[must_use]
-    pub fn session(&self, headers: &HeaderMap) -> Option<Session> {
-        let cookie = self.cookies.read(headers, cookies::SESSION)?;
-        let session: Session = self.sealer.open(cookies::SESSION, &cookie)?;
-        (self.clock.now().0 < session.until).then_some(session)
-    }
-
-    /// Whether the request brings a session cookie at all, good or not.
-    #[must_use]
-    pub fn brings_session(&self, headers: &HeaderMap) -> bool {
-        self.cookies.read(headers, cookies::SESSION).is_some()
-    }
-
-    fn after(&self, time: Duration) -> i64 {
-        let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
-        self.clock.now().0.saturating_add(milliseconds)
+/// Whether the request proves that it comes from a page of ours: exactly one header with the session's token.
+#[must_use]
+pub fn proves_origin(session: &Session, headers: &HeaderMap) -> bool {
+    let mut sent = headers.get_all(CSRF_HEADER).iter();
+    match (sent.next().and_then(|value| value.to_str().ok()), sent.next()) {
+        (Some(token), None) => session.has_csrf_token(token),
+        _ => false,
     }
 }
 
-/// A flow under way, in its cookie.
-#[derive(Serialize, Deserialize)]
-struct Departure {
-    pending: Pending,
-    return_to: String,
-    until: i64,
+fn session_in(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Option<Session> {
+    sign_in.open_session(&cookies(sign_in).read(headers, SESSION_COOKIE)?)
+}
+
+fn cookies(sign_in: &ConsoleSignIn) -> Cookies {
+    Cookies { secure: sign_in.is_https }
 }
 
 #[derive(Deserialize)]
@@ -111,9 +66,8 @@ pub async fn begin(
         Ok(flow) => flow,
         Err(error) => return Ok(failed(&error)),
     };
-    let departure = Departure { pending: flow.pending, return_to, until: sign_in.after(FLOW_TIME) };
-    let sealed = sign_in.sealer.seal(cookies::FLOW, &departure).map_err(|error| Error::internal(&error))?;
-    Ok(redirect(&flow.url, &[sign_in.cookies.set(cookies::FLOW, &sealed, FLOW_TIME)]))
+    let cookie = sign_in.seal_pending(flow.pending, return_to).map_err(|error| Error::internal(&error))?;
+    Ok(redirect(&flow.url, &[cookies(sign_in).set(PENDING_COOKIE, &cookie, SIGN_IN_TIME)]))
 }
 
 /// What the provider's redirect carries (RFC 6749 section 4.1.2).
@@ -131,50 +85,45 @@ pub async fn callback(
     query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Result<Response, Error> {
     let sign_in = configured(&app)?;
-    let departure = sign_in
-        .cookies
-        .read(&headers, cookies::FLOW)
-        .and_then(|cookie| sign_in.sealer.open::<Departure>(cookies::FLOW, &cookie))
-        .filter(|departure| sign_in.clock.now().0 < departure.until);
-    let Ok(Query(query)) = query else { return Ok(told("expired", sign_in)) };
-    // Without the cookie, or with another state, this browser did not set out: somebody else's flow.
-    let Some(departure) = departure.filter(|departure| {
-        query.state.as_deref().is_some_and(|state| sealed::same(state, &departure.pending.state))
-    }) else {
-        return Ok(told("expired", sign_in));
+    let cookie = cookies(sign_in).read(&headers, PENDING_COOKIE);
+    let pending = cookie.and_then(|cookie| sign_in.open_pending(&cookie));
+    let Ok(Query(query)) = query else { return Ok(ended("expired", sign_in)) };
+    // Without the cookie, or with another state, this sign-in began in another browser.
+    let Some(pending) =
+        pending.filter(|pending| query.state.as_deref().is_some_and(|state| pending.has_state(state)))
+    else {
+        return Ok(ended("expired", sign_in));
     };
     let code = match (query.code, query.error) {
         (Some(code), None) => code,
         (_, error) => {
             tracing::info!(error, "the provider signed nobody in");
-            return Ok(told("denied", sign_in));
+            return Ok(ended("denied", sign_in));
         }
     };
-    let token = match sign_in.provider.finish(departure.pending, code).await {
+    let token = match sign_in.provider.finish(pending.pending, code).await {
         Ok(token) => token,
         Err(error) => return Ok(failed(&error)),
     };
-    let until = Timestamp(sign_in.after(sign_in.session_time));
-    let session = Session::new(token, until).map_err(|error| Error::internal(&error))?;
-    let sealed = sign_in.sealer.seal(cookies::SESSION, &session).map_err(|error| Error::internal(&error))?;
+    let (session, cookie) = sign_in.begin_session(token).map_err(|error| Error::internal(&error))?;
     tracing::info!(tenant = session.tenant, admin = session.is_admin, "signed in to the console");
     let set = [
-        sign_in.cookies.set(cookies::SESSION, &sealed, sign_in.session_time),
-        sign_in.cookies.clear(cookies::FLOW),
+        cookies(sign_in).set(SESSION_COOKIE, &cookie, sign_in.session_time),
+        cookies(sign_in).clear(PENDING_COOKIE),
     ];
-    Ok(redirect(&departure.return_to, &set))
+    Ok(redirect(&pending.return_to, &set))
 }
 
 /// Ends the session here, and tells where to end it at the provider.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     let sign_in = configured(&app)?;
-    let session = sign_in.session(&headers).ok_or_else(|| Error::new(Code::Unauthorized))?;
-    if !session.allows(&headers) {
+    let session = session_in(sign_in, &headers).ok_or_else(|| Error::new(Code::Unauthorized))?;
+    if !proves_origin(&session, &headers) {
         return Err(Error::new(Code::CsrfToken));
     }
     let next = sign_in.provider.end_session_url().await;
     let body = Json(json!({ "next": next.as_deref().unwrap_or(CONSOLE) }));
-    Ok(([(SET_COOKIE, sign_in.cookies.clear(cookies::SESSION))], body).into_response())
+    Ok(([(SET_COOKIE, cookies(sign_in).clear(SESSION_COOKIE))], body).into_response())
 }
 
 /// The token that a browser with a session has to send back, in the same header, with whatever changes
@@ -188,7 +137,7 @@ pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Resp
     )
 )]
 pub async fn csrf_token(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let session = app.sign_in.as_ref().and_then(|sign_in| sign_in.session(&headers));
+    let session = app.sign_in.as_ref().and_then(|sign_in| session_in(sign_in, &headers));
     let session = session.ok_or_else(|| Error::new(Code::Unauthorized))?;
     let token = HeaderValue::try_from(&session.csrf).map_err(|error| Error::internal(&error.into()))?;
     Ok((StatusCode::NO_CONTENT, [(HeaderName::from_static(CSRF_HEADER), token)]).into_response())
@@ -199,8 +148,8 @@ pub async fn session(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<
     Ok(describe(configured(&app)?, &headers))
 }
 
-fn describe(sign_in: &SignIn, headers: &HeaderMap) -> Response {
-    let Some(session) = sign_in.session(headers) else {
+fn describe(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Response {
+    let Some(session) = session_in(sign_in, headers) else {
         let body = Json(json!({ "mode": "oidc", "signIn": SIGN_IN_PATH }));
         return (StatusCode::UNAUTHORIZED, body).into_response();
     };
@@ -219,12 +168,13 @@ fn describe(sign_in: &SignIn, headers: &HeaderMap) -> Response {
 #[must_use]
 pub fn session_of(parts: &Parts, app: &App) -> Option<Option<Session>> {
     let sign_in = app.sign_in.as_ref()?;
-    sign_in.brings_session(&parts.headers).then(|| sign_in.session(&parts.headers))
+    let cookie = cookies(sign_in).read(&parts.headers, SESSION_COOKIE)?;
+    Some(sign_in.open_session(&cookie))
 }
 
 const CONSOLE: &str = "/console/";
 
-fn configured(app: &App) -> Result<&SignIn, Error> {
+fn configured(app: &App) -> Result<&ConsoleSignIn, Error> {
     app.sign_in.as_ref().ok_or_else(|| {
         Error::new(Code::NotFound)
             .detail("Signing in is not configured here; the settings begin with console.")
@@ -247,8 +197,8 @@ fn failed(error: &SignInError) -> Response {
     redirect(&format!("{CONSOLE}?sign-in={word}"), &[])
 }
 
-fn told(word: &str, sign_in: &SignIn) -> Response {
-    redirect(&format!("{CONSOLE}?sign-in={word}"), &[sign_in.cookies.clear(cookies::FLOW)])
+fn ended(word: &str, sign_in: &ConsoleSignIn) -> Response {
+    redirect(&format!("{CONSOLE}?sign-in={word}"), &[cookies(sign_in).clear(PENDING_COOKIE)])
 }
 
 fn redirect(to: &str, set: &[HeaderValue]) -> Response {

@@ -52,6 +52,25 @@ impl Stage {
             Self::Graph => "graph",
         }
     }
+
+    /// The name of the step in a trace.
+    fn span_name(self) -> &'static str {
+        match self {
+            Self::Policy => "policy",
+            Self::Dns => "dns lookup",
+            Self::Connect => "connect",
+            Self::Tls => "tls handshake",
+            Self::Greeting => "smtp greeting",
+            Self::Ehlo => "smtp EHLO",
+            Self::Starttls => "smtp STARTTLS",
+            Self::Token => "oauth token",
+            Self::Auth => "smtp AUTH",
+            Self::MailFrom => "smtp MAIL",
+            Self::RcptTo => "smtp RCPT",
+            Self::Data => "smtp DATA",
+            Self::Graph => "graph sendMail",
+        }
+    }
 }
 
 /// One step of a session.
@@ -114,7 +133,7 @@ impl Transcript {
     pub fn begin(&mut self, stage: Stage) {
         if self.started < Self::MAX_ENTRIES {
             self.started += 1;
-            self.step = Some((stage, spans::step(stage)));
+            self.step = Some((stage, spans::step(stage.span_name(), stage.as_str())));
             self.tell(Progress { stage, state: StepState::Started, ms: None, detail: None });
         }
     }

@@ -1,65 +1,80 @@
-//! The end of what is kept for a time: entries of the audit beyond `audit.retention_days`, and shared counts of
-//! requests whose window has ended.
+//! Deletes rows whose retention has ended: audit rows older than `audit.retention_days`, and counted windows of rate
+//! limits that have passed.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use crate::app::App;
-use crate::clock::Timestamp;
-use crate::store::{DbError, WriteOutcome, audit, rate_limits};
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::store::{Db, DbError, WriteOutcome, audit, rate_limits};
 
-/// How often it is looked for entries to remove.
-const EVERY: Duration = Duration::from_hours(1);
+const AUDIT_INTERVAL: Duration = Duration::from_hours(1);
 
-/// How often ended windows are looked for: they last a minute.
-const EVERY_OF_COUNTS: Duration = Duration::from_mins(1);
+/// The windows last a minute.
+const RATE_LIMITS_INTERVAL: Duration = Duration::from_mins(1);
 
-/// Entries that are removed in one transaction: it takes some milliseconds, and others write between two of them.
-const TOGETHER: i64 = 1_000;
+/// Rows that one transaction deletes: it takes some milliseconds, and others write between two of them.
+const BATCH: i64 = 1_000;
 
 const MILLISECONDS_PER_DAY: i64 = 24 * 3600 * 1000;
 
-/// Removes what is older than `audit.retention_days`, in steps. Any number of replicas may do so at once.
-///
-/// # Errors
-/// See [`DbError`]; the steps that were done stay done.
-pub async fn remove_old_audit(app: &App) -> Result<(), DbError> {
-    let retention = i64::from(app.config.audit.retention_days) * MILLISECONDS_PER_DAY;
-    loop {
-        let now = app.clock.now();
-        let step = audit::remove_older_than(Timestamp(now.0 - retention), TOGETHER, now);
-        if app.db.write(step).await? == WriteOutcome::NoRowsAffected {
-            return Ok(());
+/// Deletes rows whose retention has ended. Any number of replicas may do so at once.
+pub struct Retention {
+    db: Db,
+    clock: Clock,
+    /// In milliseconds.
+    audit_age: i64,
+    /// Whether the database counts requests.
+    shares_rate_limits: bool,
+}
+
+impl Retention {
+    #[must_use]
+    pub fn new(config: &Config, clock: Clock, db: Db) -> Self {
+        let audit_age = i64::from(config.audit.retention_days) * MILLISECONDS_PER_DAY;
+        Self { db, clock, audit_age, shares_rate_limits: config.shares_rate_limits() }
+    }
+
+    /// Deletes the old rows of the audit, in batches.
+    ///
+    /// # Errors
+    /// Leaves the batches before it deleted.
+    pub async fn delete_old_audit_rows(&self) -> Result<(), DbError> {
+        loop {
+            let now = self.clock.now();
+            let batch = audit::remove_older_than(Timestamp(now.0 - self.audit_age), BATCH, now);
+            if self.db.write(batch).await? == WriteOutcome::NoRowsAffected {
+                return Ok(());
+            }
         }
     }
-}
 
-/// Removes the windows that have ended, in steps, where the database counts requests.
-///
-/// # Errors
-/// See [`DbError`]; the steps that were done stay done.
-pub async fn remove_ended_counts(app: &App) -> Result<(), DbError> {
-    if !app.config.shares_rate_limits() {
-        return Ok(());
+    /// Deletes the windows that have ended, in batches.
+    ///
+    /// # Errors
+    /// Leaves the batches before it deleted.
+    pub async fn delete_ended_windows(&self) -> Result<(), DbError> {
+        if !self.shares_rate_limits {
+            return Ok(());
+        }
+        while self.db.write(rate_limits::remove_ended(BATCH)).await? == WriteOutcome::Committed {}
+        Ok(())
     }
-    while app.db.write(rate_limits::remove_ended(TOGETHER)).await? == WriteOutcome::Committed {}
-    Ok(())
-}
 
-/// Does so now, and the one every hour and the other every minute, until it is dropped.
-pub async fn keep(app: Arc<App>) {
-    let (mut of_audit, mut of_counts) =
-        (tokio::time::interval(EVERY), tokio::time::interval(EVERY_OF_COUNTS));
-    loop {
-        tokio::select! {
-            _ = of_audit.tick() => {
-                if let Err(error) = remove_old_audit(&app).await {
-                    tracing::warn!(%error, "old entries of the audit could not be removed");
+    /// Runs both jobs at start, then hourly (audit) and every minute (rate limits).
+    pub async fn run(self) {
+        let mut audit = tokio::time::interval(AUDIT_INTERVAL);
+        let mut rate_limits = tokio::time::interval(RATE_LIMITS_INTERVAL);
+        loop {
+            tokio::select! {
+                _ = audit.tick() => {
+                    if let Err(error) = self.delete_old_audit_rows().await {
+                        tracing::warn!(%error, "old audit rows could not be deleted");
+                    }
                 }
-            }
-            _ = of_counts.tick() => {
-                if let Err(error) = remove_ended_counts(&app).await {
-                    tracing::warn!(%error, "ended counts of requests could not be removed");
+                _ = rate_limits.tick() => {
+                    if let Err(error) = self.delete_ended_windows().await {
+                        tracing::warn!(%error, "ended windows of rate limits could not be deleted");
+                    }
                 }
             }
         }

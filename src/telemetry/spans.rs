@@ -4,6 +4,7 @@
 //! from a closed set or the operator's: no path and no query that a client sent, no tenant, no mail address, no
 //! server that a tenant named, no value that is bound to a statement.
 
+use std::fmt::Display;
 use std::future::Future;
 
 use axum::http::{HeaderMap, Method};
@@ -16,10 +17,7 @@ use tracing::{Instrument as _, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
 use super::TARGET;
-use crate::egress::Host;
-use crate::egress::http_client::HttpError;
 use crate::id::TraceId;
-use crate::mail::transcript::Stage;
 
 /// The span of a request, below which all others stand.
 pub(super) const REQUEST: &str = "http.server";
@@ -87,16 +85,16 @@ pub fn end_request(span: &Span, status: u16) {
     }
 }
 
-/// A step on the way to a mail server.
+/// A step on the way to a mail server. `name` is for people who read traces.
 #[must_use]
-pub fn step(stage: Stage) -> Span {
+pub fn step(name: &'static str, stage: &'static str) -> Span {
     tracing::info_span!(
         target: TARGET,
         "step",
-        otel.name = step_name(stage),
+        otel.name = name,
         otel.kind = "client",
         otel.status_code = Empty,
-        transports.stage = stage.as_str(),
+        transports.stage = stage,
     )
 }
 
@@ -134,7 +132,7 @@ pub fn end_database(span: &Span, good: bool) {
 
 /// A call of a service that the operator chose: a key set, Entra, Graph, Vault.
 #[must_use]
-pub fn http_client(method: &str, host: &Host, port: u16, encrypted: bool) -> Span {
+pub fn http_client(method: &str, host: &dyn Display, port: u16, encrypted: bool) -> Span {
     tracing::info_span!(
         target: TARGET,
         "http.client",
@@ -150,7 +148,7 @@ pub fn http_client(method: &str, host: &Host, port: u16, encrypted: bool) -> Spa
     )
 }
 
-pub fn end_http_client(span: &Span, outcome: Result<u16, &HttpError>) {
+pub fn end_http_client(span: &Span, outcome: Result<u16, &'static str>) {
     match outcome {
         Ok(status) => {
             span.record("http.response.status_code", i64::from(status));
@@ -159,8 +157,8 @@ pub fn end_http_client(span: &Span, outcome: Result<u16, &HttpError>) {
             }
             span.record("error.type", status.to_string());
         }
-        Err(error) => {
-            span.record("error.type", error.kind());
+        Err(kind) => {
+            span.record("error.type", kind);
         }
     }
     span.record("otel.status_code", "ERROR");
@@ -177,24 +175,6 @@ fn name(method: &'static str, route: Option<&str>) -> String {
     match route {
         Some(route) => format!("{method} {route}"),
         None => method.to_owned(),
-    }
-}
-
-fn step_name(stage: Stage) -> &'static str {
-    match stage {
-        Stage::Policy => "policy",
-        Stage::Dns => "dns lookup",
-        Stage::Connect => "connect",
-        Stage::Tls => "tls handshake",
-        Stage::Greeting => "smtp greeting",
-        Stage::Ehlo => "smtp EHLO",
-        Stage::Starttls => "smtp STARTTLS",
-        Stage::Token => "oauth token",
-        Stage::Auth => "smtp AUTH",
-        Stage::MailFrom => "smtp MAIL",
-        Stage::RcptTo => "smtp RCPT",
-        Stage::Data => "smtp DATA",
-        Stage::Graph => "graph sendMail",
     }
 }
 

@@ -3,12 +3,12 @@
 //! A request never waits for it: a span goes into a queue, and where the queue is full it is dropped and counted.
 //! What cannot be delivered is counted, told once, and not tried again.
 
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use hyper::{Method, header};
+use hyper::header::{self, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::tonic::collector::trace::v1::{
@@ -27,9 +27,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
-use crate::config::{Problem, Telemetry};
-use crate::egress::check_operator_url;
-use crate::egress::http_client::{HttpClient, Request};
+use crate::config::{Problem, Telemetry, check_operator_url};
 use crate::telemetry::metrics::Metrics;
 
 /// Spans that wait, some hundred bytes each.
@@ -99,11 +97,26 @@ impl Traces {
 
     /// Begins to deliver, on a task of its own.
     #[must_use]
-    pub fn deliver(self, client: HttpClient, metrics: Metrics) -> Delivery {
+    pub fn deliver(self, transport: impl Transport, metrics: Metrics) -> Delivery {
         let (stop, stopped) = watch::channel(false);
-        let worker = Worker { traces: self, client, metrics, failing: false };
+        let worker = Worker { traces: self, transport, metrics, failing: false };
         Delivery { stop, worker: tokio::spawn(worker.run(stopped)) }
     }
+}
+
+/// One call of the collector.
+pub struct Post<'a> {
+    pub url: &'a str,
+    pub headers: HeaderMap,
+    pub body: Vec<u8>,
+    pub time_limit: Duration,
+    pub max_response_bytes: usize,
+}
+
+/// Carries batches to the collector.
+pub trait Transport: Send + Sync + 'static {
+    /// The body of an answer with status 200, or why there is none.
+    fn post(&self, post: Post<'_>) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
 }
 
 /// The delivery under way.
@@ -202,15 +215,15 @@ impl SpanProcessor for Queue {
     }
 }
 
-struct Worker {
+struct Worker<T> {
     traces: Traces,
-    client: HttpClient,
+    transport: T,
     metrics: Metrics,
     /// The last call failed, and that has been told.
     failing: bool,
 }
 
-impl Worker {
+impl<T: Transport> Worker<T> {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
         let mut tick = tokio::time::interval(PERIOD);
         loop {
@@ -267,20 +280,16 @@ impl Worker {
     /// How many spans the collector did not want, or why the call failed.
     async fn call(&self, request: &ExportTraceServiceRequest) -> Result<u64, String> {
         let Destination { url, headers } = &self.traces.destination;
-        let request = Request {
-            method: Method::POST,
+        let post = Post {
             url,
             headers: headers.clone(),
             body: request.encode_to_vec(),
             time_limit: TIME_LIMIT,
             max_response_bytes: MAX_BYTES,
         };
-        let answer = self.client.send(request).await.map_err(|error| error.to_string())?;
-        if answer.status != 200 {
-            return Err(format!("status {}", answer.status));
-        }
+        let answer = self.transport.post(post).await?;
         // Some answer with nothing, or with JSON: then nothing is known to be rejected.
-        let answer = ExportTraceServiceResponse::decode(answer.body.as_slice()).unwrap_or_default();
+        let answer = ExportTraceServiceResponse::decode(answer.as_slice()).unwrap_or_default();
         let rejected = answer.partial_success.map_or(0, |partial| partial.rejected_spans);
         Ok(u64::try_from(rejected).unwrap_or(0))
     }
@@ -291,6 +300,7 @@ mod tests {
     use std::io;
     use std::sync::Mutex;
 
+    use hyper::Method;
     use tracing::Instrument as _;
 
     use super::*;

@@ -17,7 +17,7 @@ use zeroize::{Zeroize, Zeroizing};
 use super::key_file;
 use super::key_service::{Answer, KeyService, WrapError, Wrapped};
 use crate::config::Encryption;
-use crate::egress::check_operator_url;
+use crate::config::check_operator_url;
 use crate::egress::http_client::{HttpClient, Request, Response};
 use crate::json;
 use crate::mail::transcript::printable;

@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use super::{MAX_ANSWER, Settings, SignInError, TIME_LIMIT};
 use crate::auth::token::{JwksSource, Verifier};
 use crate::clock::{Clock, Timestamp};
-use crate::egress::check_operator_url;
+use crate::config::check_operator_url;
 use crate::egress::http_client::{HttpClient, Request};
 
 /// Endpoints change seldom; a document older than this is asked for again.

@@ -2,8 +2,8 @@
 
 use anyhow::Context;
 
+use crate::config::check_operator_url;
 use crate::config::{Auth, Config};
-use crate::egress::check_operator_url;
 use crate::secret::Secret;
 
 /// Complete settings of the provider.

@@ -194,5 +194,5 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn is_this_machine(base: &str) -> bool {
-    crate::egress::check_operator_url(base).is_ok()
+    crate::config::check_operator_url(base).is_ok()
 }

@@ -6,11 +6,6 @@ use axum::http::header::COOKIE;
 use axum::http::{HeaderMap, HeaderValue};
 use cookie::{Cookie, SameSite};
 
-/// The session: sent with every request.
-pub(super) const SESSION: &str = "transports-session";
-/// A flow under way.
-pub(super) const FLOW: &str = "transports-sign-in";
-
 pub(super) struct Cookies {
     /// Whether browsers come by `https://`.
     pub secure: bool,
@@ -64,6 +59,7 @@ impl Cookies {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::auth::console_sign_in::SESSION_COOKIE as SESSION;
 
     fn with(lines: &[&'static str]) -> HeaderMap {
         lines.iter().map(|line| (COOKIE, HeaderValue::from_static(line))).collect()

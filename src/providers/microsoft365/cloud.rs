@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 
 use crate::config::Microsoft365;
-use crate::egress::check_operator_url;
+use crate::config::check_operator_url;
 
 /// The addresses of one cloud.
 #[derive(Clone, PartialEq, Eq, Debug)]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
-use transports::store::retention;
 
 use crate::support::app::{START, TestApp, token_secret};
 use crate::support::client::{CONFIG, Client, SEND_TEST, VERIFY};
@@ -376,7 +375,7 @@ async fn rows_are_removed_when_their_time_is_over_by_any_number_of_replicas() {
         .iter()
         .map(|replica| {
             let app = std::sync::Arc::clone(&replica.app);
-            tokio::spawn(async move { retention::remove_old_audit(&app).await })
+            tokio::spawn(async move { app.retention().delete_old_audit_rows().await })
         })
         .collect();
     for replica in cleaning {
@@ -385,10 +384,10 @@ async fn rows_are_removed_when_their_time_is_over_by_any_number_of_replicas() {
     let left = "select tenant_id, count(*) from audit group by tenant_id";
     let own = |count: &str| [[Some("other".to_owned()), Some(count.to_owned())]];
     assert_eq!(database.query(left).await, own("700"), "exactly the old ones");
-    retention::remove_old_audit(&replicas[0].app).await.expect("cleans");
+    replicas[0].app.retention().delete_old_audit_rows().await.expect("cleans");
     assert_eq!(database.query(left).await, own("700"), "their time is not over");
     replicas[0].clock.advance(1);
-    retention::remove_old_audit(&replicas[0].app).await.expect("cleans");
+    replicas[0].app.retention().delete_old_audit_rows().await.expect("cleans");
     assert_eq!(database.count("audit").await, 0);
 }
 

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 use transports::secret::Secret;
-use transports::store::retention;
 use transports::store::{DbError, rate_limits};
 
 use crate::support::app::TestApp;
@@ -254,10 +253,10 @@ async fn ended_windows_are_removed_without_waiting_for_anybody() {
         .batch_execute("begin; select * from rate_limits where window_end < 10 for update")
         .await
         .expect("a lock");
-    retention::remove_ended_counts(&app.app).await.expect("removes");
+    app.app.retention().delete_ended_windows().await.expect("removes");
     assert_eq!(windows(database).await.len(), 1 + 9, "those that are held");
     holder.batch_execute("commit").await.expect("the end of the lock");
-    retention::remove_ended_counts(&app.app).await.expect("removes");
+    app.app.retention().delete_ended_windows().await.expect("removes");
     let left = windows(database).await;
     assert_eq!((left.len(), left[0].1), (1, 50), "the window of a user, with the block that is leased");
     let keys = database.query("select key from rate_limits").await;

@@ -1,18 +1,14 @@
-//! Who is signed in to the console, as it stands in the cookie.
+//! Who is signed in to the console, as the session's cookie says.
 
 use aws_lc_rs::rand;
-use axum::http::HeaderMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use super::sealed;
+use super::sealer;
 use crate::auth::token::{Caller, IdToken};
 use crate::clock::Timestamp;
 use crate::id::{TenantId, UserId};
-
-/// The header in which a browser proves that one of our own pages asks.
-pub const CSRF_HEADER: &str = "qlik-csrf-token";
 
 const CSRF_BYTES: usize = 32;
 
@@ -44,15 +40,10 @@ impl Session {
         })
     }
 
-    /// Whether the request proves that it comes from a page of ours: exactly one header with this session's
-    /// token.
+    /// Whether this is the session's own CSRF token, which only our own pages can read.
     #[must_use]
-    pub fn allows(&self, headers: &HeaderMap) -> bool {
-        let mut sent = headers.get_all(CSRF_HEADER).iter();
-        match (sent.next().and_then(|value| value.to_str().ok()), sent.next()) {
-            (Some(token), None) => sealed::same(token, &self.csrf),
-            _ => false,
-        }
+    pub fn has_csrf_token(&self, token: &str) -> bool {
+        sealer::same(token, &self.csrf)
     }
 
     /// As a verified token would say it: the cookie was sealed from one.

@@ -1,4 +1,4 @@
-//! What a browser keeps for us and can neither read nor make: AES-256-GCM under a key that is derived from
+//! Seals cookies, so that a browser can neither read nor forge them: AES-256-GCM under a key that is derived from
 //! `console.session_secret`.
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
