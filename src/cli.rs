@@ -1,6 +1,6 @@
-//! The command line. Data goes to standard output, everything else to standard error.
+//! The command line. Data goes to standard output, notes and errors to standard error.
 //!
-//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; `email-config` has more of them.
+//! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; `email-config` adds more.
 
 mod backup;
 mod config;
@@ -35,7 +35,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configu
     after_help = "Try it: `transports dev` needs no configuration."
 )]
 pub struct Arguments {
-    /// TOML file with the settings; without it `transports.toml` is read, if there is one.
+    /// TOML file with the settings; by default `transports.toml`, where it exists.
     #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
 
@@ -61,11 +61,11 @@ enum Command {
     Man(shell::Man),
 }
 
-/// Runs the command that this process was started with. Wrong usage ends the process with 2.
+/// Parses the arguments and runs the command. Wrong usage exits with 2.
 pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
-    let private = process::forbid_dumps().context("the memory of this process cannot be kept private");
-    let result = match private {
+    let hardened = process::forbid_dumps().context("the memory of this process cannot be protected");
+    let result = match hardened {
         Ok(()) => dispatch(arguments).await,
         Err(error) => Err(error),
     };
@@ -89,7 +89,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         }
         Command::Dev(arguments) => {
             let mut config = Config::load(file)?;
-            dev::for_people(&mut config.log);
+            dev::use_readable_log(&mut config.log);
             let traces = telemetry::init(&config.log, &config.telemetry)?;
             dev::run(arguments, config, traces).await
         }

@@ -1,8 +1,8 @@
-//! The inbox of `transports dev`: an SMTP server on loopback that keeps every mail in memory, and pages that
-//! show them. Beside it an Entra and a Graph of our own, so that Microsoft 365 can be tried without an account.
+//! The parts of `transports dev`: an SMTP server on loopback that keeps every mail in memory, pages that show the
+//! mails, and a fake of Entra and Graph, so that Microsoft 365 can be tried without an account.
 //!
-//! It must not know the service that it stands beside: neither settings nor tenants, neither the database nor
-//! the API. So it is tested without them, and nothing here can weaken what `transports serve` does.
+//! This room knows neither settings nor tenants, neither the database nor the API. It is tested without them, and
+//! nothing here can weaken `transports serve`.
 
 pub mod certificates;
 pub mod fake_microsoft365;

@@ -1,4 +1,4 @@
-//! `transports backup`: a copy of the database while the service runs.
+//! `transports backup`: copies the database while the service runs.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,10 +13,10 @@ use crate::store::{BackupProgress, backup_sqlite};
 
 /// Copy the SQLite database while the service runs.
 ///
-/// The copy holds every change that was acknowledged before it began, is checked, and is for its owner alone. It
-/// appears as a whole or not at all. Keep it apart from the keys: together they open every secret, and without the
-/// keys a copy opens none. To restore: stop the service, remove the database file with its -wal and -shm, put the
-/// copy in its place, and start with the same keys.
+/// The copy holds every change that was acknowledged before it began. It is checked, readable by its owner only, and
+/// appears complete or not at all. Keep it apart from the keys: together they open every secret; without the keys the
+/// copy opens none. To restore it: stop the service, remove the database file with its -wal and -shm, put the copy in
+/// its place, and start with the same keys.
 ///
 /// On PostgreSQL use `pg_dump`.
 ///
@@ -24,32 +24,32 @@ use crate::store::{BackupProgress, backup_sqlite};
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
-    /// File that the copy becomes.
+    /// File to write the copy to.
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Replace FILE where there is one.
+    /// Replace FILE where it exists.
     #[arg(long)]
     force: bool,
 }
 
 pub(super) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result<()> {
     let Some(path) = config.database.url.expose().strip_prefix("sqlite://").map(PathBuf::from) else {
-        let problem = Problem::new("database.url: is PostgreSQL, which this command does not copy").with_hint(
+        let problem = Problem::new("database.url: names PostgreSQL, which this command cannot copy").with_hint(
             "use pg_dump with this database, for instance: pg_dump --format=custom --file=transports.dump NAME; \
              restore it with pg_restore, and keep the keys apart from it",
         );
         return Err(Invalid::from(problem).into());
     };
-    // What is half done is removed also where the command is stopped.
+    // A signal stops the copy in order, so that the incomplete file is removed.
     let signals = StopSignals::install()?;
     let stop = Arc::new(AtomicBool::new(false));
-    let told = Arc::clone(&stop);
-    let shown = arguments.file.clone();
+    let stopped = Arc::clone(&stop);
+    let file = arguments.file.clone();
     let copying = tokio::task::spawn_blocking(move || {
         let mut tenths = 0;
-        let tell = |progress| tell(progress, &mut tenths);
-        backup_sqlite(&path, &arguments.file, arguments.force, &told, tell)
+        let report = |progress| report_progress(progress, &mut tenths);
+        backup_sqlite(&path, &arguments.file, arguments.force, &stopped, report)
     });
     let interrupted = tokio::spawn(async move {
         signals.recv().await;
@@ -57,12 +57,12 @@ pub(super) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result
     });
     let bytes = copying.await??;
     interrupted.abort();
-    output::note(&done(&shown, bytes));
+    output::note(&summary(&file, bytes));
     Ok(())
 }
 
-/// A line for each tenth, so that a large database is seen to go on and a small one says little.
-fn tell(progress: BackupProgress, tenths: &mut usize) {
+/// Prints a line for each tenth: progress for a large database, little noise for a small one.
+fn report_progress(progress: BackupProgress, tenths: &mut usize) {
     let now = progress.pages * 10 / progress.of.max(1);
     if now > *tenths && now < 10 {
         *tenths = now;
@@ -70,6 +70,6 @@ fn tell(progress: BackupProgress, tenths: &mut usize) {
     }
 }
 
-fn done(file: &Path, bytes: u64) -> String {
-    format!("{}: {bytes} bytes, checked. Keep the keys, and keep them apart from it.", file.display())
+fn summary(file: &Path, bytes: u64) -> String {
+    format!("{}: {bytes} bytes, checked. Keep the keys too, and keep them apart from it.", file.display())
 }

@@ -1,4 +1,4 @@
-//! `transports config`: looks at the settings without starting anything.
+//! `transports config`: checks and prints the settings without starting anything.
 
 use std::fmt::Write as _;
 use std::fs::File;
@@ -11,15 +11,15 @@ use crate::config::{Config, Egress, Invalid, Problem, check_for_serving, warning
 use crate::egress::{Policy, PolicyError};
 use crate::telemetry;
 
-/// Look at the settings without starting anything.
+/// Inspect the settings without starting anything.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
-    /// Check the settings, and show those in effect.
+    /// Check the settings, and print those in effect.
     ///
-    /// Finds everything that `serve` would refuse to start with and that the settings alone can show:
-    /// unknown keys, wrong values, missing keys, files that cannot be read or used. Then prints every setting in
-    /// effect as TOML, with *** for secrets. Opens no database and makes no connection.
+    /// Reports every reason for which `serve` would refuse to start, as far as the settings show it: unknown
+    /// keys, invalid values, missing keys, and files that cannot be read or used. Then prints every setting in effect as
+    /// TOML, with *** for secrets. Opens no database and makes no connection.
     ///
     /// Example: transports --config /etc/transports.toml config check
     #[command(after_help = super::EXIT_CODES)]
@@ -32,7 +32,7 @@ pub(super) fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
             Invalid::unless_empty(problems(config, |egress| Policy::new(egress).map(|_| ())))?;
             crate::app::check_settings(config)?;
             for warning in warnings(config) {
-                output::note(&output::lines("warning", &warning));
+                output::note(&output::render("warning", &warning));
             }
             output::note("configuration is valid");
             output::data(&effective(config))
@@ -51,12 +51,12 @@ fn problems(config: &Config, policy: impl FnOnce(&Egress) -> Result<(), PolicyEr
         ("tls.ca_file", &config.tls.ca_file),
     ];
     for (key, path) in files {
-        problems.extend(path.as_deref().and_then(|path| unreadable(key, path)));
+        problems.extend(path.as_deref().and_then(|path| check_readable(key, path)));
     }
     problems
 }
 
-fn unreadable(key: &str, path: &Path) -> Option<Problem> {
+fn check_readable(key: &str, path: &Path) -> Option<Problem> {
     let error = match File::open(path).and_then(|file| file.metadata()) {
         Ok(metadata) if metadata.is_file() => return None,
         Ok(_) => "it is not a file".to_owned(),
@@ -64,11 +64,11 @@ fn unreadable(key: &str, path: &Path) -> Option<Problem> {
     };
     Some(
         Problem::new(format!("{key}: {} cannot be read: {error}", path.display()))
-            .with_hint("check the path, and that the user of this process may read it"),
+            .with_hint("check the path, and that the user of this process can read it"),
     )
 }
 
-/// The settings in effect as a TOML file; what is not set is a comment.
+/// The settings in effect as a TOML file; unset ones are comments.
 fn effective(config: &Config) -> String {
     let mut page = String::new();
     let mut section = "";
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn files_filter_and_policy_are_told_at_once() {
+    fn all_problems_are_reported_at_once() {
         let config = config("[tls]\nca_file = '/nowhere/ca.pem'\n[log]\nfilter = 'transports=loud'");
         let refused =
             |_: &Egress| Err(PolicyError { key: "egress.allow", reason: "0.0.0.0/0 is too wide".to_owned() });
@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn a_folder_is_not_a_key_file() {
-        let problem = unreadable("encryption.keys_file", Path::new("/")).unwrap();
+        let problem = check_readable("encryption.keys_file", Path::new("/")).unwrap();
         assert_eq!(problem.text, "encryption.keys_file: / cannot be read: it is not a file");
     }
 

@@ -1,4 +1,4 @@
-//! `transports dev`: everything in one process, to try it.
+//! `transports dev`: the service, an inbox and a fake Microsoft 365 in one process, to try them.
 
 mod settings;
 mod welcome;
@@ -27,48 +27,48 @@ use crate::egress::Resolver;
 use crate::secret::Secret;
 use crate::telemetry::traces::Traces;
 use crate::{http, vault};
-use settings::Kept;
+use settings::Overrides;
 use welcome::{Port, Tokens, Welcome};
 
-pub(super) use settings::for_people;
+pub(super) use settings::use_readable_log;
 
 /// Try the service on this machine, with nothing to configure.
 ///
-/// Starts the service on loopback with SQLite and a key under a data folder, and an inbox that catches
-/// every mail that it sends. Prints the address of each, a token of a tenant admin, and curl lines to try.
-/// A port that is taken gives another one. Never for production: loopback and all ports are opened as
-/// destinations.
+/// Starts the service on loopback with SQLite and a key in a data folder, and an inbox that catches every
+/// mail that the service sends. Prints the address of each, a token of a tenant admin, and curl commands to
+/// try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
+/// and to any port.
 ///
-/// Settings count as they do for `serve`, but for those that dev decides: where it listens, the database,
-/// the keys, and the ports that may be reached.
+/// Settings apply as for `serve`, except those that dev overrides: the listener, the database, the keys,
+/// and the ports that tenants may connect to.
 ///
 /// Example: transports dev --port 9000
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
-    /// Folder for the database and the key; made where it is missing.
+    /// Folder for the database and the key; created where it is missing.
     #[arg(long, value_name = "FOLDER", default_value = "./transports-dev")]
     pub data_dir: PathBuf,
 
-    /// Port of the API and the inbox's pages on 127.0.0.1; 0 takes a free one.
+    /// Port of the API and of the inbox's pages on 127.0.0.1; 0 picks a free one.
     #[arg(long, default_value_t = 8080)]
     pub port: u16,
 
-    /// Port of the inbox's SMTP server, with or without STARTTLS; 0 takes a free one.
+    /// Port of the inbox's SMTP server, with or without STARTTLS; 0 picks a free one.
     #[arg(long, value_name = "PORT", default_value_t = 2525)]
     pub smtp_port: u16,
 
-    /// Port of the inbox's SMTP server with TLS from the start; 0 takes a free one.
+    /// Port of the inbox's SMTP server with implicit TLS; 0 picks a free one.
     #[arg(long, value_name = "PORT", default_value_t = 2465)]
     pub smtps_port: u16,
 }
 
-/// How long the printed tokens are good.
+/// Lifetime of the printed tokens.
 const TOKEN_DAYS: i64 = 7;
 
 const TOKEN_SECONDS: i64 = TOKEN_DAYS * 24 * 3600;
 
-/// A console that is left open asks for another one.
+/// An open console fetches a new token when this one expires.
 const CONSOLE_TOKEN_SECONDS: i64 = 3600;
 
 const KEY_FILE: &str = "encryption-key";
@@ -76,32 +76,33 @@ const TOKEN_FILE: &str = "token-secret";
 const PASSWORD_FILE: &str = "inbox-password";
 const CLIENT_SECRET_FILE: &str = "microsoft365-client-secret";
 
-/// Where the fake Entra and Graph are served, beside the API.
+/// Path of the fake Entra and Graph on the API's listener.
 const MICROSOFT365_PATH: &str = "/dev/microsoft365";
 const TRUSTED_FILE: &str = "trusted-ca.pem";
 
 pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -> anyhow::Result<()> {
-    for name in settings::not_used(&config) {
-        output::note(&format!("note: {name} is set, and `transports dev` does not use it"));
+    for name in settings::ignored(&config) {
+        output::note(&format!("note: {name} is set, but `transports dev` ignores it"));
     }
     let signals = serve::Signals::install()?;
     let clock = Clock::System;
     let folder = Folder::open(&arguments.data_dir)?;
-    let identity = certificates::identity(&folder, clock.now())?;
-    let password = folder.keep(PASSWORD_FILE, || random_secret(18))?;
+    let identity = certificates::load_or_issue(&folder, clock.now())?;
+    let password = folder.load_or_create(PASSWORD_FILE, || random_secret(18))?;
 
-    let listener = bound("--port", ports::bind(arguments.port).await)?;
-    let smtp = bound("--smtp-port", ports::bind_localhost(arguments.smtp_port).await)?;
-    let implicit = bound("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
+    let listener = with_option("--port", ports::bind(arguments.port).await)?;
+    let smtp = with_option("--smtp-port", ports::bind_localhost(arguments.smtp_port).await)?;
+    let implicit = with_option("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
     let address = listener.local_addr()?;
-    let starttls_port = Port { wanted: arguments.smtp_port, bound: port_of(&smtp)? };
-    let implicit_port = Port { wanted: arguments.smtps_port, bound: port_of(&implicit)? };
+    let starttls_port = Port { requested: arguments.smtp_port, bound: port_of(&smtp)? };
+    let implicit_port = Port { requested: arguments.smtps_port, bound: port_of(&implicit)? };
 
     let registration = registration(&folder)?;
-    let config = settings::to_try(config, kept(&folder, &identity, address, &arguments.data_dir)?)?;
+    let config =
+        settings::override_with(config, overrides(&folder, &identity, address, &arguments.data_dir)?)?;
     let app = App::start(config, clock.clone(), Resolver::system()).await.with_context(|| {
         let folder = arguments.data_dir.display();
-        format!("starting with the data in {folder} (remove that folder to begin anew)")
+        format!("starting with the data in {folder} (remove that folder to start over)")
     })?;
 
     let inbox = Inbox::default();
@@ -113,7 +114,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         }
     }
     let welcome = Welcome {
-        api: Port { wanted: arguments.port, bound: address.port() },
+        api: Port { requested: arguments.port, bound: address.port() },
         smtp: starttls_port,
         smtps: implicit_port,
         folder: &arguments.data_dir,
@@ -122,27 +123,27 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         tokens: tokens(&app)?,
     };
     output::data(&welcome.text())?;
-    end_with_the_program(inbox.clone())?;
+    close_on_signal(inbox.clone())?;
     let dev = http::Dev {
         pages: pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router()),
-        session: session::session(issue(&app)),
+        session: session::route(token_issuer(&app)),
     };
-    serve::until_stopped(&app, listener, Some(dev), signals, traces).await
+    serve::run_until_stopped(&app, listener, Some(dev), signals, traces).await
 }
 
-/// A page that waits for mail would keep the program from ending.
-fn end_with_the_program(inbox: Inbox) -> anyhow::Result<()> {
+/// Ends the event streams of open pages, which would keep the server from stopping.
+fn close_on_signal(inbox: Inbox) -> anyhow::Result<()> {
     let signals = serve::StopSignals::install()?;
     tokio::spawn(async move {
         signals.recv().await;
-        inbox.end();
+        inbox.close();
     });
     Ok(())
 }
 
-/// The one app of the fake Entra. Its secret is kept, as a stored configuration is.
+/// The app of the fake Entra. Its secret stays between runs, since stored configurations hold it.
 fn registration(folder: &Folder) -> anyhow::Result<Registration> {
-    let secret = folder.keep(CLIENT_SECRET_FILE, || random_secret(24))?;
+    let secret = folder.load_or_create(CLIENT_SECRET_FILE, || random_secret(24))?;
     Ok(Registration {
         directory_id: "d1d1d1d1-0000-4000-8000-000000000001".to_owned(),
         client_id: "c1c1c1c1-0000-4000-8000-000000000001".to_owned(),
@@ -151,7 +152,7 @@ fn registration(folder: &Folder) -> anyhow::Result<Registration> {
     })
 }
 
-/// A mail that the fake Graph accepts lies in the inbox like any other.
+/// Adds mails that the fake Graph accepts to the inbox.
 fn fake_microsoft365(registration: Registration, inbox: Inbox, clock: Clock) -> FakeMicrosoft365 {
     let now = clock.clone();
     let sender = registration.mailbox.clone();
@@ -162,42 +163,47 @@ fn fake_microsoft365(registration: Registration, inbox: Inbox, clock: Clock) -> 
     })
 }
 
-fn bound<T>(option: &str, result: std::io::Result<T>) -> anyhow::Result<T> {
-    result.with_context(|| format!("{option}: cannot listen there"))
+fn with_option<T>(option: &str, result: std::io::Result<T>) -> anyhow::Result<T> {
+    result.with_context(|| format!("{option}: cannot listen on this port"))
 }
 
 fn port_of(listeners: &[TcpListener]) -> anyhow::Result<u16> {
     Ok(listeners.first().context("nothing listens")?.local_addr()?.port())
 }
 
-/// What the data folder keeps between runs, made where it is missing.
-fn kept(folder: &Folder, identity: &Identity, listen: SocketAddr, path: &Path) -> anyhow::Result<Kept> {
+/// Loads secrets and paths from the data folder; the first run creates them.
+fn overrides(
+    folder: &Folder,
+    identity: &Identity,
+    listen: SocketAddr,
+    path: &Path,
+) -> anyhow::Result<Overrides> {
     let database = folder.file("transports.db");
     let database = database.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
-    folder.keep(KEY_FILE, || vault::generate_key("dev"))?;
-    Ok(Kept {
+    folder.load_or_create(KEY_FILE, || vault::generate_key("dev"))?;
+    Ok(Overrides {
         listen,
         microsoft365_url: format!("http://{listen}{MICROSOFT365_PATH}"),
         database_url: Secret::new(format!("sqlite://{database}")),
         keys_file: folder.file(KEY_FILE),
-        token_secret: folder.keep(TOKEN_FILE, || random_secret(32))?,
+        token_secret: folder.load_or_create(TOKEN_FILE, || random_secret(32))?,
         authority_file: identity.authority_file.clone(),
         trusted_file: folder.file(TRUSTED_FILE),
     })
 }
 
 fn tokens(app: &App) -> anyhow::Result<Tokens> {
-    let issue = |user, admin| signed(app, user, admin, TOKEN_SECONDS);
+    let issue = |user, admin| issue_token(app, user, admin, TOKEN_SECONDS);
     Ok(Tokens { admin: issue("admin", true)?, user: issue("user", false)?, days: TOKEN_DAYS })
 }
 
-/// What the console is given each time that it asks.
-fn issue(app: &Arc<App>) -> session::Issue {
+/// Issues a token each time that the console asks.
+fn token_issuer(app: &Arc<App>) -> session::IssueToken {
     let app = Arc::clone(app);
-    Arc::new(move || signed(&app, "admin", true, CONSOLE_TOKEN_SECONDS))
+    Arc::new(move || issue_token(&app, "admin", true, CONSOLE_TOKEN_SECONDS))
 }
 
-fn signed(app: &App, user: &str, admin: bool, seconds: i64) -> anyhow::Result<Secret> {
+fn issue_token(app: &App, user: &str, admin: bool, seconds: i64) -> anyhow::Result<Secret> {
     let auth = &app.config.auth;
     let secret = auth.hs256_secret.as_ref().context("auth.hs256_secret is not set")?;
     token::issue(secret, auth, welcome::TENANT, user, admin, seconds, app.clock.now())

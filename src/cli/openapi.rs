@@ -1,4 +1,4 @@
-//! `transports openapi`: prints the description of the API.
+//! `transports openapi`: prints the OpenAPI document.
 
 use clap::Args;
 
@@ -6,7 +6,7 @@ use super::output;
 
 /// Print the OpenAPI document.
 ///
-/// OpenAPI 3.1 in JSON, the same as the service answers at /openapi.json. Needs no settings.
+/// OpenAPI 3.1 in JSON, the same document as at /openapi.json. Needs no settings.
 ///
 /// Example: transports openapi > openapi.json
 #[derive(Debug, Args)]

@@ -1,4 +1,4 @@
-//! What the commands print.
+//! Prints data to standard output, and notes and errors to standard error.
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
@@ -6,22 +6,16 @@ use std::process::ExitCode;
 use super::email_config::Failure;
 use crate::config::{Invalid, Problem};
 
-/// Wrong usage or configuration; the same number that clap ends with.
+/// Exit code for wrong usage or configuration; the same as clap's.
 const MISCONFIGURED: u8 = 2;
 
-/// Writes data to standard output.
-///
-/// # Errors
-/// Where it cannot be written. A reader that has seen enough (`| head`) is no error.
+/// Writes data to standard output. A reader that closes the pipe early (`| head`) is no error.
 pub(super) fn data(text: &str) -> anyhow::Result<()> {
-    part(text).map(drop)
+    write_part(text).map(drop)
 }
 
-/// Writes a part of the data, and says whether there is still a reader for the next one.
-///
-/// # Errors
-/// As [`data`].
-pub(super) fn part(text: &str) -> anyhow::Result<bool> {
+/// Writes a part of the data; false where the reader has closed the pipe.
+pub(super) fn write_part(text: &str) -> anyhow::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
@@ -29,16 +23,16 @@ pub(super) fn part(text: &str) -> anyhow::Result<bool> {
     }
 }
 
-/// Writes a line for people to standard error. Where that is closed, nobody is there to be told.
+/// Writes a line to standard error, and ignores that it may be closed.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Tells what went wrong and what to do, and says how the process ends.
+/// Prints the error with its hints, and returns the exit code.
 pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(invalid) = error.downcast_ref::<Invalid>() {
         for problem in &invalid.problems {
-            note(&lines("error", problem));
+            note(&render("error", problem));
         }
         return ExitCode::from(MISCONFIGURED);
     }
@@ -49,8 +43,8 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// A problem, and its remedy on a line of its own.
-pub(super) fn lines(label: &str, problem: &Problem) -> String {
+/// A problem, and its hint on a second line.
+pub(super) fn render(label: &str, problem: &Problem) -> String {
     match &problem.hint {
         Some(hint) => format!("{label}: {}\n  hint: {hint}", problem.text),
         None => format!("{label}: {}", problem.text),

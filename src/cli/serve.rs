@@ -1,4 +1,4 @@
-//! `transports serve`: the service, in production.
+//! `transports serve`: runs the service, and its background jobs, until a signal stops it.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -20,10 +20,10 @@ use crate::telemetry::traces::Traces;
 
 /// Run the service.
 ///
-/// Everything comes from the settings; see docs/configuration.md. It refuses to start without a key for
-/// the tenants' secrets, without a source of token keys, an issuer and an audience, and with a key that
-/// does not open what is stored. SIGTERM and Ctrl-C let requests in flight end first; SIGHUP reads
-/// `encryption.keys_file` again, which also happens by itself when the file changes.
+/// All settings are described in docs/configuration.md. The service refuses to start without a key for the
+/// tenants' secrets, without a source of token keys, an issuer and an audience, and with a key that does
+/// not open the stored secrets. SIGTERM and Ctrl-C let running requests finish first. SIGHUP reads
+/// `encryption.keys_file` again; a change of the file is also noticed by itself.
 ///
 /// Example: transports --config /etc/transports.toml serve
 #[derive(Debug, Args)]
@@ -40,7 +40,7 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
     let app = App::start(config, Clock::System, Resolver::system()).await?;
-    until_stopped(&app, listener, None, signals, traces).await
+    run_until_stopped(&app, listener, None, signals, traces).await
 }
 
 /// The cryptographic library needs about 50 ms for its first random bytes. Asking for them here, beside the rest of the
@@ -52,14 +52,13 @@ fn warm_up_rng() {
     });
 }
 
-/// Binds a listener, and says which setting to change where that fails.
+/// Binds a listener; an error names the setting to change.
 pub(super) fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
     server::bind(address).with_context(|| format!("{setting}: cannot listen on {address}"))
 }
 
-/// Serves `app` on `listener` until the process is told to stop; `dev` is served beside it. `traces` are delivered,
-/// to the last of them.
-pub(super) async fn until_stopped(
+/// Serves `app`, and `dev` beside it, until a signal stops the process. Exports `traces` to the last one.
+pub(super) async fn run_until_stopped(
     app: &Arc<App>,
     listener: TcpListener,
     dev: Option<http::Dev>,
@@ -75,20 +74,20 @@ pub(super) async fn until_stopped(
     let traces = traces.map(|traces| traces.deliver(app.http_client(), app.metrics.clone()));
     let retention = tokio::spawn(app.retention().run());
     let Signals { stop: stop_signals, hangup } = signals;
-    let tending = tokio::spawn(maintain_keys(Arc::clone(app), hangup));
+    let key_maintenance = tokio::spawn(maintain_keys(Arc::clone(app), hangup));
     tokio::spawn(async move {
         let signal = stop_signals.recv().await;
-        tracing::info!("{signal}: requests under way may finish");
+        tracing::info!("{signal}: waiting for running requests");
         let _ = stop.send(true);
     });
     let service = http::service(app, dev);
     let left = server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
     retention.abort();
-    tending.abort();
-    // Their clients have gone, and the audit is still to be told of them.
+    key_maintenance.abort();
+    // Checks whose clients have gone still write their audit rows.
     app.checks.close();
     if tokio::time::timeout(left, app.checks.wait()).await.is_err() {
-        tracing::warn!("checks were still under way when the time to finish them was over");
+        tracing::warn!("checks were still running when the shutdown timeout ended");
     }
     if let Some(metrics) = metrics {
         metrics.await??;
@@ -101,7 +100,7 @@ pub(super) async fn until_stopped(
     Ok(())
 }
 
-/// Serves the metrics on a listener of their own, where the operator set one.
+/// Serves the metrics on their own listener, where one is configured.
 fn metrics_listener(
     app: &Arc<App>,
     stop: impl Future<Output = ()> + Send + 'static,
@@ -115,29 +114,25 @@ fn metrics_listener(
     Ok(Some(tokio::spawn(serving)))
 }
 
-/// The signals that the service heeds. Made before anything else, so that none ends the process in its own way.
+/// The signals that the service handles. Installed first, so that no signal kills the process during the start.
 pub(super) struct Signals {
     stop: StopSignals,
     hangup: Signal,
 }
 
 impl Signals {
-    /// # Errors
-    /// Where the system does not let the process handle them.
     pub(super) fn install() -> std::io::Result<Self> {
         Ok(Self { stop: StopSignals::install()?, hangup: signal(SignalKind::hangup())? })
     }
 }
 
-/// The signals that tell to stop.
+/// SIGTERM and Ctrl-C.
 pub(super) struct StopSignals {
     terminate: Signal,
     interrupt: Signal,
 }
 
 impl StopSignals {
-    /// # Errors
-    /// Where the system does not let the process handle them.
     pub(super) fn install() -> std::io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }

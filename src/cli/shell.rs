@@ -1,4 +1,4 @@
-//! `transports completions` and `transports man`: what a shell and a manual reader want to know of the command line.
+//! `transports completions` and `transports man`: print completion scripts and manual pages.
 
 use std::path::PathBuf;
 
@@ -14,17 +14,17 @@ use super::output;
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Completions {
-    /// Shell that the script is for.
+    /// The shell.
     shell: Shell,
 }
 
-/// Print the manual page, or write the page of every command.
+/// Print the manual page, or write the pages of all commands.
 ///
 /// Example: transports man > transports.1 && man ./transports.1
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Man {
-    /// Folder for the pages of all commands, such as /usr/local/share/man/man1; made where it is missing.
+    /// Folder for the pages of all commands, such as /usr/local/share/man/man1; created where it is missing.
     #[arg(long, value_name = "FOLDER")]
     out: Option<PathBuf>,
 }

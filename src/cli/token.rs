@@ -10,18 +10,18 @@ const SECONDS_PER_MINUTE: i64 = 60;
 
 /// Sign a bearer token with `auth.hs256_secret`.
 ///
-/// For installations that check tokens with a shared secret, and for trying things out. The token carries
-/// auth.issuer and auth.audience where they are set. It goes to standard output alone.
+/// For installations that check tokens with a shared secret, and for tests. The token carries auth.issuer
+/// and auth.audience where they are set. It is written to standard output only.
 ///
 /// Example: curl -H "Authorization: Bearer $(transports token --tenant t1 --user anna --admin)" …
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
-    /// Tenant that the token is for.
+    /// Tenant of the token.
     #[arg(long, value_name = "ID")]
     tenant: String,
 
-    /// User that the token is for.
+    /// User of the token.
     #[arg(long, value_name = "ID")]
     user: String,
 
@@ -29,16 +29,16 @@ pub struct Arguments {
     #[arg(long)]
     admin: bool,
 
-    /// How long the token is valid; at most a year.
+    /// Lifetime in minutes; at most a year.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=525_600))]
     minutes: i64,
 }
 
 pub(super) fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> {
     let Some(secret) = &config.auth.hs256_secret else {
-        let problem = Problem::new("auth.hs256_secret: has to be set to sign a token").with_hint(
+        let problem = Problem::new("auth.hs256_secret: must be set to sign a token").with_hint(
             "set TRANSPORTS_AUTH__HS256_SECRET to at least 32 random bytes; with another source of token \
-             keys, its issuer makes the tokens",
+             keys, its issuer signs the tokens",
         );
         return Err(Invalid::from(problem).into());
     };

@@ -1,5 +1,4 @@
-//! The inbox's certificate: for `localhost`, from an authority of its own, kept in the data folder and made
-//! anew before it ends.
+//! Issues the inbox's certificate for `localhost`, keeps it in the data folder, and renews it before it expires.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -21,10 +20,10 @@ use time::OffsetDateTime;
 use super::folder::Folder;
 use crate::clock::Timestamp;
 
-/// The authority's certificate, for whoever wants to trust the inbox.
+/// The authority's certificate, for clients that are to trust the inbox.
 pub const AUTHORITY_FILE: &str = "inbox-ca.pem";
 
-/// Private key, certificate and authority in one file, so that they always belong together.
+/// Private key, certificate and authority in one file, so that they always match.
 const IDENTITY_FILE: &str = "inbox.pem";
 
 const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
@@ -32,7 +31,7 @@ const NAMES: [&str; 3] = ["localhost", "127.0.0.1", "::1"];
 /// Some clients refuse more than 398 days (CA/Browser Forum, Baseline Requirements 6.3.2).
 const VALID_DAYS: i64 = 397;
 
-/// A certificate that ends sooner is made anew at the start.
+/// A certificate that expires sooner is renewed at the start.
 const RENEW_BEFORE: Duration = Duration::from_hours(30 * 24);
 
 pub struct Identity {
@@ -40,31 +39,31 @@ pub struct Identity {
     pub authority_file: PathBuf,
 }
 
-/// The certificate of an earlier run, or a new one where that is missing, damaged or about to end.
+/// Loads the certificate of an earlier run; issues one where it is missing, damaged or about to expire.
 ///
 /// # Errors
-/// Where the folder cannot be read or written.
-pub fn identity(folder: &Folder, now: Timestamp) -> anyhow::Result<Identity> {
-    let kept = folder.read(IDENTITY_FILE)?.and_then(|pem| Parsed::read(&pem, now));
-    let parsed = if let Some(parsed) = kept {
-        parsed
+/// The folder cannot be read or written.
+pub fn load_or_issue(folder: &Folder, now: Timestamp) -> anyhow::Result<Identity> {
+    let stored = folder.read(IDENTITY_FILE)?.and_then(|pem| Loaded::parse(&pem, now));
+    let loaded = if let Some(loaded) = stored {
+        loaded
     } else {
-        let pem = make(now).context("making the inbox's certificate")?;
+        let pem = issue(now).context("issuing the inbox's certificate")?;
         folder.write(IDENTITY_FILE, &pem)?;
-        Parsed::read(&pem, now).context("the inbox's new certificate does not hold")?
+        Loaded::parse(&pem, now).context("the inbox's new certificate is not valid")?
     };
-    folder.write(AUTHORITY_FILE, &parsed.authority_pem)?;
-    Ok(Identity { tls: Arc::new(parsed.tls), authority_file: folder.file(AUTHORITY_FILE) })
+    folder.write(AUTHORITY_FILE, &loaded.authority_pem)?;
+    Ok(Identity { tls: Arc::new(loaded.tls), authority_file: folder.file(AUTHORITY_FILE) })
 }
 
-struct Parsed {
+struct Loaded {
     tls: ServerConfig,
     authority_pem: String,
 }
 
-impl Parsed {
-    /// None for whatever a client would not trust some days from now.
-    fn read(pem: &str, now: Timestamp) -> Option<Self> {
+impl Loaded {
+    /// None where a client would not trust it [`RENEW_BEFORE`] from now.
+    fn parse(pem: &str, now: Timestamp) -> Option<Self> {
         let provider = Arc::new(aws_lc_rs::default_provider());
         let key = PrivateKeyDer::from_pem_slice(pem.as_bytes()).ok()?;
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem.as_bytes()).collect();
@@ -76,7 +75,7 @@ impl Parsed {
             .with_no_client_auth()
             .with_single_cert(vec![certificate], key)
             .ok()?;
-        // Nothing is gained by resuming a session on loopback.
+        // Resuming a session on loopback saves nothing.
         tls.send_tls13_tickets = 0;
         let start = pem.rfind("-----BEGIN CERTIFICATE-----")?;
         Some(Self { tls, authority_pem: pem[start..].to_owned() })
@@ -101,9 +100,8 @@ fn verify(
     Some(())
 }
 
-/// A key, its certificate and the authority's as PEM. Nobody keeps the authority's key, so it signs nothing
-/// else, ever.
-fn make(now: Timestamp) -> anyhow::Result<String> {
+/// A key, its certificate and the authority's as PEM. The authority's key is dropped, so it never signs again.
+fn issue(now: Timestamp) -> anyhow::Result<String> {
     let now = OffsetDateTime::from_unix_timestamp(now.seconds())?;
     let params = |names: &[&str], common_name| -> anyhow::Result<CertificateParams> {
         let mut params = CertificateParams::new(names.iter().map(ToString::to_string).collect::<Vec<_>>())?;
@@ -138,11 +136,11 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_kept_until_it_is_about_to_end() {
+    fn a_certificate_is_kept_until_it_is_about_to_expire() {
         let path = std::env::temp_dir().join(format!("transports-cert-{}", uuid::Uuid::new_v4().simple()));
         let folder = Folder::open(&path).unwrap();
         let authority_at = |now| {
-            let identity = identity(&folder, now).unwrap();
+            let identity = load_or_issue(&folder, now).unwrap();
             std::fs::read_to_string(identity.authority_file).unwrap()
         };
         let first = authority_at(NOW);
@@ -161,10 +159,10 @@ mod tests {
 
     #[test]
     fn a_certificate_with_the_key_of_another_is_not_used() {
-        let (one, other) = (make(NOW).unwrap(), make(NOW).unwrap());
-        assert!(Parsed::read(&one, NOW).is_some());
+        let (one, other) = (issue(NOW).unwrap(), issue(NOW).unwrap());
+        assert!(Loaded::parse(&one, NOW).is_some());
         let certificates = |pem: &str| pem.find("-----BEGIN CERTIFICATE-----").unwrap();
         let mixed = format!("{}{}", &one[..certificates(&one)], &other[certificates(&other)..]);
-        assert!(Parsed::read(&mixed, NOW).is_none());
+        assert!(Loaded::parse(&mixed, NOW).is_none());
     }
 }

@@ -1,7 +1,7 @@
-//! An Entra and a Graph of our own, as far as an app needs them to send mail: for `transports dev`, where
-//! Microsoft 365 can be tried without an account, and for the tests.
+//! A fake of Entra and Graph, as far as an app needs them to send mail: for `transports dev` without a Microsoft 365
+//! account, and for the tests.
 //!
-//! Answers have the form of the public reference: errors of Entra with `error`, `error_codes`, `trace_id` and
+//! Responses have the form of the public reference: errors of Entra with `error`, `error_codes`, `trace_id` and
 //! `correlation_id`, errors of Graph with `error.code` and `innerError`.
 
 use std::collections::{HashMap, VecDeque};
@@ -15,18 +15,19 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use percent_encoding::percent_decode_str;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::Clock;
 
-/// Graph refuses a larger request.
+/// Graph refuses larger requests.
 const MAX_REQUEST: usize = 4 * 1024 * 1024;
 
-/// How long a token is good, in seconds: what Entra says for most apps.
+/// Lifetime of a token in seconds; the value that Entra gives most apps.
 const TOKEN_SECONDS: i64 = 3599;
 
-/// One app in one directory with one mailbox.
+/// An app registration: one app in one directory with one mailbox.
 #[derive(Clone, Debug)]
 pub struct Registration {
     pub directory_id: String,
@@ -34,12 +35,12 @@ pub struct Registration {
     pub client_id: String,
     pub client_secret: String,
     pub mailbox: String,
-    /// The permissions that have been granted, as they stand in the token.
+    /// The granted permissions, as named in the token.
     pub roles: Vec<String>,
 }
 
 impl Registration {
-    /// Made up anew, with the permission to send.
+    /// A random registration with the permission to send.
     #[must_use]
     pub fn random() -> Self {
         Self {
@@ -53,16 +54,16 @@ impl Registration {
     }
 }
 
-/// An answer in place of the usual one, for a test.
+/// A response in place of the usual one, for a test.
 #[derive(Clone, Debug)]
-pub enum Scripted {
-    Answer {
+pub enum ScriptedResponse {
+    Respond {
         status: u16,
         headers: Vec<(&'static str, String)>,
         body: String,
     },
-    /// No answer at all.
-    Silence,
+    /// Never responds.
+    Hang,
 }
 
 /// The two services. Cheap to clone.
@@ -70,25 +71,25 @@ pub enum Scripted {
 pub struct FakeMicrosoft365 {
     state: Arc<Mutex<Inner>>,
     clock: Clock,
-    caught: Arc<dyn Fn(Vec<u8>) + Send + Sync>,
+    on_mail: Arc<dyn Fn(Vec<u8>) + Send + Sync>,
 }
 
 struct Inner {
     registration: Registration,
-    /// Tokens that were issued, with their roles.
+    /// Issued tokens with their roles.
     tokens: HashMap<String, Vec<String>>,
     token_requests: Vec<String>,
     mail_requests: usize,
-    next_token: VecDeque<Scripted>,
-    next_mail: VecDeque<Scripted>,
+    next_token: VecDeque<ScriptedResponse>,
+    next_mail: VecDeque<ScriptedResponse>,
 }
 
 impl FakeMicrosoft365 {
-    /// `caught` gets each mail that was accepted, in MIME.
+    /// `on_mail` receives each accepted mail in MIME.
     pub fn new(
         registration: Registration,
         clock: Clock,
-        caught: impl Fn(Vec<u8>) + Send + Sync + 'static,
+        on_mail: impl Fn(Vec<u8>) + Send + Sync + 'static,
     ) -> Self {
         let inner = Inner {
             registration,
@@ -98,10 +99,10 @@ impl FakeMicrosoft365 {
             next_token: VecDeque::new(),
             next_mail: VecDeque::new(),
         };
-        Self { state: Arc::new(Mutex::new(inner)), clock, caught: Arc::new(caught) }
+        Self { state: Arc::new(Mutex::new(inner)), clock, on_mail: Arc::new(on_mail) }
     }
 
-    /// Both services on one address: the paths of Entra and of Graph do not meet.
+    /// Both services on one address; their paths do not overlap.
     pub fn router(&self) -> Router {
         Router::new()
             .route("/{tenant}/oauth2/v2.0/token", post(token))
@@ -110,45 +111,45 @@ impl FakeMicrosoft365 {
             .with_state(self.clone())
     }
 
-    /// Changes what is registered.
-    pub fn change(&self, change: impl FnOnce(&mut Registration)) {
-        change(&mut self.lock().registration);
+    /// Changes the registration.
+    pub fn update(&self, update: impl FnOnce(&mut Registration)) {
+        update(&mut self.lock().registration);
     }
 
-    /// The next request for a token gets this answer.
-    pub fn script_token(&self, answer: Scripted) {
-        self.lock().next_token.push_back(answer);
+    /// The next token request gets this response.
+    pub fn script_token(&self, response: ScriptedResponse) {
+        self.lock().next_token.push_back(response);
     }
 
-    /// The next mail gets this answer.
-    pub fn script_mail(&self, answer: Scripted) {
-        self.lock().next_mail.push_back(answer);
+    /// The next mail gets this response.
+    pub fn script_mail(&self, response: ScriptedResponse) {
+        self.lock().next_mail.push_back(response);
     }
 
-    /// The next request for a token is refused with this number of Entra.
+    /// Refuses the next token request with this error number of Entra.
     pub fn refuse_token(&self, number: u32, error: &str) {
         let (status, body) = entra_error(number, error, "Refused by the test.", &self.clock);
-        self.script_token(Scripted::Answer { status: status.as_u16(), headers: Vec::new(), body });
+        self.script_token(ScriptedResponse::Respond { status: status.as_u16(), headers: Vec::new(), body });
     }
 
-    /// The next mail is refused with this error code of Graph.
+    /// Refuses the next mail with this error code of Graph.
     pub fn refuse_mail(&self, status: u16, code: &str, message: &str) {
         let body = graph_error(code, message, &self.clock);
-        self.script_mail(Scripted::Answer { status, headers: Vec::new(), body });
+        self.script_mail(ScriptedResponse::Respond { status, headers: Vec::new(), body });
     }
 
-    /// Every token that was issued is no longer accepted.
+    /// Revokes every issued token.
     pub fn revoke_tokens(&self) {
         self.lock().tokens.clear();
     }
 
-    /// How many tokens were asked for.
+    /// The number of token requests so far.
     #[must_use]
     pub fn token_requests(&self) -> usize {
         self.lock().token_requests.len()
     }
 
-    /// How many mails were handed over, accepted or not.
+    /// The number of mail requests so far, accepted or not.
     #[must_use]
     pub fn mail_requests(&self) -> usize {
         self.lock().mail_requests
@@ -159,10 +160,10 @@ impl FakeMicrosoft365 {
     }
 }
 
-async fn scripted(answer: Scripted) -> Response {
-    match answer {
-        Scripted::Silence => std::future::pending().await,
-        Scripted::Answer { status, headers, body } => {
+async fn respond(response: ScriptedResponse) -> Response {
+    match response {
+        ScriptedResponse::Hang => std::future::pending().await,
+        ScriptedResponse::Respond { status, headers, body } => {
             let mut response = body.into_response();
             *response.status_mut() =
                 StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -180,7 +181,7 @@ fn json_response(status: StatusCode, body: String) -> Response {
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], body).into_response()
 }
 
-/// An error as Entra answers it, see
+/// An error in the form of Entra, see
 /// <https://learn.microsoft.com/entra/identity-platform/reference-error-codes>.
 fn entra_error(number: u32, error: &str, text: &str, clock: &Clock) -> (StatusCode, String) {
     let (trace, correlation) = (Uuid::new_v4(), Uuid::new_v4());
@@ -200,7 +201,7 @@ fn entra_error(number: u32, error: &str, text: &str, clock: &Clock) -> (StatusCo
     (status, body.to_string())
 }
 
-/// An error as Graph answers it, see <https://learn.microsoft.com/graph/errors>.
+/// An error in the form of Graph, see <https://learn.microsoft.com/graph/errors>.
 fn graph_error(code: &str, message: &str, clock: &Clock) -> String {
     let id = Uuid::new_v4().to_string();
     let date = clock.now().to_iso();
@@ -218,8 +219,8 @@ async fn token(State(fake): State<FakeMicrosoft365>, Path(tenant): Path<String>,
         inner.token_requests.push(field("client_id").to_owned());
         inner.next_token.pop_front()
     };
-    if let Some(answer) = next {
-        return scripted(answer).await;
+    if let Some(response) = next {
+        return respond(response).await;
     }
     let mut inner = fake.lock();
     let registered = inner.registration.clone();
@@ -282,8 +283,8 @@ async fn send_mail(
         inner.mail_requests += 1;
         inner.next_mail.pop_front()
     };
-    if let Some(answer) = next {
-        return scripted(answer).await;
+    if let Some(response) = next {
+        return respond(response).await;
     }
     let refused =
         |status, code, message: &str| json_response(status, graph_error(code, message, &fake.clock));
@@ -320,7 +321,7 @@ async fn send_mail(
         let message = "Invalid base64 string for MIME content.";
         return refused(StatusCode::BAD_REQUEST, "ErrorMimeContentInvalidBase64String", message);
     };
-    (fake.caught)(mail);
+    (fake.on_mail)(mail);
     StatusCode::ACCEPTED.into_response()
 }
 
@@ -328,22 +329,10 @@ async fn send_mail(
 fn form(body: &[u8]) -> HashMap<String, String> {
     let text = String::from_utf8_lossy(body);
     let pairs = text.split('&').filter_map(|pair| pair.split_once('='));
-    pairs.map(|(name, value)| (decoded(name), decoded(value))).collect()
+    pairs.map(|(name, value)| (decode(name), decode(value))).collect()
 }
 
-fn decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.bytes();
-    while let Some(byte) = rest.next() {
-        match byte {
-            b'+' => bytes.push(b' '),
-            b'%' => {
-                let digits: Vec<u8> = rest.by_ref().take(2).collect();
-                let digits = std::str::from_utf8(&digits).unwrap_or_default();
-                bytes.push(u8::from_str_radix(digits, 16).unwrap_or(b'?'));
-            }
-            byte => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
+fn decode(text: &str) -> String {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8_lossy().into_owned()
 }

@@ -1,4 +1,4 @@
-//! The data folder of `transports dev`: what it holds belongs to one user and stays between runs.
+//! The data folder of `transports dev`: private files that stay between runs.
 
 use std::fs::{self, DirBuilder, OpenOptions, Permissions};
 use std::io::{self, Write as _};
@@ -12,8 +12,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::secret::Secret;
 
-/// Keeps the folder out of a repository that it happens to stand in; also tells that the folder is ours.
-const MARK: &str = ".gitignore";
+/// Keeps the folder out of a surrounding repository, and marks it as created by `transports dev`.
+const MARKER: &str = ".gitignore";
 
 const FOLDER_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o600;
@@ -23,26 +23,26 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// Makes the folder where it is missing, for this user alone.
+    /// Creates the folder where it is missing, accessible by this user only.
     ///
     /// # Errors
-    /// Where it cannot be made, or holds what `transports dev` did not put there: its rights must not change.
+    /// The folder cannot be created, or holds foreign files, whose permissions must not change.
     pub fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         DirBuilder::new()
             .recursive(true)
             .mode(FOLDER_MODE)
             .create(path)
-            .with_context(|| format!("{shown} cannot be made"))?;
+            .with_context(|| format!("{shown} cannot be created"))?;
         let mut entries = fs::read_dir(path).with_context(|| format!("{shown} cannot be read"))?;
         ensure!(
-            path.join(MARK).exists() || entries.next().is_none(),
-            "{shown} holds other files: name a folder for the data alone with --data-dir"
+            path.join(MARKER).exists() || entries.next().is_none(),
+            "{shown} holds other files: name an empty or new folder with --data-dir"
         );
         fs::set_permissions(path, Permissions::from_mode(FOLDER_MODE))
             .with_context(|| format!("{shown} cannot be closed to other users"))?;
         let folder = Self { path: path.to_owned() };
-        folder.write(MARK, "*\n")?;
+        folder.write(MARKER, "*\n")?;
         Ok(folder)
     }
 
@@ -51,10 +51,7 @@ impl Folder {
         self.path.join(name)
     }
 
-    /// The text of a file; none where there is none.
-    ///
-    /// # Errors
-    /// Names the file.
+    /// The text of a file; none where it does not exist.
     pub fn read(&self, name: &str) -> anyhow::Result<Option<String>> {
         match fs::read_to_string(self.file(name)) {
             Ok(text) => Ok(Some(text)),
@@ -63,24 +60,22 @@ impl Folder {
         }
     }
 
-    /// Replaces a file as a whole; only this user can read it.
-    ///
-    /// # Errors
-    /// Names the file.
+    /// Replaces a file atomically; only this user can read it.
     pub fn write(&self, name: &str, text: &str) -> anyhow::Result<()> {
-        let written = self.temporary(name, text).and_then(|path| fs::rename(path, self.file(name)));
+        let written = self.write_temporary(name, text).and_then(|path| fs::rename(path, self.file(name)));
         written.with_context(|| format!("{} cannot be written", self.file(name).display()))
     }
 
-    /// The secret that an earlier run has kept under this name, or else the one that `make` makes now.
-    ///
-    /// # Errors
-    /// Names the file.
-    pub fn keep(&self, name: &str, make: impl FnOnce() -> anyhow::Result<Secret>) -> anyhow::Result<Secret> {
+    /// The secret in this file; the first run creates it.
+    pub fn load_or_create(
+        &self,
+        name: &str,
+        create: impl FnOnce() -> anyhow::Result<Secret>,
+    ) -> anyhow::Result<Secret> {
         if !self.file(name).exists() {
-            let secret = make()?;
-            let written = self.temporary(name, &format!("{}\n", secret.expose())).and_then(|path| {
-                // Unlike a renaming this fails where another run was first, whose secret then holds.
+            let secret = create()?;
+            let written = self.write_temporary(name, &format!("{}\n", secret.expose())).and_then(|path| {
+                // Unlike a rename, a link fails where another run was first; its secret counts.
                 let linked = fs::hard_link(&path, self.file(name));
                 fs::remove_file(&path)?;
                 linked.or_else(|error| match error.kind() {
@@ -96,7 +91,7 @@ impl Folder {
         Ok(Secret::new(text))
     }
 
-    fn temporary(&self, name: &str, text: &str) -> io::Result<PathBuf> {
+    fn write_temporary(&self, name: &str, text: &str) -> io::Result<PathBuf> {
         let path = self.file(&format!("{name}.{}", uuid::Uuid::new_v4().simple()));
         let mut file = OpenOptions::new().write(true).create_new(true).mode(FILE_MODE).open(&path)?;
         file.write_all(text.as_bytes())?;
@@ -105,10 +100,7 @@ impl Folder {
     }
 }
 
-/// So many random bytes as base64url: nothing in it means anything to a shell, to JSON or in a URL.
-///
-/// # Errors
-/// Where the system has no randomness.
+/// Random bytes as base64url, which needs no quoting in a shell, in JSON or in a URL.
 pub fn random_secret(bytes: usize) -> anyhow::Result<Secret> {
     let mut random = vec![0; bytes];
     rand::fill(&mut random).ok().context("the system has no randomness")?;
@@ -128,12 +120,12 @@ mod tests {
     }
 
     #[test]
-    fn folder_and_files_are_for_one_user_alone() {
+    fn folder_and_files_are_accessible_by_one_user_only() {
         let path = fresh();
         fs::create_dir(&path).expect("can be made");
         fs::set_permissions(&path, Permissions::from_mode(0o755)).expect("is ours");
         let folder = Folder::open(&path).expect("an empty folder is taken");
-        folder.keep("secret", || random_secret(16)).expect("is kept");
+        folder.load_or_create("secret", || random_secret(16)).expect("is kept");
         folder.write("written", "text").expect("is written");
         assert_eq!(mode(&path), 0o700);
         assert_eq!(mode(&folder.file("secret")), 0o600);
@@ -146,14 +138,14 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_made_once_and_stays() {
+    fn a_secret_is_created_once() {
         let path = fresh();
-        let first = Folder::open(&path).unwrap().keep("secret", || random_secret(16)).unwrap();
-        let again = Folder::open(&path).unwrap().keep("secret", || panic!("it is there")).unwrap();
+        let first = Folder::open(&path).unwrap().load_or_create("secret", || random_secret(16)).unwrap();
+        let again = Folder::open(&path).unwrap().load_or_create("secret", || panic!("it exists")).unwrap();
         assert_eq!(first.expose(), again.expose());
         assert_eq!(first.expose().len(), 22);
         fs::write(path.join("secret"), "\n").unwrap();
-        let error = Folder::open(&path).unwrap().keep("secret", || random_secret(16)).unwrap_err();
+        let error = Folder::open(&path).unwrap().load_or_create("secret", || random_secret(16)).unwrap_err();
         assert!(error.to_string().ends_with("secret is empty"), "{error}");
         fs::remove_dir_all(path).expect("can be removed");
     }

@@ -1,4 +1,4 @@
-//! Keeps the caught mails: in memory, bounded in number and bytes, the oldest going first.
+//! Keeps caught mails in memory, bounded in number and bytes; the oldest are dropped first.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,11 +8,11 @@ use tokio::sync::watch;
 use super::mail::{Content, Envelope, Mail};
 use crate::clock::Timestamp;
 
-/// What an inbox holds at most.
+/// Bounds of an inbox.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub mails: usize,
-    /// The sources of all mails together. The newest mail is kept whatever its size.
+    /// Size of all sources together. The newest mail is kept whatever its size.
     pub bytes: usize,
 }
 
@@ -26,21 +26,21 @@ impl Default for Limits {
 #[derive(Clone, Default)]
 pub struct Inbox {
     limits: Limits,
-    kept: Arc<Mutex<Kept>>,
+    stored: Arc<Mutex<Stored>>,
     changes: watch::Sender<Changes>,
 }
 
-/// What whoever looks at the inbox waits for.
+/// What a watcher of the inbox receives.
 #[derive(Clone, Copy, Default, PartialEq, Eq, Debug)]
 pub struct Changes {
-    /// Grows with every change.
+    /// Incremented by every change.
     pub count: u64,
-    /// The program ends: nothing more will come.
-    pub ended: bool,
+    /// The process is stopping: no change will follow.
+    pub closed: bool,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Stored {
     /// The oldest first.
     mails: VecDeque<Arc<Mail>>,
     bytes: usize,
@@ -53,74 +53,75 @@ impl Inbox {
         Self { limits, ..Self::default() }
     }
 
-    /// Takes a mail and returns its id, which no other mail gets while the process runs.
+    /// Adds a mail and returns its id, which is unique while the process runs.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn add(&self, received: Timestamp, envelope: Envelope, source: Vec<u8>) -> u64 {
-        // Parsed before the lock is taken: it may take long with a large mail.
-        let content = Content::read(&source);
-        let mut kept = self.kept();
-        kept.last_id += 1;
-        let id = kept.last_id;
-        kept.bytes += source.len();
-        kept.mails.push_back(Arc::new(Mail { id, received, envelope, content, source }));
-        while kept.mails.len() > 1 && (kept.mails.len() > self.limits.mails || kept.bytes > self.limits.bytes)
+        // Parsing a large mail takes long: before the lock.
+        let content = Content::parse(&source);
+        let mut stored = self.lock();
+        stored.last_id += 1;
+        let id = stored.last_id;
+        stored.bytes += source.len();
+        stored.mails.push_back(Arc::new(Mail { id, received, envelope, content, source }));
+        while stored.mails.len() > 1
+            && (stored.mails.len() > self.limits.mails || stored.bytes > self.limits.bytes)
         {
-            let oldest = kept.mails.pop_front().map_or(0, |mail| mail.source.len());
-            kept.bytes -= oldest;
+            let freed = stored.mails.pop_front().map_or(0, |mail| mail.source.len());
+            stored.bytes -= freed;
         }
-        drop(kept);
-        self.changed();
+        drop(stored);
+        self.notify();
         id
     }
 
     #[must_use]
     pub fn newest_first(&self) -> Vec<Arc<Mail>> {
-        self.kept().mails.iter().rev().cloned().collect()
+        self.lock().mails.iter().rev().cloned().collect()
     }
 
     #[must_use]
     pub fn find(&self, id: u64) -> Option<Arc<Mail>> {
-        self.kept().mails.iter().find(|mail| mail.id == id).cloned()
+        self.lock().mails.iter().find(|mail| mail.id == id).cloned()
     }
 
-    /// Forgets every mail; ids go on.
+    /// Removes every mail; ids are not reused.
     pub fn clear(&self) {
-        let mut kept = self.kept();
-        kept.mails.clear();
-        kept.bytes = 0;
-        drop(kept);
-        self.changed();
+        let mut stored = self.lock();
+        stored.mails.clear();
+        stored.bytes = 0;
+        drop(stored);
+        self.notify();
     }
 
-    /// Forgets one mail; false where there is no such mail.
+    /// Removes one mail; false where it does not exist.
     #[expect(clippy::must_use_candidate, reason = "it is called for what it does")]
     pub fn remove(&self, id: u64) -> bool {
-        let mut kept = self.kept();
-        let Some(place) = kept.mails.iter().position(|mail| mail.id == id) else { return false };
-        let removed = kept.mails.remove(place).map_or(0, |mail| mail.source.len());
-        kept.bytes -= removed;
-        drop(kept);
-        self.changed();
+        let mut stored = self.lock();
+        let Some(index) = stored.mails.iter().position(|mail| mail.id == id) else { return false };
+        let freed = stored.mails.remove(index).map_or(0, |mail| mail.source.len());
+        stored.bytes -= freed;
+        drop(stored);
+        self.notify();
         true
     }
 
-    /// Sees each change from now on; several in a short time may be seen as one.
+    /// Receives each change from now on; several in a short time may arrive as one.
     #[must_use]
-    pub fn watch(&self) -> watch::Receiver<Changes> {
+    pub fn subscribe(&self) -> watch::Receiver<Changes> {
         self.changes.subscribe()
     }
 
-    /// Lets go everybody who waits for a change.
-    pub fn end(&self) {
-        self.changes.send_modify(|changes| changes.ended = true);
+    /// Releases everyone who waits for a change.
+    pub fn close(&self) {
+        self.changes.send_modify(|changes| changes.closed = true);
     }
 
-    fn changed(&self) {
+    fn notify(&self) {
         self.changes.send_modify(|changes| changes.count += 1);
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Stored> {
+        self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -141,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn the_oldest_mails_go_where_the_number_or_the_bytes_are_too_many() {
+    fn the_oldest_mails_are_dropped_beyond_the_bounds() {
         let limits = Limits { mails: 3, bytes: 100 };
         for (sizes, expected) in [
             (&[1, 1, 1][..], &[3, 2, 1][..]),
@@ -156,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_removed_mail_is_gone_with_its_bytes() {
+    fn removing_a_mail_frees_its_bytes() {
         let inbox = inbox_after(Limits { mails: 3, bytes: 100 }, &[60, 30]);
         assert!(inbox.remove(1));
         assert!(!inbox.remove(1));
@@ -165,9 +166,9 @@ mod tests {
     }
 
     #[test]
-    fn every_change_is_seen_and_nothing_else() {
+    fn watchers_receive_every_change_and_nothing_else() {
         let inbox = Inbox::default();
-        let mut changes = inbox.watch();
+        let mut changes = inbox.subscribe();
         let mut seen = |inbox: &Inbox, act: fn(&Inbox)| {
             act(inbox);
             let seen = changes.has_changed().unwrap();
@@ -179,11 +180,11 @@ mod tests {
         assert!(!seen(&inbox, |inbox| _ = inbox.remove(7)));
         assert!(seen(&inbox, |inbox| _ = inbox.remove(1)));
         assert!(seen(&inbox, Inbox::clear));
-        assert!(seen(&inbox, Inbox::end));
+        assert!(seen(&inbox, Inbox::close));
     }
 
     #[test]
-    fn a_cleared_inbox_is_empty_and_gives_no_id_twice() {
+    fn clearing_removes_all_mails_and_reuses_no_id() {
         let inbox = inbox_after(Limits { mails: 3, bytes: 100 }, &[60, 30]);
         inbox.clear();
         assert!(ids(&inbox).is_empty());

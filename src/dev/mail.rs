@@ -1,4 +1,4 @@
-//! A caught mail: its envelope, its source as it came, and what a reader sees of it.
+//! A caught mail: its envelope, its source, and its decoded content.
 
 mod attachments;
 mod html;
@@ -10,10 +10,10 @@ use crate::clock::Timestamp;
 pub use attachments::{Attachment, attachment};
 pub use html::html;
 
-/// How much of a mail's text is kept decoded, in bytes. The source has all of it.
+/// Bytes of the decoded text that are kept. The source has all of it.
 pub const MAX_TEXT: usize = 64 * 1024;
 
-/// How the mail came (RFC 5321 section 2.3.1).
+/// The envelope (RFC 5321 section 2.3.1), and how the mail was sent.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Envelope {
     /// Empty for the null reverse-path of a notification.
@@ -29,11 +29,11 @@ pub struct Mail {
     pub received: Timestamp,
     pub envelope: Envelope,
     pub content: Content,
-    /// Byte by byte what was sent, dots unstuffed.
+    /// The bytes that were sent, dots unstuffed.
     pub source: Vec<u8>,
 }
 
-/// What a mail says, decoded. Everything in it was written by a stranger.
+/// The decoded content of a mail. All of it is untrusted.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Content {
     /// `Name <address>`, several separated by commas; empty where the header is missing.
@@ -41,66 +41,66 @@ pub struct Content {
     pub to: Vec<String>,
     pub cc: Vec<String>,
     pub subject: String,
-    /// The Date header; none where it is missing or wrong.
+    /// The Date header; none where it is missing or malformed.
     pub date: Option<Timestamp>,
-    /// Names and unfolded, undecoded values, in the order of the source.
+    /// Names with unfolded, undecoded values, in the order of the source.
     pub headers: Vec<(String, String)>,
     /// The text body, or the text of the HTML body, up to [`MAX_TEXT`].
     pub text: String,
-    /// There is an HTML body; [`html()`] reads it.
+    /// Whether there is an HTML body; [`html()`] reads it.
     pub has_html: bool,
-    /// Everything that is no body; [`attachment()`] reads one.
+    /// Every part that is not a body; [`attachment()`] reads one.
     pub attachments: Vec<Attachment>,
 }
 
 impl Content {
-    /// Reads any bytes: what is no mail has no headers.
+    /// Accepts any bytes: a source that is not a mail has no headers.
     #[must_use]
-    pub fn read(source: &[u8]) -> Self {
+    pub fn parse(source: &[u8]) -> Self {
         let Some(message) = MessageParser::default().parse(source) else { return Self::default() };
-        let header = |(name, value): (&str, &str)| (name.to_owned(), unfolded(value));
+        let header = |(name, value): (&str, &str)| (name.to_owned(), unfold(value));
         Self {
-            from: people(message.from()).join(", "),
-            to: people(message.to()),
-            cc: people(message.cc()),
+            from: mailboxes(message.from()).join(", "),
+            to: mailboxes(message.to()),
+            cc: mailboxes(message.cc()),
             subject: message.subject().unwrap_or_default().to_owned(),
             date: message
                 .date()
                 .filter(|date| date.is_valid())
                 .map(|date| Timestamp(date.to_timestamp().saturating_mul(1000))),
             headers: message.headers_raw().map(header).collect(),
-            text: message.body_text(0).map(|text| up_to(&text, MAX_TEXT).to_owned()).unwrap_or_default(),
-            has_html: html::is_there(&message),
-            attachments: message.attachments().map(Attachment::of).collect(),
+            text: message.body_text(0).map(|text| truncate(&text, MAX_TEXT).to_owned()).unwrap_or_default(),
+            has_html: html::has_html(&message),
+            attachments: message.attachments().map(Attachment::new).collect(),
         }
     }
 
-    /// Whether somebody who looks for `words` means this mail. Upper and lower case are one.
+    /// Whether an address, the subject, the text or the name of an attachment contains `search`, in any case.
     #[must_use]
-    pub fn has(&self, words: &str) -> bool {
+    pub fn matches(&self, search: &str) -> bool {
         let names = self.attachments.iter().filter_map(|attachment| attachment.name.as_ref());
         let people = self.to.iter().chain(&self.cc);
         let mut texts = [&self.from, &self.subject, &self.text].into_iter().chain(people).chain(names);
-        let words = words.trim().to_lowercase();
-        texts.any(|text| text.to_lowercase().contains(&words))
+        let search = search.trim().to_lowercase();
+        texts.any(|text| text.to_lowercase().contains(&search))
     }
 }
 
-fn people(addresses: Option<&Address<'_>>) -> Vec<String> {
-    let one = |person: &mail_parser::Addr<'_>| match (person.name(), person.address()) {
+fn mailboxes(addresses: Option<&Address<'_>>) -> Vec<String> {
+    let format = |mailbox: &mail_parser::Addr<'_>| match (mailbox.name(), mailbox.address()) {
         (Some(name), Some(address)) => format!("{name} <{address}>"),
         (name, address) => address.or(name).unwrap_or_default().to_owned(),
     };
-    addresses.map(|addresses| addresses.iter().map(one).collect()).unwrap_or_default()
+    addresses.map(|addresses| addresses.iter().map(format).collect()).unwrap_or_default()
 }
 
 /// A header's value on one line (RFC 5322 section 2.2.3).
-fn unfolded(value: &str) -> String {
+fn unfold(value: &str) -> String {
     value.replace("\r\n", "").replace('\n', "").trim().to_owned()
 }
 
-/// The longest beginning of `text` that fits and ends between two characters.
-fn up_to(text: &str, bytes: usize) -> &str {
+/// The longest prefix of `text` that fits and ends at a character boundary.
+fn truncate(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
 }
 
@@ -116,7 +116,7 @@ mod tests {
             Date: Thu, 1 Jan 2026 01:00:00 +0100\r\n\
             Content-Type: text/plain; charset=utf-8\r\n\
             Content-Transfer-Encoding: quoted-printable\r\n\r\nSch=C3=B6n=\r\n, da=C3=9F\r\n";
-        let content = Content::read(source);
+        let content = Content::parse(source);
         assert_eq!(content.from, "Acme Übung <platform@example.com>");
         assert_eq!(content.to, ["you@example.com", "Jürgen <j@example.org>"]);
         assert_eq!(content.subject, "Grüße");
@@ -128,15 +128,15 @@ mod tests {
 
     #[test]
     fn a_mail_of_html_alone_has_its_text() {
-        let content = Content::read(b"Content-Type: text/html\r\n\r\n<p>one</p><script>two()</script>");
+        let content = Content::parse(b"Content-Type: text/html\r\n\r\n<p>one</p><script>two()</script>");
         assert!(content.text.contains("one"), "{content:?}");
         assert!(!content.text.contains("two"), "{content:?}");
     }
 
     #[test]
-    fn whatever_is_no_mail_is_kept_all_the_same() {
+    fn a_source_that_is_not_a_mail_is_kept() {
         for source in [&b""[..], b"\r\n", b"\0\xff\xfe", b"no header here", b"Date: yesterday\r\n\r\n"] {
-            let content = Content::read(source);
+            let content = Content::parse(source);
             assert_eq!((content.from.as_str(), content.to.len(), content.date), ("", 0, None), "{source:?}");
         }
     }
@@ -145,7 +145,7 @@ mod tests {
     fn a_long_text_is_cut_between_two_characters() {
         let mut source = b"Content-Type: text/plain; charset=utf-8\r\n\r\nx".to_vec();
         source.extend("ü".repeat(MAX_TEXT).bytes());
-        let text = Content::read(&source).text;
+        let text = Content::parse(&source).text;
         assert_eq!(text.len(), MAX_TEXT - 1);
         assert!(text.ends_with('ü'));
     }

@@ -1,7 +1,7 @@
-//! What the inbox shows over HTTP: pages, the same as JSON, and what each mail holds.
+//! Serves the inbox over HTTP: pages, JSON, and the source, HTML and attachments of each mail.
 //!
-//! Everything in a mail was written by a stranger: it is escaped, or shown in a frame in which no script runs and
-//! nothing is loaded, and no page of another host can read the inbox.
+//! A mail's content is untrusted. It is escaped, or shown in a frame in which no script runs and nothing is loaded,
+//! and no page of another host can read the inbox.
 
 mod download;
 mod events;
@@ -21,6 +21,7 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::Deserialize;
 
 use self::html::View;
@@ -31,9 +32,12 @@ use crate::http::error::{Code, Error};
 const STYLE: &str = include_str!("pages/style.css");
 const SCRIPT: &str = include_str!("pages/inbox.js");
 
-/// For the pages. Nothing that a mail holds is a script, a style or a page of this origin.
+/// The policy of the pages: no part of a mail runs as a script, style or page of this origin.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+/// The unreserved characters of RFC 3986 stay as they are; all others are percent-encoded.
+const ENCODED_IN_URLS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// `/dev/inbox` and what is below it.
 pub fn router(inbox: Inbox) -> Router {
@@ -45,37 +49,36 @@ pub fn router(inbox: Inbox) -> Router {
         .route("/dev/inbox/events", get(events::events))
         .route("/dev/inbox/{mail}", get(mail).delete(remove))
         .route("/dev/inbox/{mail}/html", get(mail_html))
-        .route("/dev/inbox/{mail}/attachments/{place}", get(attachment))
+        .route("/dev/inbox/{mail}/attachments/{index}", get(attachment))
         .method_not_allowed_fallback(|| async { Error::new(Code::MethodNotAllowed) })
         .with_state(inbox)
         .route_layer(from_fn(guard))
 }
 
-/// What a page is asked to show.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Asked {
-    /// Words to look for.
+struct PageQuery {
+    /// The search.
     q: String,
-    /// A view of the mail by its name.
+    /// The name of a view.
     view: Option<String>,
 }
 
-/// The mails that have the words, and how many there are at all.
-fn found(inbox: &Inbox, words: &str) -> (Vec<Arc<Mail>>, usize) {
+/// The mails that match the search, and the number of all mails.
+fn find_mails(inbox: &Inbox, search: &str) -> (Vec<Arc<Mail>>, usize) {
     let mut mails = inbox.newest_first();
     let total = mails.len();
-    mails.retain(|mail| mail.content.has(words));
+    mails.retain(|mail| mail.content.matches(search));
     (mails, total)
 }
 
-async fn page(State(inbox): State<Inbox>, Query(asked): Query<Asked>) -> Html<String> {
-    let (mails, total) = found(&inbox, &asked.q);
-    Html(html::page(&mails, total, &asked.q, None))
+async fn page(State(inbox): State<Inbox>, Query(query): Query<PageQuery>) -> Html<String> {
+    let (mails, total) = find_mails(&inbox, &query.q);
+    Html(html::page(&mails, total, &query.q, None))
 }
 
-async fn json(State(inbox): State<Inbox>, Query(asked): Query<Asked>) -> Json<list::Mails> {
-    Json(list::Mails::of(&found(&inbox, &asked.q).0))
+async fn json(State(inbox): State<Inbox>, Query(query): Query<PageQuery>) -> Json<list::Mails> {
+    Json(list::Mails::new(&find_mails(&inbox, &query.q).0))
 }
 
 async fn style() -> impl IntoResponse {
@@ -90,31 +93,31 @@ async fn script() -> impl IntoResponse {
 async fn mail(
     State(inbox): State<Inbox>,
     Path(name): Path<String>,
-    Query(asked): Query<Asked>,
+    Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
     if let Some(id) = name.strip_suffix(".eml") {
-        return Ok(download::source(&*find(&inbox, id)?));
+        return Ok(download::source(&*find_mail(&inbox, id)?));
     }
-    let mail = find(&inbox, &name)?;
-    let (mails, total) = found(&inbox, &asked.q);
-    let view = View::of(&mail, asked.view.as_deref());
-    Ok(Html(html::page(&mails, total, &asked.q, Some((&mail, view)))).into_response())
+    let mail = find_mail(&inbox, &name)?;
+    let (mails, total) = find_mails(&inbox, &query.q);
+    let view = View::choose(&mail, query.view.as_deref());
+    Ok(Html(html::page(&mails, total, &query.q, Some((&mail, view)))).into_response())
 }
 
 async fn mail_html(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Error> {
-    download::html(&*find(&inbox, &id)?).ok_or_else(|| Error::new(Code::NotFound))
+    download::html(&*find_mail(&inbox, &id)?).ok_or_else(|| Error::new(Code::NotFound))
 }
 
 async fn attachment(
     State(inbox): State<Inbox>,
-    Path((id, place)): Path<(String, String)>,
+    Path((id, index)): Path<(String, String)>,
 ) -> Result<Response, Error> {
-    let mail = find(&inbox, &id)?;
-    let found = place.parse().ok().and_then(|place| download::attachment(&mail, place));
+    let mail = find_mail(&inbox, &id)?;
+    let found = index.parse().ok().and_then(|index| download::attachment(&mail, index));
     found.ok_or_else(|| Error::new(Code::NotFound))
 }
 
-fn find(inbox: &Inbox, id: &str) -> Result<Arc<Mail>, Error> {
+fn find_mail(inbox: &Inbox, id: &str) -> Result<Arc<Mail>, Error> {
     id.parse().ok().and_then(|id| inbox.find(id)).ok_or_else(|| Error::new(Code::NotFound))
 }
 
@@ -131,21 +134,21 @@ async fn clear(State(inbox): State<Inbox>) -> StatusCode {
     StatusCode::NO_CONTENT
 }
 
-/// Answers nobody who came by another name than this machine's own, and forbids what a mail could try.
+/// Refuses a request for another host than this machine, and adds the headers that confine a mail's content.
 async fn guard(request: Request, next: Next) -> Response {
     if !names_loopback(request.headers()) {
         let text = "The inbox is shown under localhost, 127.0.0.1 and [::1] only.\n";
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
     let mut response = next.run(request).await;
-    // The HTML of a mail has a stricter one.
+    // The HTML of a mail comes with a stricter policy.
     response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static(POLICY));
     let fixed: [(HeaderName, &'static str); 5] = [
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (REFERRER_POLICY, "no-referrer"),
         (CACHE_CONTROL, "no-store"),
         (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
-        // A window that a mail's link opened knows nothing of the one that it came from.
+        // A window that a mail's link opens cannot reach the page that opened it.
         (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
     ];
     for (name, value) in fixed {
@@ -154,7 +157,8 @@ async fn guard(request: Request, next: Next) -> Response {
     response
 }
 
-/// A name that a stranger's DNS leads here would make their page one with the inbox for a browser.
+/// Whether the Host header names this machine. Against DNS rebinding: with a name whose DNS points to loopback, a
+/// foreign page would share the inbox's origin.
 pub(super) fn names_loopback(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

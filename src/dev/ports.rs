@@ -1,19 +1,16 @@
-//! Finds ports on loopback: the one that was asked for, or the next that is free.
+//! Binds ports on loopback: the requested one, or the next free one.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use tokio::net::TcpListener;
 
-/// How many ports after a taken one are tried before any free one will do.
-const NEAR: u16 = 20;
+/// Ports after a taken one that are tried before the system picks any.
+const MAX_OFFSET: u16 = 20;
 
-/// Listens on 127.0.0.1, on `port` or one near it; 0 takes a free one.
-///
-/// # Errors
-/// Whatever else than a taken port keeps it from listening.
+/// Listens on 127.0.0.1, on `port` or the next free one; 0 takes any.
 pub async fn bind(port: u16) -> io::Result<TcpListener> {
-    let mut candidates = near(port);
+    let mut candidates = candidates(port);
     loop {
         match TcpListener::bind((Ipv4Addr::LOCALHOST, candidates.next().unwrap_or(0))).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
@@ -22,34 +19,31 @@ pub async fn bind(port: u16) -> io::Result<TcpListener> {
     }
 }
 
-/// Listens on the same port of 127.0.0.1 and, where this machine has IPv6, of `::1`: `localhost` may be either,
-/// and another program that listens on the other one must not get the mail.
-///
-/// # Errors
-/// As [`bind`].
+/// Listens on the same port of 127.0.0.1 and, where this machine has IPv6, of `::1`. `localhost` may be either, and
+/// another program on the other one must not receive the mail.
 pub async fn bind_localhost(port: u16) -> io::Result<Vec<TcpListener>> {
-    let mut candidates = near(port);
+    let mut candidates = candidates(port);
     loop {
-        match both(candidates.next().unwrap_or(0)).await {
+        match bind_both(candidates.next().unwrap_or(0)).await {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {}
             result => return result,
         }
     }
 }
 
-async fn both(port: u16) -> io::Result<Vec<TcpListener>> {
+async fn bind_both(port: u16) -> io::Result<Vec<TcpListener>> {
     let v4 = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
     let v6 = SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), v4.local_addr()?.port());
     match TcpListener::bind(v6).await {
         Ok(v6) => Ok(vec![v4, v6]),
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => Err(error),
-        // Without IPv6 nobody can listen there, so nobody can take the mail either.
+        // Without IPv6 no other program can listen there either.
         Err(_) => Ok(vec![v4]),
     }
 }
 
-fn near(port: u16) -> impl Iterator<Item = u16> {
-    port..=port.saturating_add(if port == 0 { 0 } else { NEAR })
+fn candidates(port: u16) -> impl Iterator<Item = u16> {
+    port..=port.saturating_add(if port == 0 { 0 } else { MAX_OFFSET })
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! The console's session in `transports dev`: an administrator, without a sign-in.
+//! Gives the console of `transports dev` a session as an administrator, without a sign-in.
 
 use std::sync::Arc;
 
@@ -12,22 +12,22 @@ use serde_json::json;
 use super::pages::names_loopback;
 use crate::secret::Secret;
 
-/// Makes a token of an administrator.
-pub type Issue = Arc<dyn Fn() -> anyhow::Result<Secret> + Send + Sync>;
+/// Issues a token for an administrator.
+pub type IssueToken = Arc<dyn Fn() -> anyhow::Result<Secret> + Send + Sync>;
 
-/// `GET /console/session`, for a page of this very service alone: a token is told to nobody who came by another
-/// name than this machine's own, nor to a page of another origin.
-pub fn session(issue: Issue) -> MethodRouter {
-    get(tell).with_state(issue)
+/// `GET /console/session`. Refuses requests for another host than this machine, and pages of another origin.
+pub fn route(issue: IssueToken) -> MethodRouter {
+    get(session).with_state(issue)
 }
 
-async fn tell(State(issue): State<Issue>, headers: HeaderMap) -> Response {
+async fn session(State(issue): State<IssueToken>, headers: HeaderMap) -> Response {
     if !names_loopback(&headers) {
         let text = "The console of `transports dev` is shown under localhost, 127.0.0.1 and [::1] only.\n";
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
     }
     if !is_same_origin(&headers) {
-        return (StatusCode::FORBIDDEN, "Only the console's own page is told its session.\n").into_response();
+        return (StatusCode::FORBIDDEN, "Only the console's own page can read its session.\n")
+            .into_response();
     }
     match issue() {
         Ok(token) => Json(json!({ "mode": "dev", "token": token.expose() })).into_response(),
@@ -35,7 +35,7 @@ async fn tell(State(issue): State<Issue>, headers: HeaderMap) -> Response {
     }
 }
 
-/// What a browser says about where a request comes from (Fetch Metadata); other clients say nothing.
+/// By Fetch Metadata, which browsers send and other clients do not.
 fn is_same_origin(headers: &HeaderMap) -> bool {
     headers.get("sec-fetch-site").is_none_or(|site| site == "same-origin")
 }
@@ -51,8 +51,8 @@ mod tests {
     use super::*;
 
     async fn ask(headers: &[(&str, &str)]) -> (StatusCode, String) {
-        let issue: Issue = Arc::new(|| Ok(Secret::new("THE.TOKEN".to_owned())));
-        let service: Router = Router::new().route("/console/session", session(issue));
+        let issue: IssueToken = Arc::new(|| Ok(Secret::new("THE.TOKEN".to_owned())));
+        let service: Router = Router::new().route("/console/session", route(issue));
         let mut request = Request::get("/console/session");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -65,10 +65,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_is_told_to_this_machines_own_pages_alone() {
-        let told = (StatusCode::OK, r#"{"mode":"dev","token":"THE.TOKEN"}"#.to_owned());
-        assert_eq!(ask(&[("host", "127.0.0.1:8080")]).await, told);
-        assert_eq!(ask(&[("host", "localhost"), ("sec-fetch-site", "same-origin")]).await, told);
+    async fn only_pages_of_this_machine_get_a_token() {
+        let token = (StatusCode::OK, r#"{"mode":"dev","token":"THE.TOKEN"}"#.to_owned());
+        assert_eq!(ask(&[("host", "127.0.0.1:8080")]).await, token);
+        assert_eq!(ask(&[("host", "localhost"), ("sec-fetch-site", "same-origin")]).await, token);
         for (headers, status) in [
             (vec![("host", "evil.example")], StatusCode::MISDIRECTED_REQUEST),
             (vec![], StatusCode::MISDIRECTED_REQUEST),

@@ -1,8 +1,7 @@
-//! The SMTP server of the inbox (RFC 5321): takes any mail, on loopback.
+//! The SMTP server of the inbox (RFC 5321): accepts any mail on loopback.
 //!
-//! In the clear nobody has to sign in, as with a relay in an own network; over TLS MAIL needs a sign-in, as
-//! with a mail host. A password is always checked. Wrong passwords and recipients that begin with
-//! [`UNKNOWN_USER`] are refused, so that a failure can be seen.
+//! Without TLS no sign-in is needed, as with a relay in a private network; over TLS, MAIL needs one, as with a mail
+//! host. Wrong passwords and recipients that begin with [`UNKNOWN_USER`] are refused, so that users can try failures.
 
 mod command;
 mod connection;
@@ -22,22 +21,22 @@ use super::inbox::Inbox;
 use crate::clock::Clock;
 use crate::secret::Secret;
 
-/// The one user that can sign in.
+/// The only user that can sign in.
 pub const USER: &str = "dev";
 
-/// A recipient whose local part begins so does not exist.
+/// A recipient whose local part begins with this is unknown.
 pub const UNKNOWN_USER: &str = "nouser";
 
-/// The largest mail that is taken, in bytes.
+/// The largest accepted mail, in bytes.
 pub const MAX_MESSAGE: usize = 25 * 1024 * 1024;
 
-/// Connections at the same time, each of which may be sending the largest mail; further ones wait.
+/// Concurrent connections, each of which may be sending the largest mail; further ones wait.
 const MAX_CONNECTIONS: usize = 32;
 
-/// What a listener begins with.
+/// How a listener secures its connections.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Security {
-    /// Text, until the client asks for STARTTLS (RFC 3207).
+    /// Plain text until the client sends STARTTLS (RFC 3207).
     StartTls,
     /// TLS from the first byte (RFC 8314 section 3.3).
     Implicit,
@@ -48,20 +47,20 @@ pub struct Server {
     tls: Arc<ServerConfig>,
     password: Secret,
     clock: Clock,
-    places: Arc<Semaphore>,
+    permits: Arc<Semaphore>,
 }
 
 impl Server {
-    /// `password` is the one that [`USER`] signs in with.
+    /// `password` is that of [`USER`].
     #[must_use]
     pub fn new(inbox: Inbox, tls: Arc<ServerConfig>, password: Secret, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { inbox, tls, password, clock, places: Arc::new(Semaphore::new(MAX_CONNECTIONS)) })
+        Arc::new(Self { inbox, tls, password, clock, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) })
     }
 
-    /// Serves for as long as the runtime lives; a task for each connection.
+    /// Accepts connections until the runtime stops; each runs as a task.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, security: Security) {
         loop {
-            let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+            let Ok(permit) = Arc::clone(&self.permits).acquire_owned().await else { return };
             match listener.accept().await {
                 Ok((stream, _)) => {
                     let server = Arc::clone(&self);
@@ -69,7 +68,7 @@ impl Server {
                         if let Err(error) = connection::serve(&server, stream, security).await {
                             tracing::debug!(%error, "a connection to the inbox ended early");
                         }
-                        drop(place);
+                        drop(permit);
                     });
                 }
                 Err(error) => {

@@ -37,7 +37,7 @@ impl Destinations {
         let folder = TempDir::new().expect("a folder");
         let clock = Clock::System;
         let identity =
-            Folder::open(folder.path()).and_then(|folder| certificates::identity(&folder, clock.now()));
+            Folder::open(folder.path()).and_then(|folder| certificates::load_or_issue(&folder, clock.now()));
         let identity = identity.expect("a certificate");
         let inbox = Inbox::new(Limits::default());
         let smtp = Server::new(inbox, identity.tls, Secret::new(PASSWORD.to_owned()), clock.clone());

@@ -1,4 +1,4 @@
-//! The settings of `transports dev`: what the operator has set, but for what dev has to decide.
+//! The settings of `transports dev`: those of the operator, with a few overridden.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -8,23 +8,23 @@ use anyhow::Context;
 use crate::config::{Config, Log};
 use crate::secret::Secret;
 
-/// What the data folder holds, and where the service listens.
-pub(super) struct Kept {
+/// The values that `transports dev` puts in place of settings.
+pub(super) struct Overrides {
     pub listen: SocketAddr,
     pub database_url: Secret,
     pub keys_file: PathBuf,
-    /// Where the fake Entra and Graph are; used where the settings name no others.
+    /// URL of the fake Entra and Graph; used where the settings name none.
     pub microsoft365_url: String,
     /// Used where `auth.hs256_secret` is not set.
     pub token_secret: Secret,
-    /// The authority of the inbox's certificate.
+    /// Certificate of the authority that issued the inbox's.
     pub authority_file: PathBuf,
-    /// Written where `tls.ca_file` is set: what stands there, and the inbox's authority.
+    /// Where `tls.ca_file` is set, its content is written here together with the inbox's authority.
     pub trusted_file: PathBuf,
 }
 
-/// A log for somebody who looks at a terminal: text, and a line for each request.
-pub(crate) fn for_people(log: &mut Log) {
+/// Sets up the log for a terminal: text, and a line for each request.
+pub(crate) fn use_readable_log(log: &mut Log) {
     if log.format == "auto" {
         "text".clone_into(&mut log.format);
     }
@@ -33,10 +33,9 @@ pub(crate) fn for_people(log: &mut Log) {
     }
 }
 
-/// The settings that are set and have no effect here. Each would lead away from this machine or to data that
-/// is not there to be played with.
-pub(super) fn not_used(config: &Config) -> Vec<String> {
-    const DECIDED: [(&str, &str); 6] = [
+/// Names the settings that are set and ignored here: each would lead to another machine or to real data.
+pub(super) fn ignored(config: &Config) -> Vec<String> {
+    const OVERRIDDEN: [(&str, &str); 6] = [
         ("server", "listen"),
         ("database", "url"),
         ("encryption", "keys"),
@@ -50,10 +49,10 @@ pub(super) fn not_used(config: &Config) -> Vec<String> {
         .iter()
         .zip(Config::default().shown())
         .filter(|(set, default)| set.value != default.value)
-        .filter(|(set, _)| DECIDED.contains(&(set.section, set.key)))
+        .filter(|(set, _)| OVERRIDDEN.contains(&(set.section, set.key)))
         .map(|(set, _)| format!("{}.{}", set.section, set.key))
         .collect();
-    // A secret is shown as stars, whatever it is.
+    // Secrets are shown as stars, so the comparison above does not see them.
     if config.database.url.expose() != Config::default().database.url.expose() {
         names.push("database.url".to_owned());
     }
@@ -64,32 +63,32 @@ pub(super) fn not_used(config: &Config) -> Vec<String> {
 }
 
 /// # Errors
-/// Where `tls.ca_file` is set and cannot be joined with the inbox's authority.
-pub(super) fn to_try(mut config: Config, kept: Kept) -> anyhow::Result<Config> {
-    config.server.listen = kept.listen;
+/// `tls.ca_file` is set and cannot be joined with the inbox's authority.
+pub(super) fn override_with(mut config: Config, overrides: Overrides) -> anyhow::Result<Config> {
+    config.server.listen = overrides.listen;
     config.server.metrics_listen = config.server.metrics_listen.filter(|address| address.ip().is_loopback());
-    config.database.url = kept.database_url;
+    config.database.url = overrides.database_url;
     config.encryption.keys.clear();
-    config.encryption.keys_file = Some(kept.keys_file);
+    config.encryption.keys_file = Some(overrides.keys_file);
     config.encryption.vault_url = None;
     config.encryption.seal_with = None;
-    config.auth.hs256_secret.get_or_insert(kept.token_secret);
-    config.microsoft365.login_url.get_or_insert_with(|| kept.microsoft365_url.clone());
-    config.microsoft365.graph_url.get_or_insert(kept.microsoft365_url);
+    config.auth.hs256_secret.get_or_insert(overrides.token_secret);
+    config.microsoft365.login_url.get_or_insert_with(|| overrides.microsoft365_url.clone());
+    config.microsoft365.graph_url.get_or_insert(overrides.microsoft365_url);
     config.egress.allow.extend(["127.0.0.0/8".to_owned(), "::1/128".to_owned()]);
     config.egress.allow_hosts.push("localhost".to_owned());
     config.egress.ports = vec![0];
     config.tls.ca_file = Some(match config.tls.ca_file.take() {
-        None => kept.authority_file,
+        None => overrides.authority_file,
         Some(own) => {
             let read = |path: &PathBuf| {
                 std::fs::read_to_string(path)
                     .with_context(|| format!("tls.ca_file: {} cannot be read", path.display()))
             };
-            let joined = format!("{}\n{}", read(&own)?, read(&kept.authority_file)?);
-            std::fs::write(&kept.trusted_file, joined)
-                .with_context(|| format!("{} cannot be written", kept.trusted_file.display()))?;
-            kept.trusted_file
+            let joined = format!("{}\n{}", read(&own)?, read(&overrides.authority_file)?);
+            std::fs::write(&overrides.trusted_file, joined)
+                .with_context(|| format!("{} cannot be written", overrides.trusted_file.display()))?;
+            overrides.trusted_file
         }
     });
     Ok(config)
@@ -103,13 +102,13 @@ mod tests {
         Config::from_sources(None, variables.iter().copied()).expect("good settings")
     }
 
-    fn kept() -> Kept {
-        Kept {
+    fn overrides() -> Overrides {
+        Overrides {
             listen: ([127, 0, 0, 1], 8080).into(),
             database_url: Secret::new("sqlite://folder/transports.db".to_owned()),
             keys_file: PathBuf::from("folder/encryption-key"),
             microsoft365_url: "http://127.0.0.1:8080/dev/microsoft365".to_owned(),
-            token_secret: Secret::new("the kept secret".to_owned()),
+            token_secret: Secret::new("the stored secret".to_owned()),
             authority_file: PathBuf::from("folder/inbox-ca.pem"),
             trusted_file: PathBuf::from("folder/trusted-ca.pem"),
         }
@@ -117,11 +116,11 @@ mod tests {
 
     #[test]
     fn without_settings_the_folder_and_loopback_are_used() {
-        let config = to_try(config(&[]), kept()).expect("can be tried");
+        let config = override_with(config(&[]), overrides()).expect("good settings");
         assert_eq!(config.server.listen.to_string(), "127.0.0.1:8080");
         assert_eq!(config.database.url.expose(), "sqlite://folder/transports.db");
         assert_eq!(config.encryption.keys_file, Some(PathBuf::from("folder/encryption-key")));
-        assert_eq!(config.auth.hs256_secret.expect("is set").expose(), "the kept secret");
+        assert_eq!(config.auth.hs256_secret.expect("is set").expose(), "the stored secret");
         let microsoft365 = &config.microsoft365;
         let fake = Some("http://127.0.0.1:8080/dev/microsoft365".to_owned());
         assert_eq!((&microsoft365.login_url, &microsoft365.graph_url), (&fake, &fake));
@@ -132,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn what_leads_away_from_this_machine_is_not_used_and_named() {
+    fn settings_that_lead_to_other_machines_are_ignored_and_named() {
         let variables = [
             ("TRANSPORTS_SERVER__LISTEN", "0.0.0.0:80"),
             ("TRANSPORTS_SERVER__METRICS_LISTEN", "0.0.0.0:9090"),
@@ -140,29 +139,29 @@ mod tests {
             ("TRANSPORTS_ENCRYPTION__KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
             ("TRANSPORTS_EGRESS__PORTS", "587"),
         ];
-        let mut names = not_used(&config(&variables));
+        let mut names = ignored(&config(&variables));
         names.sort();
         let expected =
             ["database.url", "egress.ports", "encryption.keys", "server.listen", "server.metrics_listen"];
         assert_eq!(names, expected);
-        let config = to_try(config(&variables), kept()).expect("can be tried");
+        let config = override_with(config(&variables), overrides()).expect("good settings");
         assert!(config.server.listen.ip().is_loopback());
         assert_eq!(config.server.metrics_listen, None);
         assert_eq!(config.database.url.expose(), "sqlite://folder/transports.db");
         assert!(config.encryption.keys.is_empty());
-        assert!(not_used(&Config::default()).is_empty());
+        assert!(ignored(&Config::default()).is_empty());
     }
 
     #[test]
-    fn what_does_no_harm_counts() {
+    fn harmless_settings_apply() {
         let variables = [
             ("TRANSPORTS_AUTH__HS256_SECRET", "0123456789abcdef0123456789abcdef"),
             ("TRANSPORTS_EGRESS__ALLOW", "10.1.2.0/24"),
             ("TRANSPORTS_EGRESS__TIMEOUT_SECONDS", "3"),
             ("TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:9090"),
         ];
-        assert!(not_used(&config(&variables)).is_empty());
-        let config = to_try(config(&variables), kept()).expect("can be tried");
+        assert!(ignored(&config(&variables)).is_empty());
+        let config = override_with(config(&variables), overrides()).expect("good settings");
         assert_eq!(config.auth.hs256_secret.expect("is set").expose(), variables[0].1);
         assert_eq!(config.egress.allow, ["10.1.2.0/24", "127.0.0.0/8", "::1/128"]);
         assert_eq!(config.egress.timeout_seconds, 3);
@@ -170,33 +169,33 @@ mod tests {
     }
 
     #[test]
-    fn certificates_that_are_trusted_already_stay_so() {
+    fn certificates_of_the_operator_stay_trusted() {
         let folder = std::env::temp_dir().join(format!("transports-ca-{}", uuid::Uuid::new_v4().simple()));
         std::fs::create_dir(&folder).expect("can be made");
         std::fs::write(folder.join("own.pem"), "own").expect("can be written");
         std::fs::write(folder.join("inbox-ca.pem"), "inbox").expect("can be written");
         let own = folder.join("own.pem");
         let variables = [("TRANSPORTS_TLS__CA_FILE", own.to_str().expect("text"))];
-        let kept = Kept {
+        let overrides = Overrides {
             authority_file: folder.join("inbox-ca.pem"),
             trusted_file: folder.join("trusted-ca.pem"),
-            ..kept()
+            ..overrides()
         };
-        let config = to_try(config(&variables), kept).expect("can be tried");
+        let config = override_with(config(&variables), overrides).expect("good settings");
         let trusted = std::fs::read_to_string(config.tls.ca_file.expect("is set")).expect("is there");
         assert_eq!(trusted, "own\ninbox");
         std::fs::remove_dir_all(folder).expect("can be removed");
     }
 
     #[test]
-    fn the_log_is_for_people_unless_something_else_was_asked_for() {
+    fn the_log_is_readable_unless_it_is_configured() {
         for (variables, format, filter) in [
             (&[][..], "text", "warn,transports=info"),
             (&[("TRANSPORTS_LOG__FORMAT", "json")], "json", "warn,transports=info"),
             (&[("TRANSPORTS_LOG__FILTER", "debug")], "text", "debug"),
         ] {
             let mut log = config(variables).log;
-            for_people(&mut log);
+            use_readable_log(&mut log);
             assert_eq!((log.format.as_str(), log.filter.as_str()), (format, filter));
         }
     }

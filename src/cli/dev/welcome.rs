@@ -1,4 +1,4 @@
-//! What `transports dev` says at its start: where everything is, and lines to paste into a shell.
+//! The text that `transports dev` prints at its start: addresses, tokens, and commands to paste into a shell.
 
 use std::path::Path;
 
@@ -9,17 +9,17 @@ use crate::secret::Secret;
 /// The tenant that the printed tokens are for.
 pub(super) const TENANT: &str = "dev";
 
-/// A port that was asked for, and the one that is used.
+/// A requested port, and the one in use.
 #[derive(Clone, Copy)]
 pub(super) struct Port {
-    pub wanted: u16,
+    pub requested: u16,
     pub bound: u16,
 }
 
 pub(super) struct Tokens {
     pub admin: Secret,
     pub user: Secret,
-    /// How long they are good.
+    /// Lifetime.
     pub days: i64,
 }
 
@@ -35,23 +35,23 @@ pub(super) struct Welcome<'a> {
 }
 
 impl Welcome<'_> {
-    /// The whole text. What is to be pasted has no comment behind a command, nor a character in a comment that
-    /// means something to a shell: not every shell takes `#` as a comment when it is typed.
+    /// The commands can be pasted into any interactive shell. Not every one accepts comments, so no comment follows a
+    /// command, and comments hold no special characters.
     pub(super) fn text(&self) -> String {
         let (api, smtp, smtps) = (self.api.bound, self.smtp.bound, self.smtps.bound);
         format!(
             "\
-transports dev: to try the service, for this machine alone. Ctrl-C ends it.
+transports dev: try the service, on this machine only. Ctrl-C stops it.
 {taken}
   Console  http://127.0.0.1:{api}/console/
   Inbox    http://127.0.0.1:{api}/dev/inbox
   API      http://127.0.0.1:{api}/api/v1/transports
   SMTP     localhost port {smtp} (StartTLS or none) and port {smtps} (SSL/TLS)
-           user {USER}, password {password}; with \"none\" the inbox takes mail without a sign-in, too
-  Data     {folder} (stays between runs; remove it to begin anew)
+           user {USER}, password {password}; with \"none\" the inbox also accepts mail without a sign-in
+  Data     {folder} (stays between runs; remove it to start over)
 
-Paste into another terminal. TOKEN is an administrator of the tenant \"{TENANT}\", USER_TOKEN a plain user;
-both are good for {days} days, and the next start prints new ones.
+Paste into another terminal. TOKEN is of an administrator of the tenant \"{TENANT}\", USER_TOKEN of a user without
+that role. Both are valid for {days} days; the next start prints new ones.
 
 TOKEN={admin}
 USER_TOKEN={user}
@@ -62,7 +62,7 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
 ",
             client_secret = self.registration.client_secret,
             microsoft365 = microsoft365(self.registration),
-            taken = self.taken(),
+            taken = self.taken_ports(),
             password = self.password.expose(),
             folder = self.folder.display(),
             days = self.tokens.days,
@@ -73,11 +73,12 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
     }
 
     /// A line for each port that was taken.
-    fn taken(&self) -> String {
+    fn taken_ports(&self) -> String {
         let mut lines = String::new();
         for (what, port) in [("the API", self.api), ("SMTP", self.smtp), ("SMTP with TLS", self.smtps)] {
-            if port.wanted != 0 && port.wanted != port.bound {
-                let line = format!("Port {} is taken: {what} is on {} instead.\n", port.wanted, port.bound);
+            if port.requested != 0 && port.requested != port.bound {
+                let line =
+                    format!("Port {} is taken: {what} is on {} instead.\n", port.requested, port.bound);
                 lines.push_str(&line);
             }
         }
@@ -85,7 +86,7 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
     }
 }
 
-/// From a fresh tenant to a mail in the inbox, and to a first failure.
+/// From a new tenant to a mail in the inbox, and to a first failure.
 fn requests(api: u16, smtp: u16) -> String {
     format!(
         r#"API=http://127.0.0.1:{api}/api/v1/transports/email-config
@@ -99,7 +100,7 @@ curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: applicat
   }}
 }}'
 
-# Read it back: the password is there, and is not shown.
+# Read it back: the password is stored, and not shown.
 curl $API -H "Authorization: Bearer $TOKEN"; echo
 
 # Check the connection, then send a test mail and find it in the inbox.
@@ -108,18 +109,18 @@ curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
      -H 'Content-Type: application/json' -d '{{"recipient": "you@example.com"}}'; echo
 curl http://127.0.0.1:{api}/dev/inbox.json; echo
 
-# Break something and read the diagnosis: the inbox knows nobody whose name begins with {UNKNOWN_USER}.
+# Break something and read the diagnosis: the inbox refuses recipients that begin with {UNKNOWN_USER}.
 curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
      -H 'Content-Type: application/json' -d '{{"recipient": "{UNKNOWN_USER}@example.com"}}'; echo
 "#
     )
 }
 
-/// The other provider, with the app that the fake knows.
+/// The same for Microsoft 365, with the app registration of the fake.
 fn microsoft365(app: &Registration) -> String {
     format!(
         r#"
-# Configure Microsoft 365, against a fake of it whose mails lie in the same inbox.
+# Configure Microsoft 365, against a fake that delivers to the same inbox.
 curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
   "serviceProvider": "Microsoft365",
   "providerConfig": {{
@@ -141,9 +142,9 @@ mod tests {
     fn text(api: u16, smtp: u16, smtps: u16) -> String {
         let secret = |text: &str| Secret::new(text.to_owned());
         Welcome {
-            api: Port { wanted: 8080, bound: api },
-            smtp: Port { wanted: 2525, bound: smtp },
-            smtps: Port { wanted: 0, bound: smtps },
+            api: Port { requested: 8080, bound: api },
+            smtp: Port { requested: 2525, bound: smtp },
+            smtps: Port { requested: 0, bound: smtps },
             folder: Path::new("./transports-dev"),
             password: &secret("PASSWORD_OF_THE_INBOX"),
             registration: &Registration {

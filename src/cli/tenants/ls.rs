@@ -59,7 +59,7 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     let more = loop {
         let asked = TOGETHER.min(left);
         let tenants = next_page(&mut listing, db, asked).await?;
-        if !output::part(&printer.part(&tenants)?)? {
+        if !output::write_part(&printer.part(&tenants)?)? {
             return Ok(());
         }
         left -= tenants.len();

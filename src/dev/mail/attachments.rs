@@ -1,22 +1,22 @@
-//! What a mail carries beside its bodies.
+//! The attachments of a mail.
 
 use mail_parser::{MessageParser, MessagePart, MimeHeaders as _};
 
-/// One part that is no body. Its texts were written by a stranger.
+/// One part that is not a body. Its texts are untrusted.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Attachment {
-    /// As the sender calls it.
+    /// The file name that the sender gave.
     pub name: Option<String>,
-    /// `type/subtype` in small letters, as the sender says; anything else is `application/octet-stream`.
+    /// The declared `type/subtype` in lower case; `application/octet-stream` where it is malformed.
     pub content_type: String,
-    /// Bytes, decoded.
+    /// Decoded size in bytes.
     pub size: usize,
-    /// Without its angle brackets; HTML names it by `cid:`.
+    /// Without its angle brackets; HTML refers to it by `cid:`.
     pub content_id: Option<String>,
 }
 
 impl Attachment {
-    pub(super) fn of(part: &MessagePart<'_>) -> Self {
+    pub(super) fn new(part: &MessagePart<'_>) -> Self {
         Self {
             name: part.attachment_name().map(str::to_owned),
             content_type: content_type(part),
@@ -26,18 +26,18 @@ impl Attachment {
     }
 }
 
-/// The attachment at this place of [`super::Content::attachments`], and its bytes, decoded.
+/// The attachment at this index of [`super::Content::attachments`], with its decoded bytes.
 #[must_use]
-pub fn attachment(source: &[u8], place: usize) -> Option<(Attachment, Vec<u8>)> {
+pub fn attachment(source: &[u8], index: usize) -> Option<(Attachment, Vec<u8>)> {
     let message = MessageParser::default().parse(source)?;
-    let part = message.attachments().nth(place)?;
-    Some((Attachment::of(part), part.contents().to_vec()))
+    let part = message.attachments().nth(index)?;
+    Some((Attachment::new(part), part.contents().to_vec()))
 }
 
 fn content_type(part: &MessagePart<'_>) -> String {
-    let told = part.content_type();
-    let parts = told.and_then(|told| Some((told.ctype(), told.subtype()?)));
-    // RFC 6838 section 4.2 allows no others in a registered name.
+    let declared = part.content_type();
+    let parts = declared.and_then(|declared| Some((declared.ctype(), declared.subtype()?)));
+    // The characters of a registered name (RFC 6838 section 4.2).
     let is_name = |text: &str| {
         !text.is_empty()
             && text.len() <= 127

@@ -1,4 +1,4 @@
-//! The HTML body of a mail, with its inline images in it (RFC 2392), so that showing it asks nobody for anything.
+//! Reads the HTML body of a mail and embeds its inline images (RFC 2392), so that showing it loads nothing.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -6,16 +6,17 @@ use std::collections::HashMap;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use mail_parser::{Message, MessageParser, PartType};
+use percent_encoding::percent_decode_str;
 
 use super::Attachment;
 
-/// How much the images may add, in bytes: a mail may name one large image a thousand times.
+/// Bytes that embedded images may add: a mail may refer to one large image a thousand times.
 const MAX_IMAGES: usize = 48 * 1024 * 1024;
 
-/// The HTML body; none where the mail has text alone.
+/// The HTML body; none where the mail has none.
 ///
-/// It is as the sender wrote it but for `cid:` in front of an image that the mail holds, which becomes a `data:`
-/// URL. It must be shown where no script runs and nothing is loaded.
+/// Only `cid:` URLs of images in the mail are replaced, by `data:` URLs. The rest is untrusted and unchanged: show it
+/// where no script runs and nothing is loaded.
 #[must_use]
 pub fn html(source: &[u8]) -> Option<String> {
     let message = MessageParser::default().parse(source)?;
@@ -26,22 +27,22 @@ pub fn html(source: &[u8]) -> Option<String> {
     let images = message
         .attachments()
         .filter_map(|part| {
-            let Attachment { content_type, content_id, .. } = Attachment::of(part);
+            let Attachment { content_type, content_id, .. } = Attachment::new(part);
             let is_image = content_type.starts_with("image/");
             content_id.filter(|_| is_image).map(|id| (id, (content_type, part.contents())))
         })
         .collect();
-    Some(with_images(body, &images))
+    Some(embed_images(body, &images))
 }
 
-pub(super) fn is_there(message: &Message<'_>) -> bool {
+pub(super) fn has_html(message: &Message<'_>) -> bool {
     message.html_bodies().any(|part| matches!(part.body, PartType::Html(_)))
 }
 
 type Images<'a> = HashMap<String, (String, &'a [u8])>;
 
-/// Looks for `cid:` where a URL begins. What is put in its place has no character that could end an attribute.
-fn with_images(html: &str, images: &Images<'_>) -> String {
+/// Replaces `cid:` URLs of known images. A `data:` URL has no character that could end an attribute.
+fn embed_images(html: &str, images: &Images<'_>) -> String {
     let mut out = String::with_capacity(html.len());
     let (mut rest, mut left) = (html, MAX_IMAGES);
     while let Some(start) = find_cid(rest) {
@@ -50,7 +51,7 @@ fn with_images(html: &str, images: &Images<'_>) -> String {
         let name = &from["cid:".len()..];
         let end = name.find(['"', '\'', ')', '>', '<', ' ', '\t', '\r', '\n']).unwrap_or(name.len());
         let begins_a_url = before.trim_end().ends_with(['"', '\'', '(', '=']);
-        let image = images.get(&*decoded(&name[..end])).filter(|_| begins_a_url);
+        let image = images.get(&*decode_content_id(&name[..end])).filter(|_| begins_a_url);
         let length = image.map_or(0, |(kind, bytes)| kind.len() + bytes.len().div_ceil(3) * 4 + 16);
         if let Some((kind, bytes)) = image
             && length <= left
@@ -73,22 +74,13 @@ fn find_cid(text: &str) -> Option<usize> {
     text.as_bytes().windows(4).position(|window| window.eq_ignore_ascii_case(b"cid:"))
 }
 
-/// A Content-ID as it stands in a URL in an attribute: percent-encoded, `&` as `&amp;`.
-fn decoded(text: &str) -> Cow<'_, str> {
+/// Decodes a Content-ID from a URL in an attribute: percent-encoded, `&` as `&amp;`.
+fn decode_content_id(text: &str) -> Cow<'_, str> {
     if !text.contains(['%', '&']) {
         return Cow::Borrowed(text);
     }
     let text = text.replace("&amp;", "&");
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, behind @ ..] = rest {
-        let digits = behind.get(..2).and_then(|digits| std::str::from_utf8(digits).ok());
-        let encoded =
-            digits.filter(|_| *first == b'%').and_then(|digits| u8::from_str_radix(digits, 16).ok());
-        bytes.push(encoded.unwrap_or(*first));
-        rest = if encoded.is_some() { &behind[2..] } else { behind };
-    }
-    Cow::Owned(String::from_utf8_lossy(&bytes).into_owned())
+    Cow::Owned(percent_decode_str(&text).decode_utf8_lossy().into_owned())
 }
 
 #[cfg(test)]
@@ -98,11 +90,11 @@ mod tests {
     fn shown(html: &str, images: &[(&str, &str, &[u8])]) -> String {
         let images =
             images.iter().map(|(id, kind, bytes)| ((*id).to_owned(), ((*kind).to_owned(), *bytes))).collect();
-        with_images(html, &images)
+        embed_images(html, &images)
     }
 
     #[test]
-    fn images_of_the_mail_take_the_place_of_their_ids() {
+    fn content_ids_become_data_urls() {
         let images: &[(&str, &str, &[u8])] = &[("a@b", "image/png", b"abc"), ("c&d", "image/gif", b"x")];
         let (a, c) = ("data:image/png;base64,YWJj", "data:image/gif;base64,eA==");
         for (html, expected) in [
@@ -132,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn a_large_image_that_is_named_often_fills_no_memory() {
+    fn an_image_that_is_used_often_does_not_fill_memory() {
         let large = vec![b'x'; MAX_IMAGES / 4];
         let html = "<img src=\"cid:a\">".repeat(1000);
         let out = shown(&html, &[("a", "image/png", &large)]);
@@ -149,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn only_images_are_put_in() {
+    fn only_images_are_embedded() {
         let mail = |kind: &str| {
             format!(
                 "Content-Type: multipart/related; boundary=b\r\n\r\n--b\r\nContent-Type: text/html\r\n\r\n\

@@ -1,21 +1,21 @@
-//! What a mail holds, as answers of their own: its source, its HTML for the frame, and its attachments.
+//! Responses with a mail's source, its HTML for the frame, and its attachments.
 //!
-//! Nothing of it may act as a page, a script or a style of this origin: the bytes are a stranger's.
-
-use std::fmt::Write as _;
+//! The bytes are untrusted: none of them may act as a page, script or style of this origin.
 
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
+use percent_encoding::utf8_percent_encode;
 
+use super::ENCODED_IN_URLS;
 use crate::dev::mail::{self, Mail};
 
-/// For the HTML of a mail, in the frame and outside of it: nothing is loaded, no script runs, and the origin is none.
+/// The policy of a mail's HTML, in the frame and outside of it: no script, nothing loaded, an opaque origin.
 const FRAME_POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
                             form-action 'none'; frame-ancestors 'self'; \
                             sandbox allow-popups allow-popups-to-escape-sandbox";
 
-/// Types that are shown to a program as what they are; everything else is bytes.
+/// Content types that are passed on; any other becomes `application/octet-stream`.
 const HARMLESS_TYPES: [&str; 8] = [
     "image/png",
     "image/jpeg",
@@ -35,7 +35,7 @@ pub(super) fn source(mail: &Mail) -> Response {
     (headers, mail.source.clone()).into_response()
 }
 
-/// None where the mail has no HTML. Links open in a window of their own.
+/// None where the mail has no HTML. Links open in a new window.
 pub(super) fn html(mail: &Mail) -> Option<Response> {
     let html = format!(
         "<!doctype html><meta charset=\"utf-8\"><base target=\"_blank\">{}",
@@ -46,19 +46,19 @@ pub(super) fn html(mail: &Mail) -> Option<Response> {
 }
 
 /// None where there is no such attachment.
-pub(super) fn attachment(mail: &Mail, place: usize) -> Option<Response> {
-    let (attachment, bytes) = mail::attachment(&mail.source, place)?;
+pub(super) fn attachment(mail: &Mail, index: usize) -> Option<Response> {
+    let (attachment, bytes) = mail::attachment(&mail.source, index)?;
     let kind = HARMLESS_TYPES.into_iter().find(|known| *known == attachment.content_type);
     let mut response = bytes.into_response();
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind.unwrap_or("application/octet-stream")));
     let disposition = disposition(attachment.name.as_deref().unwrap_or("attachment"));
-    // Only ASCII without control characters is left in it.
+    // The disposition is ASCII without control characters.
     headers.insert(CONTENT_DISPOSITION, HeaderValue::try_from(disposition).ok()?);
     Some(response)
 }
 
-/// RFC 6266, with the name for old clients in ASCII and the whole one beside it. A folder in it is none.
+/// A Content-Disposition (RFC 6266) with the file name in ASCII for old clients and in UTF-8. Folders are cut off.
 fn disposition(name: &str) -> String {
     let name: String = name
         .rsplit(['/', '\\'])
@@ -75,15 +75,7 @@ fn disposition(name: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_. ".contains(character);
     let ascii: String =
         name.chars().map(|character| if plain(character) { character } else { '_' }).collect();
-    let mut encoded = String::new();
-    for byte in name.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a String cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
+    let encoded = utf8_percent_encode(name, ENCODED_IN_URLS);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 

@@ -1,4 +1,4 @@
-//! `/dev/inbox/events`: tells a page that the inbox has changed, as server-sent events.
+//! `/dev/inbox/events`: notifies pages of changes by server-sent events.
 
 use std::convert::Infallible;
 use std::time::Duration;
@@ -12,23 +12,23 @@ use tokio::time::timeout;
 
 use crate::dev::inbox::Inbox;
 
-/// A comment goes out where nothing else does, so that a page that is gone is noticed.
-const SILENCE: Duration = Duration::from_secs(20);
+/// After so long without an event a comment is sent, which shows whether the page is still there.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
 
-/// One event at once, so that a page that was away asks anew, and one for each change.
+/// Sends one event at once, so that a page that reconnects refreshes, and one for each change.
 pub(super) async fn events(State(inbox): State<Inbox>) -> impl IntoResponse {
     let (mut sender, body) = Channel::<Bytes, Infallible>::new(1);
-    let mut changes = inbox.watch();
+    let mut changes = inbox.subscribe();
     tokio::spawn(async move {
         loop {
             let now = *changes.borrow_and_update();
             let event = format!("event: change\ndata: {}\n\n", now.count);
-            // A failure means that nobody reads any more.
-            if now.ended || sender.send_data(Bytes::from(event)).await.is_err() {
+            // Sending fails when the page has gone.
+            if now.closed || sender.send_data(Bytes::from(event)).await.is_err() {
                 return;
             }
             loop {
-                match timeout(SILENCE, changes.changed()).await {
+                match timeout(KEEP_ALIVE, changes.changed()).await {
                     Ok(Ok(())) => break,
                     Ok(Err(_)) => return,
                     Err(_) => {

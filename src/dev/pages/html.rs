@@ -1,107 +1,99 @@
-//! The pages of the inbox: HTML that is whole without the script, which only keeps it up to date.
+//! Renders the pages of the inbox. They work without the script, which only keeps them up to date.
 
 mod list;
 mod mail;
 
-use std::fmt::{self, Display, Write as _};
 use std::sync::Arc;
 
+use maud::{DOCTYPE, Markup, html};
+use percent_encoding::utf8_percent_encode;
+
+use super::ENCODED_IN_URLS;
 use crate::clock::Timestamp;
 use crate::dev::mail::Mail;
 use crate::dev::smtp::{UNKNOWN_USER, USER};
 
 pub(super) use mail::View;
 
-/// Text that a stranger wrote, for a place between tags or in an attribute with quotes.
-struct Escaped<'a>(&'a str);
-
-impl Display for Escaped<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for character in self.0.chars() {
-            match character {
-                '&' => formatter.write_str("&amp;")?,
-                '<' => formatter.write_str("&lt;")?,
-                '>' => formatter.write_str("&gt;")?,
-                '"' => formatter.write_str("&quot;")?,
-                '\'' => formatter.write_str("&#39;")?,
-                '\0' => formatter.write_char('\u{fffd}')?,
-                _ => formatter.write_char(character)?,
-            }
-        }
-        Ok(())
-    }
-}
-
-/// What is looked for, for the query of a link; nothing where nothing is.
-struct Query<'a>(&'a str);
-
-impl Display for Query<'_> {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return Ok(());
-        }
-        formatter.write_str("q=")?;
-        for byte in self.0.bytes() {
-            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-                formatter.write_char(char::from(byte))?;
-            } else {
-                write!(formatter, "%{byte:02X}")?;
-            }
-        }
-        Ok(())
-    }
-}
-
-/// A page: the list, and beside it one mail or a word about the inbox.
+/// A page: the list of mails, and beside it the open mail or an explanation of the inbox.
 ///
-/// `mails` are those that are shown, the newest first, of `total`; `words` what was looked for.
-pub(super) fn page(mails: &[Arc<Mail>], total: usize, words: &str, open: Option<(&Mail, View)>) -> String {
-    let (title, main, kind) = match open {
-        Some((mail, view)) => (subject(mail), mail::page(mail, view, words), "reading"),
-        None => ("Inbox", about(total), "browsing"),
+/// `mails` are those that match `search`, the newest first; `total` is the number of all mails.
+pub(super) fn page(mails: &[Arc<Mail>], total: usize, search: &str, open: Option<(&Mail, View)>) -> String {
+    let (title, main, class) = match open {
+        Some((mail, view)) => (subject(mail), mail::render(mail, view, search), "reading"),
+        None => ("Inbox", introduction(total), "browsing"),
     };
     let open_id = open.map(|(mail, _)| mail.id);
-    format!(
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <title>{title} – transports dev</title>\n<link rel=\"stylesheet\" href=\"/dev/inbox.css\">\n\
-         <script type=\"module\" src=\"/dev/inbox.js\"></script>\n</head>\n<body class=\"{kind}\">\n\
-         <header>\n<h1><a href=\"/dev/inbox\">Inbox</a></h1>\n\
-         <form role=\"search\" action=\"/dev/inbox\"><input type=\"search\" name=\"q\" value=\"{words}\" \
-         aria-label=\"Search the mails\" placeholder=\"Search\" autocomplete=\"off\">\
-         <button>Search</button></form>\n\
-         <button id=\"clear\" type=\"button\" hidden>Delete all</button>\n\
-         <p id=\"state\" role=\"status\"></p>\n</header>\n<div class=\"panes\">\n\
-         <nav id=\"list\" aria-label=\"Mails\">\n{list}</nav>\n<main>\n{main}</main>\n</div>\n</body>\n</html>\n",
-        title = Escaped(title),
-        words = Escaped(words),
-        list = list::list(mails, total, words, open_id),
-    )
+    let page = html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) " – transports dev" }
+                link rel="stylesheet" href="/dev/inbox.css";
+                script type="module" src="/dev/inbox.js" {}
+            }
+            body class=(class) {
+                header {
+                    h1 { a href="/dev/inbox" { "Inbox" } }
+                    " "
+                    form role="search" action="/dev/inbox" {
+                        input type="search" name="q" value=(search) aria-label="Search the mails"
+                            placeholder="Search" autocomplete="off";
+                        button { "Search" }
+                    }
+                    " "
+                    button id="clear" type="button" hidden { "Delete all" }
+                    " "
+                    p id="state" role="status" {}
+                }
+                div class="panes" {
+                    nav id="list" aria-label="Mails" { (list::render(mails, total, search, open_id)) }
+                    main { (main) }
+                }
+            }
+        }
+    };
+    page.into_string() + "\n"
 }
 
-fn about(total: usize) -> String {
-    let first =
-        if total == 0 { "No mail yet. It appears here as soon as it arrives." } else { "Choose a mail." };
-    format!(
-        "<p class=\"hint\">{first}</p>\n\
-         <p class=\"note\">Every mail that arrives here stays here, until the program ends. Over TLS user \
-         <code>{USER}</code> has to sign in, in the clear nobody has to. To see a failure, sign in with a \
-         wrong password (535), or send to a recipient that begins with <code>{UNKNOWN_USER}</code> (550). \
-         The same as JSON: <a href=\"/dev/inbox.json\">/dev/inbox.json</a>. <code>DELETE /dev/inbox</code> \
-         empties it, <code>DELETE /dev/inbox/1</code> removes one.</p>\n\
-         <p class=\"note\">Keys: <kbd>j</kbd> and <kbd>k</kbd> or the arrows go through the list, \
-         <kbd>/</kbd> searches, <kbd>Delete</kbd> removes the mail that is open or chosen.</p>\n"
-    )
+fn introduction(total: usize) -> Markup {
+    html! {
+        p class="hint" {
+            @if total == 0 { "No mail yet. It appears here as soon as it arrives." } @else { "Choose a mail." }
+        }
+        p class="note" {
+            "Every mail that arrives here stays here until the program ends. Over TLS, user " code { (USER) }
+            " has to sign in; without TLS nobody has to. To see a failure, sign in with a wrong password (535), \
+             or send to a recipient that begins with " code { (UNKNOWN_USER) } " (550). The same mails as JSON: "
+            a href="/dev/inbox.json" { "/dev/inbox.json" } ". " code { "DELETE /dev/inbox" } " deletes all of \
+             them, " code { "DELETE /dev/inbox/1" } " deletes one."
+        }
+        p class="note" {
+            "Keys: " kbd { "j" } " and " kbd { "k" } " or the arrows move through the list, " kbd { "/" }
+            " searches, " kbd { "Delete" } " deletes the open or focused mail."
+        }
+    }
 }
 
 fn subject(mail: &Mail) -> &str {
     if mail.content.subject.trim().is_empty() { "(no subject)" } else { &mail.content.subject }
 }
 
-fn date(moment: Timestamp) -> String {
+/// `?q=…`, so that a link keeps the search; empty without a search.
+fn search_query(search: &str) -> String {
+    if search.is_empty() { String::new() } else { format!("?{}", search_parameter(search)) }
+}
+
+fn search_parameter(search: &str) -> String {
+    format!("q={}", utf8_percent_encode(search, ENCODED_IN_URLS))
+}
+
+fn date(moment: Timestamp) -> Markup {
     let iso = moment.to_iso();
     let shown = iso.get(..19).unwrap_or(&iso).replace('T', " ");
-    format!("<time datetime=\"{iso}\">{shown} UTC</time>")
+    html! { time datetime=(iso) { (shown) " UTC" } }
 }
 
 #[cfg(test)]
@@ -144,7 +136,7 @@ mod tests {
 
     #[test]
     fn nothing_in_a_mail_becomes_markup() {
-        let escaped = "&quot;&#39;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;\u{fffd}";
+        let escaped = "&quot;'&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;\0";
         let mail = hostile();
         let list = page(&[Arc::new(hostile())], 1, ATTACK, None);
         // In each of them: title, heading, From, To, Cc and both sides of the envelope.
@@ -184,11 +176,11 @@ mod tests {
     #[test]
     fn a_view_is_chosen_by_what_the_mail_has() {
         let mut mail = hostile();
-        assert_eq!(View::of(&mail, None), View::Html);
-        assert_eq!(View::of(&mail, Some("source")), View::Source);
-        assert_eq!(View::of(&mail, Some("nonsense")), View::Html);
+        assert_eq!(View::choose(&mail, None), View::Html);
+        assert_eq!(View::choose(&mail, Some("source")), View::Source);
+        assert_eq!(View::choose(&mail, Some("nonsense")), View::Html);
         mail.content.has_html = false;
-        assert_eq!(View::of(&mail, None), View::Text);
-        assert_eq!(View::of(&mail, Some("html")), View::Text);
+        assert_eq!(View::choose(&mail, None), View::Text);
+        assert_eq!(View::choose(&mail, Some("html")), View::Text);
     }
 }

@@ -1,4 +1,4 @@
-//! `/dev/inbox.json`: the caught mails for a program.
+//! `/dev/inbox.json`: the caught mails as JSON.
 
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ pub(super) struct Mails {
 #[serde(rename_all = "camelCase")]
 struct Mail {
     id: String,
-    /// When it came, ISO 8601 like all times here.
+    /// When it was received; all times are ISO 8601.
     received_at: String,
     /// The From header, decoded.
     from: String,
@@ -33,30 +33,30 @@ struct Mail {
     /// The text body, cut off after 64 KiB.
     text: String,
     envelope: Envelope,
-    /// Bytes of the source.
+    /// Size of the source in bytes.
     size: usize,
-    /// Where the source is.
+    /// Path of the source.
     source: String,
-    /// Where the HTML body is, its inline images in it; left out where there is none.
+    /// Path of the HTML body with its inline images; left out where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     html: Option<String>,
-    /// Everything that is no body.
+    /// Every part that is not a body.
     attachments: Vec<Attachment>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Attachment {
-    /// As the sender calls it; left out where it has no name.
+    /// The sender's name for it; left out where it has none.
     #[serde(skip_serializing_if = "Option::is_none")]
     name: Option<String>,
     content_type: String,
-    /// Bytes, decoded.
+    /// Decoded size in bytes.
     size: usize,
-    /// HTML names it by `cid:`.
+    /// HTML refers to it by `cid:`.
     #[serde(skip_serializing_if = "Option::is_none")]
     content_id: Option<String>,
-    /// Where it is.
+    /// Path of the attachment.
     url: String,
 }
 
@@ -70,13 +70,13 @@ struct Envelope {
 }
 
 impl Mails {
-    pub(super) fn of(mails: &[Arc<mail::Mail>]) -> Self {
-        Self { mails: mails.iter().map(|mail| Mail::of(mail)).collect() }
+    pub(super) fn new(mails: &[Arc<mail::Mail>]) -> Self {
+        Self { mails: mails.iter().map(|mail| Mail::new(mail)).collect() }
     }
 }
 
 impl Mail {
-    fn of(mail: &mail::Mail) -> Self {
+    fn new(mail: &mail::Mail) -> Self {
         let (content, envelope) = (&mail.content, &mail.envelope);
         Self {
             id: mail.id.to_string(),
@@ -100,12 +100,12 @@ impl Mail {
                 .attachments
                 .iter()
                 .enumerate()
-                .map(|(place, attachment)| Attachment {
+                .map(|(index, attachment)| Attachment {
                     name: attachment.name.clone(),
                     content_type: attachment.content_type.clone(),
                     size: attachment.size,
                     content_id: attachment.content_id.clone(),
-                    url: format!("/dev/inbox/{}/attachments/{place}", mail.id),
+                    url: format!("/dev/inbox/{}/attachments/{index}", mail.id),
                 })
                 .collect(),
         }

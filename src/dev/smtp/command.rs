@@ -1,6 +1,6 @@
-//! The arguments of MAIL and RCPT (RFC 5321 section 4.1.2).
+//! Parses the arguments of MAIL and RCPT (RFC 5321 section 4.1.2).
 
-/// `<address>` and what follows it.
+/// `<address>` and its parameters.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) struct Path<'a> {
     /// Without the brackets; empty for `<>`.
@@ -9,13 +9,13 @@ pub(super) struct Path<'a> {
 }
 
 impl<'a> Path<'a> {
-    /// `keyword` is `FROM` or `TO`. None where it cannot be read.
+    /// `keyword` is `FROM` or `TO`. None where the syntax is wrong.
     pub(super) fn parse(arguments: &'a str, keyword: &str) -> Option<Self> {
         let (name, rest) = arguments.split_once(':')?;
         if !name.trim_end().eq_ignore_ascii_case(keyword) {
             return None;
         }
-        // Many clients put a blank here, which the RFC does not know.
+        // Many clients send a space here, although the RFC has none.
         let rest = rest.trim_start().strip_prefix('<')?;
         let end = end_of_path(rest)?;
         let (address, rest) = (&rest[..end], &rest[end + 1..]);
@@ -33,7 +33,7 @@ impl<'a> Path<'a> {
     }
 }
 
-/// Where the closing bracket stands, outside of a quoted string. A blank outside of one ends no address.
+/// The index of the closing bracket, outside of quoted strings. A space is allowed in quoted strings only.
 fn end_of_path(text: &str) -> Option<usize> {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn paths_are_read_with_their_parameters() {
+    fn paths_are_parsed_with_their_parameters() {
         for (arguments, address, parameters) in [
             ("FROM:<a@b>", "a@b", &[][..]),
             ("from:<>", "", &[]),
@@ -70,7 +70,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused() {
+    fn malformed_paths_are_refused() {
         for arguments in [
             "",
             "FROM",

@@ -1,5 +1,4 @@
-//! One connection: reads lines, writes replies, hands messages to the inbox, and gives up on a client that
-//! takes too long.
+//! Serves one connection: reads lines, writes replies, adds messages to the inbox, and enforces time limits.
 
 use std::io;
 use std::time::Duration;
@@ -15,17 +14,17 @@ use super::dialogue::{Dialogue, Next};
 use super::lines::{Line, Lines};
 use super::{MAX_MESSAGE, Security, Server, reply};
 
-/// For a command, and for writing replies (RFC 5321 section 4.5.3.2.7).
-const COMMAND_TIME: Duration = Duration::from_mins(5);
-/// For a message as a whole.
-const MESSAGE_TIME: Duration = Duration::from_mins(10);
-const HANDSHAKE_TIME: Duration = Duration::from_secs(30);
-/// For a connection, whatever it does.
-const SESSION_TIME: Duration = Duration::from_mins(30);
+/// For reading a command and for writing replies (RFC 5321 section 4.5.3.2.7).
+const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
+/// For a whole message.
+const MESSAGE_TIMEOUT: Duration = Duration::from_mins(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// For a whole connection.
+const SESSION_TIMEOUT: Duration = Duration::from_mins(30);
 
 pub(super) async fn serve(server: &Server, stream: TcpStream, security: Security) -> io::Result<()> {
     stream.set_nodelay(true)?;
-    timeout(SESSION_TIME, session(server, stream, security)).await?
+    timeout(SESSION_TIMEOUT, session(server, stream, security)).await?
 }
 
 async fn session(server: &Server, stream: TcpStream, security: Security) -> io::Result<()> {
@@ -41,10 +40,10 @@ async fn session(server: &Server, stream: TcpStream, security: Security) -> io::
 }
 
 async fn encrypt(server: &Server, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
-    timeout(HANDSHAKE_TIME, TlsAcceptor::from(server.tls.clone()).accept(stream)).await?
+    timeout(HANDSHAKE_TIMEOUT, TlsAcceptor::from(server.tls.clone()).accept(stream)).await?
 }
 
-/// Talks until the client has enough, or wants TLS: then the connection comes back.
+/// Runs a session until it ends (`None`), or until STARTTLS (the connection).
 async fn converse<S>(server: &Server, stream: S, encrypted: bool, greeting: &str) -> io::Result<Option<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -59,11 +58,11 @@ where
         if !lines.has_line() {
             replies.send(&mut lines).await?;
         }
-        let (reply, next) = match timeout(COMMAND_TIME, lines.line()).await {
+        let (reply, next) = match timeout(COMMAND_TIMEOUT, lines.line()).await {
             Ok(line) => match line? {
-                Line::Read(line) => dialogue.take(&line),
+                Line::Read(line) => dialogue.handle(&line),
                 Line::TooLong => (reply::LINE_TOO_LONG.into(), Next::Close),
-                Line::End => return Ok(None),
+                Line::Closed => return Ok(None),
             },
             Err(_) => (reply::TIMED_OUT.into(), Next::Close),
         };
@@ -73,12 +72,12 @@ where
                 replies.push(&reply);
                 replies.send(&mut lines).await?;
                 let mut message = Message::new(MAX_MESSAGE);
-                if !timeout(MESSAGE_TIME, lines.message(&mut message)).await?? {
+                if !timeout(MESSAGE_TIMEOUT, lines.message(&mut message)).await?? {
                     return Ok(None);
                 }
                 replies.push(&deliver(server, &mut dialogue, message));
             }
-            // What came with STARTTLS came in the clear, and must not be taken for something said over TLS.
+            // Commands pipelined behind STARTTLS came without TLS; they must not count as sent over TLS.
             Next::StartTls if !lines.has_read_ahead() => {
                 replies.push(&reply);
                 replies.send(&mut lines).await?;
@@ -86,27 +85,27 @@ where
             }
             Next::StartTls => {
                 replies.push(reply::INJECTION);
-                return end(lines, replies).await;
+                return close(lines, replies).await;
             }
             Next::Close => {
                 replies.push(&reply);
-                return end(lines, replies).await;
+                return close(lines, replies).await;
             }
         }
     }
 }
 
-async fn end<S>(mut lines: Lines<S>, mut replies: Replies) -> io::Result<Option<S>>
+async fn close<S>(mut lines: Lines<S>, mut replies: Replies) -> io::Result<Option<S>>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     replies.send(&mut lines).await?;
-    timeout(COMMAND_TIME, lines.close()).await??;
+    timeout(COMMAND_TIMEOUT, lines.close()).await??;
     Ok(None)
 }
 
 fn deliver(server: &Server, dialogue: &mut Dialogue<'_>, message: Message) -> reply::Reply {
-    match (dialogue.end_of_message(), message.into_source()) {
+    match (dialogue.finish_message(), message.into_source()) {
         (Some(envelope), Some(source)) => {
             let id = server.inbox.add(server.clock.now(), envelope, source);
             tracing::info!("a mail was caught: /dev/inbox/{id}");
@@ -117,7 +116,7 @@ fn deliver(server: &Server, dialogue: &mut Dialogue<'_>, message: Message) -> re
     }
 }
 
-/// Replies that wait for each other, so that those to a group of commands travel together.
+/// Collects replies, so that those to pipelined commands are sent together (RFC 2920).
 #[derive(Default)]
 struct Replies {
     text: String,
@@ -131,7 +130,7 @@ impl Replies {
 
     async fn send<S: AsyncRead + AsyncWrite + Unpin>(&mut self, lines: &mut Lines<S>) -> io::Result<()> {
         if !self.text.is_empty() {
-            timeout(COMMAND_TIME, lines.send(&self.text)).await??;
+            timeout(COMMAND_TIMEOUT, lines.send(&self.text)).await??;
             self.text.clear();
         }
         Ok(())

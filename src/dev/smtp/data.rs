@@ -1,45 +1,45 @@
-//! The message after DATA: finds its end and takes out the stuffed dots (RFC 5321 section 4.5.2).
+//! Reads the message after DATA: finds its end and removes stuffed dots (RFC 5321 section 4.5.2).
 //!
-//! Only CR LF ends a line. What ends a message for one server and not for another is how mails are smuggled.
+//! Only CR LF ends a line. A server that also accepts other line ends allows SMTP smuggling.
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Place {
+enum State {
     LineStart,
-    /// A dot at the start of a line, not yet kept.
+    /// A dot at the start of a line; it is stuffing, or the end of the message.
     Dot,
     DotCr,
     InLine,
     Cr,
 }
 
-/// Takes the bytes of a message as they come, in pieces of any size.
+/// A message under way; accepts its bytes in pieces of any size.
 pub(super) struct Message {
     limit: usize,
-    place: Place,
-    kept: Vec<u8>,
-    /// Without the dots that were stuffed; goes on counting where nothing is kept any more.
+    state: State,
+    source: Vec<u8>,
+    /// Without stuffed dots; counts on beyond the limit.
     length: usize,
 }
 
 impl Message {
-    /// At most `limit` bytes are kept.
+    /// Keeps at most `limit` bytes.
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, place: Place::LineStart, kept: Vec::new(), length: 0 }
+        Self { limit, state: State::LineStart, source: Vec::new(), length: 0 }
     }
 
-    /// Takes from `bytes` and says how many; true once the message has ended: what follows is no part of it.
-    pub(super) fn take(&mut self, bytes: &[u8]) -> (usize, bool) {
+    /// Consumes `bytes` and returns how many belong to the message, and whether it has ended.
+    pub(super) fn push(&mut self, bytes: &[u8]) -> (usize, bool) {
         for (at, &byte) in bytes.iter().enumerate() {
-            self.place = match (self.place, byte) {
-                (Place::LineStart, b'.') => Place::Dot,
-                (Place::Dot, b'\r') => Place::DotCr,
-                (Place::DotCr, b'\n') => return (at + 1, true),
-                (Place::DotCr, _) => {
-                    // The dot was a stuffed one after all, before a line that begins with CR.
-                    self.keep(b'\r');
-                    self.in_line(byte, Place::Cr)
+            self.state = match (self.state, byte) {
+                (State::LineStart, b'.') => State::Dot,
+                (State::Dot, b'\r') => State::DotCr,
+                (State::DotCr, b'\n') => return (at + 1, true),
+                (State::DotCr, _) => {
+                    // The dot was stuffed after all, before a line that begins with CR.
+                    self.append(b'\r');
+                    self.in_line(byte, State::Cr)
                 }
-                (place, _) => self.in_line(byte, place),
+                (state, _) => self.in_line(byte, state),
             };
         }
         (bytes.len(), false)
@@ -47,25 +47,25 @@ impl Message {
 
     /// None where the message is larger than the limit.
     pub(super) fn into_source(self) -> Option<Vec<u8>> {
-        (self.length <= self.limit).then_some(self.kept)
+        (self.length <= self.limit).then_some(self.source)
     }
 
-    fn in_line(&mut self, byte: u8, before: Place) -> Place {
-        self.keep(byte);
+    fn in_line(&mut self, byte: u8, before: State) -> State {
+        self.append(byte);
         match (before, byte) {
-            (_, b'\r') => Place::Cr,
-            (Place::Cr, b'\n') => Place::LineStart,
-            _ => Place::InLine,
+            (_, b'\r') => State::Cr,
+            (State::Cr, b'\n') => State::LineStart,
+            _ => State::InLine,
         }
     }
 
-    fn keep(&mut self, byte: u8) {
+    fn append(&mut self, byte: u8) {
         self.length = self.length.saturating_add(1);
         if self.length <= self.limit {
-            self.kept.push(byte);
+            self.source.push(byte);
         } else {
-            // It will be refused: its beginning is of no use.
-            self.kept = Vec::new();
+            // The message will be refused.
+            self.source = Vec::new();
         }
     }
 }
@@ -74,12 +74,12 @@ impl Message {
 mod tests {
     use super::*;
 
-    /// The source, and what was left over, with the input in pieces of `size`.
+    /// The source and the rest, with the input in pieces of `size`.
     fn read(input: &str, size: usize) -> (Option<String>, String) {
         let mut message = Message::new(1000);
         let mut used = 0;
         for piece in input.as_bytes().chunks(size) {
-            let (taken, ended) = message.take(piece);
+            let (taken, ended) = message.push(piece);
             used += taken;
             if ended {
                 let source = message.into_source().expect("is small");
@@ -90,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_is_found_and_dots_are_unstuffed_however_the_bytes_come() {
+    fn the_end_is_found_and_dots_are_removed_for_any_piece_size() {
         for (input, source, rest) in [
             (".\r\n", Some(""), ""),
             ("a\r\n.\r\nQUIT\r\n", Some("a\r\n"), "QUIT\r\n"),
@@ -134,12 +134,12 @@ mod tests {
     }
 
     #[test]
-    fn a_message_beyond_the_limit_is_read_to_its_end_and_not_kept() {
+    fn a_message_beyond_the_limit_is_consumed_and_dropped() {
         for (length, fits) in [(8, true), (9, false), (1000, false)] {
             let mut message = Message::new(10);
             let input = format!("{}\r\n.\r\n", "x".repeat(length));
-            assert_eq!(message.take(input.as_bytes()), (input.len(), true));
-            assert!(message.kept.len() <= 10);
+            assert_eq!(message.push(input.as_bytes()), (input.len(), true));
+            assert!(message.source.len() <= 10);
             assert_eq!(message.into_source().is_some(), fits, "{length}");
         }
     }

@@ -1,6 +1,4 @@
-//! The commands of one session, from line to reply: what is allowed when, and what the envelope becomes.
-//!
-//! It reads and writes nothing.
+//! The state machine of one session: takes command lines, returns replies and builds the envelope. Without I/O.
 
 use super::command::Path;
 use super::reply::{self, Reply};
@@ -12,7 +10,7 @@ use crate::secret::Secret;
 /// RFC 5321 section 4.5.3.1.8 asks for 100 at least.
 const MAX_RECIPIENTS: usize = 1000;
 
-/// What the connection does after the reply.
+/// What the connection does after it has sent the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Next {
     Command,
@@ -37,17 +35,17 @@ struct Transaction {
 }
 
 impl<'a> Dialogue<'a> {
-    /// `encrypted` says whether the session runs over TLS: a new one begins with it (RFC 3207 section 4.2).
+    /// A new dialogue begins after STARTTLS (RFC 3207 section 4.2); `encrypted` is true then.
     pub(super) fn new(password: &'a Secret, encrypted: bool) -> Self {
         Self { password, encrypted, greeted: false, signed_in: false, exchange: None, transaction: None }
     }
 
-    /// Takes a line without its end.
-    pub(super) fn take(&mut self, line: &[u8]) -> (Reply, Next) {
+    /// Handles a line, given without its end.
+    pub(super) fn handle(&mut self, line: &[u8]) -> (Reply, Next) {
         let Ok(line) = std::str::from_utf8(line) else { return (reply::NOT_UTF8.into(), Next::Command) };
         if let Some(awaited) = self.exchange.take() {
             let step = sign_in::respond(awaited, line, self.password);
-            return (self.signing_in(step).into(), Next::Command);
+            return (self.apply_sign_in(step).into(), Next::Command);
         }
         let (verb, arguments) = line.split_once(' ').unwrap_or((line, ""));
         let arguments = arguments.trim();
@@ -78,8 +76,8 @@ impl<'a> Dialogue<'a> {
         (reply, Next::Command)
     }
 
-    /// The envelope of the message that has ended; the next one needs MAIL again.
-    pub(super) fn end_of_message(&mut self) -> Option<Envelope> {
+    /// Ends the transaction and returns its envelope.
+    pub(super) fn finish_message(&mut self) -> Option<Envelope> {
         let transaction = self.transaction.take()?;
         Some(Envelope {
             sender: transaction.sender,
@@ -117,10 +115,10 @@ impl<'a> Dialogue<'a> {
             return reply::OUT_OF_ORDER;
         }
         let step = sign_in::begin(arguments, self.password);
-        self.signing_in(step)
+        self.apply_sign_in(step)
     }
 
-    fn signing_in(&mut self, step: Step) -> &'static str {
+    fn apply_sign_in(&mut self, step: Step) -> &'static str {
         match step {
             Step::Challenge(challenge, awaited) => {
                 self.exchange = Some(awaited);

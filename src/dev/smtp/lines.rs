@@ -1,4 +1,4 @@
-//! Reads lines and messages from a connection, within limits of size.
+//! Reads lines and messages from a connection, with limits on their size.
 
 use std::io;
 
@@ -6,7 +6,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncWrite, AsyncWriteExt as _,
 
 use super::data::Message;
 
-/// The longest line of a command, with its line end: the longest that AUTH may have (RFC 4954 section 4).
+/// The longest command line with its line end: that of AUTH (RFC 4954 section 4).
 const MAX_LINE: usize = 12_288;
 
 #[derive(PartialEq, Eq, Debug)]
@@ -14,8 +14,8 @@ pub(super) enum Line {
     /// Without the line end.
     Read(Vec<u8>),
     TooLong,
-    /// The client has gone, maybe amid a line.
-    End,
+    /// The client closed the connection, perhaps within a line.
+    Closed,
 }
 
 pub(super) struct Lines<S> {
@@ -27,13 +27,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         Self { stream: BufReader::new(stream) }
     }
 
-    /// A line that ends with CR LF, or with LF alone as people type it by hand.
+    /// Reads a line that ends with CR LF, or with LF alone, as typed by hand.
     pub(super) async fn line(&mut self) -> io::Result<Line> {
         let mut line = Vec::new();
         loop {
             let bytes = self.stream.fill_buf().await?;
             if bytes.is_empty() {
-                return Ok(Line::End);
+                return Ok(Line::Closed);
             }
             let end = bytes.iter().position(|byte| *byte == b'\n');
             let taken = end.map_or(bytes.len(), |at| at + 1);
@@ -52,14 +52,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         }
     }
 
-    /// Reads a message to its end; false where the client has gone before.
+    /// Reads a message to its end; false where the client closed the connection before.
     pub(super) async fn message(&mut self, message: &mut Message) -> io::Result<bool> {
         loop {
             let bytes = self.stream.fill_buf().await?;
             if bytes.is_empty() {
                 return Ok(false);
             }
-            let (taken, ended) = message.take(bytes);
+            let (taken, ended) = message.push(bytes);
             self.stream.consume(taken);
             if ended {
                 return Ok(true);
@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Lines<S> {
         }
     }
 
-    /// Whether the client has sent a further command already, so that the replies can wait for it (RFC 2920).
+    /// Whether a pipelined command is already here, so that replies can be collected (RFC 2920).
     pub(super) fn has_line(&self) -> bool {
         self.stream.buffer().contains(&b'\n')
     }

@@ -1,4 +1,4 @@
-//! What the server says (RFC 5321 section 4.2, with the codes of RFC 3463).
+//! The replies of the server (RFC 5321 section 4.2, with enhanced codes of RFC 3463).
 
 use std::borrow::Cow;
 

@@ -1,4 +1,4 @@
-//! The exchange of AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN, in one line or in several.
+//! Handles AUTH (RFC 4954): PLAIN (RFC 4616) and LOGIN, with or without an initial response.
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use base64::Engine as _;
@@ -8,7 +8,7 @@ use super::USER;
 use super::reply::{BAD_BASE64, SIGN_IN_CANCELLED, UNKNOWN_MECHANISM, WRONG_CREDENTIALS};
 use crate::secret::Secret;
 
-/// What the next line of the client answers.
+/// The response that the next line of the client holds.
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Awaited {
     Plain,
@@ -18,13 +18,13 @@ pub(super) enum Awaited {
 
 #[derive(PartialEq, Eq, Debug)]
 pub(super) enum Step {
-    /// Ask, and wait for the answer.
+    /// Send the challenge and wait for the response.
     Challenge(&'static str, Awaited),
     SignedIn,
     Refused(&'static str),
 }
 
-/// `arguments` are those of AUTH: a mechanism, and maybe the first response.
+/// `arguments` are a mechanism and an optional initial response.
 pub(super) fn begin(arguments: &str, password: &Secret) -> Step {
     let (mechanism, initial) = match arguments.trim().split_once(' ') {
         Some((mechanism, initial)) => (mechanism, Some(initial.trim())),
@@ -36,7 +36,7 @@ pub(super) fn begin(arguments: &str, password: &Secret) -> Step {
         _ => return Step::Refused(UNKNOWN_MECHANISM),
     };
     match initial {
-        // RFC 4954 section 4: a response of no bytes.
+        // An empty response (RFC 4954 section 4).
         Some("=") => respond(awaited, "", password),
         Some(response) => respond(awaited, response, password),
         None => Step::Challenge(challenge, awaited),
@@ -50,12 +50,12 @@ pub(super) fn respond(awaited: Awaited, line: &str, password: &Secret) -> Step {
     let Ok(response) = STANDARD.decode(line) else { return Step::Refused(BAD_BASE64) };
     match awaited {
         Awaited::LoginUser => Step::Challenge("334 UGFzc3dvcmQ6", Awaited::LoginPassword { user: response }),
-        Awaited::LoginPassword { user } => judge(&user, &response, password),
+        Awaited::LoginPassword { user } => check_credentials(&user, &response, password),
         Awaited::Plain => {
             let parts: Vec<&[u8]> = response.split(|byte| *byte == 0).collect();
             match parts[..] {
                 [on_behalf_of, user, given] if on_behalf_of.is_empty() || on_behalf_of == user => {
-                    judge(user, given, password)
+                    check_credentials(user, given, password)
                 }
                 _ => Step::Refused(WRONG_CREDENTIALS),
             }
@@ -63,7 +63,7 @@ pub(super) fn respond(awaited: Awaited, line: &str, password: &Secret) -> Step {
     }
 }
 
-fn judge(user: &[u8], given: &[u8], password: &Secret) -> Step {
+fn check_credentials(user: &[u8], given: &[u8], password: &Secret) -> Step {
     let right = verify_slices_are_equal(given, password.expose().as_bytes()).is_ok();
     if user == USER.as_bytes() && right { Step::SignedIn } else { Step::Refused(WRONG_CREDENTIALS) }
 }
@@ -99,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_is_refused() {
+    fn all_other_exchanges_are_refused() {
         let (user, wrong) = (STANDARD.encode("dev"), STANDARD.encode("hunter3"));
         for (arguments, lines, expected) in [
             (plain("\0dev\0hunter3"), vec![], WRONG_CREDENTIALS),

@@ -1,7 +1,7 @@
 //! Microsoft 365 as a provider, against a fake Entra and Graph.
 
 use serde_json::{Value, json};
-use transports::dev::fake_microsoft365::Scripted;
+use transports::dev::fake_microsoft365::ScriptedResponse;
 
 use crate::support::certificates;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VERIFY};
@@ -26,9 +26,9 @@ fn titles(body: &Value) -> Vec<String> {
     errors.iter().map(|error| error["title"].as_str().expect("a title").to_owned()).collect()
 }
 
-fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> Scripted {
+fn answer(status: u16, headers: &[(&'static str, &str)], body: &str) -> ScriptedResponse {
     let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-    Scripted::Answer { status, headers, body: body.to_owned() }
+    ScriptedResponse::Respond { status, headers, body: body.to_owned() }
 }
 
 #[tokio::test]
@@ -212,7 +212,7 @@ async fn verify_says_what_the_token_shows() {
         (&answer["success"], &answer["unproved"]),
         (&json!(true), &json!(["sender_address", "delivery"]))
     );
-    microsoft.fake.change(|registration| registration.roles.clear());
+    microsoft.fake.update(|registration| registration.roles.clear());
     let answer = admin.verify().await;
     assert_eq!(answer["success"], json!(true), "an app limited to one mailbox has no such role: {answer}");
     assert_eq!(answer["unproved"], json!(["sender_address", "send_permission", "delivery"]));
@@ -341,7 +341,7 @@ async fn what_is_no_token_answer_says_nothing_about_the_secret() {
         (answer(200, &[("content-encoding", "gzip")], "bomb"), "TOKEN_ENDPOINT_UNREACHABLE", true),
         (answer(429, &[("retry-after", "5")], "{}"), "TOKEN_ENDPOINT_TEMPORARY", false),
         (answer(503, &[], "busy"), "TOKEN_ENDPOINT_TEMPORARY", false),
-        (Scripted::Silence, "TOKEN_ENDPOINT_TEMPORARY", true),
+        (ScriptedResponse::Hang, "TOKEN_ENDPOINT_TEMPORARY", true),
     ];
     for (scripted, code, failed) in cases {
         let case = format!("{scripted:.60?}");
@@ -388,7 +388,7 @@ async fn rows_83_to_90_are_told_by_graphs_codes() {
         let shown = admin.config().await;
         assert_eq!((&shown["errorCode"], &shown["authFailures"]), (&json!("PROVIDER_ERROR"), &json!(0)));
     }
-    microsoft.fake.change(|registration| registration.roles.clear());
+    microsoft.fake.update(|registration| registration.roles.clear());
     put(&admin, &microsoft.provider_config()).await.expect(204);
     let answer = admin.send_test("bob@example.org").await;
     assert_eq!(answer["diagnosis"]["code"], json!("GRAPH_PERMISSION_MISSING"), "{answer}");
@@ -400,7 +400,7 @@ async fn a_mail_that_got_no_answer_may_be_on_its_way() {
     let app = microsoft.service_with(|config| config.egress.timeout_seconds = 1).await;
     let admin = app.admin("acme");
     put(&admin, &microsoft.provider_config()).await.expect(204);
-    microsoft.fake.script_mail(Scripted::Silence);
+    microsoft.fake.script_mail(ScriptedResponse::Hang);
     let answer = admin.send_test("bob@example.org").await;
     assert_eq!(answer["diagnosis"]["code"], json!("OUTCOME_UNKNOWN"), "{answer}");
     assert_eq!(answer["diagnosis"]["retryable"], json!(false));

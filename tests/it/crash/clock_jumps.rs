@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::microsoft365::{Microsoft, put};
-use transports::dev::fake_microsoft365::Scripted;
+use transports::dev::fake_microsoft365::ScriptedResponse;
 
 const HOUR: i64 = 3_600_000;
 /// An hour each way, a leap second each way, and a day.
@@ -90,7 +90,7 @@ async fn a_wait_that_microsoft_asked_for_is_as_long_as_it_said() {
     let app = microsoft.service().await;
     put(&app.admin("acme"), &microsoft.provider_config()).await.expect(204);
     let send = async || app.admin("acme").send_test("bob@example.org").await;
-    microsoft.fake.script_mail(Scripted::Answer {
+    microsoft.fake.script_mail(ScriptedResponse::Respond {
         status: 429,
         headers: vec![("retry-after", "120".to_owned())],
         body: "{}".to_owned(),

@@ -44,7 +44,7 @@ impl Running {
         // The certificate has to hold at this moment for the client's library, whatever the inbox's clock says.
         let path = std::env::temp_dir().join(format!("transports-inbox-{}", uuid::Uuid::new_v4().simple()));
         let folder = Folder::open(&path).expect("a new folder");
-        let identity = certificates::identity(&folder, Clock::System.now()).expect("a certificate");
+        let identity = certificates::load_or_issue(&folder, Clock::System.now()).expect("a certificate");
         let authority = CertificateDer::from_pem_file(&identity.authority_file).expect("a certificate");
         std::fs::remove_dir_all(path).expect("can be removed");
         let (inbox, password) = (Inbox::default(), Secret::new(PASSWORD.to_owned()));
@@ -572,7 +572,7 @@ async fn a_page_is_told_of_every_change_until_the_program_ends() {
     assert_eq!(next().await.as_deref(), Some("event: change\ndata: 1\n\n"));
     running.inbox.remove(1);
     assert_eq!(next().await.as_deref(), Some("event: change\ndata: 2\n\n"));
-    running.inbox.end();
+    running.inbox.close();
     assert_eq!(next().await, None);
 }
 

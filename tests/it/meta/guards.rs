@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use transports::dev::fake_microsoft365::Scripted;
+use transports::dev::fake_microsoft365::ScriptedResponse;
 use transports::http;
 
 use crate::support::app::TestApp;
@@ -97,7 +97,7 @@ async fn no_token_is_kept_for_longer_than_an_hour() {
     put(&admin, &microsoft.provider_config()).await.expect(204);
     // One that says it is good for a year.
     let token = json!({"token_type": "Bearer", "expires_in": 31_536_000, "access_token": canary("a-token.")});
-    let answer = |status, body| Scripted::Answer { status, headers: Vec::new(), body };
+    let answer = |status, body| ScriptedResponse::Respond { status, headers: Vec::new(), body };
     microsoft.fake.script_token(answer(200, token.to_string()));
     for _ in 0..3 {
         microsoft.fake.script_mail(answer(202, String::new()));

@@ -1,68 +1,71 @@
-//! The list of mails, the newest first.
+//! Renders the list of mails, the newest first.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 
-use super::{Escaped, Query, subject};
+use maud::{Markup, html};
+
+use super::{search_query, subject};
 use crate::clock::Timestamp;
 use crate::dev::mail::Mail;
 
-/// How much of a text is shown under a subject, in bytes.
-const SNIPPET: usize = 120;
+/// Bytes of the text that are shown under a subject.
+const MAX_SNIPPET: usize = 120;
 
-pub(super) fn list(mails: &[Arc<Mail>], total: usize, words: &str, open: Option<u64>) -> String {
-    let mut out = String::new();
-    let count = match (mails.len(), words.is_empty()) {
+pub(super) fn render(mails: &[Arc<Mail>], total: usize, search: &str, open: Option<u64>) -> Markup {
+    let count = match (mails.len(), search.is_empty()) {
         (1, true) => "1 mail".to_owned(),
         (count, true) => format!("{count} mails"),
         (count, false) => format!("{count} of {total}"),
     };
-    // Writing to a String cannot fail, here and below.
-    let _ = writeln!(out, "<p class=\"count\">{count}</p>");
-    if mails.is_empty() {
-        let word = if words.is_empty() { "No mail yet." } else { "No mail has these words." };
-        let _ = writeln!(out, "<p class=\"none\">{word}</p>");
-        return out;
+    html! {
+        p class="count" { (count) }
+        @if !mails.is_empty() {
+            ol { @for mail in mails { (item(mail, search, open == Some(mail.id))) } }
+        } @else if search.is_empty() {
+            p class="none" { "No mail yet." }
+        } @else {
+            p class="none" { "No mail has these words." }
+        }
     }
-    out.push_str("<ol>\n");
-    for mail in mails {
-        let query = if words.is_empty() { String::new() } else { format!("?{}", Query(words)) };
-        let content = &mail.content;
-        let _ = writeln!(
-            out,
-            "<li><a href=\"/dev/inbox/{id}{query}\"{current}><span class=\"from\">{from}</span> {date} \
-             <span class=\"subject\">{subject}</span>{clip} <span class=\"snippet\">{snippet}</span></a></li>",
-            id = mail.id,
-            current = if open == Some(mail.id) { " aria-current=\"page\"" } else { "" },
-            from = Escaped(if content.from.is_empty() { "(no sender)" } else { &content.from }),
-            date = date(mail.received),
-            subject = Escaped(subject(mail)),
-            clip = clip(content.attachments.len()),
-            snippet = Escaped(&snippet(&content.text)),
-        );
-    }
-    out.push_str("</ol>\n");
-    out
 }
 
-/// To the minute, in UTC; the page of the mail has the whole.
-fn date(moment: Timestamp) -> String {
+fn item(mail: &Mail, search: &str, is_open: bool) -> Markup {
+    let content = &mail.content;
+    let from = if content.from.is_empty() { "(no sender)" } else { &content.from };
+    let link = format!("/dev/inbox/{}{}", mail.id, search_query(search));
+    html! {
+        li {
+            a href=(link) aria-current=[is_open.then_some("page")] {
+                span class="from" { (from) }
+                " " (date(mail.received))
+                " " span class="subject" { (subject(mail)) }
+                (attachment_count(content.attachments.len()))
+                " " span class="snippet" { (snippet(&content.text)) }
+            }
+        }
+    }
+}
+
+/// To the minute, in UTC; the page of the mail shows the seconds.
+fn date(moment: Timestamp) -> Markup {
     let iso = moment.to_iso();
     let shown = iso.get(..16).unwrap_or(&iso).replace('T', " ");
-    format!("<time datetime=\"{iso}\" title=\"UTC\">{shown}</time>")
+    html! { time datetime=(iso) title="UTC" { (shown) } }
 }
 
-fn clip(attachments: usize) -> String {
-    match attachments {
-        0 => String::new(),
-        1 => " <span class=\"clip\">1 attachment</span>".to_owned(),
-        many => format!(" <span class=\"clip\">{many} attachments</span>"),
+fn attachment_count(count: usize) -> Markup {
+    html! {
+        @match count {
+            0 => {}
+            1 => { " " span class="clip" { "1 attachment" } }
+            many => { " " span class="clip" { (many) " attachments" } }
+        }
     }
 }
 
-/// The first words on one line.
+/// The first words, on one line.
 fn snippet(text: &str) -> String {
-    let text = &text[..text.floor_char_boundary(4 * SNIPPET)];
+    let text = &text[..text.floor_char_boundary(4 * MAX_SNIPPET)];
     let words = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    words[..words.floor_char_boundary(SNIPPET)].to_owned()
+    words[..words.floor_char_boundary(MAX_SNIPPET)].to_owned()
 }

@@ -10,7 +10,7 @@ fn codes(encrypted: bool, lines: &[&str]) -> Vec<String> {
     lines
         .iter()
         .map(|line| {
-            let (reply, _) = dialogue.take(line.as_bytes());
+            let (reply, _) = dialogue.handle(line.as_bytes());
             reply
                 .split(' ')
                 .take(2)
@@ -22,7 +22,7 @@ fn codes(encrypted: bool, lines: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn every_command_has_its_place() {
+fn commands_are_accepted_in_order_only() {
     let mail = "MAIL FROM:<a@b>";
     let rcpt = "RCPT TO:<c@d>";
     for (encrypted, lines, expected) in [
@@ -58,7 +58,7 @@ fn every_command_has_its_place() {
 }
 
 #[test]
-fn envelopes_are_judged_by_size_script_and_name() {
+fn envelopes_are_checked_for_size_script_and_recipient() {
     for (line, expected) in [
         ("MAIL FROM:<a@b> SIZE=26214400", "250 2.1.0"),
         ("MAIL FROM:<a@b> SIZE=26214401", "552 5.3.4"),
@@ -89,7 +89,7 @@ fn envelopes_are_judged_by_size_script_and_name() {
 #[test]
 fn a_line_that_is_not_utf8_is_refused() {
     let password = Secret::new("hunter2".to_owned());
-    let (reply, next) = Dialogue::new(&password, false).take(b"EHLO \xff");
+    let (reply, next) = Dialogue::new(&password, false).handle(b"EHLO \xff");
     assert_eq!((reply.as_ref(), next), (reply::NOT_UTF8, Next::Command));
 }
 
@@ -103,10 +103,10 @@ fn recipients_are_bounded() {
 }
 
 #[test]
-fn starttls_is_offered_until_it_was_used() {
+fn starttls_is_offered_until_it_is_used() {
     let password = Secret::new("hunter2".to_owned());
     for (encrypted, offered) in [(false, true), (true, false)] {
-        let (reply, _) = Dialogue::new(&password, encrypted).take(b"EHLO me");
+        let (reply, _) = Dialogue::new(&password, encrypted).handle(b"EHLO me");
         assert_eq!(reply.lines().any(|line| line == "250-STARTTLS"), offered);
         for line in
             ["250-PIPELINING", "250-8BITMIME", "250-SMTPUTF8", "250-SIZE 26214400", "250-AUTH PLAIN LOGIN"]
