@@ -1,6 +1,5 @@
 //! Builds the service once, at the start: settings, keys, database, and what the front doors call.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -74,7 +73,7 @@ impl Parts {
                 dialer,
                 smtp: smtp::Settings { ehlo_name, tls },
                 microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
-                microsoft365_by_smtp: config.microsoft365.transport == "smtp",
+                microsoft365_transport: config.microsoft365.transport,
                 clock: clock.clone(),
                 timeout: Duration::from_secs(config.egress.timeout_seconds),
                 allowed_ports: config.egress.ports.clone(),
@@ -166,9 +165,9 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
 /// # Errors
 /// Where there is no file of SQLite.
 pub fn database_is_there(config: &Config) -> anyhow::Result<()> {
-    match config.database.url.expose().strip_prefix("sqlite://") {
-        Some(path) if !Path::new(path).is_file() => {
-            bail!("database.url: there is no file {path}: name the database that is served")
+    match config.database.sqlite_path() {
+        Some(path) if !path.is_file() => {
+            bail!("database.url: there is no file {}: name the database that is served", path.display())
         }
         _ => Ok(()),
     }

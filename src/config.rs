@@ -6,6 +6,7 @@
 //! it is used.
 
 mod check;
+mod choice;
 mod load;
 mod nearest;
 mod operator_url;
@@ -23,16 +24,16 @@ use ipnet::IpNet;
 
 use crate::secret::Secret;
 
-pub use check::{check_for_serving, warnings};
+pub use check::{Engine, check_for_serving, warnings};
+pub use choice::{LogFormat, MicrosoftCloud, MicrosoftTransport, RateLimitStore, SealWith};
 pub use load::DEFAULT_FILE;
-pub(crate) use nearest::distance;
 pub use operator_url::check_operator_url;
 pub use problem::{Invalid, Problem};
 pub use reference::reference_markdown;
 pub use settings::{Setting, Shown};
 
 use settings::settings;
-use value::Rule::{Between, OneOf, StartsWith};
+use value::Rule::{Between, StartsWith};
 
 /// More than one process answers in a minute, so what is larger is a slip of the keyboard.
 const MOST_PER_MINUTE: i64 = 1_000_000;
@@ -96,7 +97,7 @@ settings! {
         /// How many unwrapped data keys are kept, at most.
         vault_cache_keys: u64 = 10000, Between(1, 1_000_000);
         /// What seals where keys and a Vault are set: `vault`, or `keys` on the way back.
-        seal_with: Option<String> = unset, OneOf(&["keys", "vault"]);
+        seal_with: Option<SealWith> = unset;
     }
 
     /// How bearer tokens are checked. At least one source of keys is needed to serve.
@@ -154,13 +155,13 @@ settings! {
     /// How mail of tenants with Microsoft 365 goes out. Without these settings the public cloud is used.
     microsoft365: Microsoft365, derive(Debug, Clone) {
         /// Microsoft's cloud: `public`, `usgov` (GCC High), `usdod` or `china`.
-        cloud: String = "public", OneOf(&["public", "usgov", "usdod", "china"]);
+        cloud: MicrosoftCloud = "public";
         /// Another address of the sign-in service than the cloud's. `http://` only for loopback.
         login_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
         /// Another address of Microsoft Graph than the cloud's. `http://` only for loopback.
         graph_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
         /// How a mail is handed over: `graph`, or `smtp` with a token (XOAUTH2).
-        transport: String = "graph", OneOf(&["graph", "smtp"]);
+        transport: MicrosoftTransport = "graph";
         /// Another server for `smtp` than the cloud's, as `HOST:PORT`; with STARTTLS.
         smtp_server: Option<String> = unset;
     }
@@ -203,7 +204,7 @@ settings! {
         /// Where the counts live. `memory`: each process counts by itself, so that several let as many times as much
         /// through. `database`: one limit over all replicas; it needs PostgreSQL. Without it, `memory` on SQLite and
         /// `database` on PostgreSQL.
-        store: Option<String> = unset, OneOf(&["memory", "database"]);
+        store: Option<RateLimitStore> = unset;
     }
 
     /// Bounds on what tenants do to others by testing their accounts. 0, the default, is no bound. Counted by
@@ -227,7 +228,7 @@ settings! {
     /// The log on standard error.
     log: Log, derive(Debug, Clone) {
         /// `text` for people, `json` for machines, `auto` for text on a terminal and JSON elsewhere.
-        format: String = "auto", OneOf(&["auto", "text", "json"]);
+        format: LogFormat = "auto";
         /// What is logged: a level, or directives such as `info,transports::smtp=debug`.
         filter: String = "info";
     }

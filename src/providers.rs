@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::clock::Clock;
+use crate::config::MicrosoftTransport;
 use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
 use crate::egress::Dialer;
 use crate::email_config::{CheckOutcome, EmailConfig, Settings};
@@ -26,8 +27,8 @@ pub struct Outbound {
     pub dialer: Dialer,
     pub smtp: smtp::Settings,
     pub microsoft365: microsoft365::Client,
-    /// The operator's choice: Microsoft 365 gets its mail by SMTP, not through Graph.
-    pub microsoft365_by_smtp: bool,
+    /// How Microsoft 365 gets its mail, as the operator has chosen.
+    pub microsoft365_transport: MicrosoftTransport,
     pub clock: Clock,
     /// How long one check or sending may take.
     pub timeout: Duration,

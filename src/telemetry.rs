@@ -23,7 +23,7 @@ use tracing_subscriber::{EnvFilter, Registry};
 
 use self::json_line::{JsonLine, Members};
 use self::traces::Traces;
-use crate::config::{Invalid, Log, Problem, Telemetry};
+use crate::config::{Invalid, Log, LogFormat, Problem, Telemetry};
 
 /// Of the spans that are exported. The log leaves them out, whatever its filter says.
 const TARGET: &str = "otel";
@@ -75,10 +75,10 @@ where
 {
     let filter = parse_filter(&log.filter)?;
     let layer = tracing_subscriber::fmt::layer().with_writer(writer);
-    let text = match log.format.as_str() {
-        "text" => true,
-        "json" => false,
-        _ => terminal,
+    let text = match log.format {
+        LogFormat::Text => true,
+        LogFormat::Json => false,
+        LogFormat::Auto => terminal,
     };
     let lines: Box<dyn Layer<Registry> + Send + Sync> = if text {
         Box::new(layer.with_ansi(terminal))
@@ -146,10 +146,10 @@ mod tests {
         }
     }
 
-    pub(super) fn logged(format: &str, filter: &str, terminal: bool, write: impl FnOnce()) -> String {
+    pub(super) fn logged(format: LogFormat, filter: &str, terminal: bool, write: impl FnOnce()) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
-        let log = Log { format: format.to_owned(), filter: filter.to_owned() };
+        let log = Log { format, filter: filter.to_owned() };
         let subscriber = subscriber(&log, terminal, move || writer.clone(), None).unwrap();
         tracing::subscriber::with_default(subscriber, write);
         let bytes = captured.0.lock().unwrap().clone();
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn json_holds_the_fields_of_event_and_span() {
-        let line = logged("json", "info", true, a_request);
+        let line = logged(LogFormat::Json, "info", true, a_request);
         let value: serde_json::Value = serde_json::from_str(&line).unwrap();
         assert_eq!(value["level"], "INFO");
         assert_eq!(value["message"], "answered");
@@ -177,16 +177,16 @@ mod tests {
     #[test]
     fn auto_is_text_on_a_terminal_and_json_elsewhere() {
         let is_json = |format, terminal| logged(format, "info", terminal, a_request).starts_with('{');
-        assert!(!is_json("auto", true));
-        assert!(is_json("auto", false));
-        assert!(!is_json("text", false));
-        assert!(is_json("json", true));
+        assert!(!is_json(LogFormat::Auto, true));
+        assert!(is_json(LogFormat::Auto, false));
+        assert!(!is_json(LogFormat::Text, false));
+        assert!(is_json(LogFormat::Json, true));
     }
 
     #[test]
     fn text_off_a_terminal_has_no_escape_sequences() {
-        assert!(!logged("text", "info", false, a_request).contains('\u{1b}'));
-        assert!(logged("text", "info", true, a_request).contains('\u{1b}'));
+        assert!(!logged(LogFormat::Text, "info", false, a_request).contains('\u{1b}'));
+        assert!(logged(LogFormat::Text, "info", true, a_request).contains('\u{1b}'));
     }
 
     #[test]
@@ -195,8 +195,8 @@ mod tests {
             tracing::debug!("ours");
             tracing::debug!(target: "tokio_postgres::query", "theirs");
         };
-        assert_eq!(logged("json", "info", false, write), "");
-        let all = logged("json", "trace", false, write);
+        assert_eq!(logged(LogFormat::Json, "info", false, write), "");
+        let all = logged(LogFormat::Json, "trace", false, write);
         assert!(all.contains("ours") && !all.contains("theirs"), "{all}");
     }
 
@@ -205,7 +205,7 @@ mod tests {
         let headers = axum::http::HeaderMap::new();
         let request = || spans::request(&axum::http::Method::GET, Some("/x"), &headers);
         for filter in ["trace", "otel=trace,info"] {
-            let text = logged("json", filter, false, || {
+            let text = logged(LogFormat::Json, filter, false, || {
                 let (span, id) = request();
                 assert!(span.is_disabled() && id.is_none());
                 span.in_scope(|| assert!(spans::database("sqlite", "select 1 from x", 1).is_disabled()));

@@ -34,7 +34,7 @@ pub struct Arguments {
 }
 
 pub(super) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result<()> {
-    let Some(path) = config.database.url.expose().strip_prefix("sqlite://").map(PathBuf::from) else {
+    let Some(path) = config.database.sqlite_path().map(Path::to_owned) else {
         let problem = Problem::new("database.url: names PostgreSQL, which this command cannot copy").with_hint(
             "use pg_dump with this database, for instance: pg_dump --format=custom --file=transports.dump NAME; \
              restore it with pg_restore, and keep the keys apart from it",

@@ -1,21 +1,33 @@
 //! What one setting alone cannot show: whether they fit together, and suffice to serve.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
-use super::{Auth, Config, Console, Database, Encryption, Problem};
+use super::{Auth, Config, Console, Database, Encryption, Problem, RateLimitStore, SealWith};
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
 const HS256_SECRET_BYTES: usize = 32;
 
-/// The value of `rate_limit.store` that shares the counts.
-const STORE_IN_DATABASE: &str = "database";
-
 /// A key of 256 bits is derived from it.
 const SESSION_SECRET_BYTES: usize = 32;
 
+/// The engine that `database.url` names.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Engine {
+    Sqlite,
+    Postgres,
+}
+
 impl Database {
-    fn is_sqlite(&self) -> bool {
-        self.url.expose().starts_with("sqlite://")
+    #[must_use]
+    pub fn engine(&self) -> Engine {
+        if self.sqlite_path().is_some() { Engine::Sqlite } else { Engine::Postgres }
+    }
+
+    /// The file of an SQLite database.
+    #[must_use]
+    pub fn sqlite_path(&self) -> Option<&Path> {
+        self.url.expose().strip_prefix("sqlite://").map(Path::new)
     }
 }
 
@@ -23,9 +35,9 @@ impl Config {
     /// Whether requests are counted in the database, one limit for all replicas, or in each process by itself.
     #[must_use]
     pub fn shares_rate_limits(&self) -> bool {
-        match self.rate_limit.store.as_deref() {
-            Some(store) => store == STORE_IN_DATABASE,
-            None => !self.database.is_sqlite(),
+        match self.rate_limit.store {
+            Some(store) => store == RateLimitStore::Database,
+            None => self.database.engine() == Engine::Postgres,
         }
     }
 }
@@ -60,7 +72,7 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
                 .with_hint("no tenant can have more connections than there are"),
         );
     }
-    if config.shares_rate_limits() && config.database.is_sqlite() {
+    if config.shares_rate_limits() && config.database.engine() == Engine::Sqlite {
         problems.push(
             Problem::new(
                 "rate_limit.store: `database` needs PostgreSQL, and database.url is an SQLite database",
@@ -90,9 +102,9 @@ fn check_encryption(encryption: &Encryption, problems: &mut Vec<Problem>) {
             }
         }
     }
-    let lacks = match encryption.seal_with.as_deref() {
-        Some("vault") if encryption.vault_url.is_none() => "encryption.vault_url",
-        Some("keys") if no_keys => "encryption.keys",
+    let lacks = match encryption.seal_with {
+        Some(SealWith::Vault) if encryption.vault_url.is_none() => "encryption.vault_url",
+        Some(SealWith::Keys) if no_keys => "encryption.keys",
         _ => return,
     };
     problems.push(

@@ -44,7 +44,7 @@ fn the_defaults_are_the_documented_ones() {
     assert_eq!(config.rate_limit.tier2_per_minute, 100);
     assert_eq!(config.rate_limit.unauthenticated_per_minute, 600);
     assert_eq!(config.audit.retention_days, 365);
-    assert_eq!((config.log.format.as_str(), config.log.filter.as_str()), ("auto", "info"));
+    assert_eq!((config.log.format, config.log.filter.as_str()), (LogFormat::Auto, "info"));
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn the_environment_wins_over_the_file_and_the_file_over_the_default() {
     let config = Config::from_sources(Some(("test.toml", file)), variables).unwrap();
     assert_eq!(config.egress.timeout_seconds, 6);
     assert_eq!(config.egress.ports, [25]);
-    assert_eq!(config.log.format, "json");
+    assert_eq!(config.log.format, LogFormat::Json);
     assert_eq!(config.log.filter, "info");
 }
 

@@ -25,7 +25,7 @@ impl Input<'_> {
         }
     }
 
-    fn text(self) -> Option<String> {
+    pub(super) fn text(self) -> Option<String> {
         match self {
             Self::Toml(value) => value.as_str().map(str::to_owned),
             Self::Text(text) => Some(text.trim().to_owned()),
@@ -39,7 +39,6 @@ pub(super) enum Rule {
     Any,
     /// Both ends included.
     Between(i64, i64),
-    OneOf(&'static [&'static str]),
     StartsWith(&'static [&'static str]),
 }
 
@@ -53,7 +52,6 @@ impl Rule {
 
     fn admits_text(self, text: &str) -> bool {
         match self {
-            Self::OneOf(words) => words.contains(&text),
             // There has to be something after the start.
             Self::StartsWith(starts) => {
                 starts.iter().any(|start| text.strip_prefix(start).is_some_and(|rest| !rest.is_empty()))
@@ -64,14 +62,13 @@ impl Rule {
 
     fn describe_text(self, noun: &str) -> String {
         match self {
-            Self::OneOf(words) => list_of(words, "one of"),
             Self::StartsWith(starts) => list_of(starts, &format!("{noun} that starts with")),
             _ => noun.to_owned(),
         }
     }
 }
 
-fn list_of(words: &[&str], before: &str) -> String {
+pub(super) fn list_of(words: &[&str], before: &str) -> String {
     let quoted: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
     match quoted.split_last() {
         Some((last, rest)) if !rest.is_empty() => format!("{before} {} or {last}", rest.join(", ")),
@@ -244,6 +241,6 @@ impl<T: Value> Value for Vec<T> {
     }
 }
 
-fn quoted(text: &str) -> String {
+pub(super) fn quoted(text: &str) -> String {
     toml::Value::String(text.to_owned()).to_string()
 }

@@ -16,6 +16,7 @@ pub use token::{AccessToken, Credentials};
 use tokio::time::Instant;
 
 use super::{Depth, NotVerified, Outbound, Outcome, Success, UnlockedAccount, basic_auth};
+use crate::config::MicrosoftTransport;
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::{DialError, Host};
 use crate::email_config::{Microsoft365, fields};
@@ -66,7 +67,7 @@ impl<'a> Call<'a> {
     }
 
     fn uses_smtp(&self) -> bool {
-        self.outbound.microsoft365_by_smtp
+        self.outbound.microsoft365_transport == MicrosoftTransport::Smtp
     }
 
     fn scope(&self) -> &str {
@@ -253,7 +254,7 @@ fn succeeded(message: Vec<Text>, not_verified: Vec<NotVerified>) -> Outcome {
 }
 
 fn facts(outbound: &Outbound, settings: &Microsoft365, recipient: Option<&EmailAddress>) -> Facts {
-    let by_smtp = outbound.microsoft365_by_smtp;
+    let by_smtp = outbound.microsoft365_transport == MicrosoftTransport::Smtp;
     let endpoints = &outbound.microsoft365.endpoints;
     Facts {
         host: if by_smtp { endpoints.smtp_host.clone() } else { "Microsoft 365".to_owned() },

@@ -1,6 +1,5 @@
 //! The open database, whichever engine it is: reads, and atomic writes.
 
-use std::path::Path;
 use std::sync::Arc;
 
 use tracing::Instrument as _;
@@ -44,12 +43,12 @@ impl Db {
     /// # Errors
     /// A text for the operator: the URL (without its password) and what is wrong with it.
     pub async fn open(settings: &Database, tls: &Arc<rustls::ClientConfig>) -> anyhow::Result<Self> {
-        let url = settings.url.expose();
-        let engine = match url.strip_prefix("sqlite://") {
-            Some(path) => {
-                Engine::Sqlite(Arc::new(Sqlite::open(Path::new(path), settings.connections).await?))
+        let connections = settings.connections;
+        let engine = match settings.sqlite_path() {
+            Some(path) => Engine::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
+            None => {
+                Engine::Postgres(Arc::new(Postgres::open(settings.url.expose(), connections, tls).await?))
             }
-            None => Engine::Postgres(Arc::new(Postgres::open(url, settings.connections, tls).await?)),
         };
         Ok(Self { engine })
     }

@@ -155,10 +155,11 @@ mod tests {
     use proptest::prelude::*;
     use tracing::Level;
 
+    use crate::config::LogFormat;
     use crate::telemetry::tests::logged;
 
     fn parsed(write: impl FnOnce()) -> serde_json::Value {
-        let line = logged("json", "trace", false, write);
+        let line = logged(LogFormat::Json, "trace", false, write);
         assert_eq!(line.matches('\n').count(), 1, "{line}");
         assert!(line.ends_with('\n'), "{line}");
         serde_json::from_str(&line).expect("one object")

@@ -304,7 +304,7 @@ mod tests {
     use tracing::Instrument as _;
 
     use super::*;
-    use crate::config::Log;
+    use crate::config::{Log, LogFormat};
     use crate::secret::Secret;
     use crate::telemetry::{spans, subscriber};
 
@@ -383,7 +383,7 @@ mod tests {
     #[test]
     fn what_is_traced_stands_below_a_request_and_is_not_logged_nor_is_what_is_logged_traced() {
         let (lines, mut traces) = (Lines::default(), configured("https://collector.example"));
-        let log = Log { format: "json".to_owned(), filter: "trace".to_owned() };
+        let log = Log { format: LogFormat::Json, filter: "trace".to_owned() };
         let writer = lines.clone();
         let subscriber = subscriber(&log, false, move || writer.clone(), Some(&traces)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();

@@ -13,7 +13,7 @@ use super::key_service::{WrapError, Wrapped};
 use super::remote::{Kept, Remote};
 use super::ring::{Key, Ring};
 use super::{Binding, VaultError};
-use crate::config::Encryption;
+use crate::config::{Encryption, SealWith};
 use crate::secret::{Sealed, Secret};
 
 /// How long a key that was taken out of the ring still opens: longer than a request takes by default.
@@ -62,14 +62,14 @@ impl Keys {
                 "encryption.keys: no key to seal the tenants' secrets with; make one with `transports keys generate`"
             );
         }
-        let seals_remotely = match (settings.seal_with.as_deref(), ring.first(), &remote) {
-            (Some("keys"), None, _) => {
+        let seals_remotely = match (settings.seal_with, ring.first(), &remote) {
+            (Some(SealWith::Keys), None, _) => {
                 bail!("encryption.seal_with: is `keys`, and encryption.keys holds none");
             }
-            (Some("vault"), _, None) => {
+            (Some(SealWith::Vault), _, None) => {
                 bail!("encryption.seal_with: is `vault`, and encryption.vault_url is not set");
             }
-            (Some("keys"), ..) => false,
+            (Some(SealWith::Keys), ..) => false,
             (_, _, remote) => remote.is_some(),
         };
         Ok(Self { ring, leaving: Vec::new(), remote: remote.map(Arc::new), seals_remotely })

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 
-use crate::config::{Config, Log};
+use crate::config::{Config, Log, LogFormat};
 use crate::secret::Secret;
 
 /// The values that `transports dev` puts in place of settings.
@@ -25,8 +25,8 @@ pub(super) struct Overrides {
 
 /// Sets up the log for a terminal: text, and a line for each request.
 pub(crate) fn use_readable_log(log: &mut Log) {
-    if log.format == "auto" {
-        "text".clone_into(&mut log.format);
+    if log.format == LogFormat::Auto {
+        log.format = LogFormat::Text;
     }
     if log.filter == Config::default().log.filter {
         "warn,transports=info".clone_into(&mut log.filter);
@@ -190,13 +190,13 @@ mod tests {
     #[test]
     fn the_log_is_readable_unless_it_is_configured() {
         for (variables, format, filter) in [
-            (&[][..], "text", "warn,transports=info"),
-            (&[("TRANSPORTS_LOG__FORMAT", "json")], "json", "warn,transports=info"),
-            (&[("TRANSPORTS_LOG__FILTER", "debug")], "text", "debug"),
+            (&[][..], LogFormat::Text, "warn,transports=info"),
+            (&[("TRANSPORTS_LOG__FORMAT", "json")], LogFormat::Json, "warn,transports=info"),
+            (&[("TRANSPORTS_LOG__FILTER", "debug")], LogFormat::Text, "debug"),
         ] {
             let mut log = config(variables).log;
             use_readable_log(&mut log);
-            assert_eq!((log.format.as_str(), log.filter.as_str()), (format, filter));
+            assert_eq!((log.format, log.filter.as_str()), (format, filter));
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use clap::{Args, ValueEnum};
 
-use crate::config::distance;
 use crate::diagnosis;
 use crate::store::tenant_list::Filter;
 
@@ -70,7 +69,8 @@ fn code(text: &str) -> Result<String, String> {
     if let Some(rule) = diagnosis::rule_for(&wanted) {
         return Ok(rule.code.to_owned());
     }
-    let nearest = diagnosis::codes().min_by_key(|code| distance(&wanted, code)).unwrap_or_default();
+    let nearest =
+        diagnosis::codes().min_by_key(|code| strsim::levenshtein(&wanted, code)).unwrap_or_default();
     Err(format!("no diagnosis has this code; the nearest is {nearest}, and docs/diagnosis.md lists all"))
 }
 

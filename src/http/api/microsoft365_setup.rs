@@ -167,7 +167,7 @@ pub async fn get(
     let body = SetupBody {
         admin_consent_link: setup::admin_consent_link(endpoints, &values),
         ways: ways.into_iter().map(|way| WayBody::of(way, language)).collect(),
-        transport: app.config.microsoft365.transport.clone(),
+        transport: app.config.microsoft365.transport.as_str().to_owned(),
         client_id: given.client_id,
         provider_tenant_id: given.provider_tenant,
         email_address: given.mailbox,

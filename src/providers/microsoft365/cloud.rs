@@ -2,8 +2,7 @@
 
 use anyhow::{Context, bail};
 
-use crate::config::Microsoft365;
-use crate::config::check_operator_url;
+use crate::config::{Microsoft365, MicrosoftCloud, check_operator_url};
 
 /// The addresses of one cloud.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -24,7 +23,6 @@ pub struct Endpoints {
 
 /// One of the national clouds, see <https://learn.microsoft.com/graph/deployments>.
 struct Cloud {
-    name: &'static str,
     login: &'static str,
     graph: &'static str,
     outlook: &'static str,
@@ -32,40 +30,37 @@ struct Cloud {
     portal: &'static str,
 }
 
-const CLOUDS: [Cloud; 4] = [
-    Cloud {
-        name: "public",
-        login: "https://login.microsoftonline.com",
-        graph: "https://graph.microsoft.com",
-        outlook: "https://outlook.office365.com",
-        smtp: "smtp.office365.com",
-        portal: "https://entra.microsoft.com",
-    },
-    Cloud {
-        name: "usgov",
-        login: "https://login.microsoftonline.us",
-        graph: "https://graph.microsoft.us",
-        outlook: "https://outlook.office365.us",
-        smtp: "smtp.office365.us",
-        portal: "https://entra.microsoft.us",
-    },
-    Cloud {
-        name: "usdod",
-        login: "https://login.microsoftonline.us",
-        graph: "https://dod-graph.microsoft.us",
-        outlook: "https://outlook-dod.office365.us",
-        smtp: "outlook-dod.office365.us",
-        portal: "https://entra.microsoft.us",
-    },
-    Cloud {
-        name: "china",
-        login: "https://login.partner.microsoftonline.cn",
-        graph: "https://microsoftgraph.chinacloudapi.cn",
-        outlook: "https://partner.outlook.cn",
-        smtp: "smtp.partner.outlook.cn",
-        portal: "https://entra.microsoftonline.cn",
-    },
-];
+const PUBLIC: Cloud = Cloud {
+    login: "https://login.microsoftonline.com",
+    graph: "https://graph.microsoft.com",
+    outlook: "https://outlook.office365.com",
+    smtp: "smtp.office365.com",
+    portal: "https://entra.microsoft.com",
+};
+
+const US_GOV: Cloud = Cloud {
+    login: "https://login.microsoftonline.us",
+    graph: "https://graph.microsoft.us",
+    outlook: "https://outlook.office365.us",
+    smtp: "smtp.office365.us",
+    portal: "https://entra.microsoft.us",
+};
+
+const US_DOD: Cloud = Cloud {
+    login: "https://login.microsoftonline.us",
+    graph: "https://dod-graph.microsoft.us",
+    outlook: "https://outlook-dod.office365.us",
+    smtp: "outlook-dod.office365.us",
+    portal: "https://entra.microsoft.us",
+};
+
+const CHINA: Cloud = Cloud {
+    login: "https://login.partner.microsoftonline.cn",
+    graph: "https://microsoftgraph.chinacloudapi.cn",
+    outlook: "https://partner.outlook.cn",
+    smtp: "smtp.partner.outlook.cn",
+    portal: "https://entra.microsoftonline.cn",
+};
 
 /// The port of Microsoft's submission service, with STARTTLS.
 const SMTP_PORT: u16 = 587;
@@ -74,8 +69,11 @@ impl Endpoints {
     /// # Errors
     /// Names the setting that cannot be used.
     pub fn new(settings: &Microsoft365) -> anyhow::Result<Self> {
-        let Some(cloud) = CLOUDS.iter().find(|cloud| cloud.name == settings.cloud) else {
-            bail!("microsoft365.cloud: {:?} is not one of public, usgov, usdod, china", settings.cloud);
+        let cloud = match settings.cloud {
+            MicrosoftCloud::Public => PUBLIC,
+            MicrosoftCloud::UsGov => US_GOV,
+            MicrosoftCloud::UsDod => US_DOD,
+            MicrosoftCloud::China => CHINA,
         };
         let url = |key, set: &Option<String>, default: &str| -> anyhow::Result<String> {
             let Some(text) = set else { return Ok(default.to_owned()) };
@@ -121,12 +119,16 @@ mod tests {
     #[test]
     fn each_cloud_has_its_own_hosts() {
         for (cloud, login, graph) in [
-            ("public", "https://login.microsoftonline.com", "https://graph.microsoft.com"),
-            ("usgov", "https://login.microsoftonline.us", "https://graph.microsoft.us"),
-            ("usdod", "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
-            ("china", "https://login.partner.microsoftonline.cn", "https://microsoftgraph.chinacloudapi.cn"),
+            (MicrosoftCloud::Public, "https://login.microsoftonline.com", "https://graph.microsoft.com"),
+            (MicrosoftCloud::UsGov, "https://login.microsoftonline.us", "https://graph.microsoft.us"),
+            (MicrosoftCloud::UsDod, "https://login.microsoftonline.us", "https://dod-graph.microsoft.us"),
+            (
+                MicrosoftCloud::China,
+                "https://login.partner.microsoftonline.cn",
+                "https://microsoftgraph.chinacloudapi.cn",
+            ),
         ] {
-            let endpoints = Endpoints::new(&settings(|s| s.cloud = cloud.to_owned())).unwrap();
+            let endpoints = Endpoints::new(&settings(|s| s.cloud = cloud)).unwrap();
             assert_eq!((endpoints.login.as_str(), endpoints.graph.as_str()), (login, graph));
             assert_eq!(endpoints.graph_scope, format!("{graph}/.default"));
         }

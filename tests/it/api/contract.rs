@@ -1,6 +1,7 @@
 //! The wire contract, operation by operation: statuses, bodies, headers.
 
 use serde_json::{Value, json};
+use transports::config::RateLimitStore;
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VALIDATE, VERIFY, replace};
@@ -463,7 +464,7 @@ async fn refusals_come_in_their_order() {
 #[tokio::test]
 async fn the_hundred_and_first_write_of_a_minute_is_429() {
     // The database counts by a clock that no test moves.
-    let app = TestApp::with(|config| config.rate_limit.store = Some("memory".to_owned())).await;
+    let app = TestApp::with(|config| config.rate_limit.store = Some(RateLimitStore::Memory)).await;
     let admin = app.admin("acme");
     let paths = ["/api/v1/transports/email-config", "/v1/transports/email-config"];
     for round in 0..100 {

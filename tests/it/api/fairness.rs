@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
-use transports::config::Config;
+use transports::config::{Config, RateLimitStore};
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, SEND_TEST, VALIDATE, VERIFY};
@@ -117,7 +117,7 @@ impl Statements {
 #[tokio::test]
 async fn what_is_there_and_what_is_missing_take_the_same_statements() {
     // Counting a request in the database is the same whoever asks, and would only stand between.
-    let app = TestApp::with(|config| config.rate_limit.store = Some("memory".to_owned())).await;
+    let app = TestApp::with(|config| config.rate_limit.store = Some(RateLimitStore::Memory)).await;
     for tenant in ["there", "also-there"] {
         app.admin(tenant)
             .patch(&json!({"username": "ann", "emailPassword": leaks::canary("secret ")}))

@@ -1,6 +1,7 @@
 //! Microsoft 365 as a provider, against a fake Entra and Graph.
 
 use serde_json::{Value, json};
+use transports::config::MicrosoftTransport;
 use transports::dev::fake_microsoft365::ScriptedResponse;
 
 use crate::support::certificates;
@@ -432,7 +433,7 @@ async fn by_smtp(script: Script) -> (Microsoft, crate::support::app::TestApp, Sm
     let address = format!("smtp.office365.com:{}", server.port());
     let app = microsoft
         .service_with(|config| {
-            "smtp".clone_into(&mut config.microsoft365.transport);
+            config.microsoft365.transport = MicrosoftTransport::Smtp;
             config.microsoft365.smtp_server = Some(address);
         })
         .await;

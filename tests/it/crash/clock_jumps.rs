@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::microsoft365::{Microsoft, put};
+use transports::config::RateLimitStore;
 use transports::dev::fake_microsoft365::ScriptedResponse;
 
 const HOUR: i64 = 3_600_000;
@@ -41,7 +42,7 @@ async fn a_limit_of_requests_neither_locks_out_nor_opens_when_the_clock_is_set()
         let app = TestApp::with(|config| {
             config.rate_limit.tier1_per_minute = 5;
             // The database counts by a clock that no test sets.
-            config.rate_limit.store = Some("memory".to_owned());
+            config.rate_limit.store = Some(RateLimitStore::Memory);
         })
         .await;
         let statuses = async |app: &TestApp, count: usize| {
