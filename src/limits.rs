@@ -1,4 +1,4 @@
-//! What a tenant, a user or an address may do in a time, and how many connections may be open at once.
+//! Rate limits, quotas and limits on connections.
 
 mod bounded;
 pub mod connections;

@@ -120,8 +120,10 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
 async fn count<T: Tier>(app: &App, caller: &token::Caller) -> Result<(), Error> {
     let mut counted = app.rate_limiter.count_user(T::LIMIT, &caller.tenant, &caller.user).await;
     if matches!(counted, Err(Refused::Database(_))) && !T::NEEDS_DATABASE {
-        counted =
-            app.rate_limiter.count_user_alone(T::LIMIT, &caller.tenant, &caller.user).map_err(Refused::from);
+        counted = app
+            .rate_limiter
+            .count_user_locally(T::LIMIT, &caller.tenant, &caller.user)
+            .map_err(Refused::from);
     }
     counted.map_err(|refused| match refused {
         Refused::Exceeded(exceeded) => refuse(app, T::LIMIT, exceeded),

@@ -1,6 +1,7 @@
-//! Quotas of the operator: what tenants may do to others by testing their accounts.
+//! The operator's quotas on test mails and on the servers that tenants name, so that nobody floods others through this
+//! service. Counted by this process alone.
 
-use super::windows::{Exceeded, Kind, Windows};
+use super::windows::{Exceeded, WindowKind, Windows};
 use crate::clock::Clock;
 use crate::config;
 use crate::egress::Host;
@@ -30,21 +31,21 @@ impl Quota {
     }
 }
 
-/// A quota is reached, and for how long.
+/// A quota is used up, and for how long.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct QuotaExceeded {
     pub quota: Quota,
     pub retry_after_seconds: u64,
 }
 
-/// Counts against the quotas, in this process.
+/// Counts against the quotas.
 pub struct Quotas {
     clock: Clock,
-    of_tenant: Kind,
-    to_recipient: Kind,
-    destinations: Kind,
-    /// A destination that was counted. The limit is of no meaning here.
-    destination: Kind,
+    of_tenant: WindowKind,
+    to_recipient: WindowKind,
+    destinations: WindowKind,
+    /// A destination that was counted already; the limit has no meaning here.
+    destination: WindowKind,
     windows: Windows,
 }
 
@@ -53,16 +54,24 @@ impl Quotas {
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         Self {
             clock,
-            of_tenant: Kind { number: 0, length: DAY, most: settings.test_mails_per_tenant_per_day },
-            to_recipient: Kind { number: 1, length: HOUR, most: settings.test_mails_per_recipient_per_hour },
-            destinations: Kind { number: 2, length: HOUR, most: settings.destinations_per_tenant_per_hour },
-            destination: Kind { number: 3, length: HOUR, most: 1 },
+            of_tenant: WindowKind { number: 0, length: DAY, max: settings.test_mails_per_tenant_per_day },
+            to_recipient: WindowKind {
+                number: 1,
+                length: HOUR,
+                max: settings.test_mails_per_recipient_per_hour,
+            },
+            destinations: WindowKind {
+                number: 2,
+                length: HOUR,
+                max: settings.destinations_per_tenant_per_hour,
+            },
+            destination: WindowKind { number: 3, length: HOUR, max: 1 },
             windows: Windows::default(),
         }
     }
 
-    /// Counts one test mail, where both of its quotas have room for it. A recipient's is over all tenants, since it
-    /// is the recipient whom it protects.
+    /// Counts one test mail against both of its quotas. A recipient's quota is over all tenants, since it protects the
+    /// recipient.
     ///
     /// # Errors
     /// [`QuotaExceeded`]; then nothing is counted.
@@ -79,7 +88,7 @@ impl Quotas {
         for (quota, kind, key) in counted {
             table.check(kind, key, now).map_err(|exceeded| exceeded_quota(quota, exceeded))?;
         }
-        for (quota, kind, key) in counted.into_iter().filter(|(_, kind, _)| kind.most > 0) {
+        for (quota, kind, key) in counted.into_iter().filter(|(_, kind, _)| kind.max > 0) {
             table.count(kind, key, now).map_err(|exceeded| exceeded_quota(quota, exceeded))?;
         }
         Ok(())
@@ -90,7 +99,7 @@ impl Quotas {
     /// # Errors
     /// [`QuotaExceeded`]; servers that were counted before are still allowed.
     pub fn count_destination(&self, tenant: &TenantId, host: &Host, port: u16) -> Result<(), QuotaExceeded> {
-        if self.destinations.most == 0 {
+        if self.destinations.max == 0 {
             return Ok(());
         }
         let now = self.clock.now();

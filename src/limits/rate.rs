@@ -1,12 +1,12 @@
-//! Rate limits: a fixed window of 60 s from a key's first request, counted in this process or by the database for all
-//! replicas. And the operator's quotas, which are counted in the same way, in this process.
+//! Rate limits: fixed windows of 60 s from a key's first request, counted by this process, or by the database for all
+//! replicas.
 
 mod leases;
 mod shared;
 
 use std::net::IpAddr;
 
-use super::windows::{Exceeded, Kind, Windows};
+use super::windows::{Exceeded, WindowKind, Windows};
 use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::id::{TenantId, UserId};
@@ -35,7 +35,7 @@ impl Limit {
         }
     }
 
-    /// Also part of what the database keeps: never changed.
+    /// Part of the keys in the database: never changed.
     fn number(self) -> u8 {
         match self {
             Self::Tier1 => 0,
@@ -45,11 +45,11 @@ impl Limit {
     }
 }
 
-/// Why a request may not pass.
+/// Why a request does not pass.
 #[derive(Clone, Debug)]
 pub enum Refused {
     Exceeded(Exceeded),
-    /// It could not be counted, and so it does not pass.
+    /// The request could not be counted.
     Database(DbError),
 }
 
@@ -65,13 +65,13 @@ impl From<DbError> for Refused {
     }
 }
 
-/// Counts requests. A limit of 0 is switched off.
+/// Counts requests. A limit of 0 means no limit.
 pub struct RateLimiter {
     clock: Clock,
     settings: config::RateLimit,
-    /// What is counted by this process alone.
+    /// What this process counts by itself.
     windows: Windows,
-    /// Where one limit is over all replicas.
+    /// Set where one limit is over all replicas.
     shared: Option<Shared<Db>>,
 }
 
@@ -87,47 +87,47 @@ impl RateLimiter {
     /// # Errors
     /// [`Refused`].
     pub async fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Refused> {
-        let (most, counted) = (self.kind(limit).most, LimitedUser { limit, tenant, user });
+        let (max, counted) = (self.kind(limit).max, LimitedUser { limit, tenant, user });
         match (&self.shared, limit) {
-            (Some(_), _) if most == 0 => Ok(()),
-            (Some(shared), Limit::Tier1) => shared.count_leased(&counted, most).await,
-            (Some(shared), _) => shared.count_one(&counted, most).await,
-            (None, _) => Ok(self.count_user_alone(limit, tenant, user)?),
+            (Some(_), _) if max == 0 => Ok(()),
+            (Some(shared), Limit::Tier1) => shared.count_leased(&counted, max).await,
+            (Some(shared), _) => shared.count_one(&counted, max).await,
+            (None, _) => Ok(self.count_user_locally(limit, tenant, user)?),
         }
     }
 
-    /// The same in this process alone: for what can be answered without the database, while it is away.
+    /// Counts in this process alone: for operations that need no database, while it is not available.
     ///
     /// # Errors
     /// [`Exceeded`].
-    pub fn count_user_alone(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
+    pub fn count_user_locally(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
         self.windows.count(self.kind(limit), &(tenant.as_str(), user.as_str()), self.clock.now())
     }
 
-    /// Counts one request that ends in 401 and says whether it may be told so.
+    /// Counts one request that ends in 401 and says whether it gets that answer.
     ///
     /// # Errors
     /// [`Exceeded`].
     pub async fn count_unauthenticated(&self, remote: IpAddr) -> Result<(), Exceeded> {
         let kind = self.kind(Limit::Unauthenticated);
         match &self.shared {
-            Some(_) if kind.most == 0 => Ok(()),
-            Some(shared) => shared.count_unauthenticated(kind.most, remote).await,
+            Some(_) if kind.max == 0 => Ok(()),
+            Some(shared) => shared.count_unauthenticated(kind.max, remote).await,
             None => self.windows.count(kind, &network(remote), self.clock.now()),
         }
     }
 
-    fn kind(&self, limit: Limit) -> Kind {
-        let most = match limit {
+    fn kind(&self, limit: Limit) -> WindowKind {
+        let max = match limit {
             Limit::Tier1 => self.settings.tier1_per_minute,
             Limit::Tier2 => self.settings.tier2_per_minute,
             Limit::Unauthenticated => self.settings.unauthenticated_per_minute,
         };
-        Kind { number: limit.number(), length: WINDOW, most }
+        WindowKind { number: limit.number(), length: WINDOW, max }
     }
 }
 
-/// What an address is counted by. An IPv6 client is counted by its /64, of which it may use every address.
+/// What an address is counted by: an IPv6 client by its /64 network, since it may use every address in it.
 fn network(remote: IpAddr) -> u128 {
     match remote.to_canonical() {
         IpAddr::V4(address) => u128::from(address.to_bits()),

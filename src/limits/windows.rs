@@ -1,9 +1,9 @@
-//! Windows of time, each with a count: from a key's first event, for a fixed length. Bounded in memory.
+//! Counts events by key in fixed windows, which begin with a key's first event. Bounded in memory.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::bounded::Bounded;
+use super::bounded::BoundedTable;
 use crate::clock::Timestamp;
 
 /// Over the limit; the window ends in so many whole seconds (at least one).
@@ -13,9 +13,9 @@ pub struct Exceeded {
 }
 
 impl Exceeded {
-    /// Over a limit whose window ends in so many milliseconds.
+    /// The window ends in so many milliseconds.
     #[must_use]
-    pub fn until(left: u64) -> Self {
+    pub fn for_milliseconds(left: u64) -> Self {
         Self { retry_after_seconds: left.max(1).div_ceil(1000) }
     }
 }
@@ -29,8 +29,8 @@ pub struct Windows {
 
 #[derive(Default)]
 pub struct Table {
-    /// Beyond [`MAX_KEYS`](super::bounded::MAX_KEYS) new keys of a kind share one window: never an unlimited pass.
-    windows: Bounded<Window>,
+    /// Beyond [`MAX_KEYS`](super::bounded::MAX_KEYS) new keys of a kind share one window, so that none is unlimited.
+    windows: BoundedTable<Window>,
 }
 
 #[derive(Clone, Copy)]
@@ -39,34 +39,33 @@ struct Window {
     count: u32,
 }
 
-/// What is counted: so much in a window of this length. Keys of different kinds are different.
+/// A limit: so many events in a window of this length. Each kind has keys of its own.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Kind {
+pub struct WindowKind {
     /// Unique among the kinds that are counted in the same [`Windows`].
     pub number: u8,
     /// In milliseconds.
     pub length: i64,
-    /// 0 is no limit.
-    pub most: u32,
+    /// 0 means no limit.
+    pub max: u32,
 }
 
 impl Windows {
-    /// A key as it stands in the table. The hash is seeded anew in each process, so that nobody can make two keys
-    /// fall together on purpose.
-    pub fn key(&self, kind: Kind, key: &impl Hash) -> u64 {
+    /// The table's key. Each process has its own hash seed, so that nobody can make two keys collide.
+    pub fn key(&self, kind: WindowKind, key: &impl Hash) -> u64 {
         self.hasher.hash_one((kind.number, key))
     }
 
     /// Counts one event and says whether it may happen.
-    pub fn count(&self, kind: Kind, key: &impl Hash, now: Timestamp) -> Result<(), Exceeded> {
-        if kind.most == 0 {
+    pub fn count(&self, kind: WindowKind, key: &impl Hash, now: Timestamp) -> Result<(), Exceeded> {
+        if kind.max == 0 {
             return Ok(());
         }
         let key = self.key(kind, key);
         self.lock().count(kind, key, now).map(|_| ())
     }
 
-    /// Several questions and counts with nothing in between.
+    /// For several checks and counts that no other event may come between.
     pub fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,26 +73,26 @@ impl Windows {
 
 impl Table {
     /// Whether another event of this key would be over the limit now.
-    pub fn check(&self, kind: Kind, key: u64, now: Timestamp) -> Result<(), Exceeded> {
+    pub fn check(&self, kind: WindowKind, key: u64, now: Timestamp) -> Result<(), Exceeded> {
         match self.windows.entries.get(&key) {
-            Some(window) if kind.most > 0 && window.holds(kind, now) && window.count >= kind.most => {
+            Some(window) if kind.max > 0 && window.is_open(kind, now) && window.count >= kind.max => {
                 Err(window.exceeded(now))
             }
             _ => Ok(()),
         }
     }
 
-    /// Counts one event; gives the end of its window.
-    pub fn count(&mut self, kind: Kind, key: u64, now: Timestamp) -> Result<Timestamp, Exceeded> {
+    /// Counts one event and returns the end of its window.
+    pub fn count(&mut self, kind: WindowKind, key: u64, now: Timestamp) -> Result<Timestamp, Exceeded> {
         let shared = u64::from(kind.number);
         let key = if self.has_room_for(key, now) { key } else { shared };
         let fresh = Window { end: Timestamp(now.0 + kind.length), count: 0 };
         let window = self.windows.entries.entry(key).or_insert(fresh);
-        if !window.holds(kind, now) {
+        if !window.is_open(kind, now) {
             *window = fresh;
         }
         window.count = window.count.saturating_add(1);
-        if window.count > kind.most { Err(window.exceeded(now)) } else { Ok(window.end) }
+        if window.count > kind.max { Err(window.exceeded(now)) } else { Ok(window.end) }
     }
 
     /// Remembers a key until `end`, where there is room.
@@ -104,8 +103,8 @@ impl Table {
     }
 
     /// Whether a key of this kind is remembered.
-    pub fn remembers(&self, kind: Kind, key: u64, now: Timestamp) -> bool {
-        self.windows.entries.get(&key).is_some_and(|window| window.holds(kind, now))
+    pub fn remembers(&self, kind: WindowKind, key: u64, now: Timestamp) -> bool {
+        self.windows.entries.get(&key).is_some_and(|window| window.is_open(kind, now))
     }
 
     fn has_room_for(&mut self, key: u64, now: Timestamp) -> bool {
@@ -114,14 +113,13 @@ impl Table {
 }
 
 impl Window {
-    /// Whether the window has not ended. A clock that was set back would otherwise hold it open for longer than
-    /// its length.
-    fn holds(self, kind: Kind, now: Timestamp) -> bool {
+    /// Whether the window has not ended. A clock that was set back must not keep it open for longer than its length.
+    fn is_open(self, kind: WindowKind, now: Timestamp) -> bool {
         now < self.end && self.end.0 <= now.0 + kind.length
     }
 
     fn exceeded(self, now: Timestamp) -> Exceeded {
-        Exceeded::until(u64::try_from(self.end.0 - now.0).unwrap_or_default())
+        Exceeded::for_milliseconds(u64::try_from(self.end.0 - now.0).unwrap_or_default())
     }
 }
 
@@ -130,7 +128,7 @@ mod tests {
     use super::super::bounded::MAX_KEYS;
     use super::*;
 
-    const KIND: Kind = Kind { number: 1, length: 60_000, most: 2 };
+    const KIND: WindowKind = WindowKind { number: 1, length: 60_000, max: 2 };
 
     fn full() -> Windows {
         let windows = Windows::default();

@@ -3,6 +3,7 @@
 mod deployment;
 mod documents;
 mod guards;
+mod layers;
 mod leaks;
 mod memory;
 mod security_cases;

@@ -1,4 +1,4 @@
-//! What this process may let through by itself: requests that the database has counted already.
+//! Leases: blocks of requests that the database has counted already, so that this process lets them pass by itself.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -6,20 +6,20 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::limits::bounded::Bounded;
+use crate::limits::bounded::BoundedTable;
 use crate::limits::windows::Exceeded;
 use crate::store::DbError;
 use crate::store::rate_limits::Counted;
 
-/// The part of a limit that a lease has at most.
-const LEASES_IN_A_LIMIT: u32 = 20;
+/// A lease has at most one of so many equal blocks of a limit.
+const BLOCKS_PER_LIMIT: u32 = 20;
 
-/// How a question to the database ended, for all who wait for it.
-pub type Asked = watch::Receiver<Option<Result<(), DbError>>>;
+/// A query that is under way: how it ends, for all requests that wait for it.
+pub type PendingQuery = watch::Receiver<Option<Result<(), DbError>>>;
 
-/// So many requests of one user are asked for at once: a twentieth of the limit, and at least one.
-pub fn block(most: u32) -> u32 {
-    (most / LEASES_IN_A_LIMIT).max(1)
+/// How many requests a lease is for: a twentieth of the limit, and at least one.
+pub fn block_size(max: u32) -> u32 {
+    (max / BLOCKS_PER_LIMIT).max(1)
 }
 
 /// Leases by key.
@@ -31,52 +31,54 @@ pub struct Leases {
 
 #[derive(Default)]
 pub struct Table {
-    leases: Bounded<Lease>,
-    /// Questions that are under way.
-    asked: HashMap<u64, Asked>,
+    leases: BoundedTable<Lease>,
+    pending_queries: HashMap<u64, PendingQuery>,
 }
 
 /// What is known of one key until its window ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lease {
-    /// On the clock that only runs on, in milliseconds; never later than the window ends in the database.
+    /// On the monotonic clock, in milliseconds; never later than the window ends in the database.
     pub end: u64,
-    /// Requests that may pass without asking.
+    /// Requests that may pass without a query.
     pub left: u32,
-    pub then: Then,
+    pub on_exhausted: OnExhausted,
 }
 
-/// What becomes of a request where nothing is left.
+/// What happens to a request when the lease is used up.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Then {
-    /// The database is asked. So many requests have passed that it does not know of.
-    Ask { unreported: u32 },
+pub enum OnExhausted {
+    /// The database is queried. It has not counted so many of the requests that passed.
+    Query { unreported: u32 },
     /// The limit is reached until the window ends.
     Refuse,
 }
 
-/// The answer to one request.
+/// Whether a request may pass.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Taken {
-    Passed,
+pub enum Admission {
+    Allowed,
     Exceeded(Exceeded),
-    Ask { unreported: u32 },
+    QueryNeeded { unreported: u32 },
 }
 
 impl Lease {
-    /// What follows from the database's answer to a question for `asked` requests, of which `unreported` have
-    /// passed already. `sent` is when it was asked: a clock of this process, so that no two wall clocks are compared.
-    pub fn granted(most: u32, asked: u32, unreported: u32, counted: Counted, sent: u64) -> Self {
-        let room = u64::from(most).saturating_sub(counted.before);
-        let granted = asked.min(u32::try_from(room).unwrap_or(u32::MAX));
-        let then = if room > u64::from(asked) { Then::Ask { unreported: 0 } } else { Then::Refuse };
-        Self { end: sent + counted.left, left: granted.saturating_sub(unreported), then }
+    /// The lease after the database has counted `requests` more, of which `unreported` have passed already. `sent` is
+    /// when the query was sent, by the clock of this process: two wall clocks are never compared.
+    pub fn from_count(max: u32, requests: u32, unreported: u32, counted: Counted, sent: u64) -> Self {
+        let room = u64::from(max).saturating_sub(counted.before);
+        let granted = requests.min(u32::try_from(room).unwrap_or(u32::MAX));
+        let on_exhausted = if room > u64::from(requests) {
+            OnExhausted::Query { unreported: 0 }
+        } else {
+            OnExhausted::Refuse
+        };
+        Self { end: sent + counted.left, left: granted.saturating_sub(unreported), on_exhausted }
     }
 }
 
 impl Leases {
-    /// A key as it stands in the table. The hash is seeded anew in each process, so that nobody can make two keys
-    /// fall together on purpose.
+    /// The table's key. Each process has its own hash seed, so that nobody can make two keys collide.
     pub fn key(&self, key: &impl Hash) -> u64 {
         self.hasher.hash_one(key)
     }
@@ -87,48 +89,54 @@ impl Leases {
 }
 
 impl Table {
-    /// Takes one request out of a lease, where there is one.
-    pub fn take(&mut self, key: u64, now: u64) -> Taken {
+    /// Takes one request out of the key's lease.
+    pub fn take(&mut self, key: u64, now: u64) -> Admission {
         match self.leases.entries.get_mut(&key).filter(|lease| now < lease.end) {
             Some(lease) if lease.left > 0 => {
                 lease.left -= 1;
-                Taken::Passed
+                Admission::Allowed
             }
-            Some(Lease { then: Then::Ask { unreported }, .. }) => Taken::Ask { unreported: *unreported },
-            Some(lease) => Taken::Exceeded(Exceeded::until(lease.end - now)),
-            None => Taken::Ask { unreported: 0 },
+            Some(Lease { on_exhausted: OnExhausted::Query { unreported }, .. }) => {
+                Admission::QueryNeeded { unreported: *unreported }
+            }
+            Some(lease) => Admission::Exceeded(Exceeded::for_milliseconds(lease.end - now)),
+            None => Admission::QueryNeeded { unreported: 0 },
         }
     }
 
-    /// Whether the key is known at this moment.
-    pub fn holds(&self, key: u64, now: u64) -> bool {
+    /// Whether the key has a lease, used up or not.
+    pub fn contains(&self, key: u64, now: u64) -> bool {
         self.leases.entries.get(&key).is_some_and(|lease| now < lease.end)
     }
 
-    pub fn put(&mut self, key: u64, lease: Lease) {
+    pub fn insert(&mut self, key: u64, lease: Lease) {
         self.leases.entries.insert(key, lease);
     }
 
-    /// Remembers that a limit is reached. A later end that is known already stays.
+    /// Refuses the key until `end`, or longer where that is known already.
     pub fn refuse_until(&mut self, key: u64, end: u64) {
-        let lease = self.leases.entries.entry(key).or_insert(Lease { end, left: 0, then: Then::Refuse });
-        *lease = Lease { end: lease.end.max(end), left: 0, then: Then::Refuse };
+        let lease = self.leases.entries.entry(key).or_insert(Lease {
+            end,
+            left: 0,
+            on_exhausted: OnExhausted::Refuse,
+        });
+        *lease = Lease { end: lease.end.max(end), left: 0, on_exhausted: OnExhausted::Refuse };
     }
 
-    /// The question for this key that is under way. One whose asker is gone without an answer is none.
-    pub fn asked(&self, key: u64) -> Option<Asked> {
-        self.asked.get(&key).filter(|asked| asked.has_changed().is_ok()).cloned()
+    /// The key's query that is under way; `None` where its task has gone without an outcome.
+    pub fn pending_query(&self, key: u64) -> Option<PendingQuery> {
+        self.pending_queries.get(&key).filter(|query| query.has_changed().is_ok()).cloned()
     }
 
-    pub fn begin_asking(&mut self, key: u64, asked: Asked) {
-        self.asked.insert(key, asked);
+    pub fn begin_query(&mut self, key: u64, query: PendingQuery) {
+        self.pending_queries.insert(key, query);
     }
 
-    pub fn end_asking(&mut self, key: u64) {
-        self.asked.remove(&key);
+    pub fn end_query(&mut self, key: u64) {
+        self.pending_queries.remove(&key);
     }
 
-    /// Whether another key may be remembered.
+    /// Whether the key is in the table, or there is room for it.
     pub fn has_room_for(&mut self, key: u64, now: u64) -> bool {
         self.leases.has_room_for(key, now.cast_signed(), |lease| lease.end <= now)
     }
@@ -139,39 +147,43 @@ mod tests {
     use super::*;
     use crate::limits::bounded::MAX_KEYS;
 
-    const ASK: Then = Then::Ask { unreported: 0 };
+    const QUERY: OnExhausted = OnExhausted::Query { unreported: 0 };
 
     #[test]
     fn a_lease_is_a_twentieth_of_the_limit_and_at_least_one() {
         let cases = [(1, 1), (19, 1), (20, 1), (39, 1), (40, 2), (600, 30), (1000, 50), (1_000_000, 50_000)];
-        for (most, expected) in cases {
-            assert_eq!(block(most), expected, "{most}");
-            assert!(most < 20 || block(most) * 20 <= most, "{most}");
+        for (max, expected) in cases {
+            assert_eq!(block_size(max), expected, "{max}");
+            assert!(max < 20 || block_size(max) * 20 <= max, "{max}");
         }
     }
 
     /// Security case H1.
     #[test]
     fn what_is_granted_is_never_beyond_the_limit() {
-        // Limit, asked for, passed before the question, counted before it; what is left, and then.
+        // Limit, requests, of them unreported, counted before; what is left, and what follows.
         let cases = [
-            (1000, 50, 0, 0, 50, ASK),
-            (1000, 50, 0, 949, 50, ASK),
-            (1000, 50, 0, 950, 50, Then::Refuse),
-            (1000, 50, 0, 951, 49, Then::Refuse),
-            (1000, 50, 0, 999, 1, Then::Refuse),
-            (1000, 50, 0, 1000, 0, Then::Refuse),
-            (1000, 50, 0, 5_000_000_000, 0, Then::Refuse),
-            (1, 1, 0, 0, 1, Then::Refuse),
-            (1, 1, 0, 1, 0, Then::Refuse),
-            (600, 60, 30, 0, 30, ASK),
-            (600, 60, 30, 560, 10, Then::Refuse),
-            (600, 60, 30, 580, 0, Then::Refuse),
+            (1000, 50, 0, 0, 50, QUERY),
+            (1000, 50, 0, 949, 50, QUERY),
+            (1000, 50, 0, 950, 50, OnExhausted::Refuse),
+            (1000, 50, 0, 951, 49, OnExhausted::Refuse),
+            (1000, 50, 0, 999, 1, OnExhausted::Refuse),
+            (1000, 50, 0, 1000, 0, OnExhausted::Refuse),
+            (1000, 50, 0, 5_000_000_000, 0, OnExhausted::Refuse),
+            (1, 1, 0, 0, 1, OnExhausted::Refuse),
+            (1, 1, 0, 1, 0, OnExhausted::Refuse),
+            (600, 60, 30, 0, 30, QUERY),
+            (600, 60, 30, 560, 10, OnExhausted::Refuse),
+            (600, 60, 30, 580, 0, OnExhausted::Refuse),
         ];
-        for (most, asked, unreported, before, left, then) in cases {
+        for (max, requests, unreported, before, left, on_exhausted) in cases {
             let counted = Counted { before, left: 40_000 };
-            let lease = Lease::granted(most, asked, unreported, counted, 500);
-            assert_eq!(lease, Lease { end: 40_500, left, then }, "{most} {asked} {unreported} {before}");
+            let lease = Lease::from_count(max, requests, unreported, counted, 500);
+            assert_eq!(
+                lease,
+                Lease { end: 40_500, left, on_exhausted },
+                "{max} {requests} {unreported} {before}"
+            );
         }
     }
 
@@ -180,20 +192,20 @@ mod tests {
     fn a_lease_is_used_up_or_ends_and_is_not_added_to() {
         let leases = Leases::default();
         let mut table = leases.lock();
-        assert_eq!(table.take(7, 0), Taken::Ask { unreported: 0 });
-        table.put(7, Lease { end: 1_000, left: 2, then: ASK });
-        assert_eq!(table.take(8, 0), Taken::Ask { unreported: 0 }, "another key");
-        assert_eq!([table.take(7, 0), table.take(7, 999)], [Taken::Passed; 2]);
-        assert_eq!(table.take(7, 999), Taken::Ask { unreported: 0 });
-        table.put(7, Lease { end: 1_000, left: 2, then: ASK });
-        assert_eq!(table.take(7, 1_000), Taken::Ask { unreported: 0 }, "the window has ended");
-        table.put(7, Lease { end: 61_000, left: 1, then: Then::Refuse });
-        assert_eq!(table.take(7, 1_000), Taken::Passed);
-        let refused = Taken::Exceeded(Exceeded { retry_after_seconds: 60 });
+        assert_eq!(table.take(7, 0), Admission::QueryNeeded { unreported: 0 });
+        table.insert(7, Lease { end: 1_000, left: 2, on_exhausted: QUERY });
+        assert_eq!(table.take(8, 0), Admission::QueryNeeded { unreported: 0 }, "another key");
+        assert_eq!([table.take(7, 0), table.take(7, 999)], [Admission::Allowed; 2]);
+        assert_eq!(table.take(7, 999), Admission::QueryNeeded { unreported: 0 });
+        table.insert(7, Lease { end: 1_000, left: 2, on_exhausted: QUERY });
+        assert_eq!(table.take(7, 1_000), Admission::QueryNeeded { unreported: 0 }, "the window has ended");
+        table.insert(7, Lease { end: 61_000, left: 1, on_exhausted: OnExhausted::Refuse });
+        assert_eq!(table.take(7, 1_000), Admission::Allowed);
+        let refused = Admission::Exceeded(Exceeded { retry_after_seconds: 60 });
         assert_eq!(table.take(7, 1_001), refused);
         table.refuse_until(7, 40_000);
-        assert_eq!(table.take(7, 60_999), Taken::Exceeded(Exceeded { retry_after_seconds: 1 }));
-        assert_eq!(table.take(7, 61_000), Taken::Ask { unreported: 0 });
+        assert_eq!(table.take(7, 60_999), Admission::Exceeded(Exceeded { retry_after_seconds: 1 }));
+        assert_eq!(table.take(7, 61_000), Admission::QueryNeeded { unreported: 0 });
     }
 
     #[test]
@@ -201,7 +213,7 @@ mod tests {
         let leases = Leases::default();
         let mut table = leases.lock();
         for key in 0..MAX_KEYS as u64 {
-            table.put(key, Lease { end: 60_000, left: 1, then: ASK });
+            table.insert(key, Lease { end: 60_000, left: 1, on_exhausted: QUERY });
         }
         assert!(!table.has_room_for(u64::MAX, 59_500));
         assert!(table.has_room_for(3, 59_500), "it is in the table");
@@ -217,7 +229,7 @@ mod tests {
         for key in 0..50_000 {
             let now = key * 60;
             assert!(table.has_room_for(key, now));
-            table.put(key, Lease { end: now + 60_000, left: 1, then: ASK });
+            table.insert(key, Lease { end: now + 60_000, left: 1, on_exhausted: QUERY });
         }
         let capacity = table.leases.entries.capacity();
         assert!((1_000..10_000).contains(&capacity), "{capacity} places for 1,000 users in a minute");

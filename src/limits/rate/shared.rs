@@ -1,8 +1,8 @@
-//! One limit over all replicas: the database counts, by its clock. What a replica lets through was counted before.
+//! One limit over all replicas: the database counts, by its clock, before a replica lets a request pass.
 //!
-//! Writing requests are counted one by one. For reading ones a replica leases a block, so that most of them ask
-//! nobody. Requests without a valid token are let through for a block before the database hears of them, so that many
-//! addresses with a few requests each write nothing.
+//! Writing requests are counted one by one. For reading ones a replica leases a block of requests, so that most of them
+//! need no query. Requests without a valid token pass for one block before the database counts them, so that many
+//! addresses with a few requests each cause no writes.
 
 use std::future::Future;
 use std::net::IpAddr;
@@ -11,7 +11,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::leases::{Asked, Lease, Leases, Taken, Then, block};
+use super::leases::{Admission, Lease, Leases, OnExhausted, PendingQuery, block_size};
 use super::{Limit, Refused, WINDOW, network};
 use crate::clock::Clock;
 use crate::id::{TenantId, UserId};
@@ -19,17 +19,17 @@ use crate::limits::windows::Exceeded;
 use crate::store::rate_limits::{self, Counted, Key};
 use crate::store::{Db, DbError};
 
-/// Questions about addresses that are under way at the same time. Whoever sends from many addresses gets no more of
-/// the database than this; beyond it an address is counted by this replica alone until its window ends.
-const QUESTIONS_ABOUT_ADDRESSES: usize = 2;
+/// Queries about addresses at the same time: a client with many addresses takes no more of the database than this.
+/// Beyond it this replica alone counts an address until its window ends.
+const MAX_ADDRESS_QUERIES: usize = 2;
 
-/// The window of addresses, in milliseconds on the clock that only runs on.
-const WINDOW_OF_AN_ADDRESS: u64 = WINDOW.unsigned_abs();
+/// The window of addresses, in milliseconds on the monotonic clock.
+const ADDRESS_WINDOW: u64 = WINDOW.unsigned_abs();
 
-/// The key of all addresses for which there is no room. 0 is as likely to be another one's as any number.
-const ADDRESSES_WITHOUT_ROOM: u64 = 0;
+/// The key that all addresses share for which the table has no room.
+const OVERFLOW_KEY: u64 = 0;
 
-/// Who counts.
+/// What counts requests for all replicas.
 pub trait Counter: Clone + Send + Sync + 'static {
     /// Counts so many requests of a key, in a window of `length` milliseconds.
     fn count(
@@ -52,7 +52,7 @@ pub struct Shared<C> {
     counter: C,
     users: Arc<Leases>,
     addresses: Arc<Leases>,
-    questions_about_addresses: Arc<Semaphore>,
+    address_queries: Arc<Semaphore>,
 }
 
 /// A user, and the limit that they are counted against.
@@ -63,15 +63,15 @@ pub struct LimitedUser<'u> {
     pub user: &'u UserId,
 }
 
-/// A question to the database, and what follows from its answer.
+/// A query to the database, and what it is for.
 #[derive(Clone, Copy)]
-struct Question {
+struct Query {
     key: Key,
-    most: u32,
+    max: u32,
     requests: u32,
     unreported: u32,
-    /// What this replica lets through by itself for a window where no answer comes.
-    otherwise: Option<u32>,
+    /// The requests that this replica lets pass in a window where the query fails.
+    fallback: Option<u32>,
 }
 
 impl<C: Counter> Shared<C> {
@@ -81,139 +81,132 @@ impl<C: Counter> Shared<C> {
             counter,
             users: Arc::default(),
             addresses: Arc::default(),
-            questions_about_addresses: Arc::new(Semaphore::new(QUESTIONS_ABOUT_ADDRESSES)),
+            address_queries: Arc::new(Semaphore::new(MAX_ADDRESS_QUERIES)),
         }
     }
 
     /// Counts one request of a user: the database decides about this one.
-    pub async fn count_one(&self, user: &LimitedUser<'_>, most: u32) -> Result<(), Refused> {
+    pub async fn count_one(&self, user: &LimitedUser<'_>, max: u32) -> Result<(), Refused> {
         let key = self.users.key(user);
         let sent = self.now();
         // A user who is over the limit costs no more writes.
-        if let Taken::Exceeded(exceeded) = self.users.lock().take(key, sent) {
+        if let Admission::Exceeded(exceeded) = self.users.lock().take(key, sent) {
             return Err(exceeded.into());
         }
         let counted = self.counter.count(&user.hashed(), WINDOW, 1).await?;
-        let lease = Lease::granted(most, 1, 0, counted, sent);
-        if lease.then == Then::Refuse {
+        let lease = Lease::from_count(max, 1, 0, counted, sent);
+        if lease.on_exhausted == OnExhausted::Refuse {
             let mut table = self.users.lock();
             if table.has_room_for(key, sent) {
                 table.refuse_until(key, lease.end);
             }
         }
-        if lease.left > 0 { Ok(()) } else { Err(Exceeded::until(counted.left).into()) }
+        if lease.left > 0 { Ok(()) } else { Err(Exceeded::for_milliseconds(counted.left).into()) }
     }
 
     /// Counts one request of a user against what this replica has leased for them.
-    pub async fn count_leased(&self, user: &LimitedUser<'_>, most: u32) -> Result<(), Refused> {
+    pub async fn count_leased(&self, user: &LimitedUser<'_>, max: u32) -> Result<(), Refused> {
         let key = self.users.key(user);
         loop {
-            let asked = {
+            let pending = {
                 let now = self.now();
                 let mut table = self.users.lock();
                 match table.take(key, now) {
-                    Taken::Passed => return Ok(()),
-                    Taken::Exceeded(exceeded) => return Err(exceeded.into()),
-                    Taken::Ask { .. } if !table.has_room_for(key, now) => None,
-                    Taken::Ask { unreported } => Some(table.asked(key).unwrap_or_else(|| {
-                        let requests = block(most);
-                        let question =
-                            Question { key: user.hashed(), most, requests, unreported, otherwise: None };
-                        let asked = self.ask(&self.users, key, question, None);
-                        table.begin_asking(key, asked.clone());
-                        asked
-                    })),
+                    Admission::Allowed => return Ok(()),
+                    Admission::Exceeded(exceeded) => return Err(exceeded.into()),
+                    Admission::QueryNeeded { .. } if !table.has_room_for(key, now) => None,
+                    Admission::QueryNeeded { unreported } => {
+                        Some(table.pending_query(key).unwrap_or_else(|| {
+                            let requests = block_size(max);
+                            let query =
+                                Query { key: user.hashed(), max, requests, unreported, fallback: None };
+                            let pending = self.begin_query(&self.users, key, query, None);
+                            table.begin_query(key, pending.clone());
+                            pending
+                        }))
+                    }
                 }
             };
-            match asked {
-                // What cannot be remembered is asked each time.
-                None => return self.count_one(user, most).await,
-                Some(asked) => {
-                    let given_up = || DbError::Unavailable("the question was given up".to_owned());
-                    answer(asked).await.ok_or_else(given_up)??;
+            match pending {
+                // A lease that cannot be kept would be lost: each request is counted by itself.
+                None => return self.count_one(user, max).await,
+                Some(pending) => {
+                    let gone = || DbError::Unavailable("the query was given up".to_owned());
+                    outcome(pending).await.ok_or_else(gone)??;
                 }
             }
         }
     }
 
     /// Counts one request that ends in 401. Without the database it is counted by this replica alone.
-    pub async fn count_unauthenticated(&self, most: u32, remote: IpAddr) -> Result<(), Exceeded> {
+    pub async fn count_unauthenticated(&self, max: u32, remote: IpAddr) -> Result<(), Exceeded> {
         let network = network(remote);
         let own_key = self.addresses.key(&network);
         loop {
-            let (key, asked) = {
+            let (key, pending) = {
                 let now = self.now();
                 let mut table = self.addresses.lock();
                 let has_room = table.has_room_for(own_key, now);
-                let key = if has_room { own_key } else { ADDRESSES_WITHOUT_ROOM };
-                if !table.holds(key, now) {
-                    table.put(key, if has_room { unasked(most, now) } else { alone(most, now) });
+                let key = if has_room { own_key } else { OVERFLOW_KEY };
+                if !table.contains(key, now) {
+                    let lease = if has_room { first_lease(max, now) } else { local_lease(max, now) };
+                    table.insert(key, lease);
                 }
                 match table.take(key, now) {
-                    Taken::Passed => return Ok(()),
-                    Taken::Exceeded(exceeded) => return Err(exceeded),
-                    Taken::Ask { unreported } => {
-                        let question = Question {
-                            key: address_key(network),
-                            most,
-                            requests: unreported + block(most),
-                            unreported,
-                            otherwise: Some(most.saturating_sub(unreported)),
-                        };
-                        let place = || Arc::clone(&self.questions_about_addresses).try_acquire_owned().ok();
-                        let asked = match table.asked(key) {
-                            Some(asked) => Some(asked),
-                            None => place().map(|place| {
-                                let asked = self.ask(&self.addresses, key, question, Some(place));
-                                table.begin_asking(key, asked.clone());
-                                asked
-                            }),
-                        };
-                        (key, asked)
+                    Admission::Allowed => return Ok(()),
+                    Admission::Exceeded(exceeded) => return Err(exceeded),
+                    Admission::QueryNeeded { unreported } => {
+                        let query = address_query(network, max, unreported);
+                        let pending = table.pending_query(key).or_else(|| {
+                            let permit = Arc::clone(&self.address_queries).try_acquire_owned().ok()?;
+                            let pending = self.begin_query(&self.addresses, key, query, Some(permit));
+                            table.begin_query(key, pending.clone());
+                            Some(pending)
+                        });
+                        (key, pending)
                     }
                 }
             };
-            // However a question ends, the table knows how to go on. Where none was or is answered, it is told here.
-            let answered = match asked {
-                Some(asked) => answer(asked).await.is_some(),
+            // A query leaves a lease in the table, however it ends. Without one the lease is made here.
+            let has_ended = match pending {
+                Some(pending) => outcome(pending).await.is_some(),
                 None => false,
             };
-            if !answered {
-                self.addresses.lock().put(key, alone(most, self.now()));
+            if !has_ended {
+                self.addresses.lock().insert(key, local_lease(max, self.now()));
             }
         }
     }
 
-    /// Asks the database on a task of its own, since whoever asked may go away while others wait, and what was counted
-    /// is not to be lost. `place` is given back when the answer has come.
-    fn ask(
+    /// Queries the database on a task of its own: the request that began the query may be given up while others wait
+    /// for it, and what was counted must not be lost. Drops `permit` when the database has answered.
+    fn begin_query(
         &self,
         leases: &Arc<Leases>,
         key: u64,
-        question: Question,
-        place: Option<OwnedSemaphorePermit>,
-    ) -> Asked {
-        let (tell, asked) = watch::channel(None);
-        let (clock, database, leases) = (self.clock.clone(), self.counter.clone(), Arc::clone(leases));
+        query: Query,
+        permit: Option<OwnedSemaphorePermit>,
+    ) -> PendingQuery {
+        let (sender, pending) = watch::channel(None);
+        let (clock, counter, leases) = (self.clock.clone(), self.counter.clone(), Arc::clone(leases));
         tokio::spawn(async move {
-            let Question { key: hash, most, requests, unreported, otherwise } = question;
+            let Query { key: hash, max, requests, unreported, fallback } = query;
             let sent = milliseconds(&clock);
-            let counted = database.count(&hash, WINDOW, requests).await;
-            let (lease, outcome) = match counted {
-                Ok(counted) => (Some(Lease::granted(most, requests, unreported, counted, sent)), Ok(())),
-                Err(error) => (otherwise.map(|left| alone(left, milliseconds(&clock))), Err(error)),
+            let (lease, outcome) = match counter.count(&hash, WINDOW, requests).await {
+                Ok(counted) => (Some(Lease::from_count(max, requests, unreported, counted, sent)), Ok(())),
+                Err(error) => (fallback.map(|left| local_lease(left, milliseconds(&clock))), Err(error)),
             };
-            drop(place);
+            drop(permit);
             {
                 let mut table = leases.lock();
                 if let Some(lease) = lease {
-                    table.put(key, lease);
+                    table.insert(key, lease);
                 }
-                table.end_asking(key);
+                table.end_query(key);
             }
-            let _ = tell.send(Some(outcome));
+            let _ = sender.send(Some(outcome));
         });
-        asked
+        pending
     }
 
     fn now(&self) -> u64 {
@@ -221,20 +214,30 @@ impl<C: Counter> Shared<C> {
     }
 }
 
+fn address_query(network: u128, max: u32, unreported: u32) -> Query {
+    Query {
+        key: address_key(network),
+        max,
+        requests: unreported + block_size(max),
+        unreported,
+        fallback: Some(max.saturating_sub(unreported)),
+    }
+}
+
 /// So many requests, counted by this replica alone.
-fn alone(left: u32, now: u64) -> Lease {
-    Lease { end: now + WINDOW_OF_AN_ADDRESS, left, then: Then::Refuse }
+fn local_lease(left: u32, now: u64) -> Lease {
+    Lease { end: now + ADDRESS_WINDOW, left, on_exhausted: OnExhausted::Refuse }
 }
 
-/// The first block of an address, of which the database hears when it is used up.
-fn unasked(most: u32, now: u64) -> Lease {
-    let first = block(most);
-    Lease { end: now + WINDOW_OF_AN_ADDRESS, left: first, then: Then::Ask { unreported: first } }
+/// The first block of an address: the database counts it when it is used up.
+fn first_lease(max: u32, now: u64) -> Lease {
+    let first = block_size(max);
+    Lease { end: now + ADDRESS_WINDOW, left: first, on_exhausted: OnExhausted::Query { unreported: first } }
 }
 
-/// How the question ended; none where nobody is there to answer it, as in a process that ends.
-async fn answer(mut asked: Asked) -> Option<Result<(), DbError>> {
-    asked.wait_for(Option::is_some).await.ok()?.clone()
+/// How the query ended; `None` where its task has gone, as in a process that ends.
+async fn outcome(mut pending: PendingQuery) -> Option<Result<(), DbError>> {
+    pending.wait_for(Option::is_some).await.ok()?.clone()
 }
 
 fn milliseconds(clock: &Clock) -> u64 {

@@ -16,7 +16,7 @@ struct Inside {
     most_at_once: AtomicUsize,
     at_once: AtomicUsize,
     is_away: AtomicBool,
-    /// A question needs a place to be answered.
+    /// A query takes a permit to be answered.
     open: Semaphore,
 }
 
@@ -84,14 +84,14 @@ fn user(name: &str) -> UserId {
     UserId(name.into())
 }
 
-async fn read(replica: &Shared<Fake>, most: u32, name: &str) -> Result<(), Refused> {
+async fn read(replica: &Shared<Fake>, max: u32, name: &str) -> Result<(), Refused> {
     replica
-        .count_leased(&LimitedUser { limit: Limit::Tier1, tenant: &tenant(), user: &user(name) }, most)
+        .count_leased(&LimitedUser { limit: Limit::Tier1, tenant: &tenant(), user: &user(name) }, max)
         .await
 }
 
-async fn write(replica: &Shared<Fake>, most: u32, name: &str) -> Result<(), Refused> {
-    replica.count_one(&LimitedUser { limit: Limit::Tier2, tenant: &tenant(), user: &user(name) }, most).await
+async fn write(replica: &Shared<Fake>, max: u32, name: &str) -> Result<(), Refused> {
+    replica.count_one(&LimitedUser { limit: Limit::Tier2, tenant: &tenant(), user: &user(name) }, max).await
 }
 
 fn is_exceeded(outcome: &Result<(), Refused>) -> bool {
@@ -180,7 +180,7 @@ async fn many_requests_of_one_user_share_a_question() {
         })
         .collect();
     // All of them have come as far as they can.
-    while database.asked() == 0 || replica.users.lock().asked(user_of(&replica, "ann")).is_none() {
+    while database.asked() == 0 || replica.users.lock().pending_query(user_of(&replica, "ann")).is_none() {
         tokio::task::yield_now().await;
     }
     for _ in 0..1_000 {
@@ -251,7 +251,7 @@ async fn users_for_whom_there_is_no_room_are_counted_one_by_one() {
 fn fill(leases: &Leases) {
     let mut table = leases.lock();
     for key in 1..=500_000 {
-        table.put(key, Lease { end: 60_000, left: 1, then: Then::Refuse });
+        table.insert(key, Lease { end: 60_000, left: 1, on_exhausted: OnExhausted::Refuse });
     }
 }
 
@@ -259,8 +259,8 @@ fn address(number: u32) -> IpAddr {
     IpAddr::from(number.to_be_bytes())
 }
 
-async fn stranger(replica: &Shared<Fake>, most: u32, number: u32) -> bool {
-    replica.count_unauthenticated(most, address(number)).await.is_ok()
+async fn stranger(replica: &Shared<Fake>, max: u32, number: u32) -> bool {
+    replica.count_unauthenticated(max, address(number)).await.is_ok()
 }
 
 #[tokio::test]
