@@ -1,8 +1,8 @@
-//! The languages of what a person reads: texts of diagnosis, advice, setup help and presets.
+//! Translates what people read: diagnosis, advice, setup help, presets and messages.
 //!
-//! English is the source and stands where a text is made. Every other language is one file that maps the
-//! English text, with its placeholders, to its own; what is missing there is said in English. The language is
-//! applied at the rim, in `http`: inside, a text travels as [`Text`], or as the failure that it tells of.
+//! English is the source and stands in the code. Every other language is one file that maps English texts with
+//! placeholders to its own; a missing text is rendered in English. `http` applies the language; below it a text is a
+//! [`Text`]. See docs/translating.md.
 
 mod catalogue;
 mod negotiation;
@@ -13,17 +13,17 @@ mod text;
 pub use text::Text;
 pub(crate) use text::{fill, texts, values_in};
 
-/// A language in which the API can speak.
+/// A language of the API.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub enum Language {
-    /// The source of all texts, and what is spoken where nothing else is asked for.
+    /// The source of all texts, and the default.
     #[default]
     English,
     German,
 }
 
 impl Language {
-    /// In the order in which they are offered to somebody who takes any.
+    /// In order of preference for a client that accepts any.
     pub const ALL: [Self; 2] = [Self::English, Self::German];
 
     /// The tag of RFC 5646, for `Content-Language`.
@@ -35,14 +35,13 @@ impl Language {
         }
     }
 
-    /// The language for a request with these values of `Accept-Language`: English where none is asked for that
-    /// there is.
+    /// Chooses the language for these values of `Accept-Language`; English where none matches.
     #[must_use]
     pub fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         negotiation::accepted(values)
     }
 
-    /// The text in this language, its placeholders still in braces; the English one where there is no other.
+    /// The template in this language; the English one where it is missing.
     #[must_use]
     pub fn text(self, english: &str) -> &str {
         catalogue::of(self).and_then(|texts| texts.get(english)).map_or(english, String::as_str)

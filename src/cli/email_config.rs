@@ -1,7 +1,6 @@
-//! `transports email-config`: the operations of the API, from a terminal or a script, against any server.
+//! `transports email-config`: a client of the API for terminals and scripts, against any server.
 //!
-//! In the shape of the public command line of Qlik Cloud (`qlik transport email-config`); what is ours is named
-//! in `docs/cli.md`.
+//! It follows the public command line of Qlik Cloud (`qlik transport email-config`); `docs/cli.md` marks additions.
 
 mod answer;
 mod api;
@@ -25,13 +24,13 @@ use connection::Connection;
 use commands::{patch, send_test_email, simple, update};
 
 const EXIT_CODES: &str = "\
-Exit codes: 0 done, and good; 1 the check failed, or the configuration is not valid; 2 wrong usage, or a file that \
-cannot be used; 3 refused by the server (4xx); 4 no usable answer: not reachable, too late, or an error of the \
-server (5xx); 5 the output could not be written.";
+Exit codes: 0 success; 1 the check failed, or the configuration is not valid; 2 wrong usage, or an unusable file; \
+3 refused by the server (4xx); 4 no usable answer: unreachable, timed out, or a server error (5xx); 5 the output \
+could not be written.";
 
 /// Read, change and check a tenant's email configuration on a server.
 ///
-/// Tenant and rights come from the token. The server is named by --server or `TRANSPORTS_SERVER`, the token by
+/// The token decides about tenant and rights. Set the server with --server or `TRANSPORTS_SERVER`, the token with
 /// `TRANSPORTS_TOKEN` or --token-file.
 ///
 /// Example: transports email-config ls --server $URL --token-file token
@@ -56,7 +55,7 @@ enum Command {
     VerifyConnection(simple::VerifyConnection),
 }
 
-/// Runs one operation. What it says goes out before it returns; the failure says how the process ends.
+/// Runs one operation and prints its result. A failure carries the exit code.
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
     let Arguments { connection, command } = arguments;
     match command {

@@ -1,4 +1,4 @@
-//! `transports keys`: keys for the tenants' secrets.
+//! `transports keys`: creates, rotates and removes the keys that seal the tenants' secrets.
 
 mod remove;
 mod rewrap;
@@ -11,46 +11,46 @@ use super::output;
 use crate::config::Config;
 use crate::vault::counted;
 
-/// Make keys for the tenants' secrets, and change them while the service runs.
+/// Create the keys that seal the tenants' secrets, and rotate them while the service runs.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
-    /// Make a new key.
+    /// Generate a key.
     ///
-    /// Prints one line, ID:BASE64, with 32 random bytes. Keep it as well as the database: without it no
-    /// stored secret can be read again, and with it everybody can.
+    /// Prints one line, ID:BASE64, with 32 random bytes. Back it up and protect it: without it no stored secret can be
+    /// opened, and with it anyone who has the database can open all of them.
     ///
     /// Example: (umask 077; transports keys generate --id 2026-01 > keys)
     #[command(after_help = super::EXIT_CODES)]
     Generate {
-        /// Name of the key, stored beside each secret that it seals.
+        /// Name of the key, stored with each secret that it seals.
         #[arg(long, default_value = "k1")]
         id: String,
     },
 
     /// Show the keys, and how many rows each has sealed.
     ///
-    /// Ends with 1 where rows need a key that is not there, or where the key service does not answer.
+    /// Exits with 1 if rows need a missing key, or if the key service does not answer.
     ///
     /// Example: transports keys status --json
     #[command(after_help = super::EXIT_CODES)]
     Status {
-        /// As JSON, for scripts.
+        /// Print JSON, for scripts.
         #[arg(long)]
         json: bool,
     },
 
-    /// Change to a new key while the service runs.
+    /// Rotate to a new key while the service runs.
     ///
-    /// With `encryption.keys_file`: makes a key, puts it first in the file, and wraps the data keys of all rows
-    /// with it. Running processes read the file by themselves; secrets are not touched, and nobody notices.
-    /// With a key service: has it make a new version. With `encryption.keys`: says what to do, since it cannot
+    /// With `encryption.keys_file`: generates a key, puts it first in the file, and wraps the data keys of all rows
+    /// with it. Running processes notice the change of the file. Secrets are not decrypted.
+    /// With a key service: requests a new version of its key. With `encryption.keys`: prints instructions, since it cannot
     /// change the settings of other processes.
     ///
-    /// Interrupted, run it again. While rows are sealed with other keys than the first, it finishes that and
-    /// makes no key; with the `--id` of a key in the file it makes that one first.
+    /// If it was interrupted, run it again. While rows are sealed with other keys than the first, it finishes that and
+    /// generates no key. With the `--id` of a key in the file it puts that key first.
     ///
-    /// Prints the name of the key that all rows are sealed with then. The old key stays in the file:
+    /// Prints the name of the key that seals all rows afterwards. The old key stays in the file:
     /// see `transports keys remove`.
     ///
     /// Example: transports --config /etc/transports.toml keys rotate
@@ -63,10 +63,10 @@ pub enum Command {
         watching: Watching,
     },
 
-    /// Wrap the data keys of all rows with the key that seals now.
+    /// Wrap the data keys of all rows with the current key.
     ///
-    /// What rotate does last: for keys in `encryption.keys`, for a change between keys and a key service, and for
-    /// a rotation that was interrupted. It can be stopped at any time, and goes on when it is run again.
+    /// This is the last step of rotate. Use it with `encryption.keys`, after a change between keys and a key service,
+    /// and after an interrupted rotation. It can be stopped at any time and continues when it is run again.
     ///
     /// Example: transports keys rewrap
     #[command(after_help = super::EXIT_CODES)]
@@ -75,10 +75,10 @@ pub enum Command {
         watching: Watching,
     },
 
-    /// Remove a key that no row needs any more.
+    /// Remove a key that no row needs.
     ///
-    /// Takes it out of `encryption.keys_file`, and its canary out of the database. Refused for the first key, and
-    /// while rows are sealed with it.
+    /// Removes it from `encryption.keys_file`, and its canary from the database. Refused for the first key, and while
+    /// rows are sealed with it.
     ///
     /// Example: transports keys remove k1
     #[command(after_help = super::EXIT_CODES)]
@@ -88,10 +88,9 @@ pub enum Command {
     },
 }
 
-/// How a rewrapping makes sure that it is over.
 #[derive(Debug, clap::Args)]
 pub struct Watching {
-    /// How long to look afterwards for rows that come back under an old key, from a process that was late.
+    /// How long to watch afterwards for rows that another process still seals with an old key.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=3600))]
     wait: u64,
 }
@@ -114,7 +113,7 @@ fn generate(id: &str) -> anyhow::Result<()> {
     output::data(&format!("{}\n", key.expose()))?;
     output::note(
         "Put the line first in the file of encryption.keys_file, or in encryption.keys. Keep older keys after it: \
-         they open what they sealed. `transports keys rotate` does all of it while the service runs.",
+         they open what they sealed. `transports keys rotate` does all this while the service runs.",
     );
     Ok(())
 }

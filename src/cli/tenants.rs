@@ -1,4 +1,4 @@
-//! `transports tenants`: what an operator sees of the tenants, and does with one as a whole.
+//! `transports tenants`: lists and counts the tenants for an operator, and deletes one.
 
 mod choice;
 mod csv;
@@ -16,9 +16,9 @@ use crate::config::Config;
 use crate::egress;
 use crate::store::Db;
 
-/// See which tenants there are and how they are, and take one off.
+/// List and count the tenants, or delete one.
 ///
-/// Works on the database itself, whether the service runs or not, and needs no key: no secret is read.
+/// Works on the database, whether the service runs or not. Needs no key, since it reads no secret.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
@@ -27,15 +27,15 @@ pub enum Command {
     Rm(rm::Arguments),
 }
 
-/// How data is printed.
+/// Output format.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, ValueEnum)]
 pub enum Format {
-    /// For people.
+    /// A table.
     #[default]
     Table,
-    /// One document.
+    /// One JSON document.
     Json,
-    /// RFC 4180, with a line of names; a text that a spreadsheet would run as a formula begins with '.
+    /// RFC 4180 with a header line; a cell that a spreadsheet would run as a formula begins with '.
     Csv,
 }
 
@@ -47,14 +47,14 @@ pub(super) async fn run(command: &Command, config: &Config) -> anyhow::Result<()
     }
 }
 
-/// The database of the settings, which has to be there.
+/// Opens the configured database, which must exist.
 async fn open(config: &Config) -> anyhow::Result<Db> {
     let tls = egress::tls::client_config(&config.tls)?;
     crate::app::database_is_there(config)?;
     Db::open(&config.database, &tls).await.context("opening the database")
 }
 
-/// What stands behind the options in the help.
+/// The end of the help.
 fn examples(commands: &[&str]) -> String {
     format!("Examples:\n  {}\n\n{}", commands.join("\n  "), super::EXIT_CODES)
 }

@@ -1,6 +1,6 @@
-//! Takes the bytes of a fuzz target apart.
+//! Splits the bytes of a fuzz target into values.
 
-/// What is left of the bytes. Where they end, zeros and empty texts come: every input is one.
+/// The remaining bytes. After their end it yields zeros and empty texts, so that every input is valid.
 pub(crate) struct Input<'a>(&'a [u8]);
 
 impl<'a> Input<'a> {

@@ -1,4 +1,4 @@
-//! The kept corpus, replayed: the inputs with which the fuzzer reached each part, and those that it found at fault.
+//! Replays the stored corpus: inputs for coverage, seeds, and earlier findings.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! The texts of each language, read from its file once.
+//! Loads the texts of each language from its file, once.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -7,14 +7,14 @@ use serde::Deserialize;
 
 use super::Language;
 
-/// From the English text to that of the language.
+/// Maps English texts to those of the language.
 pub(super) type Catalogue = HashMap<String, String>;
 
 /// One `[[text]]` of a file.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
-    /// As it stands in the source.
+    /// The text in the source code.
     pub english: String,
     pub text: String,
 }
@@ -27,7 +27,7 @@ struct File {
 
 /// `None` for English, which needs no file.
 pub(super) fn of(language: Language) -> Option<&'static Catalogue> {
-    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| collected(Language::German));
+    static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| load(Language::German));
     match language {
         Language::English => None,
         Language::German => Some(&GERMAN),
@@ -45,13 +45,13 @@ pub(super) fn file(language: Language) -> &'static str {
 /// The entries in their order.
 ///
 /// # Errors
-/// Where the file is not of the right form.
+/// The file is malformed.
 pub(super) fn entries(file: &str) -> Result<Vec<Entry>, toml::de::Error> {
     toml::from_str(file).map(|File { text }| text)
 }
 
-/// A file that could not be read would leave its language empty, and everything English; the tests find that.
-fn collected(language: Language) -> Catalogue {
+/// A malformed file would leave everything in English; the tests find that.
+fn load(language: Language) -> Catalogue {
     let entries = entries(file(language)).unwrap_or_default();
     entries.into_iter().map(|entry| (entry.english, entry.text)).collect()
 }

@@ -1,5 +1,5 @@
-//! `Accept-Language` (RFC 9110 section 12.5.4), matched by lookup (RFC 4647 section 3.4): `de-AT` is served in
-//! German.
+//! Chooses a language by `Accept-Language` (RFC 9110 section 12.5.4) with lookup (RFC 4647 section 3.4): `de-AT`
+//! matches German.
 
 use super::Language;
 
@@ -7,15 +7,15 @@ use super::Language;
 struct Range<'a> {
     /// `None` for `*`.
     language: Option<&'a str>,
-    /// The primary subtag alone, `de`, and not `de-AT`.
+    /// A primary subtag only: `de`, not `de-AT`.
     is_bare: bool,
-    /// In thousandths, so that comparing is exact.
+    /// In thousandths, so that comparisons are exact.
     quality: u16,
 }
 
 /// The language with the highest quality; among equals the one that stands first.
 pub(super) fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Language {
-    // An element that is malformed says nothing; the others count.
+    // Malformed elements are ignored.
     let ranges: Vec<Range<'_>> = values
         .into_iter()
         .flat_map(|value| value.split(','))
@@ -30,11 +30,11 @@ pub(super) fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Languag
             best = Some((quality, place, language));
         }
     }
-    // Where nothing fits the header is disregarded: an answer in English is of more use than none.
+    // A response in English serves better than 406.
     best.map_or_else(Language::default, |(_, _, language)| language)
 }
 
-/// The quality and the place of the element that gives it; `None` where the language is not accepted.
+/// The quality and the index of the matching element; `None` where the language is not accepted.
 fn quality(language: Language, ranges: &[Range<'_>]) -> Option<(u16, usize)> {
     let of_it =
         |range: &&Range<'_>| range.language.is_some_and(|tag| tag.eq_ignore_ascii_case(language.tag()));
@@ -95,7 +95,7 @@ mod tests {
     use Language::{English, German};
 
     #[test]
-    fn the_language_with_the_highest_quality_is_spoken() {
+    fn the_language_with_the_highest_quality_is_chosen() {
         let cases = [
             ("de", German),
             ("DE", German),

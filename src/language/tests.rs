@@ -1,4 +1,4 @@
-//! Each language says all that there is to say, and nothing else, with the same placeholders and the same commands.
+//! Each language has every text and no other, with the same placeholders and commands.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fmt::Write as _;
@@ -77,7 +77,7 @@ fn every_language_has_every_text() {
 }
 
 #[test]
-fn no_language_says_what_nobody_asks_for() {
+fn no_language_has_unused_texts() {
     let asked: HashSet<&str> = all_texts().into_iter().collect();
     for language in translated() {
         let mut seen = HashSet::new();
@@ -140,7 +140,7 @@ fn commands_are_kept_whole() {
 }
 
 #[test]
-fn what_is_fixed_is_recognised() {
+fn fixed_words_are_recognised() {
     let text = "Run Set-CASMailbox {user} -SmtpClientAuthenticationDisabled $false by SMTP at 587 with SendAs, see \
                 https://example.com/a. The e-mail of 2-Step is no word of that kind.";
     let found: Vec<_> = fixed_words(text).into_iter().collect();
@@ -158,7 +158,7 @@ fn what_is_fixed_is_recognised() {
 }
 
 #[test]
-fn what_is_missing_is_said_in_english() {
+fn missing_texts_are_rendered_in_english() {
     for language in Language::ALL {
         assert_eq!(language.text("No file has this."), "No file has this.");
     }

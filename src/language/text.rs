@@ -1,4 +1,4 @@
-//! Texts with placeholders, before a language is chosen for them.
+//! Texts with placeholders, rendered later in a chosen language.
 
 use super::Language;
 
@@ -13,7 +13,7 @@ macro_rules! texts {
 }
 pub(crate) use texts;
 
-/// A text that waits for its language: the English template and what goes into it.
+/// An English template with values, to be rendered in a language.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Text {
     template: &'static str,
@@ -26,14 +26,14 @@ impl Text {
         Self { template, values: Vec::new() }
     }
 
-    /// With a value for the placeholder `{name}`. A value is the same in every language.
+    /// Adds a value for the placeholder `{name}`. Values are not translated.
     #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.values.push((name, value.into()));
         self
     }
 
-    /// The text as it is read.
+    /// Renders the text.
     #[must_use]
     pub fn say(&self, language: Language) -> String {
         fill(language.text(self.template), |name| {
@@ -46,7 +46,7 @@ impl Text {
     }
 }
 
-/// Fills a template in one pass, so that a value that looks like a placeholder stays what it is.
+/// Fills a template in one pass, so that values that look like placeholders are not filled again.
 pub(crate) fn fill(template: &str, mut value: impl FnMut(&str) -> String) -> String {
     let mut text = String::with_capacity(template.len() + 64);
     let mut rest = template;
@@ -64,9 +64,9 @@ pub(crate) fn fill(template: &str, mut value: impl FnMut(&str) -> String) -> Str
     text
 }
 
-/// The other way round: the values that make `text` of `template`, by their names. `None` where no values do.
+/// The inverse of [`fill`]: the values with which `template` renders as `text`, by name. `None` where there are none.
 ///
-/// A value ends where the template's next words begin for the first time; the last one ends with the text.
+/// A value ends at the first occurrence of the template's next words; the last one ends with the text.
 pub(crate) fn values_in<'t, 'v>(template: &'t str, text: &'v str) -> Option<Vec<(&'t str, &'v str)>> {
     let mut pieces = template.split('{');
     let mut rest = text.strip_prefix(pieces.next()?)?;

@@ -1,4 +1,4 @@
-// The service's own page: it finds out who is signed in, and shows the element that everybody else embeds, too.
+// The service's own page: determines who is signed in, and shows the element that platforms embed.
 
 import { LANGUAGES, languageOf, loadTexts, text } from "../element/i18n.js";
 import "../element/element.js";
@@ -12,7 +12,7 @@ const THEMES = ["auto", "light", "dark"];
 
 const SIGN_IN_FAILURES = ["denied", "expired", "not_known", "provider"];
 
-/** What was chosen stays with this browser, where that is allowed. */
+/** Remembers choices in this browser, where storage is allowed. */
 const kept = {
   /** @param {string} name */
   get(name) {
@@ -27,7 +27,7 @@ const kept = {
     try {
       localStorage.setItem(`console.${name}`, value);
     } catch {
-      // It holds for this visit, then.
+      // It applies to this visit only, then.
     }
   },
 };
@@ -63,7 +63,7 @@ async function speak() {
   element("inbox").textContent = t("console.inbox");
   element("sign-out").textContent = t("console.signOut");
   fill("theme", THEMES.map((value) => [value, t(`console.theme.${value}`)]), theme);
-  // A language is named in itself, so that whoever wants it can read it.
+  // Languages are named in themselves.
   fill("language", LANGUAGES.map((value) => [value, nameOf(value)]), language);
   settings?.setAttribute("locale", language);
   document.querySelector(".sign-in")?.replaceWith(notice(t));
@@ -93,7 +93,7 @@ function dress() {
 }
 
 /**
- * What stands in place of the settings where nobody is signed in.
+ * What is shown in place of the settings without a session.
  *
  * @param {(key: string) => string} t
  */
@@ -106,7 +106,7 @@ function notice(t) {
   title.textContent = t(`console.${kind}.title`);
   words.textContent = t(`console.${kind}.text`);
   section.append(title, words);
-  // The provider has sent the browser back without a session, and the service says why in one word.
+  // The sign-in failed; the service gives the reason as one word.
   const failure = new URLSearchParams(location.search).get("sign-in");
   if (signIn && failure && SIGN_IN_FAILURES.includes(failure)) {
     const why = document.createElement("p");
@@ -165,7 +165,7 @@ async function leave() {
   }
 }
 
-/** Whoever comes back from the other tab is signed in again. */
+/** Continues when the user returns from the tab of the sign-in. */
 async function back() {
   const beside = settings && document.querySelector(".sign-in");
   if (document.visibilityState !== "visible" || !beside) return;

@@ -1,4 +1,4 @@
-// What the parts of the element share: the state, the API, the texts, and the ways back to the element.
+// What the parts of the element share: state, API client, texts, and callbacks of the element.
 
 import { text } from "./i18n.js";
 import { microsoftDraft, smtpDraft } from "./model/form.js";
@@ -97,7 +97,7 @@ export class App {
   state = initialState();
   /** @type {import("./i18n.js").Texts} */ texts = {};
   locale = "en";
-  /** What a screen reader says next. */
+  /** The next announcement for screen readers. */
   announcement = "";
 
   /**

@@ -1,4 +1,4 @@
-// <email-transport-settings>: attributes and properties in, events out. All else is in the modules beside it.
+// The custom element <email-transport-settings>: attributes, properties and events. The rest is in other modules.
 
 import { nothing, render } from "../vendor/lit-html/lit-html.js";
 import { App, initialState } from "./app.js";
@@ -10,10 +10,10 @@ import { Client } from "./net/client.js";
 import { sheet } from "./styles/sheet.js";
 import { page } from "./views/page.js";
 
-/** Where this module came from is where the API is, unless `api` names another place. */
+/** The origin of this module; the default for `api`. */
 const ORIGIN = new URL(import.meta.url).origin;
 
-/** How long a page may lie in the background before what is stored is looked up again. */
+/** A page that was hidden for longer refreshes the stored configuration. */
 const STALE_AFTER_MS = 15_000;
 
 /**
@@ -68,14 +68,14 @@ export class EmailTransportSettings extends HTMLElement {
     else this.removeAttribute("token");
   }
 
-  /** Called for a token, with `"expired"` once more where the last one was refused. */
+  /** Called for a token; called again with `"expired"` when the last one was refused. */
   get getToken() {
     return this.#getToken;
   }
   set getToken(value) {
     const first = this.#getToken === null;
     this.#getToken = value;
-    // A framework may set the same thing at each rendering: what has been entered must not go with it.
+    // Frameworks may set the property at each rendering, which must not discard input.
     if (first || this.#app.state.phase === "refused") this.#restart();
   }
 
@@ -96,7 +96,7 @@ export class EmailTransportSettings extends HTMLElement {
     this.setAttribute("theme", value);
   }
 
-  /** Something was entered that is not saved: a page that leads elsewhere should ask first. */
+  /** Whether there is unsaved input; a page should ask before it navigates. */
   get hasUnsavedChanges() {
     return isChanged(this.#app.state);
   }
@@ -129,7 +129,7 @@ export class EmailTransportSettings extends HTMLElement {
   }
 
   /**
-   * Takes over a property that was set before this module was there, and would hide the class's own.
+   * Adopts a property that was set before the module loaded and would hide the accessor.
    *
    * @param {"api" | "token" | "getToken" | "locale" | "theme"} name
    */
@@ -140,7 +140,7 @@ export class EmailTransportSettings extends HTMLElement {
     Reflect.set(this, name, value);
   }
 
-  /** Begins anew, once for all that changes in the same moment. */
+  /** Restarts, once for all changes of the same task. */
   #restart() {
     if (!this.isConnected) return;
     const turn = ++this.#started;
@@ -153,7 +153,7 @@ export class EmailTransportSettings extends HTMLElement {
     });
   }
 
-  /** Takes the language that is wanted now. @param {boolean} reload ask for the service's own texts again */
+  /** Applies the current language. @param {boolean} reload ask for the service's own texts again */
   async #speak(reload) {
     const language = languageOf(this.locale);
     this.#app.texts = await loadTexts(language);

@@ -1,4 +1,4 @@
-// Times and sizes as people of a language read them.
+// Formats times and sizes in a language.
 
 /** From the largest to the smallest, in seconds. @type {[Intl.RelativeTimeFormatUnit, number][]} */
 const UNITS = [["day", 86_400], ["hour", 3_600], ["minute", 60]];
@@ -26,7 +26,7 @@ export function ago(iso, locale, now = Date.now()) {
   if (seconds < -7 * 86_400) return dateTime(iso, locale);
   const format = new Intl.RelativeTimeFormat(locale, { numeric: "auto" });
   const [unit, size] = UNITS.find(([, size]) => Math.abs(seconds) >= size) ?? ["second", 1];
-  // A clock that is a little ahead of ours must not put what has happened into the future.
+  // The service's clock may be slightly ahead: past events must not appear in the future.
   return unit === "second" ? format.format(0, "second") : format.format(Math.trunc(seconds / size), unit);
 }
 

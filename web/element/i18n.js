@@ -1,4 +1,4 @@
-// Texts by language: English is always there, the others are loaded when they are wanted.
+// Texts by language: English is bundled, the others are loaded on demand.
 
 import english from "../texts/en.js";
 
@@ -12,7 +12,7 @@ const OTHERS = {
   de: () => import("../texts/de.js"),
 };
 
-/** The languages that there are, as they stand in `locale`. */
+/** The supported languages, as in `locale`. */
 export const LANGUAGES = ["en", ...Object.keys(OTHERS)];
 
 /**

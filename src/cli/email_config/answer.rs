@@ -1,4 +1,4 @@
-//! What the server answered, and what a refusal means for whoever called.
+//! The server's response, and what a refusal means for the caller.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -12,19 +12,19 @@ use super::failure::Failure;
 pub(super) struct Answer {
     pub status: u16,
     pub etag: Option<String>,
-    /// Where a redirect leads; it is not followed, since the token would go along.
+    /// The target of a redirect, which is not followed, since it would receive the token.
     pub location: Option<String>,
     pub retry_after: Option<Duration>,
-    /// As it came, but without the token.
+    /// Unchanged, except that the token is removed.
     pub body: Vec<u8>,
-    /// An earlier try of the same call may have been carried out.
+    /// Whether an earlier attempt of the same call may have been executed.
     pub outcome_unknown: bool,
 }
 
 impl Answer {
-    /// The answer that the last event of a stream stands for. Its own `status` counts: that of the stream was
-    /// sent before anything was known.
-    pub fn of_event(self, name: &str) -> Self {
+    /// Converts the last event of a stream. Its `status` replaces that of the stream, which was sent before the result
+    /// was known.
+    pub fn with_event(self, name: &str) -> Self {
         let body = self.json();
         let inner = body.as_ref().and_then(|body| body.get("status")?.as_u64());
         let inner = inner.and_then(|status| u16::try_from(status).ok());
@@ -45,7 +45,7 @@ impl Answer {
         self.check()?;
         self.json()
             .filter(Value::is_object)
-            .ok_or_else(|| Failure::no_answer("the answer is not what this API answers").hint(WRONG_SERVER))
+            .ok_or_else(|| Failure::no_answer("the response is not one of this API").hint(WRONG_SERVER))
     }
 
     /// # Errors
@@ -57,7 +57,7 @@ impl Answer {
                 let to = self.location.as_deref().unwrap_or("another place");
                 Err(Failure::no_answer(format!("the server answers {} and points to {to}", self.status))
                     .hint(
-                        "name that server by --server; redirects are not followed, the token would go along",
+                        "set that server with --server; redirects are not followed, since they would send the token along",
                     ))
             }
             _ => Err(self.refusal()),
@@ -72,23 +72,23 @@ impl Answer {
     }
 
     fn refusal(&self) -> Failure {
-        let text = self.told().unwrap_or_else(|| format!("the server answers {}", self.status));
+        let text = self.errors_text().unwrap_or_else(|| format!("the server answers {}", self.status));
         let failure = match self.status {
             400..=499 => Failure::refused(text),
             _ => Failure::no_answer(text),
         };
         match self.status {
-            401 => failure.hint("the token is missing, out of date, or not meant for this server"),
-            403 => failure.hint("the token is good, but not that of a tenant admin"),
+            401 => failure.hint("the token is missing, expired, or not for this server"),
+            403 => failure.hint("the token is valid, but not of a tenant admin"),
             412 => failure.hint("read the configuration again (ls), and repeat the change with its ETag"),
             429 | 503 => failure.hint("--retry tries again"),
-            404 if self.told().is_none() => failure.hint(WRONG_SERVER),
+            404 if self.errors_text().is_none() => failure.hint(WRONG_SERVER),
             _ => failure,
         }
     }
 
     /// The errors of the body, a line each, and the trace id.
-    fn told(&self) -> Option<String> {
+    fn errors_text(&self) -> Option<String> {
         let body = self.json()?;
         let errors = body.get("errors")?.as_array().filter(|errors| !errors.is_empty())?;
         let mut text = String::new();
@@ -108,4 +108,4 @@ impl Answer {
     }
 }
 
-const WRONG_SERVER: &str = "--server has to be the URL of a transports service";
+const WRONG_SERVER: &str = "--server must be the URL of a transports service";

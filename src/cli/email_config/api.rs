@@ -1,4 +1,4 @@
-//! One call of the API: the request, tries, and the answer, whether it comes as JSON or as a stream of events.
+//! Calls the API: sends the request, retries, and reads JSON or a stream of events.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
@@ -18,34 +18,34 @@ use crate::secret::Secret;
 /// The largest answer that is read, in bytes. The service's are far smaller.
 const MAX_ANSWER: usize = 1024 * 1024;
 
-/// A server that asks for more is not waited for.
-const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// A longer Retry-After ends the retries.
+const MAX_WAIT: Duration = Duration::from_mins(5);
 
 const EVENT_STREAM: &str = "text/event-stream";
 
-/// Where requests go, and how often.
+/// A client of one server.
 pub(super) struct Api {
     pub client: HttpClient,
     /// The URL before the API's path, without a slash at its end.
     pub base: String,
     pub token: Secret,
-    /// For one try.
+    /// For one attempt.
     pub time_limit: Duration,
     pub retries: u32,
     pub interval: Duration,
     pub verbose: bool,
 }
 
-/// What is asked for.
+/// One operation.
 pub(super) struct Call<'a> {
     pub method: Method,
-    /// Behind `/api/v1/transports/email-config`.
+    /// Below `/api/v1/transports/email-config`.
     pub path: &'static str,
     pub body: Option<&'a Value>,
     pub if_match: Option<&'a str>,
-    /// Doing it twice is no different from doing it once, so it may be repeated where the outcome is unknown.
+    /// Idempotent: may be retried where the outcome is unknown.
     pub repeatable: bool,
-    /// The server may tell the stages as they happen.
+    /// Accepts a stream with the stages of the check.
     pub live: bool,
 }
 
@@ -72,27 +72,27 @@ impl<'a> Call<'a> {
 }
 
 impl Api {
-    /// Sends it, again where that was allowed and may help.
+    /// Sends the request, with retries.
     ///
     /// # Errors
-    /// No answer came. A refusal is an answer.
+    /// No response came. A refusal is a response.
     pub async fn call(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Answer, Failure> {
         let mut outcome_unknown = false;
-        let mut try_number = 0;
+        let mut retries = 0;
         loop {
-            let outcome = self.once(call, progress).await;
-            let repeat = reason_to_repeat(call, &outcome).filter(|repeat| repeat.wait <= LONGEST_WAIT);
-            let Some(repeat) = repeat.filter(|_| try_number < self.retries) else {
+            let outcome = self.attempt(call, progress).await;
+            let retry = retry_reason(call, &outcome).filter(|retry| retry.wait <= MAX_WAIT);
+            let Some(retry) = retry.filter(|_| retries < self.retries) else {
                 return outcome
                     .map(|answer| Answer { outcome_unknown, ..answer })
                     .map_err(|error| self.no_answer(&error));
             };
-            outcome_unknown |= repeat.outcome_unknown;
-            try_number += 1;
-            let wait = repeat.wait.max(self.interval);
+            outcome_unknown |= retry.outcome_unknown;
+            retries += 1;
+            let wait = retry.wait.max(self.interval);
             output::note(&format!(
-                "{}; trying again in {} s ({try_number} of {})",
-                repeat.why,
+                "{}; trying again in {} s ({retries} of {})",
+                retry.why,
                 wait.as_secs(),
                 self.retries
             ));
@@ -100,7 +100,7 @@ impl Api {
         }
     }
 
-    async fn once(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Answer, HttpError> {
+    async fn attempt(&self, call: &Call<'_>, progress: &mut Progress) -> Result<Answer, HttpError> {
         let url = format!("{}/api/v1/transports/email-config{}", self.base, call.path);
         let (headers, body) = (self.headers(call)?, call.body.map(Value::to_string).unwrap_or_default());
         if self.verbose {
@@ -118,13 +118,13 @@ impl Api {
         let mut on_data = |head: &Head, data: &[u8]| stream.take(head, data, progress);
         let response = self.client.send_for_user(request, &mut on_data).await?;
         if self.verbose {
-            tell(&response);
+            print_head(&response);
         }
         self.answer(response, stream.last)
     }
 
     fn headers(&self, call: &Call<'_>) -> Result<HeaderMap, HttpError> {
-        // Which characters the token has was looked at when it was read.
+        // The token's characters were checked when it was read.
         let unfit = |_| HttpError::Url("a header cannot carry the token or --if-match".to_owned());
         let mut headers = HeaderMap::new();
         let mut bearer = HeaderValue::try_from(format!("Bearer {}", self.token.expose())).map_err(unfit)?;
@@ -161,7 +161,7 @@ impl Api {
             || HttpError::Broken { sent: true, reason: "the answer ended before its result".to_owned() };
         let event = last.ok_or_else(broke_off)?;
         let body = without_token(event.data.into_bytes(), &self.token);
-        Ok(Answer { body, ..plain }.of_event(&event.name))
+        Ok(Answer { body, ..plain }.with_event(&event.name))
     }
 
     fn no_answer(&self, error: &HttpError) -> Failure {
@@ -179,7 +179,7 @@ impl Api {
     }
 }
 
-/// The events of one answer: stages are shown at once, the last word is kept.
+/// The events of one response: shows stages at once, and keeps the result.
 #[derive(Default)]
 struct Stream {
     events: Events,
@@ -205,15 +205,15 @@ impl Stream {
     }
 }
 
-struct Repeat {
+struct Retry {
     why: String,
     wait: Duration,
     outcome_unknown: bool,
 }
 
-/// 429 and a connection that never came about: nothing happened, so anything may be repeated. 503 and an answer
-/// that was lost: it may have happened.
-fn reason_to_repeat(call: &Call<'_>, outcome: &Result<Answer, HttpError>) -> Option<Repeat> {
+/// After 429 or a failed connect nothing was executed: every call may be retried. After 503 or a lost response it may
+/// have been executed: only idempotent calls are retried.
+fn retry_reason(call: &Call<'_>, outcome: &Result<Answer, HttpError>) -> Option<Retry> {
     let (why, wait, may_have_happened) = match outcome {
         Ok(answer) => {
             let wait = answer.retry_after.unwrap_or_default();
@@ -233,7 +233,7 @@ fn reason_to_repeat(call: &Call<'_>, outcome: &Result<Answer, HttpError>) -> Opt
         }
     };
     let may_repeat = call.repeatable || !may_have_happened;
-    may_repeat.then_some(Repeat { why, wait, outcome_unknown: may_have_happened })
+    may_repeat.then_some(Retry { why, wait, outcome_unknown: may_have_happened })
 }
 
 fn is_event_stream(headers: &HeaderMap) -> bool {
@@ -241,13 +241,13 @@ fn is_event_stream(headers: &HeaderMap) -> bool {
     value.split(';').next().is_some_and(|essence| essence.trim().eq_ignore_ascii_case(EVENT_STREAM))
 }
 
-/// Whatever answers may be no server of ours, and send back what it was sent.
+/// Removes the token from a response: the server may be a wrong one that echoes requests.
 fn without_token(body: Vec<u8>, token: &Secret) -> Vec<u8> {
     let text = String::from_utf8_lossy(&body);
     if text.contains(token.expose()) { text.replace(token.expose(), "***").into_bytes() } else { body }
 }
 
-fn tell(response: &Response) {
+fn print_head(response: &Response) {
     output::note(&format!("< {}", response.status));
     for (name, value) in &response.headers {
         let value = String::from_utf8_lossy(value.as_bytes());

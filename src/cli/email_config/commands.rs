@@ -1,4 +1,4 @@
-//! The commands, and what they have in common.
+//! The commands and their common output.
 
 pub(super) mod patch;
 pub(super) mod send_test_email;
@@ -15,14 +15,13 @@ use super::render;
 use super::style::Colours;
 use crate::cli::output;
 
-/// Stages are for people: not where a program reads, unless it asks for them.
+/// Stages are printed for people; programs get them with --verbose only.
 fn progress(connection: &connection::Connection) -> Progress {
-    let for_a_program = connection.json || connection.raw || connection.quiet;
-    Progress::new(!for_a_program || connection.verbose)
+    let is_for_program = connection.json || connection.raw || connection.quiet;
+    Progress::new(!is_for_program || connection.verbose)
 }
 
-/// Prints an answer: as it came, as JSON, or in the words that are made of it. A refusal is printed for programs
-/// only; people read the error.
+/// Prints a response raw, as JSON, or rendered. A refusal is printed for programs only; people read the error.
 fn print(
     connection: &connection::Connection,
     answer: &Answer,
@@ -41,7 +40,7 @@ fn print(
     output::data(&text).map_err(|error| Failure::output(&error))
 }
 
-/// Prints how a check or a test mail ended; fails where it did not end well.
+/// Prints the result of a check or test mail; fails where it is negative.
 fn print_result(
     connection: &connection::Connection,
     answer: &Answer,
@@ -56,7 +55,7 @@ fn print_result(
     if answer.good()?["success"] == true { Ok(()) } else { Err(Failure::not_good()) }
 }
 
-/// Says on standard error what was done, where nobody asked for silence.
+/// Prints to standard error what was done, unless --quiet.
 fn done(connection: &connection::Connection, text: &str) {
     if !connection.quiet {
         output::note(text);

@@ -1,4 +1,4 @@
-//! Where a command goes, who is calling, and how it may speak: the options of all commands.
+//! The options of all commands: server, token, retries and output.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,20 +16,19 @@ use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Policy, Resolver, tls};
 use crate::secret::Secret;
 
-/// Not settings of the service: those have `__` in their names.
+/// Variables of the client; settings of the service have `__` in their names.
 const SERVER_VARIABLE: &str = "TRANSPORTS_SERVER";
 const TOKEN_VARIABLE: &str = "TRANSPORTS_TOKEN";
 
-/// Where, who, and how to say it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server and output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
 pub(super) struct Connection {
-    /// URL of the server, such as `https://mail.example.com`; by default `TRANSPORTS_SERVER`.
+    /// URL of the server, such as `https://mail.example.com`; `TRANSPORTS_SERVER` by default.
     #[arg(short, long, global = true, value_name = "URL")]
     server: Option<String>,
 
-    /// Bearer token. Other users of this machine can see it: better set `TRANSPORTS_TOKEN`.
+    /// Bearer token. Other users of this machine can see it: prefer `TRANSPORTS_TOKEN`.
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file")]
     token: Option<Typed>,
 
@@ -41,39 +40,39 @@ pub(super) struct Connection {
     #[arg(long, global = true, value_name = "FILE")]
     ca_file: Option<PathBuf>,
 
-    /// Times to try again where the server is busy (429) or was not reached. ls, validate, update and rm, which
-    /// may be repeated safely, also after 503 and a lost answer.
+    /// Retries if the server is busy (429) or unreachable. ls, validate, update and rm are idempotent and are also
+    /// retried after 503 and a lost response.
     #[arg(long, global = true, value_name = "TIMES", default_value_t = 0,
           value_parser = clap::value_parser!(u32).range(..=10))]
     retry: u32,
 
-    /// Seconds between two tries; a longer Retry-After of the server counts.
+    /// Seconds between attempts; a longer Retry-After of the server takes precedence.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 1,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     interval: u64,
 
-    /// Seconds that one try may take.
+    /// Seconds for one attempt.
     #[arg(long, global = true, value_name = "SECONDS", default_value_t = 60,
           value_parser = clap::value_parser!(u64).range(1..=3600))]
     timeout: u64,
 
-    /// Print the server's answer as JSON, also where it refuses.
+    /// Print the server's response as JSON, also a refusal.
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// Print the server's answer byte by byte, also where it refuses.
+    /// Print the body of the server's response unchanged, also of a refusal.
     #[arg(long, global = true, conflicts_with = "json")]
     pub raw: bool,
 
-    /// Print no more than the tenant's id (ls), or nothing: the exit code tells.
+    /// Print only the tenant's id (ls), or nothing; use the exit code.
     #[arg(short, long, global = true, conflicts_with_all = ["json", "raw"])]
     pub quiet: bool,
 
-    /// Show requests and answers on standard error, without the token and the bodies.
+    /// Print requests and responses to standard error, without the token and the bodies.
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
-    /// Never ask for a password, also where standard input is a terminal.
+    /// Never ask for a password, even on a terminal.
     #[arg(long, global = true)]
     pub no_input: bool,
 }
@@ -101,19 +100,19 @@ impl fmt::Debug for Typed {
 }
 
 impl Connection {
-    /// Everything that a request needs. Warns where the token can be seen on its way.
+    /// Builds the client. Warns where the token would travel without TLS.
     pub fn api(&self) -> Result<Api, Failure> {
         let base = self.base()?;
         let token = self.token()?;
         if !base.starts_with("https://") && !is_this_machine(&base) {
             output::note(
-                "warning: over http:// everybody on the way can read the token and the password; use https://",
+                "warning: over http:// anyone on the network path can read the token and the password; use https://",
             );
         }
         let ca_file = self.ca_file.as_deref();
         let tls =
             tls::trusting(ca_file, "--ca-file").map_err(|error| Failure::usage(format!("{error:#}")))?;
-        // The policy is for destinations of tenants, and none of them is dialled here.
+        // The policy restricts destinations of tenants; the operator's server is none.
         let policy = Policy::new(&Config::default().egress).map_err(|error| Failure::usage(error.reason))?;
         let dialer = Dialer { policy: Arc::new(policy), resolver: Resolver::system() };
         Ok(Api {

@@ -1,6 +1,6 @@
-//! Reads server-sent events, as the WHATWG's HTML standard has them (section 9.2.6), in whatever pieces they come.
+//! Parses server-sent events (WHATWG HTML section 9.2.6) from pieces of any size.
 
-/// One event. Ids and times to reconnect are not for us: nothing is asked for twice here.
+/// One event. Ids and reconnection times are ignored, since this client does not reconnect.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) struct Event {
     /// `message` where the stream names none.
@@ -8,13 +8,13 @@ pub(super) struct Event {
     pub data: String,
 }
 
-/// Turns bytes into events. How much may come is bounded by whoever feeds it.
+/// Turns bytes into events. The caller bounds their size.
 #[derive(Default)]
 pub(super) struct Events {
     line: Vec<u8>,
     /// The last byte was CR: an LF behind it belongs to the same line end.
     after_cr: bool,
-    /// A line has been read; before the first one a byte order mark is skipped.
+    /// Whether a line has been read; a byte order mark is skipped before the first one.
     begun: bool,
     name: String,
     data: Option<String>,
@@ -61,7 +61,7 @@ impl Events {
                 data.push_str(value);
             }
             ("data", None) => self.data = Some(value.to_owned()),
-            // A comment (the field's name is empty) keeps the connection alive; others are not for us.
+            // Comments (with an empty field name) keep the connection alive; other fields are ignored.
             _ => {}
         }
         None

@@ -1,4 +1,4 @@
-//! How an operation can fail, and what its exit code says to a script.
+//! The failures of an operation, and their exit codes.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -19,17 +19,17 @@ enum Kind {
     Output = 5,
 }
 
-/// Why the process does not end with 0. Its texts hold neither the token nor a secret.
+/// A failure with its exit code. The texts hold neither the token nor a secret.
 #[derive(Debug)]
 pub struct Failure {
     kind: Kind,
-    /// Empty where everything has been said.
+    /// Empty where the result has been printed already.
     text: String,
     hint: Option<String>,
 }
 
 impl Failure {
-    /// The answer was printed, and it is that something does not work.
+    /// The printed result is negative.
     pub(super) fn not_good() -> Self {
         Self::new(Kind::NotGood, String::new())
     }
@@ -63,7 +63,7 @@ impl Failure {
         Self { kind, text: text.into(), hint: None }
     }
 
-    /// Tells it on standard error, and says how the process ends.
+    /// Prints it to standard error, and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         if !self.text.is_empty() {
             for (number, line) in self.text.lines().enumerate() {

@@ -1,4 +1,4 @@
-//! The fields of a configuration as options. Their names are those of the API, so that they need no table.
+//! The fields of a configuration as options, named as in the API.
 
 use std::path::PathBuf;
 
@@ -11,7 +11,7 @@ use super::input;
 use crate::email_config::fields;
 use crate::secret::Secret;
 
-/// What an SMTP account has. Each is also taken as `--providerConfig-NAME`, as the public command line writes it.
+/// Fields of an SMTP account. Each is also accepted as `--providerConfig-NAME`, as the public command line writes it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "SMTP account")]
 pub(super) struct Smtp {
@@ -29,7 +29,7 @@ pub(super) struct Smtp {
           value_parser = ["none", "StartTLS", "SSL/TLS"])]
     security_type: Option<String>,
 
-    /// Name to sign in with; goes together with a password.
+    /// User name; needs a password.
     #[arg(long, alias = "providerConfig-username", value_name = "NAME")]
     username: Option<String>,
 
@@ -37,11 +37,11 @@ pub(super) struct Smtp {
     #[arg(long, value_name = "FILE", conflicts_with = "email_password")]
     pub email_password_file: Option<PathBuf>,
 
-    /// The password. Other users of this machine can see it: better use --email-password-file.
+    /// The password. Other users of this machine can see it: prefer --email-password-file.
     #[arg(long = "emailPassword", alias = "providerConfig-emailPassword", value_name = "PASSWORD")]
     email_password: Option<Typed>,
 
-    /// The name beside the address in From.
+    /// Display name in From.
     #[arg(long = "senderName", alias = "providerConfig-senderName", value_name = "NAME")]
     sender_name: Option<String>,
 
@@ -50,7 +50,7 @@ pub(super) struct Smtp {
     email_address: Option<String>,
 }
 
-/// What an app of Microsoft 365 has, beside the sender address.
+/// Fields of a Microsoft 365 app, beside the sender address.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Microsoft 365")]
 pub(super) struct Microsoft365 {
@@ -66,7 +66,7 @@ pub(super) struct Microsoft365 {
     #[arg(long, value_name = "FILE", conflicts_with = "client_secret")]
     pub client_secret_file: Option<PathBuf>,
 
-    /// The client secret. Other users of this machine can see it: better use --client-secret-file.
+    /// The client secret. Other users of this machine can see it: prefer --client-secret-file.
     #[arg(long = "clientSecret", alias = "providerConfig-clientSecret", value_name = "SECRET")]
     client_secret: Option<Typed>,
 }
@@ -75,7 +75,7 @@ pub(super) struct Microsoft365 {
 pub(super) type Set = Vec<(&'static str, Value)>;
 
 impl Smtp {
-    /// What was named. Reads the password's file.
+    /// The given fields. Reads the password's file.
     pub fn set(self) -> Result<Set, Failure> {
         let password = secret(
             ("--email-password-file", self.email_password_file),
@@ -94,7 +94,7 @@ impl Smtp {
 }
 
 impl Microsoft365 {
-    /// What was named. Reads the secret's file.
+    /// The given fields. Reads the secret's file.
     pub fn set(self) -> Result<Set, Failure> {
         let secret = secret(
             ("--client-secret-file", self.client_secret_file),

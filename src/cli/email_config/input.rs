@@ -1,4 +1,4 @@
-//! What a command reads: documents, secrets from files, and a secret that is typed without being shown.
+//! Reads documents, secrets from files, and secrets typed without echo.
 
 use std::io::{self, IsTerminal as _, Read as _};
 use std::path::Path;
@@ -10,7 +10,7 @@ use crate::cli::output;
 use crate::json;
 use crate::secret::Secret;
 
-/// More than the service takes: it is the one to say so.
+/// Larger than the service accepts, so that the service reports the limit.
 const MAX_BYTES: u64 = 1024 * 1024;
 
 pub(super) fn is_stdin(path: &Path) -> bool {
@@ -26,7 +26,7 @@ pub(super) fn document(path: &Path) -> Result<Value, Failure> {
     })
 }
 
-/// A secret that stands alone in a file; one line end behind it does not belong to it.
+/// Reads a secret from a file, without one trailing line end.
 pub(super) fn secret_file(option: &str, path: &Path) -> Result<Secret, Failure> {
     let fault = |reason: &str| Failure::usage(format!("{option} {}: {reason}", path.display()));
     if !is_stdin(path) && others_can_read(path) {
@@ -44,7 +44,7 @@ pub(super) fn secret_file(option: &str, path: &Path) -> Result<Secret, Failure> 
     Ok(Secret::new(secret.to_owned()))
 }
 
-/// Asks for a secret without showing it, where somebody can be asked; none where not, or where nothing is typed.
+/// Asks for a secret without echo. None without a terminal, or if nothing is typed.
 pub(super) fn ask(prompt: &str, may_ask: bool) -> Result<Option<Secret>, Failure> {
     if !may_ask || !io::stdin().is_terminal() {
         return Ok(None);
@@ -71,7 +71,7 @@ fn bytes(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
-/// A pipe that the shell made (`<(…)`) is not meant: only a file stays.
+/// Regular files only: a pipe of the shell (`<(…)`) does not persist.
 fn others_can_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     std::fs::metadata(path).is_ok_and(|file| file.is_file() && file.permissions().mode() & 0o004 != 0)

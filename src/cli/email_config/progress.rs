@@ -1,4 +1,4 @@
-//! The stages of a check on standard error, as they happen.
+//! Prints the stages of a check to standard error as they happen.
 
 use std::io::{self, IsTerminal as _, Write as _};
 
@@ -7,13 +7,12 @@ use serde_json::Value;
 use super::style::{Colours, shown};
 use crate::cli::output;
 
-/// Shows stages, or leaves them out.
 pub(super) struct Progress {
     shown: bool,
-    /// A line that is under way can be written over.
+    /// On a terminal a line can be overwritten.
     terminal: bool,
     colours: Colours,
-    /// Something was shown.
+    /// Whether a stage was printed.
     pub any: bool,
 }
 
@@ -22,7 +21,7 @@ impl Progress {
         Self { shown, terminal: io::stderr().is_terminal(), colours: Colours::of_stderr(), any: false }
     }
 
-    /// The data of a `stage` event. What is no such data is left out: it is for people, the result says all.
+    /// Prints the data of a `stage` event; ignores malformed data.
     pub fn stage(&mut self, data: &str) {
         let Ok(stage) = serde_json::from_str::<Value>(data) else { return };
         if !self.shown {
@@ -44,7 +43,7 @@ impl Progress {
         }
     }
 
-    /// The steps that a diagnosis holds, where the server told none while they happened.
+    /// Prints the steps of a diagnosis, if the server sent no stages.
     pub fn transcript(&mut self, diagnosis: &Value) {
         let steps = diagnosis["transcript"].as_array().map(Vec::as_slice).unwrap_or_default();
         if !self.shown || self.any {
@@ -68,7 +67,7 @@ impl Progress {
     }
 }
 
-/// A stage in words; one that is not known stands as it came.
+/// The label of a stage; an unknown one is shown unchanged.
 pub(super) fn label(stage: &str) -> String {
     match stage {
         "policy" => "destination",

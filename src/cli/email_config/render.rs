@@ -1,4 +1,4 @@
-//! Answers for people. Pure: from JSON to text.
+//! Renders responses as text. Pure: from JSON to text.
 
 mod check;
 mod config;

@@ -1,4 +1,4 @@
-//! Text for a terminal: colours where they are wanted, and nothing that a stranger could steer it with.
+//! Prepares text for a terminal: colours where wanted, and no control characters from untrusted text.
 
 use std::io;
 
@@ -42,8 +42,7 @@ impl Colours {
     }
 }
 
-/// What came over the wire, on one line: line breaks are spaces, and what could move the cursor, rewrite the
-/// screen or turn the direction of reading is `?`.
+/// Makes untrusted text safe on one line: line breaks become spaces; control characters and direction marks become `?`.
 pub(in crate::cli) fn shown(text: &str) -> String {
     text.chars()
         .map(|character| match character {
@@ -60,7 +59,7 @@ mod tests {
     use super::shown;
 
     #[test]
-    fn nothing_that_a_server_says_steers_the_terminal() {
+    fn server_text_cannot_control_the_terminal() {
         let hostile = "a\u{1b}]0;title\u{7}b\r\nc\u{9b}31m\u{202e}d\u{0}Grüße";
         assert_eq!(shown(hostile), "a?]0;title?b? c?31m?d?Grüße");
     }

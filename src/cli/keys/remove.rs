@@ -1,4 +1,4 @@
-//! `transports keys remove`: a key that no row needs any more.
+//! `transports keys remove`: removes a key that no row needs.
 
 use anyhow::bail;
 
@@ -16,46 +16,48 @@ pub(super) async fn run(config: &Config, id: &str) -> anyhow::Result<()> {
     let is_in_ring = keys.ids().contains(&id);
     let is_first = keys.ids().first() == Some(&id) && keys.service_name().is_none();
     if is_first || (!is_in_ring && keys.has(id) && keys.first().await? == id) {
-        bail!("{id} is the key that seals now: `transports keys rotate` changes to another one first");
+        bail!("{id} is the current key: change to another one first with `transports keys rotate`");
     }
     if is_in_ring && locked.is_none() {
         refuse_needed(&db, id).await?;
         bail!(
-            "no row needs {id}, but it stands in encryption.keys, which this command cannot change: take it out \
-             everywhere, restart all processes, and run this again to forget its canary"
+            "no row needs {id}, but it is in encryption.keys, which this command cannot change: remove it \
+             everywhere, restart all processes, and run this again to remove its canary"
         );
     }
     if is_in_ring && keys.ids().len() == 1 {
         refuse_needed(&db, id).await?;
         bail!("{id} is the last key in the file: leave encryption.keys_file out of the settings instead");
     }
-    let was_known = forget_canary(&db, id).await?;
+    let was_known = remove_canary(&db, id).await?;
     match locked {
         Some(locked) if is_in_ring => {
             let text = key_file::without(locked.text(), id);
             locked.replace(&text)?;
-            // A process that was told to read the file in between has seen a key without a canary.
-            forget_canary(&db, id).await?;
+            // A process that read the file in between has written the canary again.
+            remove_canary(&db, id).await?;
             output::note(&format!(
                 "{id} was removed; keep a copy where backups of the database from before are still needed"
             ));
         }
         _ if was_known => {
-            output::note(&format!("{id} was forgotten: it was not in the ring, and no row needs it"));
+            output::note(&format!(
+                "the canary of {id} was removed: the key was not in the ring, and no row needs it"
+            ));
         }
-        _ => bail!("there is no key {id}: `transports keys status` shows those that there are"),
+        _ => bail!("there is no key {id}: `transports keys status` lists the keys"),
     }
     db.close().await;
     Ok(())
 }
 
-/// Forgets the key in the database, in one step with the look whether a row needs it. Whether it was known.
-async fn forget_canary(db: &Db, id: &str) -> anyhow::Result<bool> {
+/// Removes the canary, in the same statement that checks that no row needs the key. False where there was none.
+async fn remove_canary(db: &Db, id: &str) -> anyhow::Result<bool> {
     let outcome = db.write(Write::default().then(key_canaries::remove_unused(id))).await?;
     if outcome == WriteOutcome::NoRowsAffected {
         refuse_needed(db, id).await?;
         if key_canaries::all(db).await?.iter().any(|canary| canary.key_id == id) {
-            bail!("{id} was just being used to seal a secret: run this again");
+            bail!("{id} was used to seal a secret at this moment: run this again");
         }
     }
     Ok(outcome == WriteOutcome::Committed)

@@ -1,4 +1,4 @@
-//! `transports keys rewrap`: the data keys of all rows, wrapped with the key that seals now.
+//! `transports keys rewrap`: wraps the data keys of all rows with the current key.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,34 +14,33 @@ use crate::id::TenantId;
 use crate::store::Db;
 use crate::vault::{Keys, Rewrap, counted};
 
-/// Rounds in which rows came back under an old key, before that is an error.
-const ROUNDS: usize = 5;
+/// Rounds in which rows may come back under an old key before that is an error.
+const MAX_ROUNDS: usize = 5;
 
-/// Tenants that are named in an error, at most.
-const NAMED: usize = 10;
+/// The most tenants that an error names.
+const MAX_NAMED: usize = 10;
 
-/// Between two words about how far it is.
-const TELLING: Duration = Duration::from_secs(1);
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(config: &Config, wait: u64) -> anyhow::Result<()> {
     let clock = Clock::System;
     let (keys, db) = open_keys(config, &clock).await?;
-    all(Arc::new(keys), &db, &clock, wait).await.map(drop)
+    rewrap_all(Arc::new(keys), &db, &clock, wait).await.map(drop)
 }
 
-/// Rewraps until no row is left under another key, and none comes back within `wait` seconds. The key's name.
-pub(super) async fn all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u64) -> anyhow::Result<String> {
+/// Rewraps until no row is left under another key, and none comes back within `wait` seconds. Returns the key's name.
+pub(super) async fn rewrap_all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u64) -> anyhow::Result<String> {
     let rewrap = Rewrap::begin(keys, db, clock).await?;
     let target = rewrap.target();
     let mut came_back = None;
-    for _ in 0..ROUNDS {
+    for _ in 0..MAX_ROUNDS {
         let left = rewrap.left().await?;
         let all: i64 = left.iter().map(|(_, rows)| rows).sum();
         if let Some(others) = named(&left) {
             output::note(&format!("wrapping the data keys of {} with {target}: {others}", counted(all)));
             let pass = rewrap.pass(progress(all)).await?;
             refuse_unreadable(&pass.unreadable)?;
-            // Once more without a pause: what came in between.
+            // Rows that came in between need no pause first.
             if !rewrap.left().await?.is_empty() {
                 continue;
             }
@@ -69,10 +68,10 @@ fn named(left: &[(String, i64)]) -> Option<String> {
 }
 
 fn progress(all: i64) -> impl FnMut(i64) {
-    let mut told: Option<Instant> = None;
+    let mut printed: Option<Instant> = None;
     move |done| {
-        if told.is_none_or(|told| told.elapsed() >= TELLING) || done == all {
-            told = Some(Instant::now());
+        if printed.is_none_or(|printed| printed.elapsed() >= PROGRESS_INTERVAL) || done == all {
+            printed = Some(Instant::now());
             output::note(&format!("{done} of {all}"));
         }
     }
@@ -82,11 +81,11 @@ fn refuse_unreadable(tenants: &[TenantId]) -> anyhow::Result<()> {
     if tenants.is_empty() {
         return Ok(());
     }
-    let names: Vec<_> = tenants.iter().take(NAMED).map(TenantId::as_str).collect();
-    let more = if tenants.len() > NAMED { ", …" } else { "" };
+    let names: Vec<_> = tenants.iter().take(MAX_NAMED).map(TenantId::as_str).collect();
+    let more = if tenants.len() > MAX_NAMED { ", …" } else { "" };
     bail!(
-        "{} cannot be wrapped anew, since the key that they name does not open them: the rows were damaged or \
-         edited ({}{more}). They stay as they are, and need their key; everything else is done",
+        "{} cannot be rewrapped, because the key that they name does not open them: the rows were damaged or \
+         edited ({}{more}). They are unchanged and still need their key; all other rows are done",
         counted(i64::try_from(tenants.len())?),
         names.join(", ")
     )

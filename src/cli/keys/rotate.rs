@@ -1,4 +1,4 @@
-//! `transports keys rotate`: a new key while the service runs.
+//! `transports keys rotate`: changes to a new key while the service runs.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -14,19 +14,19 @@ use crate::store::{Db, email_configs, key_canaries};
 use crate::vault::key_file::{self, LockedKeyFile};
 use crate::vault::{Keys, check_keys, counted, generate_key};
 
-/// What to do about the key that is to be the first.
+/// How the key becomes the first.
 #[derive(PartialEq, Eq, Debug)]
 enum Plan {
-    /// An earlier rotation was interrupted: its key is the first already.
+    /// It is the first already, from an interrupted rotation.
     Finish,
-    /// The key is in the file behind others.
+    /// It is in the file behind others.
     MakeFirst(String),
     New(String),
 }
 
 pub(super) async fn run(config: &Config, id: Option<&str>, wait: u64) -> anyhow::Result<()> {
     let clock = Clock::System;
-    // Before the keys are read: nobody changes them in between.
+    // Locked before the keys are read, so that nobody changes them in between.
     let locked = config.encryption.keys_file.as_deref().map(LockedKeyFile::open).transpose()?;
     let (keys, db) = open_keys(config, &clock).await?;
     check_keys(&keys, &db, &clock).await?;
@@ -41,12 +41,12 @@ pub(super) async fn run(config: &Config, id: Option<&str>, wait: u64) -> anyhow:
     } else {
         let plan = plan(&keys, &db, id, &clock).await?;
         match (&config.encryption.keys_file, locked) {
-            (Some(path), Some(locked)) => carry_out(&plan, keys, path, locked)?,
+            (Some(path), Some(locked)) => apply_plan(&plan, keys, path, locked)?,
             _ if plan == Plan::Finish => keys,
             _ => bail!("{BY_HAND}"),
         }
     };
-    let first = rewrap::all(Arc::new(keys), &db, &clock, wait).await?;
+    let first = rewrap::rewrap_all(Arc::new(keys), &db, &clock, wait).await?;
     output::data(&format!("{first}\n"))
 }
 
@@ -67,7 +67,7 @@ async fn plan(keys: &Keys, db: &Db, id: Option<&str>, clock: &Clock) -> anyhow::
         Some(id) if id == *first => Ok(Plan::Finish),
         Some(id) if ids.contains(&id) => Ok(Plan::MakeFirst(id.to_owned())),
         Some(id) if used.iter().any(|used| used == id) => bail!(
-            "this database was used with another key {id} before: take another name, or forget that one with \
+            "this database has been used with another key {id}: choose another name, or remove that key with \
              `transports keys remove {id}`"
         ),
         Some(id) => Ok(Plan::New(id.to_owned())),
@@ -97,8 +97,8 @@ async fn rows_on_others(db: &Db, first: &str) -> anyhow::Result<i64> {
     Ok(rows)
 }
 
-/// Changes the file, and reads it again.
-fn carry_out(plan: &Plan, keys: Keys, path: &Path, locked: LockedKeyFile) -> anyhow::Result<Keys> {
+/// Changes the file and reloads the keys.
+fn apply_plan(plan: &Plan, keys: Keys, path: &Path, locked: LockedKeyFile) -> anyhow::Result<Keys> {
     let text = match plan {
         Plan::Finish => return Ok(keys),
         Plan::MakeFirst(id) => key_file::made_first(locked.text(), id),

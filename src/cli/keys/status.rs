@@ -1,4 +1,4 @@
-//! `transports keys status`: the keys, and how many rows each has sealed.
+//! `transports keys status`: lists the keys and how many rows each has sealed.
 
 use std::fmt::Write as _;
 
@@ -28,17 +28,17 @@ pub(super) async fn run(config: &Config, json: bool) -> anyhow::Result<()> {
     let first_id = first.as_deref().unwrap_or_default();
     output::data(&if json { document(&lines, first_id) } else { table(&lines, first_id) })?;
     if let Err(error) = first {
-        bail!("the key service does not say which version wraps now: {error}");
+        bail!("the current version of the key service is unknown: {error}");
     }
     let missing = lines.iter().filter(|line| line.rows > 0 && !line.in_ring);
     let missing: Vec<_> = missing.map(|line| format!("{} {}", rows_need(line.rows), line.id)).collect();
     if !missing.is_empty() {
-        bail!("{}, which is not there", missing.join(", "));
+        bail!("{}, which is missing", missing.join(", "));
     }
     Ok(())
 }
 
-/// The first key first, then those of the ring, then what else the database knows.
+/// The first key, then the others of the ring, then those that only the database names.
 async fn lines(keys: &Keys, db: &Db, first: Option<&str>) -> Result<Vec<Line>, DbError> {
     let mut ids: Vec<String> = first.into_iter().chain(keys.ids()).map(str::to_owned).collect();
     ids.extend(email_configs::keys_in_use(db).await?);
@@ -89,7 +89,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_table_says_what_each_key_is_good_for() {
+    fn the_table_shows_the_state_of_each_key() {
         let line = |id: &str, rows, in_ring| Line { id: id.to_owned(), rows, in_ring };
         let lines = [
             line("2026-01-31", 12_000, true),

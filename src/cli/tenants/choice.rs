@@ -1,27 +1,27 @@
-//! Which tenants: the options that `ls` and `summary` share.
+//! The options of `ls` and `summary` that select tenants.
 
 use clap::{Args, ValueEnum};
 
 use crate::diagnosis;
 use crate::store::tenant_list::Filter;
 
-/// Which tenants. An option that stands several times, or holds several values with commas, admits any of them;
-/// different options have to fit all.
+/// Selects tenants. Values of one option, repeated or separated by commas, are alternatives; different options must all
+/// match.
 #[derive(Debug, Args)]
 pub(super) struct Choice {
-    /// State, as the API's `errorCode` tells it.
+    /// State: the `errorCode` of the API.
     #[arg(long, value_name = "STATE", value_enum, ignore_case = true, value_delimiter = ',')]
     state: Vec<State>,
 
-    /// Provider, as the API's `serviceProvider` tells it.
+    /// Provider: the `serviceProvider` of the API.
     #[arg(long, value_name = "PROVIDER", value_enum, ignore_case = true, value_delimiter = ',')]
     provider: Vec<Provider>,
 
-    /// Code of the diagnosis with which the last check failed; docs/diagnosis.md lists them.
-    #[arg(long, value_name = "CODE", value_parser = code, value_delimiter = ',')]
+    /// Diagnosis code of the last failed check; docs/diagnosis.md lists the codes.
+    #[arg(long, value_name = "CODE", value_parser = parse_code, value_delimiter = ',')]
     code: Vec<String>,
 
-    /// Only those that sign in with a password at a server of Microsoft's, which is coming to an end.
+    /// Only tenants that sign in with a password at a Microsoft server, which Microsoft is ending.
     #[arg(long)]
     password_at_microsoft365: bool,
 }
@@ -57,14 +57,14 @@ impl Choice {
     }
 }
 
-/// The values as they are named in the API.
+/// The names of the values in the API.
 fn names<T: ValueEnum>(values: &[T]) -> Vec<String> {
     let named = values.iter().filter_map(ValueEnum::to_possible_value);
     named.map(|value| value.get_name().to_owned()).collect()
 }
 
-/// A code of a diagnosis, in any case.
-fn code(text: &str) -> Result<String, String> {
+/// Parses a diagnosis code, in any case.
+fn parse_code(text: &str) -> Result<String, String> {
     let wanted = text.trim().to_ascii_uppercase();
     if let Some(rule) = diagnosis::rule_for(&wanted) {
         return Ok(rule.code.to_owned());
@@ -80,13 +80,13 @@ mod tests {
 
     #[test]
     fn a_code_is_one_of_a_diagnosis() {
-        assert_eq!(code("dns_not_found"), Ok("DNS_NOT_FOUND".to_owned()));
-        assert_eq!(code(" DNS_NOT_FOUND "), Ok("DNS_NOT_FOUND".to_owned()));
+        assert_eq!(parse_code("dns_not_found"), Ok("DNS_NOT_FOUND".to_owned()));
+        assert_eq!(parse_code(" DNS_NOT_FOUND "), Ok("DNS_NOT_FOUND".to_owned()));
         for text in ["DNS_NOT_FUOND", "dns-not-found"] {
-            let told = code(text).unwrap_err();
+            let told = parse_code(text).unwrap_err();
             assert!(told.contains("the nearest is DNS_NOT_FOUND,"), "{told}");
         }
-        assert!(code("").is_err());
+        assert!(parse_code("").is_err());
     }
 
     #[test]

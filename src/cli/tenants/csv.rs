@@ -1,4 +1,4 @@
-//! Tenants, and counts of them, as CSV (RFC 4180).
+//! Renders tenants and counts as CSV (RFC 4180).
 
 use std::borrow::Cow;
 
@@ -29,11 +29,11 @@ pub(super) fn part(tenants: &[Listed], is_first: bool) -> anyhow::Result<String>
     lines(names.into_iter().chain(tenants.iter().map(cells)))
 }
 
-/// Every cell is text that a tenant may have chosen.
+/// Renders lines whose cells are untrusted.
 pub(super) fn lines(lines: impl Iterator<Item = Vec<String>>) -> anyhow::Result<String> {
     let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
     for line in lines {
-        writer.write_record(line.iter().map(|cell| harmless(cell).into_owned()))?;
+        writer.write_record(line.iter().map(|cell| escape_formula(cell).into_owned()))?;
     }
     let bytes = writer.into_inner().map_err(|error| anyhow!("the lines cannot be made: {error}"))?;
     Ok(String::from_utf8(bytes)?)
@@ -59,10 +59,10 @@ fn cells(listed: &Listed) -> Vec<String> {
     ]
 }
 
-/// A spreadsheet runs a cell that begins like a formula, whatever quotes stand round it; behind a ' it takes it as
-/// text. A cell that begins with ' itself gets one more, so that whoever takes one away has the text as it was.
-fn harmless(cell: &str) -> Cow<'_, str> {
-    // The wide forms are taken for the narrow ones by some, and blanks are skipped by others.
+/// Prefixes ' to a cell that a spreadsheet would run as a formula, even in quotes. A cell that begins with ' gets one
+/// more, so that removing one always restores the text.
+fn escape_formula(cell: &str) -> Cow<'_, str> {
+    // Some spreadsheets accept full-width forms, others skip leading spaces.
     let begins = |c: char| "=+-@|%'\u{ff1d}\u{ff0b}\u{ff0d}\u{ff20}".contains(c) || c.is_control();
     if cell.starts_with(begins) || cell.trim_start().starts_with(begins) {
         return Cow::Owned(format!("'{cell}"));
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_cell_begins_like_a_formula_and_every_text_can_be_had_back() {
+    fn no_cell_begins_like_a_formula_and_every_text_can_be_restored() {
         let names = [
             "acme", "=1+1", "+1", "-1", "@SUM(A1)", "'quoted", "''", "\t=1", "\r=1", "\n", " =1", "\u{a0}=1",
             "＝1", "|calc", "a=1", "", "a,b", "a\"b", "a\r\nb", "Grüße",

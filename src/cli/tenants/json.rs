@@ -1,10 +1,10 @@
-//! Tenants as one JSON document, written in parts.
+//! Renders tenants as one JSON document, in parts.
 
 use serde_json::{Value, json};
 
 use crate::store::tenant_list::Listed;
 
-/// A tenant on a line of its own, so that a document of any size can be looked at.
+/// One tenant a line, so that tools can process large documents by lines.
 pub(super) fn part(tenants: &[Listed], is_first: bool) -> String {
     let mut text = if is_first { "{\"tenants\":[".to_owned() } else { String::new() };
     for (index, tenant) in tenants.iter().map(tenant).enumerate() {
@@ -23,7 +23,7 @@ pub(super) fn end(after: Option<&str>) -> String {
     }
 }
 
-/// With the names of the API. What is unset is absent.
+/// Uses the names of the API; unset members are absent.
 fn tenant(listed: &Listed) -> Value {
     let group = &listed.group;
     let mut tenant = json!({

@@ -1,4 +1,4 @@
-//! `transports tenants ls`: the tenants, page by page.
+//! `transports tenants ls`: lists the tenants page by page.
 
 use clap::Args;
 
@@ -11,27 +11,27 @@ use crate::store::tenant_list::{Listed, Listing};
 
 /// List the tenants that have a configuration.
 ///
-/// In the order of their names, byte by byte, a page at a time; each page costs the same, however many tenants there
-/// are. Of mail addresses only the sender's domain is shown. A tenant that has never been configured is not listed.
+/// Sorted by name, byte by byte, one page at a time. Every page takes the same time, however many tenants there
+/// are. Of mail addresses only the sender's domain is shown. A tenant without a configuration is not listed.
 #[derive(Debug, Args)]
 #[command(after_help = examples(&EXAMPLES))]
 pub struct Arguments {
     #[command(flatten)]
     choice: Choice,
 
-    /// The most tenants of a page.
+    /// Size of a page.
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     limit: u32,
 
-    /// Go on behind this tenant: the last one of the page before. It need not be there any more.
+    /// Continue after this tenant, the last of the previous page. It may have been deleted.
     #[arg(long, value_name = "TENANT", default_value = "", hide_default_value = true)]
     after: String,
 
-    /// All pages in one, written while they are read.
+    /// Print all pages, while they are read.
     #[arg(long, conflicts_with = "limit")]
     all: bool,
 
-    /// How to print them.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -74,10 +74,10 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     };
     output::data(&printer.end(more.as_deref()))?;
     if printer.tenants == 0 {
-        output::note("No tenant fits.");
+        output::note("No tenant matches.");
     }
     if let Some(last) = &more {
-        output::note(&format!("There are more: go on with --after={}", quoted(&shown(last))));
+        output::note(&format!("There are more: continue with --after={}", quoted(&shown(last))));
     }
     Ok(())
 }

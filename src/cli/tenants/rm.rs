@@ -1,4 +1,4 @@
-//! `transports tenants rm`: the end of a tenant.
+//! `transports tenants rm`: deletes all that is stored of a tenant.
 
 use std::io::{self, BufRead as _, IsTerminal as _};
 
@@ -14,8 +14,8 @@ use crate::store::{Db, DbError};
 
 /// Delete everything that is stored of a tenant: its configuration, its secret and its audit.
 ///
-/// There is no way back but a backup. The service may run. Stop issuing tokens for the tenant first: whoever still
-/// has one can configure it anew.
+/// Only a backup can restore it. The service may run. Stop issuing tokens for the tenant first: a user with a token
+/// can configure it again.
 ///
 /// Example: transports --config /etc/transports.toml tenants rm acme --yes
 #[derive(Debug, Args)]
@@ -24,7 +24,7 @@ pub struct Arguments {
     /// The tenant, exactly as its tokens name it.
     tenant: String,
 
-    /// Do not ask. Needed where there is no terminal to ask on.
+    /// Do not ask for confirmation. Required without a terminal.
     #[arg(long)]
     yes: bool,
 }

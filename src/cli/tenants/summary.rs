@@ -1,4 +1,4 @@
-//! `transports tenants summary`: how many tenants there are, by what is known of them.
+//! `transports tenants summary`: counts the tenants by state, provider and diagnosis.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,15 +15,15 @@ use crate::store::{Db, DbError};
 
 /// Count the tenants that have a configuration: by state, provider and diagnosis.
 ///
-/// A tenant is counted once under each heading; under the diagnoses, if its last check failed. It takes a moment
-/// for each million tenants.
+/// Each tenant is counted once under each heading, and under the diagnoses if its last check failed. A million
+/// tenants take about a second.
 #[derive(Debug, Args)]
 #[command(after_help = examples(&EXAMPLES))]
 pub struct Arguments {
     #[command(flatten)]
     choice: Choice,
 
-    /// How to print them.
+    /// Output format.
     #[arg(long, value_enum, default_value_t)]
     format: Format,
 }
@@ -141,7 +141,7 @@ impl Counts {
     }
 }
 
-/// The most frequent first, and those that are as frequent in the order of their names.
+/// Sorted by descending count, then by name.
 fn frequent(counts: &BTreeMap<String, i64>) -> Vec<(&str, i64)> {
     let mut counts: Vec<_> = counts.iter().map(|(name, count)| (name.as_str(), *count)).collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));

@@ -1,4 +1,4 @@
-//! Tenants for people: a line each.
+//! Renders tenants as a table.
 
 use std::fmt::Write as _;
 
@@ -8,7 +8,7 @@ use crate::store::tenant_list::Listed;
 const NAMES: [&str; 8] =
     ["TENANT", "STATE", "DIAGNOSIS", "REFUSED SIGN-INS", "PROVIDER", "SERVER", "SENDER DOMAIN", "UPDATED"];
 
-/// How wide each column is. What is wider moves the rest of its line.
+/// Column widths. A wider cell shifts the rest of its line.
 pub(super) struct Widths([usize; 8]);
 
 impl Widths {

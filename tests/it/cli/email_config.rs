@@ -295,7 +295,7 @@ async fn wrong_usage_ends_with_2_and_asks_nobody() {
     let plain = format!("http://{}.example.com", "a".repeat(64));
     let warned = cli.run(&["ls", "--server", &plain]).await.expect(2);
     assert!(
-        warned.err.starts_with("warning: over http:// everybody on the way can read the token"),
+        warned.err.starts_with("warning: over http:// anyone on the network path can read the token"),
         "{warned:?}"
     );
 }

@@ -63,7 +63,7 @@ async fn stages_are_shown_while_the_check_goes_on() {
     assert_eq!(rest, ["ok      sign-in          12 ms  235"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).expect("text");
-    assert_eq!(text, "OK  It works.\nNot shown by this check: that a mail is delivered\n");
+    assert_eq!(text, "OK  It works.\nNot verified by this check: that a mail is delivered\n");
     let request = &server.requests()[0];
     assert!(
         request.starts_with("POST /api/v1/transports/email-config/actions/verify-connection HTTP/1.1\r\n")
@@ -94,7 +94,7 @@ async fn a_stream_ends_as_its_last_event_says() {
         ),
         (&verify, vec![event("error", &json!({}))], 4, "", "error: the server answers 500\n"),
         (&verify, vec![], 4, "", "the answer ended before its result"),
-        (&verify, vec![event("result", &json!(7))], 4, "", "the answer is not what this API answers"),
+        (&verify, vec![event("result", &json!(7))], 4, "", "the response is not one of this API"),
         (
             &update,
             vec![event("result", &json!({"status": 204, "etag": "\"a.1\""}))],
@@ -127,15 +127,15 @@ async fn every_answer_has_its_exit_code() {
         |status| json_answer(status, &json!({"errors": [{"code": "X-1", "title": "No"}], "traceId": "0f"}));
     for (answer, code, said) in [
         (error("400 Bad Request"), 3, "error: No (400 X-1)\n  trace id 0f\n"),
-        (error("401 Unauthorized"), 3, "hint: the token is missing, out of date"),
+        (error("401 Unauthorized"), 3, "hint: the token is missing, expired"),
         (error("412 Precondition Failed"), 3, "hint: read the configuration again"),
         (error("429 Too Many Requests"), 3, "hint: --retry tries again"),
         (error("500 Internal Server Error"), 4, "error: No (500 X-1)\n"),
         (error("503 Service Unavailable"), 4, "hint: --retry tries again"),
-        (html("404 Not Found"), 3, "error: the server answers 404\n  hint: --server has to be the URL of"),
+        (html("404 Not Found"), 3, "error: the server answers 404\n  hint: --server must be the URL of"),
         (html("502 Bad Gateway"), 4, "error: the server answers 502\n"),
-        (html("200 OK"), 4, "error: the answer is not what this API answers\n"),
-        (json_answer("200 OK", &json!([])), 4, "error: the answer is not what this API answers\n"),
+        (html("200 OK"), 4, "error: the response is not one of this API\n"),
+        (json_answer("200 OK", &json!([])), 4, "error: the response is not one of this API\n"),
         (moved, 4, "error: the server answers 301 and points to https://other.example.com/\n"),
         (vec![], 4, "the connection broke"),
         (vec![Part::Send(b"220 mail.example.com ESMTP\r\n".to_vec())], 4, "the connection broke"),

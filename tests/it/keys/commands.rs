@@ -278,7 +278,7 @@ async fn keys_in_the_environment_are_not_changed_but_explained_and_rewrapped() {
     }
     assert_eq!(place.rows().await, [("k2".to_owned(), 3)]);
     let ran = command(&["keys", "remove", "k1"], made_first).await;
-    assert!(ran.code == REFUSED && ran.err.contains("take it out everywhere"), "{ran:?}");
+    assert!(ran.code == REFUSED && ran.err.contains("remove it everywhere"), "{ran:?}");
     let ran = command(&["keys", "remove", "k1"], environment(&[k2])).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert_eq!(place.database.query("select key_id from key_canaries").await, [[Some("k2".to_owned())]]);
@@ -296,7 +296,7 @@ async fn a_key_that_rows_need_is_not_removed_nor_the_first_one() {
         "{ran:?}"
     );
     let ran = place.run(&["keys", "remove", "k2"]).await;
-    assert!(ran.code == REFUSED && ran.err.contains("k2 is the key that seals now"), "{ran:?}");
+    assert!(ran.code == REFUSED && ran.err.contains("k2 is the current key"), "{ran:?}");
     let ran = place.run(&["keys", "remove", "k9"]).await;
     assert!(ran.code == REFUSED && ran.err.contains("there is no key k9"), "{ran:?}");
     assert_eq!(place.file.text(), text);
@@ -354,7 +354,7 @@ async fn status_says_what_is_there_and_ends_with_1_where_a_key_is_missing() {
     let ran = place.run(&["keys", "status"]).await;
     assert_eq!(ran.code, REFUSED);
     assert!(ran.out.ends_with("k1          2  MISSING\n"), "{ran:?}");
-    assert!(ran.err.contains("2 rows need k1, which is not there"), "{ran:?}");
+    assert!(ran.err.contains("2 rows need k1, which is missing"), "{ran:?}");
 }
 
 #[tokio::test]
@@ -364,7 +364,7 @@ async fn a_row_that_was_damaged_stays_and_is_named_and_the_others_are_done() {
     place.database.execute(damage).await;
     let ran = place.run(&["keys", "rotate", "--id", "k2", "--wait", "0"]).await;
     assert_eq!((ran.code, ran.out.as_str()), (REFUSED, ""), "{ran:?}");
-    assert!(ran.err.contains("1 row cannot be wrapped anew") && ran.err.contains("(t00120)"), "{ran:?}");
+    assert!(ran.err.contains("1 row cannot be rewrapped") && ran.err.contains("(t00120)"), "{ran:?}");
     assert_eq!(place.rows().await, [("k1".to_owned(), 1), ("k2".to_owned(), 249)]);
     let ran = place.run(&["keys", "remove", "k1"]).await;
     assert!(ran.code == REFUSED && ran.err.contains("1 row needs k1"), "{ran:?}");

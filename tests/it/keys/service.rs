@@ -475,7 +475,7 @@ async fn a_version_that_comes_by_itself_and_one_by_the_command_are_taken_up_whil
     assert!(code == Some(2) && err.contains("names its versions itself"), "{err}");
 
     let (code, _, err) = run(&["keys", "remove", "vault:team/transit/mail:v3"]).await;
-    assert!(code == Some(1) && err.contains("is the key that seals now"), "{err}");
+    assert!(code == Some(1) && err.contains("is the current key"), "{err}");
     let (code, _, err) = run(&["keys", "remove", KEY_V1]).await;
     assert_eq!(code, Some(0), "{err}");
     let (code, out, err) = run(&["keys", "status", "--json"]).await;

@@ -1,4 +1,4 @@
-// What happened lately, from the audit. A service without one shows none.
+// Loads recent activity from the audit; a service without an audit has none.
 
 import { Problem } from "../net/problem.js";
 
@@ -31,7 +31,7 @@ export async function loadMoreActivity(app) {
   }
 }
 
-/** The next page's path, wherever the service says that it is: its own host alone is asked. */
+/** The path of the next page. Its host is ignored: only the service itself is called. */
 function nextPath(/** @type {any} */ body) {
   const href = body?.links?.next?.href;
   if (typeof href !== "string" || !href) return null;

@@ -1,4 +1,4 @@
-// Somebody else has changed the settings meanwhile: shown, and left to the person to decide.
+// Resolves a conflict: somebody else changed the settings, and the user decides.
 
 import { Problem } from "../net/problem.js";
 import { remove } from "./remove.js";
@@ -33,7 +33,7 @@ export async function takeMine(app) {
   const { theirs } = app.state;
   app.update({ dialog: "" });
   if (!theirs) return;
-  // From here on theirs is what is stored: whether a secret may stay is judged by it.
+  // From here on their version is the stored one, also for deciding whether the secret is kept.
   app.update({ config: theirs.config, etag: theirs.etag, theirs: null });
   await save(app);
 }

@@ -1,6 +1,6 @@
-// To the clipboard, and word of it.
+// Copies text to the clipboard and confirms it.
 
-/** How long the button says that it has copied. */
+/** How long the button shows the confirmation. */
 const SHOWN_MS = 2000;
 
 /**

@@ -1,4 +1,4 @@
-// What a person does in the form before anything is saved.
+// Edits of the form before anything is saved.
 
 import {
   changedFields, keepsSecret, microsoftConfig, microsoftDraft, smtpConfig, smtpDraft,
@@ -13,7 +13,7 @@ import { loadSetup, loadSetupSoon } from "./setup.js";
  */
 
 /**
- * The `providerConfig` as it stands in the form.
+ * The `providerConfig` from the form.
  *
  * @param {State} state
  * @returns {Record<string, string | number>}
@@ -46,7 +46,7 @@ export function usesStoredSecret(state) {
 export function choose(app, provider) {
   app.update({ provider, errors: {}, problem: null });
   if (provider === "Microsoft365" && app.state.config?.serviceProvider !== "Microsoft365") {
-    // Nobody has the four values at hand: the help that says where they come from is open at the start.
+    // Most users do not have the four values at hand, so the setup help is open at first.
     app.update({ setupOpen: true });
   }
   if (app.state.setupOpen) void loadSetup(app);
@@ -72,7 +72,7 @@ export function editSmtp(app, changes) {
     smtp.preset = presetOf(app.state.presets, changes.serverAddress)?.id ?? "";
   }
   if (changes.sameAsSender === false && changes.username === undefined) {
-    // What was shown stays, to be changed.
+    // The shown value stays, to be edited.
     smtp.username ||= smtp.emailAddress;
   }
   app.update({ smtp, errors: without(app.state.errors, Object.keys(changes)) });

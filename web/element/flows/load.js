@@ -1,4 +1,4 @@
-// What is stored: read at the start, and again where it may have changed.
+// Loads the stored configuration at the start, and again when it may have changed.
 
 import { microsoftDraft, smtpDraft } from "../model/form.js";
 import { presetOf } from "../model/presets.js";
@@ -31,7 +31,7 @@ export async function load(app) {
   }
 }
 
-/** The picker goes without what cannot be had; a refusal that concerns everything comes from the other request. */
+/** Without presets the picker is empty; general failures show in the request for the configuration. */
 async function loadPresets(/** @type {App} */ app) {
   try {
     const { body } = await app.client.request("GET", "/providers");
@@ -42,7 +42,7 @@ async function loadPresets(/** @type {App} */ app) {
 }
 
 /**
- * Takes over what is stored, and lets go of whatever the form had.
+ * Adopts the stored configuration and discards the form's content.
  *
  * @param {App} app
  * @param {Config} config
@@ -95,7 +95,7 @@ function takeNews(app, config, etag) {
   if (!isChanged(app.state)) {
     const { provider } = app.state;
     adopt(app, config, etag);
-    // A choice without an entry is no change, and still somebody's choice.
+    // Choosing a provider without input is no change, but the choice stays.
     if (same && provider) app.update({ provider });
   } else if (same) {
     app.update({ config: config.serviceProvider ? config : null, etag, loadedAt: new Date().toISOString() });

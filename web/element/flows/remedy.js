@@ -1,4 +1,4 @@
-// One click on what mends it.
+// Applies a remedy of a diagnosis with one click.
 
 import { choose, editMicrosoft, editSmtp, entered, usesStoredSecret } from "./edit.js";
 import { save } from "./save.js";
@@ -32,7 +32,7 @@ export async function apply(app, remedy, after) {
   const config = entered(app.state);
   const secretMissing = config.username !== undefined && config.emailPassword === undefined;
   if (secretMissing && !usesStoredSecret(app.state)) {
-    // The stored password belongs to another destination; without a new one there is nothing to check with.
+    // The stored password is for another destination; the check needs a new one.
     await goTo(app, "emailPassword");
     return app.announce(app.t("password.needed"));
   }

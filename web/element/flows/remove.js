@@ -1,4 +1,4 @@
-// None: asks, then deletes the settings and the secret.
+// Deletes the settings and the secret, after a confirmation.
 
 import { Problem } from "../net/problem.js";
 import { adopt } from "./load.js";

@@ -1,4 +1,4 @@
-// Save: checked by the service against the real server, stage by stage, and stored only where that succeeds.
+// Saves the settings: the service checks them against the mail server, and stores them if the check succeeds.
 
 import { FIELDS, faults } from "../model/form.js";
 import { fieldFault } from "../model/faults.js";
@@ -75,7 +75,7 @@ async function saved(app, etag) {
   if (!check) return;
   const { provider, config } = check.about;
   const { emailPassword, clientSecret, ...shown } = config;
-  // What was sent is what is stored; the state of its health is read anew, and is not known should that fail.
+  // The sent settings are stored now. Their health is read again, and is unknown if that fails.
   const stored = /** @type {import("../app.js").Config} */ ({
     serviceProvider: provider,
     providerConfig: shown,
@@ -126,7 +126,7 @@ async function refused(app, problem) {
 }
 
 /**
- * The faults that the service found, in the reader's words by field.
+ * The faults that the service found, by field, as texts.
  *
  * @param {App} app
  * @param {Problem} problem
@@ -152,7 +152,7 @@ function showErrors(app, errors) {
   const { provider, smtp, microsoft } = app.state;
   if (provider === "" || provider === "None") return;
   const first = FIELDS[provider].find((field) => errors[field]);
-  // A secret that has to be entered again needs its field.
+  // A secret that must be entered again needs its field.
   app.update({
     errors,
     smtp: { ...smtp, newSecret: smtp.newSecret || "emailPassword" in errors },

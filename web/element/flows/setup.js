@@ -1,4 +1,4 @@
-// The setup help of Microsoft 365, filled with what stands in the form.
+// Loads the setup help of Microsoft 365 with the values of the form.
 
 import { Problem } from "../net/problem.js";
 
@@ -21,7 +21,7 @@ export async function loadSetup(app) {
     app.update({ setup: await ask(app, values) });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    // A value that is half typed is refused: the help then stands with placeholders.
+    // The service refuses incomplete values; the help then has placeholders.
     if (error.kind !== "input") return;
     try {
       app.update({ setup: await ask(app, []) });

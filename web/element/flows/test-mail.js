@@ -1,4 +1,4 @@
-// Send a test mail: to the administrator's own address, unless told otherwise, and remembered then.
+// Sends a test mail, to the administrator's own address by default; another recipient is remembered.
 
 import { Problem } from "../net/problem.js";
 import { refresh } from "./load.js";
@@ -69,7 +69,7 @@ function wrong(app, error) {
   return app.focus('[name="recipient"]');
 }
 
-/** The `email` of a token's claims, which only the service can verify: good enough to fill in a field. */
+/** The `email` of a token's claims, unverified, which suffices to fill in a field. */
 function emailClaim(/** @type {string | null} */ token) {
   try {
     const part = (token ?? "").split(".")[1] ?? "";
@@ -81,7 +81,7 @@ function emailClaim(/** @type {string | null} */ token) {
   }
 }
 
-// A browser may forbid storage; then nothing is remembered.
+// If the browser forbids storage, nothing is remembered.
 
 function remembered() {
   try {

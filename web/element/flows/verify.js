@@ -1,4 +1,4 @@
-// Test connection: what is stored, checked now.
+// Tests the connection with the stored settings.
 
 import { expectedStages, finished } from "../model/stages.js";
 import { Problem } from "../net/problem.js";

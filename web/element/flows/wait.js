@@ -1,4 +1,4 @@
-// A rate limit: what is refused for some seconds stays switched off until they are over.
+// Disables actions until a rate limit has passed.
 
 /** @typedef {import("../app.js").App} App */
 

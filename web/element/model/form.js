@@ -1,10 +1,10 @@
-// What stands in the form, as plain values: from the stored configuration, to a PUT, and what has changed.
+// The form as plain values: made from the stored configuration, turned into a PUT, and compared.
 
 /**
  * @typedef {import("./types.js").Config} Config
  * @typedef {import("./types.js").ServiceProvider} ServiceProvider
  *
- * The form of an SMTP server. Everything is text, as it stands in the fields.
+ * The form of an SMTP server, all as text.
  *
  * @typedef {object} SmtpDraft
  * @property {string} preset id of the chosen mail service; empty for another one
@@ -26,7 +26,7 @@
  * @property {boolean} newSecret
  */
 
-/** The order of the fields, in which the first wrong one is looked for. */
+/** The order of the fields; the first wrong one gets the focus. */
 export const FIELDS = {
   BasicAuth: [
     "serverAddress", "serverPort", "securityType", "emailAddress", "senderName", "username", "emailPassword",
@@ -77,8 +77,8 @@ export function usernameOf(draft) {
 }
 
 /**
- * The `providerConfig` of a PUT. What is empty is left out; a secret that was not entered is left out, too, and the
- * service keeps the stored one where it may.
+ * The `providerConfig` of a PUT, without empty fields. Without a secret the service keeps the stored one where
+ * allowed.
  *
  * @param {SmtpDraft} draft
  * @returns {Record<string, string | number>}
@@ -115,8 +115,8 @@ function filled(fields) {
 }
 
 /**
- * Whether the service has a secret stored that it keeps for these settings: one is only ever used where it was
- * entered for. The same rule as the service's own, which has the last word.
+ * Whether the service keeps the stored secret with these settings: it uses a secret only for the destination it was
+ * entered for. The service applies the same rule and decides.
  *
  * @param {Config | null} config what is stored
  * @param {ServiceProvider} provider
@@ -133,7 +133,7 @@ export function keepsSecret(config, provider, next) {
   return stays("serverAddress") && stays("serverPort") && sameUser && !weaker;
 }
 
-/** Host names, and what Microsoft counts in hexadecimal digits, are the same in either case. @param {any} value */
+/** Normalises host names and GUIDs, which ignore case. @param {any} value */
 function folded(value) {
   return String(value ?? "").trim().toLowerCase();
 }
@@ -154,7 +154,7 @@ export function changedFields(config, provider, next) {
 }
 
 /**
- * What is wrong before anything is sent, by field, as keys of texts.
+ * Faults found before sending: keys of texts, by field.
  *
  * @param {ServiceProvider} provider
  * @param {Record<string, string | number>} next

@@ -1,4 +1,4 @@
-// What the audit says about checks.
+// Facts about checks from the audit.
 
 /**
  * @typedef {import("./types.js").Activity} Activity
@@ -17,8 +17,8 @@ export function lastCheck(activity) {
 }
 
 /**
- * Since when the configuration is known to fail: the first failure after the last success, where the audit reaches
- * back to that; else the moment in which its health changed last.
+ * The start of the current failure: the first failure after the last success, if the audit reaches back that far;
+ * otherwise the last change of the health.
  *
  * @param {Config} config
  * @param {Activity[]} activity newest first
@@ -26,7 +26,7 @@ export function lastCheck(activity) {
  */
 export function failingSince(config, activity) {
   if (config.isValid || config.errorCode === "INCOMPLETE_CONFIG") return null;
-  // A failed PUT stores nothing, so it says nothing about what is stored.
+  // A failed PUT stores nothing and is not about the stored configuration.
   const checks = activity.filter((entry) =>
     USES.includes(entry.action) && !(entry.action === "put" && entry.outcome !== "OK"));
   const success = checks.findIndex((entry) => entry.outcome === "OK");

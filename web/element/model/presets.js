@@ -5,7 +5,7 @@
  * @typedef {import("./form.js").SmtpDraft} SmtpDraft
  */
 
-/** The ports that follow from the security, and the other way round. */
+/** The usual port of each security type. */
 export const USUAL_PORT = /** @type {Record<string, string>} */ ({ StartTLS: "587", "SSL/TLS": "465" });
 
 /**
@@ -22,7 +22,7 @@ export function presetOf(presets, server) {
 }
 
 /**
- * The draft with what a service wants. A password that was entered for another server goes.
+ * The draft with the preset's values. A password that was entered for another server is removed.
  *
  * @param {SmtpDraft} draft
  * @param {Preset} preset
@@ -44,7 +44,7 @@ export function withPreset(draft, preset, server = preset.servers[0]?.serverAddr
 }
 
 /**
- * A known server that somebody may have meant: of the same domain, and not this one.
+ * A known server of the same domain, which the user may have meant.
  *
  * @param {Preset[]} presets
  * @param {string} server
@@ -61,7 +61,7 @@ export function meantServer(presets, server) {
 }
 
 /**
- * What a port and a security type that rarely go together suggest.
+ * Suggests a security type for a port that rarely goes with the chosen one.
  *
  * @param {string} port
  * @param {string} security

@@ -1,11 +1,11 @@
-// What can be done about a diagnosis with one click. Pure: a code and what stands in the form.
+// Remedies of a diagnosis with one click. Pure: from a code and the form.
 
 import { meantServer } from "./presets.js";
 
 /**
  * @typedef {import("./types.js").Preset} Preset
  *
- * One click. `changes` are put into the form, and then it is checked and saved; the others only lead there.
+ * One remedy. `changes` are applied to the form, which is then checked and saved; the others only navigate.
  *
  * @typedef {object} Remedy
  * @property {string} text key of its label
@@ -84,7 +84,7 @@ const apiKey = ({ config }) =>
     ? [PASSWORD]
     : [{ text: "remedy.apikey", changes: { username: "apikey", sameAsSender: false } }, PASSWORD];
 
-/** By the codes of docs/diagnosis.md; where none stands here, the steps in words are all there is. */
+/** By the codes of docs/diagnosis.md; other codes have only their written steps. */
 const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => Remedy[])>} */ ({
   CONNECT_REFUSED: meantOrOtherPorts,
   CONNECT_TIMEOUT: meantOrOtherPorts,

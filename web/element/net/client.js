@@ -1,4 +1,4 @@
-// The public API over fetch: a token or a session cookie, refusals as one kind of error.
+// A client of the public API over fetch: with a token or a session cookie, and one kind of error.
 
 import { readEvents } from "./event-stream.js";
 import { Problem } from "./problem.js";
@@ -6,7 +6,7 @@ import { Problem } from "./problem.js";
 /** The API's path below the address of the service. */
 const PREFIX = "/api/v1/transports";
 
-/** Longer than any operation of the service may take. */
+/** Longer than any operation of the service. */
 const TIME_LIMIT_MS = 30_000;
 
 const JSON_TYPE = "application/json";
@@ -46,7 +46,7 @@ export class Client {
     this.onSignInRequired = onSignInRequired;
   }
 
-  /** Forgets the token and whatever hangs on it. */
+  /** Forgets the token and what depends on it. */
   forget() {
     this.#given = null;
     this.#giving = null;
@@ -82,7 +82,7 @@ export class Client {
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
       if (error.kind === "unauthorized" && this.access().getToken) {
-        // Unless another request has fetched a new one already.
+        // Unless another request has fetched a new token already.
         if (this.#giving === asked) this.forget();
         return this.#attempt(method, path, options, "expired");
       }
@@ -94,7 +94,7 @@ export class Client {
     }
   }
 
-  /** The token that a request would carry, as far as it is known already. */
+  /** The current token, if there is one. */
   usedToken() {
     return this.#given ?? this.access().token;
   }
@@ -198,7 +198,7 @@ export class Client {
     } catch (error) {
       if (error instanceof Problem) throw error;
     }
-    // The stream broke, or ended without its last event: nothing is known about the outcome.
+    // The stream broke or ended without its last event: the outcome is unknown.
     throw new Problem("unreachable", 0);
   }
 }

@@ -1,7 +1,7 @@
-// Server-sent events from a response that is read while it comes (EventSource cannot send a token, nor POST).
+// Parses server-sent events while a response arrives (EventSource can send neither a token nor POST).
 
 /**
- * One step of a check, as the service tells it.
+ * One stage of a check, from the service.
  *
  * @typedef {object} StageEvent
  * @property {string} stage
@@ -25,7 +25,7 @@ export async function* readEvents(stream) {
       const { done, value } = await reader.read();
       rest += done ? decoder.decode() : decoder.decode(value, { stream: true });
       const blocks = rest.replaceAll("\r\n", "\n").split("\n\n");
-      // The last one may still grow; a CR at the very end may be half of a line end.
+      // The last line may be incomplete; a CR at the end may be half of a line end.
       rest = blocks.pop() ?? "";
       for (const block of blocks) {
         const event = parseEvent(block);

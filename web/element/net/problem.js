@@ -1,4 +1,4 @@
-// Whatever keeps a request from its success, as one closed set of kinds.
+// The failures of a request, as a closed set of kinds.
 
 /**
  * @typedef {"unreachable" | "unauthorized" | "forbidden" | "not-found" | "changed" | "limited" | "unavailable" |
@@ -16,14 +16,14 @@ const BY_STATUS = {
   401: "unauthorized", 403: "forbidden", 404: "not-found", 412: "changed", 429: "limited", 503: "unavailable",
 };
 
-/** What a proxy answers while the service behind it is away. */
+/** Statuses of a proxy whose service is away. */
 const GATEWAY = [502, 504];
 
 export class Problem extends Error {
   /** @type {Fault[]} */ faults = [];
   /** @type {string | null} finds the request in the service's log */ traceId = null;
   /** @type {number | null} when to come again, in seconds */ retryAfter = null;
-  /** The token against forged requests has to be asked for again. */ staleCsrf = false;
+  /** The CSRF token must be fetched again. */ staleCsrf = false;
 
   /**
    * @param {Kind} kind
@@ -51,7 +51,7 @@ export class Problem extends Error {
     return problem;
   }
 
-  /** The diagnosis of a check that failed before anything was stored. */
+  /** The diagnosis of a failed check; nothing was stored. */
   get diagnosis() {
     return this.faults[0]?.meta?.diagnosis ?? null;
   }

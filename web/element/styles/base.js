@@ -1,7 +1,7 @@
 export const base = `
 *, *::before, *::after { box-sizing: border-box; }
 
-/* A page may reach the element itself with a rule for everything; what would be inherited from it ends here. */
+/* Resets what rules of the page for every element would pass on by inheritance. */
 .root {
   all: initial;
   display: block;
@@ -52,7 +52,7 @@ a .icon { display: inline-block; }
 
 :focus { outline: none; }
 :focus-visible { outline: 2px solid var(--_accent); outline-offset: 2px; }
-/* Where an action has put the focus: seen by whoever uses the keyboard, and no frame round half the page. */
+/* Focus that an action has set: visible for keyboard users, without a frame round half the page. */
 [tabindex="-1"]:focus-visible { outline: 2px solid var(--_accent); outline-offset: 6px; border-radius: 6px; }
 
 @media (prefers-reduced-motion: no-preference) {

@@ -1,4 +1,4 @@
-// What a page may change (`--ets-…`), and what follows from it. Light and dark by `color-scheme`.
+// Custom properties of a page (`--ets-…`) and values derived from them. Light and dark by `color-scheme`.
 
 export const tokens = `
 :host {

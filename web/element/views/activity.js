@@ -1,4 +1,4 @@
-// What happened lately.
+// Recent activity.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { loadMoreActivity } from "../flows/activity.js";
@@ -41,7 +41,7 @@ function row(app, entry) {
 }
 
 /**
- * A text that there may be none of: the service may know more than this element.
+ * A text that may be missing, since a newer service may use new codes.
  *
  * @param {App} app
  * @param {string} key

@@ -1,4 +1,4 @@
-// A check: its stages while it runs, and how it ended.
+// A check: its stages while it runs, and its result.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { save } from "../flows/save.js";
@@ -51,7 +51,7 @@ function success(app, check) {
  * @param {Check} check
  */
 function stagesView(app, check) {
-  // Without a stream nothing is known before the end: no stage may pretend to run.
+  // Without a stream no stage is known before the end, so none is shown as running.
   return html`<ol class="stages" aria-label=${app.t("check.stages")}>
     ${check.stages.map((stage) => html`<li class=${stage.state}>
       <span class="mark">${mark(stage)}</span>

@@ -1,4 +1,4 @@
-// Somebody else's change: both versions side by side, and the choice.
+// The dialog for a conflict: both versions side by side, and the choice.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { removeTheirs, takeMine, takeTheirs } from "../flows/conflict.js";

@@ -1,4 +1,4 @@
-// What went wrong, who can mend it, and how: with one click where that is enough.
+// A diagnosis: what happened, who can fix it, and remedies with one click where possible.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { apply } from "../flows/remedy.js";
@@ -71,7 +71,7 @@ function technical(app, result, diagnosis, after) {
 }
 
 /**
- * All of it as text, for whoever is asked for help.
+ * The whole diagnosis as text, for support.
  *
  * @param {CheckResult} result
  * @param {Diagnosis} diagnosis

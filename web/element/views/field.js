@@ -1,4 +1,4 @@
-// One field of a form: label, control, hint and error, tied together for whoever cannot see them side by side.
+// One field of a form: label, control, hint and error, associated for screen readers.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
@@ -36,7 +36,7 @@ export function textField(app, field) {
 }
 
 /**
- * A secret that is being entered: it can be looked at, and no password manager takes it for the reader's own.
+ * A field for a secret: it can be revealed, and password managers ignore it.
  *
  * @param {App} app
  * @param {Field} field

@@ -1,4 +1,4 @@
-// Drawings of our own, in the colour of the text round them. They say nothing that words do not say too.
+// Icons in the colour of the surrounding text. They are decorative: words say the same.
 
 import { svg } from "../../vendor/lit-html/lit-html.js";
 

@@ -1,4 +1,4 @@
-// The four fields of Microsoft 365, and the help to get them: for whoever administers Microsoft 365.
+// The four fields of Microsoft 365, and the setup help for a Microsoft 365 administrator.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";

@@ -1,4 +1,4 @@
-// The small things that every view is made of.
+// Small parts that the views share.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { copy } from "../flows/copy.js";
@@ -11,7 +11,7 @@ import * as icons from "./icons.js";
  */
 
 /**
- * A notice: what it is about stands in its icon and colour, and in its words.
+ * A notice: icon, colour and words have the same meaning.
  *
  * @param {"ok" | "bad" | "warn" | "info"} tone
  * @param {unknown} content
@@ -25,7 +25,7 @@ export function notice(tone, content, { id } = {}) {
 }
 
 /**
- * A link that leads out of the page.
+ * An external link.
  *
  * @param {App} app
  * @param {string} href of the web; anything else is shown as text
@@ -52,7 +52,7 @@ export function copyButton(app, id, text, label) {
 }
 
 /**
- * A button that shows that its work is under way, and keeps the focus meanwhile.
+ * A button that shows that its action is running, and keeps the focus meanwhile.
  *
  * @param {object} parts
  * @param {string} [parts.id]
@@ -72,7 +72,7 @@ export function button({ id, kind, label, busyLabel, busy = false, disabled = fa
 }
 
 /**
- * Why a request came to nothing, and the way on.
+ * A failed request: the reason, and what to do.
  *
  * @param {App} app
  * @param {import("../net/problem.js").Problem} problem

@@ -1,4 +1,4 @@
-// The one choice: Microsoft 365, SMTP, or none.
+// The choice of a provider: Microsoft 365, SMTP, or none.
 
 import { html } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";

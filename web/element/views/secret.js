@@ -1,4 +1,4 @@
-// A password or a client secret: that one is stored, or the field for a new one, never dots that could be sent back.
+// A password or a client secret: whether one is stored, or the field for a new one; never a mask that could be sent back.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { usesStoredSecret } from "../flows/edit.js";

@@ -1,4 +1,4 @@
-// How it stands: only what is known, and since when.
+// The status of the configuration: known facts, and their times.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { isChanged } from "../flows/edit.js";

@@ -1,4 +1,4 @@
-// Send a test mail.
+// The form for a test mail.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { isChanged } from "../flows/edit.js";

@@ -16,11 +16,11 @@ use crate::secret::Secret;
 
 const PASSWORD_PATH: &str = "/emailPassword";
 
-/// Change single fields of an SMTP account. Connects to nothing: verify-connection tells whether it works.
+/// Change single fields of an SMTP account. Makes no connection: check the result with verify-connection.
 ///
-/// One operation by --op, --path and --value, several by a file, or `replace` of each field that is named by an
-/// option of its own. The password may come from --email-password-file; with --path /emailPassword and no
-/// --value it is asked for on a terminal. `update` replaces the whole and checks it first.
+/// Takes one operation by --op, --path and --value, several from a file, or replaces each field that has an
+/// option. The password may come from --email-password-file; with --path /emailPassword and no --value, patch asks for
+/// it on a terminal. `update` replaces the whole configuration after a check.
 ///
 /// Example: transports email-config patch --op replace --path /senderName --value Acme
 ///
@@ -28,7 +28,7 @@ const PASSWORD_PATH: &str = "/emailPassword";
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::email_config::EXIT_CODES)]
 pub(in super::super) struct Arguments {
-    /// File with the operations as JSON, as PATCH takes them; - is standard input. What options name follows.
+    /// File with the operations as JSON, as in PATCH; - is standard input. Options follow after them.
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 
@@ -68,7 +68,7 @@ pub(in super::super) async fn run(
     let answer = api.call(&call, &mut progress(connection)).await?;
     print(connection, &answer, |_| String::new())?;
     answer.check()?;
-    done(connection, "The configuration was changed; verify-connection tells whether it works.");
+    done(connection, "The configuration was changed; check it with verify-connection.");
     Ok(())
 }
 

@@ -14,7 +14,7 @@ use crate::cli::email_config::{connection, input};
 
 /// Send one test mail with the stored configuration.
 ///
-/// Ends with 1 where the sending failed, and says why. It is not repeated where it may have been sent.
+/// Exits with 1 if sending failed, and prints the reason. It is not retried if the mail may have been sent.
 ///
 /// Example: transports email-config send-test-email --recipient you@example.com
 #[derive(Debug, Args)]
@@ -24,15 +24,15 @@ pub(in super::super) struct Arguments {
     #[arg(long, value_name = "ADDRESS", required_unless_present = "file")]
     recipient: Option<String>,
 
-    /// Subject; a short one of the server's by default.
+    /// Subject; the server's default otherwise.
     #[arg(long, value_name = "TEXT")]
     subject: Option<String>,
 
-    /// Text; a short one of the server's by default.
+    /// Text; the server's default otherwise.
     #[arg(long, value_name = "TEXT")]
     body: Option<String>,
 
-    /// File with the request as JSON, - for standard input; the options above stand over it.
+    /// File with the request as JSON; - is standard input. Options override it.
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 }

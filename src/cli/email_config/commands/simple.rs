@@ -1,4 +1,4 @@
-//! The commands that take nothing but the common options.
+//! The commands without options of their own.
 
 use clap::Args;
 use hyper::Method;
@@ -10,7 +10,7 @@ use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::render;
 use crate::cli::email_config::style::{Colours, shown};
 
-/// Show the configuration, without its secret, and what is known about it.
+/// Show the configuration without its secret, and its status.
 ///
 /// Example: transports email-config ls --json | jq .status
 #[derive(Debug, Args)]
@@ -26,19 +26,19 @@ pub(in super::super) struct Rm {
     if_match: Option<String>,
 }
 
-/// Say whether the configuration is complete and not known to fail. Connects to nothing.
+/// Report whether the configuration is complete and not known to fail. Makes no connection.
 ///
-/// Ends with 1 where it is not valid, also where there is none.
+/// Exits with 1 if it is not valid, or if there is none.
 ///
 /// Example: transports email-config validate -q || echo 'mail does not work'
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::email_config::EXIT_CODES)]
 pub(in super::super) struct Validate {}
 
-/// Connect to the mail server, sign in, and ask whether it takes the sender. Sends nothing.
+/// Connect to the mail server, sign in, and ask whether it accepts the sender. Sends no mail.
 ///
-/// Shows the stages on standard error as they happen, then the diagnosis: what happened, who can mend it, the
-/// steps. Ends with 1 where the check failed.
+/// Prints the stages to standard error as they happen, then the diagnosis: what happened, who can fix it, and the
+/// steps. Exits with 1 if the check failed.
 ///
 /// Example: transports email-config verify-connection --json > result.json
 #[derive(Debug, Args)]

@@ -18,22 +18,21 @@ use crate::secret::Secret;
 
 const PROVIDER_CONFIG: &str = "providerConfig";
 
-/// Create the configuration, or replace it as a whole, after a check against the real mail server.
+/// Create or replace the whole configuration, after a check against the mail server.
 ///
-/// The document comes from a file, from options, or from both: an option stands over the file. Where a user
-/// name (or a client ID) comes without its secret and standard input is a terminal, it is asked for; left out,
-/// the stored one is kept for the server that it was entered for. Ends with 1 where the check failed: then what
-/// was stored stays.
+/// The document comes from a file, from options, or from both; options override the file. If a user name or a
+/// client ID comes without its secret, update asks for it on a terminal. Without a new secret the stored one is kept, as
+/// long as the server is the same. Exits with 1 if the check failed; the stored configuration is unchanged then.
 ///
 /// Example: transports email-config update -f account.json --email-password-file password
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::email_config::EXIT_CODES)]
 pub(in super::super) struct Arguments {
-    /// File with the request as JSON, as PUT takes it; - is standard input.
+    /// File with the request as JSON, as in PUT; - is standard input.
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Whose account it is; without it, Microsoft365 where a client ID is named.
+    /// Provider; by default Microsoft365 with a client ID, otherwise BasicAuth.
     #[arg(long = "serviceProvider", value_name = "NAME", value_parser = ["BasicAuth", "Microsoft365"])]
     service_provider: Option<String>,
 

@@ -1,4 +1,4 @@
-//! How a check or a test mail ended, and the diagnosis.
+//! Renders the result of a check or test mail, and the diagnosis.
 
 use std::fmt::Write as _;
 
@@ -27,14 +27,14 @@ pub fn result(body: &Value, colours: Colours) -> String {
     }
     let unproved = texts(body, "unproved");
     if !unproved.is_empty() && body["success"] == true {
-        let words: Vec<&str> = unproved.iter().map(|word| unproved_in_words(word)).collect();
-        let _ = writeln!(out, "Not shown by this check: {}", words.join(", "));
+        let words: Vec<&str> = unproved.iter().map(|word| not_verified_label(word)).collect();
+        let _ = writeln!(out, "Not verified by this check: {}", words.join(", "));
     }
     out.push_str(&diagnosis(&body["diagnosis"], colours));
     out
 }
 
-/// A diagnosis as somebody reads it who has to act; empty where there is none.
+/// Empty where there is no diagnosis.
 pub fn diagnosis(diagnosis: &Value, colours: Colours) -> String {
     let mut out = String::new();
     if !diagnosis.is_object() {
@@ -51,7 +51,7 @@ pub fn diagnosis(diagnosis: &Value, colours: Colours) -> String {
     }
     let owner = text(diagnosis, "owner");
     if !owner.is_empty() {
-        let _ = writeln!(out, "Who can mend it: {}", owner_in_words(&owner));
+        let _ = writeln!(out, "Who can fix it: {}", owner_label(&owner));
     }
     if diagnosis["retryable"] == true {
         let _ = writeln!(out, "Trying again later may help.");
@@ -65,8 +65,8 @@ pub fn diagnosis(diagnosis: &Value, colours: Colours) -> String {
     out
 }
 
-/// One that a newer server names stands as it came.
-fn owner_in_words(owner: &str) -> &str {
+/// An owner that only a newer server knows is shown unchanged.
+fn owner_label(owner: &str) -> &str {
     match owner {
         "tenant_admin" => "the tenant's administrator",
         "mail_host" => "the mail host",
@@ -79,7 +79,7 @@ fn owner_in_words(owner: &str) -> &str {
     }
 }
 
-fn unproved_in_words(word: &str) -> &str {
+fn not_verified_label(word: &str) -> &str {
     match word {
         "sender_address" => "that the server takes the sender address",
         "send_permission" => "that the app may send",

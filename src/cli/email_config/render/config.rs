@@ -1,4 +1,4 @@
-//! The configuration as a table.
+//! Renders the configuration as a table.
 
 use std::fmt::Write as _;
 
@@ -19,7 +19,7 @@ const SETTINGS: [(&str, &str); 8] = [
     ("Sender name", "senderName"),
 ];
 
-/// What GET answered.
+/// Renders the response of GET.
 pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
     let mut out = String::new();
     row(&mut out, "Tenant", &text(body, "tenantId"));

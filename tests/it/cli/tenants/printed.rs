@@ -121,7 +121,7 @@ async fn pages_follow_each_other_in_every_format() {
             assert_eq!((page, err.as_str()), (3, ""), "the last page says nothing of another");
             break;
         };
-        assert!(err.starts_with("There are more: go on with --after="), "{err}");
+        assert!(err.starts_with("There are more: continue with --after="), "{err}");
         more.clone_into(&mut after);
     }
     assert_eq!(found, names);
@@ -134,7 +134,7 @@ async fn pages_follow_each_other_in_every_format() {
     let (_, out, err) = tenants(&database, &["ls", "--limit", "2", "--format", "csv"]);
     assert_eq!((out.matches("\r\n").count(), err.lines().count()), (3, 1), "{out}");
     let (_, out, err) = tenants(&database, &["ls", "--after", "zzz"]);
-    assert_eq!((out.as_str(), err.as_str()), ("", "No tenant fits.\n"));
+    assert_eq!((out.as_str(), err.as_str()), ("", "No tenant matches.\n"));
     let (_, out, _) = tenants(&database, &["ls", "--after", "zzz", "--format", "json"]);
     assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON"), json!({"tenants": []}));
 }
