@@ -168,7 +168,7 @@ fn cli_a_log_filter_that_is_none_stops_the_start() {
 fn cli_a_token_needs_a_secret_to_sign_with() {
     let ran = transports(&["token", "--tenant", "t1", "--user", "u1"], &[]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
-    assert!(ran.err.starts_with("error: auth.hs256_secret: has to be set"), "{ran:?}");
+    assert!(ran.err.starts_with("error: auth.hs256_secret: must be set"), "{ran:?}");
     assert!(ran.err.contains("\n  hint: set TRANSPORTS_AUTH__HS256_SECRET"), "{ran:?}");
 }
 

@@ -236,7 +236,7 @@ async fn a_refusal_tells_code_and_trace_id_and_ends_with_3() {
         "{member:?}"
     );
     assert!(
-        member.err.contains("\n  hint: the token is good, but not that of a tenant admin\n"),
+        member.err.contains("\n  hint: the token is valid, but not of a tenant admin\n"),
         "{member:?}"
     );
     let body = as_user(&app, "member", false).run(&["ls", "--json"]).await.expect(3).json();
