@@ -30,8 +30,8 @@ export class EmailTransportSettings extends HTMLElement {
   /** @type {((reason: "start" | "expired") => Promise<string> | string) | null} */ #getToken = null;
   /** @type {Promise<void> | null} */ #rendering = null;
   #wasChanged = false;
-  #started = 0;
-  /** @type {AbortController | null} */ #listening = null;
+  #restarts = 0;
+  /** @type {AbortController | null} */ #listeners = null;
 
   #app = new App(
     new Client(() => ({
@@ -103,17 +103,17 @@ export class EmailTransportSettings extends HTMLElement {
 
   connectedCallback() {
     for (const name of /** @type {const} */ (["api", "token", "getToken", "locale", "theme"])) this.#adopt(name);
-    this.#listening = new AbortController();
-    const { signal } = this.#listening;
-    window.addEventListener("beforeunload", (event) => this.#beforeUnload(event), { signal });
-    window.addEventListener("online", () => this.#online(), { signal });
-    document.addEventListener("visibilitychange", () => this.#visible(), { signal });
+    this.#listeners = new AbortController();
+    const { signal } = this.#listeners;
+    window.addEventListener("beforeunload", (event) => this.#confirmUnload(event), { signal });
+    window.addEventListener("online", () => this.#retryWhenOnline(), { signal });
+    document.addEventListener("visibilitychange", () => this.#refreshWhenVisible(), { signal });
     this.#restart();
   }
 
   disconnectedCallback() {
-    this.#listening?.abort();
-    this.#listening = null;
+    this.#listeners?.abort();
+    this.#listeners = null;
   }
 
   /**
@@ -123,7 +123,7 @@ export class EmailTransportSettings extends HTMLElement {
    */
   attributeChangedCallback(name, before, after) {
     if (before === after || !this.isConnected || name === "theme") return;
-    if (name === "locale") void this.#speak(true);
+    if (name === "locale") void this.#applyLocale(true);
     else if (name === "token" && before && after && this.#app.state.phase !== "refused") this.#app.client.forget();
     else this.#restart();
   }
@@ -143,18 +143,18 @@ export class EmailTransportSettings extends HTMLElement {
   /** Restarts, once for all changes of the same task. */
   #restart() {
     if (!this.isConnected) return;
-    const turn = ++this.#started;
+    const restart = ++this.#restarts;
     queueMicrotask(async () => {
-      if (turn !== this.#started || !this.isConnected) return;
+      if (restart !== this.#restarts || !this.isConnected) return;
       this.#app.client.forget();
       this.#app.state = initialState();
-      await this.#speak(false);
+      await this.#applyLocale(false);
       await load(this.#app);
     });
   }
 
   /** Applies the current language. @param {boolean} reload ask for the service's own texts again */
-  async #speak(reload) {
+  async #applyLocale(reload) {
     const language = languageOf(this.locale);
     this.#app.texts = await loadTexts(language);
     this.#app.locale = language;
@@ -167,12 +167,12 @@ export class EmailTransportSettings extends HTMLElement {
       this.#rendering = null;
       render(this.isConnected ? page(this.#app) : nothing, this.#root);
       /** @type {HTMLDialogElement | null} */ (this.#root.querySelector("dialog:not([open])"))?.showModal();
-      this.#tellChanges();
+      this.#emitUnsavedChanges();
     });
     await this.#rendering;
   }
 
-  #tellChanges() {
+  #emitUnsavedChanges() {
     const changed = this.hasUnsavedChanges;
     if (changed === this.#wasChanged) return;
     this.#wasChanged = changed;
@@ -189,15 +189,15 @@ export class EmailTransportSettings extends HTMLElement {
   }
 
   /** @param {BeforeUnloadEvent} event */
-  #beforeUnload(event) {
+  #confirmUnload(event) {
     if (this.hasUnsavedChanges) event.preventDefault();
   }
 
-  #online() {
+  #retryWhenOnline() {
     if (this.#app.state.refusal?.kind === "unreachable") this.#restart();
   }
 
-  #visible() {
+  #refreshWhenVisible() {
     const { phase, loadedAt, busy } = this.#app.state;
     const stale = loadedAt !== null && Date.now() - Date.parse(loadedAt) > STALE_AFTER_MS;
     if (document.visibilityState === "visible" && phase === "ready" && !busy && stale) {

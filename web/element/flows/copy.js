@@ -1,7 +1,7 @@
 // Copies text to the clipboard and confirms it.
 
 /** How long the button shows the confirmation. */
-const SHOWN_MS = 2000;
+const CONFIRMATION_MS = 2000;
 
 /**
  * @param {import("../app.js").App} app
@@ -9,25 +9,25 @@ const SHOWN_MS = 2000;
  * @param {string} text
  */
 export async function copy(app, id, text) {
-  const done = await written(text);
+  const done = await writeToClipboard(text);
   app.announce(app.t(done ? "copy.done" : "copy.failed"));
   if (!done) return;
   app.update({ copied: id });
-  setTimeout(() => app.state.copied === id && app.update({ copied: "" }), SHOWN_MS);
+  setTimeout(() => app.state.copied === id && app.update({ copied: "" }), CONFIRMATION_MS);
 }
 
 /** @param {string} text */
-async function written(text) {
+async function writeToClipboard(text) {
   try {
     await navigator.clipboard.writeText(text);
     return true;
   } catch {
-    return writtenBySelection(text);
+    return copyBySelection(text);
   }
 }
 
 /** For a page that is not served over HTTPS, which has no other way. @param {string} text */
-function writtenBySelection(text) {
+function copyBySelection(text) {
   const area = document.createElement("textarea");
   area.value = text;
   area.readOnly = true;

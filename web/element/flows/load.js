@@ -79,7 +79,7 @@ export async function refresh(app, { texts }) {
       if (app.state.setupOpen) void loadSetup(app);
     }
     const { body, etag } = await app.client.request("GET", CONFIG);
-    takeNews(app, body, etag);
+    applyRefreshed(app, body, etag);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }
@@ -90,7 +90,7 @@ export async function refresh(app, { texts }) {
  * @param {Config} config
  * @param {string | null} etag
  */
-function takeNews(app, config, etag) {
+function applyRefreshed(app, config, etag) {
   const same = configVersion(etag) === configVersion(app.state.etag);
   if (!isChanged(app.state)) {
     const { provider } = app.state;

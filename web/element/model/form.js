@@ -85,7 +85,7 @@ export function usernameOf(draft) {
  */
 export function smtpConfig(draft) {
   const port = draft.serverPort.trim();
-  return filled({
+  return withoutEmpty({
     serverAddress: draft.serverAddress.trim(),
     serverPort: /^\d{1,5}$/.test(port) ? Number(port) : port,
     securityType: draft.securityType,
@@ -101,7 +101,7 @@ export function smtpConfig(draft) {
  * @returns {Record<string, string | number>}
  */
 export function microsoftConfig(draft) {
-  return filled({
+  return withoutEmpty({
     clientId: draft.clientId.trim(),
     providerTenantId: draft.providerTenantId.trim(),
     clientSecret: draft.clientSecret,
@@ -110,7 +110,7 @@ export function microsoftConfig(draft) {
 }
 
 /** @param {Record<string, string | number>} fields */
-function filled(fields) {
+function withoutEmpty(fields) {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== ""));
 }
 
@@ -126,15 +126,15 @@ export function keepsSecret(config, provider, next) {
   if (!config?.passwordExists || config.serviceProvider !== provider) return false;
   const stored = /** @type {Record<string, any>} */ (config.providerConfig ?? {});
   /** @param {string} field */
-  const stays = (field) => stored[field] === undefined || folded(stored[field]) === folded(next[field]);
-  if (provider === "Microsoft365") return stays("clientId") && stays("providerTenantId");
+  const isSame = (field) => stored[field] === undefined || normalised(stored[field]) === normalised(next[field]);
+  if (provider === "Microsoft365") return isSame("clientId") && isSame("providerTenantId");
   const weaker = next.securityType === "none" && ![undefined, "none"].includes(stored.securityType);
   const sameUser = stored.username === undefined || stored.username === next.username;
-  return stays("serverAddress") && stays("serverPort") && sameUser && !weaker;
+  return isSame("serverAddress") && isSame("serverPort") && sameUser && !weaker;
 }
 
 /** Normalises host names and GUIDs, which ignore case. @param {any} value */
-function folded(value) {
+function normalised(value) {
   return String(value ?? "").trim().toLowerCase();
 }
 

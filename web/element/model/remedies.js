@@ -46,13 +46,14 @@ const otherPorts = ({ config }) =>
  * @param {Preset[]} presets
  * @returns {Remedy[]}
  */
-function meant(config, presets) {
+function suggestedServer(config, presets) {
   const server = meantServer(presets, String(config.serverAddress ?? ""));
   return server ? [{ text: "remedy.server", values: { server }, changes: { serverAddress: server } }] : [];
 }
 
 /** @type {(situation: Situation) => Remedy[]} */
-const meantOrOtherPorts = (situation) => [...meant(situation.config, situation.presets), ...otherPorts(situation)];
+const suggestedServerOrOtherPorts = (situation) =>
+  [...suggestedServer(situation.config, situation.presets), ...otherPorts(situation)];
 
 /** @type {(situation: Situation) => Remedy[]} */
 const implicitOn465 = ({ config }) =>
@@ -86,19 +87,19 @@ const apiKey = ({ config }) =>
 
 /** By the codes of docs/diagnosis.md; other codes have only their written steps. */
 const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => Remedy[])>} */ ({
-  CONNECT_REFUSED: meantOrOtherPorts,
-  CONNECT_TIMEOUT: meantOrOtherPorts,
+  CONNECT_REFUSED: suggestedServerOrOtherPorts,
+  CONNECT_TIMEOUT: suggestedServerOrOtherPorts,
   CONNECTION_LOST: implicitOn465,
-  DNS_NOT_FOUND: (situation) => [...meant(situation.config, situation.presets), field("serverAddress")],
+  DNS_NOT_FOUND: (situation) => [...suggestedServer(situation.config, situation.presets), field("serverAddress")],
   DNS_UNAVAILABLE: [AGAIN],
   DEST_BLOCKED: [field("serverAddress")],
-  GREETING_REFUSED: meantOrOtherPorts,
-  NOT_SMTP: meantOrOtherPorts,
+  GREETING_REFUSED: suggestedServerOrOtherPorts,
+  NOT_SMTP: suggestedServerOrOtherPorts,
   PORT_BLOCKED: otherPorts,
   PROTOCOL_ERROR: otherPorts,
   REPLY_TIMEOUT: implicitOn465,
   RELAY_DENIED: (situation) => [
-    ...(situation.config.username ? [] : [field("username")]), ...meantOrOtherPorts(situation),
+    ...(situation.config.username ? [] : [field("username")]), ...suggestedServerOrOtherPorts(situation),
   ],
 
   STARTTLS_MISSING: (situation) => [
@@ -107,13 +108,13 @@ const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => 
   ],
   STARTTLS_REQUIRED: [STARTTLS],
   STARTTLS_TEMP: [AGAIN],
-  TLS_CERT_NAME: (situation) => [...meant(situation.config, situation.presets), field("serverAddress")],
+  TLS_CERT_NAME: (situation) => [...suggestedServer(situation.config, situation.presets), field("serverAddress")],
   TLS_MODE_MISMATCH_USE_IMPLICIT: [IMPLICIT],
   TLS_MODE_MISMATCH_USE_STARTTLS: [STARTTLS],
   TLS_RESPONSE_INJECTION: [PORT_465],
 
   AUTH_NEEDS_TLS: encrypted,
-  AUTH_NOT_OFFERED: (situation) => [...meantOrOtherPorts(situation), NO_SIGN_IN],
+  AUTH_NOT_OFFERED: (situation) => [...suggestedServerOrOtherPorts(situation), NO_SIGN_IN],
   AUTH_REJECTED: userIsAddress,
   AUTH_TEMPORARY: [AGAIN],
   CLEARTEXT_SIGN_IN_REFUSED: encrypted,
