@@ -21,6 +21,7 @@ pub mod language;
 pub mod limits;
 pub mod mail;
 pub mod mail_services;
+pub mod percent;
 pub mod process;
 pub mod providers;
 pub mod secret;

@@ -21,7 +21,6 @@ use axum::middleware::{Next, from_fn};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use serde::Deserialize;
 
 use self::html::View;
@@ -35,9 +34,6 @@ const SCRIPT: &str = include_str!("pages/inbox.js");
 /// The policy of the pages: no part of a mail runs as a script, style or page of this origin.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
-
-/// The unreserved characters of RFC 3986 stay as they are; all others are percent-encoded.
-const ENCODED_IN_URLS: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
 /// `/dev/inbox` and what is below it.
 pub fn router(inbox: Inbox) -> Router {

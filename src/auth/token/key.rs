@@ -1,8 +1,10 @@
-//! A key that checks signatures: parsed once, bound to one algorithm.
+//! A key that verifies signatures: parsed once, bound to one algorithm.
 
 use aws_lc_rs::hmac;
 use aws_lc_rs::rsa::PublicKey as RsaPublicKey;
 use aws_lc_rs::signature::{self, ParsedPublicKey, RsaParameters, RsaPublicKeyComponents};
+use x509_cert::der::asn1::UintRef;
+use x509_cert::der::{self, Decode, Reader, SliceReader};
 
 use super::algorithm::Algorithm;
 
@@ -41,7 +43,7 @@ impl Key {
         Ok(Self { algorithm: Algorithm::Hs256, id: None, material })
     }
 
-    /// From modulus and exponent, big-endian; zeros in front are allowed.
+    /// From modulus and exponent, big-endian; leading zeros are allowed.
     pub(super) fn rsa(algorithm: Algorithm, modulus: &[u8], exponent: &[u8]) -> Result<Self, String> {
         let (n, e) = (without_leading_zeros(modulus), without_leading_zeros(exponent));
         let bits = n.first().map_or(0, |first| n.len() * 8 - first.leading_zeros() as usize);
@@ -79,8 +81,8 @@ impl Key {
     /// An RSA key that does not say its algorithm is for RS256.
     pub(super) fn from_der(der: &[u8]) -> Result<Self, String> {
         if let Ok(rsa) = RsaPublicKey::from_der(der) {
-            let (modulus, exponent) = rsa_components(rsa.as_ref()).ok_or("not a public key")?;
-            return Self::rsa(Algorithm::Rs256, modulus, exponent);
+            let (modulus, exponent) = rsa_components(rsa.as_ref()).map_err(|_| "not a public key")?;
+            return Self::rsa(Algorithm::Rs256, modulus.as_bytes(), exponent.as_bytes());
         }
         Self::elliptic(Algorithm::Es256, der)
             .or_else(|_| Self::elliptic(Algorithm::Es384, der))
@@ -121,27 +123,6 @@ fn without_leading_zeros(number: &[u8]) -> &[u8] {
 }
 
 /// Modulus and exponent of an `RSAPublicKey ::= SEQUENCE { modulus INTEGER, publicExponent INTEGER }`.
-fn rsa_components(der: &[u8]) -> Option<(&[u8], &[u8])> {
-    const SEQUENCE: u8 = 0x30;
-    const INTEGER: u8 = 0x02;
-    let (body, _) = der_element(der, SEQUENCE)?;
-    let (modulus, rest) = der_element(body, INTEGER)?;
-    let (exponent, _) = der_element(rest, INTEGER)?;
-    Some((modulus, exponent))
-}
-
-/// The contents of the first element, which must have this tag, and what follows it (X.690 section 8.1.3).
-fn der_element(der: &[u8], expected_tag: u8) -> Option<(&[u8], &[u8])> {
-    let (&tag, rest) = der.split_first()?;
-    let (&first, rest) = rest.split_first()?;
-    let (length, rest) = if first < 0x80 {
-        (usize::from(first), rest)
-    } else {
-        let (octets, rest) = rest.split_at_checked(usize::from(first & 0x7f))?;
-        if octets.len() > 4 {
-            return None;
-        }
-        (octets.iter().fold(0, |sum, octet| sum << 8 | usize::from(*octet)), rest)
-    };
-    (tag == expected_tag).then(|| rest.split_at_checked(length))?
+fn rsa_components(der: &[u8]) -> der::Result<(UintRef<'_>, UintRef<'_>)> {
+    SliceReader::new(der)?.sequence(|sequence| Ok((UintRef::decode(sequence)?, UintRef::decode(sequence)?)))
 }

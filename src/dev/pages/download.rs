@@ -5,10 +5,9 @@
 use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
-use percent_encoding::utf8_percent_encode;
 
-use super::ENCODED_IN_URLS;
 use crate::dev::mail::{self, Mail};
+use crate::percent::percent_encode;
 
 /// The policy of a mail's HTML, in the frame and outside of it: no script, nothing loaded, an opaque origin.
 const FRAME_POLICY: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; \
@@ -75,7 +74,7 @@ fn disposition(name: &str) -> String {
     let plain = |character: char| character.is_ascii_alphanumeric() || "-_. ".contains(character);
     let ascii: String =
         name.chars().map(|character| if plain(character) { character } else { '_' }).collect();
-    let encoded = utf8_percent_encode(name, ENCODED_IN_URLS);
+    let encoded = percent_encode(name);
     format!("attachment; filename=\"{ascii}\"; filename*=UTF-8''{encoded}")
 }
 

@@ -6,12 +6,11 @@ mod mail;
 use std::sync::Arc;
 
 use maud::{DOCTYPE, Markup, html};
-use percent_encoding::utf8_percent_encode;
 
-use super::ENCODED_IN_URLS;
 use crate::clock::Timestamp;
 use crate::dev::mail::Mail;
 use crate::dev::smtp::{UNKNOWN_USER, USER};
+use crate::percent::percent_encode;
 
 pub(super) use mail::View;
 
@@ -87,7 +86,7 @@ fn search_query(search: &str) -> String {
 }
 
 fn search_parameter(search: &str) -> String {
-    format!("q={}", utf8_percent_encode(search, ENCODED_IN_URLS))
+    format!("q={}", percent_encode(search))
 }
 
 fn date(moment: Timestamp) -> Markup {

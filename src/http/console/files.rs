@@ -1,4 +1,4 @@
-//! The files of `web/` in the binary: hashed, compressed, and tied together.
+//! The console's files in the binary, hashed and compressed, with the page and the module that name them.
 
 use std::io::Write as _;
 use std::sync::LazyLock;
@@ -7,78 +7,16 @@ use aws_lc_rs::digest::{Context, SHA256, digest};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-macro_rules! embedded {
-    ($($path:literal)*) => {
-        &[$(($path, include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/", $path)))),*]
-    };
-}
-
-/// Every file that is served; a test compares the list with the folder.
-pub(super) const EMBEDDED: &[(&str, &[u8])] = embedded! {
-    "console/icon.svg"
-    "console/page.css"
-    "console/page.js"
-    "element/app.js"
-    "element/element.js"
-    "element/flows/activity.js"
-    "element/flows/conflict.js"
-    "element/flows/copy.js"
-    "element/flows/edit.js"
-    "element/flows/load.js"
-    "element/flows/remedy.js"
-    "element/flows/remove.js"
-    "element/flows/save.js"
-    "element/flows/setup.js"
-    "element/flows/test-mail.js"
-    "element/flows/verify.js"
-    "element/flows/wait.js"
-    "element/format.js"
-    "element/i18n.js"
-    "element/model/faults.js"
-    "element/model/form.js"
-    "element/model/history.js"
-    "element/model/presets.js"
-    "element/model/remedies.js"
-    "element/model/stages.js"
-    "element/net/client.js"
-    "element/net/event-stream.js"
-    "element/net/problem.js"
-    "element/styles/base.js"
-    "element/styles/checks.js"
-    "element/styles/controls.js"
-    "element/styles/layout.js"
-    "element/styles/sheet.js"
-    "element/styles/tokens.js"
-    "element/views/activity.js"
-    "element/views/check.js"
-    "element/views/conflict.js"
-    "element/views/diagnosis.js"
-    "element/views/field.js"
-    "element/views/icons.js"
-    "element/views/microsoft365.js"
-    "element/views/page.js"
-    "element/views/parts.js"
-    "element/views/provider.js"
-    "element/views/secret.js"
-    "element/views/smtp.js"
-    "element/views/status.js"
-    "element/views/test-mail.js"
-    "texts/de.js"
-    "texts/en.js"
-    "vendor/lit-html/LICENSE"
-    "vendor/lit-html/directive-helpers.js"
-    "vendor/lit-html/directive.js"
-    "vendor/lit-html/directives/live.js"
-    "vendor/lit-html/lit-html.js"
-};
+/// Every file that is served, by its path below `web/` and in the order of the paths. The build script lists them.
+pub(super) const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), "/console_files.rs"));
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/console/index.html"));
 
-/// Where the page names the folder of its version, and the modules to load beside each other.
+/// Placeholders in the page: the folder of its version, and the modules to load in parallel.
 const ASSETS_MARK: &str = "{assets}";
 const PRELOADS_MARK: &str = "{preloads}";
 
-/// Made when the console is asked for first.
+/// Built at the first request to the console.
 pub(super) static BUNDLE: LazyLock<Bundle> = LazyLock::new(Bundle::new);
 
 /// One file as it is served.
@@ -87,7 +25,7 @@ pub(super) struct Asset {
     pub media_type: &'static str,
     pub bytes: Vec<u8>,
     pub compressed: Vec<u8>,
-    /// Weak, since it stands for both encodings.
+    /// Weak, since it is the same for both encodings.
     pub tag: String,
 }
 
@@ -95,7 +33,7 @@ pub(super) struct Bundle {
     /// Of all files together: 20 hexadecimal digits.
     pub version: String,
     pub page: Asset,
-    /// The module at the address that stays.
+    /// The module at the URL that does not change.
     pub entry: Asset,
     assets: Vec<Asset>,
 }
@@ -141,8 +79,8 @@ impl Asset {
     }
 }
 
-/// A file as it goes over the wire: our own modules without their comments, which are a third of them. Lines stay
-/// where they are, so that an error names the line of the source.
+/// A file as it is sent: our own modules lose their comments, which are a third of them. Lines keep their numbers, so
+/// that an error names the line of the source.
 fn as_served(path: &str, bytes: &[u8]) -> Vec<u8> {
     let own = media_type(path).starts_with("text/javascript") && !path.starts_with("vendor/");
     match std::str::from_utf8(bytes) {
@@ -151,8 +89,8 @@ fn as_served(path: &str, bytes: &[u8]) -> Vec<u8> {
     }
 }
 
-/// Takes out what stands at the beginning of a line: `// …` and `/* … */`, over several lines, too. A comment
-/// behind code stays. No text in a template begins a line like that; a test says so.
+/// Removes comments at the beginning of a line: `// …` and `/* … */`, also over several lines. A comment after code
+/// stays. A test holds that no text in a template begins a line like that.
 pub(super) fn without_comments(source: &str) -> String {
     let mut text = String::with_capacity(source.len());
     let mut in_comment = false;
@@ -184,7 +122,7 @@ fn modules() -> impl Iterator<Item = &'static str> {
     EMBEDDED.iter().map(|(path, _)| *path).filter(|path| is_module(path))
 }
 
-/// Every module is named, so that a browser loads them side by side instead of from import to import.
+/// Names every module, so that a browser loads them in parallel instead of from import to import.
 fn page(version: &str) -> String {
     let folder = format!("/console/assets/{version}");
     let preload = |path| format!("<link rel=\"modulepreload\" href=\"{ASSETS_MARK}/{path}\">");

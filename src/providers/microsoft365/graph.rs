@@ -9,13 +9,14 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use super::token::{not_answered, percent_encoded, retry_after, short};
+use super::token::{not_answered, retry_after, short};
 use super::{Error, ErrorKind};
 use crate::egress::http_client::{HttpClient, HttpError, Request, Response};
 use crate::json;
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::Stage;
+use crate::percent::percent_encode;
 use crate::secret::Secret;
 
 /// The largest request that Graph takes in one call, in octets: 4 MB.
@@ -54,7 +55,7 @@ pub async fn send_mail(
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
     let request = Request {
         method: hyper::Method::POST,
-        url: &format!("{graph}/v1.0/users/{}/sendMail", percent_encoded(mailbox.as_str())),
+        url: &format!("{graph}/v1.0/users/{}/sendMail", percent_encode(mailbox.as_str())),
         headers,
         body,
         time_limit,

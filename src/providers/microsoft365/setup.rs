@@ -2,8 +2,8 @@
 //! be pasted. Pure: from values to values.
 
 use super::Endpoints;
-use super::token::percent_encoded;
 use crate::language::{Language, Text, texts};
+use crate::percent::percent_encode;
 
 /// What is known already; what is not stands as a placeholder.
 #[derive(Clone, Copy, Default, Debug)]
@@ -107,8 +107,8 @@ pub fn admin_consent_link(endpoints: &Endpoints, values: &Values<'_>) -> String 
     format!(
         "{}/{}/adminconsent?client_id={}",
         endpoints.login,
-        percent_encoded(values.provider_tenant()),
-        percent_encoded(values.client_id())
+        percent_encode(values.provider_tenant()),
+        percent_encode(values.client_id())
     )
 }
 

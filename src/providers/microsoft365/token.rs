@@ -11,6 +11,7 @@ use super::{Error, ErrorKind};
 use crate::egress::http_client::{HttpClient, HttpError, Request, Response};
 use crate::json;
 use crate::mail::transcript::{Stage, printable};
+use crate::percent::percent_encode;
 use crate::secret::Secret;
 
 /// A token answer is some kilobytes; a token has to fit into a header or a line of SMTP.
@@ -52,7 +53,7 @@ pub async fn fetch(
     scope: &str,
     time_limit: Duration,
 ) -> Result<AccessToken, Error> {
-    let url = format!("{login}/{}/oauth2/v2.0/token", percent_encoded(credentials.provider_tenant));
+    let url = format!("{login}/{}/oauth2/v2.0/token", percent_encode(credentials.provider_tenant));
     let form = [
         ("grant_type", "client_credentials"),
         ("client_id", credentials.client_id),
@@ -60,7 +61,7 @@ pub async fn fetch(
         ("scope", scope),
     ];
     let body: Vec<String> =
-        form.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+        form.iter().map(|(name, value)| format!("{name}={}", percent_encode(value))).collect();
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
@@ -184,22 +185,6 @@ pub(super) fn short(text: &str) -> String {
     printable(text).chars().take(MAX_MESSAGE).collect()
 }
 
-/// Everything but unreserved characters (RFC 3986 section 2.3) as `%XX`, which a form and a path segment take.
-pub(super) fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len() * 3);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            encoded.push('%');
-            encoded.extend(
-                [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789ABCDEF"[usize::from(digit)])),
-            );
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -292,11 +277,5 @@ mod tests {
             );
             assert!(error.is_transient());
         }
-    }
-
-    #[test]
-    fn what_goes_into_form_and_path_is_encoded() {
-        assert_eq!(percent_encoded("a b&c=d/é~"), "a%20b%26c%3Dd%2F%C3%A9~");
-        assert_eq!(percent_encoded("../evil?x#y"), "..%2Fevil%3Fx%23y");
     }
 }
