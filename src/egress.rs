@@ -1,6 +1,6 @@
-//! The one way out: resolves a name, judges every address against the policy, connects to that very address.
+//! All outgoing connections: resolves a name, checks every address against the policy, connects to the checked address.
 //!
-//! It knows no tenant and no SMTP. `clippy.toml` bans every other way to connect.
+//! `clippy.toml` bans every other way to connect.
 
 mod dialer;
 #[cfg(any(test, feature = "fuzzing"))]

@@ -45,7 +45,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         router.method_not_allowed_fallback(layers::method_not_allowed).with_state(Arc::clone(app));
     let mut session = match &app.sign_in {
         Some(_) => get(sign_in::session).with_state(Arc::clone(app)),
-        None => console::nobody(),
+        None => console::session_without_sign_in(),
     };
     if let Some(dev) = dev {
         router = router.merge(dev.pages);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::open_id_connect::{OpenIdConnect, Pending, Settings};
+use super::open_id_connect::{OpenIdConnect, PendingAuthorization, Settings};
 use super::token::IdToken;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
@@ -38,7 +38,7 @@ pub struct ConsoleSignIn {
 /// What ties a browser that comes back from the provider to the one that left.
 #[derive(Serialize, Deserialize)]
 pub struct PendingSignIn {
-    pub pending: Pending,
+    pub authorization: PendingAuthorization,
     /// The page to show afterwards.
     pub return_to: String,
     /// Unix milliseconds.
@@ -49,7 +49,7 @@ impl PendingSignIn {
     /// Whether this is the state that the browser was sent away with.
     #[must_use]
     pub fn has_state(&self, state: &str) -> bool {
-        sealer::same(state, &self.pending.state)
+        sealer::is_equal(state, &self.authorization.state)
     }
 }
 
@@ -59,7 +59,8 @@ impl ConsoleSignIn {
     /// # Errors
     /// A text for the operator that names the setting.
     pub fn new(config: &Config, http: HttpClient, clock: Clock) -> anyhow::Result<Option<Self>> {
-        let (Some(settings), Some(secret)) = (Settings::of(config)?, &config.console.session_secret) else {
+        let (Some(settings), Some(secret)) = (Settings::from_config(config)?, &config.console.session_secret)
+        else {
             return Ok(None);
         };
         Ok(Some(Self {
@@ -75,9 +76,13 @@ impl ConsoleSignIn {
     ///
     /// # Errors
     /// The system has no randomness.
-    pub fn seal_pending(&self, pending: Pending, return_to: String) -> anyhow::Result<String> {
+    pub fn seal_pending(
+        &self,
+        authorization: PendingAuthorization,
+        return_to: String,
+    ) -> anyhow::Result<String> {
         let until = self.end_of(SIGN_IN_TIME).0;
-        self.sealer.seal(PENDING_COOKIE, &PendingSignIn { pending, return_to, until })
+        self.sealer.seal(PENDING_COOKIE, &PendingSignIn { authorization, return_to, until })
     }
 
     /// What the cookie of a returning browser holds, where it was sealed here and has not expired.

@@ -1,5 +1,5 @@
-//! A client of an OpenID Connect provider: authorisation code with PKCE, and the ID token that it leads to
-//! (OpenID Connect Core 1.0, RFC 6749, RFC 7636). It knows no cookies and no requests of ours.
+//! A client of an OpenID Connect provider: obtains an ID token by authorisation code with PKCE (OpenID Connect Core
+//! 1.0, RFC 6749, RFC 7636).
 //!
 //! The exchange is the `oauth2` crate's; the ID token is checked by [`crate::auth::token`], as every other token is.
 
@@ -31,15 +31,15 @@ pub use settings::Settings;
 pub const CALLBACK_PATH: &str = "/console/callback";
 
 const TIME_LIMIT: Duration = Duration::from_secs(8);
-const MAX_ANSWER: usize = 256 * 1024;
+const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
 /// Why nobody was signed in.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SignInError {
-    /// The provider does not answer, or answers what is no OpenID Connect: nothing that the user did.
+    /// The provider does not answer, or not as OpenID Connect requires. Not the user's fault.
     #[error("the provider cannot be used: {0}")]
     Provider(String),
-    /// The code is not taken: it was used, is too old, or belongs to another flow.
+    /// The code was refused: it was used, has expired, or belongs to another sign-in.
     #[error("the code was refused: {0}")]
     Code(String),
     /// The ID token does not name a tenant and a user, or is not for us.
@@ -47,15 +47,15 @@ pub enum SignInError {
     Token(&'static str),
 }
 
-/// One way to the provider: what has to be kept until the browser is back, and where to send it.
-pub struct Flow {
+/// A sign-in that has begun: where to send the browser, and what to keep until it comes back.
+pub struct BegunSignIn {
     pub url: String,
-    pub pending: Pending,
+    pub pending: PendingAuthorization,
 }
 
-/// What ties the browser that comes back to the one that left. Kept sealed, in a cookie.
+/// Ties the browser that comes back to the one that left. Kept in a sealed cookie.
 #[derive(Serialize, Deserialize)]
-pub struct Pending {
+pub struct PendingAuthorization {
     pub state: String,
     nonce: String,
     verifier: String,
@@ -95,11 +95,11 @@ impl OpenIdConnect {
         Self { settings, http, discovery }
     }
 
-    /// Begins a flow: the browser is to go to its URL.
+    /// Begins a sign-in: the caller sends the browser to its URL.
     ///
     /// # Errors
     /// [`SignInError::Provider`].
-    pub async fn begin(&self) -> Result<Flow, SignInError> {
+    pub async fn begin(&self) -> Result<BegunSignIn, SignInError> {
         let provider = self.provider().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
@@ -112,12 +112,12 @@ impl OpenIdConnect {
             .set_pkce_challenge(challenge)
             .add_extra_param("nonce", nonce.secret())
             .url();
-        let pending = Pending {
+        let pending = PendingAuthorization {
             state: state.into_secret(),
             nonce: nonce.into_secret(),
             verifier: verifier.into_secret(),
         };
-        Ok(Flow { url: url.to_string(), pending })
+        Ok(BegunSignIn { url: url.to_string(), pending })
     }
 
     /// Exchanges the code that the browser brought back, and checks the ID token. The caller has compared the
@@ -125,7 +125,7 @@ impl OpenIdConnect {
     ///
     /// # Errors
     /// See [`SignInError`].
-    pub async fn finish(&self, pending: Pending, code: String) -> Result<IdToken, SignInError> {
+    pub async fn finish(&self, pending: PendingAuthorization, code: String) -> Result<IdToken, SignInError> {
         let provider = self.provider().await?;
         let http = self.http.clone();
         let http = move |request: oauth2::HttpRequest| send(http.clone(), request);
@@ -191,7 +191,7 @@ impl OpenIdConnect {
     }
 }
 
-/// The one way out, for the `oauth2` crate.
+/// Sends the `oauth2` crate's requests through our own HTTP client.
 async fn send(http: HttpClient, request: oauth2::HttpRequest) -> Result<oauth2::HttpResponse, HttpError> {
     let (head, body) = request.into_parts();
     let url = head.uri.to_string();
@@ -202,7 +202,7 @@ async fn send(http: HttpClient, request: oauth2::HttpRequest) -> Result<oauth2::
             headers: head.headers,
             body,
             time_limit: TIME_LIMIT,
-            max_response_bytes: MAX_ANSWER,
+            max_response_bytes: MAX_RESPONSE_BYTES,
         })
         .await?;
     let mut answer = oauth2::HttpResponse::new(response.body);

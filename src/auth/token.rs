@@ -1,8 +1,8 @@
-//! Checks bearer tokens (RFC 7519, RFC 9068): signature, times, issuer, audience, and the claims that name
-//! tenant, user and rights. It knows no HTTP request and no database.
+//! Verifies bearer tokens (RFC 7519, RFC 9068): signature, times, issuer, audience, and the claims that name tenant,
+//! user and rights.
 //!
-//! The order is fixed: the form of the token, then its key, then the signature, then the claims. Nothing in
-//! the token chooses the algorithm or brings a key; its header only says which of the known keys to try.
+//! The order is fixed: form, key, signature, claims. A token never chooses the algorithm and never brings a key; its
+//! header only says which of the known keys to try.
 
 mod algorithm;
 mod claims;
@@ -30,7 +30,7 @@ use crate::config::Auth;
 use crate::config::check_operator_url;
 use crate::egress::http_client::HttpClient;
 use crate::id::{TenantId, UserId};
-use claims::Expected;
+use claims::ExpectedClaims;
 use compact::Compact;
 use jwks::{Jwks, KeySet};
 use key::Key;
@@ -60,10 +60,10 @@ pub enum TokenError {
     NoKeys,
 }
 
-/// Holds the keys, fetched or configured.
+/// Verifies tokens with the configured keys and the fetched key set.
 pub struct Verifier {
     clock: Clock,
-    expected: Expected,
+    expected: ExpectedClaims,
     configured: Vec<Key>,
     jwks: Option<Arc<Jwks>>,
     verified: VerifiedTokens,
@@ -85,7 +85,7 @@ impl Verifier {
         Self::with_source(settings, clock, source)
     }
 
-    /// The same with another source of the key set than `auth.jwks_url`.
+    /// Like [`Self::new`], with a key set from `source` in place of `auth.jwks_url`.
     ///
     /// # Errors
     /// A text for the operator that names the setting.
@@ -98,10 +98,10 @@ impl Verifier {
         let max_age = Duration::from_secs(settings.jwks_max_age_hours.saturating_mul(3600));
         let jwks = source.map(|source| Arc::new(Jwks::new(source, clock.clone(), max_age)));
         let verified = VerifiedTokens::new(settings.token_cache_entries);
-        Ok(Self { expected: Expected::new(settings)?, clock, configured, jwks, verified })
+        Ok(Self { expected: ExpectedClaims::new(settings)?, clock, configured, jwks, verified })
     }
 
-    /// Fetches the key set where there is none yet, so that the first request need not wait for it.
+    /// Fetches the key set at start, so that the first request need not wait for it.
     ///
     /// # Errors
     /// [`TokenError::NoKeys`]: no token can be checked now.
@@ -118,14 +118,14 @@ impl Verifier {
     /// See [`TokenError`].
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
         let key_set = self.fetched().map(|set| set.number);
-        let fingerprint = Fingerprint::of(token);
+        let fingerprint = Fingerprint::new(token);
         if let Some(caller) = self.verified.caller(fingerprint, key_set, self.clock.now())? {
             return Ok(caller);
         }
         let compact = Compact::parse(token)?;
         let key_set = self.check_signature(&compact).await?;
         let (caller, validity) = self.expected.caller(&compact.claims()?, self.clock.now())?;
-        self.verified.keep(fingerprint, key_set, validity, caller.clone());
+        self.verified.insert(fingerprint, key_set, validity, caller.clone());
         Ok(caller)
     }
 
@@ -145,7 +145,7 @@ impl Verifier {
         self.expected.id_token(&token.claims()?, nonce, client_id, self.clock.now())
     }
 
-    /// Gives the key set that was there when the signature was found good.
+    /// Returns the number of the key set that verified the signature.
     async fn check_signature(&self, token: &Compact<'_>) -> Result<KeySetNumber, TokenError> {
         let number = |set: Option<Arc<KeySet>>| set.map(|set| set.number);
         let fetched = self.fetched();
@@ -156,7 +156,7 @@ impl Verifier {
         let Some(jwks) = self.jwks.as_ref().filter(|_| !token.algorithm.is_symmetric()) else {
             return Err(failure.error());
         };
-        if matches!(failure, Failure::Final(_)) {
+        if matches!(failure, SignatureFailure::Final(_)) {
             return Err(failure.error());
         }
         jwks.refresh().await;
@@ -170,30 +170,30 @@ impl Verifier {
         Err(failure.error())
     }
 
-    /// Tries the one key that the token can mean.
-    fn try_keys(&self, token: &Compact<'_>, fetched: Option<&KeySet>) -> Result<(), Failure> {
+    /// Tries the one key that the token's header designates.
+    fn try_keys(&self, token: &Compact<'_>, fetched: Option<&KeySet>) -> Result<(), SignatureFailure> {
         let fetched = fetched.map_or(&[][..], |set| &set.keys);
-        let fits = |key: &&Key| key.algorithm == token.algorithm;
-        let named = |key: &&Key| token.key_id.is_some() && key.id == token.key_id;
-        if let Some(key) = fetched.iter().find(named) {
-            if !fits(&key) {
-                return Err(Failure::Final("the algorithm is not the key's"));
+        let has_algorithm = |key: &&Key| key.algorithm == token.algorithm;
+        let has_id = |key: &&Key| token.key_id.is_some() && key.id == token.key_id;
+        if let Some(key) = fetched.iter().find(has_id) {
+            if !has_algorithm(&key) {
+                return Err(SignatureFailure::Final("the algorithm is not the key's"));
             }
             return if key.verifies(token.message, &token.signature) {
                 Ok(())
             } else {
-                Err(Failure::Final("the signature is wrong"))
+                Err(SignatureFailure::Final("the signature is wrong"))
             };
         }
-        // A configured key has no id of its own, so an id in the token says nothing against it. Without an id,
-        // exactly one key must fit: trying several would let a token choose.
-        let nameless = fetched.iter().filter(|_| token.key_id.is_none());
-        let mut candidates = self.configured.iter().chain(nameless).filter(fits);
+        // A configured key has no id, so it may be meant by any. Where the token names no id, exactly one key must
+        // fit: trying several would let a token choose.
+        let without_id = fetched.iter().filter(|_| token.key_id.is_none());
+        let mut candidates = self.configured.iter().chain(without_id).filter(has_algorithm);
         match (candidates.next(), candidates.next()) {
             (Some(key), None) if key.verifies(token.message, &token.signature) => Ok(()),
-            (Some(_), None) => Err(Failure::MayBeNewKey("the signature is wrong")),
-            (Some(_), Some(_)) => Err(Failure::Final("several keys fit and the token names none")),
-            (None, _) => Err(Failure::MayBeNewKey("no key fits")),
+            (Some(_), None) => Err(SignatureFailure::MayBeNewKey("the signature is wrong")),
+            (Some(_), Some(_)) => Err(SignatureFailure::Final("several keys fit and the token names none")),
+            (None, _) => Err(SignatureFailure::MayBeNewKey("no key fits")),
         }
     }
 
@@ -208,14 +208,14 @@ impl Verifier {
 
 /// Why no key verified a token.
 #[derive(Clone, Copy)]
-enum Failure {
+enum SignatureFailure {
     /// No other key set would change it.
     Final(&'static str),
     /// The issuer may have a key that is not known here yet.
     MayBeNewKey(&'static str),
 }
 
-impl Failure {
+impl SignatureFailure {
     fn error(self) -> TokenError {
         match self {
             Self::Final(reason) | Self::MayBeNewKey(reason) => TokenError::Invalid(reason),

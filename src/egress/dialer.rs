@@ -115,7 +115,7 @@ impl Dialer {
     ) -> Result<Connection, DialError> {
         let found = attempts::connect(addresses, deadline, transcript).await?;
         Ok(Connection {
-            opened_by_operator: self.policy.opened_by_operator(found.peer.ip()),
+            opened_by_operator: self.policy.is_opened_by_operator(found.peer.ip()),
             stream: found.stream,
             peer: found.peer,
             ipv6_path_broken: found.ipv6_path_broken,

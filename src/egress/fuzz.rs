@@ -161,7 +161,7 @@ pub fn address(data: &[u8]) {
     let opened = policy.check_address(SocketAddr::new(address, 587)).is_ok();
     let expected = expected(address, allow, deny, prefix);
     assert_eq!(opened, expected, "{address} allow {allow:?} deny {deny:?} prefix {prefix:?}");
-    if policy.opened_by_operator(address) {
+    if policy.is_opened_by_operator(address) {
         assert!(opened, "{address}");
     }
 }

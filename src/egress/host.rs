@@ -1,4 +1,4 @@
-//! A host name or address as a tenant may write it, in its one normal form.
+//! Parses a host name or address as a tenant writes it, into one normal form.
 
 use std::borrow::Cow;
 use std::fmt;

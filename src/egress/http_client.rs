@@ -1,7 +1,7 @@
 //! A small HTTP/1.1 client over the dialer, for URLs that the operator configured or that the user of the command
 //! line typed: no proxy, no redirects, bounded in time and size.
 //!
-//! One request on one connection, which is closed behind it.
+//! Each request has a connection of its own, which is closed after it.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tracing::Instrument as _;
 
-use self::target::{PlainHttp, Target};
+use self::target::{PlainHttp, RequestTarget};
 use self::watched::Watched;
 use super::{DialError, Dialer, tls};
 use crate::telemetry::{spans, traces};
@@ -32,7 +32,7 @@ const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 const USER_AGENT: &str = concat!("transports/", env!("CARGO_PKG_VERSION"));
 
-/// What came back. The body is at most the limit that the caller named.
+/// An answer. Its body is at most as large as the request allowed.
 #[derive(Debug)]
 pub struct Response {
     pub status: u16,
@@ -103,8 +103,7 @@ pub struct Request<'a> {
     pub max_response_bytes: usize,
 }
 
-/// Sees the head of an answer and each piece of its body as it comes. `Break` ends the answer there, whether or
-/// not more would come.
+/// Called with the head of an answer and each piece of its body as it arrives. `Break` ends the answer there.
 pub type OnData<'a> = dyn FnMut(&Head, &[u8]) -> ControlFlow<()> + Send + 'a;
 
 /// Everything of an answer but its body.
@@ -114,7 +113,7 @@ impl HttpClient {
     /// # Errors
     /// See [`HttpError`]. A status of 4xx or 5xx is a [`Response`], and so is a redirect.
     pub async fn send(&self, request: Request<'_>) -> Result<Response, HttpError> {
-        self.within_time(request, PlainHttp::LoopbackOnly, &mut |_, _| ControlFlow::Continue(())).await
+        self.send_with_deadline(request, PlainHttp::LoopbackOnly, &mut |_, _| ControlFlow::Continue(())).await
     }
 
     /// The same for a URL that the user of the command line typed: `http://` may lead anywhere, and the answer
@@ -127,10 +126,10 @@ impl HttpClient {
         request: Request<'_>,
         on_data: &mut OnData<'_>,
     ) -> Result<Response, HttpError> {
-        self.within_time(request, PlainHttp::Anywhere, on_data).await
+        self.send_with_deadline(request, PlainHttp::Anywhere, on_data).await
     }
 
-    async fn within_time(
+    async fn send_with_deadline(
         &self,
         request: Request<'_>,
         plain: PlainHttp,
@@ -138,7 +137,7 @@ impl HttpClient {
     ) -> Result<Response, HttpError> {
         let deadline = Instant::now() + request.time_limit;
         let sent = Arc::new(AtomicBool::new(false));
-        let target = Target::parse(request.url, plain)?;
+        let target = RequestTarget::parse(request.url, plain)?;
         let span = spans::http_client(request.method.as_str(), &target.host, target.port, target.encrypted);
         let exchange = self.exchange(request, &target, plain, deadline, &sent, on_data);
         let outcome = match timeout_at(deadline, exchange.instrument(span.clone())).await {
@@ -155,7 +154,7 @@ impl HttpClient {
     async fn exchange(
         &self,
         request: Request<'_>,
-        target: &Target,
+        target: &RequestTarget,
         plain: PlainHttp,
         deadline: Instant,
         sent: &Arc<AtomicBool>,
@@ -170,19 +169,19 @@ impl HttpClient {
             if plain == PlainHttp::LoopbackOnly && !connection.peer.ip().to_canonical().is_loopback() {
                 return Err(HttpError::Url("its host is not on this machine; use https://".to_owned()));
             }
-            return converse(connection.stream, target, request, sent, on_data).await;
+            return send_and_receive(connection.stream, target, request, sent, on_data).await;
         }
         let failed = |error: &dyn std::fmt::Display| HttpError::Tls(error.to_string());
         let name = tls::server_name(&target.host).map_err(|error| failed(&error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
         let stream = connector.connect(name, connection.stream).await.map_err(|error| failed(&error))?;
-        converse(stream, target, request, sent, on_data).await
+        send_and_receive(stream, target, request, sent, on_data).await
     }
 }
 
-async fn converse(
+async fn send_and_receive(
     stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    target: &Target,
+    target: &RequestTarget,
     request: Request<'_>,
     sent: &Arc<AtomicBool>,
     on_data: &mut OnData<'_>,
@@ -195,28 +194,28 @@ async fn converse(
         .handshake(stream)
         .await
         .map_err(|error| broken(&error))?;
-    // Ends with this function.
+    // Dropped, and so ended, with this function.
     let mut driver = JoinSet::new();
     driver.spawn(connection);
-    let request = prepared(target, request).map_err(|error| broken(&error))?;
+    let request = build_request(target, request).map_err(|error| broken(&error))?;
     let response = sender.send_request(request).await.map_err(|error| broken(&error))?;
     let (head, body) = response.into_parts();
     if head.headers.get_all(header::CONTENT_ENCODING).iter().any(|encoding| encoding != "identity") {
         return Err(HttpError::Compressed);
     }
-    let body = read(body, limit, sent, &mut |data| on_data(&head, data)).await?;
+    let body = read_body(body, limit, sent, &mut |data| on_data(&head, data)).await?;
     Ok(Response { status: head.status.as_u16(), headers: head.headers, body })
 }
 
-fn prepared(
-    target: &Target,
+fn build_request(
+    target: &RequestTarget,
     request: Request<'_>,
 ) -> Result<hyper::Request<Full<Bytes>>, hyper::http::Error> {
-    let mut prepared = hyper::Request::builder()
+    let mut built = hyper::Request::builder()
         .method(request.method)
         .uri(&target.path)
         .body(Full::new(Bytes::from(request.body)))?;
-    let headers = prepared.headers_mut();
+    let headers = built.headers_mut();
     *headers = request.headers;
     let ours: [(HeaderName, HeaderValue); 3] = [
         (header::HOST, target.authority.clone()),
@@ -227,10 +226,10 @@ fn prepared(
         headers.insert(name, value);
     }
     headers.entry(header::USER_AGENT).or_insert(HeaderValue::from_static(USER_AGENT));
-    Ok(prepared)
+    Ok(built)
 }
 
-async fn read(
+async fn read_body(
     mut body: Incoming,
     limit: usize,
     sent: &AtomicBool,

@@ -1,6 +1,6 @@
-//! Which hosts, ports and addresses may be reached.
+//! Decides which hosts, ports and addresses may be reached.
 //!
-//! The verdicts are pure, but for one question to the kernel: whether an address is this machine's own.
+//! It is pure except for one question to the kernel: whether an address is this machine's own.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
@@ -19,7 +19,7 @@ mod special;
 #[cfg(test)]
 mod tests;
 
-/// Names that mean something on this machine or in this network only (RFC 6761, 6762, 8375; the names that
+/// Names that have a meaning only on this machine or in this network (RFC 6761, 6762, 8375; the names that
 /// ICANN reserves; `svc` and `cluster.local` of Kubernetes), with all names below them.
 const LOCAL_NAMES: [&str; 5] = ["localhost", "local", "internal", "home.arpa", "svc"];
 
@@ -39,7 +39,7 @@ pub struct Policy {
 #[error("{key}: {reason}")]
 pub struct PolicyError {
     pub key: &'static str,
-    /// Begins with the entry that cannot stand.
+    /// Begins with the wrong entry.
     pub reason: String,
 }
 
@@ -56,7 +56,7 @@ pub enum Refusal {
 
 impl Policy {
     /// # Errors
-    /// Names the setting and the entry that cannot stand.
+    /// Names the setting and the wrong entry.
     pub fn new(settings: &Egress) -> Result<Self, PolicyError> {
         Ok(Self {
             allow: settings::allow(&settings.allow)?,
@@ -68,10 +68,10 @@ impl Policy {
         })
     }
 
-    /// What can be judged when a configuration is written: the port, the form of the name, an IP literal.
+    /// Checks what is known when a configuration is written: the port, the form of the name, an IP literal.
     ///
     /// # Errors
-    /// The first reason to refuse; the port is judged after the host.
+    /// The first reason to refuse; the host is checked before the port.
     pub fn check_written(&self, host: Option<&Host>, port: Option<u16>) -> Result<(), Refusal> {
         match host {
             Some(Host::Address(address)) => {
@@ -83,21 +83,22 @@ impl Policy {
         port.map_or(Ok(()), |port| self.check_port(port))
     }
 
-    /// Judges one address as it would be connected to.
+    /// Checks one address before a connection to it.
     ///
     /// # Errors
     /// [`Refusal::Address`].
     pub fn check_address(&self, address: SocketAddr) -> Result<(), Refusal> {
-        self.judge(address, false)
+        self.check(address, false)
     }
 
-    /// Judges one address of a host: where `egress.allow_hosts` has its name, it may lie in a refused range.
+    /// Checks one address that a host has resolved to: where `egress.allow_hosts` has the name, it may lie in a refused
+    /// range.
     ///
     /// # Errors
     /// [`Refusal::Address`].
     pub fn check_answer(&self, host: &Host, address: SocketAddr) -> Result<(), Refusal> {
         let opened_by_name = matches!(host, Host::Name(name) if self.allow_hosts.contains(name));
-        self.judge(address, opened_by_name)
+        self.check(address, opened_by_name)
     }
 
     /// How a tenant's host is looked up: the search list applies to the names of `egress.allow_hosts` alone, for a name
@@ -112,9 +113,10 @@ impl Policy {
 
     /// Whether `egress.allow` opens this address: only there may a password travel in the clear.
     #[must_use]
-    pub fn opened_by_operator(&self, address: IpAddr) -> bool {
+    pub fn is_opened_by_operator(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        holds(&self.allow, self.translated(address)) && self.class_of_refusal(address, 0, false).is_none()
+        contains(&self.allow, self.nat64_target(address))
+            && self.class_of_refusal(address, 0, false).is_none()
     }
 
     /// Adds one of this service's own listeners, which is never a destination.
@@ -139,7 +141,7 @@ impl Policy {
         }
     }
 
-    fn judge(&self, socket: SocketAddr, opened_by_name: bool) -> Result<(), Refusal> {
+    fn check(&self, socket: SocketAddr, opened_by_name: bool) -> Result<(), Refusal> {
         let address = socket.ip().to_canonical();
         match self.class_of_refusal(address, socket.port(), opened_by_name) {
             Some(class) => Err(Refusal::Address { address, class }),
@@ -149,9 +151,9 @@ impl Policy {
 
     /// `address` is canonical.
     fn class_of_refusal(&self, address: IpAddr, port: u16, opened_by_name: bool) -> Option<&'static str> {
-        let target = self.translated(address);
+        let target = self.nat64_target(address);
         let inner = match target {
-            IpAddr::V6(target) => embedded::tunnelled(target).map(IpAddr::V4),
+            IpAddr::V6(target) => embedded::tunnel_target(target).map(IpAddr::V4),
             IpAddr::V4(_) => None,
         };
         let all = || [Some(address), Some(target), inner].into_iter().flatten();
@@ -161,20 +163,20 @@ impl Policy {
         if let Some(class) = all().find_map(special::never_opened) {
             return Some(class);
         }
-        if all().any(|address| holds(&self.deny, address)) {
+        if all().any(|address| contains(&self.deny, address)) {
             return Some("egress.deny");
         }
-        if opened_by_name || holds(&self.allow, target) {
+        if opened_by_name || contains(&self.allow, target) {
             return None;
         }
         special::refused(target)
-            .or_else(|| inner.filter(|inner| !holds(&self.allow, *inner)).and_then(special::refused))
+            .or_else(|| inner.filter(|inner| !contains(&self.allow, *inner)).and_then(special::refused))
     }
 
     /// What is reached through the operator's NAT64, or the address itself.
-    fn translated(&self, address: IpAddr) -> IpAddr {
+    fn nat64_target(&self, address: IpAddr) -> IpAddr {
         let IpAddr::V6(v6) = address else { return address };
-        let inner = self.nat64_prefixes.iter().find_map(|prefix| embedded::translated(prefix, v6));
+        let inner = self.nat64_prefixes.iter().find_map(|prefix| embedded::nat64_target(prefix, v6));
         inner.map_or(address, IpAddr::V4)
     }
 
@@ -192,6 +194,6 @@ fn is_on_this_machine(address: IpAddr) -> bool {
     UdpSocket::bind((address, 0)).is_ok()
 }
 
-fn holds(networks: &[IpNet], address: IpAddr) -> bool {
+fn contains(networks: &[IpNet], address: IpAddr) -> bool {
     networks.iter().any(|network| network.contains(&address))
 }

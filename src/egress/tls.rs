@@ -18,22 +18,22 @@ use crate::config::Tls;
 /// # Errors
 /// Names the file and what is wrong with it.
 pub fn client_config(settings: &Tls) -> anyhow::Result<Arc<ClientConfig>> {
-    trusting(settings.ca_file.as_deref(), "tls.ca_file")
+    client_config_with(settings.ca_file.as_deref(), "tls.ca_file")
 }
 
-/// The same for a file that was named in another place: `named` is that place, for the error.
+/// Like [`client_config`], for a file that `setting` names.
 ///
 /// # Errors
 /// As [`client_config`].
-pub fn trusting(ca_file: Option<&Path>, named: &str) -> anyhow::Result<Arc<ClientConfig>> {
+pub fn client_config_with(ca_file: Option<&Path>, setting: &str) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {
-        add(&mut roots, path).with_context(|| format!("{named}: {}", path.display()))?;
+        add_certificates(&mut roots, path).with_context(|| format!("{setting}: {}", path.display()))?;
     }
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build()?;
-    // Dangerous is only what a verifier lets pass: this one is rustls's own, and adds words to its refusals.
+    // Not dangerous: the verifier is rustls's own, and only adds words to its refusals.
     let config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&rustls::version::TLS13, &rustls::version::TLS12])?
         .dangerous()
@@ -42,7 +42,7 @@ pub fn trusting(ca_file: Option<&Path>, named: &str) -> anyhow::Result<Arc<Clien
     Ok(Arc::new(config))
 }
 
-/// The name that a certificate has to hold: the one that was typed, never what it resolved to.
+/// The name that a certificate must hold: the configured one, never what it resolved to.
 ///
 /// # Errors
 /// Not for a host that was parsed.
@@ -53,7 +53,7 @@ pub fn server_name(host: &Host) -> Result<ServerName<'static>, InvalidDnsNameErr
     }
 }
 
-fn add(roots: &mut RootCertStore, path: &Path) -> anyhow::Result<()> {
+fn add_certificates(roots: &mut RootCertStore, path: &Path) -> anyhow::Result<()> {
     let pem = std::fs::read(path).context("cannot be read")?;
     let mut count = 0;
     for certificate in CertificateDer::pem_slice_iter(&pem) {
@@ -90,7 +90,7 @@ mod tests {
         let authority = rcgen::generate_simple_self_signed(["authority.test".to_owned()]).unwrap();
         let pem = authority.cert.pem();
         let mut roots = RootCertStore::empty();
-        add(&mut roots, &file("ca.pem", &format!("{pem}\ncomment\n{pem}"))).unwrap();
+        add_certificates(&mut roots, &file("ca.pem", &format!("{pem}\ncomment\n{pem}"))).unwrap();
         assert_eq!(roots.len(), 2);
         assert!(client_config(&Tls { ca_file: Some(file("ca.pem", &pem)) }).is_ok());
         assert!(client_config(&Tls { ca_file: None }).is_ok());

@@ -1,6 +1,6 @@
-//! Says who signed a certificate that is not trusted: rustls alone says only that it is not.
+//! Names the issuer of a certificate that is not trusted, which rustls's own error does not.
 //!
-//! It decides nothing. Every verdict is that of rustls's own verifier.
+//! Every verdict is that of rustls's verifier; only the error says more.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl ServerCertVerifier for NamingVerifier {
     ) -> Result<ServerCertVerified, Error> {
         self.0
             .verify_server_cert(certificate, intermediates, name, ocsp_response, now)
-            .map_err(|error| named(error, certificate))
+            .map_err(|error| add_issuer(error, certificate))
     }
 
     fn verify_tls12_signature(
@@ -62,8 +62,8 @@ impl ServerCertVerifier for NamingVerifier {
     }
 }
 
-/// What is wrong with the time or the name needs no issuer, and keeps its own words.
-fn named(error: Error, certificate: &CertificateDer<'_>) -> Error {
+/// Errors about the time or the name stay as they are: the issuer explains nothing there.
+fn add_issuer(error: Error, certificate: &CertificateDer<'_>) -> Error {
     match error {
         Error::InvalidCertificate(
             because @ (CertificateError::UnknownIssuer

@@ -1,6 +1,6 @@
-//! Who is calling: the extractors that are the only way to a tenant's id.
+//! The extractors that authenticate a request, and the only source of a tenant's id.
 //!
-//! A handler names the right and the tier that it needs in its signature, so neither can be forgotten.
+//! A handler names its right and its rate limit in its signature, so neither can be forgotten.
 
 use std::marker::PhantomData;
 use std::ops::Deref;
@@ -89,20 +89,20 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let context = RequestContext::of(parts);
-        let (caller, proved) = match identify(parts, app).await {
+        let context = RequestContext::from_parts(parts);
+        let (caller, is_protected) = match identify(parts, app).await {
             Ok(identified) => identified,
             Err(TokenError::NoKeys) => return Err(Error::unavailable()),
             Err(TokenError::Invalid(reason)) => {
                 tracing::debug!(reason, "the token was refused");
                 let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
-                counted.map_err(|exceeded| refuse(app, Limit::Unauthenticated, exceeded))?;
+                counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))?;
                 return Err(Error::new(Code::Unauthorized));
             }
         };
         context.set_tenant(&caller.tenant);
         count::<T>(app, &caller).await?;
-        if !proved {
+        if !is_protected {
             return Err(Error::new(Code::CsrfToken));
         }
         let actor = Actor {
@@ -126,21 +126,21 @@ async fn count<T: Tier>(app: &App, caller: &token::Caller) -> Result<(), Error> 
             .map_err(Refused::from);
     }
     counted.map_err(|refused| match refused {
-        Refused::Exceeded(exceeded) => refuse(app, T::LIMIT, exceeded),
+        Refused::Exceeded(exceeded) => rate_limit_refusal(app, T::LIMIT, exceeded),
         Refused::Database(error) => error.into(),
     })
 }
 
-/// Who calls, by the token or else by the session of the console; and whether a request that changes something
-/// proved that it comes from a page of ours, which only a session has to.
+/// The caller, by the token or else by the console's session; and whether the request is protected against forgery by
+/// other sites. A token always is; a session is by its CSRF token.
 async fn identify(parts: &Parts, app: &App) -> Result<(token::Caller, bool), TokenError> {
     if !parts.headers.contains_key(AUTHORIZATION)
         && let Some(session) = sign_in::session_of(parts, app)
     {
         let session = session.ok_or(TokenError::Invalid("the session is over or not one of ours"))?;
         let caller = session.caller().ok_or(TokenError::Invalid("the session names nobody"))?;
-        let proved = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);
-        return Ok((caller, proved));
+        let is_protected = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);
+        return Ok((caller, is_protected));
     }
     let token = bearer_token(parts).map_err(TokenError::Invalid)?;
     Ok((app.tokens.verify(token).await?, true))
@@ -155,7 +155,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for TenantAdmin<T> {
     }
 }
 
-fn refuse(app: &App, limit: Limit, exceeded: Exceeded) -> Error {
+fn rate_limit_refusal(app: &App, limit: Limit, exceeded: Exceeded) -> Error {
     app.metrics.record_rate_limit_refusal(limit.as_str());
     Error::rate_limited(exceeded.retry_after_seconds)
 }

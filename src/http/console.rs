@@ -1,8 +1,8 @@
-//! The console: the modules of the element `<email-transport-settings>`, and the page that shows it.
+//! Serves the console: the modules of the element `<email-transport-settings>`, and the page that shows it.
 //!
-//! Everything is in the binary. A file's address holds a hash of all of them, so that it may be kept for good and
-//! its imports, which are relative, lead to files of the same version. Only the page, the session and the element's
-//! own address stay what they are from one version to the next.
+//! Everything is in the binary. A file's URL holds a hash of all files, so that it may be cached for ever, and its
+//! relative imports lead to files of the same version. Only the URLs of the page, the session and the element itself
+//! do not change from one version to the next.
 
 mod files;
 
@@ -21,20 +21,20 @@ use serde_json::json;
 use crate::http::error::{Code, Error};
 use files::{Asset, BUNDLE, Bundle};
 
-/// The address of the element's module: the one that other pages name.
+/// The URL of the element's module, which other pages name.
 pub const ELEMENT: &str = "/console/email-transport-settings.js";
 
-/// Only what is served here runs, nothing in the page itself does, and nobody else may frame it. Templates go
-/// through the one policy for trusted markup that the template library makes.
+/// Only what is served here runs, no script in the page itself does, and no other site may frame it. Templates go
+/// through the one Trusted Types policy of the template library.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
                       require-trusted-types-for 'script'; trusted-types lit-html";
 
-/// May be asked for again, but not used without.
-const CHECKED: &str = "no-cache";
+/// Cached, but revalidated at each use.
+const REVALIDATE: &str = "no-cache";
 
-/// The address changes with the content.
-const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+/// The URL changes with the content.
+const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
@@ -42,7 +42,7 @@ const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-or
 /// `/console/…`. `session` tells the page who is signed in.
 pub fn router(session: MethodRouter) -> Router {
     Router::new()
-        .route("/console", get(to_page))
+        .route("/console", get(redirect_to_page))
         .route("/console/", get(page))
         .route(ELEMENT, get(element))
         .route("/console/assets/{version}/{*path}", get(asset))
@@ -51,16 +51,16 @@ pub fn router(session: MethodRouter) -> Router {
 }
 
 /// The session of an installation where nobody can sign in to the console.
-pub fn nobody() -> MethodRouter {
+pub fn session_without_sign_in() -> MethodRouter {
     get(|| async { Json(json!({ "mode": "none" })) })
 }
 
-async fn to_page() -> impl IntoResponse {
+async fn redirect_to_page() -> impl IntoResponse {
     (StatusCode::PERMANENT_REDIRECT, [(LOCATION, "/console/")])
 }
 
 async fn page(headers: HeaderMap) -> Response {
-    let mut response = served(&BUNDLE.page, CHECKED, &headers);
+    let mut response = respond(&BUNDLE.page, REVALIDATE, &headers);
     let fixed = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
@@ -73,29 +73,29 @@ async fn page(headers: HeaderMap) -> Response {
 }
 
 async fn element(headers: HeaderMap) -> Response {
-    for_everybody(served(&BUNDLE.entry, CHECKED, &headers))
+    allow_all_origins(respond(&BUNDLE.entry, REVALIDATE, &headers))
 }
 
 async fn asset(Path((version, path)): Path<(String, String)>, headers: HeaderMap) -> Response {
     let found =
         Some(&*BUNDLE).filter(|bundle| bundle.version == version).and_then(|bundle| bundle.asset(&path));
     match found {
-        Some(asset) => for_everybody(served(asset, FOR_GOOD, &headers)),
+        Some(asset) => allow_all_origins(respond(asset, IMMUTABLE, &headers)),
         None => Error::new(Code::NotFound).into_response(),
     }
 }
 
 /// The modules hold nothing secret, and any page may embed the element.
-fn for_everybody(mut response: Response) -> Response {
+fn allow_all_origins(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("cross-origin"));
     response
 }
 
-fn served(asset: &'static Asset, cache: &'static str, request: &HeaderMap) -> Response {
-    let kept = request.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
-    let mut response = if kept.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.tag)) {
+fn respond(asset: &'static Asset, cache: &'static str, request: &HeaderMap) -> Response {
+    let cached = request.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
+    let mut response = if cached.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if accepts_gzip(request) {
         ([(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, asset.media_type)], &*asset.compressed).into_response()
@@ -121,7 +121,7 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
     })
 }
 
-/// What the page loads before anything is asked of the API, over the wire in bytes: for the figures in the docs.
+/// The bytes that the page loads before its first request to the API, compressed: for the figures in the docs.
 #[must_use]
 pub fn first_view_bytes() -> usize {
     let Bundle { page, .. } = &*BUNDLE;

@@ -1,4 +1,4 @@
-//! What the platform asks: is the process alive, can it serve, and how does it do.
+//! Health checks and metrics for the platform.
 
 use std::sync::Arc;
 
@@ -13,15 +13,15 @@ use crate::app::App;
 use crate::telemetry::metrics;
 use crate::vault::KeysState;
 
-/// The process runs and answers. It asks nothing else, so that a database in trouble restarts nobody.
+/// The process runs and answers. The check does not depend on the database, whose trouble a restart would not mend.
 pub async fn live() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }
 
 /// The database answers and the keys have been tried: requests can be served.
 ///
-/// A key service that went away later is no reason to send nobody here: what needs no secret still works, and the
-/// other replicas miss it too.
+/// A key service that fails later does not make the process unready: what needs no secret still works, and the other
+/// replicas miss it too.
 pub async fn ready(State(app): State<Arc<App>>) -> Response {
     let database = app.db.ping().await;
     if let Err(error) = &database {

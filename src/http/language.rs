@@ -1,4 +1,4 @@
-//! In which language an answer is given.
+//! Chooses the language of an answer by `Accept-Language`.
 
 use std::convert::Infallible;
 
@@ -11,7 +11,7 @@ use axum::response::{IntoResponse, Response};
 use crate::http::error::Error;
 use crate::language::Language;
 
-/// What [`Language`] is told by a request; English where it tells nothing.
+/// The language that the request prefers; English where it names none of ours.
 impl<S: Sync> FromRequestParts<S> for Language {
     type Rejection = Infallible;
 
@@ -21,7 +21,7 @@ impl<S: Sync> FromRequestParts<S> for Language {
     }
 }
 
-/// An answer whose texts are in this language, as its headers tell the client and caches on the way.
+/// An answer whose texts are in this language, with the headers that say so to the client and to caches.
 pub struct Localised<T>(pub Language, pub T);
 
 impl<T: IntoResponse> IntoResponse for Localised<T> {
@@ -29,7 +29,7 @@ impl<T: IntoResponse> IntoResponse for Localised<T> {
         let Self(language, answer) = self;
         let mut response = answer.into_response();
         response.headers_mut().insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
-        // Added to what may be there: an answer can vary by more than its language.
+        // Appended: an answer can vary by more than its language.
         response.headers_mut().append(VARY, VARIES);
         response
     }

@@ -1,4 +1,4 @@
-//! What stands round every request: a trace id, one line in the log, the metrics, and the body of a refusal.
+//! Observes every request: its trace id, one line in the log, the metrics, and the body of a refusal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, OnceLock};
@@ -18,7 +18,7 @@ use crate::http::error::Error;
 use crate::id::{TenantId, TraceId};
 use crate::telemetry::spans;
 
-/// What the layers and the extractors know about a request.
+/// What layers and extractors need to know about a request.
 #[derive(Clone, Debug)]
 pub struct RequestContext {
     pub trace_id: TraceId,
@@ -29,10 +29,10 @@ pub struct RequestContext {
 
 impl RequestContext {
     /// # Panics
-    /// Outside [`observe`], which stands round every route.
+    /// Outside [`observe`], which surrounds every route.
     #[must_use]
-    pub fn of(parts: &Parts) -> Self {
-        parts.extensions.get().cloned().expect("observe stands round every route")
+    pub fn from_parts(parts: &Parts) -> Self {
+        parts.extensions.get().cloned().expect("observe surrounds every route")
     }
 
     /// For the log line.
@@ -42,7 +42,7 @@ impl RequestContext {
     }
 }
 
-/// Has `handle` answer the request, and adds all that every answer has.
+/// Has `handle` answer the request, and adds the headers that every answer has.
 pub async fn observe<F>(app: &App, mut request: Request, handle: impl FnOnce(Request) -> F) -> Response
 where
     F: Future<Output = Response>,
@@ -77,7 +77,7 @@ where
     response
 }
 
-/// Gives a refusal its body, now that the trace id is known.
+/// Gives a refusal its body, which names the trace id.
 fn render_error(response: &mut Response, trace_id: TraceId) {
     if let Some(error) = response.extensions_mut().remove::<Error>() {
         let rendered = Json(error.body(trace_id)).into_response();

@@ -1,4 +1,4 @@
-//! Accepts connections: HTTP/1.1 only, with limits of number, size and time, and an orderly end.
+//! Accepts the clients' connections and serves HTTP/1.1 on them, with limits of number, size and time.
 
 mod connections;
 mod stream;
@@ -24,10 +24,10 @@ use tokio_util::task::TaskTracker;
 use tower::ServiceExt;
 
 use crate::config;
-use connections::{Answering, Connection, Connections};
+use connections::{Connection, Connections, InFlight};
 use stream::ClientStream;
 
-/// The most bytes that the head of a request may have. A token takes up to 8 KiB of it.
+/// The largest head of a request, in bytes. A token takes up to 8 KiB of it.
 const MAX_HEAD: usize = 32 * 1024;
 
 /// Connections that the system holds until they are accepted; it takes no more than `net.core.somaxconn`. With the
@@ -40,13 +40,13 @@ const BACKLOG: u32 = 4_096;
 /// The system's, mostly that the address is in use.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
-    // What is left of an earlier process does not keep this one from its port.
+    // Connections that an earlier process left in TIME_WAIT must not block the port.
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop` ends, then lets the requests that are under way finish. Gives what is left of
+/// Serves until `stop` ends, then lets the requests in flight finish. Returns what is left of
 /// `server.shutdown_seconds`.
 ///
 /// # Errors
@@ -68,21 +68,21 @@ pub async fn serve(
         let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
-                // Mostly too many open files: what is open goes on, and the next moment may have room.
+                // Usually too many open files: an eviction may free one.
                 tracing::warn!(%error, "a connection could not be accepted");
-                connections.make_room();
+                connections.evict_idle();
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let place = tokio::select! {
-            place = connections.place() => place,
+        let permit = tokio::select! {
+            permit = connections.acquire() => permit,
             () = &mut stop => break,
         };
         let (connection, service, settings) = (connections.open(), service.clone(), settings.clone());
         tasks.spawn(async move {
-            hold(stream, peer, &connection, service, &settings).await;
-            drop(place);
+            serve_connection(stream, peer, &connection, service, &settings).await;
+            drop(permit);
         });
     }
     drop(listener);
@@ -95,8 +95,8 @@ pub async fn serve(
     Ok(end.saturating_duration_since(Instant::now()))
 }
 
-/// Serves one connection until it ends, or gives way. Then a request that is under way is answered first.
-async fn hold(
+/// Serves one connection until it ends or is evicted. A request in flight is answered first.
+async fn serve_connection(
     stream: TcpStream,
     peer: SocketAddr,
     connection: &Arc<Connection>,
@@ -108,13 +108,13 @@ async fn hold(
     let answer_time = Duration::from_secs(settings.answer_timeout_seconds);
     let stream = ClientStream::new(stream, Arc::clone(connection), answer_time);
     let handler = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
-        let answering = connection.request_begins();
+        let in_flight = connection.begin_request();
         let service = service.clone();
         async move {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(ConnectInfo(peer));
             let response = service.oneshot(request).await?;
-            Ok::<_, Infallible>(response.map(|body| AnswerBody { body, _answering: answering }))
+            Ok::<_, Infallible>(response.map(|body| TrackedBody { body, _in_flight: in_flight }))
         }
     });
     let serving = http1::Builder::new()
@@ -126,11 +126,11 @@ async fn hold(
     let ended = tokio::select! {
         biased;
         ended = serving.as_mut() => ended,
-        () = connection.gives_way.cancelled() => {
-            if connection.is_waiting() {
+        () = connection.eviction.cancelled() => {
+            if connection.is_idle() {
                 return;
             }
-            connection.gives_way_later();
+            connection.defer_eviction();
             serving.as_mut().graceful_shutdown();
             serving.await
         }
@@ -140,13 +140,13 @@ async fn hold(
     }
 }
 
-/// The body of an answer, which tells when it was taken.
-struct AnswerBody {
+/// The body of an answer, which keeps its request in flight until the client has taken it.
+struct TrackedBody {
     body: Body,
-    _answering: Answering,
+    _in_flight: InFlight,
 }
 
-impl HttpBody for AnswerBody {
+impl HttpBody for TrackedBody {
     type Data = Bytes;
     type Error = axum::Error;
 

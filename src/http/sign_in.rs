@@ -59,15 +59,15 @@ pub async fn begin(
     State(app): State<Arc<App>>,
     query: Result<Query<SignInQuery>, QueryRejection>,
 ) -> Result<Response, Error> {
-    let sign_in = configured(&app)?;
+    let sign_in = require_sign_in(&app)?;
     let return_to = query.ok().and_then(|Query(query)| query.return_to);
     let return_to = return_to.filter(|path| is_console_path(path)).unwrap_or_else(|| CONSOLE.to_owned());
-    let flow = match sign_in.provider.begin().await {
-        Ok(flow) => flow,
-        Err(error) => return Ok(failed(&error)),
+    let begun = match sign_in.provider.begin().await {
+        Ok(begun) => begun,
+        Err(error) => return Ok(redirect_with_failure(&error)),
     };
-    let cookie = sign_in.seal_pending(flow.pending, return_to).map_err(|error| Error::internal(&error))?;
-    Ok(redirect(&flow.url, &[cookies(sign_in).set(PENDING_COOKIE, &cookie, SIGN_IN_TIME)]))
+    let cookie = sign_in.seal_pending(begun.pending, return_to).map_err(|error| Error::internal(&error))?;
+    Ok(redirect(&begun.url, &[cookies(sign_in).set(PENDING_COOKIE, &cookie, SIGN_IN_TIME)]))
 }
 
 /// What the provider's redirect carries (RFC 6749 section 4.1.2).
@@ -84,7 +84,7 @@ pub async fn callback(
     headers: HeaderMap,
     query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Result<Response, Error> {
-    let sign_in = configured(&app)?;
+    let sign_in = require_sign_in(&app)?;
     let cookie = cookies(sign_in).read(&headers, PENDING_COOKIE);
     let pending = cookie.and_then(|cookie| sign_in.open_pending(&cookie));
     let Ok(Query(query)) = query else { return Ok(ended("expired", sign_in)) };
@@ -101,9 +101,9 @@ pub async fn callback(
             return Ok(ended("denied", sign_in));
         }
     };
-    let token = match sign_in.provider.finish(pending.pending, code).await {
+    let token = match sign_in.provider.finish(pending.authorization, code).await {
         Ok(token) => token,
-        Err(error) => return Ok(failed(&error)),
+        Err(error) => return Ok(redirect_with_failure(&error)),
     };
     let (session, cookie) = sign_in.begin_session(token).map_err(|error| Error::internal(&error))?;
     tracing::info!(tenant = session.tenant, admin = session.is_admin, "signed in to the console");
@@ -114,9 +114,9 @@ pub async fn callback(
     Ok(redirect(&pending.return_to, &set))
 }
 
-/// Ends the session here, and tells where to end it at the provider.
+/// Ends the session here, and names where to end it at the provider.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let sign_in = configured(&app)?;
+    let sign_in = require_sign_in(&app)?;
     let session = session_in(sign_in, &headers).ok_or_else(|| Error::new(Code::Unauthorized))?;
     if !proves_origin(&session, &headers) {
         return Err(Error::new(Code::CsrfToken));
@@ -143,12 +143,12 @@ pub async fn csrf_token(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
     Ok((StatusCode::NO_CONTENT, [(HeaderName::from_static(CSRF_HEADER), token)]).into_response())
 }
 
-/// What the console learns about itself: `GET /console/session` where a provider is configured.
+/// `GET /console/session` where a provider is configured: who is signed in.
 pub async fn session(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    Ok(describe(configured(&app)?, &headers))
+    Ok(session_body(require_sign_in(&app)?, &headers))
 }
 
-fn describe(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Response {
+fn session_body(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Response {
     let Some(session) = session_in(sign_in, headers) else {
         let body = Json(json!({ "mode": "oidc", "signIn": SIGN_IN_PATH }));
         return (StatusCode::UNAUTHORIZED, body).into_response();
@@ -164,7 +164,7 @@ fn describe(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Response {
     .into_response()
 }
 
-/// The session that a request of the API comes with: only where it brings no token of its own.
+/// The session of a request to the API; `None` where it has no session cookie, `Some(None)` where that is not valid.
 #[must_use]
 pub fn session_of(parts: &Parts, app: &App) -> Option<Option<Session>> {
     let sign_in = app.sign_in.as_ref()?;
@@ -174,7 +174,7 @@ pub fn session_of(parts: &Parts, app: &App) -> Option<Option<Session>> {
 
 const CONSOLE: &str = "/console/";
 
-fn configured(app: &App) -> Result<&ConsoleSignIn, Error> {
+fn require_sign_in(app: &App) -> Result<&ConsoleSignIn, Error> {
     app.sign_in.as_ref().ok_or_else(|| {
         Error::new(Code::NotFound)
             .detail("Signing in is not configured here; the settings begin with console.")
@@ -187,7 +187,7 @@ fn is_console_path(path: &str) -> bool {
 }
 
 /// Back to the console, with one word of a closed set: `denied`, `expired`, `not_known` or `provider`.
-fn failed(error: &SignInError) -> Response {
+fn redirect_with_failure(error: &SignInError) -> Response {
     tracing::warn!(%error, "nobody was signed in to the console");
     let word = match error {
         SignInError::Provider(_) => "provider",

@@ -57,8 +57,8 @@ impl Sealer {
     }
 }
 
-/// Whether two texts are the same, in a time that does not depend on where they differ.
-pub(super) fn same(one: &str, other: &str) -> bool {
+/// Compares in a time that does not depend on where the texts differ.
+pub(super) fn is_equal(one: &str, other: &str) -> bool {
     verify_slices_are_equal(one.as_bytes(), other.as_bytes()).is_ok()
 }
 

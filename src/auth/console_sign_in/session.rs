@@ -43,10 +43,10 @@ impl Session {
     /// Whether this is the session's own CSRF token, which only our own pages can read.
     #[must_use]
     pub fn has_csrf_token(&self, token: &str) -> bool {
-        sealer::same(token, &self.csrf)
+        sealer::is_equal(token, &self.csrf)
     }
 
-    /// As a verified token would say it: the cookie was sealed from one.
+    /// The caller that the ID token named.
     #[must_use]
     pub fn caller(&self) -> Option<Caller> {
         Some(Caller {

@@ -1,4 +1,4 @@
-//! What the provider says about itself (OpenID Connect Discovery 1.0), asked for when it is first needed.
+//! Fetches the provider's metadata (OpenID Connect Discovery 1.0) when it is first needed.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,16 +8,16 @@ use hyper::{HeaderMap, Method};
 use serde::Deserialize;
 use tokio::sync::Mutex;
 
-use super::{MAX_ANSWER, Settings, SignInError, TIME_LIMIT};
+use super::{MAX_RESPONSE_BYTES, Settings, SignInError, TIME_LIMIT};
 use crate::auth::token::{JwksSource, Verifier};
 use crate::clock::{Clock, Timestamp};
 use crate::config::check_operator_url;
 use crate::egress::http_client::{HttpClient, Request};
 
-/// Endpoints change seldom; a document older than this is asked for again.
+/// Endpoints change seldom; older metadata is fetched again.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// A provider that was found.
+/// A provider, from its metadata.
 pub(super) struct Provider {
     pub authorization_endpoint: String,
     pub token_endpoint: String,
@@ -27,7 +27,7 @@ pub(super) struct Provider {
     pub takes_basic: bool,
     /// Checks its ID tokens.
     pub verifier: Verifier,
-    found_at: Timestamp,
+    fetched_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -42,13 +42,13 @@ struct Document {
 
 pub(super) struct Discovery {
     clock: Clock,
-    /// Held while the document is fetched: one fetch serves all who wait.
-    found: Mutex<Option<Arc<Provider>>>,
+    /// Locked while the metadata is fetched: one fetch serves all who wait.
+    cached: Mutex<Option<Arc<Provider>>>,
 }
 
 impl Discovery {
     pub fn new(clock: Clock) -> Self {
-        Self { clock, found: Mutex::default() }
+        Self { clock, cached: Mutex::default() }
     }
 
     pub async fn provider(
@@ -56,21 +56,21 @@ impl Discovery {
         settings: &Settings,
         http: &HttpClient,
     ) -> Result<Arc<Provider>, SignInError> {
-        let mut found = self.found.lock().await;
+        let mut cached = self.cached.lock().await;
         let now = self.clock.now();
-        if let Some(provider) = found.as_ref()
-            && is_fresh(provider.found_at, now)
+        if let Some(provider) = cached.as_ref()
+            && is_fresh(provider.fetched_at, now)
         {
             return Ok(Arc::clone(provider));
         }
         match fetch(settings, http, &self.clock).await {
             Ok(provider) => {
                 let provider = Arc::new(provider);
-                *found = Some(Arc::clone(&provider));
+                *cached = Some(Arc::clone(&provider));
                 Ok(provider)
             }
-            // What was known an hour ago is better than nobody being able to sign in.
-            Err(error) => match found.as_ref() {
+            // Outdated metadata is better than nobody being able to sign in.
+            Err(error) => match cached.as_ref() {
                 Some(provider) => {
                     tracing::warn!(%error, "the OpenID Connect provider could not be asked about itself");
                     Ok(Arc::clone(provider))
@@ -81,8 +81,8 @@ impl Discovery {
     }
 }
 
-fn is_fresh(found_at: Timestamp, now: Timestamp) -> bool {
-    u128::try_from(now.0 - found_at.0).is_ok_and(|age| age < MAX_AGE.as_millis())
+fn is_fresh(fetched_at: Timestamp, now: Timestamp) -> bool {
+    u128::try_from(now.0 - fetched_at.0).is_ok_and(|age| age < MAX_AGE.as_millis())
 }
 
 async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<Provider, SignInError> {
@@ -96,7 +96,7 @@ async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<
         headers,
         body: Vec::new(),
         time_limit: TIME_LIMIT,
-        max_response_bytes: MAX_ANSWER,
+        max_response_bytes: MAX_RESPONSE_BYTES,
     };
     let response = http.send(request).await.map_err(|error| failed(format!("{url}: {error}")))?;
     if response.status != 200 {
@@ -104,7 +104,7 @@ async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<
     }
     let document: Document = serde_json::from_slice(&response.body)
         .map_err(|_| failed(format!("{url}: the answer is no discovery document")))?;
-    // Section 4.3: it must be the very text that was configured, or another provider speaks.
+    // Section 4.3: the issuer must be exactly the configured one, or the metadata is another provider's.
     if document.issuer != settings.issuer {
         return Err(failed(format!("{url} speaks for the issuer {:?}", document.issuer)));
     }
@@ -127,6 +127,6 @@ async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<
         takes_basic: methods
             .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic")),
         verifier,
-        found_at: clock.now(),
+        fetched_at: clock.now(),
     })
 }

@@ -1,4 +1,4 @@
-//! What the operator configured about signing in to the console.
+//! The operator's settings of the console's sign-in.
 
 use anyhow::Context;
 
@@ -6,7 +6,7 @@ use crate::config::check_operator_url;
 use crate::config::{Auth, Config};
 use crate::secret::Secret;
 
-/// Complete settings of the provider.
+/// The provider, and this service as its client.
 pub struct Settings {
     pub issuer: String,
     pub client_id: String,
@@ -24,7 +24,7 @@ impl Settings {
     ///
     /// # Errors
     /// A text that names the setting.
-    pub fn of(config: &Config) -> anyhow::Result<Option<Self>> {
+    pub fn from_config(config: &Config) -> anyhow::Result<Option<Self>> {
         let console = &config.console;
         let (Some(issuer), Some(client_id), Some(public_url)) =
             (console.oidc_issuer.clone(), console.oidc_client_id.clone(), console.public_url.as_deref())

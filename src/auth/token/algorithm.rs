@@ -1,4 +1,4 @@
-//! The signature algorithms that a token may use. A key has exactly one; a token only repeats its name.
+//! The signature algorithms that a token may use. Each key has exactly one.
 
 /// An algorithm of RFC 7518 section 3.1 or RFC 8037 section 3.1. `none`, HS384, HS512 and ES512 are not here, so
 /// no token can name them.

@@ -1,4 +1,4 @@
-//! Judges the claims of a token whose signature is good: times, issuer, audience, and who is calling.
+//! Checks the claims of a token whose signature is valid: times, issuer, audience, and who is calling.
 
 use serde_json::{Map, Value};
 
@@ -14,8 +14,8 @@ const LATEST_SECONDS: f64 = 253_402_300_799.0;
 /// The scope that makes a tenant administrator, beside the roles.
 pub(super) const ADMIN_SCOPE: &str = "admin_classic";
 
-/// What the claims are held against; taken from the settings.
-pub(super) struct Expected {
+/// What the claims must say, from the settings.
+pub(super) struct ExpectedClaims {
     issuer: Option<String>,
     audience: Option<String>,
     tenant_claim: String,
@@ -24,7 +24,7 @@ pub(super) struct Expected {
     admin_roles: Vec<String>,
 }
 
-impl Expected {
+impl ExpectedClaims {
     /// # Errors
     /// A text that names the setting.
     pub(super) fn new(settings: &Auth) -> anyhow::Result<Self> {
@@ -52,11 +52,11 @@ impl Expected {
         claims: &Map<String, Value>,
         now: Timestamp,
     ) -> Result<(Caller, Validity), TokenError> {
-        access_token(claims)?;
-        self.holder(claims, now)
+        require_access_token(claims)?;
+        self.check_common(claims, now)
     }
 
-    /// The rules that an ID token has beside those of every token.
+    /// Checks an ID token, which has rules beyond those of every token.
     pub(super) fn id_token(
         &self,
         claims: &Map<String, Value>,
@@ -71,21 +71,25 @@ impl Expected {
         if text("nonce") != Some(nonce) {
             return Err(TokenError::Invalid("another nonce"));
         }
-        // Section 3.1.3.7, 4 and 5: who of several audiences asked for it.
-        let several = claims.get("aud").and_then(Value::as_array).is_some_and(|aud| aud.len() > 1);
-        if text("azp").map_or(several, |party| party != client_id) {
+        // Section 3.1.3.7, 4 and 5: with several audiences, `azp` names the client that the token was issued to.
+        let has_several = claims.get("aud").and_then(Value::as_array).is_some_and(|aud| aud.len() > 1);
+        if text("azp").map_or(has_several, |party| party != client_id) {
             return Err(TokenError::Invalid("issued to another client"));
         }
         date(claims, "iat")?.ok_or(TokenError::Invalid("no iat"))?;
-        let vouched = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
+        let is_verified = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
         Ok(IdToken {
-            caller: self.holder(claims, now)?.0,
-            email: text("email").filter(|_| vouched).map(str::to_owned),
+            caller: self.check_common(claims, now)?.0,
+            email: text("email").filter(|_| is_verified).map(str::to_owned),
         })
     }
 
-    fn holder(&self, claims: &Map<String, Value>, now: Timestamp) -> Result<(Caller, Validity), TokenError> {
-        let validity = Validity::of(claims)?;
+    fn check_common(
+        &self,
+        claims: &Map<String, Value>,
+        now: Timestamp,
+    ) -> Result<(Caller, Validity), TokenError> {
+        let validity = Validity::new(claims)?;
         validity.check(now)?;
         if let Some(issuer) = &self.issuer
             && claims.get("iss").and_then(Value::as_str) != Some(issuer)
@@ -93,7 +97,7 @@ impl Expected {
             return Err(TokenError::Invalid("another issuer"));
         }
         if let Some(audience) = &self.audience {
-            self::audience(claims.get("aud"), audience)?;
+            require_audience(claims.get("aud"), audience)?;
         }
         let tenant = claims.get(&self.tenant_claim).and_then(Value::as_str);
         let tenant = tenant.and_then(TenantId::from_verified_claim);
@@ -130,7 +134,7 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    pub(super) fn of(claims: &Map<String, Value>) -> Result<Self, TokenError> {
+    pub(super) fn new(claims: &Map<String, Value>) -> Result<Self, TokenError> {
         let expires = date(claims, "exp")?.ok_or(TokenError::Invalid("no exp"))?;
         let not_before = date(claims, "nbf")?;
         // Only its form counts: RFC 7519 gives no rule by which an age makes a token invalid.
@@ -163,7 +167,7 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenErr
 }
 
 /// Some issuers tell an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
-fn access_token(claims: &Map<String, Value>) -> Result<(), TokenError> {
+fn require_access_token(claims: &Map<String, Value>) -> Result<(), TokenError> {
     if is_kind(claims, &["id", "refresh", "offline", "logout"]) {
         return Err(TokenError::Invalid("not an access token"));
     }
@@ -177,7 +181,7 @@ fn is_kind(claims: &Map<String, Value>, kinds: &[&str]) -> bool {
     })
 }
 
-fn audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError> {
+fn require_audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError> {
     let named = match claim {
         Some(Value::String(audience)) => audience == ours,
         Some(audiences) => strings(audiences).is_some_and(|audiences| audiences.contains(&ours)),

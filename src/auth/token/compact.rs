@@ -20,7 +20,7 @@ const REFUSED_MEMBERS: [&str; 6] = ["jwk", "jku", "x5u", "x5c", "crit", "b64"];
 pub(super) struct Compact<'t> {
     pub(super) algorithm: Algorithm,
     pub(super) key_id: Option<String>,
-    /// What is signed: header and payload as they came, with the point between.
+    /// What is signed: header and payload as they came, with the dot between.
     pub(super) message: &'t [u8],
     payload: &'t str,
     pub(super) signature: Vec<u8>,
@@ -48,7 +48,7 @@ impl<'t> Compact<'t> {
         Ok(Self { algorithm, key_id, message, payload, signature })
     }
 
-    /// The claims. To be asked for after the signature has been checked.
+    /// The claims. Call this only after the signature was verified.
     pub(super) fn claims(&self) -> Result<Map<String, Value>, TokenError> {
         json::object(&decode(self.payload)?).ok_or(TokenError::Invalid("the claims are no JSON object"))
     }

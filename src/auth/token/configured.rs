@@ -1,4 +1,4 @@
-//! The keys that stand in the configuration: a shared secret, a public key in a file.
+//! Loads the keys that the settings name: a shared secret, a public key in a file.
 
 use std::path::Path;
 

@@ -1,4 +1,4 @@
-//! Reads a JSON Web Key Set (RFC 7517): the keys in it that can check a token, and no other.
+//! Reads a JSON Web Key Set (RFC 7517): those of its keys that can verify a token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

@@ -1,6 +1,4 @@
-//! The issuer's key set: fetched when it is needed, kept while it may be used, asked for again with restraint.
-//!
-//! It knows keys and times. Which key a token means is the verifier's business.
+//! Fetches the issuer's key set, keeps it while it may be used, and limits how often it is fetched again.
 
 use std::future::Future;
 use std::pin::Pin;
@@ -12,16 +10,16 @@ use super::key::Key;
 use crate::clock::Clock;
 use crate::egress::http_client::{HttpClient, Request};
 
-/// A set older than this is fetched again behind a request's back.
+/// A set older than this is fetched again in the background.
 pub const REFRESH_AFTER: Duration = Duration::from_mins(10);
-/// While there are keys, a new set is asked for at most once in this time, whatever tokens come in.
+/// While there are keys, the set is fetched at most once in this time, whatever tokens arrive.
 pub const REFRESH_INTERVAL: Duration = Duration::from_mins(1);
-/// The same while there are none: every request is answered with 503 then, so this waits less.
+/// The same while there are none. Shorter, since every request is answered with 503 until there are.
 pub const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 const FETCH_TIME_LIMIT: Duration = Duration::from_secs(3);
 const MAX_BYTES: usize = 256 * 1024;
 
-/// An answer that will come: the key set's bytes, or why there are none.
+/// A fetch: the key set's bytes, or why there are none.
 pub type JwksAnswer = Pin<Box<dyn Future<Output = Result<Vec<u8>, String>> + Send>>;
 
 /// Where the key set comes from.
@@ -31,7 +29,7 @@ pub enum JwksSource {
         client: HttpClient,
         url: String,
     },
-    /// A test's answers; also counts the questions, if the closure does.
+    /// What a test answers.
     Table(Arc<dyn Fn() -> JwksAnswer + Send + Sync>),
 }
 
@@ -72,9 +70,9 @@ impl JwksSource {
 /// The keys of one fetch.
 pub(super) struct KeySet {
     pub(super) keys: Vec<Key>,
-    /// Counts the sets, also such as hold the same keys.
+    /// Each fetch has another number, also where it brings the same keys.
     pub(super) number: u64,
-    /// On the clock that only runs on, as all times here.
+    /// On the monotonic clock, as all times here.
     fetched_at: Duration,
 }
 
@@ -83,7 +81,7 @@ pub(super) struct Jwks {
     clock: Clock,
     max_age: Duration,
     state: RwLock<State>,
-    /// Held by the one fetch that is under way.
+    /// Held by the one fetch in progress.
     fetching: tokio::sync::Mutex<()>,
 }
 
@@ -109,8 +107,8 @@ impl Jwks {
         Some(set)
     }
 
-    /// Asks the issuer for a new set, unless that was done a short while ago; waits for a fetch that is under
-    /// way. The fetch is a task of its own: a client that hangs up does not end it for the others.
+    /// Fetches a new set unless one was fetched a short while ago; waits for a fetch in progress. The fetch is a task of
+    /// its own, so that a client that hangs up does not end it for the others.
     pub(super) async fn refresh(self: &Arc<Self>) {
         if !self.is_due() && self.fetching.try_lock().is_ok() {
             return;

@@ -1,8 +1,7 @@
-//! Tokens that were verified a short while ago: checking a signature costs several times the rest of a request.
+//! Caches verified tokens: checking a signature costs several times the rest of a request.
 //!
-//! An entry stands for the whole token, byte by byte, and for the key set it was checked with. So it ends with the
-//! set: a key that the issuer has withdrawn does not live on in it. What may change without the token, its times, is
-//! judged at every use.
+//! An entry belongs to the whole token, byte by byte, and to the key set that verified it. It ends with that set, so a
+//! key that the issuer has withdrawn does not live on here. The token's times are checked at every use.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
@@ -11,19 +10,19 @@ use super::claims::Validity;
 use super::{Caller, TokenError};
 use crate::clock::Timestamp;
 
-/// A hash in the place of the token, so that no token that could be used stays in memory.
+/// A hash in place of the token, so that no usable token stays in memory.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(super) fn of(token: &str) -> Self {
+    pub(super) fn new(token: &str) -> Self {
         let mut bytes = [0; 32];
         bytes.copy_from_slice(digest(&SHA256, token.as_bytes()).as_ref());
         Self(bytes)
     }
 }
 
-/// Which fetched key set a token was checked with: its number, or `None` for the configured keys alone.
+/// The number of the fetched key set that a token was verified with; `None` for the configured keys alone.
 pub(super) type KeySetNumber = Option<u64>;
 
 #[derive(Clone)]
@@ -33,18 +32,18 @@ struct Verified {
     caller: Caller,
 }
 
-/// Bounded: those that are asked for often stay.
+/// Bounded; entries in frequent use stay.
 pub(super) struct VerifiedTokens {
     entries: Cache<Fingerprint, Verified>,
 }
 
 impl VerifiedTokens {
-    /// `most` is the number of tokens that are kept; with 0 every token is checked each time.
-    pub(super) fn new(most: u64) -> Self {
-        Self { entries: Cache::new(most) }
+    /// With a capacity of 0 every token is verified each time.
+    pub(super) fn new(capacity: u64) -> Self {
+        Self { entries: Cache::new(capacity) }
     }
 
-    /// Whose token this is, where it was checked with this key set before. `None` says nothing against a token.
+    /// The caller of a token that this key set has verified before; `None` where it has not.
     ///
     /// # Errors
     /// The token has expired, or the clock was set back to a time before it is valid.
@@ -64,8 +63,14 @@ impl VerifiedTokens {
         Ok(Some(verified.caller))
     }
 
-    /// Keeps what a check of signature, times and claims has found.
-    pub(super) fn keep(&self, token: Fingerprint, key_set: KeySetNumber, validity: Validity, caller: Caller) {
+    /// Remembers a token whose signature, times and claims were verified.
+    pub(super) fn insert(
+        &self,
+        token: Fingerprint,
+        key_set: KeySetNumber,
+        validity: Validity,
+        caller: Caller,
+    ) {
         self.entries.insert(token, Verified { key_set, validity, caller });
     }
 }
@@ -86,27 +91,27 @@ mod tests {
 
     fn an_hour() -> Validity {
         let claims = json!({ "exp": NOW.seconds() + 3600 });
-        Validity::of(claims.as_object().expect("an object")).expect("a date")
+        Validity::new(claims.as_object().expect("an object")).expect("a date")
     }
 
     #[test]
     fn an_entry_stands_for_one_token_and_one_key_set() {
         let tokens = VerifiedTokens::new(10);
-        tokens.keep(Fingerprint::of("a.b.c"), Some(1), an_hour(), caller("ann"));
-        assert_eq!(tokens.caller(Fingerprint::of("a.b.c"), Some(1), NOW), Ok(Some(caller("ann"))));
+        tokens.insert(Fingerprint::new("a.b.c"), Some(1), an_hour(), caller("ann"));
+        assert_eq!(tokens.caller(Fingerprint::new("a.b.c"), Some(1), NOW), Ok(Some(caller("ann"))));
         for (token, key_set) in [("a.b.d", Some(1)), ("a.b.c", Some(2)), ("a.b.c", Some(0)), ("a.b.c", None)]
         {
-            assert_eq!(tokens.caller(Fingerprint::of(token), key_set, NOW), Ok(None), "{token} {key_set:?}");
+            assert_eq!(tokens.caller(Fingerprint::new(token), key_set, NOW), Ok(None), "{token} {key_set:?}");
         }
-        tokens.keep(Fingerprint::of("a.b.c"), Some(2), an_hour(), caller("ann"));
-        assert_eq!(tokens.caller(Fingerprint::of("a.b.c"), Some(2), NOW), Ok(Some(caller("ann"))));
+        tokens.insert(Fingerprint::new("a.b.c"), Some(2), an_hour(), caller("ann"));
+        assert_eq!(tokens.caller(Fingerprint::new("a.b.c"), Some(2), NOW), Ok(Some(caller("ann"))));
     }
 
     #[test]
     fn however_many_tokens_come_memory_is_bounded() {
         let tokens = VerifiedTokens::new(100);
         for number in 0..5_000 {
-            tokens.keep(Fingerprint::of(&format!("token {number}")), None, an_hour(), caller("ann"));
+            tokens.insert(Fingerprint::new(&format!("token {number}")), None, an_hour(), caller("ann"));
         }
         tokens.entries.run_pending_tasks();
         let kept = tokens.entries.entry_count();
@@ -116,7 +121,7 @@ mod tests {
     #[test]
     fn with_no_entries_nothing_is_remembered() {
         let tokens = VerifiedTokens::new(0);
-        tokens.keep(Fingerprint::of("a.b.c"), None, an_hour(), caller("ann"));
-        assert_eq!(tokens.caller(Fingerprint::of("a.b.c"), None, NOW), Ok(None));
+        tokens.insert(Fingerprint::new("a.b.c"), None, an_hour(), caller("ann"));
+        assert_eq!(tokens.caller(Fingerprint::new("a.b.c"), None, NOW), Ok(None));
     }
 }

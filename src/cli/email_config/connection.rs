@@ -110,8 +110,8 @@ impl Connection {
             );
         }
         let ca_file = self.ca_file.as_deref();
-        let tls =
-            tls::trusting(ca_file, "--ca-file").map_err(|error| Failure::usage(format!("{error:#}")))?;
+        let tls = tls::client_config_with(ca_file, "--ca-file")
+            .map_err(|error| Failure::usage(format!("{error:#}")))?;
         // The policy restricts destinations of tenants; the operator's server is none.
         let policy = Policy::new(&Config::default().egress).map_err(|error| Failure::usage(error.reason))?;
         let dialer = Dialer { policy: Arc::new(policy), resolver: Resolver::system() };

@@ -1,4 +1,4 @@
-//! The URL of a request, taken apart and checked.
+//! Parses and checks the URL of a request.
 
 use hyper::Uri;
 use hyper::header::HeaderValue;
@@ -17,7 +17,7 @@ pub(super) enum PlainHttp {
 
 /// Where a request goes.
 #[derive(Debug)]
-pub(super) struct Target {
+pub(super) struct RequestTarget {
     pub host: Host,
     pub port: u16,
     /// False for `http://`.
@@ -28,7 +28,7 @@ pub(super) struct Target {
     pub path: String,
 }
 
-impl Target {
+impl RequestTarget {
     pub fn parse(url: &str, plain: PlainHttp) -> Result<Self, HttpError> {
         let refuse = |reason: &str| Err(HttpError::Url(reason.to_owned()));
         let uri: Uri = url.parse().map_err(|error| HttpError::Url(format!("{error}")))?;
@@ -91,7 +91,7 @@ mod tests {
             ("http://localhost/x#fragment", "localhost", 80, false, "localhost", "/x"),
         ];
         for (url, host, port, encrypted, authority, path) in cases {
-            let target = Target::parse(url, PlainHttp::LoopbackOnly).unwrap();
+            let target = RequestTarget::parse(url, PlainHttp::LoopbackOnly).unwrap();
             assert_eq!(target.host.to_string(), host, "{url}");
             assert_eq!((target.port, target.encrypted), (port, encrypted), "{url}");
             assert_eq!((target.authority.to_str().unwrap(), target.path.as_str()), (authority, path));
@@ -120,7 +120,7 @@ mod tests {
             "http://localhost.example.com/",
             "http://0.0.0.0/",
         ] {
-            let parsed = Target::parse(url, PlainHttp::LoopbackOnly);
+            let parsed = RequestTarget::parse(url, PlainHttp::LoopbackOnly);
             assert!(matches!(parsed, Err(HttpError::Url(_))), "{url:?}");
         }
     }
@@ -134,7 +134,7 @@ mod tests {
             ("http://user@example.com/", false),
             ("http://127.1/", false),
         ] {
-            assert_eq!(Target::parse(url, PlainHttp::Anywhere).is_ok(), good, "{url:?}");
+            assert_eq!(RequestTarget::parse(url, PlainHttp::Anywhere).is_ok(), good, "{url:?}");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! A stream that notices when everything that was written has left.
+//! A stream that records when everything written to it has been flushed.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;

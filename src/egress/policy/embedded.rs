@@ -1,4 +1,4 @@
-//! IPv4 addresses inside IPv6 addresses: what a translator or a tunnel would connect to.
+//! Finds IPv4 addresses inside IPv6 addresses: what a translator or a tunnel would connect to.
 
 use std::net::{Ipv4Addr, Ipv6Addr};
 
@@ -8,7 +8,7 @@ use ipnet::Ipv6Net;
 pub(super) const NAT64_LENGTHS: [u8; 6] = [32, 40, 48, 56, 64, 96];
 
 /// The IPv4 address that a NAT64 of this prefix connects to (RFC 6052 section 2.2).
-pub(super) fn translated(prefix: &Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(super) fn nat64_target(prefix: &Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Addr> {
     if !prefix.contains(&address) {
         return None;
     }
@@ -20,7 +20,7 @@ pub(super) fn translated(prefix: &Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Addr
 }
 
 /// The IPv4 address in a 6to4, Teredo, ISATAP, IPv4-compatible or IPv4-translated address.
-pub(super) fn tunnelled(address: Ipv6Addr) -> Option<Ipv4Addr> {
+pub(super) fn tunnel_target(address: Ipv6Addr) -> Option<Ipv4Addr> {
     let octets = address.octets();
     let last = Ipv4Addr::new(octets[12], octets[13], octets[14], octets[15]);
     match address.segments() {
@@ -54,9 +54,9 @@ mod tests {
         ];
         for (prefix, address) in cases {
             let prefix: Ipv6Net = prefix.parse().unwrap();
-            let found = translated(&prefix, address.parse().unwrap());
+            let found = nat64_target(&prefix, address.parse().unwrap());
             assert_eq!(found, Some(Ipv4Addr::new(192, 0, 2, 33)), "{prefix}");
-            assert_eq!(translated(&prefix, "2001:db9::1".parse().unwrap()), None);
+            assert_eq!(nat64_target(&prefix, "2001:db9::1".parse().unwrap()), None);
             assert!(NAT64_LENGTHS.contains(&prefix.prefix_len()));
         }
     }
@@ -78,7 +78,7 @@ mod tests {
             ("2606:4700::1", None),
         ];
         for (address, expected) in cases {
-            let found = tunnelled(address.parse().unwrap());
+            let found = tunnel_target(address.parse().unwrap());
             assert_eq!(found, expected.map(|text| text.parse().unwrap()), "{address}");
         }
     }

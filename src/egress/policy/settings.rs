@@ -1,4 +1,4 @@
-//! Reads the entries of the `egress` settings, and refuses those that open too much or nothing at all.
+//! Parses the `egress` settings, and refuses entries that would open too much, or nothing at all.
 
 use std::collections::HashSet;
 use std::net::{IpAddr, Ipv6Addr};
@@ -20,8 +20,8 @@ const WELL_KNOWN_NAT64: [Ipv6Net; 2] = [
 ];
 
 pub(super) fn allow(entries: &[String]) -> Result<Vec<IpNet>, PolicyError> {
-    each("egress.allow", entries, |entry| {
-        let network = network(entry)?;
+    parse_entries("egress.allow", entries, |entry| {
+        let network = parse_network(entry)?;
         let shortest = if network.addr().is_ipv4() { SHORTEST_ALLOWED_V4 } else { SHORTEST_ALLOWED_V6 };
         if network.prefix_len() < shortest {
             return Err(format!("is shorter than /{shortest}, and would open too much"));
@@ -39,11 +39,11 @@ pub(super) fn allow(entries: &[String]) -> Result<Vec<IpNet>, PolicyError> {
 }
 
 pub(super) fn deny(entries: &[String]) -> Result<Vec<IpNet>, PolicyError> {
-    each("egress.deny", entries, network)
+    parse_entries("egress.deny", entries, parse_network)
 }
 
 pub(super) fn allow_hosts(entries: &[String]) -> Result<HashSet<String>, PolicyError> {
-    let names = each("egress.allow_hosts", entries, |entry| match Host::parse(entry) {
+    let names = parse_entries("egress.allow_hosts", entries, |entry| match Host::parse(entry) {
         Ok(Host::Name(name)) => Ok(name),
         Ok(Host::Address(_)) => Err("is an address; use egress.allow".to_owned()),
         Err(error) => Err(error.to_string()),
@@ -61,21 +61,23 @@ pub(super) fn ports(ports: &[u16]) -> Result<Vec<u16>, PolicyError> {
 
 /// The longest first, so that the first one that holds an address is the one that translates it.
 pub(super) fn nat64_prefixes(entries: &[String]) -> Result<Vec<Ipv6Net>, PolicyError> {
-    let mut prefixes = each("egress.nat64_prefixes", entries, |entry| match network(entry)? {
-        IpNet::V4(_) => Err("is IPv4; a NAT64 prefix is IPv6, such as 64:ff9b::/96".to_owned()),
-        IpNet::V6(prefix) if !NAT64_LENGTHS.contains(&prefix.prefix_len()) => {
-            Err("has a length that RFC 6052 does not know; it is one of 32, 40, 48, 56, 64, 96".to_owned())
-        }
-        IpNet::V6(prefix) if prefix.addr().octets()[8] != 0 => {
-            Err("has bits set between 64 and 71, which RFC 6052 reserves".to_owned())
-        }
-        IpNet::V6(prefix) => Ok(prefix),
-    })?;
+    let mut prefixes =
+        parse_entries("egress.nat64_prefixes", entries, |entry| match parse_network(entry)? {
+            IpNet::V4(_) => Err("is IPv4; a NAT64 prefix is IPv6, such as 64:ff9b::/96".to_owned()),
+            IpNet::V6(prefix) if !NAT64_LENGTHS.contains(&prefix.prefix_len()) => {
+                Err("has a length that RFC 6052 does not know; it is one of 32, 40, 48, 56, 64, 96"
+                    .to_owned())
+            }
+            IpNet::V6(prefix) if prefix.addr().octets()[8] != 0 => {
+                Err("has bits set between 64 and 71, which RFC 6052 reserves".to_owned())
+            }
+            IpNet::V6(prefix) => Ok(prefix),
+        })?;
     prefixes.sort_by_key(|prefix| std::cmp::Reverse(prefix.prefix_len()));
     Ok(prefixes)
 }
 
-fn each<T>(
+fn parse_entries<T>(
     key: &'static str,
     entries: &[String],
     read: impl Fn(&str) -> Result<T, String>,
@@ -86,7 +88,7 @@ fn each<T>(
     entries.iter().map(read).collect()
 }
 
-fn network(entry: &str) -> Result<IpNet, String> {
+fn parse_network(entry: &str) -> Result<IpNet, String> {
     if let Ok(address) = entry.parse::<IpAddr>() {
         return Err(format!("has no prefix length; write {} for this address alone", IpNet::from(address)));
     }

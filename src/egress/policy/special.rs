@@ -1,4 +1,4 @@
-//! The addresses that are not ordinary places on the internet, with their sources.
+//! The special-purpose address ranges, with their sources.
 //!
 //! The IANA registries (<https://www.iana.org/assignments/iana-ipv4-special-registry>,
 //! <https://www.iana.org/assignments/iana-ipv6-special-registry>), and what cloud providers put beside them.
@@ -76,17 +76,17 @@ const GLOBAL_UNICAST: Range = v6(&[0x2000], 3, "global unicast", "RFC 4291 secti
 
 /// The class of an address that no setting opens.
 pub(super) fn never_opened(address: IpAddr) -> Option<&'static str> {
-    first(NEVER_OPENED, address)
+    class_of(NEVER_OPENED, address)
 }
 
-/// The class of an address that is no ordinary place on the internet.
+/// The class of a special-purpose address.
 pub(super) fn refused(address: IpAddr) -> Option<&'static str> {
-    first(REFUSED, address).or_else(|| {
+    class_of(REFUSED, address).or_else(|| {
         (address.is_ipv6() && !GLOBAL_UNICAST.network.contains(&address)).then_some("not global unicast")
     })
 }
 
-fn first(ranges: &[Range], address: IpAddr) -> Option<&'static str> {
+fn class_of(ranges: &[Range], address: IpAddr) -> Option<&'static str> {
     ranges.iter().find(|range| range.network.contains(&address)).map(|range| range.class)
 }
 

@@ -136,7 +136,7 @@ fn allow_opens_ranges_on_the_allowed_ports() {
         ("2606:4700::5efe:10.1.2.3", false),
     ];
     for (address, opened) in opened {
-        assert_eq!(policy.opened_by_operator(address.parse().unwrap()), opened, "{address}");
+        assert_eq!(policy.is_opened_by_operator(address.parse().unwrap()), opened, "{address}");
     }
 }
 
@@ -179,7 +179,7 @@ fn deny_wins_over_allow_and_some_addresses_are_never_opened() {
         assert_eq!(verdict(&policy, address), expected, "{address}");
         let by_name = policy.check_answer(&named, socket(address));
         assert_eq!(by_name.is_ok(), expected == "open", "{address} through a name");
-        assert_eq!(policy.opened_by_operator(address.parse().unwrap()), expected == "open", "{address}");
+        assert_eq!(policy.is_opened_by_operator(address.parse().unwrap()), expected == "open", "{address}");
     }
 }
 
@@ -191,7 +191,7 @@ fn an_allowed_name_may_lead_into_a_refused_range_but_not_in_the_clear() {
     assert_eq!(policy.check_answer(&relay, socket("10.0.0.5")), Ok(()));
     assert!(policy.check_answer(&other, socket("10.0.0.5")).is_err());
     assert!(policy.check_address(socket("10.0.0.5")).is_err());
-    assert!(!policy.opened_by_operator("10.0.0.5".parse().unwrap()));
+    assert!(!policy.is_opened_by_operator("10.0.0.5".parse().unwrap()));
     assert_eq!(written(&policy, "mail"), Ok(()));
 }
 
@@ -217,7 +217,7 @@ fn addresses_behind_the_operators_nat64_are_judged_as_ipv4() {
     for (address, expected) in cases {
         assert_eq!(verdict(&policy, address), expected, "{address}");
     }
-    assert!(policy.opened_by_operator("64:ff9b::10.1.2.3".parse().unwrap()));
+    assert!(policy.is_opened_by_operator("64:ff9b::10.1.2.3".parse().unwrap()));
     policy.add_own_listener("10.1.2.3:587".parse().unwrap());
     assert_eq!(verdict(&policy, "64:ff9b::10.1.2.3"), "own listener");
 }

@@ -1,4 +1,4 @@
-//! The audit of a tenant, for its administrators: who did what, when and from where.
+//! Lists a tenant's audit entries for its administrators: who did what, when and from where.
 
 use std::sync::Arc;
 
@@ -55,7 +55,7 @@ pub struct AuditEntryBody {
 }
 
 impl AuditEntryBody {
-    fn of(row: Recorded) -> Self {
+    fn new(row: Recorded) -> Self {
         Self {
             id: row.position.id,
             at: row.position.at.to_iso(),
@@ -87,12 +87,12 @@ pub async fn get(
     State(app): State<Arc<App>>,
     page: Page,
 ) -> Result<Json<AuditBody>, Error> {
-    // One more than is asked for shows whether there is a next page.
-    let most = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
-    let mut rows = audit::page(&app.db, &admin.tenant, page.after.as_ref(), most).await?;
-    let goes_on = rows.len() > page.limit;
+    // One row more than the page holds shows whether there is a next page.
+    let count = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
+    let mut rows = audit::page(&app.db, &admin.tenant, page.after.as_ref(), count).await?;
+    let has_next = rows.len() > page.limit;
     rows.truncate(page.limit);
-    let last = rows.last().filter(|_| goes_on).map(|row| row.position.clone());
-    let data = rows.into_iter().map(AuditEntryBody::of).collect();
+    let last = rows.last().filter(|_| has_next).map(|row| row.position.clone());
+    let data = rows.into_iter().map(AuditEntryBody::new).collect();
     Ok(Json(AuditBody { data, links: page.links(last.as_ref()) }))
 }

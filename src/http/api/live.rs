@@ -39,12 +39,15 @@ impl<S: Sync> FromRequestParts<S> for Live {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Infallible> {
-        Ok(Self { is_requested: asks(&parts.headers), trace_id: RequestContext::of(parts).trace_id })
+        Ok(Self {
+            is_requested: accepts_event_stream(&parts.headers),
+            trace_id: RequestContext::from_parts(parts).trace_id,
+        })
     }
 }
 
 /// Whether `Accept` names event streams (RFC 9110 section 12.5.1). `*/*` is what clients send who want JSON.
-fn asks(headers: &HeaderMap) -> bool {
+fn accepts_event_stream(headers: &HeaderMap) -> bool {
     let values = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|range| {
         let mut parts = range.split(';').map(str::trim);
@@ -97,11 +100,11 @@ impl Live {
         T: Serialize + Send + 'static,
         Work: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let (watcher, heard) = mpsc::unbounded_channel();
+        let (watcher, progress) = mpsc::unbounded_channel();
         let work = tasks.spawn(spans::in_current_trace(work(watcher)));
         let trace_id = self.trace_id;
         // The steps end when the work drops its watcher; then its result is there.
-        let steps = UnboundedReceiverStream::new(heard).map(move |progress| stage_event(progress, detail));
+        let steps = UnboundedReceiverStream::new(progress).map(move |step| stage_event(step, detail));
         let end = tokio_stream::once(work).then(move |work| async move {
             match work.await {
                 Ok(Ok(result)) => event("result", &result),
@@ -153,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_who_names_event_streams_gets_one() {
+    fn only_a_client_that_names_event_streams_gets_one() {
         for (accept, expected) in [
             (None, false),
             (Some("*/*"), false),
@@ -167,7 +170,7 @@ mod tests {
         ] {
             let headers =
                 accept.map(|accept| (ACCEPT, HeaderValue::from_static(accept))).into_iter().collect();
-            assert_eq!(asks(&headers), expected, "{accept:?}");
+            assert_eq!(accepts_event_stream(&headers), expected, "{accept:?}");
         }
     }
 }

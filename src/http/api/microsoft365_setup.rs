@@ -1,4 +1,4 @@
-//! The setup help for Microsoft 365: what its administrator has to do, filled in.
+//! Instructions for the administrator of Microsoft 365, with the tenant's values filled in.
 
 use std::sync::Arc;
 
@@ -68,7 +68,7 @@ pub struct StepBody {
 }
 
 impl WayBody {
-    fn of(way: Way, language: Language) -> Self {
+    fn new(way: Way, language: Language) -> Self {
         let text = setup::as_text(&way, language);
         let step = |Step { title, text, link, commands }: Step| StepBody {
             title: title.say(language),
@@ -89,23 +89,23 @@ impl WayBody {
 
 /// The values to fill in, checked as PUT checks them.
 #[derive(Default)]
-struct Given {
+struct SetupQuery {
     client_id: Option<String>,
     provider_tenant: Option<String>,
     mailbox: Option<String>,
 }
 
-impl Given {
+impl SetupQuery {
     fn parse(parameters: Vec<(String, String)>) -> Result<Self, Vec<Problem>> {
-        let (mut given, mut problems) = (Self::default(), Vec::new());
+        let (mut query, mut problems) = (Self::default(), Vec::new());
         for (name, text) in parameters {
             let value = Value::String(text);
             let (place, read) = match name.as_str() {
-                fields::CLIENT_ID => (&mut given.client_id, fields::client_id(&value)),
-                fields::PROVIDER_TENANT_ID => (&mut given.provider_tenant, fields::provider_tenant(&value)),
+                fields::CLIENT_ID => (&mut query.client_id, fields::client_id(&value)),
+                fields::PROVIDER_TENANT_ID => (&mut query.provider_tenant, fields::provider_tenant(&value)),
                 fields::EMAIL_ADDRESS => {
                     let address = fields::email_address(&value).map(|address| address.to_string());
-                    (&mut given.mailbox, address)
+                    (&mut query.mailbox, address)
                 }
                 _ => {
                     problems.push(fields::unknown(&name));
@@ -118,10 +118,10 @@ impl Given {
                 Err(problem) => problems.push(problem),
             }
         }
-        if problems.is_empty() { Ok(given) } else { Err(problems) }
+        if problems.is_empty() { Ok(query) } else { Err(problems) }
     }
 
-    /// What was not given is taken from what is stored.
+    /// Takes from the stored settings what the query does not name.
     fn or_stored(self, stored: Option<&EmailConfig>) -> Self {
         let Some(Settings::Microsoft365(app)) = stored.map(|stored| &stored.settings) else { return self };
         Self {
@@ -151,26 +151,26 @@ pub async fn get(
     admin: TenantAdmin<Tier1>,
     State(app): State<Arc<App>>,
     language: Language,
-    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Localised<Json<SetupBody>>, Error> {
-    let Query(parameters) = query.map_err(|_| Error::input("The query is not well formed"))?;
-    let given = Given::parse(parameters).map_err(Error::inputs)?;
+    let Query(parameters) = parameters.map_err(|_| Error::input("The query is not well formed"))?;
+    let query = SetupQuery::parse(parameters).map_err(Error::inputs)?;
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
-    let given = given.or_stored(stored.as_ref());
+    let query = query.or_stored(stored.as_ref());
     let values = Values {
-        client_id: given.client_id.as_deref(),
-        provider_tenant: given.provider_tenant.as_deref(),
-        mailbox: given.mailbox.as_deref(),
+        client_id: query.client_id.as_deref(),
+        provider_tenant: query.provider_tenant.as_deref(),
+        mailbox: query.mailbox.as_deref(),
     };
     let endpoints = &app.accounts.outbound.microsoft365.endpoints;
     let ways = setup::ways(endpoints, &values);
     let body = SetupBody {
         admin_consent_link: setup::admin_consent_link(endpoints, &values),
-        ways: ways.into_iter().map(|way| WayBody::of(way, language)).collect(),
+        ways: ways.into_iter().map(|way| WayBody::new(way, language)).collect(),
         transport: app.config.microsoft365.transport.as_str().to_owned(),
-        client_id: given.client_id,
-        provider_tenant_id: given.provider_tenant,
-        email_address: given.mailbox,
+        client_id: query.client_id,
+        provider_tenant_id: query.provider_tenant,
+        email_address: query.mailbox,
     };
     Ok(Localised(language, Json(body)))
 }

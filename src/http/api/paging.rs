@@ -1,4 +1,4 @@
-//! Pages of a list that grows at its head: `limit`, and an opaque `cursor` that names where the last page ended.
+//! Pages of a list, newest first: `limit`, and an opaque `cursor` that names where the previous page ended.
 
 use axum::extract::{FromRequestParts, Query};
 use axum::http::request::Parts;
@@ -12,16 +12,16 @@ use crate::clock::Timestamp;
 use crate::http::error::Error;
 use crate::store::audit::Position;
 
-/// Entries of a page where the client does not say.
+/// Entries of a page where the client names no limit.
 const DEFAULT_LIMIT: usize = 20;
 
 /// The most entries of a page.
 const MAX_LIMIT: usize = 100;
 
-/// Which page is asked for.
+/// The requested page.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Page {
-    /// The path that was asked, for the link to the next page.
+    /// The request's path, for the link to the next page.
     path: String,
     pub limit: usize,
     /// The last entry of the page before.
@@ -108,7 +108,7 @@ fn cursor(position: &Position) -> String {
     URL_SAFE_NO_PAD.encode(format!("{}.{}", position.at.0, position.id))
 }
 
-/// Only what [`cursor`] makes: no other bytes reach the database.
+/// Accepts only what [`cursor`] makes: no other bytes reach the database.
 fn position(cursor: &str) -> Option<Position> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok()?;
     let (at, id) = std::str::from_utf8(&bytes).ok()?.split_once('.')?;

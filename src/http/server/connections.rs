@@ -1,8 +1,8 @@
-//! The clients' connections: so many at a time, and who gives way where more want in.
+//! Limits the clients' connections, and evicts an idle one where a new client wants in.
 //!
-//! A connection that waits for a request, or for the rest of a request's head, has cost its client nothing. Where
-//! all places are taken, the one that has waited longest gives way to a new one; otherwise whoever opens enough
-//! connections and says nothing would keep everybody out. A request that is under way is never given up.
+//! A connection that waits for a request, or for the rest of a request's head, costs its client nothing: whoever opened
+//! enough of them would keep everybody out. So the connection that has been idle for longest is closed where the limit
+//! is reached. A request that is in flight is always answered.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
@@ -13,67 +13,67 @@ use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-/// A connection is not told to give way before it has waited for so long: whoever has just come is about to ask.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// A connection is not evicted before it has been idle for so long: a client that has just connected is about to ask.
+const MIN_IDLE: Duration = Duration::from_millis(500);
 
-/// How often it is logged that connections are closed to make room.
-const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
+/// How often it is logged at most that connections are evicted.
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 pub struct Connections {
-    places: Arc<Semaphore>,
-    waiting: Mutex<Waiting>,
-    /// A connection has begun to wait, or one that was told to give way could not at once.
+    permits: Arc<Semaphore>,
+    idle: Mutex<IdleConnections>,
+    /// A connection has become idle, or one that was evicted has to answer a request first.
     changed: Notify,
     /// Ends every connection.
     pub end: CancellationToken,
 }
 
 #[derive(Default)]
-struct Waiting {
-    next_turn: u64,
-    /// By the turn in which they began to wait.
+struct IdleConnections {
+    next_sequence: u64,
+    /// By the order in which they became idle.
     connections: BTreeMap<u64, (Instant, CancellationToken)>,
-    warned: Option<Instant>,
+    last_warning: Option<Instant>,
 }
 
 impl Connections {
-    pub fn new(most: usize) -> Arc<Self> {
+    pub fn new(max: usize) -> Arc<Self> {
         Arc::new(Self {
-            places: Arc::new(Semaphore::new(most)),
-            waiting: Mutex::default(),
+            permits: Arc::new(Semaphore::new(max)),
+            idle: Mutex::default(),
             changed: Notify::new(),
             end: CancellationToken::new(),
         })
     }
 
-    /// A place for one connection. Where none is free, the connection that has waited longest gives way; where none
-    /// waits, this one waits for the first that does.
-    pub async fn place(&self) -> Option<OwnedSemaphorePermit> {
+    /// Waits for a permit for one connection. Where none is free, evicts the connection that has been idle for longest,
+    /// or the first that becomes idle.
+    pub async fn acquire(&self) -> Option<OwnedSemaphorePermit> {
         loop {
-            if let Ok(place) = Arc::clone(&self.places).try_acquire_owned() {
-                return Some(place);
+            if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+                return Some(permit);
             }
-            let next = self.make_room();
+            let next_eviction = self.evict_idle();
             tokio::select! {
-                place = Arc::clone(&self.places).acquire_owned() => return place.ok(),
+                permit = Arc::clone(&self.permits).acquire_owned() => return permit.ok(),
                 () = self.changed.notified() => {}
-                () = until(next) => {}
+                () = sleep_until(next_eviction) => {}
             }
         }
     }
 
-    /// Tells the connection that has waited longest to give way. Where it has not waited for long, gives the time
-    /// from which it may be told to.
-    pub fn make_room(&self) -> Option<Instant> {
-        let mut waiting = self.lock();
-        let longest = waiting.connections.first_entry()?;
-        let end_of_patience = longest.get().0 + PATIENCE;
-        if end_of_patience > Instant::now() {
-            return Some(end_of_patience);
+    /// Evicts the connection that has been idle for longest. Where it has not been idle for long enough, returns the
+    /// time from which it may be evicted.
+    pub fn evict_idle(&self) -> Option<Instant> {
+        let mut idle = self.lock();
+        let longest = idle.connections.first_entry()?;
+        let evictable_at = longest.get().0 + MIN_IDLE;
+        if evictable_at > Instant::now() {
+            return Some(evictable_at);
         }
         longest.remove().1.cancel();
-        if waiting.warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS) {
-            waiting.warned = Some(Instant::now());
+        if idle.last_warning.is_none_or(|warning| warning.elapsed() >= WARNING_INTERVAL) {
+            idle.last_warning = Some(Instant::now());
             tracing::warn!(
                 "server.max_connections is reached: connections that wait for a request are closed to make room"
             );
@@ -81,25 +81,25 @@ impl Connections {
         None
     }
 
-    /// A new connection, which waits for its first request.
+    /// Registers a new connection, which is idle until its first request.
     pub fn open(self: &Arc<Self>) -> Arc<Connection> {
         let connection = Arc::new(Connection {
             connections: Arc::clone(self),
-            state: AtomicU8::new(WAITING),
-            turn: AtomicU64::new(0),
-            gives_way: self.end.child_token(),
+            state: AtomicU8::new(IDLE),
+            sequence: AtomicU64::new(0),
+            eviction: self.end.child_token(),
         });
-        connection.wait();
+        connection.mark_idle();
         connection
     }
 
-    fn lock(&self) -> MutexGuard<'_, Waiting> {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, IdleConnections> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Ends at this time, or never.
-async fn until(time: Option<Instant>) {
+/// Sleeps for ever where there is no time.
+async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
@@ -107,71 +107,71 @@ async fn until(time: Option<Instant>) {
 }
 
 /// Nothing of a request has been seen, or a part of its head.
-const WAITING: u8 = 0;
-/// A request is under way.
-const UNDER_WAY: u8 = 1;
-/// The answer is whole, and may not have gone out to its end.
+const IDLE: u8 = 0;
+/// A request is in flight.
+const IN_FLIGHT: u8 = 1;
+/// The answer is complete, and may not have been sent completely.
 const ANSWERED: u8 = 2;
 
-/// Where one connection stands. All of it happens on the connection's own task.
+/// The state of one connection. All of it changes on the connection's own task.
 pub struct Connection {
     connections: Arc<Connections>,
     state: AtomicU8,
-    turn: AtomicU64,
+    sequence: AtomicU64,
     /// Cancelled where this connection is to end.
-    pub gives_way: CancellationToken,
+    pub eviction: CancellationToken,
 }
 
 impl Connection {
     /// The head of a request has been read.
-    pub fn request_begins(self: &Arc<Self>) -> Answering {
-        if self.state.swap(UNDER_WAY, Ordering::Relaxed) == WAITING {
-            self.stop_waiting();
+    pub fn begin_request(self: &Arc<Self>) -> InFlight {
+        if self.state.swap(IN_FLIGHT, Ordering::Relaxed) == IDLE {
+            self.remove_from_idle();
         }
-        Answering(Arc::clone(self))
+        InFlight(Arc::clone(self))
     }
 
-    /// Everything that was written has gone out.
+    /// Everything that was written has been sent.
     pub fn flushed(&self) {
-        if self.state.compare_exchange(ANSWERED, WAITING, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
-            self.wait();
+        if self.state.compare_exchange(ANSWERED, IDLE, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+            self.mark_idle();
         }
     }
 
-    pub fn is_waiting(&self) -> bool {
-        self.state.load(Ordering::Relaxed) == WAITING
+    pub fn is_idle(&self) -> bool {
+        self.state.load(Ordering::Relaxed) == IDLE
     }
 
-    /// It was told to give way while a request is under way, so another one may.
-    pub fn gives_way_later(&self) {
+    /// This connection was evicted while a request is in flight, so another one may be evicted in its place.
+    pub fn defer_eviction(&self) {
         self.connections.changed.notify_one();
     }
 
-    fn wait(&self) {
-        let mut waiting = self.connections.lock();
-        let turn = waiting.next_turn;
-        waiting.next_turn += 1;
-        waiting.connections.insert(turn, (Instant::now(), self.gives_way.clone()));
-        self.turn.store(turn, Ordering::Relaxed);
-        drop(waiting);
+    fn mark_idle(&self) {
+        let mut idle = self.connections.lock();
+        let sequence = idle.next_sequence;
+        idle.next_sequence += 1;
+        idle.connections.insert(sequence, (Instant::now(), self.eviction.clone()));
+        self.sequence.store(sequence, Ordering::Relaxed);
+        drop(idle);
         self.connections.changed.notify_one();
     }
 
-    fn stop_waiting(&self) {
-        self.connections.lock().connections.remove(&self.turn.load(Ordering::Relaxed));
+    fn remove_from_idle(&self) {
+        self.connections.lock().connections.remove(&self.sequence.load(Ordering::Relaxed));
     }
 }
 
 impl Drop for Connection {
     fn drop(&mut self) {
-        self.stop_waiting();
+        self.remove_from_idle();
     }
 }
 
-/// Stands in the body of the answer, which is dropped when the last of it was taken.
-pub struct Answering(Arc<Connection>);
+/// A request in flight. It is part of the answer's body, which is dropped once the last of it was taken.
+pub struct InFlight(Arc<Connection>);
 
-impl Drop for Answering {
+impl Drop for InFlight {
     fn drop(&mut self) {
         self.0.state.store(ANSWERED, Ordering::Relaxed);
     }

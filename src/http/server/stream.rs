@@ -1,4 +1,4 @@
-//! A client's socket, with a limit to how long the client may take to take an answer.
+//! A client's socket, with a time limit for taking an answer.
 
 use std::future::Future;
 use std::io::{self, IoSlice};
@@ -13,22 +13,22 @@ use tokio::time::Sleep;
 
 use super::connections::Connection;
 
-/// The socket. Its limit runs from the first byte that does not fit into the network's buffers until all that
-/// there was to write has been taken, however slowly the client reads in between.
+/// The socket. Its time limit runs from the first byte that does not fit into the network's buffers until everything
+/// has been written, however slowly the client reads in between.
 pub struct ClientStream {
     stream: TcpStream,
     connection: Arc<Connection>,
     limit: Duration,
-    end: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Pin<Box<Sleep>>>,
 }
 
 impl ClientStream {
     pub fn new(stream: TcpStream, connection: Arc<Connection>, limit: Duration) -> Self {
-        Self { stream, connection, limit, end: None }
+        Self { stream, connection, limit, deadline: None }
     }
 
-    /// Watches over an attempt to write so many bytes.
-    fn watch(
+    /// Applies the time limit to an attempt to write `wanted` bytes.
+    fn limit_write(
         &mut self,
         context: &mut Context<'_>,
         wanted: usize,
@@ -36,14 +36,14 @@ impl ClientStream {
     ) -> Poll<io::Result<usize>> {
         match written {
             Poll::Ready(Ok(count)) if count == wanted => {
-                self.end = None;
+                self.deadline = None;
                 return written;
             }
             Poll::Ready(Err(_)) => return written,
             _ => {}
         }
-        let end = self.end.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.limit)));
-        if end.as_mut().poll(context).is_ready() {
+        let deadline = self.deadline.get_or_insert_with(|| Box::pin(tokio::time::sleep(self.limit)));
+        if deadline.as_mut().poll(context).is_ready() {
             return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         written
@@ -67,7 +67,7 @@ impl AsyncWrite for ClientStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.watch(context, bytes.len(), written)
+        self.limit_write(context, bytes.len(), written)
     }
 
     fn poll_write_vectored(
@@ -77,7 +77,7 @@ impl AsyncWrite for ClientStream {
     ) -> Poll<io::Result<usize>> {
         let wanted = slices.iter().map(|slice| slice.len()).sum();
         let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.watch(context, wanted, written)
+        self.limit_write(context, wanted, written)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -1,4 +1,4 @@
-//! The names and attributes of our cookies (RFC 6265).
+//! Reads and sets our cookies: their names and attributes (RFC 6265).
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) struct Cookies {
 }
 
 impl Cookies {
-    /// Over TLS a name that no other host, and no page without TLS, can set.
+    /// Over TLS with a prefix, by which browsers refuse the cookie from other hosts and from pages without TLS.
     fn name(&self, name: &str) -> String {
         if self.secure { format!("__Host-{name}") } else { name.to_owned() }
     }

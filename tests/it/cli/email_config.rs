@@ -235,10 +235,7 @@ async fn a_refusal_tells_code_and_trace_id_and_ends_with_3() {
         member.err.starts_with("error: Must be a tenant admin (403 ROLECHECK-1)\n  trace id "),
         "{member:?}"
     );
-    assert!(
-        member.err.contains("\n  hint: the token is valid, but not of a tenant admin\n"),
-        "{member:?}"
-    );
+    assert!(member.err.contains("\n  hint: the token is valid, but not of a tenant admin\n"), "{member:?}");
     let body = as_user(&app, "member", false).run(&["ls", "--json"]).await.expect(3).json();
     assert_eq!(body["errors"][0]["code"], "ROLECHECK-1");
     let stranger = Cli::new(&format!("http://{}/", app.address), "x.y.z").run(&["ls"]).await.expect(3);
