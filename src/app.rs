@@ -41,8 +41,8 @@ pub struct App {
     pub checks: TaskTracker,
 }
 
-/// What is built from the settings and the files that they name, without the database.
-struct Parts {
+/// What is built from the settings and the files that they name, before the database is opened.
+struct Components {
     keys: Keys,
     metrics: Metrics,
     tokens: Verifier,
@@ -50,7 +50,7 @@ struct Parts {
     outbound: Outbound,
 }
 
-impl Parts {
+impl Components {
     fn new(config: &Config, clock: &Clock, resolver: Resolver) -> anyhow::Result<Self> {
         let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver };
         let tls = egress::tls::client_config(&config.tls)?;
@@ -88,7 +88,7 @@ impl Parts {
 /// As [`App::start`].
 pub fn check_settings(config: &Config) -> anyhow::Result<()> {
     Destination::configured(&config.telemetry).map_err(Invalid::from)?;
-    Parts::new(config, &Clock::System, Resolver::system()).map(drop)
+    Components::new(config, &Clock::System, Resolver::system()).map(drop)
 }
 
 impl App {
@@ -97,7 +97,8 @@ impl App {
     /// # Errors
     /// A text for the operator: what is wrong, and which setting mends it.
     pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
-        let Parts { keys, metrics, tokens, sign_in, outbound } = Parts::new(&config, &clock, resolver)?;
+        let Components { keys, metrics, tokens, sign_in, outbound } =
+            Components::new(&config, &clock, resolver)?;
         let db = Db::open(&config.database, &outbound.smtp.tls).await.context("opening the database")?;
         let vault = Vault::start(keys, &config.encryption, &db, &clock, &metrics).await?;
         let vault = Arc::new(vault);
@@ -155,16 +156,16 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
     let client = HttpClient { dialer, tls: Arc::clone(&tls) };
     let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
     let keys = Keys::load(&config.encryption, remote)?;
-    database_is_there(config)?;
+    require_database_file(config)?;
     let db = Db::open(&config.database, &tls).await.context("opening the database")?;
     Ok((keys, db))
 }
 
-/// For commands on a database that is served: a slip in the path would otherwise make an empty one.
+/// For commands on a database that is served: a typo in the path would otherwise create an empty one.
 ///
 /// # Errors
 /// Where there is no file of SQLite.
-pub fn database_is_there(config: &Config) -> anyhow::Result<()> {
+pub fn require_database_file(config: &Config) -> anyhow::Result<()> {
     match config.database.sqlite_path() {
         Some(path) if !path.is_file() => {
             bail!("database.url: there is no file {}: name the database that is served", path.display())

@@ -189,16 +189,16 @@ pub async fn send(
 /// The outcome where fields are still missing: nothing is dialled.
 #[must_use]
 pub fn incomplete(missing: Vec<&'static str>) -> Outcome {
-    unattempted(&Failure::ConfigIncomplete { missing })
+    failed_without_connecting(&Failure::ConfigIncomplete { missing })
 }
 
 /// The outcome where the stored secret does not open: nothing is dialled.
 #[must_use]
 pub fn unreadable() -> Outcome {
-    unattempted(&Failure::SecretUnreadable)
+    failed_without_connecting(&Failure::SecretUnreadable)
 }
 
-fn unattempted(failure: &Failure) -> Outcome {
+fn failed_without_connecting(failure: &Failure) -> Outcome {
     let not_verified = vec![NotVerified::SenderAddress, NotVerified::Delivery];
     Outcome::failed(failure, &Facts::default(), &Transcript::default(), not_verified)
 }

@@ -1,4 +1,4 @@
-//! Uses the stored account: checks the connection, or sends a test mail. Records what this showed.
+//! Checks the stored account's connection or sends a test mail, and records the outcome.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::mail::transcript::Watcher;
 use crate::providers::{self, Depth, Mail, Outcome, UnlockedAccount};
 use crate::telemetry::metrics::Operation;
 
-/// Refused sign-ins after which a user who is no administrator gets the stored verdict: most servers lock a
-/// mailbox after five to ten.
-const REFUSALS_BEFORE_REPEATING: i64 = 3;
+/// After so many refused sign-ins in a row only an administrator causes another one: most servers lock a mailbox after
+/// five to ten.
+const MAX_REFUSED_SIGN_INS: i64 = 3;
 
 /// What a check of the connection showed.
 pub enum Verification {
     Checked(Outcome),
-    /// The server was not asked again: this is what it said before.
-    Remembered(Health),
+    /// The server was not asked again: the last check said this.
+    LastDiagnosis(Health),
 }
 
 /// A check of the stored account that may begin.
@@ -32,8 +32,7 @@ pub struct PreparedCheck {
 }
 
 enum Plan {
-    /// Repeats the stored verdict.
-    Remember,
+    ReuseLastDiagnosis,
     /// Connects to nothing, since fields are missing.
     ReportMissing,
     Connect(ConnectionPermit),
@@ -51,8 +50,8 @@ impl Accounts {
     /// Decides whether the stored account is checked, and takes the permit for it.
     pub async fn prepare_check(self: &Arc<Self>, actor: &Actor) -> Result<PreparedCheck, Error> {
         let stored = self.find(&actor.tenant).await?.ok_or(Error::NothingToVerify)?;
-        let plan = if repeats_verdict(actor, &stored) {
-            Plan::Remember
+        let plan = if reuses_last_diagnosis(actor, &stored) {
+            Plan::ReuseLastDiagnosis
         } else if stored.missing().is_empty() {
             let permit = self.connections.acquire_for_check(&actor.tenant)?;
             self.count_destination(&actor.tenant, &stored.settings)?;
@@ -90,7 +89,7 @@ impl Accounts {
         let deadline = self.outbound.deadline();
         let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
             Ok(secret) => secret,
-            Err(error) => return secrets::not_opened(error),
+            Err(error) => return secrets::outcome_without_secret(error),
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
         let TestMail { recipient, subject, body } = mail;
@@ -99,13 +98,13 @@ impl Accounts {
     }
 }
 
-/// After three refused sign-ins only an administrator triggers another attempt, so that others cannot lock the
-/// mailbox.
-fn repeats_verdict(actor: &Actor, stored: &EmailConfig) -> bool {
+/// Whether the user gets the last diagnosis in place of another attempt, so that nobody but an administrator can lock
+/// the mailbox.
+fn reuses_last_diagnosis(actor: &Actor, stored: &EmailConfig) -> bool {
     let health = &stored.health;
     !actor.is_admin
         && health.state == HealthState::InvalidCredentials
-        && health.auth_failures >= REFUSALS_BEFORE_REPEATING
+        && health.auth_failures >= MAX_REFUSED_SIGN_INS
         && stored.missing().is_empty()
 }
 
@@ -114,7 +113,7 @@ impl PreparedCheck {
     pub async fn run(self, watcher: Option<Watcher>) -> Result<Verification, Error> {
         let Self { accounts, actor, stored, plan } = self;
         let outcome = match plan {
-            Plan::Remember => return Ok(Verification::Remembered(stored.health)),
+            Plan::ReuseLastDiagnosis => return Ok(Verification::LastDiagnosis(stored.health)),
             Plan::ReportMissing => providers::incomplete(stored.missing()),
             Plan::Connect(permit) => {
                 let outcome = accounts.connect_and_verify(&actor, &stored, watcher.as_ref()).await?;
@@ -139,7 +138,7 @@ impl Accounts {
         let deadline = self.outbound.deadline();
         let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
             Ok(secret) => secret,
-            Err(error) => return secrets::not_opened(error),
+            Err(error) => return secrets::outcome_without_secret(error),
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
         let account = UnlockedAccount { watcher, ..account };

@@ -1,4 +1,4 @@
-//! Why a use case ended without its result.
+//! The errors of the use cases, for a front door to put into its own words.
 
 use crate::diagnosis::Finding;
 use crate::email_config::fields::Problem;

@@ -169,7 +169,7 @@ impl PreparedPut {
         let deadline = accounts.outbound.deadline();
         let secret = match self.secret().await {
             Ok(secret) => secret,
-            Err(error) => return secrets::not_opened(error),
+            Err(error) => return secrets::outcome_without_secret(error),
         };
         let _permit = accounts.connections.acquire_for_check(&actor.tenant)?;
         accounts.count_destination(&actor.tenant, &change.settings)?;

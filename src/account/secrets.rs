@@ -23,8 +23,8 @@ pub async fn open(
     vault.open(sealed, &binding).await.map(Some)
 }
 
-/// The outcome of a check whose secret did not open.
-pub(super) fn not_opened(error: VaultError) -> Result<Outcome, Error> {
+/// The outcome of a check or a sending whose secret did not open.
+pub(super) fn outcome_without_secret(error: VaultError) -> Result<Outcome, Error> {
     match error {
         VaultError::Unreadable => Ok(providers::unreadable()),
         VaultError::Unavailable => Err(Error::KeysUnavailable),

@@ -1,4 +1,4 @@
-//! An SMTP server, with or without a sign-in.
+//! Verifies and sends with an account on an SMTP server, with or without a sign-in.
 
 use std::net::IpAddr;
 
@@ -114,7 +114,7 @@ pub(super) async fn verify(
         Ok(smtp_account) => {
             smtp_account.check(outbound, basic.username.as_deref(), depth, deadline, &mut log).await
         }
-        Err(failure) => Err(CheckFailure::before_the_sender(failure)),
+        Err(failure) => Err(CheckFailure::before_sender_check(failure)),
     };
     match checked {
         Ok((success, not_verified)) => Outcome { result: Ok(success), not_verified },
@@ -133,7 +133,7 @@ struct CheckFailure {
 const SENDER_AND_DELIVERY: [NotVerified; 2] = [NotVerified::SenderAddress, NotVerified::Delivery];
 
 impl CheckFailure {
-    fn before_the_sender(failure: Failure) -> Self {
+    fn before_sender_check(failure: Failure) -> Self {
         Self { failure, not_verified: SENDER_AND_DELIVERY.to_vec() }
     }
 }
@@ -148,7 +148,7 @@ impl SmtpAccount<'_> {
         log: &mut Transcript,
     ) -> Result<(Success, Vec<NotVerified>), CheckFailure> {
         let mut signed_in =
-            self.sign_in(outbound, deadline, log).await.map_err(CheckFailure::before_the_sender)?;
+            self.sign_in(outbound, deadline, log).await.map_err(CheckFailure::before_sender_check)?;
         let mut message = self.describe(&signed_in, username);
         if depth == Depth::SignIn {
             signed_in.session.quit().await;
@@ -169,7 +169,7 @@ impl SmtpAccount<'_> {
             Err(error) if error.reply.is_some() => {
                 Err(CheckFailure { failure: Failure::Smtp(error), not_verified: vec![NotVerified::Delivery] })
             }
-            Err(error) => Err(CheckFailure::before_the_sender(Failure::Smtp(error))),
+            Err(error) => Err(CheckFailure::before_sender_check(Failure::Smtp(error))),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Says in HTTP's terms why a use case was refused.
+//! Maps the errors of use cases to status, code and words.
 
 use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;

@@ -1,4 +1,4 @@
-//! Tokens kept and renewed, and mail handed over with them.
+//! Caches access tokens and sends mail with them.
 
 use std::sync::Arc;
 use std::time::Duration;

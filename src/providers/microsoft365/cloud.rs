@@ -1,4 +1,4 @@
-//! Where Microsoft's clouds are. The hosts come from the operator's settings, never from a tenant.
+//! Endpoints of Microsoft's national clouds. The hosts come from the operator's settings, never from a tenant.
 
 use anyhow::{Context, bail};
 

@@ -372,7 +372,7 @@ impl ResultBody {
     }
 
     /// For a user who is no administrator: what the last check said, without another one.
-    fn remembered(health: &Health, language: Language) -> Self {
+    fn last_diagnosis(health: &Health, language: Language) -> Self {
         let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
         let diagnosis = rule.map(|rule| {
             let reason = health.reason_in(language).unwrap_or_else(|| rule.title_template.to_owned());
@@ -415,8 +415,8 @@ impl VerifyBody {
             Verification::Checked(outcome) => {
                 Self { result: ResultBody::short(outcome, language), unproved: None }
             }
-            Verification::Remembered(health) => {
-                Self { result: ResultBody::remembered(health, language), unproved: None }
+            Verification::LastDiagnosis(health) => {
+                Self { result: ResultBody::last_diagnosis(health, language), unproved: None }
             }
         }
     }
