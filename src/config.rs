@@ -36,7 +36,7 @@ use settings::settings;
 use value::Rule::{Between, StartsWith};
 
 /// More than one process answers in a minute, so what is larger is a slip of the keyboard.
-const MOST_PER_MINUTE: i64 = 1_000_000;
+const MAX_PER_MINUTE: i64 = 1_000_000;
 
 // A default is written as it would stand in the file. `unset` is an optional setting that is left out.
 settings! {
@@ -196,11 +196,11 @@ settings! {
     /// Requests per minute for each user of each tenant. 0 switches a limit off.
     rate_limit: RateLimit, derive(Debug, Clone) {
         /// Reading operations.
-        tier1_per_minute: u32 = 1000, Between(0, MOST_PER_MINUTE);
+        tier1_per_minute: u32 = 1000, Between(0, MAX_PER_MINUTE);
         /// Writing operations, and those that connect.
-        tier2_per_minute: u32 = 100, Between(0, MOST_PER_MINUTE);
+        tier2_per_minute: u32 = 100, Between(0, MAX_PER_MINUTE);
         /// Requests without a valid token, for each remote address.
-        unauthenticated_per_minute: u32 = 600, Between(0, MOST_PER_MINUTE);
+        unauthenticated_per_minute: u32 = 600, Between(0, MAX_PER_MINUTE);
         /// Where the counts live. `memory`: each process counts by itself, so that several let as many times as much
         /// through. `database`: one limit over all replicas; it needs PostgreSQL. Without it, `memory` on SQLite and
         /// `database` on PostgreSQL.
@@ -211,12 +211,12 @@ settings! {
     /// each replica by itself.
     quotas: Quotas, derive(Debug, Clone) {
         /// Test mails of one tenant in 24 hours.
-        test_mails_per_tenant_per_day: u32 = 0, Between(0, MOST_PER_MINUTE);
+        test_mails_per_tenant_per_day: u32 = 0, Between(0, MAX_PER_MINUTE);
         /// Test mails to one recipient in an hour, whichever tenants send them.
-        test_mails_per_recipient_per_hour: u32 = 0, Between(0, MOST_PER_MINUTE);
+        test_mails_per_recipient_per_hour: u32 = 0, Between(0, MAX_PER_MINUTE);
         /// Different servers (host and port) that one tenant lets this service connect to in an hour, by PUT,
         /// verify-connection and send-test-email.
-        destinations_per_tenant_per_hour: u32 = 0, Between(0, MOST_PER_MINUTE);
+        destinations_per_tenant_per_hour: u32 = 0, Between(0, MAX_PER_MINUTE);
     }
 
     /// The trail of who changed what.

@@ -1,9 +1,9 @@
-//! The memory of this process is for nobody else: it holds keys and, while they are used, passwords.
+//! Protects the memory of the process, which holds keys and passwords: no core dumps, no readers but root.
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
-/// No core is dumped when the process crashes, and no other process of the same user may look into its memory or
-/// its environment (which may hold keys). Root still may.
+/// Disables core dumps, and forbids other processes of the same user to read this one's memory and environment, which
+/// may hold keys. Root still may.
 ///
 /// # Errors
 /// Where the system does not allow it, which it always has.

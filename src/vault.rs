@@ -29,7 +29,7 @@ use crate::telemetry::metrics::Metrics;
 use check::CanaryCheckError;
 use envelope::framed;
 
-pub use check::counted;
+pub use check::rows_text;
 pub use keys::Keys;
 pub use remote::Remote;
 pub use rewrap::{Pass, Rewrap};
@@ -39,7 +39,7 @@ pub use ring::generate_key;
 const SECRET_LABEL: &str = "transports secret";
 
 /// How often a secret is sealed anew, since the key service has made a new version in between.
-const SEALINGS: usize = 3;
+const MAX_SEAL_ATTEMPTS: usize = 3;
 
 /// What a sealed secret belongs to: the associated data of its encryption.
 #[derive(Clone, Copy, Debug)]
@@ -131,7 +131,7 @@ impl Vault {
     pub async fn seal(&self, secret: &Secret, binding: &Binding<'_>) -> Result<Sealed, VaultError> {
         self.reload_if_changed().await;
         let keys = self.keys();
-        for _ in 0..SEALINGS {
+        for _ in 0..MAX_SEAL_ATTEMPTS {
             usable(keys.sealing_service())?;
             let sealed = keys.seal(secret, binding).await?;
             let Some(remote) = keys.sealing_service() else { return Ok(sealed) };

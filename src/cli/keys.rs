@@ -9,7 +9,7 @@ use clap::Subcommand;
 
 use super::output;
 use crate::config::Config;
-use crate::vault::counted;
+use crate::vault::rows_text;
 
 /// Create the keys that seal the tenants' secrets, and rotate them while the service runs.
 #[derive(Debug, Subcommand)]
@@ -120,5 +120,5 @@ fn generate(id: &str) -> anyhow::Result<()> {
 
 /// `1 row needs`, `41 rows need`.
 fn rows_need(rows: i64) -> String {
-    format!("{} {}", counted(rows), if rows == 1 { "needs" } else { "need" })
+    format!("{} {}", rows_text(rows), if rows == 1 { "needs" } else { "need" })
 }

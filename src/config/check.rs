@@ -1,4 +1,4 @@
-//! What one setting alone cannot show: whether they fit together, and suffice to serve.
+//! Checks settings against each other, and whether they suffice for serving.
 
 use std::net::SocketAddr;
 use std::path::Path;

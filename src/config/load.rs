@@ -1,4 +1,4 @@
-//! Reads the file and the environment. The environment wins.
+//! Loads the settings from the file and the environment. The environment wins.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;

@@ -1,4 +1,4 @@
-//! Finds the known key that somebody probably meant.
+//! Finds the known setting that is most similar to an unknown one.
 
 use strsim::levenshtein as distance;
 

@@ -1,4 +1,4 @@
-//! What is wrong with the settings, in words for the operator.
+//! Faults of the settings, for the operator.
 
 use std::fmt;
 

@@ -1,4 +1,4 @@
-//! Turns the table of settings in `config.rs` into structs, a loader and a list.
+//! Generates structs, a loader and a list from the table of settings in `config.rs`.
 
 /// What is known about a setting without loading it.
 #[derive(Clone, Debug)]

@@ -1,4 +1,4 @@
-//! How one value is read from the file or from a variable, described and shown.
+//! Parses, describes and displays the value of one setting.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;

@@ -1,4 +1,4 @@
-//! The table of background tasks: a row for each, to be held by whoever does a step of it.
+//! Locks of background tasks: the replica that does a step of one holds its row.
 
 use super::{Statement, sql};
 use crate::clock::Timestamp;

@@ -1,4 +1,4 @@
-//! The open database, whichever engine it is: reads, and atomic writes.
+//! The open database of either engine: reads, and atomic writes.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::config::Database;
 use crate::telemetry::spans;
 
 statements! {
-    /// Touches the file or the server, and next to nothing in it.
+    /// Reaches the file or the server, and reads next to nothing.
     PING = "select count(*) from schema_migrations";
 }
 
@@ -94,7 +94,7 @@ impl Db {
         rows.into_iter().next().ok_or_else(none)
     }
 
-    /// Does all statements in one transaction. Goes on to its end even where the caller's future is dropped.
+    /// Executes all statements in one transaction. It runs to completion even if the caller's future is dropped.
     ///
     /// # Errors
     /// See [`DbError`]; after an error the write may or may not have happened only where the

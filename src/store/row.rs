@@ -1,4 +1,4 @@
-//! A row that was read, and its columns one after the other, as types that both engines have.
+//! Rows that were read, and their columns as types that both engines have.
 
 use super::{DbError, Value};
 

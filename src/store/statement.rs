@@ -1,4 +1,4 @@
-//! Statements as values: an SQL text with what is bound to it, and writes made of them.
+//! SQL statements with their bound values, and writes that consist of them.
 
 /// A value to bind, or one that was read. Portable types only.
 #[derive(Clone, PartialEq, Debug)]

@@ -1,4 +1,4 @@
-//! All that is stored of one tenant, over the tables: for the operator who takes a tenant off.
+//! Counts and deletes all rows of one tenant, for the operator.
 
 use super::background_tasks::{self, AUDIT_RETENTION};
 use super::{Db, DbError, Write, WriteOutcome, sql};
@@ -15,7 +15,7 @@ statements! {
 
 /// Rows of the audit that are removed in one transaction: it takes some milliseconds, and others write between
 /// two of them.
-const TOGETHER: i64 = 1_000;
+const BATCH_SIZE: i64 = 1_000;
 
 /// What is stored of a tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -45,7 +45,7 @@ pub async fn remove(db: &Db, tenant: &TenantId, now: Timestamp) -> Result<(), Db
     loop {
         let step = Write::default()
             .then(background_tasks::hold(AUDIT_RETENTION, now))
-            .then(sql(REMOVE_AUDIT).bind(tenant.as_str()).bind(TOGETHER).require_affected());
+            .then(sql(REMOVE_AUDIT).bind(tenant.as_str()).bind(BATCH_SIZE).require_affected());
         if db.write(step).await? == WriteOutcome::NoRowsAffected {
             return Ok(());
         }

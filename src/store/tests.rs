@@ -1,4 +1,4 @@
-//! What holds for every SQL text.
+//! Every SQL text is declared in the lists, and names the tenant whose rows it touches.
 
 use std::fs;
 use std::path::{Path, PathBuf};

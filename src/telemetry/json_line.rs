@@ -1,4 +1,4 @@
-//! The log's line for machines: one JSON object for each event.
+//! Formats log events as JSON, one object a line.
 //!
 //! The event's fields stand at the top, those of its span (the trace id) under `span`: the object that
 //! `tracing_subscriber::fmt::format::Json` writes, which reads a span's fields back from JSON for every event. With it

@@ -1,4 +1,4 @@
-//! Counters for the operator, in the text format of `OpenMetrics` 1.0.
+//! Metrics for the operator, in the text format of `OpenMetrics` 1.0.
 //!
 //! A label is always from a small closed set: a route's template, a method, a status, a code. Never a
 //! tenant, an address or anything else that a client chose.
@@ -17,6 +17,9 @@ use prometheus_client::registry::Registry;
 
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// Every name begins with it.
+const PREFIX: &str = "transports";
 
 /// Upper bounds in seconds. The first ones tell a read from a write; the last ones stand round the eight
 /// seconds that a check may take.
@@ -58,143 +61,103 @@ impl KeyOperation {
     }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct KeyServiceLabels {
-    operation: &'static str,
-    outcome: &'static str,
+/// Declares sets of labels, with their names for `docs/monitoring.md`.
+macro_rules! labels {
+    ($( $Labels:ident { $($name:ident: $type:ty),+ } )+) => {$(
+        #[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+        struct $Labels {
+            $($name: $type,)+
+        }
+
+        #[cfg(test)]
+        impl tests::LabelNames for $Labels {
+            const NAMES: &'static [&'static str] = &[$(stringify!($name)),+];
+        }
+    )+};
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct OutcomeLabel {
-    outcome: &'static str,
+labels! {
+    RequestLabels { route: String, method: &'static str, status: u16 }
+    RouteLabels { route: String, method: &'static str }
+    CheckLabels { operation: &'static str, code: &'static str }
+    LimitLabel { limit: &'static str }
+    StateLabel { state: &'static str }
+    OutcomeLabel { outcome: &'static str }
+    KeyServiceLabels { operation: &'static str, outcome: &'static str }
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct RequestLabels {
-    route: String,
-    method: &'static str,
-    status: u16,
+/// Declares every metric once: its name, its type, its help text at `/metrics`, and what `docs/monitoring.md` tells the
+/// operator to look for. The encoder adds `_total` to a counter.
+macro_rules! metrics {
+    ($( $name:ident: $Type:ty = $new:expr, $help:literal, $look_for:literal; )+) => {
+        /// All metrics. A clone counts into the same ones.
+        #[derive(Clone)]
+        pub struct Metrics {
+            registry: Arc<Registry>,
+            $($name: $Type,)+
+        }
+
+        impl Metrics {
+            #[must_use]
+            pub fn new() -> Self {
+                let mut registry = Registry::with_prefix(PREFIX);
+                $(
+                    let $name: $Type = $new;
+                    registry.register(stringify!($name), $help, $name.clone());
+                )+
+                let version = Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]);
+                registry.register("build", "The version that is running", version);
+                Self { registry: Arc::new(registry), $($name,)+ }
+            }
+        }
+
+        /// The lines of the table in `docs/monitoring.md`.
+        #[cfg(test)]
+        fn table_rows() -> Vec<String> {
+            vec![$( tests::row::<$Type>(stringify!($name), $look_for), )+]
+        }
+    };
 }
 
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct RouteLabels {
-    route: String,
-    method: &'static str,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct CheckLabels {
-    operation: &'static str,
-    code: &'static str,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct LimitLabel {
-    limit: &'static str,
-}
-
-#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
-struct StateLabel {
-    state: &'static str,
-}
-
-/// All metrics. A clone counts into the same ones.
-#[derive(Clone)]
-pub struct Metrics {
-    registry: Arc<Registry>,
-    requests: Family<RequestLabels, Counter>,
-    durations: Family<RouteLabels, Histogram, fn() -> Histogram>,
-    checks: Family<CheckLabels, Counter>,
-    rate_limit_refusals: Family<LimitLabel, Counter>,
-    outgoing_connections: Gauge,
-    database_connections: Family<StateLabel, Gauge>,
-    key_reloads: Family<OutcomeLabel, Counter>,
-    key_service_calls: Family<KeyServiceLabels, Counter>,
-    trace_spans: Family<OutcomeLabel, Counter>,
+metrics! {
+    http_requests: Family<RequestLabels, Counter> = Family::default(),
+        "Requests answered",
+        "a rise of 5xx";
+    http_request_duration_seconds: Family<RouteLabels, Histogram, fn() -> Histogram> =
+        Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS)),
+        "Time from the head of the request to the head of the answer",
+        "GET beyond some milliseconds: the database";
+    checks: Family<CheckLabels, Counter> = Family::default(),
+        "Checks against a mail server, by outcome: OK or the code of the diagnosis",
+        "one diagnosis code that grows over all tenants: a provider's trouble, or this installation's network (`CONNECT_TIMEOUT`, `DNS_UNAVAILABLE`)";
+    rate_limit_refusals: Family<LimitLabel, Counter> = Family::default(),
+        "Requests refused by a rate limit",
+        "a client in a loop; a quota that was reached (`test_mails_per_tenant`, `test_mails_per_recipient`, `destinations_per_tenant`)";
+    outgoing_connections: Gauge = Gauge::default(),
+        "Outgoing connections open now",
+        "near `egress.max_connections`: servers that do not answer";
+    database_connections: Family<StateLabel, Gauge> = Family::default(),
+        "Database connections now, by state",
+        "none idle for long";
+    key_reloads: Family<OutcomeLabel, Counter> = Family::default(),
+        "Readings of the file of keys while running, by outcome",
+        "any `failed`: the file of keys is no good, and the old keys are in use";
+    key_service_calls: Family<KeyServiceLabels, Counter> = Family::default(),
+        "Calls of the key service, by outcome: ok, refused or unavailable",
+        "`unavailable`: Vault is away, or refuses the token";
+    trace_spans: Family<OutcomeLabel, Counter> = Family::default(),
+        "Spans for the collector, by outcome: exported, failed, or dropped since the queue was full",
+        "`failed` or `dropped`: see [Traces](#traces)";
 }
 
 impl Metrics {
-    #[must_use]
-    pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("transports");
-        let requests = Family::default();
-        let durations: Family<_, _, fn() -> Histogram> =
-            Family::new_with_constructor(|| Histogram::new(DURATION_BUCKETS));
-        let checks = Family::default();
-        let rate_limit_refusals = Family::default();
-        let outgoing_connections = Gauge::default();
-        let database_connections = Family::default();
-        let key_reloads = Family::default();
-        let key_service_calls = Family::default();
-        let trace_spans = Family::default();
-        // The encoder adds `_total` to a counter and `_info` to an info.
-        registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register(
-            "http_request_duration_seconds",
-            "Time from the head of the request to the head of the answer",
-            durations.clone(),
-        );
-        registry.register(
-            "checks",
-            "Checks against a mail server, by outcome: OK or the code of the diagnosis",
-            checks.clone(),
-        );
-        registry.register(
-            "rate_limit_refusals",
-            "Requests refused by a rate limit",
-            rate_limit_refusals.clone(),
-        );
-        registry.register(
-            "outgoing_connections",
-            "Outgoing connections open now",
-            outgoing_connections.clone(),
-        );
-        registry.register(
-            "database_connections",
-            "Database connections now, by state",
-            database_connections.clone(),
-        );
-        registry.register(
-            "key_reloads",
-            "Readings of the file of keys while running, by outcome",
-            key_reloads.clone(),
-        );
-        registry.register(
-            "key_service_calls",
-            "Calls of the key service, by outcome: ok, refused or unavailable",
-            key_service_calls.clone(),
-        );
-        registry.register(
-            "trace_spans",
-            "Spans for the collector, by outcome: exported, failed, or dropped since the queue was full",
-            trace_spans.clone(),
-        );
-        registry.register(
-            "build",
-            "The version that is running",
-            Info::new(vec![("version", env!("CARGO_PKG_VERSION"))]),
-        );
-        Self {
-            registry: Arc::new(registry),
-            requests,
-            durations,
-            checks,
-            rate_limit_refusals,
-            outgoing_connections,
-            database_connections,
-            key_reloads,
-            key_service_calls,
-            trace_spans,
-        }
-    }
-
     /// Counts one answer. `route` is the template that matched, never the path that was asked for.
     pub fn record_request(&self, route: &str, method: &str, status: u16, duration: Duration) {
         let method = method_label(method);
         let labels = RequestLabels { route: route.to_owned(), method, status };
-        self.requests.get_or_create(&labels).inc();
+        self.http_requests.get_or_create(&labels).inc();
         let labels = RouteLabels { route: labels.route, method };
-        self.durations.get_or_create(&labels).observe(duration.as_secs_f64());
+        self.http_request_duration_seconds.get_or_create(&labels).observe(duration.as_secs_f64());
     }
 
     /// Counts one check; `code` is `OK` or the code of its diagnosis.
@@ -268,6 +231,56 @@ fn gauge_value(count: usize) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The names of a set of labels.
+    pub(super) trait LabelNames {
+        const NAMES: &'static [&'static str];
+    }
+
+    /// What the type of a metric says about its samples.
+    pub(super) trait Documented {
+        const SUFFIX: &'static str = "";
+        const LABELS: &'static [&'static str] = &[];
+    }
+
+    impl Documented for Gauge {}
+
+    impl<L: LabelNames> Documented for Family<L, Gauge> {
+        const LABELS: &'static [&'static str] = L::NAMES;
+    }
+
+    impl<L: LabelNames> Documented for Family<L, Counter> {
+        const SUFFIX: &'static str = "_total";
+        const LABELS: &'static [&'static str] = L::NAMES;
+    }
+
+    impl<L: LabelNames> Documented for Family<L, Histogram, fn() -> Histogram> {
+        const LABELS: &'static [&'static str] = L::NAMES;
+    }
+
+    pub(super) fn row<M: Documented>(name: &str, look_for: &str) -> String {
+        let labels: Vec<String> = M::LABELS.iter().map(|label| format!("`{label}`")).collect();
+        let labels = labels.join(" ");
+        let labels = if labels.is_empty() { labels } else { format!("{labels} ") };
+        format!("| `{PREFIX}_{name}{}` | {labels}| {look_for} |\n", M::SUFFIX)
+    }
+
+    const TABLE_HEAD: &str = "| Metric | Labels | What to look for |\n|---|---|---|\n";
+    const BUILD_ROW: &str =
+        "| `transports_build_info` | `version` | two versions for long: an upgrade has stopped half-way |\n";
+
+    #[test]
+    fn the_table_in_docs_is_current() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/monitoring.md");
+        let page = std::fs::read_to_string(path).unwrap();
+        let start = page.find(TABLE_HEAD).expect("a table of metrics");
+        let end = start + page[start..].find("\n\n").expect("text below it") + 1;
+        let table = [TABLE_HEAD, &table_rows().concat(), BUILD_ROW].concat();
+        if std::env::var_os("UPDATE_DOCS").is_some() {
+            std::fs::write(path, [&page[..start], &table, &page[end..]].concat()).unwrap();
+        }
+        assert_eq!(page[start..end], table, "docs/monitoring.md is stale: set UPDATE_DOCS=1 and test again");
+    }
 
     #[test]
     fn everything_is_in_the_text() {

@@ -1,4 +1,4 @@
-//! The look at the keys before they are used: each opens its canary, and none is missing.
+//! Checks before any use of the keys that each opens its canary and that no needed key is missing.
 
 use anyhow::{Context, bail};
 
@@ -15,7 +15,7 @@ use envelope::{DataKey, framed};
 const CANARY_LABEL: &str = "transports key canary";
 const CANARY: &[u8] = b"this text opens with the key that it was sealed with";
 
-/// Tries every key of the ring at its canary, and looks whether a row needs a key that is not there.
+/// Checks that every key of the ring opens its canary, and that no row needs a key that is missing.
 ///
 /// # Errors
 /// Which key, where it was looked for, and how many rows need it: the service must not start.
@@ -30,7 +30,7 @@ async fn refuse_missing_keys(keys: &Keys, db: &Db) -> anyhow::Result<()> {
     for id in email_configs::keys_in_use(db).await? {
         if !keys.has(&id) {
             let rows = email_configs::count_sealed_with(db, &id).await?;
-            missing.push(format!("key {id} needed by {}", counted(rows)));
+            missing.push(format!("key {id} needed by {}", rows_text(rows)));
         }
     }
     if missing.is_empty() {
@@ -79,17 +79,17 @@ async fn refuse_other_bytes(keys: &Keys, db: &Db) -> anyhow::Result<()> {
                 "{}: key {id} is not the key {id} that this database was used with, needed by {}: put the right \
                  bytes under this name, or give the new key a name of its own",
                 keys.source(),
-                counted(rows)
+                rows_text(rows)
             );
         }
     }
     Ok(())
 }
 
-/// What became of a trial of the key service.
+/// Why the key service failed the check of its canaries.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CanaryCheckError {
-    /// It may be another one in a moment.
+    /// A later attempt may succeed.
     #[error("{0}")]
     Unavailable(String),
     /// It holds another key than the one that this database was used with.
@@ -125,7 +125,7 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
             }
             Err(error @ WrapError::Unavailable(_)) => return Err(error.into()),
             Ok(_) | Err(WrapError::Refused(_)) => {
-                let rows = counted(email_configs::count_sealed_with(db, id).await?);
+                let rows = rows_text(email_configs::count_sealed_with(db, id).await?);
                 return Err(CanaryCheckError::Wrong(format!(
                     "encryption.vault_url: the service no longer opens what {id} has wrapped, needed by {rows}: it \
                      may be another key of this name, or its min_decryption_version was raised too early"
@@ -137,7 +137,7 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
     Ok(())
 }
 
-/// Makes a canary for the version that wraps now, where it has none; gives the version's id.
+/// Returns the id of the version that wraps now, and adds its canary where there is none.
 pub(super) async fn add_service_canary(
     remote: &Remote,
     db: &Db,
@@ -158,6 +158,6 @@ pub(super) async fn add_service_canary(
 
 /// `1 row`, `41 rows`.
 #[must_use]
-pub fn counted(rows: i64) -> String {
+pub fn rows_text(rows: i64) -> String {
     if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }

@@ -1,4 +1,4 @@
-//! A file of keys: read with a look at who may use it, and changed as a whole or not at all.
+//! The key file: checks its permissions when it is read, and replaces it atomically.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{Read, Write as _};

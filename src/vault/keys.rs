@@ -1,4 +1,4 @@
-//! All keys that data keys are wrapped with: the ring of the settings, and the key service where there is one.
+//! All keys that wrap data keys: the ring from the settings, and the key service if one is configured.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -17,18 +17,18 @@ use crate::config::{Encryption, SealWith};
 use crate::secret::{Sealed, Secret};
 
 /// How long a key that was taken out of the ring still opens: longer than a request takes by default.
-const LEAVING: Duration = Duration::from_mins(1);
+const REMOVED_KEY_GRACE: Duration = Duration::from_mins(1);
 
 /// The keys of the settings, as they were when they were read.
 pub struct Keys {
     pub(super) ring: Ring,
     /// Keys that were taken out of the ring a moment ago. A request may have read a row before that.
-    pub(super) leaving: Vec<Leaving>,
+    pub(super) leaving: Vec<RemovedKey>,
     pub(super) remote: Option<Arc<Remote>>,
     seals_remotely: bool,
 }
 
-pub(super) struct Leaving {
+pub(super) struct RemovedKey {
     pub key: Arc<Key>,
     pub until: Instant,
 }
@@ -78,9 +78,9 @@ impl Keys {
     /// The same with another ring. What it no longer holds opens a little longer.
     pub(super) fn with_ring(&self, ring: Ring, leaves_until: Instant) -> Self {
         let gone = self.ring.all().iter().filter(|key| ring.find(&key.id).is_none());
-        let gone = gone.map(|key| Leaving { key: Arc::clone(key), until: leaves_until });
+        let gone = gone.map(|key| RemovedKey { key: Arc::clone(key), until: leaves_until });
         let before = self.leaving.iter().filter(|leaving| ring.find(&leaving.key.id).is_none());
-        let before = before.map(|old| Leaving { key: Arc::clone(&old.key), until: old.until });
+        let before = before.map(|old| RemovedKey { key: Arc::clone(&old.key), until: old.until });
         Self {
             leaving: before.chain(gone).collect(),
             remote: self.remote.clone(),
@@ -93,17 +93,17 @@ impl Keys {
     ///
     /// # Errors
     /// Names the file and the line, never a key.
-    pub fn read_again(&self, path: &Path) -> anyhow::Result<Self> {
-        Ok(self.with_ring(Ring::from_file(path)?, Instant::now() + LEAVING))
+    pub fn reload_ring(&self, path: &Path) -> anyhow::Result<Self> {
+        Ok(self.with_ring(Ring::from_file(path)?, Instant::now() + REMOVED_KEY_GRACE))
     }
 
     /// The same without the keys whose time is over; none where there is none such.
     pub(super) fn without_left(&self, now: Instant) -> Option<Self> {
-        let ids: Vec<&Leaving> = self.leaving.iter().filter(|leaving| leaving.until > now).collect();
+        let ids: Vec<&RemovedKey> = self.leaving.iter().filter(|leaving| leaving.until > now).collect();
         if ids.len() == self.leaving.len() {
             return None;
         }
-        let leaving = ids.into_iter().map(|old| Leaving { key: Arc::clone(&old.key), until: old.until });
+        let leaving = ids.into_iter().map(|old| RemovedKey { key: Arc::clone(&old.key), until: old.until });
         Some(Self {
             leaving: leaving.collect(),
             ring: self.ring.clone(),

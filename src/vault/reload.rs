@@ -1,8 +1,7 @@
-//! How a running service comes to know that its keys have changed.
+//! Reloads the key file of a running service when it changes.
 //!
-//! `encryption.keys_file` is looked at every few seconds, before each sealing, and when a row names an unknown key;
-//! it is read where its stamp is another one than when it was last read. So however many rows name an unknown key,
-//! the file is read once for each time that it changes.
+//! `encryption.keys_file` is checked every few seconds, before each sealing, and when a row names an unknown key. It is
+//! read only if its stamp has changed since the last read, however many rows name an unknown key.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -13,7 +12,7 @@ use super::check::{self, CanaryCheckError};
 use super::key_file::{self, Stamp};
 use super::keys::Keys;
 
-/// What is known of the last reading of the file.
+/// The state of the key file at the last read.
 pub(super) struct ReloadState {
     /// One at a time.
     turn: tokio::sync::Mutex<()>,
@@ -43,8 +42,8 @@ impl ReloadState {
 }
 
 impl Vault {
-    /// One round of what has to be done every few seconds: reads a file of keys that has changed, or that could not
-    /// be used the last time; forgets keys that have left the ring; tries a key service that did not answer.
+    /// Periodic maintenance: reloads a key file that has changed or was not usable, forgets keys whose grace time has
+    /// ended, and checks a key service that did not answer.
     pub async fn maintain(&self) {
         let again = self.reload_state.last().failed;
         self.reload(again).await;
@@ -93,7 +92,7 @@ impl Vault {
         if !is_new(stamp) {
             return;
         }
-        match self.read_again(path).await {
+        match self.reload_ring(path).await {
             Ok(keys) => {
                 let (first, count) = (keys.ids().first().map(ToString::to_string), keys.ids().len());
                 self.reload_state.note(Last { stamp: keys.ring.stamp, failed: false });
@@ -113,8 +112,8 @@ impl Vault {
     }
 
     /// The same look as at the start: no row may need a key that is not there, and each opens its canary.
-    async fn read_again(&self, path: &std::path::Path) -> anyhow::Result<Keys> {
-        let keys = self.keys().read_again(path)?;
+    async fn reload_ring(&self, path: &std::path::Path) -> anyhow::Result<Keys> {
+        let keys = self.keys().reload_ring(path)?;
         check::check_ring(&keys, &self.db, &self.clock).await?;
         Ok(keys)
     }

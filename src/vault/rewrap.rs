@@ -1,4 +1,4 @@
-//! Wraps the data keys of all rows anew with the key that seals now. Secrets are not touched.
+//! Wraps the data keys of all rows with the current key. Sealed secrets stay as they are.
 //!
 //! What is done stands in the rows themselves: whoever begins again goes on where the last one stopped, and several
 //! may run at the same time.
@@ -18,12 +18,12 @@ use crate::store::email_configs::WrappedKey;
 use crate::store::{Db, DbError, Write, WriteOutcome, email_configs};
 
 /// Rows in one transaction: it locks them, so that it has to be short.
-const TOGETHER: usize = 100;
+const BATCH_SIZE: usize = 100;
 
 /// How often something is tried that does not work at this moment: a busy file, a service that is restarted.
-const TRIES: usize = 10;
+const MAX_ATTEMPTS: usize = 10;
 
-const PAUSE: Duration = Duration::from_millis(500);
+const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// A rewrapping of all rows to one key.
 pub struct Rewrap {
@@ -90,7 +90,8 @@ impl Rewrap {
         for (key, _) in self.left().await? {
             let mut last = None;
             loop {
-                let next = async || email_configs::sealed_with(&self.db, &key, last.as_ref(), TOGETHER).await;
+                let next =
+                    async || email_configs::sealed_with(&self.db, &key, last.as_ref(), BATCH_SIZE).await;
                 let rows = self.busy(next).await?;
                 let Some(end) = rows.last() else { break };
                 last = Some(end.tenant.clone());
@@ -143,11 +144,11 @@ async fn wrapped_anew(keys: Arc<Keys>, row: WrappedKey) -> (WrappedKey, Result<W
     let mut tries = 1;
     loop {
         let wrapped = keys.rewrap(&row.key_id, &row.wrapped_key).await;
-        if tries == TRIES || !wrapped.as_ref().is_err_and(unavailable) {
+        if tries == MAX_ATTEMPTS || !wrapped.as_ref().is_err_and(unavailable) {
             return (row, wrapped);
         }
         tries += 1;
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(RETRY_PAUSE).await;
     }
 }
 
@@ -156,9 +157,9 @@ fn unavailable(error: &WrapError) -> bool {
 }
 
 async fn patiently<T, E>(ask: impl AsyncFn() -> Result<T, E>, again: impl Fn(&E) -> bool) -> Result<T, E> {
-    for _ in 1..TRIES {
+    for _ in 1..MAX_ATTEMPTS {
         match ask().await {
-            Err(error) if again(&error) => tokio::time::sleep(PAUSE).await,
+            Err(error) if again(&error) => tokio::time::sleep(RETRY_PAUSE).await,
             answer => return answer,
         }
     }

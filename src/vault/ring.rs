@@ -1,4 +1,4 @@
-//! The ring of named keys: how it is read from the settings, and how a new key is made.
+//! The ring of named keys: loads it from the settings, and generates keys.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -26,7 +26,7 @@ use crate::mail::transcript::printable;
 const TIME_LIMIT: Duration = Duration::from_secs(2);
 
 /// Calls at the same time; further ones wait within their time.
-const MOST_CALLS: usize = 32;
+const MAX_CONCURRENT_CALLS: usize = 32;
 
 /// An answer is some hundred bytes.
 const MAX_BYTES: usize = 64 * 1024;
@@ -79,7 +79,7 @@ impl Transit {
             key,
             token_file,
             namespace,
-            calls: Semaphore::new(MOST_CALLS),
+            calls: Semaphore::new(MAX_CONCURRENT_CALLS),
         }))
     }
 

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::id::TenantId;
 use crate::store::Db;
-use crate::vault::{Keys, Rewrap, counted};
+use crate::vault::{Keys, Rewrap, rows_text};
 
 /// Rounds in which rows may come back under an old key before that is an error.
 const MAX_ROUNDS: usize = 5;
@@ -37,7 +37,7 @@ pub(super) async fn rewrap_all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u6
         let left = rewrap.left().await?;
         let all: i64 = left.iter().map(|(_, rows)| rows).sum();
         if let Some(others) = named(&left) {
-            output::note(&format!("wrapping the data keys of {} with {target}: {others}", counted(all)));
+            output::note(&format!("wrapping the data keys of {} with {target}: {others}", rows_text(all)));
             let pass = rewrap.pass(progress(all)).await?;
             refuse_unreadable(&pass.unreadable)?;
             // Rows that came in between need no pause first.
@@ -63,7 +63,7 @@ pub(super) async fn rewrap_all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u6
 
 /// `41 rows of k1, 1 row of k0`; none where no row is left.
 fn named(left: &[(String, i64)]) -> Option<String> {
-    let left: Vec<_> = left.iter().map(|(key, rows)| format!("{} of {key}", counted(*rows))).collect();
+    let left: Vec<_> = left.iter().map(|(key, rows)| format!("{} of {key}", rows_text(*rows))).collect();
     (!left.is_empty()).then(|| left.join(", "))
 }
 
@@ -86,7 +86,7 @@ fn refuse_unreadable(tenants: &[TenantId]) -> anyhow::Result<()> {
     bail!(
         "{} cannot be rewrapped, because the key that they name does not open them: the rows were damaged or \
          edited ({}{more}). They are unchanged and still need their key; all other rows are done",
-        counted(i64::try_from(tenants.len())?),
+        rows_text(i64::try_from(tenants.len())?),
         names.join(", ")
     )
 }

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Invalid, Problem};
 use crate::store::{Db, email_configs, key_canaries};
 use crate::vault::key_file::{self, LockedKeyFile};
-use crate::vault::{Keys, check_keys, counted, generate_key};
+use crate::vault::{Keys, check_keys, generate_key, rows_text};
 
 /// How the key becomes the first.
 #[derive(PartialEq, Eq, Debug)]
@@ -105,7 +105,7 @@ fn apply_plan(plan: &Plan, keys: Keys, path: &Path, locked: LockedKeyFile) -> an
         Plan::New(id) => key_file::with_first(locked.text(), generate_key(id)?.expose()),
     };
     locked.replace(&text)?;
-    let keys = keys.read_again(path)?;
+    let keys = keys.reload_ring(path)?;
     let (first, file) = (keys.ids().first().map(ToString::to_string).unwrap_or_default(), path.display());
     output::note(&format!(
         "{first} is the first key in {file} now; keep a copy of it as well as of the others"
@@ -119,7 +119,7 @@ async fn rotate_service(keys: &Keys, db: &Db) -> anyhow::Result<()> {
     if others > 0 {
         output::note(&format!(
             "finishing an earlier rotation: {} to be wrapped with {current}; run this again for a new version",
-            counted(others)
+            rows_text(others)
         ));
         return Ok(());
     }

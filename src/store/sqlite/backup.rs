@@ -1,4 +1,4 @@
-//! A copy of the file as it was at one moment, made while others write.
+//! Copies the database file as of one moment, while others write.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;

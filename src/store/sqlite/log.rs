@@ -1,4 +1,4 @@
-//! The write-ahead log that an earlier process left.
+//! Rewrites and syncs the write-ahead log that an earlier process left behind.
 
 use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions};

@@ -1,4 +1,4 @@
-//! The connections that read. A read takes some microseconds, so it is done where it is asked for.
+//! Connections for reading. A read takes microseconds, so it runs on the caller's thread.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,7 @@ pub(super) struct Readers {
 const CACHE_KIB: usize = 32 * 1024;
 
 /// What SQLite keeps for a connection by itself.
-const LEAST_CACHE_KIB: usize = 2 * 1024;
+const MIN_CACHE_KIB: usize = 2 * 1024;
 
 thread_local! {
     /// Where this thread's search for a free connection begins. Each begins at another one, and always at the same:
@@ -34,7 +34,7 @@ thread_local! {
 impl Readers {
     pub fn open(path: &Path, count: usize) -> rusqlite::Result<Self> {
         let count = count.max(1);
-        let cache_kib = (CACHE_KIB / count).max(LEAST_CACHE_KIB);
+        let cache_kib = (CACHE_KIB / count).max(MIN_CACHE_KIB);
         let open = |_| {
             let connection = open_reading(path)?;
             // A negative number is one of KiB.

@@ -1,4 +1,4 @@
-//! The one thread that writes: it runs writes in order, and commits those that wait together with one sync.
+//! The thread that writes: it executes writes in order, and commits those that are queued together with one sync.
 
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,7 +13,7 @@ use super::error::{classify, is_foreign_key};
 use crate::store::{DbError, Write, WriteOutcome};
 
 /// Writes committed with one sync, at most: beyond this the sync is no longer what costs.
-const TOGETHER: usize = 64;
+const MAX_BATCH: usize = 64;
 
 /// After so long without a write the write-ahead log is emptied, so that it stays short, and holds no old
 /// secret for long.
@@ -77,7 +77,7 @@ impl Thread {
                     Job::Write(write, answer) => batch.push((write, answer)),
                     Job::Close(done) => closing = Some(done),
                 }
-                if batch.len() < TOGETHER && closing.is_none() {
+                if batch.len() < MAX_BATCH && closing.is_none() {
                     waiting = self.jobs.try_recv().ok();
                 }
             }

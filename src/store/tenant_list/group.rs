@@ -1,4 +1,4 @@
-//! What tenants are listed by.
+//! The group of a tenant: the values that an operator filters tenants by.
 
 use crate::email_config::{EmailConfig, has_password_at_microsoft365};
 

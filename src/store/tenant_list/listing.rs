@@ -1,14 +1,14 @@
-//! One list from the ranges of several groups.
+//! Merges the tenants of several groups into one sorted list.
 
 use std::collections::VecDeque;
 
 use super::{Filter, Group, Listed, groups, page};
 use crate::store::{Db, DbError};
 
-/// Tenants that are read from a group at first, and at most at once. Twice as many each time: a page needs few of each
-/// group, and all tenants are read in few steps.
-const FIRST: i64 = 16;
-const MOST: i64 = 1_000;
+/// Tenants that the first read of a group fetches, and the most that one read fetches. Each read doubles the number: a
+/// page needs few tenants of each group, and a full list few reads.
+const MIN_PAGE: i64 = 16;
+const MAX_PAGE: i64 = 1_000;
 
 /// The tenants that a filter lets pass, in the order of their bytes, read while they are asked for.
 ///
@@ -32,7 +32,7 @@ struct Range {
 
 impl Range {
     fn new(group: Option<Group>, after: &str) -> Self {
-        Self { group, read: VecDeque::new(), after: after.to_owned(), next: FIRST, is_at_its_end: false }
+        Self { group, read: VecDeque::new(), after: after.to_owned(), next: MIN_PAGE, is_at_its_end: false }
     }
 
     /// Reads on where nothing is left.
@@ -42,7 +42,7 @@ impl Range {
         }
         let found = page(db, self.group.as_ref(), &self.after, self.next).await?;
         self.is_at_its_end = found.len() < usize::try_from(self.next).unwrap_or(usize::MAX);
-        self.next = (self.next * 2).min(MOST);
+        self.next = (self.next * 2).min(MAX_PAGE);
         if let Some(last) = found.last() {
             self.after.clone_from(&last.tenant);
         }
