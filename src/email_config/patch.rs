@@ -86,7 +86,7 @@ impl Patch {
             "/emailAddress" => self.email_address = Some(given.map(fields::email_address).transpose()?),
             "/senderName" => self.sender_name = Some(given.map(fields::sender_name).transpose()?),
             "/emailPassword" => {
-                self.password = Some(value.map(fields::email_password).transpose()?.map(Arc::new))
+                self.password = Some(value.map(fields::email_password).transpose()?.map(Arc::new));
             }
             _ => return Err(UNKNOWN_PATH.to_owned()),
         }

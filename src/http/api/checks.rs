@@ -77,7 +77,7 @@ pub async fn send_test_email(
     let accounts = Arc::clone(&app.accounts);
     let sending = async move {
         let outcome = accounts.send_test_mail(&admin, &mail).await?;
-        Ok(SendTestBody::new(outcome, &mail.recipient, language))
+        Ok(SendTestBody::new(&outcome, &mail.recipient, language))
     };
     Ok(Localised(language, Json(run_to_completion(&app.checks, sending).await?)))
 }

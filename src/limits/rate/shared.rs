@@ -193,7 +193,7 @@ impl<C: Counter> Shared<C> {
             let Query { key: hash, max, requests, unreported, fallback } = query;
             let sent = milliseconds(&clock);
             let (lease, outcome) = match counter.count(&hash, WINDOW, requests).await {
-                Ok(counted) => (Some(Lease::from_count(max, requests, unreported, counted, sent)), Ok(())),
+                Ok(count) => (Some(Lease::from_count(max, requests, unreported, count, sent)), Ok(())),
                 Err(error) => (fallback.map(|left| local_lease(left, milliseconds(&clock))), Err(error)),
             };
             drop(permit);

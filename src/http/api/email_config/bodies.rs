@@ -423,8 +423,8 @@ impl VerifyBody {
 }
 
 impl SendTestBody {
-    pub(in crate::http::api) fn new(outcome: Outcome, recipient: &EmailAddress, language: Language) -> Self {
-        let result = ResultBody::whole(&outcome, language);
+    pub(in crate::http::api) fn new(outcome: &Outcome, recipient: &EmailAddress, language: Language) -> Self {
+        let result = ResultBody::whole(outcome, language);
         let recipient = vec![recipient.to_string()];
         let (accepted, rejected) = match outcome.result {
             Ok(_) => (recipient, Vec::new()),
