@@ -8,12 +8,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
+use crate::error::{Reason, ValueError};
+
 /// Parses `bytes`, refusing a member that stands twice in an object (RFC 8259 leaves its meaning open, and
 /// two readers that choose differently can be played against each other).
 ///
 /// # Errors
-/// What is wrong and where, without quoting the input: it may hold a password.
-pub fn parse(bytes: &[u8]) -> Result<Value, String> {
+/// See [`JsonError`].
+pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).map_err(|error| describe(&error))?;
     reader.end().map_err(|error| describe(&error))?;
@@ -29,13 +31,34 @@ pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     }
 }
 
-fn describe(error: &serde_json::Error) -> String {
-    let place = format!("at line {}, column {}", error.line(), error.column());
-    let text = error.to_string();
-    if text.starts_with(TWICE) { format!("{TWICE} {place}") } else { format!("is not valid JSON {place}") }
+/// What is wrong and where, without quoting the input: it may hold a password.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum JsonError {
+    #[error("{DUPLICATE} at line {line}, column {column}")]
+    DuplicateMember { line: usize, column: usize },
+    #[error("is not valid JSON at line {line}, column {column}")]
+    Malformed { line: usize, column: usize },
 }
 
-const TWICE: &str = "has a member that stands twice";
+impl ValueError for JsonError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::DuplicateMember { .. } => Reason::Duplicate,
+            Self::Malformed { .. } => Reason::NotJson,
+        }
+    }
+}
+
+fn describe(error: &serde_json::Error) -> JsonError {
+    let (line, column) = (error.line(), error.column());
+    if error.to_string().starts_with(DUPLICATE) {
+        JsonError::DuplicateMember { line, column }
+    } else {
+        JsonError::Malformed { line, column }
+    }
+}
+
+const DUPLICATE: &str = "has a member that stands twice";
 
 struct Strict;
 
@@ -95,7 +118,7 @@ impl<'de> Visitor<'de> for Strict {
         while let Some(name) = members.next_key::<String>()? {
             let value = members.next_value_seed(Self)?;
             if object.insert(name, value).is_some() {
-                return Err(A::Error::custom(TWICE));
+                return Err(A::Error::custom(DUPLICATE));
             }
         }
         Ok(Value::Object(object))
@@ -110,7 +133,7 @@ mod tests {
     #[test]
     fn a_member_that_stands_twice_is_refused_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"op":"x","op":"y"}]"#, r#"{"a":{"b":[{"c":1,"c":2}]}}"#] {
-            let error = parse(text.as_bytes()).expect_err(text);
+            let error = parse(text.as_bytes()).expect_err(text).to_string();
             assert!(error.starts_with("has a member that stands twice at line 1"), "{error}");
         }
     }
@@ -130,7 +153,7 @@ mod tests {
             deep.as_bytes(),
         ];
         for bytes in cases {
-            let error = parse(bytes).expect_err("is broken");
+            let error = parse(bytes).expect_err("is broken").to_string();
             assert!(error.starts_with("is not valid JSON at line"), "{error}");
             assert!(!error.contains("hunter2"));
         }

@@ -12,6 +12,7 @@ pub mod dev;
 pub mod diagnosis;
 pub mod egress;
 pub mod email_config;
+pub mod error;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz_targets;
 pub mod http;

@@ -5,7 +5,7 @@ use tokio_postgres::types::{ToSql, Type};
 use transports::clock::Timestamp;
 use transports::egress::Host;
 use transports::email_config::{
-    BasicAuth, EmailConfig, Health, HealthState, Microsoft365, Settings, Version, canonical,
+    BasicAuth, EmailConfig, Health, HealthState, Microsoft365, Settings, Version,
 };
 use transports::id::TenantId;
 use transports::mail::address::EmailAddress;
@@ -112,7 +112,7 @@ fn value((value, of): (&Value, &Type)) -> Box<dyn ToSql + Sync> {
 async fn configuration(number: usize, id: &TenantId, keys: &Keys) -> EmailConfig {
     let settings = settings(number);
     let secret = Secret::new(format!("the password of number {number}"));
-    let destination = canonical(&settings);
+    let destination = settings.destination();
     let binding = Binding { tenant: id, field: settings.secret_field(), destination: &destination };
     EmailConfig {
         secret: Some(keys.seal(&secret, &binding).await.expect("seals")),

@@ -1,7 +1,7 @@
 //! The errors of the use cases, for a front door to put into its own words.
 
 use crate::diagnosis::Finding;
-use crate::email_config::fields::Problem;
+use crate::error::InputFault;
 use crate::limits::connections::NoPermit;
 use crate::limits::quotas::QuotaExceeded;
 use crate::store::DbError;
@@ -13,7 +13,7 @@ pub enum Error {
     NothingToVerify,
     NothingToSendWith,
     /// The change does not fit what is stored.
-    Input(Problem),
+    Input(InputFault),
     /// Another version is stored than the client named.
     PreconditionFailed,
     /// Another change came between, and the secret that was checked may not be the stored one any more.

@@ -2,7 +2,7 @@
 
 use super::Error;
 use crate::clock::Timestamp;
-use crate::email_config::{Change, EmailConfig, SecretChange, Version, canonical};
+use crate::email_config::{Change, EmailConfig, SecretChange, Version};
 use crate::id::TenantId;
 use crate::providers::{self, Outcome};
 use crate::secret::{Sealed, Secret};
@@ -18,7 +18,7 @@ pub async fn open(
     tenant: &TenantId,
 ) -> Result<Option<Secret>, VaultError> {
     let Some(sealed) = &stored.secret else { return Ok(None) };
-    let destination = canonical(&stored.settings);
+    let destination = stored.settings.destination();
     let binding = Binding { tenant, field: stored.settings.secret_field(), destination: &destination };
     vault.open(sealed, &binding).await.map(Some)
 }
@@ -43,7 +43,7 @@ pub async fn seal(
     config_version: String,
     now: Timestamp,
 ) -> Result<EmailConfig, VaultError> {
-    let destination = canonical(&change.settings);
+    let destination = change.settings.destination();
     let field = change.settings.secret_field();
     let binding = Binding { tenant, field, destination: &destination };
     let secret = match change.secret {
@@ -70,7 +70,7 @@ async fn rebind(
     let Some((stored, sealed)) = stored.and_then(|stored| Some((stored, stored.secret.as_ref()?))) else {
         return Ok(None);
     };
-    let before = canonical(&stored.settings);
+    let before = stored.settings.destination();
     if before == binding.destination {
         return Ok(Some(sealed.clone()));
     }

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
+use crate::error::{Reason, ValueError};
 use crate::mail::domain_name::{self, DomainNameError};
 
 /// Where a configuration points: a DNS name (ASCII, lower case, no final dot) or an IP literal.
@@ -31,6 +32,19 @@ pub enum HostError {
     Ipv6,
     #[error("{0}")]
     Name(#[from] DomainNameError),
+}
+
+impl ValueError for HostError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Url => Reason::HostIsUrl,
+            Self::EmailAddress => Reason::HostIsEmailAddress,
+            Self::Port => Reason::HostHasPort,
+            Self::Brackets => Reason::HostHasBrackets,
+            Self::Scoped | Self::Ipv6 => Reason::NotAnIpAddress,
+            Self::Name(error) => error.reason(),
+        }
+    }
 }
 
 impl Host {

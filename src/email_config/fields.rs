@@ -1,14 +1,10 @@
 //! The fields of a configuration: their names in the API, and how a value is read from JSON.
-//!
-//! Every problem is told as a sentence that begins with the field's name.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use crate::egress::{Host, Policy, Refusal};
-use crate::mail::address::EmailAddress;
-use crate::mail::message::HeaderText;
+use crate::error::{InputFault, Reason};
+use crate::mail::address::{AddressError, EmailAddress};
 use crate::secret::Secret;
-use crate::smtp::Security;
 
 pub const SERVER_ADDRESS: &str = "serverAddress";
 pub const SERVER_PORT: &str = "serverPort";
@@ -18,72 +14,75 @@ pub const EMAIL_ADDRESS: &str = "emailAddress";
 pub const EMAIL_PASSWORD: &str = "emailPassword";
 pub const SENDER_NAME: &str = "senderName";
 pub const SERVICE_PROVIDER: &str = "serviceProvider";
+pub const PROVIDER_CONFIG: &str = "providerConfig";
 pub const CLIENT_ID: &str = "clientId";
 pub const CLIENT_SECRET: &str = "clientSecret";
 pub const PROVIDER_TENANT_ID: &str = "providerTenantId";
-
-/// The longest client id, in bytes. Microsoft's have 36.
-const MAX_CLIENT_ID_BYTES: usize = 128;
 
 /// The longest user name and the longest password, in bytes. Servers cut off far below; access tokens that
 /// stand in for a password are the longest that is seen.
 pub const MAX_CREDENTIAL_BYTES: usize = 16 * 1024;
 
-/// What is wrong with a field, as a whole sentence without its full stop.
-pub type Problem = String;
-
-/// # Errors
-/// Not a string, empty, no host name, or a destination that this installation refuses.
-pub fn server_address(value: &Value, policy: &Policy) -> Result<Host, Problem> {
-    let text = trimmed(SERVER_ADDRESS, value)?;
-    let host = Host::parse(text).map_err(|error| format!("{SERVER_ADDRESS} {error}"))?;
-    policy.check_written(Some(&host), None).map_err(|refusal| refused(&refusal))?;
-    Ok(host)
+/// Takes members out of an object and gathers what is wrong with them.
+pub struct MemberReader<'a> {
+    members: &'a mut Map<String, Value>,
+    faults: Vec<InputFault>,
 }
 
-/// An integer, or its digits as a string.
+impl<'a> MemberReader<'a> {
+    pub fn new(members: &'a mut Map<String, Value>) -> Self {
+        Self { members, faults: Vec::new() }
+    }
+
+    pub fn has(&self, field: &str) -> bool {
+        self.members.contains_key(field)
+    }
+
+    pub fn required<T>(&mut self, field: &str, read: impl Fn(&Value) -> Result<T, InputFault>) -> Option<T> {
+        if !self.has(field) {
+            self.add(InputFault::required(field));
+            return None;
+        }
+        self.optional(field, read)
+    }
+
+    pub fn optional<T>(&mut self, field: &str, read: impl Fn(&Value) -> Result<T, InputFault>) -> Option<T> {
+        let value = self.members.remove(field)?;
+        read(&value).map_err(|fault| self.add(fault)).ok()
+    }
+
+    /// A secret, whose text is not copied.
+    pub fn secret(
+        &mut self,
+        field: &str,
+        read: impl Fn(Value) -> Result<Secret, InputFault>,
+    ) -> Option<Secret> {
+        let value = self.members.remove(field)?;
+        read(value).map_err(|fault| self.add(fault)).ok()
+    }
+
+    pub fn add(&mut self, fault: InputFault) {
+        self.faults.push(fault);
+    }
+
+    pub fn fault_count(&self) -> usize {
+        self.faults.len()
+    }
+
+    pub fn insert(&mut self, position: usize, fault: InputFault) {
+        self.faults.insert(position, fault);
+    }
+
+    pub fn into_faults(self) -> Vec<InputFault> {
+        self.faults
+    }
+}
+
+/// The sender address.
 ///
 /// # Errors
-/// Not a port, or not one that this installation allows.
-pub fn server_port(value: &Value, policy: &Policy) -> Result<u16, Problem> {
-    let number = match value {
-        Value::Number(number) => number.as_u64(),
-        Value::String(digits) if is_digits(digits) => digits.parse().ok(),
-        _ => None,
-    };
-    let port = number
-        .and_then(|number| u16::try_from(number).ok())
-        .filter(|port| *port != 0)
-        .ok_or_else(|| format!("{SERVER_PORT} is not a port number (1 to 65535)"))?;
-    policy.check_written(None, Some(port)).map_err(|refusal| refused(&refusal))?;
-    Ok(port)
-}
-
-fn is_digits(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
-}
-
-/// # Errors
-/// Not one of the three words.
-pub fn security_type(value: &Value) -> Result<Security, Problem> {
-    let text = string(SECURITY_TYPE, value)?;
-    Security::parse(text).ok_or_else(|| format!("{SECURITY_TYPE} is not one of none, StartTLS, SSL/TLS"))
-}
-
-/// # Errors
-/// Not a string, empty, too long, or with a control character.
-pub fn username(value: &Value) -> Result<String, Problem> {
-    let text = trimmed(USERNAME, value)?;
-    if text.chars().any(char::is_control) {
-        return Err(format!("{USERNAME} contains a line break or another control character"));
-    }
-    short_enough(USERNAME, text)?;
-    Ok(text.to_owned())
-}
-
-/// # Errors
 /// Not exactly one mail address.
-pub fn email_address(value: &Value) -> Result<EmailAddress, Problem> {
+pub fn email_address(value: &Value) -> Result<EmailAddress, InputFault> {
     mail_address(EMAIL_ADDRESS, value)
 }
 
@@ -91,40 +90,39 @@ pub fn email_address(value: &Value) -> Result<EmailAddress, Problem> {
 ///
 /// # Errors
 /// Not exactly one mail address.
-pub fn mail_address(field: &str, value: &Value) -> Result<EmailAddress, Problem> {
-    EmailAddress::parse(trimmed(field, value)?).map_err(|error| format!("{field} {error}"))
+pub fn mail_address(field: &str, value: &Value) -> Result<EmailAddress, InputFault> {
+    EmailAddress::parse(text(field, value)?).map_err(|error| {
+        let fault = InputFault::value(field, &error);
+        match error {
+            AddressError::DisplayName if field == EMAIL_ADDRESS => {
+                fault.with_words("; the name goes into senderName")
+            }
+            _ => fault,
+        }
+    })
 }
 
+/// One of a few words.
+///
 /// # Errors
-/// Not a string, empty, too long, or with a control character.
-pub fn sender_name(value: &Value) -> Result<HeaderText, Problem> {
-    HeaderText::parse(trimmed(SENDER_NAME, value)?).map_err(|error| format!("{SENDER_NAME} {error}"))
+/// Not a string, or another word.
+pub fn one_of<T>(
+    field: &str,
+    value: &Value,
+    words: &[&str],
+    parse: impl Fn(&str) -> Option<T>,
+) -> Result<T, InputFault> {
+    parse(string(field, value)?).ok_or_else(|| {
+        let statement = format!("is not one of {}", words.join(", "));
+        InputFault::new(field, Reason::NotOneOf, statement).with_allowed(words)
+    })
 }
 
-/// A password is taken as it is, never trimmed.
+/// A secret is taken as it is, never trimmed. `kind` is what the sentence calls it.
 ///
 /// # Errors
 /// Not a string, empty, too long, made of mask characters, or with CR, LF or NUL, which no sign-in can carry.
-pub fn email_password(value: Value) -> Result<Secret, Problem> {
-    secret(EMAIL_PASSWORD, "password", value)
-}
-
-/// The secret of an app of Microsoft 365.
-///
-/// # Errors
-/// As [`email_password`], and the form of a GUID: then it is the secret's id, which Microsoft shows beside it.
-pub fn client_secret(value: Value) -> Result<Secret, Problem> {
-    let secret = secret(CLIENT_SECRET, "client secret", value)?;
-    if is_guid(secret.expose().trim()) {
-        return Err(format!(
-            "{CLIENT_SECRET} looks like the Secret ID; enter the Value of the client secret, which Microsoft shows \
-             once when it is made"
-        ));
-    }
-    Ok(secret)
-}
-
-fn secret(field: &str, kind: &str, value: Value) -> Result<Secret, Problem> {
+pub fn secret(field: &str, kind: &str, value: Value) -> Result<Secret, InputFault> {
     let Value::String(text) = value else {
         return Err(not_a_string(field, &value));
     };
@@ -133,110 +131,50 @@ fn secret(field: &str, kind: &str, value: Value) -> Result<Secret, Problem> {
         return Err(is_empty(field));
     }
     if secret.is_mask() {
-        return Err(format!("{field} is a mask, not a {kind}; enter the {kind} itself"));
+        let statement = format!("is a mask, not a {kind}; enter the {kind} itself");
+        return Err(InputFault::new(field, Reason::Mask, statement));
     }
     if secret.expose().contains(['\r', '\n', '\0']) {
-        return Err(format!("{field} contains a line break or a NUL"));
+        return Err(InputFault::new(field, Reason::ControlCharacter, "contains a line break or a NUL"));
     }
-    short_enough(field, secret.expose())?;
+    check_length(field, secret.expose(), MAX_CREDENTIAL_BYTES)?;
     Ok(secret)
-}
-
-/// The id of an app.
-///
-/// # Errors
-/// Not a string, empty, too long, or with characters that no such id has.
-pub fn client_id(value: &Value) -> Result<String, Problem> {
-    let text = trimmed(CLIENT_ID, value)?;
-    if text.len() > MAX_CLIENT_ID_BYTES {
-        return Err(format!("{CLIENT_ID} is longer than {MAX_CLIENT_ID_BYTES} bytes"));
-    }
-    if !text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)) {
-        return Err(format!("{CLIENT_ID} is not an Application (client) ID, such as {EXAMPLE_GUID}"));
-    }
-    Ok(text.to_owned())
-}
-
-/// The directory of an app: a GUID, or a domain name of at least two labels.
-///
-/// # Errors
-/// Anything else. Words that stand for every directory (`common`, `organizations`, `consumers`) are none.
-pub fn provider_tenant(value: &Value) -> Result<String, Problem> {
-    let text = trimmed(PROVIDER_TENANT_ID, value)?;
-    if is_guid(text) {
-        return Ok(text.to_ascii_lowercase());
-    }
-    match Host::parse(text) {
-        Ok(Host::Name(name)) if name.contains('.') => Ok(name),
-        _ => Err(format!(
-            "{PROVIDER_TENANT_ID} is neither a Directory (tenant) ID, such as {EXAMPLE_GUID}, nor a domain name"
-        )),
-    }
-}
-
-const EXAMPLE_GUID: &str = "12345678-1234-1234-1234-123456789012";
-
-/// `8-4-4-4-12` hexadecimal digits.
-fn is_guid(text: &str) -> bool {
-    text.len() == EXAMPLE_GUID.len()
-        && text.bytes().zip(EXAMPLE_GUID.bytes()).all(|(byte, example)| match example {
-            b'-' => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
 }
 
 /// # Errors
 /// Not a string.
-pub fn string<'a>(field: &str, value: &'a Value) -> Result<&'a str, Problem> {
+pub fn string<'a>(field: &str, value: &'a Value) -> Result<&'a str, InputFault> {
     value.as_str().ok_or_else(|| not_a_string(field, value))
 }
 
-/// A member that this API does not know.
-#[must_use]
-pub fn unknown(name: &str) -> Problem {
-    // A member's name is the client's text: shown short, and without what could garble a log or a terminal.
-    let shown: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-    format!("{shown} is not a known field")
-}
-
-fn trimmed<'a>(field: &str, value: &'a Value) -> Result<&'a str, Problem> {
-    // Only what a paste leaves behind: a line break is no slip, and is told.
+/// A string without the blanks around it, which a paste leaves behind. A line break is no slip, and is refused later.
+///
+/// # Errors
+/// Not a string, or empty.
+pub fn text<'a>(field: &str, value: &'a Value) -> Result<&'a str, InputFault> {
     let text = string(field, value)?.trim_matches([' ', '\t']);
     if text.is_empty() { Err(is_empty(field)) } else { Ok(text) }
 }
 
-fn not_a_string(field: &str, value: &Value) -> Problem {
-    if value.is_null() {
-        format!("{field} is null; use remove, or leave it out of a PUT, to clear it")
-    } else {
-        format!("{field} is not a string")
-    }
-}
-
-fn is_empty(field: &str) -> Problem {
-    format!("{field} is empty; use remove, or leave it out of a PUT, to clear it")
-}
-
-fn short_enough(field: &str, text: &str) -> Result<(), Problem> {
-    if text.len() > MAX_CREDENTIAL_BYTES {
-        return Err(format!("{field} is longer than {MAX_CREDENTIAL_BYTES} bytes"));
+/// # Errors
+/// Too long.
+pub fn check_length(field: &str, text: &str, max_bytes: usize) -> Result<(), InputFault> {
+    if text.len() > max_bytes {
+        let statement = format!("is longer than {max_bytes} bytes");
+        return Err(InputFault::new(field, Reason::TooLong, statement));
     }
     Ok(())
 }
 
-fn refused(refusal: &Refusal) -> Problem {
-    match refusal {
-        Refusal::Address { .. } => {
-            format!("{SERVER_ADDRESS} is an address that this installation does not connect to")
-        }
-        Refusal::Name => {
-            format!(
-                "{SERVER_ADDRESS} is a name that this installation does not connect to; use a full domain name"
-            )
-        }
-        Refusal::Port { allowed } => {
-            let ports: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-            format!("{SERVER_PORT} is not an allowed mail port here ({})", ports.join(", "))
-        }
+fn not_a_string(field: &str, value: &Value) -> InputFault {
+    if value.is_null() {
+        let statement = "is null; use remove, or leave it out of a PUT, to clear it";
+        InputFault::new(field, Reason::Null, statement)
+    } else {
+        InputFault::new(field, Reason::NotAString, "is not a string")
     }
+}
+
+fn is_empty(field: &str) -> InputFault {
+    InputFault::new(field, Reason::Empty, "is empty; use remove, or leave it out of a PUT, to clear it")
 }

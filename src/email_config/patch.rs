@@ -4,9 +4,16 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::fields::{self, Problem};
-use super::{BasicAuth, Change, EmailConfig, Health, SecretChange, Settings, keeps_secret};
+use super::fields::{
+    EMAIL_ADDRESS, EMAIL_PASSWORD, SECURITY_TYPE, SENDER_NAME, SERVER_ADDRESS, SERVER_PORT, SERVICE_PROVIDER,
+    USERNAME, email_address,
+};
+use super::settings::basic_auth::{
+    email_password, security_type, sender_name, server_address, server_port, username,
+};
+use super::{BasicAuth, Change, EmailConfig, Health, SecretChange, Settings};
 use crate::egress::{Host, Policy};
+use crate::error::{InputFault, Reason};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::HeaderText;
 use crate::secret::Secret;
@@ -34,61 +41,66 @@ impl Patch {
     ///
     /// # Errors
     /// The first bad operation: its index, counted from 0, and its field.
-    pub fn parse(document: Value, policy: &Policy) -> Result<Self, Problem> {
+    pub fn parse(document: Value, policy: &Policy) -> Result<Self, InputFault> {
         let Value::Array(operations) = document else {
-            return Err("The body is not an array of patch operations".to_owned());
+            return Err(InputFault::body(Reason::NotAnArray, "is not an array of patch operations"));
         };
         if operations.is_empty() {
-            return Err("The body is an array without an operation".to_owned());
+            return Err(InputFault::body(Reason::Empty, "is an array without an operation"));
         }
         let mut patch = Self::default();
         for (index, operation) in operations.into_iter().enumerate() {
-            patch.add(operation, policy).map_err(|problem| format!("{problem} (operation {index})"))?;
+            patch.add(operation, policy).map_err(|(member, fault)| {
+                fault.at(format!("/{index}{member}")).with_words(format_args!(" (operation {index})"))
+            })?;
         }
         Ok(patch)
     }
 
-    fn add(&mut self, operation: Value, policy: &Policy) -> Result<(), Problem> {
+    /// A fault comes with the pointer to the operation's member that it is about.
+    fn add(&mut self, operation: Value, policy: &Policy) -> Result<(), (&'static str, InputFault)> {
         let Value::Object(mut members) = operation else {
-            return Err("The operation is not an object".to_owned());
+            return Err(("", InputFault::new("The operation", Reason::NotAnObject, "is not an object")));
         };
         let path = match members.get("path") {
             Some(Value::String(path)) => path.clone(),
-            Some(_) => return Err("path is not a string".to_owned()),
-            None => return Err("path is missing".to_owned()),
+            Some(_) => return Err(("/path", InputFault::new("path", Reason::NotAString, "is not a string"))),
+            None => return Err(("/path", missing("path", ""))),
         };
         let sets = match members.get("op").map(Value::as_str) {
             Some(Some("add" | "replace")) => true,
             Some(Some("remove")) => false,
-            Some(_) => return Err(format!("op is not one of add, replace, remove{}", at(&path))),
-            None => return Err(format!("op is missing{}", at(&path))),
+            Some(_) => return Err(("/op", unknown_operation(&path))),
+            None => return Err(("/op", missing("op", &path))),
         };
         let value = if sets {
-            let missing = || format!("value is missing{}", at(&path));
-            Some(members.remove("value").ok_or_else(missing)?)
+            Some(members.remove("value").ok_or_else(|| ("/value", missing("value", &path)))?)
         } else {
             None
         };
-        self.edit(&path, value, policy)
+        if !PATHS.contains(&path.as_str()) {
+            return Err(("/path", unknown_path()));
+        }
+        self.edit(&path, value, policy).map_err(|fault| ("/value", fault))
     }
 
-    fn edit(&mut self, path: &str, value: Option<Value>, policy: &Policy) -> Result<(), Problem> {
+    /// `path` is one of [`PATHS`].
+    fn edit(&mut self, path: &str, value: Option<Value>, policy: &Policy) -> Result<(), InputFault> {
         let given = value.as_ref();
-        match path {
-            "/serverAddress" => {
-                self.server_address = Some(given.map(|v| fields::server_address(v, policy)).transpose()?);
+        match path.trim_start_matches('/') {
+            SERVER_ADDRESS => {
+                self.server_address = Some(given.map(|value| server_address(value, policy)).transpose()?);
             }
-            "/serverPort" => {
-                self.server_port = Some(given.map(|v| fields::server_port(v, policy)).transpose()?);
+            SERVER_PORT => {
+                self.server_port = Some(given.map(|value| server_port(value, policy)).transpose()?)
             }
-            "/securityType" => self.security = Some(given.map(fields::security_type).transpose()?),
-            "/username" => self.username = Some(given.map(fields::username).transpose()?),
-            "/emailAddress" => self.email_address = Some(given.map(fields::email_address).transpose()?),
-            "/senderName" => self.sender_name = Some(given.map(fields::sender_name).transpose()?),
-            "/emailPassword" => {
-                self.password = Some(value.map(fields::email_password).transpose()?.map(Arc::new));
+            SECURITY_TYPE => self.security = Some(given.map(security_type).transpose()?),
+            USERNAME => self.username = Some(given.map(username).transpose()?),
+            EMAIL_ADDRESS => self.email_address = Some(given.map(email_address).transpose()?),
+            SENDER_NAME => self.sender_name = Some(given.map(sender_name).transpose()?),
+            _ => {
+                self.password = Some(value.map(email_password).transpose()?.map(Arc::new));
             }
-            _ => return Err(UNKNOWN_PATH.to_owned()),
         }
         Ok(())
     }
@@ -97,7 +109,7 @@ impl Patch {
     ///
     /// # Errors
     /// Another provider is stored, and the patch alone is no complete configuration: nothing is inherited.
-    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Option<Change>, Problem> {
+    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Option<Change>, InputFault> {
         match stored.map(|stored| &stored.settings) {
             None => Ok(self.edit_basic_auth(&BasicAuth::default(), None)),
             Some(Settings::BasicAuth(basic)) => Ok(self.edit_basic_auth(basic, stored)),
@@ -105,7 +117,7 @@ impl Patch {
         }
     }
 
-    fn switch_to_basic_auth(&self) -> Result<Change, Problem> {
+    fn switch_to_basic_auth(&self) -> Result<Change, InputFault> {
         let change = self.edit_basic_auth(&BasicAuth::default(), None);
         let missing = match &change {
             Some(change) => change.settings.missing(matches!(change.secret, SecretChange::Set(_))),
@@ -118,14 +130,10 @@ impl Patch {
                     SecretChange::Set(secret) => SecretChange::Set(secret),
                     SecretChange::Keep | SecretChange::Drop => SecretChange::Drop,
                 };
-                let fields = [&[fields::SERVICE_PROVIDER], &change.fields[..]].concat();
+                let fields = [&[SERVICE_PROVIDER], &change.fields[..]].concat();
                 Ok(Change { secret, fields, ..change })
             }
-            _ => Err(format!(
-                "The tenant uses Microsoft365; a patch switches it to BasicAuth only where it sets a complete \
-                 configuration, and {} is missing",
-                missing.join(", ")
-            )),
+            _ => Err(incomplete_switch(&missing)),
         }
     }
 
@@ -139,11 +147,11 @@ impl Patch {
             sender_name: edited(self.sender_name.as_ref(), before.sender_name.as_ref()),
         };
         let secret_exists = stored.is_some_and(|stored| stored.secret.is_some());
-        let mut fields = changed_fields(before, &after);
+        let mut fields = after.changed_fields(Some(before));
         let (before, after) = (Settings::BasicAuth(before.clone()), Settings::BasicAuth(after));
         let secret = match &self.password {
             Some(Some(password)) => SecretChange::Set(Arc::clone(password)),
-            None if keeps_secret(&before, &after) => SecretChange::Keep,
+            None if after.keeps_secret_of(&before) => SecretChange::Keep,
             Some(None) | None => SecretChange::Drop,
         };
         let secret_changes = match secret {
@@ -152,50 +160,57 @@ impl Patch {
             SecretChange::Keep => false,
         };
         if secret_changes {
-            fields.push(fields::EMAIL_PASSWORD);
+            fields.push(EMAIL_PASSWORD);
         }
         if fields.is_empty() {
             return None;
         }
-        let harmless = [fields::EMAIL_ADDRESS, fields::SENDER_NAME];
-        let judged_anew = fields.iter().any(|field| !harmless.contains(field));
-        let health = stored.map_or_else(Health::unknown, |stored| stored.health.after_change(judged_anew));
+        let sign_in_changes = fields.iter().any(|field| ![EMAIL_ADDRESS, SENDER_NAME].contains(field));
+        let health =
+            stored.map_or_else(Health::unknown, |stored| stored.health.after_change(sign_in_changes));
         Some(Change { settings: after, secret, health, fields })
     }
 }
 
-const UNKNOWN_PATH: &str = "path is not one of /username, /serverAddress, /serverPort, /securityType, \
-                            /emailAddress, /emailPassword, /senderName";
+const PATHS: [&str; 7] = [
+    "/username",
+    "/serverAddress",
+    "/serverPort",
+    "/securityType",
+    "/emailAddress",
+    "/emailPassword",
+    "/senderName",
+];
 
-/// Names the field in a problem with the operation itself, where the path is one of ours.
-fn at(path: &str) -> String {
-    let known = [
-        fields::SERVER_ADDRESS,
-        fields::SERVER_PORT,
-        fields::SECURITY_TYPE,
-        fields::USERNAME,
-        fields::EMAIL_ADDRESS,
-        fields::EMAIL_PASSWORD,
-        fields::SENDER_NAME,
-    ];
-    path.strip_prefix('/')
-        .filter(|name| known.contains(name))
-        .map_or_else(String::new, |name| format!(" for {name}"))
+fn missing(member: &str, path: &str) -> InputFault {
+    InputFault::new(member, Reason::Required, format!("is missing{}", for_field(path)))
+}
+
+fn unknown_operation(path: &str) -> InputFault {
+    let operations = ["add", "replace", "remove"];
+    let statement = format!("is not one of {}{}", operations.join(", "), for_field(path));
+    InputFault::new("op", Reason::NotOneOf, statement).with_allowed(operations)
+}
+
+fn unknown_path() -> InputFault {
+    let statement = format!("is not one of {}", PATHS.join(", "));
+    InputFault::new("path", Reason::NotOneOf, statement).with_allowed(PATHS)
+}
+
+fn incomplete_switch(missing: &[&str]) -> InputFault {
+    let statement = format!(
+        "uses Microsoft365; a patch switches it to BasicAuth only where it sets a complete configuration, and {} is \
+         missing",
+        missing.join(", ")
+    );
+    InputFault::new("The tenant", Reason::IncompleteSwitch, statement).at(String::new())
+}
+
+/// Names the field in a fault of the operation itself, where the path is one of ours.
+fn for_field(path: &str) -> String {
+    if PATHS.contains(&path) { format!(" for {}", path.trim_start_matches('/')) } else { String::new() }
 }
 
 fn edited<T: Clone>(edit: Option<&Option<T>>, before: Option<&T>) -> Option<T> {
     edit.map_or(before, Option::as_ref).cloned()
-}
-
-/// The fields that differ, in the order of the form.
-pub(super) fn changed_fields(before: &BasicAuth, after: &BasicAuth) -> Vec<&'static str> {
-    let fields = [
-        (before.server_address != after.server_address, fields::SERVER_ADDRESS),
-        (before.server_port != after.server_port, fields::SERVER_PORT),
-        (before.security != after.security, fields::SECURITY_TYPE),
-        (before.email_address != after.email_address, fields::EMAIL_ADDRESS),
-        (before.username != after.username, fields::USERNAME),
-        (before.sender_name != after.sender_name, fields::SENDER_NAME),
-    ];
-    fields.into_iter().filter_map(|(differs, field)| differs.then_some(field)).collect()
 }

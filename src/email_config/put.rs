@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::fields::{self, Problem};
-use super::patch::changed_fields;
-use super::{BasicAuth, Change, EmailConfig, Health, Microsoft365, SecretChange, Settings, keeps_secret};
+use super::fields::{self, MemberReader, PROVIDER_CONFIG, SERVICE_PROVIDER};
+use super::settings::Parsed;
+use super::{Change, EmailConfig, Health, ProviderKind, SecretChange, Settings};
 use crate::egress::Policy;
+use crate::error::{InputFault, Reason};
 use crate::secret::Secret;
 
 /// A PUT body, read and checked: complete, apart from a secret that is to be kept.
@@ -17,79 +18,27 @@ pub struct Replacement {
     secret: Option<Arc<Secret>>,
 }
 
-/// What a PUT body may name as its `serviceProvider`.
-#[derive(Clone, Copy)]
-enum Provider {
-    BasicAuth,
-    Microsoft365,
-}
-
 impl Replacement {
     /// Reads `{"serviceProvider": …, "providerConfig": {…}}`.
     ///
     /// # Errors
     /// Every fault, one for each field, in the documented order, then the unknown members by name.
-    pub fn parse(document: Value, policy: &Policy) -> Result<Self, Vec<Problem>> {
+    pub fn parse(document: Value, policy: &Policy) -> Result<Self, Vec<InputFault>> {
         let Value::Object(mut body) = document else {
-            return Err(vec!["The body is not an object".to_owned()]);
+            return Err(vec![InputFault::body(Reason::NotAnObject, "is not an object")]);
         };
-        let mut problems = Vec::new();
-        let provider = keep(provider(body.remove(fields::SERVICE_PROVIDER)), &mut problems);
-        let members = match body.remove("providerConfig") {
-            Some(Value::Object(members)) => Ok(members),
-            Some(_) => Err("providerConfig is not an object".to_owned()),
-            None => Err("providerConfig is required".to_owned()),
+        let kind = provider_kind(body.remove(SERVICE_PROVIDER).as_ref());
+        let members = provider_config(body.remove(PROVIDER_CONFIG));
+        let unknown = body.keys().map(|name| InputFault::unknown_field("", name)).collect();
+        let (parsed, faults) = match (kind, members) {
+            (Ok(kind), Ok(members)) => parse_settings(kind, members, policy),
+            (kind, members) => (None, kind.err().into_iter().chain(members.err()).collect()),
         };
-        let members = keep(members, &mut problems);
-        let replacement = provider.zip(members).map(|(provider, members)| match provider {
-            Provider::BasicAuth => Some(Self::basic_auth(members, policy, &mut problems)),
-            Provider::Microsoft365 => Self::microsoft365(members, &mut problems),
-        });
-        problems.extend(body.keys().map(|name| fields::unknown(name)));
-        replacement.flatten().filter(|_| problems.is_empty()).ok_or(problems)
-    }
-
-    fn microsoft365(mut members: Map<String, Value>, problems: &mut Vec<Problem>) -> Option<Self> {
-        let secret_left_out = !members.contains_key(fields::CLIENT_SECRET);
-        let mut later = Vec::new();
-        let client_id =
-            Reader { members: &mut members, problems }.required(fields::CLIENT_ID, fields::client_id);
-        let mut reader = Reader { members: &mut members, problems: &mut later };
-        let secret = reader.secret(fields::CLIENT_SECRET, fields::client_secret);
-        let provider_tenant = reader.required(fields::PROVIDER_TENANT_ID, fields::provider_tenant);
-        let email_address = reader.required(fields::EMAIL_ADDRESS, fields::email_address);
-        if secret_left_out && (client_id.is_none() || provider_tenant.is_none()) {
-            // Without a destination there is none that the stored one could have been entered for.
-            problems.push(format!("{} is required", fields::CLIENT_SECRET));
+        let faults: Vec<InputFault> = [faults, unknown].concat();
+        match parsed {
+            Some((settings, secret)) if faults.is_empty() => Ok(Self { settings, secret }),
+            _ => Err(faults),
         }
-        problems.append(&mut later);
-        problems.extend(members.keys().map(|name| fields::unknown(&format!("providerConfig.{name}"))));
-        let app = Microsoft365 {
-            client_id: client_id?,
-            provider_tenant: provider_tenant?,
-            email_address: email_address?,
-        };
-        Some(Self { settings: Settings::Microsoft365(app), secret })
-    }
-
-    fn basic_auth(mut members: Map<String, Value>, policy: &Policy, problems: &mut Vec<Problem>) -> Self {
-        let username_left_out = !members.contains_key(fields::USERNAME);
-        let mut reader = Reader { members: &mut members, problems };
-        let basic = BasicAuth {
-            server_address: reader.required(fields::SERVER_ADDRESS, |v| fields::server_address(v, policy)),
-            server_port: reader.required(fields::SERVER_PORT, |v| fields::server_port(v, policy)),
-            security: reader.required(fields::SECURITY_TYPE, fields::security_type),
-            email_address: reader.required(fields::EMAIL_ADDRESS, fields::email_address),
-            username: reader.optional(fields::USERNAME, fields::username),
-            sender_name: None,
-        };
-        let password = reader.secret(fields::EMAIL_PASSWORD, fields::email_password);
-        if password.is_some() && username_left_out {
-            reader.problems.push(format!("{} is required beside emailPassword", fields::USERNAME));
-        }
-        let sender_name = reader.optional(fields::SENDER_NAME, fields::sender_name);
-        problems.extend(members.keys().map(|name| fields::unknown(&format!("providerConfig.{name}"))));
-        Self { settings: Settings::BasicAuth(BasicAuth { sender_name, ..basic }), secret: password }
     }
 
     /// What is to be checked and stored in place of what is there.
@@ -98,119 +47,66 @@ impl Replacement {
     ///
     /// # Errors
     /// A secret that was left out and cannot be kept.
-    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Change, Problem> {
+    pub fn apply(&self, stored: Option<&EmailConfig>) -> Result<Change, InputFault> {
         let secret_is_stored = stored.is_some_and(|stored| stored.secret.is_some());
         let secret = match &self.secret {
             Some(secret) => SecretChange::Set(Arc::clone(secret)),
             None if !self.needs_secret() => SecretChange::Drop,
-            None => self.kept_secret(stored)?,
+            None => self.keep_secret(stored)?,
         };
-        let mut changed = match (stored.map(|stored| &stored.settings), &self.settings) {
-            (Some(before), after) => changed_settings(before, after),
-            (None, after) => all_fields(after),
-        };
+        let mut fields = self.settings.changed_fields(stored.map(|stored| &stored.settings));
         let secret_changes = match secret {
             SecretChange::Set(_) => true,
             SecretChange::Drop => secret_is_stored,
             SecretChange::Keep => false,
         };
         if secret_changes {
-            changed.push(self.settings.secret_field());
+            fields.push(self.settings.secret_field());
         }
-        Ok(Change { settings: self.settings.clone(), secret, health: Health::unknown(), fields: changed })
+        Ok(Change { settings: self.settings.clone(), secret, health: Health::unknown(), fields })
     }
 
     fn needs_secret(&self) -> bool {
         !self.settings.missing(false).is_empty()
     }
 
-    /// The stored secret, where it was entered for this very destination.
-    fn kept_secret(&self, stored: Option<&EmailConfig>) -> Result<SecretChange, Problem> {
-        let field = self.settings.secret_field();
-        let same_provider = stored.filter(|stored| {
-            stored.secret.is_some() && stored.settings.provider_name() == self.settings.provider_name()
-        });
-        match (same_provider, &self.settings) {
-            (Some(stored), _) if keeps_secret(&stored.settings, &self.settings) => Ok(SecretChange::Keep),
-            (Some(_), Settings::BasicAuth(_)) => Err(format!(
-                "{field} must be entered again: the stored one belongs to another server or user name"
-            )),
-            (Some(_), Settings::Microsoft365(_)) => Err(format!(
-                "{field} must be entered again: the stored one belongs to another app or directory"
-            )),
-            (None, Settings::BasicAuth(_)) => Err(format!("{field} is required beside username")),
-            (None, Settings::Microsoft365(_)) => Err(format!("{field} is required")),
+    /// Keeps the stored secret, where it was entered for this very destination.
+    fn keep_secret(&self, stored: Option<&EmailConfig>) -> Result<SecretChange, InputFault> {
+        let same_provider =
+            stored.filter(|stored| stored.secret.is_some() && stored.settings.kind() == self.settings.kind());
+        if same_provider.is_some_and(|stored| self.settings.keeps_secret_of(&stored.settings)) {
+            return Ok(SecretChange::Keep);
         }
+        Err(self.settings.secret_not_kept(same_provider.is_some()).within(PROVIDER_CONFIG))
     }
 }
 
-fn provider(value: Option<Value>) -> Result<Provider, Problem> {
+fn provider_kind(value: Option<&Value>) -> Result<ProviderKind, InputFault> {
+    let Some(value) = value else { return Err(InputFault::required(SERVICE_PROVIDER)) };
+    if !value.is_string() {
+        return Err(InputFault::new(SERVICE_PROVIDER, Reason::NotAString, "is not a string"));
+    }
+    let words = ProviderKind::ALL.map(ProviderKind::as_str);
+    fields::one_of(SERVICE_PROVIDER, value, &words, ProviderKind::parse)
+}
+
+fn provider_config(value: Option<Value>) -> Result<Map<String, Value>, InputFault> {
     match value {
-        Some(Value::String(name)) => match name.as_str() {
-            "BasicAuth" => Ok(Provider::BasicAuth),
-            "Microsoft365" => Ok(Provider::Microsoft365),
-            _ => Err("serviceProvider is not one of BasicAuth, Microsoft365".to_owned()),
-        },
-        Some(_) => Err("serviceProvider is not a string".to_owned()),
-        None => Err("serviceProvider is required".to_owned()),
+        Some(Value::Object(members)) => Ok(members),
+        Some(_) => Err(InputFault::new(PROVIDER_CONFIG, Reason::NotAnObject, "is not an object")),
+        None => Err(InputFault::required(PROVIDER_CONFIG)),
     }
 }
 
-/// The fields that differ, in the order of the form; all of them where the provider is another one.
-fn changed_settings(before: &Settings, after: &Settings) -> Vec<&'static str> {
-    match (before, after) {
-        (Settings::BasicAuth(before), Settings::BasicAuth(after)) => changed_fields(before, after),
-        (Settings::Microsoft365(before), Settings::Microsoft365(after)) => {
-            let fields = [
-                (before.client_id != after.client_id, fields::CLIENT_ID),
-                (before.provider_tenant != after.provider_tenant, fields::PROVIDER_TENANT_ID),
-                (before.email_address != after.email_address, fields::EMAIL_ADDRESS),
-            ];
-            fields.into_iter().filter_map(|(differs, field)| differs.then_some(field)).collect()
-        }
-        (_, after) => [vec![fields::SERVICE_PROVIDER], all_fields(after)].concat(),
-    }
-}
-
-fn all_fields(settings: &Settings) -> Vec<&'static str> {
-    match settings {
-        Settings::BasicAuth(basic) => changed_fields(&BasicAuth::default(), basic),
-        Settings::Microsoft365(_) => {
-            vec![fields::CLIENT_ID, fields::PROVIDER_TENANT_ID, fields::EMAIL_ADDRESS]
-        }
-    }
-}
-
-/// Takes fields out of an object and gathers what is wrong with them.
-struct Reader<'a> {
-    members: &'a mut Map<String, Value>,
-    problems: &'a mut Vec<Problem>,
-}
-
-impl Reader<'_> {
-    fn required<T>(&mut self, field: &str, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
-        if !self.members.contains_key(field) {
-            self.problems.push(format!("{field} is required"));
-            return None;
-        }
-        self.optional(field, read)
-    }
-
-    fn optional<T>(&mut self, field: &str, read: impl Fn(&Value) -> Result<T, Problem>) -> Option<T> {
-        let value = self.members.remove(field)?;
-        keep(read(&value), self.problems)
-    }
-
-    fn secret(
-        &mut self,
-        field: &str,
-        read: impl Fn(Value) -> Result<Secret, Problem>,
-    ) -> Option<Arc<Secret>> {
-        let value = self.members.remove(field)?;
-        keep(read(value), self.problems).map(Arc::new)
-    }
-}
-
-fn keep<T>(result: Result<T, Problem>, problems: &mut Vec<Problem>) -> Option<T> {
-    result.map_err(|problem| problems.push(problem)).ok()
+fn parse_settings(
+    kind: ProviderKind,
+    mut members: Map<String, Value>,
+    policy: &Policy,
+) -> (Option<Parsed>, Vec<InputFault>) {
+    let mut reader = MemberReader::new(&mut members);
+    let parsed = Settings::parse(kind, &mut reader, policy);
+    let faults = reader.into_faults().into_iter().map(|fault| fault.within(PROVIDER_CONFIG));
+    let faults: Vec<InputFault> = faults.collect();
+    let unknown = members.keys().map(|name| InputFault::unknown_field(PROVIDER_CONFIG, name));
+    (parsed, faults.into_iter().chain(unknown).collect())
 }

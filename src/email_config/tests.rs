@@ -10,6 +10,7 @@ use super::*;
 use crate::clock::Timestamp;
 use crate::config;
 use crate::egress::Policy;
+use crate::error::{InputFault, Reason, Source};
 
 fn policy() -> Policy {
     Policy::new(&config::Config::default().egress).expect("the default settings are good")
@@ -195,7 +196,7 @@ fn the_canonical_destination_tells_destinations_apart() {
     };
     let same = [change(json!({"securityType": "SSL/TLS"})), change(json!({"senderName": "X"}))];
     for settings in same {
-        assert_eq!(canonical(&settings), canonical(&base));
+        assert_eq!(settings.destination(), base.destination());
     }
     let others = [
         change(json!({"serverAddress": "a.example.com"})),
@@ -205,7 +206,7 @@ fn the_canonical_destination_tells_destinations_apart() {
         Settings::BasicAuth(BasicAuth::default()),
     ];
     for (index, settings) in others.iter().enumerate() {
-        assert_ne!(canonical(settings), canonical(&base), "{index}");
+        assert_ne!(settings.destination(), base.destination(), "{index}");
     }
 }
 
@@ -291,7 +292,11 @@ fn put_body(provider_config: Value) -> Value {
 }
 
 fn put(provider_config: Value) -> Result<Replacement, Vec<String>> {
-    Replacement::parse(put_body(provider_config), &policy())
+    Replacement::parse(put_body(provider_config), &policy()).map_err(|faults| titles(&faults))
+}
+
+fn titles(faults: &[InputFault]) -> Vec<String> {
+    faults.iter().map(ToString::to_string).collect()
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "reads well with json!")]
@@ -332,11 +337,14 @@ fn put_keeps_a_password_only_for_its_destination() {
         json!({"securityType": "none"}),
     ];
     for fields in others {
-        let problem =
-            put(with(fields.clone())).expect("is good").apply(Some(&before)).expect_err("is asked for");
+        let problem = put(with(fields.clone()))
+            .expect("is good")
+            .apply(Some(&before))
+            .expect_err("is asked for")
+            .to_string();
         assert!(problem.starts_with("emailPassword must be entered again"), "{fields}: {problem}");
     }
-    let problem = put(full()).expect("is good").apply(None).expect_err("there is none to keep");
+    let problem = put(full()).expect("is good").apply(None).expect_err("there is none to keep").to_string();
     assert_eq!(problem, "emailPassword is required beside username");
 }
 
@@ -373,11 +381,59 @@ fn put_tells_all_faults_at_once_in_the_documented_order() {
         ),
     ];
     for (document, expected) in cases {
-        assert_eq!(Replacement::parse(document, &policy()).expect_err("is wrong"), expected);
+        assert_eq!(titles(&Replacement::parse(document, &policy()).expect_err("is wrong")), expected);
     }
     let lonely = put(json!({"serverAddress": "a.example.com", "serverPort": 25, "securityType": "none",
         "emailAddress": "a@example.com", "emailPassword": "x"}));
     assert_eq!(lonely.expect_err("is wrong"), ["username is required beside emailPassword"]);
+}
+
+#[test]
+fn a_fault_has_a_pointer_and_a_reason() {
+    let put_faults = |config: Value| Replacement::parse(put_body(config), &policy()).expect_err("is wrong");
+    let found = put_faults(json!({
+        "serverAddress": "smtp.example.com:25", "serverPort": 22, "emailAddress": "Ann <ann@example.com>",
+        "securityType": "ssl", "emailPassword": "x", "a/b": 1
+    }));
+    let found: Vec<_> = found.iter().map(|fault| (pointer(fault), fault.reason)).collect();
+    assert_eq!(
+        found,
+        [
+            ("/providerConfig/serverAddress", Reason::HostHasPort),
+            ("/providerConfig/serverPort", Reason::PortNotAllowed),
+            ("/providerConfig/securityType", Reason::NotOneOf),
+            ("/providerConfig/emailAddress", Reason::DisplayName),
+            ("/providerConfig/username", Reason::Required),
+            ("/providerConfig/a~1b", Reason::UnknownField),
+        ]
+    );
+    let port = &put_faults(with(json!({"serverPort": 22})))[0];
+    assert_eq!(port.allowed, ["25", "465", "587", "2465", "2525", "2587"]);
+    let again = put(with(json!({"username": "bob"}))).expect("is good");
+    let again =
+        again.apply(Some(&stored(settings(full()), true, Health::unknown()))).expect_err("is asked for");
+    assert_eq!((pointer(&again), again.reason), ("/providerConfig/emailPassword", Reason::SecretNotKept));
+
+    for (document, expected) in [
+        (json!({}), ("", Reason::NotAnArray)),
+        (json!([1]), ("/0", Reason::NotAnObject)),
+        (json!([{"op": "add"}]), ("/0/path", Reason::Required)),
+        (json!([{"op": "add", "path": "/port", "value": 25}]), ("/0/path", Reason::NotOneOf)),
+        (json!([{"op": "move", "path": "/username"}]), ("/0/op", Reason::NotOneOf)),
+        (json!([{"op": "add", "path": "/username"}]), ("/0/value", Reason::Required)),
+        (
+            json!([{"op": "remove", "path": "/username"}, {"op": "add", "path": "/emailPassword", "value": "**"}]),
+            ("/1/value", Reason::Mask),
+        ),
+    ] {
+        let fault = Patch::parse(document.clone(), &policy()).expect_err("is wrong");
+        assert_eq!((pointer(&fault), fault.reason), expected, "{document}");
+    }
+}
+
+fn pointer(fault: &InputFault) -> &str {
+    let Source::Pointer(pointer) = &fault.source else { panic!("{fault:?} stands in the body") };
+    pointer
 }
 
 /// Security cases G1 to G5.
@@ -422,11 +478,12 @@ fn a_bad_patch_names_its_operation_and_field() {
         ),
     ];
     for (document, expected) in cases {
-        let problem = Patch::parse(document.clone(), &policy()).expect_err("is wrong");
+        let problem = Patch::parse(document.clone(), &policy()).expect_err("is wrong").to_string();
         assert_eq!(problem, expected, "{document}");
     }
     for op in ["test", "copy", "move", "Replace", ""] {
-        let problem = Patch::parse(operation(op, "/emailPassword", json!("x")), &policy()).expect_err(op);
+        let problem =
+            Patch::parse(operation(op, "/emailPassword", json!("x")), &policy()).expect_err(op).to_string();
         assert_eq!(problem, "op is not one of add, replace, remove for emailPassword (operation 0)");
     }
     let deep = "/a".repeat(10_000);
@@ -444,14 +501,16 @@ fn a_bad_patch_names_its_operation_and_field() {
         deep.as_str(),
     ];
     for path in paths {
-        let problem = Patch::parse(operation("add", path, json!("x")), &policy()).expect_err("is unknown");
-        assert!(problem.starts_with("path is not one of /username"), "{problem}");
         let problem =
-            Patch::parse(json!([{"op": "remove", "path": path}]), &policy()).expect_err("is unknown");
+            Patch::parse(operation("add", path, json!("x")), &policy()).expect_err("is unknown").to_string();
+        assert!(problem.starts_with("path is not one of /username"), "{problem}");
+        let problem = Patch::parse(json!([{"op": "remove", "path": path}]), &policy())
+            .expect_err("is unknown")
+            .to_string();
         assert!(problem.starts_with("path is not one of"), "{problem}");
     }
     let second = json!([{"op": "add", "path": "/username", "value": "a"}, {"op": "add", "path": "/serverPort", "value": 0}]);
-    let problem = Patch::parse(second, &policy()).expect_err("is wrong");
+    let problem = Patch::parse(second, &policy()).expect_err("is wrong").to_string();
     assert!(problem.ends_with("(operation 1)"), "{problem}");
 }
 

@@ -7,6 +7,7 @@ use serde::Serialize;
 use serde_json::Value;
 use utoipa::ToSchema;
 
+use crate::error::{InputFault, Reason, Source};
 use crate::id::TraceId;
 use crate::store::DbError;
 
@@ -84,9 +85,58 @@ pub struct Fault {
     /// What to do about it, or more about what happened.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub detail: Option<String>,
-    /// Machine-readable context; `meta.diagnosis` where a connection check failed.
+    /// Where wrong input stands.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub meta: Option<Value>,
+    pub source: Option<SourceBody>,
+    /// Machine-readable context.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub meta: Option<MetaBody>,
+}
+
+/// One of the three.
+#[derive(Clone, Default, PartialEq, Debug, Serialize, ToSchema)]
+#[schema(as = FaultSource)]
+pub struct SourceBody {
+    /// A JSON Pointer (RFC 6901) into the body; the empty one means the whole of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/providerConfig/serverPort")]
+    pub pointer: Option<String>,
+    /// A parameter of the query.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub parameter: Option<String>,
+    /// A header.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub header: Option<&'static str>,
+}
+
+#[derive(Clone, Default, PartialEq, Debug, Serialize, ToSchema)]
+#[schema(as = FaultMeta)]
+pub struct MetaBody {
+    /// Why input is refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
+    /// The values that would be taken, where they are few.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub allowed: Vec<String>,
+    /// Where a connection check failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<Value>,
+}
+
+impl From<InputFault> for Fault {
+    fn from(fault: InputFault) -> Self {
+        let (_, code, _) = Code::Input.parts();
+        let title = fault.to_string();
+        let none = SourceBody::default();
+        let source = match fault.source {
+            Source::Pointer(pointer) => Some(SourceBody { pointer: Some(pointer), ..none }),
+            Source::Parameter(name) => Some(SourceBody { parameter: Some(name), ..none }),
+            Source::Header(name) => Some(SourceBody { header: Some(name), ..none }),
+            Source::Request => None,
+        };
+        let meta = MetaBody { reason: Some(fault.reason), allowed: fault.allowed, diagnosis: None };
+        Self { code, title, detail: None, source, meta: Some(meta) }
+    }
 }
 
 /// The body of every refusal.
@@ -115,7 +165,7 @@ impl Error {
     #[must_use]
     pub fn new(code: Code) -> Self {
         let (status, text, title) = code.parts();
-        let fault = Fault { code: text, title: title.to_owned(), detail: None, meta: None };
+        let fault = Fault { code: text, title: title.to_owned(), detail: None, source: None, meta: None };
         let mut error = Self { status, faults: vec![fault], headers: Vec::new() };
         if code == Code::Unauthorized {
             error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
@@ -123,18 +173,17 @@ impl Error {
         error
     }
 
-    /// 400; `title` begins with the field's name and says what is wrong with it.
+    /// 400.
     #[must_use]
-    pub fn input(title: impl Into<String>) -> Self {
-        Self::inputs(vec![title.into()])
+    pub fn input(fault: InputFault) -> Self {
+        Self::inputs(vec![fault])
     }
 
-    /// 400 with one entry for each title. There must be at least one.
+    /// 400 with one entry for each fault. There must be at least one.
     #[must_use]
-    pub fn inputs(titles: Vec<String>) -> Self {
-        let (status, code, _) = Code::Input.parts();
-        let fault = |title| Fault { code, title, detail: None, meta: None };
-        Self { status, faults: titles.into_iter().map(fault).collect(), headers: Vec::new() }
+    pub fn inputs(faults: Vec<InputFault>) -> Self {
+        let (status, _, _) = Code::Input.parts();
+        Self { status, faults: faults.into_iter().map(Fault::from).collect(), headers: Vec::new() }
     }
 
     /// 429; the client may come again after so many whole seconds.
@@ -164,10 +213,11 @@ impl Error {
         self
     }
 
+    /// The diagnosis of the check that failed.
     #[must_use]
-    pub fn meta(mut self, meta: Value) -> Self {
+    pub fn diagnosis(mut self, diagnosis: Value) -> Self {
         if let Some(fault) = self.faults.first_mut() {
-            fault.meta = Some(meta);
+            fault.meta = Some(MetaBody { diagnosis: Some(diagnosis), ..MetaBody::default() });
         }
         self
     }

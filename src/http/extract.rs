@@ -14,6 +14,7 @@ use serde_json::Value;
 
 use crate::account::{Precondition, VersionCheck};
 use crate::app::App;
+use crate::error::{InputFault, Reason, ValueError as _};
 use crate::http::error::{Code, Error};
 use crate::json;
 
@@ -45,7 +46,7 @@ impl FromRequest<Arc<App>> for JsonPatchBody {
 async fn read(app: &App, request: Request, types: &[&str]) -> Result<Value, Error> {
     // Without a body there is no type to judge: official clients then send none.
     if request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
-        return Err(Error::input("The body is missing"));
+        return Err(Error::input(InputFault::body(Reason::Required, "is missing")));
     }
     check_type(request.headers(), types)?;
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
@@ -56,16 +57,18 @@ async fn read(app: &App, request: Request, types: &[&str]) -> Result<Value, Erro
     let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
     let collected = tokio::time::timeout(limit, body.collect())
         .await
-        .map_err(|_| Error::input("The body did not arrive in time"))?;
+        .map_err(|_| incomplete("did not arrive in time"))?;
     let bytes = collected
-        .map_err(|error| {
-            if error.is::<LengthLimitError>() { too_large() } else { Error::input("The body broke off") }
-        })?
+        .map_err(|error| if error.is::<LengthLimitError>() { too_large() } else { incomplete("broke off") })?
         .to_bytes();
     if bytes.is_empty() {
-        return Err(Error::input("The body is empty"));
+        return Err(Error::input(InputFault::body(Reason::Empty, "is empty")));
     }
-    json::parse(&bytes).map_err(|problem| Error::input(format!("The body {problem}")))
+    json::parse(&bytes).map_err(|error| Error::input(InputFault::body(error.reason(), error)))
+}
+
+fn incomplete(statement: &str) -> Error {
+    Error::input(InputFault::body(Reason::IncompleteBody, statement))
 }
 
 fn too_large() -> Error {

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Response};
 
 use super::observe;
 use crate::app::App;
+use crate::error::{InputFault, Reason};
 use crate::http::error::{Code, Error};
 
 /// The one layer round every request: each further layer would clone the service again.
@@ -55,14 +56,15 @@ async fn catch_panic(answer: impl Future<Output = Response>) -> Response {
 /// requires exactly one `Host` (RFC 9112 section 3.2), and a target is a path, since this is no proxy.
 fn reject_ambiguous(request: &Request) -> Result<(), Error> {
     let hosts = request.headers().get_all(HOST).iter().count();
-    let problem = if request.method() == Method::CONNECT || request.uri().path().is_empty() {
-        "The target is not a path on this server".to_owned()
+    let fault = if request.method() == Method::CONNECT || request.uri().path().is_empty() {
+        InputFault::request("The target", Reason::AmbiguousRequest, "is not a path on this server")
     } else if request.version() == Version::HTTP_11 && hosts != 1 {
-        format!("Host stands {hosts} times in the request; it has to stand once")
+        let statement = format!("stands {hosts} times in the request; it has to stand once");
+        InputFault::header("Host", Reason::AmbiguousRequest, statement)
     } else {
         return Ok(());
     };
-    Err(Error::input(problem).header(CONNECTION, HeaderValue::from_static("close")))
+    Err(Error::input(fault).header(CONNECTION, HeaderValue::from_static("close")))
 }
 
 /// OPTIONS is answered with the methods in `Allow`, which the router adds; any other method is refused.

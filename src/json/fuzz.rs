@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{TWICE, parse};
+use super::{DUPLICATE, parse};
 
 /// What is taken is what `serde_json` takes, but for members that stand twice, and a refusal quotes nothing.
 pub fn json(data: &[u8]) {
@@ -18,11 +18,12 @@ pub fn json(data: &[u8]) {
         }
         Err(problem) => {
             assert!(theirs.is_err() || twice, "{problem}");
+            let problem = problem.to_string();
             let (what, place) = problem.split_once(" at line ").expect("the place is named");
-            assert!(["is not valid JSON", TWICE].contains(&what), "{what}");
+            assert!(["is not valid JSON", DUPLICATE].contains(&what), "{what}");
             let (line, column) = place.split_once(", column ").expect("the place is named");
             assert!(line.parse::<usize>().is_ok() && column.parse::<usize>().is_ok(), "{place}");
-            assert!(!twice || what == TWICE);
+            assert!(!twice || what == DUPLICATE);
         }
     }
 }

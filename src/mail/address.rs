@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::IpAddr;
 
+use crate::error::{Reason, ValueError};
 use crate::mail::domain_name::{self, DomainNameError};
 
 /// RFC 5321 section 4.5.3.1.1, in octets of UTF-8.
@@ -31,6 +32,8 @@ pub enum AddressError {
     Invisible,
     #[error("has a quoted part before the @, which is not supported")]
     Quoted,
+    #[error("contains `<`; enter exactly one e-mail address, without a name")]
+    DisplayName,
     #[error("contains `{0}`; enter exactly one e-mail address, without a name")]
     Character(char),
     #[error("has nothing before the @")]
@@ -51,6 +54,24 @@ pub enum AddressError {
     Domain(#[from] DomainNameError),
 }
 
+impl ValueError for AddressError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Empty => Reason::Empty,
+            Self::Invisible => Reason::ContainsBlank,
+            Self::DisplayName | Self::Character('>') => Reason::DisplayName,
+            Self::ManyAts | Self::Character(',' | ';') => Reason::SeveralAddresses,
+            Self::Character(_) => Reason::InvalidCharacter,
+            Self::LongLocalPart | Self::TooLong => Reason::TooLong,
+            Self::SingleLabel => Reason::IncompleteDomain,
+            Self::AddressLiteral | Self::Domain(_) => Reason::NotADomainName,
+            Self::NoAt | Self::Quoted | Self::NoLocalPart | Self::Dots | Self::EncodedWord => {
+                Reason::NotAnEmailAddress
+            }
+        }
+    }
+}
+
 impl EmailAddress {
     /// # Errors
     /// Names what is wrong, as the end of a sentence that begins with the field's name.
@@ -58,13 +79,21 @@ impl EmailAddress {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
-        if text.chars().any(is_invisible) {
+        if text.chars().any(|c| is_invisible(c) && c != ' ') {
             return Err(AddressError::Invisible);
+        }
+        // What tells the mistake comes before the blanks that go with it: `Ann <ann@example.com>`, `a@x.org, b@y.org`.
+        if text.contains('<') {
+            return Err(AddressError::DisplayName);
+        }
+        if text.contains(' ') {
+            let separator = text.chars().find(|c| matches!(c, ';' | ','));
+            return Err(separator.map_or(AddressError::Invisible, AddressError::Character));
         }
         if text.contains('"') {
             return Err(AddressError::Quoted);
         }
-        if let Some(c) = text.chars().find(|c| "<>(),;:\\".contains(*c)) {
+        if let Some(c) = text.chars().find(|c| ">(),;:\\".contains(*c)) {
             // An IPv6 literal has colons.
             return Err(if text.contains("@[") {
                 AddressError::AddressLiteral
@@ -217,7 +246,11 @@ mod tests {
             ("a@x.org b@y.org", AddressError::Invisible),
             ("a@x.org\tb@y.org", AddressError::Invisible),
             ("group:a@x.org,b@y.org;", AddressError::Character(':')),
-            ("<a@x.org>", AddressError::Character('<')),
+            ("<a@x.org>", AddressError::DisplayName),
+            ("Ann <a@x.org>", AddressError::DisplayName),
+            ("Lee, Ann <a@x.org>", AddressError::DisplayName),
+            ("a@x.org, b@y.org", AddressError::Character(',')),
+            ("a@x.org; b@y.org", AddressError::Character(';')),
             ("a@x.org@y.org", AddressError::ManyAts),
             ("a.x.org", AddressError::NoAt),
             ("", AddressError::Empty),
@@ -233,7 +266,7 @@ mod tests {
         let cases = [
             ("\"evil@x.org x\"@y.org", AddressError::Invisible),
             ("\"evil@x.org\"@y.org", AddressError::Quoted),
-            ("<a@x>b@y", AddressError::Character('<')),
+            ("<a@x>b@y", AddressError::DisplayName),
             ("a(comment)@x.org", AddressError::Character('(')),
             ("a@(comment)x.org", AddressError::Character('(')),
             ("=?utf-8?q?x?=@x.org", AddressError::EncodedWord),

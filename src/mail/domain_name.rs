@@ -5,6 +5,8 @@
 use idna::AsciiDenyList;
 use idna::uts46::{DnsLength, Hyphens, Uts46};
 
+use crate::error::{Reason, ValueError};
+
 /// RFC 1035 section 2.3.4, without the root's empty label and its length octet.
 const MAX_NAME_OCTETS: usize = 253;
 /// RFC 1035 section 2.3.4.
@@ -34,6 +36,19 @@ pub enum DomainNameError {
     Numeric,
     #[error("is not a valid internationalised name")]
     Idna,
+}
+
+impl ValueError for DomainNameError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Empty => Reason::Empty,
+            Self::TooLong => Reason::TooLong,
+            Self::Blank => Reason::ContainsBlank,
+            Self::Character(_) => Reason::InvalidCharacter,
+            Self::Numeric => Reason::EndsInNumber,
+            Self::EmptyLabel | Self::LongLabel | Self::Hyphen | Self::Idna => Reason::NotADomainName,
+        }
+    }
 }
 
 /// The normal form of a name that was typed.

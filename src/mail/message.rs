@@ -9,6 +9,7 @@ use lettre::message::{Body, Mailbox, SinglePart};
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::error::{Reason, ValueError};
 use crate::mail::address::EmailAddress;
 
 #[cfg(test)]
@@ -24,6 +25,15 @@ pub enum HeaderTextError {
     ControlCharacter,
     #[error("is longer than {} characters", HeaderText::MAX_CHARACTERS)]
     TooLong,
+}
+
+impl ValueError for HeaderTextError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::ControlCharacter => Reason::ControlCharacter,
+            Self::TooLong => Reason::TooLong,
+        }
+    }
 }
 
 impl HeaderText {

@@ -5,15 +5,10 @@ use std::fmt::Display;
 use super::tenant_list::Group;
 use super::{Columns, Db, DbError, Statement, sql};
 use crate::clock::Timestamp;
-use crate::egress::Host;
-use crate::email_config::{
-    BasicAuth, CheckOutcome, EmailConfig, Health, HealthState, Microsoft365, Settings, Version,
-};
+use crate::email_config::settings::SettingsRow;
+use crate::email_config::{CheckOutcome, EmailConfig, Health, HealthState, ProviderKind, Settings, Version};
 use crate::id::TenantId;
-use crate::mail::address::EmailAddress;
-use crate::mail::message::HeaderText;
 use crate::secret::Sealed;
-use crate::smtp::Security;
 
 statements! {
     FIND = "select config_version, health_version, provider,
@@ -196,25 +191,21 @@ pub fn rewrap(read: &WrappedKey, key_id: &str, wrapped_key: &[u8]) -> Statement 
 
 /// Binds the row in the order of the columns of [`INSERT`] and [`UPDATE`].
 fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> Statement {
-    let nothing = BasicAuth::default();
-    let (basic, app) = match &config.settings {
-        Settings::BasicAuth(basic) => (basic, None),
-        Settings::Microsoft365(app) => (&nothing, Some(app)),
-    };
+    let row = config.settings.to_row();
     let (secret, health) = (config.secret.as_ref(), &config.health);
     statement
         .bind(tenant.as_str())
         .bind(config.version.config.as_str())
         .bind(config.version.health)
-        .bind(config.settings.provider_name())
-        .bind(basic.server_address.as_ref().map(ToString::to_string))
-        .bind(basic.server_port.map(i64::from))
-        .bind(basic.security.map(Security::as_str))
-        .bind(basic.username.as_deref())
-        .bind(config.settings.email_address().map(EmailAddress::as_str))
-        .bind(basic.sender_name.as_ref().map(HeaderText::as_str))
-        .bind(app.map(|app| app.client_id.as_str()))
-        .bind(app.map(|app| app.provider_tenant.as_str()))
+        .bind(config.settings.kind().as_str())
+        .bind(row.server_address)
+        .bind(row.server_port)
+        .bind(row.security_type)
+        .bind(row.username)
+        .bind(row.email_address)
+        .bind(row.sender_name)
+        .bind(row.client_id)
+        .bind(row.provider_tenant_id)
         .bind(secret.map(|sealed| sealed.key_id.as_str()))
         .bind(secret.map(|sealed| sealed.wrapped_key.as_slice()))
         .bind(secret.map(|sealed| sealed.payload.as_slice()))
@@ -230,30 +221,20 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
 /// Reads the columns of [`FIND`], in its order.
 fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
     let version = Version { config: columns.text()?, health: columns.integer()? };
-    let provider = columns.text()?;
-    let basic = BasicAuth {
-        server_address: parsed("server_address", columns.optional_text()?, Host::parse)?,
-        server_port: columns.optional_integer()?.map(port).transpose()?,
-        security: parsed("security_type", columns.optional_text()?, |text| {
-            Security::parse(text).ok_or("is not one of ours")
-        })?,
+    let provider = ProviderKind::parse(&columns.text()?);
+    let provider = provider.ok_or_else(|| not_understood("provider", "is not one of ours"))?;
+    let row = SettingsRow {
+        server_address: columns.optional_text()?,
+        server_port: columns.optional_integer()?,
+        security_type: columns.optional_text()?,
         username: columns.optional_text()?,
-        email_address: parsed("email_address", columns.optional_text()?, EmailAddress::parse)?,
-        sender_name: parsed("sender_name", columns.optional_text()?, HeaderText::parse)?,
+        email_address: columns.optional_text()?,
+        sender_name: columns.optional_text()?,
+        client_id: columns.optional_text()?,
+        provider_tenant_id: columns.optional_text()?,
     };
-    let (client_id, provider_tenant) = (columns.optional_text()?, columns.optional_text()?);
-    let settings = match provider.as_str() {
-        "BasicAuth" => Settings::BasicAuth(basic),
-        "Microsoft365" => {
-            let missing = |column| move || not_understood(column, "is missing");
-            Settings::Microsoft365(Microsoft365 {
-                client_id: client_id.ok_or_else(missing("client_id"))?,
-                provider_tenant: provider_tenant.ok_or_else(missing("provider_tenant_id"))?,
-                email_address: basic.email_address.ok_or_else(missing("email_address"))?,
-            })
-        }
-        _ => return Err(not_understood("provider", "is not one of ours")),
-    };
+    let settings =
+        Settings::from_row(provider, row).map_err(|error| not_understood(error.column, error.problem))?;
     Ok(EmailConfig {
         version,
         settings,
@@ -276,18 +257,6 @@ fn secret(columns: &mut Columns) -> Result<Option<Sealed>, DbError> {
         (None, None, None) => Ok(None),
         _ => Err(not_understood("secret", "is there in part only")),
     }
-}
-
-fn port(number: i64) -> Result<u16, DbError> {
-    u16::try_from(number).map_err(|_| not_understood("server_port", "is no port number"))
-}
-
-fn parsed<T, E: Display>(
-    column: &str,
-    text: Option<String>,
-    parse: impl FnOnce(&str) -> Result<T, E>,
-) -> Result<Option<T>, DbError> {
-    text.map(|text| parse(&text).map_err(|error| not_understood(column, error))).transpose()
 }
 
 /// Never holds the value: it was edited by hand, and may be anything.

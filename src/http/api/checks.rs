@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::Json;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::email_config::bodies::{SendTestBody, VerifyBody};
 use super::email_config::requests::TestMailBody;
 use super::live::{Detail, Live, StageEvent, run_to_completion};
 use crate::account::TestMail;
 use crate::app::App;
-use crate::email_config::fields;
+use crate::email_config::fields::{self, MemberReader};
+use crate::error::{InputFault, Reason};
 use crate::http::auth::{Tenant, TenantAdmin, Tier2};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::JsonBody;
@@ -87,36 +88,30 @@ texts! {
     DEFAULT_BODY = "This is a test mail. If you can read it, the mail account of your platform works.";
 }
 
-/// Reads a send-test-email body.
-fn parse_test_mail(document: Value, language: Language) -> Result<TestMail, Vec<fields::Problem>> {
-    let Value::Object(mut members) = document else {
-        return Err(vec!["The body is not an object".to_owned()]);
-    };
-    let mut problems = Vec::new();
-    let recipient = match members.remove("recipient") {
-        Some(value) => fields::mail_address("recipient", &value),
-        None => Err("recipient is required".to_owned()),
-    };
-    let recipient = recipient.map_err(|problem| problems.push(problem)).ok();
-    let subject = text(&mut members, "subject", language.text(DEFAULT_SUBJECT), &mut problems);
-    let subject = HeaderText::parse(&subject).map_err(|error| problems.push(format!("subject {error}"))).ok();
-    let body = format!("{}\r\n", language.text(DEFAULT_BODY));
-    let body = text(&mut members, "body", &body, &mut problems);
-    problems.extend(members.keys().map(|name| fields::unknown(name)));
-    match (recipient, subject) {
-        (Some(recipient), Some(subject)) if problems.is_empty() => Ok(TestMail { recipient, subject, body }),
-        _ => Err(problems),
-    }
+fn string<'a>(field: &str, value: &'a Value) -> Result<&'a str, InputFault> {
+    value.as_str().ok_or_else(|| InputFault::new(field, Reason::NotAString, "is not a string"))
 }
 
-fn text(members: &mut Map<String, Value>, field: &str, default: &str, problems: &mut Vec<String>) -> String {
-    match members.remove(field) {
-        None => default.to_owned(),
-        Some(Value::String(text)) => text,
-        Some(_) => {
-            problems.push(format!("{field} is not a string"));
-            default.to_owned()
+/// Reads a send-test-email body.
+fn parse_test_mail(document: Value, language: Language) -> Result<TestMail, Vec<InputFault>> {
+    let Value::Object(mut members) = document else {
+        return Err(vec![InputFault::body(Reason::NotAnObject, "is not an object")]);
+    };
+    let mut reader = MemberReader::new(&mut members);
+    let recipient = reader.required("recipient", |value| fields::mail_address("recipient", value));
+    let subject = reader.optional("subject", |value| {
+        HeaderText::parse(string("subject", value)?).map_err(|error| InputFault::value("subject", &error))
+    });
+    let body = reader.optional("body", |value| string("body", value).map(str::to_owned));
+    let mut faults = reader.into_faults();
+    faults.extend(members.keys().map(|name| InputFault::unknown_field("", name)));
+    let subject = subject.map_or_else(|| HeaderText::parse(language.text(DEFAULT_SUBJECT)), Ok);
+    match (recipient, subject) {
+        (Some(recipient), Ok(subject)) if faults.is_empty() => {
+            let body = body.unwrap_or_else(|| format!("{}\r\n", language.text(DEFAULT_BODY)));
+            Ok(TestMail { recipient, subject, body })
         }
+        _ => Err(faults),
     }
 }
 

@@ -10,8 +10,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::app::App;
-use crate::email_config::fields::{self, Problem};
-use crate::email_config::{EmailConfig, Settings};
+use crate::email_config::settings::microsoft365;
+use crate::email_config::{EmailConfig, Settings, fields};
+use crate::error::{InputFault, Reason};
 use crate::http::auth::{TenantAdmin, Tier1};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::language::Localised;
@@ -96,29 +97,33 @@ struct SetupQuery {
 }
 
 impl SetupQuery {
-    fn parse(parameters: Vec<(String, String)>) -> Result<Self, Vec<Problem>> {
-        let (mut query, mut problems) = (Self::default(), Vec::new());
+    fn parse(parameters: Vec<(String, String)>) -> Result<Self, Vec<InputFault>> {
+        let (mut query, mut faults) = (Self::default(), Vec::new());
         for (name, text) in parameters {
             let value = Value::String(text);
             let (place, read) = match name.as_str() {
-                fields::CLIENT_ID => (&mut query.client_id, fields::client_id(&value)),
-                fields::PROVIDER_TENANT_ID => (&mut query.provider_tenant, fields::provider_tenant(&value)),
+                fields::CLIENT_ID => (&mut query.client_id, microsoft365::client_id(&value)),
+                fields::PROVIDER_TENANT_ID => {
+                    (&mut query.provider_tenant, microsoft365::provider_tenant(&value))
+                }
                 fields::EMAIL_ADDRESS => {
                     let address = fields::email_address(&value).map(|address| address.to_string());
                     (&mut query.mailbox, address)
                 }
                 _ => {
-                    problems.push(fields::unknown(&name));
+                    faults.push(InputFault::parameter(&name, Reason::UnknownField, "is not a known field"));
                     continue;
                 }
             };
             match read {
-                Ok(_) if place.is_some() => problems.push(format!("{name} stands twice")),
+                Ok(_) if place.is_some() => {
+                    faults.push(InputFault::parameter(&name, Reason::Duplicate, "stands twice"));
+                }
                 Ok(text) => *place = Some(text),
-                Err(problem) => problems.push(problem),
+                Err(fault) => faults.push(fault.in_query()),
             }
         }
-        if problems.is_empty() { Ok(query) } else { Err(problems) }
+        if faults.is_empty() { Ok(query) } else { Err(faults) }
     }
 
     /// Takes from the stored settings what the query does not name.
@@ -130,6 +135,10 @@ impl SetupQuery {
             mailbox: self.mailbox.or_else(|| Some(app.email_address.to_string())),
         }
     }
+}
+
+fn malformed_query() -> InputFault {
+    InputFault::request("The query", Reason::MalformedQuery, "is not well formed")
 }
 
 /// What the administrator of Microsoft 365 has to do, filled in with these values or the stored ones.
@@ -153,7 +162,7 @@ pub async fn get(
     language: Language,
     parameters: Result<Query<Vec<(String, String)>>, QueryRejection>,
 ) -> Result<Localised<Json<SetupBody>>, Error> {
-    let Query(parameters) = parameters.map_err(|_| Error::input("The query is not well formed"))?;
+    let Query(parameters) = parameters.map_err(|_| Error::input(malformed_query()))?;
     let query = SetupQuery::parse(parameters).map_err(Error::inputs)?;
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
     let query = query.or_stored(stored.as_ref());

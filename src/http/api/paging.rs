@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
+use crate::error::{InputFault, Reason};
 use crate::http::error::Error;
 use crate::store::audit::Position;
 
@@ -33,7 +34,11 @@ impl<S: Sync> FromRequestParts<S> for Page {
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Error> {
         let Ok(Query(parameters)) = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri) else {
-            return Err(Error::input("The query is not of the form name=value&name=value"));
+            return Err(Error::input(InputFault::request(
+                "The query",
+                Reason::MalformedQuery,
+                "is not of the form name=value&name=value",
+            )));
         };
         Self::parse(parts.uri.path().to_owned(), parameters).map_err(Error::inputs)
     }
@@ -41,21 +46,21 @@ impl<S: Sync> FromRequestParts<S> for Page {
 
 impl Page {
     /// All faults at once.
-    fn parse(path: String, parameters: Vec<(String, String)>) -> Result<Self, Vec<String>> {
+    fn parse(path: String, parameters: Vec<(String, String)>) -> Result<Self, Vec<InputFault>> {
         let (mut limit, mut after) = (None, None);
-        let mut problems = Vec::new();
+        let mut faults = Vec::new();
         for (name, value) in parameters {
             let repeated = match name.as_str() {
                 "limit" => limit.replace(value).is_some(),
                 "cursor" => after.replace(value).is_some(),
                 _ => {
-                    let name: String = name.chars().filter(|c| !c.is_control()).take(64).collect();
-                    problems.push(format!("{name} is not a known parameter; limit and cursor are"));
+                    let statement = "is not a known parameter; limit and cursor are";
+                    faults.push(InputFault::parameter(&name, Reason::UnknownParameter, statement));
                     false
                 }
             };
             if repeated {
-                problems.push(format!("{name} stands twice"));
+                faults.push(InputFault::parameter(&name, Reason::Duplicate, "stands twice"));
             }
         }
         let limit = limit.map_or(Some(DEFAULT_LIMIT), |text| {
@@ -65,15 +70,17 @@ impl Page {
                 .filter(|limit| (1..=MAX_LIMIT).contains(limit))
         });
         if limit.is_none() {
-            problems.push(format!("limit is not an integer from 1 to {MAX_LIMIT}"));
+            let statement = format!("is not an integer from 1 to {MAX_LIMIT}");
+            faults.push(InputFault::parameter("limit", Reason::OutOfRange, statement));
         }
         let position = after.as_deref().map(position);
         if position == Some(None) {
-            problems.push("cursor is not one of this service; take it from links.next.href".to_owned());
+            let statement = "is not one of this service; take it from links.next.href";
+            faults.push(InputFault::parameter("cursor", Reason::InvalidCursor, statement));
         }
         match limit {
-            Some(limit) if problems.is_empty() => Ok(Self { path, limit, after: position.flatten() }),
-            _ => Err(problems),
+            Some(limit) if faults.is_empty() => Ok(Self { path, limit, after: position.flatten() }),
+            _ => Err(faults),
         }
     }
 
@@ -120,11 +127,13 @@ fn position(cursor: &str) -> Option<Position> {
 mod tests {
     use super::*;
 
+    /// A refusal as its titles.
     fn parse(query: &str) -> Result<Page, Vec<String>> {
         let pairs = query.split('&').filter(|pair| !pair.is_empty());
         let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
         let parameters = pairs.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         Page::parse("/audit".to_owned(), parameters)
+            .map_err(|faults| faults.iter().map(ToString::to_string).collect())
     }
 
     #[test]

@@ -23,7 +23,7 @@ pub(super) fn refusal(error: account::Error, language: Language) -> Error {
         account::Error::NothingToDelete => Error::new(Code::NothingToDelete),
         account::Error::NothingToVerify => Error::new(Code::NothingToVerify),
         account::Error::NothingToSendWith => Error::new(Code::NothingToSendWith),
-        account::Error::Input(problem) => Error::input(problem),
+        account::Error::Input(fault) => Error::input(fault),
         account::Error::PreconditionFailed => {
             Error::new(Code::PreconditionFailed).detail("Read the configuration again and repeat the change.")
         }
@@ -43,7 +43,7 @@ fn check_failed(finding: &Finding, language: Language) -> Error {
     let finding = finding.in_language(language);
     Error::new(Code::ConnectionCheck)
         .detail(finding.message)
-        .meta(json!({ "diagnosis": finding.diagnosis }))
+        .diagnosis(json!(finding.diagnosis))
         .in_language(language)
 }
 

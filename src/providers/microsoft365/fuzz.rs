@@ -8,6 +8,7 @@ use super::Endpoints;
 use super::setup::{Values, admin_consent_link, ways};
 use crate::config::Config;
 use crate::email_config::fields;
+use crate::email_config::settings::microsoft365;
 use crate::fuzz_targets::Input;
 
 /// Values that the API takes (a line each: client, directory, mailbox) stay inside the quotes of a command and the part
@@ -18,8 +19,8 @@ pub fn setup(data: &[u8]) {
         ENDPOINTS.get_or_init(|| Endpoints::new(&Config::default().microsoft365).expect("a cloud"));
     let mut input = Input::new(data);
     let mut next = || Value::String(String::from_utf8_lossy(input.line()).into_owned());
-    let client_id = fields::client_id(&next()).ok();
-    let provider_tenant = fields::provider_tenant(&next()).ok();
+    let client_id = microsoft365::client_id(&next()).ok();
+    let provider_tenant = microsoft365::provider_tenant(&next()).ok();
     let mailbox = fields::email_address(&next()).ok();
     let values = Values {
         client_id: client_id.as_deref(),

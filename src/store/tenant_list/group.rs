@@ -22,7 +22,7 @@ impl From<&EmailConfig> for Group {
         Self::parse(&format!(
             "{},{},{password},{}",
             config.error_code().as_str(),
-            config.settings.provider_name(),
+            config.settings.kind().as_str(),
             config.health.diagnosis_code.as_deref().unwrap_or_default()
         ))
     }

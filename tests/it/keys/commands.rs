@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use transports::clock::{Clock, Timestamp};
 use transports::config::{Config, Encryption};
-use transports::email_config::{BasicAuth, EmailConfig, Health, Settings, Version, canonical};
+use transports::email_config::{BasicAuth, EmailConfig, Health, Settings, Version};
 use transports::id::TenantId;
 use transports::secret::{Sealed, Secret};
 use transports::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
@@ -134,7 +134,7 @@ fn secret(tenant: &TenantId) -> Secret {
 }
 
 fn binding(tenant: &TenantId) -> Binding<'_> {
-    let destination = canonical(&Settings::BasicAuth(BasicAuth::default()));
+    let destination = Settings::BasicAuth(BasicAuth::default()).destination();
     // The same for all, and alive for as long as the tests.
     Binding { tenant, field: "emailPassword", destination: Box::leak(destination.into_boxed_str()) }
 }

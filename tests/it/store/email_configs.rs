@@ -299,14 +299,14 @@ fn vault() -> Keys {
 /// The configuration, with a password that is sealed for it.
 async fn with_password(tenant: &TenantId, password: &str) -> EmailConfig {
     let config = filled();
-    let destination = transports::email_config::canonical(&config.settings);
+    let destination = config.settings.destination();
     let binding = Binding { tenant, field: "emailPassword", destination: &destination };
     let secret = vault().seal(&Secret::new(password.to_owned()), &binding).await.unwrap();
     EmailConfig { secret: Some(secret), ..config }
 }
 
 async fn open(config: &EmailConfig, tenant: &TenantId) -> Result<Secret, VaultError> {
-    let destination = transports::email_config::canonical(&config.settings);
+    let destination = config.settings.destination();
     let binding = Binding { tenant, field: "emailPassword", destination: &destination };
     vault().open(config.secret.as_ref().unwrap(), &binding).await
 }

@@ -169,7 +169,7 @@ impl<'a> EmailConfigBody<'a> {
         let advice: Vec<_> = advice.iter().map(|advice| AdviceBody::of(advice, language)).collect();
         Self {
             tenant_id: Some(tenant.as_str()),
-            service_provider: Some(stored.settings.provider_name()),
+            service_provider: Some(stored.settings.kind().as_str()),
             server_address: flat.server_address.clone(),
             server_port: flat.server_port,
             security_type: flat.security_type,

@@ -92,7 +92,7 @@ async fn a_group_says_of_a_row_what_the_api_says() {
             let told = (group.state(), group.provider(), group.code(), group.has_password_at_microsoft365());
             let expected = (
                 config.error_code().as_str(),
-                config.settings.provider_name(),
+                config.settings.kind().as_str(),
                 config.health.diagnosis_code.as_deref(),
                 is_advised,
             );
