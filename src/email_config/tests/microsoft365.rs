@@ -51,7 +51,7 @@ fn a_secret_is_kept_for_its_app_alone() {
         "clientSecret is required"
     );
     for other in [
-        json!({"clientSecret": null, "clientId": "other"}),
+        json!({"clientSecret": null, "clientId": "api://other"}),
         json!({"clientSecret": null, "providerTenantId": "example.org"}),
     ] {
         let other = put_app(other).expect("is good");
@@ -79,7 +79,7 @@ fn the_audit_is_told_which_fields_have_changed() {
         replacement.apply(Some(&stored_app(true))).expect("is complete").fields
     };
     for (field, value) in
-        [("clientId", "other"), ("providerTenantId", "example.org"), ("emailAddress", "b@example.com")]
+        [("clientId", "api://other"), ("providerTenantId", "example.org"), ("emailAddress", "b@example.com")]
     {
         assert_eq!(changed(json!({field: value})), [field, "clientSecret"]);
     }
