@@ -132,20 +132,38 @@ test("stages come one after the other, with what the service calls them", () => 
     [["name", "done", 9], ["connection", "skipped", null], ["greeting", "skipped", null], ["recipient", "failed", null]]);
 });
 
-test("refused input finds its field", () => {
+test("refused input finds its field", async () => {
   const fields = ["serverAddress", "serverPort", "emailPassword"];
-  for (const [title, expected] of [
-    ["serverAddress is required", ["serverAddress", "error.required.serverAddress"]],
-    ["serverPort is not an allowed mail port here (25, 587)", ["serverPort", "error.portAllowed"]],
-    ["emailPassword must be entered again: the stored one belongs to another server or user name", ["emailPassword", "error.secretAgain"]],
-    ["serverAddress is odd", ["serverAddress", null]],
-    ["providerConfig.serverAddress is not a known field", ["serverAddress", null]],
-    ["The body is not an object", [null, null]],
+  const fault = (pointer, reason, allowed) => ({ code: "INPUTCHECK-1", title: "a sentence", source: { pointer }, meta: { reason, allowed } });
+  for (const [refused, expected] of [
+    [fault("/providerConfig/serverAddress", "required"), ["serverAddress", "error.required.serverAddress"]],
+    [fault("/providerConfig/serverPort", "port_not_allowed", ["25", "587"]), ["serverPort", "error.portAllowed"]],
+    [fault("/providerConfig/emailPassword", "secret_not_kept"), ["emailPassword", "error.secretAgain"]],
+    [fault("/providerConfig/serverAddress", "a_new_reason"), ["serverAddress", null]],
+    [fault("/providerConfig/clientId", "unknown_field"), [null, null]],
+    [fault("", "not_an_object"), [null, null]],
+    [{ code: "HTTP-500", title: "Internal error" }, [null, null]],
   ]) {
-    const { field, text } = fieldFault(title, fields);
-    assert.deepEqual([field, text], expected, title);
+    const { field, text } = fieldFault(refused, fields);
+    assert.deepEqual([field, text], expected, JSON.stringify(refused));
   }
-  assert.deepEqual(fieldFault("serverPort is not an allowed mail port here (25, 587)", fields).values, { ports: "25, 587" });
+  const port = fieldFault(fault("/providerConfig/serverPort", "port_not_allowed", ["25", "587"]), fields);
+  assert.deepEqual(port.values, { allowed: "25, 587" });
+  assert.deepEqual(fieldFault(fault("/recipient", "several_addresses"), ["recipient"]).text, "error.severalAddresses");
+});
+
+test("the reasons of the service that a form can meet have a text in every language", async () => {
+  const page = await readFile(path.join(root, "docs/input-faults.md"), "utf8");
+  const reasons = [...page.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, reason]) => reason);
+  // The form sends objects and strings, and only the fields that there are.
+  const unmet = /^(not_a_string|not_an_object|not_an_array|unknown_\w+|duplicate|not_json|incomplete_body|malformed_query|ambiguous_request|invalid_cursor|incomplete_switch)$/;
+  for (const language of ["en", "de"]) {
+    const texts = (await import(path.join(root, `web/texts/${language}.js`))).default;
+    for (const reason of reasons.filter((reason) => !unmet.test(reason))) {
+      const { text } = fieldFault({ title: "", source: { pointer: "/serverAddress" }, meta: { reason } }, ["serverAddress"]);
+      assert.ok(texts[text], `${language}: ${reason}`);
+    }
+  }
 });
 
 test("since when it fails", () => {

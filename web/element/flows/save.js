@@ -136,9 +136,9 @@ export function byField(app, problem, fields) {
   /** @type {Record<string, string>} */
   const errors = {};
   const others = [];
-  for (const { title } of problem.faults) {
-    const fault = fieldFault(title, fields);
-    if (fault.field === null) others.push(title);
+  for (const entry of problem.faults) {
+    const fault = fieldFault(entry, fields);
+    if (fault.field === null) others.push(entry.title);
     else errors[fault.field] ??= fault.text ? app.t(fault.text, fault.values) : app.t("error.other", { text: fault.raw });
   }
   return { errors, others };

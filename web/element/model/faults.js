@@ -1,42 +1,52 @@
-// Titles of refused input, as sentences for the field that they name.
+// Refused input, as a sentence for the field that it is about.
 
 /**
- * A title begins with the field's name in the API, and goes on in English. What is known is told in the reader's
- * language and with a remedy; the rest stands as the service says it.
+ * The service names the field by a JSON Pointer and the reason by a word. A reason without a text of ours is told in
+ * the service's own words, which are English.
  *
  * @typedef {{ field: string | null, text: string | null, values: Record<string, string>, raw: string }} FieldFault
  */
 
-const KNOWN = /** @type {[RegExp, string][]} */ ([
-  [/^must be entered again/, "error.secretAgain"],
-  [/^is required beside username/, "error.required.emailPassword"],
-  [/^is required beside emailPassword/, "error.required.username"],
-  [/^is (required|empty)/, "error.required.*"],
-  [/^is a mask/, "error.mask"],
-  [/^is not a port number/, "error.port"],
-  [/^is not an allowed mail port here \((?<ports>[\d, ]+)\)/, "error.portAllowed"],
-  [/^is an address that this installation does not connect to/, "error.blockedAddress"],
-  [/^is a name that this installation does not connect to/, "error.blockedName"],
-  [/^looks like the Secret ID/, "error.secretId"],
-  [/^is neither a Directory/, "error.directory"],
-  [/^is not an Application/, "error.application"],
-  [/^is longer than/, "error.long"],
-  [/^contains a line break/, "error.lineBreak"],
-]);
+/** The key of the text for each reason; `*` stands for the field. @type {Record<string, string>} */
+const TEXTS = {
+  required: "error.required.*",
+  empty: "error.required.*",
+  null: "error.required.*",
+  not_one_of: "error.notOneOf",
+  out_of_range: "error.port",
+  too_long: "error.long",
+  control_character: "error.lineBreak",
+  host_is_url: "error.hostIsUrl",
+  host_is_email_address: "error.hostIsEmailAddress",
+  host_has_port: "error.hostHasPort",
+  host_has_brackets: "error.hostHasBrackets",
+  not_an_ip_address: "error.ipAddress",
+  not_a_domain_name: "error.domainName",
+  ends_in_number: "error.domainName",
+  contains_blank: "error.blank",
+  invalid_character: "error.character",
+  not_an_email_address: "error.address",
+  several_addresses: "error.severalAddresses",
+  display_name: "error.displayName",
+  incomplete_domain: "error.incompleteDomain",
+  address_not_allowed: "error.blockedAddress",
+  name_not_allowed: "error.blockedName",
+  port_not_allowed: "error.portAllowed",
+  mask: "error.mask",
+  secret_not_kept: "error.secretAgain",
+  secret_id: "error.secretId",
+  not_a_client_id: "error.application",
+  not_a_directory: "error.directory",
+};
 
 /**
- * @param {string} title
- * @param {readonly string[]} fields the names that may stand in front
+ * @param {import("../net/problem.js").Fault} fault
+ * @param {readonly string[]} fields those that the form has
  * @returns {FieldFault}
  */
-export function fieldFault(title, fields) {
-  const [name = "", ...words] = title.split(" ");
-  const field = name.replace(/^providerConfig\./, "");
+export function fieldFault({ title, source, meta }, fields) {
+  const field = source?.pointer?.split("/").at(-1) ?? "";
   if (!fields.includes(field)) return { field: null, text: null, values: {}, raw: title };
-  const rest = words.join(" ");
-  for (const [pattern, text] of KNOWN) {
-    const match = pattern.exec(rest);
-    if (match) return { field, text: text.replace("*", field), values: { ...match.groups }, raw: rest };
-  }
-  return { field, text: null, values: {}, raw: rest };
+  const text = TEXTS[meta?.reason ?? ""]?.replace("*", field) ?? null;
+  return { field, text, values: { allowed: (meta?.allowed ?? []).join(", ") }, raw: title };
 }

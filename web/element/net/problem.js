@@ -8,7 +8,8 @@
  * @property {string} code
  * @property {string} title begins with the field's name where it is about one
  * @property {string} [detail]
- * @property {{ diagnosis?: import("../model/types.js").Diagnosis }} [meta]
+ * @property {{ pointer?: string }} [source] where wrong input stands in the body
+ * @property {{ reason?: string, allowed?: string[], diagnosis?: import("../model/types.js").Diagnosis }} [meta]
  */
 
 /** @type {Record<number, Kind>} */
