@@ -21,7 +21,7 @@ const ORDER: [&[&str]; 17] = [
     &["mail"],
     &["telemetry"],
     &["config", "language"],
-    &["clock", "id", "json", "percent", "process", "secret"],
+    &["clock", "error", "id", "json", "percent", "process", "secret"],
 ];
 
 fn level(room: &str) -> usize {
