@@ -20,7 +20,8 @@ fn main() -> io::Result<()> {
     for file in files {
         let path = file.strip_prefix(&web).map_err(io::Error::other)?.to_string_lossy().into_owned();
         if !LEFT_OUT.contains(&&*path) && !path.ends_with(".d.ts") {
-            writeln!(list, "({path:?}, include_bytes!({file:?})),").map_err(io::Error::other)?;
+            writeln!(list, "({path:?}, include_bytes!({:?})),", file.display().to_string())
+                .map_err(io::Error::other)?;
         }
     }
     list.push(']');

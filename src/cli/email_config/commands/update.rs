@@ -32,7 +32,7 @@ pub(in super::super) struct Arguments {
     #[arg(short, long, value_name = "FILE")]
     file: Option<PathBuf>,
 
-    /// Provider; by default Microsoft365 with a client ID, otherwise BasicAuth.
+    /// Provider; by default `Microsoft365` with a client ID, otherwise `BasicAuth`.
     #[arg(long = "serviceProvider", value_name = "NAME", value_parser = ["BasicAuth", "Microsoft365"])]
     service_provider: Option<String>,
 
