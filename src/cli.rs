@@ -21,7 +21,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::config::{Config, Invalid, check_for_serving, warnings};
-use crate::{process, telemetry};
+use crate::{process, store, telemetry};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
 
@@ -82,7 +82,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             let config = Config::load(file)?;
             Invalid::unless_empty(check_for_serving(&config))?;
             let traces = telemetry::init(&config.log, &config.telemetry)?;
-            for warning in warnings(&config) {
+            for warning in warnings(&config).into_iter().chain(store::warnings(&config.database)) {
                 tracing::warn!(hint = warning.hint, "{}", warning.text);
             }
             serve::run(arguments, config, traces).await

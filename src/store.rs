@@ -25,6 +25,7 @@ pub mod tenant_list;
 pub mod tenants;
 
 pub use db::{Db, DbError};
+pub use postgres::warnings;
 pub use row::{Columns, Row};
 pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};

@@ -9,7 +9,7 @@ use clap::Subcommand;
 use super::output;
 use crate::config::{Config, Egress, Invalid, Problem, check_for_serving, warnings};
 use crate::egress::{Policy, PolicyError};
-use crate::telemetry;
+use crate::{store, telemetry};
 
 /// Inspect the settings without starting anything.
 #[derive(Debug, Subcommand)]
@@ -31,7 +31,7 @@ pub(super) fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
         Command::Check => {
             Invalid::unless_empty(problems(config, |egress| Policy::new(egress).map(|_| ())))?;
             crate::app::check_settings(config)?;
-            for warning in warnings(config) {
+            for warning in warnings(config).into_iter().chain(store::warnings(&config.database)) {
                 output::note(&output::render("warning", &warning));
             }
             output::note("configuration is valid");

@@ -43,5 +43,6 @@ pub async fn prometheus(State(app): State<Arc<App>>) -> Response {
     for (state, count) in app.db.connections() {
         app.metrics.observe_database_connections(state, count);
     }
+    app.metrics.observe_failing_writes(app.db.fails_to_write());
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], app.metrics.encode()).into_response()
 }

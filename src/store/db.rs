@@ -1,6 +1,7 @@
 //! The open database of either engine: reads, and atomic writes.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Instrument as _;
 
@@ -29,6 +30,8 @@ pub enum DbError {
 #[derive(Clone)]
 pub struct Db {
     engine: Engine,
+    /// Whether the last write failed since the database was in trouble.
+    fails_to_write: Arc<AtomicBool>,
 }
 
 #[derive(Clone)]
@@ -50,7 +53,7 @@ impl Db {
                 Engine::Postgres(Arc::new(Postgres::open(settings.url.expose(), connections, tls).await?))
             }
         };
-        Ok(Self { engine })
+        Ok(Self { engine, fails_to_write: Arc::default() })
     }
 
     /// Reads at most one row.
@@ -112,6 +115,7 @@ impl Db {
             }
         };
         let outcome = writing.instrument(span.clone()).await;
+        self.fails_to_write.store(matches!(outcome, Err(DbError::Unavailable(_))), Ordering::Relaxed);
         spans::end_database(&span, outcome.is_ok());
         outcome
     }
@@ -133,6 +137,12 @@ impl Db {
             Engine::Postgres(postgres) => postgres.connections(),
         };
         vec![("idle", all.saturating_sub(in_use)), ("in_use", in_use)]
+    }
+
+    /// Whether the last write failed since the database was in trouble, for the metrics: reads may go on meanwhile.
+    #[must_use]
+    pub fn fails_to_write(&self) -> bool {
+        self.fails_to_write.load(Ordering::Relaxed)
     }
 
     /// Ends all connections; on SQLite after a checkpoint.

@@ -2,21 +2,24 @@
 
 mod error;
 mod readers;
+mod session;
 mod url;
 mod value;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
-use deadpool_postgres::{ClientWrapper, Manager, ManagerConfig, Object, Pool, RecyclingMethod};
+use anyhow::Context;
+use deadpool_postgres::{Manager, ManagerConfig, Object, Pool, RecyclingMethod};
 use tokio::time::timeout;
 use tokio_postgres::{Config, IsolationLevel};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
-use error::{classify, explain, is_foreign_key, pool_error, too_slow};
+use crate::config::{Database, Problem};
+use error::{Failure, Replace, classify, explain, is_foreign_key, pool_error, too_slow};
 use readers::Readers;
+use session::Connector;
 
 /// Whatever is asked of the database, the caller has its answer below five seconds.
 const TIME_LIMIT: Duration = Duration::from_secs(4);
@@ -24,10 +27,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(4);
 /// Connections that reads share. One carries many reads at once; four saturated two cores in measurements.
 const READERS: usize = 4;
 
-/// What every connection asks of its session: an acknowledged commit is on disk, and neither a statement nor a
-/// transaction of a process that is gone holds a lock for long.
-const SESSION: &str =
-    "-c synchronous_commit=on -c statement_timeout=4s -c idle_in_transaction_session_timeout=8s";
+/// What `database.url` allows, and the operator should know.
+#[must_use]
+pub fn warnings(settings: &Database) -> Vec<Problem> {
+    let text = "database.url: allows the password and all rows to reach PostgreSQL without TLS";
+    let hint = "where anybody else is on the way to the server, take sslmode=require, or leave sslmode out";
+    let is_open = url::allows_clear_text(settings.url.expose());
+    is_open.then(|| Problem::new(text).with_hint(hint)).into_iter().collect()
+}
 
 pub(super) struct Postgres {
     readers: Readers,
@@ -54,40 +61,30 @@ impl Postgres {
         connections: usize,
         tls: &Arc<rustls::ClientConfig>,
     ) -> anyhow::Result<Self> {
-        let tls = MakeRustlsConnect::new(rustls::ClientConfig::clone(tls));
-        // Without the limits of `SESSION`: a migration takes its time, and waits for that of another process.
-        let mut migrating = connect(&config, &tls).await.map_err(|error| explain(&error))?;
+        let connector = Connector { tls: MakeRustlsConnect::new(rustls::ClientConfig::clone(tls)) };
+        let mut migrating = connector.plain(&config).await.map_err(|error| explain(&error))?;
+        timeout(TIME_LIMIT, check_server(&connector, &config, &migrating))
+            .await
+            .map_err(|_| too_slow())??;
         migrations::on_postgres(&mut migrating, migrations::MIGRATIONS).await?;
         drop(migrating);
 
-        let mut config = config;
-        let given = config.get_options().unwrap_or_default();
-        config.options(format!("{given} {SESSION}").trim_start());
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config.clone(), tls.clone(), manager);
+        let manager = Manager::from_connect(config.clone(), connector.clone(), manager);
         let pool = Pool::builder(manager).max_size(connections).build()?;
-        let postgres = Self { readers: Readers::new(config, tls, READERS.min(connections)), pool };
-        postgres.check_durability().await?;
-        Ok(postgres)
-    }
-
-    /// Something between us and the server may have ignored what the session asked for.
-    async fn check_durability(&self) -> anyhow::Result<()> {
-        let client =
-            timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
-        let row = client.query_one("show synchronous_commit", &[]).await?;
-        match row.try_get(0)? {
-            "on" => Ok(()),
-            other => bail!(
-                "synchronous_commit is {other}, so that acknowledged changes could be lost: let this user set it \
-                 to on"
-            ),
-        }
+        let client = timeout(TIME_LIMIT, pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
+        timeout(TIME_LIMIT, session::check_settings(&client)).await.map_err(|_| too_slow())??;
+        drop(client);
+        Ok(Self { readers: Readers::new(config, connector, READERS.min(connections)), pool })
     }
 
     pub async fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
         match timeout(TIME_LIMIT, self.readers.read(statement)).await {
-            Ok(rows) => rows,
+            Ok(Err(Failure { error, replace: Replace::EveryConnection })) => {
+                self.replace_connections();
+                Err(error)
+            }
+            Ok(rows) => rows.map_err(|failure| failure.error),
             Err(_) => Err(self.give_up()),
         }
     }
@@ -104,20 +101,33 @@ impl Postgres {
         let mut client =
             timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
         let left = TIME_LIMIT.saturating_sub(begun.elapsed());
-        if let Ok(outcome) = timeout(left, transaction(&mut client, &write)).await {
-            return outcome;
-        }
-        // Nobody else gets a connection that owes answers.
-        drop(Object::take(client));
-        Err(self.give_up())
+        let Ok(outcome) = timeout(left, transaction(&mut client, &write)).await else {
+            // Nobody else gets a connection that owes answers.
+            drop(Object::take(client));
+            return Err(self.give_up());
+        };
+        outcome.map_err(|Failure { error, replace }| {
+            if replace != Replace::Nothing {
+                drop(Object::take(client));
+            }
+            if replace == Replace::EveryConnection {
+                self.replace_connections();
+            }
+            error
+        })
     }
 
     /// Where one connection has been silent for so long, the others that lead the same way are no longer believed
-    /// in: each would let a request wait as long to find out. Those that carry something end when it has come.
+    /// in: each would let a request wait as long to find out.
     fn give_up(&self) -> DbError {
+        self.replace_connections();
+        too_slow()
+    }
+
+    /// What is asked from now on makes new connections. Those that carry something end when it has come.
+    fn replace_connections(&self) {
         self.readers.give_up();
         self.pool.retain(|_, _| false);
-        too_slow()
     }
 
     /// All connections of the pool, and those in use.
@@ -132,16 +142,19 @@ impl Postgres {
     }
 }
 
-/// A new connection with its cache of prepared statements.
-async fn connect(config: &Config, tls: &MakeRustlsConnect) -> Result<ClientWrapper, tokio_postgres::Error> {
-    let (client, connection) = config.connect(tls.clone()).await?;
-    // Its error also reaches whoever waits for an answer.
-    let driver = tokio::spawn(async move { drop(connection.await) });
-    Ok(ClientWrapper::new(client, driver))
+/// Looks at what cannot be mended later, before anything is written.
+async fn check_server(
+    connector: &Connector,
+    config: &Config,
+    migrating: &tokio_postgres::Client,
+) -> anyhow::Result<()> {
+    let second = connector.plain(config).await.map_err(|error| explain(&error))?;
+    session::check_own(migrating, &second).await?;
+    session::check_encoding(migrating).await
 }
 
 /// Read committed: the second of two writes waits for the first, then finds the version moved.
-async fn transaction(client: &mut Object, write: &Write) -> Result<WriteOutcome, DbError> {
+async fn transaction(client: &mut Object, write: &Write) -> Result<WriteOutcome, Failure> {
     let isolation = IsolationLevel::ReadCommitted;
     let start = client.build_transaction().isolation_level(isolation).start();
     let transaction = start.await.map_err(|error| classify(&error))?;

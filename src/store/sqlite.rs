@@ -35,6 +35,7 @@ impl Sqlite {
     fn open_here(path: PathBuf, connections: usize) -> anyhow::Result<Self> {
         let refused = |error: anyhow::Error| error.context(format!("database.url: {}", path.display()));
         connection::create_file(&path).map_err(refused)?;
+        connection::check_access(&path).map_err(refused)?;
         let mut connection = connection::open_first(&path).map_err(refused)?;
         migrations::on_sqlite(&mut connection, migrations::MIGRATIONS).map_err(refused)?;
         let readers = Readers::open(&path, connections).map_err(|error| refused(error.into()))?;

@@ -139,6 +139,9 @@ metrics! {
     database_connections: Family<StateLabel, Gauge> = Family::default(),
         "Database connections now, by state",
         "none idle for long";
+    database_writes_failing: Gauge = Gauge::default(),
+        "1 where the last write failed because of trouble with the database, else 0",
+        "1: the last write failed because of trouble with the database; reads may still succeed";
     key_reloads: Family<OutcomeLabel, Counter> = Family::default(),
         "Readings of the file of keys while running, by outcome",
         "any `failed`: the file of keys is no good, and the old keys are in use";
@@ -195,6 +198,11 @@ impl Metrics {
     /// [`Metrics::encode`].
     pub fn observe_database_connections(&self, state: &'static str, count: usize) {
         self.database_connections.get_or_create(&StateLabel { state }).set(gauge_value(count));
+    }
+
+    /// Says whether the database refuses writes; called before [`Metrics::encode`].
+    pub fn observe_failing_writes(&self, fail: bool) {
+        self.database_writes_failing.set(i64::from(fail));
     }
 
     /// Everything as text, with [`CONTENT_TYPE`].
@@ -299,6 +307,7 @@ mod tests {
         clone.record_trace_spans("dropped", 7);
         clone.observe_outgoing_connections(3);
         clone.observe_database_connections("idle", 4);
+        clone.observe_failing_writes(true);
         let page = metrics.encode();
         let route = r#"route="/api/v1/transports/email-config",method="GET""#;
         for line in [
@@ -318,6 +327,7 @@ mod tests {
             r#"transports_trace_spans_total{outcome="dropped"} 7"#.to_owned(),
             "transports_outgoing_connections 3".to_owned(),
             r#"transports_database_connections{state="idle"} 4"#.to_owned(),
+            "transports_database_writes_failing 1".to_owned(),
             format!(r#"transports_build_info{{version="{}"}} 1"#, env!("CARGO_PKG_VERSION")),
             "# EOF".to_owned(),
         ] {

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use deadpool_postgres::ClientWrapper;
 use tokio_postgres::Config;
-use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::error::{classify, is_outdated};
-use super::{connect, value};
+use super::error::{Failure, Replace, classify, is_outdated};
+use super::session::Connector;
+use super::value;
 use crate::store::{DbError, Row, Statement, Value};
 
 pub(super) struct Readers {
     config: Config,
-    tls: MakeRustlsConnect,
+    connector: Connector,
     slots: Vec<Slot>,
     next: AtomicUsize,
     closed: AtomicBool,
@@ -35,15 +35,20 @@ impl Slot {
     fn live(&self) -> Option<Arc<ClientWrapper>> {
         self.client().as_ref().filter(|client| !client.is_closed()).cloned()
     }
+
+    /// The next read connects anew, unless another one has done so already.
+    fn forget(&self, failed: &Arc<ClientWrapper>) {
+        self.client().take_if(|client| Arc::ptr_eq(client, failed));
+    }
 }
 
 impl Readers {
-    pub fn new(config: Config, tls: MakeRustlsConnect, count: usize) -> Self {
+    pub fn new(config: Config, connector: Connector, count: usize) -> Self {
         let slots = (0..count.max(1)).map(|_| Slot::default()).collect();
-        Self { config, tls, slots, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
+        Self { config, connector, slots, next: AtomicUsize::new(0), closed: AtomicBool::new(false) }
     }
 
-    pub async fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
+    pub async fn read(&self, statement: &Statement) -> Result<Vec<Row>, Failure> {
         let slot = &self.slots[self.next.fetch_add(1, Ordering::Relaxed) % self.slots.len()];
         let client = self.connected(slot).await?;
         let result = query(&client, statement).await;
@@ -51,10 +56,13 @@ impl Readers {
         if result.is_err() && client.is_closed() {
             return query(&*self.connected(slot).await?, statement).await;
         }
+        if let Err(Failure { replace: Replace::Connection, .. }) = &result {
+            slot.forget(&client);
+        }
         result
     }
 
-    async fn connected(&self, slot: &Slot) -> Result<Arc<ClientWrapper>, DbError> {
+    async fn connected(&self, slot: &Slot) -> Result<Arc<ClientWrapper>, Failure> {
         if let Some(client) = slot.live() {
             return Ok(client);
         }
@@ -63,9 +71,9 @@ impl Readers {
             return Ok(client);
         }
         if self.closed.load(Ordering::Relaxed) {
-            return Err(DbError::Unavailable("it is closed".to_owned()));
+            return Err(DbError::Unavailable("it is closed".to_owned()).into());
         }
-        let client = connect(&self.config, &self.tls).await.map_err(|error| classify(&error))?;
+        let client = self.connector.wrapped(&self.config).await.map_err(|error| classify(&error))?;
         let client = Arc::new(client);
         *slot.client() = Some(Arc::clone(&client));
         Ok(client)
@@ -84,7 +92,7 @@ impl Readers {
     }
 }
 
-async fn query(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>, DbError> {
+async fn query(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>, Failure> {
     let prepared = client.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
     let parameters = value::parameters(&prepared, &statement.values)?;
     let mut rows = client.query(&prepared, &parameters).await;
@@ -94,7 +102,8 @@ async fn query(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>
         let prepared = client.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
         rows = client.query(&prepared, &parameters).await;
     }
-    rows.map_err(|error| classify(&error))?.iter().map(row).collect()
+    let rows = rows.map_err(|error| classify(&error))?;
+    Ok(rows.iter().map(row).collect::<Result<_, _>>()?)
 }
 
 fn row(found: &tokio_postgres::Row) -> Result<Row, DbError> {

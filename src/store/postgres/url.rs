@@ -1,8 +1,10 @@
 //! `database.url` for PostgreSQL: what the driver does not read by itself, and how to show it.
 
+use std::net::IpAddr;
+
 use anyhow::anyhow;
 use tokio_postgres::Config;
-use tokio_postgres::config::Host;
+use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 
 use super::TIME_LIMIT;
 
@@ -30,7 +32,44 @@ pub(super) fn parse(url: &str) -> anyhow::Result<Config> {
         config.application_name("transports");
     }
     config.keepalives_idle(config.get_keepalives_idle().min(KEEPALIVE_IDLE));
+    if !has_parameter(url, "sslmode") && leaves_this_host(&config) {
+        config.ssl_mode(SslMode::Require);
+    }
+    // Behind a failover the name may lead to a node that only reads: such a connection is none.
+    if !has_parameter(url, "target_session_attrs") {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
     Ok(config)
+}
+
+/// Whether the password and all rows may cross a network in the clear, since the URL allows it.
+pub(super) fn allows_clear_text(url: &str) -> bool {
+    parse(url).is_ok_and(|config| config.get_ssl_mode() != SslMode::Require && leaves_this_host(&config))
+}
+
+fn has_parameter(url: &str, name: &str) -> bool {
+    let parameters = url.split_once('?').map_or("", |(_, parameters)| parameters);
+    parameters.split('&').any(|parameter| parameter.split('=').next() == Some(name))
+}
+
+/// Whether one of the servers is reached by neither a Unix socket nor loopback.
+fn leaves_this_host(config: &Config) -> bool {
+    let addresses = config.get_hostaddrs();
+    if !addresses.is_empty() {
+        return !addresses.iter().all(is_loopback);
+    }
+    config.get_hosts().iter().any(|host| match host {
+        Host::Unix(_) => false,
+        Host::Tcp(name) => {
+            let name = name.trim_start_matches('[').trim_end_matches(']');
+            !name.eq_ignore_ascii_case("localhost")
+                && !name.parse().is_ok_and(|address| is_loopback(&address))
+        }
+    })
+}
+
+fn is_loopback(address: &IpAddr) -> bool {
+    address.to_canonical().is_loopback()
 }
 
 /// The driver knows no `verify-full`: with it, whoever asks for TLS gets certificate and name checked, always.
@@ -66,8 +105,6 @@ pub(super) fn shown(config: &Config) -> String {
 
 #[cfg(test)]
 mod tests {
-    use tokio_postgres::config::SslMode;
-
     use super::*;
 
     #[test]
@@ -105,10 +142,52 @@ mod tests {
             ("postgres://db/mail?application_name=x&sslmode=verify-ca", SslMode::Require),
             ("postgres://db/mail?sslmode=require", SslMode::Require),
             ("postgres://db/mail?sslmode=disable", SslMode::Disable),
-            ("postgres://db/mail", SslMode::Prefer),
         ];
         for (url, mode) in modes {
             assert_eq!(parse(url).unwrap().get_ssl_mode(), mode, "{url}");
+        }
+    }
+
+    /// Security case M5.
+    #[test]
+    fn beyond_this_host_tls_is_required_unless_the_url_says_otherwise() {
+        let required = [
+            "postgres://db/mail",
+            "postgres://10.0.0.7/mail",
+            "postgres://127.0.0.1,db/mail",
+            "postgres://127.0.0.1/mail?host=db",
+            "postgres://localhost/mail?hostaddr=10.0.0.7",
+            "postgres://localhost.example.com/mail?application_name=sslmode",
+        ];
+        for url in required {
+            assert_eq!(parse(url).unwrap().get_ssl_mode(), SslMode::Require, "{url}");
+            assert!(!allows_clear_text(url), "{url}");
+        }
+        for mode in ["disable", "prefer"] {
+            let url = format!("postgres://db/mail?sslmode={mode}");
+            assert_ne!(parse(&url).unwrap().get_ssl_mode(), SslMode::Require, "{url}");
+            assert!(allows_clear_text(&url), "{url}");
+        }
+        let here = [
+            "postgres://127.0.0.1/mail",
+            "postgres://localhost:5433/mail?sslmode=disable",
+            "postgres://db/mail?hostaddr=127.8.8.8",
+            "postgres:///mail?host=/run/postgresql",
+        ];
+        for url in here {
+            assert_ne!(parse(url).unwrap().get_ssl_mode(), SslMode::Require, "{url}");
+            assert!(!allows_clear_text(url), "{url}");
+        }
+    }
+
+    #[test]
+    fn a_connection_has_to_write_unless_the_url_says_otherwise() {
+        let wanted = [
+            ("postgres://db/mail", TargetSessionAttrs::ReadWrite),
+            ("postgres://db/mail?target_session_attrs=any", TargetSessionAttrs::Any),
+        ];
+        for (url, expected) in wanted {
+            assert_eq!(parse(url).unwrap().get_target_session_attrs(), expected, "{url}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! Opens connections with all that makes them durable, and carries statements over them.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -43,6 +43,36 @@ pub(super) fn create_file(path: &Path) -> anyhow::Result<()> {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         Err(error) => Err(error).context("the file cannot be made"),
     }
+}
+
+/// Refuses a database that every user of this host can write, and warns of one that every user can read.
+///
+/// Whoever writes it changes where mail goes, and forges the audit; secrets in it are sealed, names are not.
+pub(super) fn check_access(path: &Path) -> anyhow::Result<()> {
+    for path in files(path) {
+        let Ok(metadata) = fs::metadata(&path) else { continue };
+        let mode = metadata.permissions().mode() & 0o777;
+        let file = path.display();
+        if mode & 0o002 != 0 {
+            bail!(
+                "everybody on this host may write to it (mode {mode:04o}): take that away with `chmod o= {file}`"
+            );
+        }
+        if mode & 0o004 != 0 {
+            let hint = format!("take that away with `chmod o= {file}`");
+            tracing::warn!(hint, "everybody on this host may read the database {file} (mode {mode:04o})");
+        }
+    }
+    Ok(())
+}
+
+/// The database, and what SQLite keeps beside it.
+fn files(path: &Path) -> [PathBuf; 3] {
+    ["", "-wal", "-shm"].map(|suffix| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(suffix);
+        PathBuf::from(name)
+    })
 }
 
 /// The first connection of a process: also switches a new file to the write-ahead log, and looks for damage.

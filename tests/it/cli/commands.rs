@@ -221,6 +221,25 @@ fn cli_config_check_shows_what_is_in_effect() {
     }
 }
 
+/// Security case M5.
+#[test]
+fn cli_config_check_warns_of_a_database_without_tls() {
+    let check = |url: &str| {
+        let mut variables = SERVING.to_vec();
+        variables.push(("TRANSPORTS_DATABASE__URL", url));
+        let ran = transports(&["config", "check"], &variables);
+        assert!(ran.code == Some(0) && !ran.err.contains("hunter2"), "{ran:?}");
+        ran.err
+    };
+    for mode in ["disable", "prefer"] {
+        let told = check(&format!("postgres://svc:hunter2@db.example.com/mail?sslmode={mode}"));
+        assert!(told.starts_with("warning: database.url: allows the password"), "{told}");
+    }
+    for url in ["postgres://svc:hunter2@db.example.com/mail", "postgres://svc:hunter2@127.0.0.1/mail"] {
+        assert_eq!(check(url), "configuration is valid\n");
+    }
+}
+
 #[test]
 fn cli_config_check_tells_every_problem() {
     let ran = transports(

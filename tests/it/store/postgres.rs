@@ -4,7 +4,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use rcgen::{CertifiedKey, generate_simple_self_signed};
+use rcgen::{CertificateParams, CertifiedKey, KeyPair, date_time_ymd, generate_simple_self_signed};
 use rustls::pki_types::PrivateKeyDer;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -92,9 +92,7 @@ async fn connections_that_the_server_ended_are_replaced_unseen() {
         for _ in 0..8 {
             assert_eq!(count(&db).await.unwrap(), round + 1);
         }
-        let ended = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid()";
-        database.query(ended).await;
+        end_connections(&database).await;
     }
 }
 
@@ -199,10 +197,130 @@ async fn acknowledged_commits_are_on_disk_whatever_the_server_is_set_to() {
 #[tokio::test]
 async fn a_session_that_does_not_sync_is_refused() {
     let Some(database) = fresh().await else { return };
-    let replaced = ("synchronous_commit=on", "synchronous_commit=no");
-    let proxy = Proxy::replacing(replaced, server_address(&database)).await;
-    let error = refusal(&by_way_of(&database, proxy.address, "sslmode=disable")).await;
-    assert!(error.contains("synchronous_commit is off"), "{error}");
+    let cases = [
+        (("synchronous_commit='on'", "synchronous_commit='no'"), "synchronous_commit is off"),
+        (("statement_timeout='4s'", "statement_timeout='0s'"), "statement_timeout is 0"),
+        (("session_timeout='8s'", "session_timeout='9s'"), "idle_in_transaction_session_timeout is 9s"),
+    ];
+    for (replaced, expected) in cases {
+        let proxy = Proxy::replacing(replaced, server_address(&database)).await;
+        let error = refusal(&by_way_of(&database, proxy.address, "sslmode=disable")).await;
+        assert!(error.contains(expected) && error.contains("alter role"), "{error}");
+    }
+}
+
+/// What a client sends to a server that has no TLS and asks for the password in the clear.
+async fn sent_to_a_server_without_tls(parameters: &str) -> (Vec<u8>, String) {
+    let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let mut sent = Vec::new();
+        let (mut client, _) = listener.accept().await.unwrap();
+        for answer in [&b"N"[..], b"R\0\0\0\x08\0\0\0\x03", b""] {
+            sent.reserve(1024);
+            match client.read_buf(&mut sent).await {
+                Ok(1..) => client.write_all(answer).await.unwrap(),
+                Ok(0) | Err(_) => break,
+            }
+        }
+        sent
+    });
+    // Leads here, and is no address of loopback.
+    let error = refusal(&format!("postgres://svc:hunter2@0.0.0.0:{port}/mail{parameters}")).await;
+    (server.await.unwrap(), error)
+}
+
+/// Security case M5.
+#[tokio::test]
+async fn a_server_that_says_no_to_tls_gets_no_password() {
+    for parameters in ["", "?sslmode=require", "?sslmode=verify-full", "?application_name=x"] {
+        let (sent, error) = sent_to_a_server_without_tls(parameters).await;
+        assert_eq!(sent, [0, 0, 0, 8, 4, 210, 22, 47], "{parameters}: it asks for TLS, and no more");
+        assert!(error.contains("switch it on there, or add sslmode=disable"), "{parameters}: {error}");
+    }
+    let (sent, _) = sent_to_a_server_without_tls("?sslmode=prefer").await;
+    assert!(sent.ends_with(b"hunter2\0"), "the URL allows it");
+}
+
+/// All connections are made anew, and lead to what the database is set to by then.
+async fn make_read_only(database: &Database, read_only: &str) {
+    let (_, name) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    database
+        .execute(&format!(
+            "begin read write; alter database {name} set default_transaction_read_only = {read_only}; commit"
+        ))
+        .await;
+}
+
+async fn end_connections(database: &Database) {
+    let ended = "select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
+        where datname = current_database() and pid <> pg_backend_pid()";
+    database.query(ended).await;
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn a_server_that_only_reads_is_left_as_soon_as_another_is_there() {
+    let Some(database) = fresh().await else { return };
+    drop(database.open().await);
+    database.execute(TABLE).await;
+    for parameters in ["", "?target_session_attrs=any"] {
+        let url = format!("{}{parameters}", database.url());
+        let db = Db::open(&settings(&url), &tls()).await.unwrap();
+        make_read_only(&database, "on").await;
+        end_connections(&database).await;
+        for _ in 0..6 {
+            let written = db.write(add(parameters)).await;
+            assert!(matches!(written, Err(DbError::Unavailable(_))), "{parameters}: {written:?}");
+            assert!(db.fails_to_write());
+            assert_eq!(db.ping().await.is_ok(), !parameters.is_empty(), "{parameters}: as the URL has it");
+        }
+        make_read_only(&database, "off").await;
+        assert_eq!(db.write(add(parameters)).await.unwrap(), WriteOutcome::Committed, "{parameters}");
+        assert!(!db.fails_to_write());
+        db.ping().await.unwrap();
+    }
+}
+
+/// Security case K9.
+#[tokio::test]
+async fn a_session_that_has_lost_its_statements_is_replaced() {
+    let Some(database) = fresh().await else { return };
+    let db = database.open().await;
+    database.execute(TABLE).await;
+    let _ = db.write(add("first")).await.unwrap();
+    let everywhere = 0..4;
+    for _ in everywhere.clone() {
+        count(&db).await.unwrap();
+    }
+    for _ in everywhere.clone() {
+        db.all(sql("deallocate all")).await.unwrap();
+    }
+    let _ = db.write(Write::default().then(sql("deallocate all"))).await.unwrap();
+    for _ in everywhere {
+        let read = count(&db).await;
+        assert!(matches!(read, Err(DbError::Unavailable(_))), "{read:?}");
+    }
+    let written = db.write(add("second")).await;
+    assert!(matches!(written, Err(DbError::Unavailable(_))), "{written:?}");
+    assert_eq!(db.write(add("third")).await.unwrap(), WriteOutcome::Committed);
+    for _ in 0..4 {
+        assert_eq!(count(&db).await.unwrap(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_database_that_does_not_hold_every_letter_is_refused() {
+    let Some(database) = fresh().await else { return };
+    let (server, name) = database.url().rsplit_once('/').map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    for encoding in ["LATIN1", "SQL_ASCII"] {
+        let other = format!("{name}_{}", encoding.to_lowercase());
+        let locale = "lc_collate 'C' lc_ctype 'C' template template0";
+        database.execute(&format!("create database {other} encoding '{encoding}' {locale}")).await;
+        let error = refusal(&format!("{server}/{other}")).await;
+        database.execute(&format!("drop database {other} with (force)")).await;
+        assert!(error.contains(&format!("is {encoding}")) && error.contains("encoding 'UTF8'"), "{error}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -314,5 +432,24 @@ async fn a_server_that_offers_tls_has_to_prove_who_it_is() {
         Db::open(&settings(&url), &trusting).await.expect("it opens").ping().await.unwrap();
         let error = refusal(&url).await;
         assert!(error.contains("name its authority in tls.ca_file"), "{mode}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_wrong_with_the_certificate_is_told_by_its_cause() {
+    let Some(database) = fresh().await else { return };
+    let mut expired = CertificateParams::new(["127.0.0.1".to_owned()]).unwrap();
+    expired.not_after = date_time_ymd(2020, 1, 1);
+    let another = CertificateParams::new(["db.example.com".to_owned()]).unwrap();
+    for (parameters, expected) in [(expired, "has expired"), (another, "is for another name")] {
+        let signing_key = KeyPair::generate().unwrap();
+        let cert = parameters.self_signed(&signing_key).unwrap();
+        let certificate = CertifiedKey { cert, signing_key };
+        let mut roots = rustls::RootCertStore::empty();
+        roots.add(certificate.cert.der().clone()).unwrap();
+        let url = by_way_of(&database, behind_tls(&database, &certificate).await, "sslmode=require");
+        let Err(error) = Db::open(&settings(&url), &tls_trusting(roots)).await else { panic!("it opens") };
+        let error = format!("{error:#}");
+        assert!(error.contains(expected) && !error.contains("sslmode=disable"), "{error}");
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::future::Future;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::Command;
 use std::task::{Context, Waker};
 
@@ -47,6 +48,31 @@ async fn the_file_and_its_log_are_for_their_owner_alone() {
     }
     names.sort();
     assert_eq!(names, ["transports.db", "transports.db-shm", "transports.db-wal"]);
+}
+
+/// Security case M16.
+#[tokio::test]
+async fn a_database_that_everybody_can_write_is_refused() {
+    let database = Database::create(Engine::Sqlite).await;
+    let db = database.open().await;
+    let log = database.file().with_file_name("transports.db-wal");
+    let set = |file: &Path, mode| fs::set_permissions(file, fs::Permissions::from_mode(mode)).unwrap();
+    for file in [database.file(), log] {
+        for mode in [0o666, 0o602, 0o662] {
+            set(&file, mode);
+            let error = refusal(&database.url()).await;
+            let remedy = format!("everybody on this host may write to it (mode {mode:04o})");
+            assert!(
+                error.contains(&remedy) && error.contains(&format!("chmod o= {}", file.display())),
+                "{error}"
+            );
+        }
+        for mode in [0o644, 0o660] {
+            set(&file, mode);
+            Db::open(&settings(&database.url()), &tls()).await.expect("it opens");
+        }
+    }
+    drop(db);
 }
 
 #[tokio::test]
