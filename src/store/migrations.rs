@@ -25,6 +25,9 @@ statements! {
     INCOMPATIBLE = "select count(*) from schema_migrations where version > $1 and works_with > $1";
 }
 
+/// For PostgreSQL. Looks where the table would be created: another installation may lie further down the search path.
+const EXISTS: &str = "select to_regclass(quote_ident(current_schema()) || '.schema_migrations') is not null";
+
 /// Held on PostgreSQL while a migration runs: any number that nobody else in the database takes.
 const ADVISORY_LOCK: i64 = 0x7472_616e_7370_6f72;
 
@@ -151,7 +154,10 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
         let isolation = IsolationLevel::ReadCommitted;
         let transaction = client.build_transaction().isolation_level(isolation).start().await?;
         transaction.execute("select pg_advisory_xact_lock($1)", &[&ADVISORY_LOCK]).await?;
-        transaction.batch_execute(CREATE_TABLE).await?;
+        // A user who may use the tables, and make none, can start on a schema that another user has made.
+        if !transaction.query_one(EXISTS, &[]).await?.try_get(0)? {
+            transaction.batch_execute(CREATE_TABLE).await?;
+        }
         let applied = transaction.query(APPLIED, &[]).await?;
         let applied = applied
             .iter()

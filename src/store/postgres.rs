@@ -2,6 +2,7 @@
 
 mod error;
 mod readers;
+mod rights;
 mod session;
 mod url;
 mod value;
@@ -66,7 +67,8 @@ impl Postgres {
         timeout(TIME_LIMIT, check_server(&connector, &config, &migrating))
             .await
             .map_err(|_| too_slow())??;
-        migrations::on_postgres(&mut migrating, migrations::MIGRATIONS).await?;
+        migrations::on_postgres(&mut migrating, migrations::MIGRATIONS).await.map_err(rights::explain)?;
+        rights::check(&migrating).await?;
         drop(migrating);
 
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };

@@ -385,6 +385,36 @@ async fn what_is_wrong_with_the_server_is_told_without_the_password() {
     }
 }
 
+/// Security case K9.
+#[tokio::test]
+async fn a_user_who_may_not_make_tables_can_serve() {
+    let Some(database) = fresh().await else { return };
+    let user = format!("user_{}", uuid::Uuid::new_v4().simple());
+    database.execute(&format!("create role {user} login")).await;
+    let url = database.url().replace("//postgres@", &format!("//{user}@"));
+    let error = refusal(&url).await;
+    assert!(error.contains("`grant usage, create on schema"), "{error}");
+
+    drop(database.open().await);
+    let error = refusal(&url).await;
+    assert!(error.contains("grant select, insert, update, delete"), "{error}");
+    database.execute(&format!("grant select, insert, delete on all tables in schema public to {user}")).await;
+    let error = refusal(&url).await;
+    assert!(error.contains("(update on audit, update on background_tasks, "), "{error}");
+    database.execute(&format!("grant update on all tables in schema public to {user}")).await;
+    let db = Db::open(&settings(&url), &tls()).await.expect("it opens");
+    db.ping().await.unwrap();
+    let known = database
+        .query("select table_name from information_schema.tables where table_schema = 'public' order by 1")
+        .await;
+    let known: Vec<_> = known.iter().filter_map(|row| row[0].as_deref()).collect();
+    let tables =
+        ["audit", "background_tasks", "email_configs", "key_canaries", "rate_limits", "schema_migrations"];
+    assert_eq!(known, tables, "each but the last is looked at");
+    drop(db);
+    database.execute(&format!("drop owned by {user}; drop role {user}")).await;
+}
+
 /// A server that offers TLS in front of one that does not. `true` where a client went on behind the handshake.
 async fn behind_tls(database: &Database, certificate: &CertifiedKey<rcgen::KeyPair>) -> SocketAddr {
     let key = PrivateKeyDer::try_from(certificate.signing_key.serialize_der()).unwrap();

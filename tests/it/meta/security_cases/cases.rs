@@ -11,7 +11,7 @@ use State::{Later, Tested};
 
 const DELIVERY: State = Later("waits for the delivery of the platform's own mail");
 
-pub const GROUPS: [(&str, &str); 12] = [
+pub const GROUPS: [(&str, &str); 13] = [
     ("A", "Where a connection may go"),
     ("B", "Secrets stay with their server"),
     ("C", "Injection into SMTP and MIME"),
@@ -24,6 +24,7 @@ pub const GROUPS: [(&str, &str); 12] = [
     ("J", "Microsoft 365 and OAuth 2.0"),
     ("K", "Durability and faults"),
     ("L", "Secrets at rest"),
+    ("M", "What an attacker found"),
 ];
 
 pub const CASES: &[(&str, &str, State)] = &[
@@ -192,4 +193,6 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("L12", "no core dumps", Tested),
     ("L13", "a backup under other keys", Tested),
     ("L14", "an envelope of another version", Tested),
+    ("M5", "a database server that says no to TLS", Tested),
+    ("M16", "a database that others can write", Tested),
 ];
