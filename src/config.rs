@@ -67,7 +67,9 @@ settings! {
 
     /// Where configurations, sealed secrets and the audit trail are kept.
     database: Database, derive(Debug) {
-        /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`.
+        /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Beyond loopback and Unix sockets PostgreSQL is spoken
+        /// to by TLS, unless the URL says `sslmode=disable` or `sslmode=prefer`; `target_session_attrs=read-write` is
+        /// implied.
         url: Secret = "sqlite://transports.db", StartsWith(&["sqlite://", "postgres://", "postgresql://"]);
         /// Connections for reading on SQLite; connections in the pool on PostgreSQL.
         connections: usize = 4, Between(1, 256);

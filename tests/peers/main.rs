@@ -1,5 +1,5 @@
-//! The built binary against real peers: Postfix with Dovecot, the two official clients, a browser, and requests
-//! that schemathesis generates.
+//! The built binary against real peers: Postfix with Dovecot, mail servers of two registries, a pooler, the two official
+//! clients, a browser, and requests that schemathesis generates.
 //!
 //! `scripts/test` installs and starts the peers, names their folder in `TRANSPORTS_PEERS`, and runs what
 //! `cargo test` alone leaves out.
@@ -16,6 +16,8 @@ mod leaks {
 mod deployment;
 mod mail_server;
 mod official_clients;
+mod other_mail_servers;
+mod pgbouncer;
 mod postfix_delivery;
 mod postfix_refusals;
 mod schemathesis;

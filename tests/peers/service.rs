@@ -33,18 +33,7 @@ impl Service {
 
     /// The service with these settings beside those that it needs to reach loopback. Ports stay at their default.
     pub fn with(settings: &[(&str, &str)]) -> Self {
-        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(uuid::Uuid::new_v4().to_string());
-        std::fs::create_dir(&folder).expect("a folder of its own");
-        let mut process = Self::command(&["serve"])
-            .env("TRANSPORTS_SERVER__LISTEN", "127.0.0.1:0")
-            .env("TRANSPORTS_DATABASE__URL", format!("sqlite://{}", folder.join("transports.db").display()))
-            .env("TRANSPORTS_EGRESS__ALLOW", "127.0.0.0/8,::1/128")
-            .env("TRANSPORTS_EGRESS__ALLOW_HOSTS", "localhost")
-            .envs(settings.iter().copied())
-            .current_dir(&folder)
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary is built");
+        let (mut process, folder) = Self::spawn(settings);
         let mut stderr = BufReader::new(process.stderr.take().expect("is piped"));
         let mut first = String::new();
         stderr.read_line(&mut first).expect("a line of text");
@@ -63,6 +52,31 @@ impl Service {
             }
         });
         Self { address, process, log, folder }
+    }
+
+    /// What a service says that does not start with these settings.
+    pub fn refused(settings: &[(&str, &str)]) -> String {
+        let (process, folder) = Self::spawn(settings);
+        let output = process.wait_with_output().expect("it ends");
+        let _ = std::fs::remove_dir_all(folder);
+        assert!(!output.status.success(), "it does not start");
+        String::from_utf8_lossy(&output.stderr).into_owned()
+    }
+
+    fn spawn(settings: &[(&str, &str)]) -> (Child, PathBuf) {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(uuid::Uuid::new_v4().to_string());
+        std::fs::create_dir(&folder).expect("a folder of its own");
+        let process = Self::command(&["serve"])
+            .env("TRANSPORTS_SERVER__LISTEN", "127.0.0.1:0")
+            .env("TRANSPORTS_DATABASE__URL", format!("sqlite://{}", folder.join("transports.db").display()))
+            .env("TRANSPORTS_EGRESS__ALLOW", "127.0.0.0/8,::1/128")
+            .env("TRANSPORTS_EGRESS__ALLOW_HOSTS", "localhost")
+            .envs(settings.iter().copied())
+            .current_dir(&folder)
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary is built");
+        (process, folder)
     }
 
     fn command(arguments: &[&str]) -> Command {
