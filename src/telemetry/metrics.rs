@@ -144,7 +144,7 @@ metrics! {
         "1: the last write failed because of trouble with the database; reads may still succeed";
     key_reloads: Family<OutcomeLabel, Counter> = Family::default(),
         "Readings of the file of keys while running, by outcome",
-        "any `failed`: the file of keys is no good, and the old keys are in use";
+        "any `failed`: the key file is invalid, and the old keys stay in use";
     key_service_calls: Family<KeyServiceLabels, Counter> = Family::default(),
         "Calls of the key service, by outcome: ok, refused or unavailable",
         "`unavailable`: Vault is away, or refuses the token";
