@@ -1,4 +1,4 @@
-// The commonest failures, each from what the person reads to what mends it.
+// The most common failures: the text and the remedy of each.
 import assert from "node:assert/strict";
 import { createServer } from "node:net";
 import { after, before, test } from "node:test";
@@ -22,7 +22,7 @@ async function open(options) {
   return page;
 }
 
-test("a wrong password: what happened, who can mend it, the steps, and the way to the field", async () => {
+test("a wrong password: what happened, who can fix it, the steps, and the way to the field", async () => {
   const page = await open();
   await page.enterAccount({ emailPassword: "wrong" });
   await page.save();

@@ -1,8 +1,10 @@
 //! The options of `ls` and `summary` that select tenants.
 
+use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::diagnosis;
+use crate::email_config::ErrorCode;
 use crate::store::tenant_list::Filter;
 
 /// Selects tenants. Values of one option, repeated or separated by commas, are alternatives; different options must all
@@ -11,7 +13,7 @@ use crate::store::tenant_list::Filter;
 pub(super) struct Choice {
     /// State: the `errorCode` of the API.
     #[arg(long, value_name = "STATE", value_enum, ignore_case = true, value_delimiter = ',')]
-    state: Vec<State>,
+    state: Vec<ErrorCode>,
 
     /// Provider: the `serviceProvider` of the API.
     #[arg(long, value_name = "PROVIDER", value_enum, ignore_case = true, value_delimiter = ',')]
@@ -26,16 +28,15 @@ pub(super) struct Choice {
     password_at_microsoft365: bool,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum State {
-    #[value(name = "OK")]
-    Ok,
-    #[value(name = "INCOMPLETE_CONFIG")]
-    IncompleteConfig,
-    #[value(name = "INVALID_CREDENTIALS")]
-    InvalidCredentials,
-    #[value(name = "PROVIDER_ERROR")]
-    ProviderError,
+impl ValueEnum for ErrorCode {
+    /// Those of a stored configuration.
+    fn value_variants<'a>() -> &'a [Self] {
+        &[Self::Ok, Self::IncompleteConfig, Self::InvalidCredentials, Self::ProviderError]
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
@@ -91,15 +92,10 @@ mod tests {
 
     #[test]
     fn the_values_are_those_of_the_api() {
-        use crate::email_config::ErrorCode;
-        let states = names(State::value_variants());
-        let known = [
-            ErrorCode::Ok,
-            ErrorCode::IncompleteConfig,
-            ErrorCode::InvalidCredentials,
-            ErrorCode::ProviderError,
-        ];
-        assert_eq!(states, known.map(ErrorCode::as_str));
+        assert_eq!(
+            names(ErrorCode::value_variants()),
+            ["OK", "INCOMPLETE_CONFIG", "INVALID_CREDENTIALS", "PROVIDER_ERROR"]
+        );
         assert_eq!(names(Provider::value_variants()), ["BasicAuth", "Microsoft365"]);
     }
 }
