@@ -35,14 +35,14 @@ const WORKS: &str = "works";
 
 #[rustfmt::skip]
 const TABLE: [Row; 8] = [
-    Row { name: "latency", what: "each piece comes later", way: Way::Slow, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
-    Row { name: "bandwidth", what: "few bytes at a time", way: Way::Thin, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
+    Row { name: "latency", what: "every packet is delayed", way: Way::Slow, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
+    Row { name: "bandwidth", what: "low bandwidth", way: Way::Thin, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
     Row { name: "slicer", what: "one byte in each packet", way: Way::Sliced, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
-    Row { name: "slow close", what: "an end is heard of late", way: Way::LateClose, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
-    Row { name: "timeout", what: "connections are taken and nothing comes through", way: Way::Silent, smtp: "REPLY_TIMEOUT", postgres: "503", entra: "TOKEN_ENDPOINT_TEMPORARY", jwks: "503" },
-    Row { name: "reset", what: "connections break off (RST) after some bytes", way: Way::Reset(12), smtp: "CONNECTION_LOST or CONNECT_REFUSED", postgres: "503", entra: "TOKEN_ENDPOINT_UNREACHABLE", jwks: "503" },
-    Row { name: "limit of data", what: "connections end (FIN) after some bytes", way: Way::Limited(12), smtp: "CONNECTION_LOST", postgres: "503", entra: "TOKEN_ENDPOINT_UNREACHABLE", jwks: "503" },
-    Row { name: "down", what: "connections end as soon as they are made", way: Way::Cut, smtp: "CONNECTION_LOST", postgres: "503", entra: "TOKEN_ENDPOINT_UNREACHABLE", jwks: "503" },
+    Row { name: "slow close", what: "a close arrives late", way: Way::LateClose, smtp: WORKS, postgres: WORKS, entra: WORKS, jwks: WORKS },
+    Row { name: "timeout", what: "connections are accepted, and no data arrives", way: Way::Silent, smtp: "REPLY_TIMEOUT", postgres: "503", entra: "TOKEN_ENDPOINT_TEMPORARY", jwks: "503" },
+    Row { name: "reset", what: "connections are reset (RST) after some bytes", way: Way::Reset(12), smtp: "CONNECTION_LOST or CONNECT_REFUSED", postgres: "503", entra: "TOKEN_ENDPOINT_UNREACHABLE", jwks: "503" },
+    Row { name: "limit of data", what: "connections are closed (FIN) after some bytes", way: Way::Limited(12), smtp: "CONNECTION_LOST", postgres: "503", entra: "TOKEN_ENDPOINT_UNREACHABLE", jwks: "503" },
+    Row { name: "down", what: "connections are closed at once", way: Way::Cut, smtp: "CONNECTION_LOST", postgres: "503", entra: "TOKEN_ENDPOINT_UNREACHABLE", jwks: "503" },
 ];
 
 /// Time for one check: more than a slow network takes here, and not so much that silence takes long.
@@ -197,12 +197,12 @@ async fn a_service_that_had_no_keys_asks_again() {
 }
 
 fn page() -> String {
-    let mut page = "# Slow, cut and thin networks
+    let mut page = "# Slow, interrupted and narrow networks
 
-This page is written from the table in `tests/it/networks.rs`, whose tests play every row of it.
+This page is generated from the table in `tests/it/egress/networks.rs`, whose tests run every row.
 
-A name is a code of [the diagnosis](diagnosis.md) in the answer of verify-connection; 503 is the answer of the API.
-Nothing that was acknowledged is lost on any of them, and each works again by itself when the network does. A check
+The names are [diagnosis codes](diagnosis.md) in the response of verify-connection; 503 is the status of the API.
+No acknowledged change is lost on any of these networks, and the service recovers by itself when the network does. A check
 ends within `egress.timeout_seconds`, a request of the database within 5 s, the fetch of a key set within 3 s. Once
 fetched, keys are used for `auth.jwks_max_age_hours` while the issuer cannot be reached.
 

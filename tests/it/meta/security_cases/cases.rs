@@ -176,7 +176,7 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("K11", "a damaged file", Tested),
     ("K12", "a clock that jumps", Tested),
     ("K13", "SIGTERM under load", Tested),
-    ("K14", "slow, cut and thin networks", Tested),
+    ("K14", "slow, interrupted and narrow networks", Tested),
     ("K16", "a database that a newer version has migrated", Tested),
     ("K17", "a backup while writing", Tested),
     ("L1", "ciphertexts of another tenant, field or row", Tested),
