@@ -4,7 +4,7 @@ use clap::builder::PossibleValue;
 use clap::{Args, ValueEnum};
 
 use crate::diagnosis;
-use crate::email_config::ErrorCode;
+use crate::email_config::{ErrorCode, ProviderKind};
 use crate::store::tenant_list::Filter;
 
 /// Selects tenants. Values of one option, repeated or separated by commas, are alternatives; different options must all
@@ -17,7 +17,7 @@ pub(super) struct Choice {
 
     /// Provider: the `serviceProvider` of the API.
     #[arg(long, value_name = "PROVIDER", value_enum, ignore_case = true, value_delimiter = ',')]
-    provider: Vec<Provider>,
+    provider: Vec<ProviderKind>,
 
     /// Diagnosis code of the last failed check; docs/diagnosis.md lists the codes.
     #[arg(long, value_name = "CODE", value_parser = parse_code, value_delimiter = ',')]
@@ -39,12 +39,14 @@ impl ValueEnum for ErrorCode {
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug, ValueEnum)]
-enum Provider {
-    #[value(name = "BasicAuth")]
-    BasicAuth,
-    #[value(name = "Microsoft365")]
-    Microsoft365,
+impl ValueEnum for ProviderKind {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
 }
 
 impl Choice {
@@ -96,6 +98,6 @@ mod tests {
             names(ErrorCode::value_variants()),
             ["OK", "INCOMPLETE_CONFIG", "INVALID_CREDENTIALS", "PROVIDER_ERROR"]
         );
-        assert_eq!(names(Provider::value_variants()), ["BasicAuth", "Microsoft365"]);
+        assert_eq!(names(ProviderKind::value_variants()), ["BasicAuth", "Microsoft365"]);
     }
 }
