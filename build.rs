@@ -18,7 +18,6 @@ fn main() -> io::Result<()> {
     files.sort();
     let mut list = String::from("&[\n");
     for file in files {
-        let source = file.to_string_lossy();
         let path = file.strip_prefix(&web).map_err(io::Error::other)?.to_string_lossy().into_owned();
         if !LEFT_OUT.contains(&&*path) && !path.ends_with(".d.ts") {
             writeln!(list, "({path:?}, include_bytes!({:?})),", file.display().to_string())
