@@ -36,6 +36,8 @@ create table email_configs (
     auth_failures bigint not null,
     diagnosis_code text,
     health_reason text,
+    -- How far the session had come that said so.
+    failed_stage text,
     modified_at bigint not null,
     updated_at bigint not null,
     -- What operators list tenants by: `store::tenant_list::Group` writes and reads it. It has a few dozen values, so any

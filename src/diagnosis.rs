@@ -7,9 +7,11 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
+mod evidence;
 mod fill;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
+mod lexicon;
 pub mod microsoft365;
 mod observation;
 mod reference;
@@ -17,6 +19,8 @@ mod rule;
 mod rules;
 #[cfg(test)]
 mod tests;
+mod verdict;
+mod words;
 
 use crate::egress::DialError;
 use crate::language::{self, Language};
@@ -106,6 +110,10 @@ pub struct Facts {
     pub provider_tenant: Option<String>,
     /// Whether the token's `roles` hold `Mail.Send`; `None` where no token was had or read.
     pub mail_send_role: Option<bool>,
+    /// The size of the message as it is sent, in octets.
+    pub message_size: Option<u64>,
+    /// The stored password has letters beyond ASCII, or blanks. Which, nobody is told.
+    pub unusual_password: bool,
     /// The time limit of the whole check, in seconds.
     pub timeout_seconds: u64,
     /// The ports that this installation allows.
@@ -185,7 +193,7 @@ pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Findi
 
 fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {
     let observation = observation::Observation::new(failure, facts);
-    let rule = rules::first_match(&observation);
+    let rule = rules::rule_for(&observation);
     let words = fill::Words { language, observation: &observation };
     let title = words.fill(rule.title);
     let reply = observation.shown_reply();
@@ -195,7 +203,9 @@ fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript:
     };
     Finding {
         effect: effect(rule, &observation),
-        connection_failed: rule.connection_failed || observation.kind == rule::Kind::TokenTimeout,
+        connection_failed: rule.connection_failed
+            || observation.kind == rule::Kind::TokenTimeout
+            || observation.stage == Stage::Greeting && observation.code.is_some(),
         reply: observation.reply().cloned(),
         message,
         status_reason: format!(
@@ -222,7 +232,7 @@ fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript:
 /// The rule's effect, within two limits that no rule can widen: what is said about a recipient says nothing
 /// about the configuration, and only a permanent reply to a sign-in can mean that credentials were refused.
 fn effect(rule: &rule::Rule, observation: &observation::Observation<'_>) -> Effect {
-    if observation.stage == Stage::RcptTo && observation.code.is_some() && !rule.about_sender_or_relay {
+    if observation.stage == Stage::RcptTo && observation.code.is_some() && !rule.concerns_configuration {
         return Effect::None;
     }
     match rule.effect {

@@ -149,6 +149,19 @@ pub fn suggested_server(host: &str) -> Option<&'static str> {
     Some(*server).filter(|server| *server != host)
 }
 
+/// What to enter at this host (in lower case), where it is a server for sending of a known service.
+#[must_use]
+pub fn preset_of(host: &str) -> Option<&'static Preset> {
+    presets().find(|preset| preset.servers.iter().any(|(_, server)| *server == host))
+}
+
+/// Whether this host (in lower case) is a server for sending of a known service, so that its name is right.
+#[must_use]
+pub fn is_sending_server(host: &str) -> bool {
+    let entered = SERVICES.iter().flat_map(|known| known.entered_as);
+    preset_of(host).is_some() || entered.map(|(_, server)| *server).any(|server| server == host)
+}
+
 /// The service, by its name in texts, that lets an account at this host send only as itself.
 #[must_use]
 pub fn binds_sender(host: &str) -> Option<(Service, &'static str)> {

@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::config::MicrosoftTransport;
 use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
 use crate::egress::Dialer;
-use crate::email_config::{CheckOutcome, EmailConfig, Settings};
+use crate::email_config::{CheckOutcome, EmailConfig, Health, Settings};
 use crate::id::TenantId;
 use crate::language::{Language, Text};
 use crate::mail::address::EmailAddress;
@@ -129,6 +129,8 @@ pub struct Success {
     pub reply: Option<Reply>,
     /// For the administrator, a sentence each.
     message: Vec<Text>,
+    /// How far the session came: what comes after it is not proven.
+    proven: Stage,
 }
 
 impl Success {
@@ -215,15 +217,20 @@ impl Outcome {
         Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), not_verified }
     }
 
-    /// What this says about the stored configuration.
+    /// What this says about a stored configuration of which `known` was known.
     #[must_use]
-    pub fn for_health(&self) -> CheckOutcome {
-        let Err(finding) = &self.result else { return CheckOutcome::Success };
+    pub fn for_health(&self, known: &Health) -> CheckOutcome {
+        let finding = match &self.result {
+            Ok(success) if known.outlasts(success.proven) => return CheckOutcome::Nothing,
+            Ok(_) => return CheckOutcome::Success,
+            Err(finding) => finding,
+        };
+        let stage = finding.diagnosis.stage;
         let diagnosis_code = finding.diagnosis.code.to_owned();
         let reason = finding.status_reason.clone();
         match finding.effect {
             Effect::CredentialsRefused => CheckOutcome::CredentialsRefused { diagnosis_code, reason },
-            Effect::ProviderError => CheckOutcome::ProviderError { diagnosis_code, reason },
+            Effect::ProviderError => CheckOutcome::ProviderError { diagnosis_code, reason, stage },
             Effect::None => CheckOutcome::Nothing,
         }
     }

@@ -72,7 +72,7 @@ impl Accounts {
             providers::incomplete(missing)
         };
         self.metrics.record_check(Operation::SendTest, outcome.code());
-        let health = outcome.for_health();
+        let health = outcome.for_health(&stored.health);
         self.record_check(actor, Action::SendTestMail, outcome.code(), &stored, &health).await?;
         Ok(outcome)
     }
@@ -122,7 +122,7 @@ impl PreparedCheck {
             }
         };
         accounts.metrics.record_check(Operation::Verify, outcome.code());
-        let health = outcome.for_health();
+        let health = outcome.for_health(&stored.health);
         accounts.record_check(&actor, Action::VerifyConnection, outcome.code(), &stored, &health).await?;
         Ok(Verification::Checked(outcome))
     }

@@ -1,8 +1,9 @@
 //! Writes what was done and what it showed: the audit's row, the account's health and the metrics.
 
 use super::{Accounts, Actor, Error};
-use crate::email_config::{CheckOutcome, EmailConfig, Version};
+use crate::email_config::{CheckOutcome, EmailConfig, Settings, Version};
 use crate::limits::quotas::QuotaExceeded;
+use crate::mail::transcript::Stage;
 use crate::store::{Statement, Write, audit, email_configs};
 
 /// What the audit calls it.
@@ -88,8 +89,14 @@ impl Accounts {
         action: Action,
         checked: &EmailConfig,
     ) -> Result<Version, Error> {
-        self.record_check(actor, action, OK, checked, &CheckOutcome::Success).await?;
-        let changed = checked.health.after_check(&CheckOutcome::Success).is_some();
+        let proven = match checked.settings {
+            Settings::BasicAuth(_) => Stage::Auth,
+            Settings::Microsoft365(_) => Stage::Token,
+        };
+        let outlasts = checked.health.outlasts(proven);
+        let outcome = if outlasts { CheckOutcome::Nothing } else { CheckOutcome::Success };
+        self.record_check(actor, action, OK, checked, &outcome).await?;
+        let changed = checked.health.after_check(&outcome).is_some();
         Ok(Version { health: checked.version.health + i64::from(changed), ..checked.version.clone() })
     }
 

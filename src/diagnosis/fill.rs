@@ -6,7 +6,7 @@ use super::{Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::language::{self, Language, Text, texts};
 use crate::mail::transcript::printable;
-use crate::mail_services;
+use crate::mail_services::{self, UsernameForm};
 use crate::smtp::{self, ErrorKind, OtherProtocol, TlsFailure};
 
 /// Every placeholder that a text may use.
@@ -29,6 +29,9 @@ pub(super) const PLACEHOLDERS: &[&str] = &[
     "issuer",
     "protocol",
     "suggested_host",
+    "greeted_as",
+    "enterable_names",
+    "user_name_form",
     "region",
     "missing",
     "problem",
@@ -54,6 +57,7 @@ texts! {
     REQUIRED_FIELDS = "required fields";
     OTHER_WAYS = "other ways to sign in";
     ITS_LIMIT = "its limit";
+    ITS_FIXED_NAME = "the name that the service prescribes";
     LARGER = "larger";
     OTHER_NAMES = "other names";
     UNKNOWN_ISSUER = "an unknown issuer";
@@ -73,7 +77,8 @@ pub(super) fn fallback_for(name: &str) -> Option<&'static str> {
         "recipient" => THE_RECIPIENT,
         "ehlo_name" => OUR_ADDRESS,
         "client_id" | "provider_tenant" => OF_THIS_CONFIGURATION,
-        "suggested_host" => OUTGOING_SERVER,
+        "suggested_host" | "greeted_as" => OUTGOING_SERVER,
+        "user_name_form" => ITS_FIXED_NAME,
         "region" => OF_THE_SERVER,
         "reply" => NO_REPLY,
         "ports" => THE_MAIL_PORTS,
@@ -81,7 +86,7 @@ pub(super) fn fallback_for(name: &str) -> Option<&'static str> {
         "offered" => OTHER_WAYS,
         "limit" => ITS_LIMIT,
         "size" => LARGER,
-        "names" => OTHER_NAMES,
+        "names" | "enterable_names" => OTHER_NAMES,
         "issuer" => UNKNOWN_ISSUER,
         "protocol" => UNKNOWN_PROTOCOL,
         _ => return None,
@@ -144,6 +149,10 @@ impl Words<'_> {
             "provider_tenant" => facts.provider_tenant.clone(),
             "seconds" => Some(facts.timeout_seconds.to_string()),
             "suggested_host" => mail_services::suggested_server(observation.host()).map(str::to_owned),
+            "user_name_form" => match mail_services::preset_of(observation.host())?.username {
+                UsernameForm::Fixed(word) => Some(word.to_owned()),
+                UsernameForm::EmailAddress | UsernameForm::Issued => None,
+            },
             "region" => region(observation.host()).map(str::to_owned),
             "reply" => observation.shown_reply(),
             "ports" => Some(ports(observation)),
@@ -167,8 +176,15 @@ impl Words<'_> {
             ("limit", ErrorKind::TooLarge { limit, .. }) => Some(self.octets(*limit)),
             ("limit", _) => Some(self.octets(offers?.size?)),
             ("size", ErrorKind::TooLarge { size, .. }) => Some(self.octets(*size)),
-            ("names", ErrorKind::Tls(TlsFailure::WrongName { names })) => Some(self.list(names)),
-            ("issuer", ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(issuer) })) => Some(short(issuer)),
+            ("names", ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => Some(self.list(names)),
+            ("enterable_names", ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => {
+                let enterable: Vec<String> = enterable(names).cloned().collect();
+                Some(self.list(&enterable))
+            }
+            ("greeted_as", ErrorKind::Tls(TlsFailure::WrongName { greeted_as, .. })) => greeted_as.clone(),
+            ("issuer", ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(issuer), .. })) => {
+                Some(short(issuer))
+            }
             ("protocol", ErrorKind::NotSmtp(protocol)) => protocol_name(*protocol).map(str::to_owned),
             ("problem", ErrorKind::Tls(TlsFailure::Other(problem)) | ErrorKind::Protocol(problem)) => {
                 Some(short(problem))
@@ -212,6 +228,11 @@ impl Words<'_> {
         };
         text.say(self.language)
     }
+}
+
+/// The names of a certificate that can be entered as a server: a wildcard cannot.
+pub(super) fn enterable(names: &[String]) -> impl Iterator<Item = &String> {
+    names.iter().filter(|name| !name.contains('*') && name.contains('.'))
 }
 
 fn short(text: &str) -> String {

@@ -4,7 +4,9 @@ use super::{Confidence, Effect, Facts, Failure, Finding, diagnose, rule_for};
 use crate::fuzz_targets::Input;
 use crate::language::Language;
 use crate::mail::transcript::Stage;
-use crate::smtp::{Capabilities, EnhancedCode, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure};
+use crate::smtp::{
+    Capabilities, Chain, EnhancedCode, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure,
+};
 
 const STAGES: [Stage; 13] = [
     Stage::Policy,
@@ -46,8 +48,8 @@ pub fn diagnosis(data: &[u8]) {
     let kind = match kind % 16 {
         0 => ErrorKind::OAuthRefused { challenge: text },
         1 => ErrorKind::Tls(TlsFailure::Other(text)),
-        2 => ErrorKind::Tls(TlsFailure::WrongName { names }),
-        3 => ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(text) }),
+        2 => ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as: None }),
+        3 => ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(text), chain: Chain::Alone }),
         4 => ErrorKind::NoCommonMechanism { offered: names },
         5 => ErrorKind::NotSmtp(OtherProtocol::Http),
         6 => ErrorKind::Protocol(text),

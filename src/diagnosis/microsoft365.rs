@@ -10,16 +10,18 @@ pub struct Error {
     pub kind: ErrorKind,
     /// The HTTP status, where an answer came.
     pub status: Option<u16>,
-    /// `error` of a token answer (RFC 6749 section 5.2), or `error.code` of Graph; printable ASCII.
+    /// `error` of a token answer (RFC 6749 section 5.2), or `error.code` of Graph; printable.
     pub code: Option<String>,
     /// Entra's `error_codes`: the numbers behind `AADSTS`. They decide; the texts change.
     pub numbers: Vec<u32>,
-    /// What the service said, printable ASCII, without trace and correlation ids.
+    /// What the service said, printable, without trace and correlation ids.
     pub message: String,
     /// Finds the call in Microsoft's own logs.
     pub correlation_id: Option<String>,
     /// Seconds to wait, where `Retry-After` named them.
     pub retry_after: Option<u64>,
+    /// Nothing was asked: an earlier answer wanted a pause that is not over.
+    pub is_held: bool,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -53,6 +55,7 @@ impl Error {
             message: String::new(),
             correlation_id: None,
             retry_after: None,
+            is_held: false,
         }
     }
 

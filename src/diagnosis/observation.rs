@@ -4,12 +4,16 @@ mod microsoft365_answer;
 
 use std::net::IpAddr;
 
+use super::evidence::Evidence;
+use super::lexicon::{self, Concepts};
 use super::rule::{Condition, Kind, When};
+use super::words::{self, Known};
 use super::{Facts, Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::mail::transcript::{Stage, printable};
 use crate::mail_services;
-use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, TlsFailure};
+use crate::mail_services::{self as services, PasswordKind, UsernameForm};
+use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, Security, TlsFailure};
 
 /// How much of a reply is looked at, in bytes. Real ones have some hundred; a hostile one may have 64 KiB, and there are
 /// hundreds of texts to look for.
@@ -27,6 +31,7 @@ pub(super) struct Observation<'a> {
     text: String,
     host: String,
     user: String,
+    concepts: Concepts,
 }
 
 impl<'a> Observation<'a> {
@@ -48,13 +53,15 @@ impl<'a> Observation<'a> {
             text: String::new(),
             host: facts.host.trim().trim_end_matches('.').to_ascii_lowercase(),
             user: facts.username.as_deref().unwrap_or_default().to_ascii_lowercase(),
+            concepts: Concepts::default(),
         };
         if let Some(reply) = observation.reply() {
             let text = reply.text();
             observation.code = Some(reply.code);
             observation.enhanced =
                 reply.enhanced.map(|code| code.to_string()).or_else(|| enhanced_in(&text, reply.code));
-            observation.text = text[..text.floor_char_boundary(MAX_TEXT)].to_ascii_lowercase();
+            observation.text = text[..text.floor_char_boundary(MAX_TEXT)].to_lowercase();
+            observation.concepts = concepts(reply, facts);
         }
         if let Some(error) = observation.microsoft365() {
             observation.text = error.message.to_ascii_lowercase();
@@ -88,7 +95,7 @@ impl<'a> Observation<'a> {
         }
     }
 
-    /// The reply as it may be shown: printable ASCII, 512 characters at most.
+    /// The reply as it may be shown, 512 characters at most.
     pub fn shown_reply(&self) -> Option<String> {
         if let Some(error) = self.microsoft365() {
             return microsoft365_answer::shown(error);
@@ -116,11 +123,52 @@ impl<'a> Observation<'a> {
         &self.host
     }
 
+    /// What the reply says, what is known of the session, and the numbers.
+    pub fn evidence(&self) -> Evidence<'_> {
+        let error = self.error();
+        let offers = error.and_then(|error| error.capabilities.as_deref());
+        let limit = offers.and_then(|offers| offers.size);
+        Evidence {
+            concepts: self.concepts.clone(),
+            stage: Some(self.stage),
+            answers_message: self.stage == Stage::Data && error.is_some_and(|error| error.command.is_none()),
+            code: self.code.unwrap_or_default(),
+            enhanced: self.enhanced.as_deref(),
+            host: &self.host,
+            has_user_name: self.facts.username.is_some(),
+            offers_auth: offers.is_some_and(|offers| !offers.auth.is_empty()),
+            fits_size: matches!((limit, self.facts.message_size), (Some(limit), Some(size)) if size <= limit),
+            encrypted: self.facts.security != Some(Security::None),
+        }
+    }
+
+    /// The host is a known service's, with the port and the protection that such services have.
+    fn is_right_place(&self) -> bool {
+        let usual = matches!(
+            (self.facts.port, self.facts.security),
+            (465, Some(Security::Tls)) | (587, Some(Security::StartTls))
+        );
+        usual && services::is_sending_server(&self.host)
+    }
+
+    /// The server's own name, where its certificate covers it.
+    fn greeted_name_fits(&self) -> bool {
+        match self.error().map(|error| &error.kind) {
+            Some(ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as: Some(greeted_as) })) => {
+                greeted_as != &self.host && names.iter().any(|name| covers(name, greeted_as))
+            }
+            _ => false,
+        }
+    }
+
     /// Whether a rule's condition holds, in the order of trust.
     pub fn matches(&self, when: &When) -> bool {
         (when.kinds.is_empty() || when.kinds.contains(&self.kind))
             && (when.stages.is_empty() || when.stages.contains(&self.stage))
             && matches_any(when.hosts, &self.host)
+            && (when.known_service.is_none()
+                || when.known_service == Some(services::is_sending_server(&self.host)))
+            && (when.right_place.is_none() || when.right_place == Some(self.is_right_place()))
             && matches_any(when.users, &self.user)
             && (when.codes.is_empty() || self.number().is_some_and(|code| matches_any(when.codes, &code)))
             && (when.numbers.is_empty() || when.numbers.iter().any(|number| self.has_entra_number(*number)))
@@ -137,6 +185,37 @@ impl<'a> Observation<'a> {
     pub fn holds(&self, condition: Condition) -> bool {
         let error = self.error();
         match condition {
+            Condition::Says(concept) => self.concepts.has(concept),
+            Condition::Fact(fact) => self.evidence().holds(fact),
+            Condition::Text(part) => self.contains_in_order(part),
+            Condition::UnusualPassword => self.facts.unusual_password,
+            Condition::Offers(name) => self.offers(name),
+            Condition::WantsAppPassword => {
+                services::preset_of(&self.host).is_some_and(|preset| preset.password == PasswordKind::App)
+            }
+            Condition::UserNameIsAddress => services::preset_of(&self.host)
+                .is_some_and(|preset| preset.username == UsernameForm::EmailAddress),
+            Condition::UserNameIsFixed => services::preset_of(&self.host)
+                .is_some_and(|preset| matches!(preset.username, UsernameForm::Fixed(_))),
+            Condition::UserNameIsIssued => {
+                services::preset_of(&self.host).is_some_and(|preset| preset.username == UsernameForm::Issued)
+            }
+            Condition::NoService => services::preset_of(&self.host).is_none(),
+            Condition::NoSignInOffered => {
+                let offers = error.and_then(|error| error.capabilities.as_deref());
+                offers.is_some_and(|offers| offers.auth.is_empty())
+            }
+            Condition::GreetedNameFits => self.greeted_name_fits(),
+            Condition::EnterableNames => match error.map(|error| &error.kind) {
+                Some(ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => {
+                    !self.greeted_name_fits() && super::fill::enterable(names).next().is_some()
+                }
+                _ => false,
+            },
+            Condition::Chain(chain) => matches!(
+                error.map(|error| &error.kind),
+                Some(ErrorKind::Tls(TlsFailure::Untrusted { chain: found, .. })) if *found == chain
+            ),
             Condition::HostHasAt => self.host.contains('@'),
             Condition::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
             Condition::SuggestionKnown => mail_services::suggested_server(&self.host).is_some(),
@@ -169,10 +248,10 @@ impl<'a> Observation<'a> {
             }
             Condition::IssuerKnown => matches!(
                 error.map(|error| &error.kind),
-                Some(ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(_) }))
+                Some(ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(_), .. }))
             ),
             Condition::NamesKnown => match error.map(|error| &error.kind) {
-                Some(ErrorKind::Tls(TlsFailure::WrongName { names })) => !names.is_empty(),
+                Some(ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => !names.is_empty(),
                 _ => false,
             },
             Condition::ProblemKnown => {
@@ -187,6 +266,15 @@ impl<'a> Observation<'a> {
                     || self.microsoft365().is_some_and(microsoft365_answer::has_problem)
             }
         }
+    }
+
+    fn offers(&self, name: &str) -> bool {
+        let error = self.error();
+        let offered = match error.map(|error| &error.kind) {
+            Some(ErrorKind::NoCommonMechanism { offered }) => Some(offered),
+            _ => error.and_then(|error| error.capabilities.as_deref()).map(|offers| &offers.auth),
+        };
+        offered.is_some_and(|offered| offered.iter().any(|mechanism| mechanism == name))
     }
 
     /// The basic code of SMTP, or the HTTP status.
@@ -218,6 +306,26 @@ impl<'a> Observation<'a> {
     fn names(&self, address: Option<&str>) -> bool {
         address
             .is_some_and(|address| !address.is_empty() && self.text.contains(&address.to_ascii_lowercase()))
+    }
+}
+
+/// What the words of a reply are about.
+fn concepts(reply: &Reply, facts: &Facts) -> Concepts {
+    let known = Known { sender: facts.sender.as_deref(), recipient: facts.recipient.as_deref() };
+    let mut left = MAX_TEXT;
+    let lines = reply.lines.iter().map(|line| {
+        let line = &line[..line.floor_char_boundary(left)];
+        left -= line.len();
+        line
+    });
+    lexicon::concepts(&words::read(lines, known))
+}
+
+/// Whether a name in a certificate stands for `host`: `*` for one label (RFC 9525 section 6.3).
+fn covers(name: &str, host: &str) -> bool {
+    match name.strip_prefix("*.") {
+        Some(domain) => host.split_once('.').is_some_and(|(_, rest)| rest.eq_ignore_ascii_case(domain)),
+        None => name.eq_ignore_ascii_case(host),
     }
 }
 
@@ -298,6 +406,9 @@ fn kind_of_error(kind: &ErrorKind) -> Kind {
             TlsFailure::Expired => Kind::TlsExpired,
             TlsFailure::NotYetValid => Kind::TlsNotYetValid,
             TlsFailure::Version => Kind::TlsVersion,
+            TlsFailure::NoCommonCipher => Kind::TlsNoCommonCipher,
+            TlsFailure::ClientCertificateWanted => Kind::TlsClientCertificate,
+            TlsFailure::ServerError => Kind::TlsServerError,
             TlsFailure::Other(_) => Kind::TlsOther,
         },
         ErrorKind::StartTlsMissing => Kind::StartTlsMissing,

@@ -6,6 +6,20 @@ use super::rule::Rule;
 use super::rules::PARTS;
 use super::{Confidence, Effect, Owner};
 
+/// How a verdict comes about.
+const HOW: &str = "\n## How a verdict comes about\n\n\
+    A reply that only one service gives has a rule of its own, which names that service and decides first. Every other \
+    refusal is judged by evidence, in this order:\n\n\
+    1. **The words.** The whole reply is decoded and read word by word. `src/diagnosis/lexicon.toml` says in seventeen \
+    languages which words stand for which concept: a sign-in is wanted, the mailbox is full, an amount is reached.\n\
+    2. **The session.** Whether somebody signed in, what the server offered, whether the host is a known service's \
+    server, whether the message is within the size that the server states.\n\
+    3. **The numbers.** The basic and the enhanced code count where words and session say nothing. Codes that no \
+    standard has are read by their first digit.\n\n\
+    `src/diagnosis/verdict.rs` is the table from this evidence to a code. Where nothing applies, the code is \
+    `UNKNOWN_REPLY`, and nothing is claimed. The credentials are blamed only by a permanent reply to the sign-in that \
+    says so, or by 535 without words that say something else.\n";
+
 /// `docs/diagnosis.md`. A test holds the file to it.
 #[must_use]
 pub fn reference_markdown() -> String {
@@ -15,6 +29,7 @@ pub fn reference_markdown() -> String {
          from the configuration and from what the server said. A reply of the class 4yz is always retryable, and \
          what a server says about a recipient never changes the state of a configuration.\n",
     );
+    page.push_str(HOW);
     for (heading, rules) in PARTS {
         let _ = write!(page, "\n## {heading}\n");
         for rule in *rules {

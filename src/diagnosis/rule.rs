@@ -1,8 +1,10 @@
 //! The form of a rule. Everything in it is data that can be read as a table.
 
+use super::evidence::Fact;
+use super::lexicon::Concept;
 use super::{Confidence, Effect, Owner};
 use crate::mail::transcript::Stage;
-use crate::smtp::Security;
+use crate::smtp::{Chain, Security};
 
 /// What one diagnosis code stands for: when it applies, what follows, and its words.
 ///
@@ -10,14 +12,14 @@ use crate::smtp::Security;
 pub(super) struct Rule {
     /// Stable; never used for anything else.
     pub code: &'static str,
-    /// The rule applies where one of these does.
+    /// The rule applies where one of these does. Empty where only the table of verdicts leads to it.
     pub when: &'static [When],
     pub effect: Effect,
     /// The contract's `connectionFailed`.
     pub connection_failed: bool,
-    /// The reply speaks of the sender or of relaying, so that it says something about the configuration even
-    /// where it answers `RCPT`.
-    pub about_sender_or_relay: bool,
+    /// The reply speaks of us, of the account or of the sender, so that it says something about the configuration
+    /// even where it answers `RCPT`.
+    pub concerns_configuration: bool,
     pub owner: Owner,
     /// For what has no class of its own; a 4yz reply is retryable whatever stands here.
     pub retryable: bool,
@@ -37,7 +39,7 @@ pub(super) const RULE: Rule = Rule {
     when: &[],
     effect: Effect::ProviderError,
     connection_failed: false,
-    about_sender_or_relay: false,
+    concerns_configuration: false,
     owner: Owner::TenantAdmin,
     retryable: false,
     confidence: Confidence::Exact,
@@ -66,6 +68,10 @@ pub(super) struct When {
     pub stages: &'static [Stage],
     /// Patterns of the host name: `*` stands for anything, `?` for one character.
     pub hosts: &'static [&'static str],
+    /// Whether the host is a server for sending of a known service.
+    pub known_service: Option<bool>,
+    /// Whether it is one with the port and the protection that such servers have.
+    pub right_place: Option<bool>,
     /// Patterns of the user name.
     pub users: &'static [&'static str],
     /// Patterns of the basic code of SMTP, or of the HTTP status: `535`, `5*`.
@@ -90,6 +96,8 @@ pub(super) const ANY: When = When {
     kinds: &[],
     stages: &[],
     hosts: &[],
+    known_service: None,
+    right_place: None,
     users: &[],
     codes: &[],
     numbers: &[],
@@ -118,6 +126,28 @@ pub(super) struct Case {
 pub(super) enum Condition {
     /// An e-mail address stands where a host belongs.
     HostHasAt,
+    /// The words of the reply are about this.
+    Says(Concept),
+    Fact(Fact),
+    /// The reply holds this part.
+    Text(&'static str),
+    /// The stored password has letters beyond ASCII, or blanks.
+    UnusualPassword,
+    /// The server offers this mechanism.
+    Offers(&'static str),
+    WantsAppPassword,
+    UserNameIsAddress,
+    UserNameIsFixed,
+    UserNameIsIssued,
+    /// The host belongs to no known service.
+    NoService,
+    /// It is known what the server offers, and that it offers no sign-in.
+    NoSignInOffered,
+    /// The server greeted with another name, and its certificate covers it.
+    GreetedNameFits,
+    Chain(Chain),
+    /// The certificate has names that can be entered: no wildcards.
+    EnterableNames,
     HostIsAddress,
     /// The submission server of this host's provider is known, and it is another one.
     SuggestionKnown,
@@ -166,6 +196,9 @@ pub(super) enum Kind {
     TlsExpired,
     TlsNotYetValid,
     TlsVersion,
+    TlsNoCommonCipher,
+    TlsClientCertificate,
+    TlsServerError,
     TlsOther,
     StartTlsMissing,
     ResponseInjection,

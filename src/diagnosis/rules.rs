@@ -1,7 +1,7 @@
 //! All that is known about failures, as one table in parts.
 //!
 //! The first rule that applies wins, so the parts go from the specific to the generic: replies that only one
-//! provider gives, then what every server may do, then the class of a reply.
+//! provider gives, then what every server may do. A rule without a condition is reached by a verdict.
 
 mod configuration;
 mod connection;
@@ -18,6 +18,7 @@ mod sign_in;
 
 use super::observation::Observation;
 use super::rule::Rule;
+use super::verdict;
 
 /// The parts with their headings in the reference.
 pub(super) const PARTS: &[(&str, &[Rule])] = &[
@@ -39,9 +40,17 @@ pub(super) fn all() -> impl Iterator<Item = &'static Rule> {
     PARTS.iter().flat_map(|(_, rules)| rules.iter())
 }
 
-/// The rule for what was seen; the last one takes everything.
-pub(super) fn first_match(observation: &Observation<'_>) -> &'static Rule {
-    all()
-        .find(|rule| rule.when.iter().any(|when| observation.matches(when)))
-        .unwrap_or(&fallback::UNKNOWN_REPLY)
+/// The rule for what was seen: the first exact one, else that of the verdict from words, session and numbers, else
+/// the one that says that nothing is known.
+pub(super) fn rule_for(observation: &Observation<'_>) -> &'static Rule {
+    let exact = all().find(|rule| rule.when.iter().any(|when| observation.matches(when)));
+    let by_verdict = || {
+        observation.reply()?;
+        by_code(verdict::decide(&observation.evidence())?)
+    };
+    exact.or_else(by_verdict).unwrap_or(&fallback::UNKNOWN_REPLY)
+}
+
+pub(super) fn by_code(code: &str) -> Option<&'static Rule> {
+    all().find(|rule| rule.code == code)
 }

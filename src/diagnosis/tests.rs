@@ -1,5 +1,7 @@
 //! Failures as servers cause them, and what is made of them.
 
+mod corpus;
+mod encryption;
 mod language;
 mod microsoft365;
 mod properties;
@@ -23,6 +25,8 @@ fn facts(host: &str) -> Facts {
         client_id: Some("11111111-2222-3333-4444-555555555555".to_owned()),
         provider_tenant: Some("contoso.example".to_owned()),
         mail_send_role: None,
+        message_size: None,
+        unusual_password: false,
         timeout_seconds: 8,
         allowed_ports: vec![25, 465, 587, 2525],
     }

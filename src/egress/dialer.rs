@@ -27,6 +27,8 @@ pub struct Connection {
     pub opened_by_operator: bool,
     /// An IPv6 address of the host was dead, an IPv4 one answered.
     pub ipv6_path_broken: bool,
+    /// The host's other addresses, judged like this one.
+    pub alternatives: Vec<SocketAddr>,
 }
 
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -107,6 +109,19 @@ impl Dialer {
         self.connect(&addresses, deadline, &mut transcript).await
     }
 
+    /// Connects to one of the [`Connection::alternatives`] of a connection that led to nothing.
+    ///
+    /// # Errors
+    /// See [`DialError`].
+    pub async fn dial_alternative(
+        &self,
+        alternatives: &[SocketAddr],
+        deadline: Instant,
+        transcript: &mut Transcript,
+    ) -> Result<Connection, DialError> {
+        self.connect(alternatives, deadline, transcript).await
+    }
+
     async fn connect(
         &self,
         addresses: &[SocketAddr],
@@ -119,6 +134,7 @@ impl Dialer {
             stream: found.stream,
             peer: found.peer,
             ipv6_path_broken: found.ipv6_path_broken,
+            alternatives: addresses.iter().copied().filter(|address| *address != found.peer).collect(),
         })
     }
 

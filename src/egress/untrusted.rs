@@ -18,7 +18,20 @@ use x509_cert::der::Decode;
 pub struct Untrusted {
     /// `CN=Example Authority,O=Example`; `None` where the certificate could not be read.
     pub issuer: Option<String>,
+    pub chain: Chain,
     because: CertificateError,
+}
+
+/// What came of the way from the server's certificate to an authority.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Chain {
+    /// The certificate names itself as its issuer.
+    SelfSigned,
+    /// Somebody else signed it, and it came alone: the certificate in between may be missing.
+    Alone,
+    /// It came with others.
+    WithOthers,
+    Unknown,
 }
 
 /// The verifier of rustls, whose errors name the issuer.
@@ -36,7 +49,7 @@ impl ServerCertVerifier for NamingVerifier {
     ) -> Result<ServerCertVerified, Error> {
         self.0
             .verify_server_cert(certificate, intermediates, name, ocsp_response, now)
-            .map_err(|error| add_issuer(error, certificate))
+            .map_err(|error| add_issuer(error, certificate, !intermediates.is_empty()))
     }
 
     fn verify_tls12_signature(
@@ -63,7 +76,7 @@ impl ServerCertVerifier for NamingVerifier {
 }
 
 /// Errors about the time or the name stay as they are: the issuer explains nothing there.
-fn add_issuer(error: Error, certificate: &CertificateDer<'_>) -> Error {
+fn add_issuer(error: Error, certificate: &CertificateDer<'_>, with_others: bool) -> Error {
     match error {
         Error::InvalidCertificate(
             because @ (CertificateError::UnknownIssuer
@@ -72,14 +85,22 @@ fn add_issuer(error: Error, certificate: &CertificateDer<'_>) -> Error {
             | CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. }
             | CertificateError::Other(_)),
         ) => {
-            let issuer = issuer(certificate);
-            CertificateError::Other(OtherError(Arc::new(Untrusted { issuer, because }))).into()
+            let names = names(certificate);
+            let chain = match &names {
+                None => Chain::Unknown,
+                Some((issuer, subject)) if issuer == subject => Chain::SelfSigned,
+                Some(_) if with_others => Chain::WithOthers,
+                Some(_) => Chain::Alone,
+            };
+            let issuer = names.map(|(issuer, _)| issuer).filter(|name| !name.is_empty());
+            CertificateError::Other(OtherError(Arc::new(Untrusted { issuer, chain, because }))).into()
         }
         error => error,
     }
 }
 
-fn issuer(certificate: &CertificateDer<'_>) -> Option<String> {
-    let certificate = Certificate::from_der(certificate).ok()?;
-    Some(certificate.tbs_certificate.issuer.to_string()).filter(|name| !name.is_empty())
+/// Issuer and subject.
+fn names(certificate: &CertificateDer<'_>) -> Option<(String, String)> {
+    let certificate = Certificate::from_der(certificate).ok()?.tbs_certificate;
+    Some((certificate.issuer.to_string(), certificate.subject.to_string()))
 }

@@ -2,6 +2,7 @@
 
 use crate::diagnosis;
 use crate::language::Language;
+use crate::mail::transcript::Stage;
 
 /// What the last check or sending said.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -14,6 +15,8 @@ pub struct Health {
     /// One sentence for the administrator in English, where `state` is not `Ok`. It is shown by
     /// [`Health::reason_in`].
     pub reason: Option<String>,
+    /// How far the session had come, where `state` is `ProviderError`.
+    pub failed_stage: Option<Stage>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,6 +37,7 @@ pub enum CheckOutcome {
     ProviderError {
         diagnosis_code: String,
         reason: String,
+        stage: Stage,
     },
     /// A refused recipient, or a fault of ours: nothing is learnt about the configuration.
     Nothing,
@@ -43,7 +47,13 @@ impl Health {
     /// Of a configuration that nothing is known against.
     #[must_use]
     pub fn unknown() -> Self {
-        Self { state: HealthState::Ok, auth_failures: 0, diagnosis_code: None, reason: None }
+        Self {
+            state: HealthState::Ok,
+            auth_failures: 0,
+            diagnosis_code: None,
+            reason: None,
+            failed_stage: None,
+        }
     }
 
     /// The reason in a language. It is made anew from the diagnosis's title; where that is not known any more, it
@@ -72,8 +82,15 @@ impl Health {
                 auth_failures: self.auth_failures,
                 diagnosis_code: None,
                 reason: None,
+                failed_stage: None,
             },
         }
+    }
+
+    /// Whether a success that proves a session up to `proven` leaves this untouched: a sending had failed further on.
+    #[must_use]
+    pub fn outlasts(&self, proven: Stage) -> bool {
+        self.state == HealthState::ProviderError && self.failed_stage.is_some_and(|failed| failed > proven)
     }
 
     /// After a check of the configuration that this health belongs to; `None` where nothing changes.
@@ -87,12 +104,14 @@ impl Health {
                 auth_failures: self.auth_failures.saturating_add(1),
                 diagnosis_code: Some(diagnosis_code.clone()),
                 reason: Some(reason.clone()),
+                failed_stage: None,
             },
-            CheckOutcome::ProviderError { diagnosis_code, reason } => Self {
+            CheckOutcome::ProviderError { diagnosis_code, reason, stage } => Self {
                 state: HealthState::ProviderError,
                 auth_failures: self.auth_failures,
                 diagnosis_code: Some(diagnosis_code.clone()),
                 reason: Some(reason.clone()),
+                failed_stage: Some(*stage),
             },
         };
         (next != *self).then_some(next)

@@ -11,6 +11,7 @@ use crate::clock::Timestamp;
 use crate::config;
 use crate::egress::Policy;
 use crate::error::{InputFault, Reason, Source};
+use crate::mail::transcript::Stage;
 
 fn policy() -> Policy {
     Policy::new(&config::Config::default().egress).expect("the default settings are good")
@@ -60,6 +61,7 @@ fn refused(times: i64) -> Health {
         auth_failures: times,
         diagnosis_code: Some("AUTH_REJECTED".to_owned()),
         reason: Some("The password was refused.".to_owned()),
+        failed_stage: None,
     }
 }
 
@@ -69,6 +71,7 @@ fn trouble(auth_failures: i64) -> Health {
         auth_failures,
         diagnosis_code: Some("CONNECT_TIMEOUT".to_owned()),
         reason: Some("No answer.".to_owned()),
+        failed_stage: Some(Stage::Connect),
     }
 }
 
@@ -76,7 +79,7 @@ fn outcome(kind: &str) -> CheckOutcome {
     let (diagnosis_code, reason) = (kind.to_owned(), "A reason.".to_owned());
     match kind {
         "AUTH" => CheckOutcome::CredentialsRefused { diagnosis_code, reason },
-        _ => CheckOutcome::ProviderError { diagnosis_code, reason },
+        _ => CheckOutcome::ProviderError { diagnosis_code, reason, stage: Stage::MailFrom },
     }
 }
 
@@ -266,6 +269,7 @@ fn health_after_a_check() {
         auth_failures,
         diagnosis_code: Some(code.to_owned()),
         reason: Some("A reason.".to_owned()),
+        failed_stage: (state == HealthState::ProviderError).then_some(Stage::MailFrom),
     };
     let (invalid, error) = (HealthState::InvalidCredentials, HealthState::ProviderError);
     let cases = [
@@ -523,4 +527,14 @@ fn what_is_ignored_in_a_patch() {
     let settings = patch(document).apply(None).expect("is good").expect("a change").settings;
     let Settings::BasicAuth(basic) = settings else { panic!("BasicAuth") };
     assert_eq!(basic.email_address.map(|address| address.to_string()).as_deref(), Some("a@example.com"));
+}
+
+#[test]
+fn a_success_clears_only_what_it_proves() {
+    let failed = |stage| Health { failed_stage: Some(stage), ..trouble(0) };
+    assert!(failed(Stage::Data).outlasts(Stage::MailFrom));
+    assert!(failed(Stage::Graph).outlasts(Stage::Token));
+    assert!(!failed(Stage::MailFrom).outlasts(Stage::MailFrom));
+    assert!(!failed(Stage::Connect).outlasts(Stage::Auth));
+    assert!(!refused(3).outlasts(Stage::Auth));
 }

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use crate::telemetry::spans;
 
 /// Where in a check or a sending something happened.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
     /// Whether this installation may connect there at all.
@@ -34,6 +34,28 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// In the order in which a session goes through them.
+    pub const ALL: [Self; 13] = [
+        Self::Policy,
+        Self::Dns,
+        Self::Connect,
+        Self::Tls,
+        Self::Greeting,
+        Self::Ehlo,
+        Self::Starttls,
+        Self::Token,
+        Self::Auth,
+        Self::MailFrom,
+        Self::RcptTo,
+        Self::Data,
+        Self::Graph,
+    ];
+
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == text)
+    }
+
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -79,7 +101,7 @@ pub struct Entry {
     pub stage: Stage,
     /// How long the step took, in milliseconds.
     pub ms: u64,
-    /// Printable ASCII, 512 characters at most, without a secret.
+    /// Printable, 512 characters at most, without a secret.
     pub detail: String,
 }
 
@@ -184,13 +206,28 @@ impl Transcript {
     }
 }
 
-/// `text` as it may be shown: printable ASCII, everything else as `?`, cut at [`Transcript::MAX_DETAIL`].
+/// `text` as it may be shown, cut at [`Transcript::MAX_DETAIL`] characters.
 #[must_use]
 pub fn printable(text: &str) -> String {
+    make_printable(text).chars().take(Transcript::MAX_DETAIL).collect()
+}
+
+/// `text` without what controls a terminal or hides: an ASCII control is shown as `?`, and marks that turn the
+/// direction of writing or take no room are left out.
+#[must_use]
+pub fn make_printable(text: &str) -> String {
     text.chars()
-        .take(Transcript::MAX_DETAIL)
-        .map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' })
+        .filter(|c| c.is_ascii() || !is_invisible(*c))
+        .map(|c| if c.is_ascii_control() { '?' } else { c })
         .collect()
+}
+
+/// Controls, marks of direction, characters without width, and those that have no meaning of their own.
+fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{feff}' | '\u{fffd}')
+        || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
+        || matches!(c, '\u{e000}'..='\u{f8ff}' | '\u{fff0}'..='\u{fffb}' | '\u{e0000}'..='\u{10ffff}')
 }
 
 #[cfg(test)]
@@ -199,7 +236,7 @@ mod tests {
 
     /// Security case I3.
     #[test]
-    fn what_a_server_says_is_shown_as_short_printable_ascii() {
+    fn what_a_server_says_is_shown_as_short_printable_text() {
         let hostile = format!("\u{1b}]0;x\u{7}\u{202e}{}\r\n\0", "a".repeat(2000));
         let shown = printable(&hostile);
         assert_eq!(shown.len(), Transcript::MAX_DETAIL);

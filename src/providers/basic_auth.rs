@@ -11,7 +11,7 @@ use crate::email_config::{BasicAuth, fields};
 use crate::language::{Text, texts};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
-use crate::mail::transcript::Transcript;
+use crate::mail::transcript::{Stage, Transcript};
 use crate::secret::Secret;
 use crate::smtp::{Credentials, Envelope, Reply, Security, Session};
 
@@ -24,6 +24,9 @@ texts! {
     /// Also where the server is Microsoft's.
     pub(super) MAIL_TAKEN = "The server took the mail for {recipient}: {reply}";
 }
+
+/// At how many of a host's addresses a refusal by the greeting is listened to.
+const MAX_ADDRESSES: usize = 3;
 
 /// A complete configuration: what a session needs.
 struct SmtpAccount<'a> {
@@ -59,11 +62,7 @@ impl<'a> SmtpAccount<'a> {
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<SignedIn, Failure> {
-        let connection =
-            outbound.dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
-        let ipv6_path_broken = connection.ipv6_path_broken;
-        let opened = Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
-        let mut session = opened.map_err(Failure::Smtp)?;
+        let (mut session, ipv6_path_broken) = self.open(outbound, deadline, log).await?;
         let reply = match &self.credentials {
             Some(credentials) => match session.sign_in(credentials, log).await {
                 Ok(reply) => Some(reply),
@@ -75,6 +74,36 @@ impl<'a> SmtpAccount<'a> {
             None => None,
         };
         Ok(SignedIn { session, reply, ipv6_path_broken })
+    }
+
+    /// Connects and opens a session. A host with several addresses may refuse at one of them only, so that a greeting
+    /// that refuses is a reason to try the next.
+    async fn open(
+        &self,
+        outbound: &Outbound,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<(Session, bool), Failure> {
+        let dialer = &outbound.dialer;
+        let mut connection = dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
+        for _ in 1..MAX_ADDRESSES {
+            let ipv6_path_broken = connection.ipv6_path_broken;
+            let alternatives = std::mem::take(&mut connection.alternatives);
+            let opened =
+                Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
+            let error = match opened {
+                Ok(session) => return Ok((session, ipv6_path_broken)),
+                Err(error) if error.refuses_address() && !alternatives.is_empty() => error,
+                Err(error) => return Err(Failure::Smtp(error)),
+            };
+            connection = match dialer.dial_alternative(&alternatives, deadline, log).await {
+                Ok(connection) => connection,
+                Err(_) => return Err(Failure::Smtp(error)),
+            };
+        }
+        let ipv6_path_broken = connection.ipv6_path_broken;
+        let opened = Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
+        opened.map(|session| (session, ipv6_path_broken)).map_err(Failure::Smtp)
     }
 
     /// Says what the open session shows.
@@ -119,7 +148,7 @@ pub(super) async fn verify(
     match checked {
         Ok((success, not_verified)) => Outcome { result: Ok(success), not_verified },
         Err(CheckFailure { failure, not_verified }) => {
-            Outcome::failed(&failure, &facts(outbound, basic, None), &log, not_verified)
+            Outcome::failed(&failure, &facts(outbound, basic, account.secret, None), &log, not_verified)
         }
     }
 }
@@ -152,18 +181,21 @@ impl SmtpAccount<'_> {
         let mut message = self.describe(&signed_in, username);
         if depth == Depth::SignIn {
             signed_in.session.quit().await;
-            return Ok((Success { reply: signed_in.reply, message }, SENDER_AND_DELIVERY.to_vec()));
+            let success = Success { reply: signed_in.reply, message, proven: Stage::Auth };
+            return Ok((success, SENDER_AND_DELIVERY.to_vec()));
         }
         let probed = signed_in.session.probe_sender(self.from, log).await;
         signed_in.session.quit().await;
         match probed {
             Ok(reply) => {
                 message.push(Text::new(SENDER_TAKEN).with("sender", self.from.as_str()));
-                Ok((Success { reply: Some(reply), message }, vec![NotVerified::Delivery]))
+                let success = Success { reply: Some(reply), message, proven: Stage::MailFrom };
+                Ok((success, vec![NotVerified::Delivery]))
             }
             Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
                 message.push(Text::new(SENDER_NOT_KNOWN).with("sender", self.from.as_str()));
-                Ok((Success { reply: signed_in.reply, message }, SENDER_AND_DELIVERY.to_vec()))
+                let success = Success { reply: signed_in.reply, message, proven: Stage::Auth };
+                Ok((success, SENDER_AND_DELIVERY.to_vec()))
             }
             // A reply has judged the sender address; a loss has not.
             Err(error) if error.reply.is_some() => {
@@ -182,7 +214,8 @@ pub(super) async fn send(
     message: &Message,
     deadline: Instant,
 ) -> Outcome {
-    let facts = facts(outbound, basic, Some(recipient));
+    let message_size = u64::try_from(message.bytes.len()).ok();
+    let facts = Facts { message_size, ..facts(outbound, basic, password, Some(recipient)) };
     let mut log = Transcript::default();
     let sent = match SmtpAccount::new(basic, password) {
         Ok(smtp_account) => deliver(outbound, &smtp_account, recipient, message, deadline, &mut log).await,
@@ -193,7 +226,7 @@ pub(super) async fn send(
             let message =
                 Text::new(MAIL_TAKEN).with("recipient", recipient.as_str()).with("reply", reply.to_string());
             Outcome {
-                result: Ok(Success { reply: Some(reply), message: vec![message] }),
+                result: Ok(Success { reply: Some(reply), message: vec![message], proven: Stage::Data }),
                 not_verified: Vec::new(),
             }
         }
@@ -216,7 +249,17 @@ async fn deliver(
     sent.map(|receipt| receipt.reply).map_err(Failure::Smtp)
 }
 
-fn facts(outbound: &Outbound, basic: &BasicAuth, recipient: Option<&EmailAddress>) -> Facts {
+/// Letters beyond ASCII and blanks are what servers read differently.
+fn is_unusual(password: &str) -> bool {
+    !password.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+fn facts(
+    outbound: &Outbound,
+    basic: &BasicAuth,
+    password: Option<&Secret>,
+    recipient: Option<&EmailAddress>,
+) -> Facts {
     Facts {
         host: basic.server_address.as_ref().map(ToString::to_string).unwrap_or_default(),
         port: basic.server_port.unwrap_or_default(),
@@ -224,6 +267,7 @@ fn facts(outbound: &Outbound, basic: &BasicAuth, recipient: Option<&EmailAddress
         username: basic.username.clone(),
         sender: basic.email_address.as_ref().map(ToString::to_string),
         recipient: recipient.map(ToString::to_string),
+        unusual_password: password.is_some_and(|password| is_unusual(password.expose())),
         ..outbound.facts()
     }
 }

@@ -13,19 +13,33 @@ pub use client::{Client, Key, Token};
 pub use cloud::Endpoints;
 pub use token::{AccessToken, Credentials};
 
+#[cfg(test)]
+use hyper::header::HeaderMap;
 use tokio::time::Instant;
 
 use super::{Depth, NotVerified, Outbound, Outcome, Success, UnlockedAccount, basic_auth};
 use crate::config::MicrosoftTransport;
 use crate::diagnosis::{Facts, Failure};
+#[cfg(test)]
+use crate::egress::http_client::Response;
 use crate::egress::{DialError, Host};
 use crate::email_config::{Microsoft365, fields};
 use crate::language::{Text, texts};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
-use crate::mail::transcript::Transcript;
+use crate::mail::transcript::{Stage, Transcript};
 use crate::secret::Secret;
 use crate::smtp::{Credentials as SignIn, Envelope, Security, Session};
+
+/// What an answer of Entra or Graph is understood as, where it is a refusal.
+#[cfg(test)]
+pub(crate) fn error_of_answer(stage: Stage, status: u16, body: &str) -> Option<Error> {
+    let response = Response { status, headers: HeaderMap::new(), body: body.as_bytes().to_vec() };
+    match stage {
+        Stage::Token => token::read(&response).err(),
+        _ => graph::read(&response).err(),
+    }
+}
 
 texts! {
     TOKEN_ISSUED = "Microsoft issued a token for the app {client_id}.";
@@ -139,7 +153,7 @@ pub(super) async fn verify(
     facts.mail_send_role = token.mail_send_role;
     let issued = Text::new(TOKEN_ISSUED).with("client_id", &settings.client_id);
     if depth == Depth::SignIn {
-        return succeeded(vec![issued], not_verified);
+        return succeeded(vec![issued], Stage::Token, not_verified);
     }
     if call.uses_smtp() {
         return verify_by_smtp(&call, &token, &facts, &mut log).await;
@@ -147,10 +161,10 @@ pub(super) async fn verify(
     // An app that is limited to one mailbox has no such role, so that its absence is no failure.
     if token.mail_send_role == Some(true) {
         let message = vec![issued, Text::new(PERMISSION_SHOWN)];
-        succeeded(message, vec![NotVerified::SenderAddress, NotVerified::Delivery])
+        succeeded(message, Stage::Token, vec![NotVerified::SenderAddress, NotVerified::Delivery])
     } else {
         let not_shown = Text::new(PERMISSION_NOT_SHOWN).with("mailbox", settings.email_address.as_str());
-        succeeded(vec![issued, not_shown], not_verified)
+        succeeded(vec![issued, not_shown], Stage::Token, not_verified)
     }
 }
 
@@ -166,10 +180,10 @@ async fn verify_by_smtp(call: &Call<'_>, token: &Token, facts: &Facts, log: &mut
     match probed {
         Ok(_) => {
             let message = Text::new(SENDER_TAKEN).with("mailbox", mailbox.as_str());
-            succeeded(vec![message], vec![NotVerified::Delivery])
+            succeeded(vec![message], Stage::MailFrom, vec![NotVerified::Delivery])
         }
         Err(error) if error.is_transient() => {
-            succeeded(vec![Text::new(SIGNED_IN).with("mailbox", mailbox.as_str())], not_verified)
+            succeeded(vec![Text::new(SIGNED_IN).with("mailbox", mailbox.as_str())], Stage::Auth, not_verified)
         }
         Err(error) => Outcome::failed(&Failure::Smtp(error), facts, log, vec![NotVerified::Delivery]),
     }
@@ -213,7 +227,7 @@ async fn send_by_graph(
         Failure::Microsoft365(Box::new(error))
     })?;
     let message = Text::new(ACCEPTED).with("mailbox", mailbox.as_str());
-    Ok(Success { reply: None, message: vec![message] })
+    Ok(Success { reply: None, message: vec![message], proven: Stage::Graph })
 }
 
 async fn send_by_smtp(
@@ -246,11 +260,11 @@ async fn send_by_smtp(
     let message = Text::new(basic_auth::MAIL_TAKEN)
         .with("recipient", recipient.as_str())
         .with("reply", receipt.reply.to_string());
-    Ok(Success { reply: Some(receipt.reply), message: vec![message] })
+    Ok(Success { reply: Some(receipt.reply), message: vec![message], proven: Stage::Data })
 }
 
-fn succeeded(message: Vec<Text>, not_verified: Vec<NotVerified>) -> Outcome {
-    Outcome { result: Ok(Success { reply: None, message }), not_verified }
+fn succeeded(message: Vec<Text>, proven: Stage, not_verified: Vec<NotVerified>) -> Outcome {
+    Outcome { result: Ok(Success { reply: None, message, proven }), not_verified }
 }
 
 fn facts(outbound: &Outbound, settings: &Microsoft365, recipient: Option<&EmailAddress>) -> Facts {

@@ -174,7 +174,7 @@ mod tests {
     }
 
     #[test]
-    fn a_challenge_is_decoded_into_printable_ascii() {
+    fn a_challenge_is_decoded_into_printable_text() {
         let mut hidden = Hidden::default();
         hidden.add(b"ya29.x");
         for (text, expected) in [
@@ -183,7 +183,7 @@ mod tests {
             ("eWEyOS54", "<hidden>"),
             ("%%%", ""),
             ("", ""),
-            ("AAEC/w==", "????"),
+            ("AAEC/w==", "???"),
         ] {
             assert_eq!(challenge(text, &hidden), expected, "{text}");
         }

@@ -21,7 +21,7 @@ pub struct Capabilities {
 
 impl Capabilities {
     /// Reads the reply to EHLO. Its first line is the server's name; unknown keywords are passed over.
-    pub(super) fn parse(reply: &Reply) -> Self {
+    pub(crate) fn parse(reply: &Reply) -> Self {
         let mut offers = Self::default();
         for line in reply.lines.iter().skip(1) {
             offers.add(line);

@@ -54,6 +54,8 @@ pub struct Session {
     opened_by_operator: bool,
     /// Of the last EHLO; what was offered before TLS is forgotten.
     capabilities: Capabilities,
+    /// The name with which the server greeted; `None` where it gave none that can be a host.
+    greeted_as: Option<String>,
     /// Every command that was written has its reply, but for the one of `reset_pending`. False while one is under way, so
     /// that a session whose caller went away in the middle is never gone on with.
     in_step: bool,

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Capabilities, Reply};
+pub use crate::egress::untrusted::Chain;
 use crate::mail::transcript::Stage;
 
 /// A failed step: where, what was being said, and what came back.
@@ -84,15 +85,23 @@ pub enum TlsFailure {
     /// Not signed by an authority that is trusted here; the issuer's name where it could be read.
     Untrusted {
         issuer: Option<String>,
+        chain: Chain,
     },
     /// Valid for other names (as far as they could be read).
     WrongName {
         names: Vec<String>,
+        /// The name with which the server had greeted before.
+        greeted_as: Option<String>,
     },
     Expired,
     NotYetValid,
-    /// No common version or cipher suite.
+    /// No common version of TLS.
     Version,
+    NoCommonCipher,
+    /// The server wants a certificate of the client, and there is none.
+    ClientCertificateWanted,
+    /// The server ended the handshake by an error of its own (`internal_error`).
+    ServerError,
     Other(String),
 }
 
@@ -108,7 +117,12 @@ impl fmt::Display for ErrorKind {
             Self::Tls(TlsFailure::WrongName { .. }) => "the certificate is for other names",
             Self::Tls(TlsFailure::Expired) => "the certificate has expired",
             Self::Tls(TlsFailure::NotYetValid) => "the certificate is not valid yet",
-            Self::Tls(TlsFailure::Version) => "no common TLS version or cipher suite",
+            Self::Tls(TlsFailure::Version) => "no common TLS version",
+            Self::Tls(TlsFailure::NoCommonCipher) => "no common cipher suite",
+            Self::Tls(TlsFailure::ClientCertificateWanted) => "the server wants a client certificate",
+            Self::Tls(TlsFailure::ServerError) => {
+                "the server ended the handshake with the alert internal_error"
+            }
             Self::Tls(TlsFailure::Other(problem)) | Self::Protocol(problem) => problem,
             Self::StartTlsMissing => "STARTTLS is not offered",
             Self::ResponseInjection => "bytes in the clear where TLS had to begin",
@@ -126,6 +140,12 @@ impl fmt::Display for ErrorKind {
 }
 
 impl Error {
+    /// Whether the server turned the connection away in place of a greeting, which another of its addresses may not.
+    #[must_use]
+    pub fn refuses_address(&self) -> bool {
+        self.stage == Stage::Greeting && matches!(self.kind, ErrorKind::Refused | ErrorKind::ConnectionLost)
+    }
+
     /// Whether the same may succeed later: a 4yz reply, a loss or a time-out before the final dot.
     #[must_use]
     pub fn is_transient(&self) -> bool {

@@ -31,6 +31,9 @@ pub(super) const WRITE: Duration = Duration::from_mins(3);
 /// What a server said before it closed is there at once; it is not waited for.
 pub(super) const LAST_WORDS: Duration = Duration::from_secs(1);
 
+/// What was written behind a reply is there at once, or with the next packet.
+pub(super) const SURPLUS: Duration = Duration::from_millis(150);
+
 /// QUIT is written, not answered.
 pub(super) const QUIT: Duration = Duration::from_millis(500);
 

@@ -1,5 +1,6 @@
 //! Replies (RFC 5321 section 4.2) and enhanced status codes (RFC 3463), parsed from bytes within limits.
 
+mod decode;
 mod parse;
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -16,7 +17,7 @@ impl std::fmt::Display for EnhancedCode {
     }
 }
 
-/// One whole reply. The lines' text is printable ASCII, without the code and without the enhanced code.
+/// One whole reply. The lines' text is printable, without the code and without the enhanced code.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Reply {
     pub code: u16,

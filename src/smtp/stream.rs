@@ -13,6 +13,7 @@ use super::Reply;
 use super::hidden::Hidden;
 use super::reply::{Malformed, Replies};
 use super::socket::Socket;
+use super::tls;
 
 /// How much is read at once: many replies, and little memory for each session.
 const READ_SIZE: usize = 4_096;
@@ -23,6 +24,8 @@ pub(super) enum StreamError {
     Lost,
     Timeout,
     Malformed(Malformed),
+    /// The alert with which TLS 1.3 refuses a client that has shown no certificate.
+    ClientCertificateWanted,
 }
 
 pub(super) struct Stream {
@@ -117,6 +120,7 @@ impl Stream {
         };
         match read {
             // The end without TLS's own end (close_notify) is an error of rustls, and a loss like any other.
+            Err(error) if tls::wants_client_certificate(&error) => Err(StreamError::ClientCertificateWanted),
             Ok(0) | Err(_) => Err(StreamError::Lost),
             Ok(length) => {
                 self.replies.feed(&self.chunk[..length]);

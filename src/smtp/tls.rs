@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ClientConfig, ClientConnection};
-use rustls::{Error as TlsError, PeerMisbehaved};
+use rustls::{Error as TlsError, PeerIncompatible, PeerMisbehaved};
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -14,8 +14,11 @@ use super::first_bytes::{self, Verdict};
 use super::socket::Socket;
 use super::{ErrorKind, OtherProtocol, TlsFailure};
 use crate::egress::Host;
-use crate::egress::untrusted::Untrusted;
+use crate::egress::untrusted::{Chain, Untrusted};
 use crate::mail::transcript::printable;
+
+/// The type of a TLS record that holds a part of a handshake (RFC 8446 section 5.1).
+const HANDSHAKE_RECORD: u8 = 0x16;
 
 /// A handshake that came to nothing.
 pub(super) struct Failed {
@@ -82,25 +85,55 @@ fn failure_from(error: &io::Error, first: &[u8]) -> Failed {
         return Failed { kind: failure_from_plain_text(first), in_the_clear: true };
     }
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
-    let kind = tls.map_or(ErrorKind::ConnectionLost, |error| ErrorKind::Tls(failure_from_rustls(error)));
+    let began = first.first().is_some_and(|byte| *byte == HANDSHAKE_RECORD);
+    let kind =
+        tls.map_or(ErrorKind::ConnectionLost, |error| ErrorKind::Tls(failure_from_rustls(error, began)));
     Failed { kind, in_the_clear: false }
 }
 
-fn failure_from_rustls(error: &TlsError) -> TlsFailure {
+/// What rustls says. `began` tells that the server had answered with its part of a handshake before it gave up.
+fn failure_from_rustls(error: &TlsError, began: bool) -> TlsFailure {
     match error {
         TlsError::InvalidCertificate(error) => failure_from_certificate(error),
-        TlsError::PeerIncompatible(_)
+        TlsError::AlertReceived(AlertDescription::CertificateRequired) => TlsFailure::ClientCertificateWanted,
+        // TLS 1.2: the server went on until it had seen that we have no certificate.
+        TlsError::AlertReceived(AlertDescription::HandshakeFailure) if began => {
+            TlsFailure::ClientCertificateWanted
+        }
+        TlsError::PeerIncompatible(
+            PeerIncompatible::NoCipherSuitesInCommon | PeerIncompatible::NoKxGroupsInCommon,
+        )
         | TlsError::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCipherSuite)
         | TlsError::AlertReceived(
-            AlertDescription::HandshakeFailure
-            | AlertDescription::ProtocolVersion
-            | AlertDescription::InsufficientSecurity,
-        ) => TlsFailure::Version,
+            AlertDescription::HandshakeFailure | AlertDescription::InsufficientSecurity,
+        ) => TlsFailure::NoCommonCipher,
+        TlsError::PeerIncompatible(_) | TlsError::AlertReceived(AlertDescription::ProtocolVersion) => {
+            TlsFailure::Version
+        }
+        TlsError::AlertReceived(AlertDescription::InternalError) => TlsFailure::ServerError,
         TlsError::AlertReceived(alert) => {
-            TlsFailure::Other(format!("the server ended the handshake with the alert {alert:?}"))
+            TlsFailure::Other(format!("the server ended the handshake with the alert {}", alert_name(*alert)))
         }
         other => TlsFailure::Other(other.to_string()),
     }
+}
+
+/// As RFC 8446 writes it: `unrecognized_name`.
+fn alert_name(alert: AlertDescription) -> String {
+    let mut name = String::new();
+    for c in format!("{alert:?}").chars() {
+        if c.is_ascii_uppercase() && !name.is_empty() {
+            name.push('_');
+        }
+        name.push(c.to_ascii_lowercase());
+    }
+    name
+}
+
+/// Whether reading ended by the alert with which TLS 1.3 asks for a client's certificate.
+pub(super) fn wants_client_certificate(error: &io::Error) -> bool {
+    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
+    matches!(tls, Some(TlsError::AlertReceived(AlertDescription::CertificateRequired)))
 }
 
 /// The answer to a `ClientHello` was no TLS record.
@@ -122,16 +155,19 @@ fn failure_from_certificate(error: &CertificateError) -> TlsFailure {
         CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
             TlsFailure::NotYetValid
         }
-        CertificateError::NotValidForName => TlsFailure::WrongName { names: Vec::new() },
+        CertificateError::NotValidForName => TlsFailure::WrongName { names: Vec::new(), greeted_as: None },
         CertificateError::NotValidForNameContext { presented, .. } => TlsFailure::WrongName {
             names: presented.iter().take(MAX_NAMES).map(|name| bare_name(name)).collect(),
+            greeted_as: None,
         },
         CertificateError::Other(other) => {
             let untrusted = other.0.downcast_ref::<Untrusted>();
-            let issuer = untrusted.and_then(|untrusted| untrusted.issuer.as_deref());
-            TlsFailure::Untrusted { issuer: issuer.map(printable) }
+            TlsFailure::Untrusted {
+                issuer: untrusted.and_then(|untrusted| untrusted.issuer.as_deref()).map(printable),
+                chain: untrusted.map_or(Chain::Unknown, |untrusted| untrusted.chain),
+            }
         }
-        _ => TlsFailure::Untrusted { issuer: None },
+        _ => TlsFailure::Untrusted { issuer: None, chain: Chain::Unknown },
     }
 }
 

@@ -8,20 +8,22 @@ use crate::clock::Timestamp;
 use crate::email_config::settings::SettingsRow;
 use crate::email_config::{CheckOutcome, EmailConfig, Health, HealthState, ProviderKind, Settings, Version};
 use crate::id::TenantId;
+use crate::mail::transcript::Stage;
 use crate::secret::Sealed;
 
 statements! {
     FIND = "select config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
             client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
-            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at
+            health_state, auth_failures, diagnosis_code, health_reason, failed_stage, modified_at, updated_at
         from email_configs where tenant_id = $1";
     INSERT = "insert into email_configs (tenant_id, config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
             client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
-            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at, listing_group)
+            health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at, listing_group,
+            failed_stage)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-            $20, $21, $22)
+            $20, $21, $22, $23)
         on conflict (tenant_id) do nothing";
     /// A sealed secret that stays has the same payload: then whatever wraps its data key stays too. It may have been
     /// wrapped anew since the row was read.
@@ -31,23 +33,27 @@ statements! {
             secret_key_id = case when secret_payload = $15 then secret_key_id else $13 end,
             secret_wrapped_key = case when secret_payload = $15 then secret_wrapped_key else $14 end,
             secret_payload = $15, health_state = $16, auth_failures = $17,
-            diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21, listing_group = $22
-        where tenant_id = $1 and config_version = $23";
+            diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21, listing_group = $22,
+            failed_stage = $23
+        where tenant_id = $1 and config_version = $24";
     DELETE = "delete from email_configs where tenant_id = $1 and config_version = $2";
     RECORD_SUCCESS = "update email_configs set health_version = health_version + 1, updated_at = $3,
-            health_state = $4, listing_group = $5, auth_failures = 0, diagnosis_code = null, health_reason = null
+            health_state = $4, listing_group = $5, auth_failures = 0, diagnosis_code = null, health_reason = null,
+            failed_stage = null
         where tenant_id = $1 and config_version = $2 and (health_state <> $4 or auth_failures <> 0
             or diagnosis_code is not null or health_reason is not null)";
     /// Counts in SQL, so that two checks at the same time count as two.
     RECORD_REFUSED_CREDENTIALS = "update email_configs
         set health_version = health_version + 1, updated_at = $3,
             health_state = $4, listing_group = $5, auth_failures = auth_failures + 1, diagnosis_code = $6,
-            health_reason = $7
+            health_reason = $7, failed_stage = null
         where tenant_id = $1 and config_version = $2";
     RECORD_PROVIDER_ERROR = "update email_configs set health_version = health_version + 1, updated_at = $3,
-            health_state = $4, listing_group = $5, diagnosis_code = $6, health_reason = $7
+            health_state = $4, listing_group = $5, diagnosis_code = $6, health_reason = $7,
+            failed_stage = $8
         where tenant_id = $1 and config_version = $2 and (health_state <> $4
-            or diagnosis_code is distinct from $6 or health_reason is distinct from $7)";
+            or diagnosis_code is distinct from $6 or health_reason is distinct from $7
+            or failed_stage is distinct from $8)";
     /// The operator's, of all tenants: the first name of a key behind `$1` that seals any row. Asked again and
     /// again from the empty text on, it walks over the index from key to key, however many rows there are.
     NEXT_KEY_IN_USE = "select min(secret_key_id) from email_configs where secret_key_id > $1";
@@ -100,11 +106,13 @@ pub fn record_check(
     let (text, state, details) = match outcome {
         CheckOutcome::Nothing => return None,
         CheckOutcome::Success => (RECORD_SUCCESS, HealthState::Ok, None),
-        CheckOutcome::CredentialsRefused { diagnosis_code, reason } => {
-            (RECORD_REFUSED_CREDENTIALS, HealthState::InvalidCredentials, Some((diagnosis_code, reason)))
-        }
-        CheckOutcome::ProviderError { diagnosis_code, reason } => {
-            (RECORD_PROVIDER_ERROR, HealthState::ProviderError, Some((diagnosis_code, reason)))
+        CheckOutcome::CredentialsRefused { diagnosis_code, reason } => (
+            RECORD_REFUSED_CREDENTIALS,
+            HealthState::InvalidCredentials,
+            Some((diagnosis_code, reason, None)),
+        ),
+        CheckOutcome::ProviderError { diagnosis_code, reason, stage } => {
+            (RECORD_PROVIDER_ERROR, HealthState::ProviderError, Some((diagnosis_code, reason, Some(stage))))
         }
     };
     // With the version, what the group says of the settings is the same; the outcome decides the rest.
@@ -117,7 +125,10 @@ pub fn record_check(
         .bind(state_text(state))
         .bind(group.as_str());
     Some(match details {
-        Some((code, reason)) => statement.bind(code.as_str()).bind(reason.as_str()),
+        Some((code, reason, stage)) => {
+            let statement = statement.bind(code.as_str()).bind(reason.as_str());
+            stage.into_iter().fold(statement, |statement, stage| statement.bind(stage.as_str()))
+        }
         None => statement,
     })
 }
@@ -216,6 +227,7 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
         .bind(config.modified_at.0)
         .bind(config.updated_at.0)
         .bind(Group::from(config).as_str())
+        .bind(health.failed_stage.map(Stage::as_str))
 }
 
 /// Reads the columns of [`FIND`], in its order.
@@ -244,6 +256,7 @@ fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
             auth_failures: columns.integer()?,
             diagnosis_code: columns.optional_text()?,
             reason: columns.optional_text()?,
+            failed_stage: columns.optional_text()?.as_deref().and_then(Stage::parse),
         },
         modified_at: Timestamp(columns.integer()?),
         updated_at: Timestamp(columns.integer()?),

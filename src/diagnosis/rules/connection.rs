@@ -1,6 +1,7 @@
 //! From the host name to a server that speaks SMTP.
 
-use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
+use crate::diagnosis::lexicon::Concept;
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 use crate::smtp::Security;
@@ -69,6 +70,46 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Choose one of the allowed ports: {ports}. Most mail servers take 587 with StartTLS or 465 with SSL/TLS.",
             "If your server listens only on port {port}, ask the operator of this installation to allow it.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "CONNECTION_INTERCEPTED",
+        when: &[
+            When { kinds: &[Kind::TlsWrongName, Kind::TlsUntrusted], known_service: Some(true), ..ANY },
+            When {
+                kinds: &[Kind::NotSmtp, Kind::PlainTextOnTls, Kind::TlsFromFirstByte, Kind::StartTlsMissing],
+                right_place: Some(true),
+                ..ANY
+            },
+        ],
+        owner: Owner::Operator,
+        title: "Something else answers in place of {host}",
+        meaning: "{host} is the right name, and what answered is not that server: it could not prove that it is {host}, \
+                  or did not speak as that server does. Something between this installation and the mail service takes \
+                  the connection, for example a firewall, a mail filter or the hoster's network. The password was not \
+                  sent.",
+        steps: &[
+            "Leave the configuration as it is: another host name or port could give your password to a stranger.",
+            "Ask the operator of this installation to look whether its network or hoster diverts outgoing mail ports.",
+        ],
+        ..PART
+    },
+    Rule {
+        code: "NETWORK_BLOCKED",
+        when: &[When {
+            kinds: &[Kind::ConnectRefused, Kind::ConnectTimeout, Kind::Unreachable],
+            right_place: Some(true),
+            ..ANY
+        }],
+        owner: Owner::Operator,
+        retryable: true,
+        title: "The network of this installation does not let it reach {host} on port {port}",
+        meaning: "Host and port are the right ones for this mail service, and no connection came about. Most often a \
+                  firewall, or the hoster of this installation, blocks outgoing mail.",
+        steps: &[
+            "Try again in a few minutes, in case the mail service has a short outage.",
+            "If it stays so, ask the operator of this installation whether outgoing connections to port {port} are open.",
         ],
         ..PART
     },
@@ -144,7 +185,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GREETING_REFUSED",
-        when: &[When { stages: &[Stage::Greeting], ..REPLY }],
+        when: &[],
         owner: Owner::MailHost,
         confidence: Confidence::Generic,
         title: "{host} refused the connection before anything was said",
@@ -152,8 +193,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   were not sent, so nothing is known about them.",
         cases: &[
             Case {
+                conditions: &[Condition::Says(Concept::TooManyConnections)],
+                meaning: "It has too many connections at the moment.",
+                step: "",
+            },
+            Case {
                 conditions: &[Condition::Class(4)],
-                meaning: "The server calls this temporary; often there are too many connections at the moment.",
+                meaning: "The server calls this temporary.",
                 step: "Try again in a few minutes.",
             },
             Case {
@@ -167,6 +213,77 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Ask the mail host to allow connections from this installation; its operator can name the address.",
         ],
         ..PART
+    },
+    Rule {
+        code: "CLIENT_ADDRESS_REFUSED",
+        when: &[],
+        concerns_configuration: true,
+        owner: Owner::Operator,
+        confidence: Confidence::Generic,
+        title: "{host} does not accept mail from our network address",
+        meaning: "The server does not trust the network address of this installation: it is on a block list, or not among \
+                  those that the server knows. Your user name and password are not the cause. The server's reply: \
+                  {reply}.",
+        cases: &[Case {
+            conditions: &[Condition::Host("mx*.t-online.de")],
+            meaning: "T-Online takes connections only from network addresses that it knows, and ours is not one of them. \
+                      This host receives mail from outside; an account at T-Online sends through \
+                      securesmtp.t-online.de.",
+            step: "If you have an account at T-Online, enter securesmtp.t-online.de with port 465 and SSL/TLS. Otherwise the \
+                   operator can write to the address in the reply.",
+        }],
+        steps: &[
+            "Give the server's reply to the operator of this installation: only the operator can have the address taken \
+             off a list, or made known to the server.",
+            "If {host} belongs to your organisation or your mail host, ask whoever runs it to let this installation in.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "REVERSE_DNS_REFUSED",
+        when: &[],
+        concerns_configuration: true,
+        owner: Owner::Operator,
+        title: "{host} refuses us because our network address has no fitting reverse DNS name",
+        meaning: "Mail servers look up which name belongs to the address that connects, and whether that name leads back \
+                  to it. For this installation it does not. User name and password are not the cause.",
+        steps: &[
+            "Give the server's reply to the operator of this installation: only the operator, with the provider of the \
+             network, can set the reverse DNS name (PTR record).",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "TOO_MANY_CONNECTIONS",
+        when: &[],
+        concerns_configuration: true,
+        owner: Owner::Nobody,
+        retryable: true,
+        confidence: Confidence::Generic,
+        title: "{host} has too many connections from us or from others",
+        meaning: "The server limits how many connections it takes at the same time, or in a short time. User name and \
+                  password are not the cause.",
+        steps: &[
+            "Try again in some minutes; nothing needs to be changed.",
+            "If it happens often, ask the mail host for its limits, and tell them to the operator of this installation.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "CONVERSATION_REFUSED",
+        when: &[],
+        owner: Owner::MailHost,
+        confidence: Confidence::Generic,
+        title: "{host} did not accept a step of the conversation",
+        meaning: "The server called one of our commands unknown, or out of place: {reply}. The commands are those of every \
+                  mail program, so the server, or something in front of it, is set up in an unusual way.",
+        steps: &[
+            "Check that host and port are those of a mail server for sending.",
+            "If they are, give the transcript below to the mail host.",
+            "If other mail servers answer so too, ask the operator of this installation whether a firewall changes mail \
+             traffic.",
+        ],
+        ..RULE
     },
     Rule {
         code: "CONNECTION_LOST",

@@ -4,6 +4,8 @@ use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 
+const GMAIL: &[&str] = &["smtp.gmail.com", "smtp-relay.gmail.com", "*.google.com"];
+
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "OUTCOME_UNKNOWN",
@@ -19,14 +21,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "MESSAGE_TOO_LARGE",
         when: &[
             When { kinds: &[Kind::TooLarge], ..ANY },
-            When { codes: &["5*"], enhanced: &["5.3.4"], ..REPLY },
-            When { codes: &["552"], enhanced: &["5.2.3"], ..REPLY },
-            When {
-                stages: &[Stage::MailFrom, Stage::Data],
-                codes: &["5*"],
-                texts: &["message size exceeds", "message too large", "message too big", "size limit"],
-                ..REPLY
-            },
+            When { hosts: GMAIL, codes: &["552"], enhanced: &["5.2.3"], ..REPLY },
         ],
         title: "The message is too large for {host}",
         meaning: "Mail servers limit the size of a message. Attachments count with about a third more than their size, \
@@ -51,15 +46,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "DMARC_FAIL",
-        when: &[
-            When { codes: &["5*"], enhanced: &["5.7.26", "5.7.509", "5.7.515"], ..REPLY },
-            When { stages: &[Stage::RcptTo, Stage::Data], codes: &["5*"], enhanced: &["5.7.23"], ..REPLY },
-            When {
-                codes: &["5*"],
-                texts: &["does not pass dmarc", "fails dmarc", "unauthenticated email from"],
-                ..REPLY
-            },
-        ],
+        when: &[When { codes: &["5*"], enhanced: &["5.7.26", "5.7.509", "5.7.515"], ..REPLY }],
+        concerns_configuration: true,
         owner: Owner::DnsOwner,
         title: "The receiving side could not confirm that {from} is a genuine sender",
         meaning: "Receivers check three records in the DNS of the sender's domain: SPF lists the servers that may send \
@@ -105,23 +93,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "CONTENT_REJECTED",
-        when: &[
-            When { stages: &[Stage::Data], codes: &["5*"], enhanced: &["5.6.*"], ..REPLY },
-            When {
-                stages: &[Stage::Data],
-                codes: &["5*"],
-                texts: &[
-                    "virus",
-                    "malware",
-                    "spam",
-                    "message content",
-                    "content rejected",
-                    "attachment",
-                    "phish",
-                ],
-                ..REPLY
-            },
-        ],
+        when: &[],
         confidence: Confidence::Generic,
         title: "{host} refused the content of the message",
         meaning: "The server took sender and recipient, read the message and refused it: {reply}.",
@@ -133,21 +105,138 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ..RULE
     },
     Rule {
-        code: "PROVIDER_TEMPORARY",
-        when: &[
-            When { codes: &["4*"], enhanced: &["4.3.*", "4.4.*"], ..REPLY },
-            When { codes: &["421"], ..REPLY },
-            When {
-                codes: &["4*"],
-                texts: &[
-                    "temporary server error",
-                    "temporarily unavailable",
-                    "service unavailable",
-                    "local error in processing",
-                ],
-                ..REPLY
-            },
+        code: "MESSAGE_FORM_REFUSED",
+        when: &[When { stages: &[Stage::Data], codes: &["5*"], texts: &["policy*&c=hd"], ..REPLY }],
+        owner: Owner::Operator,
+        confidence: Confidence::Generic,
+        title: "{host} refused the form of the message",
+        meaning: "The server took sender and recipient, and refused how the message is built, most often its header lines. \
+                  The account is not the cause, and neither is what you wrote. The server's reply: {reply}.",
+        cases: &[Case {
+            conditions: &[Condition::Text("&c=hd")],
+            meaning: "The link in the reply explains it (c=hd stands for the header lines).",
+            step: "",
+        }],
+        steps: &[
+            "Give the server's reply and the transcript below to the operator of this installation: it builds the \
+             messages, and they should never get this answer.",
         ],
+        ..RULE
+    },
+    Rule {
+        code: "ANTI_SPOOFING_RULE",
+        when: &[],
+        owner: Owner::MailHost,
+        confidence: Confidence::Generic,
+        title: "The recipient's organisation lets nobody from outside send as {from}",
+        meaning: "A mail filter of the receiving organisation refuses mail from outside that names one of its own addresses \
+                  as the sender, to protect it from forged mail. The text of the mail is not the cause.",
+        cases: &[Case {
+            conditions: &[Condition::Host("*.mimecast.com")],
+            meaning: "The filter is Mimecast.",
+            step: "",
+        }],
+        steps: &[
+            "Ask the administrator of the receiving organisation to add an exception for the network address of this \
+             installation; its operator can name it.",
+            "Or use a sender address of another domain.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "POLICY_REFUSED",
+        when: &[],
+        owner: Owner::MailHost,
+        confidence: Confidence::Generic,
+        title: "A rule of {host} or of the recipient's side refuses the mail",
+        meaning: "The server refuses for a rule of its own, and does not say which: {reply}. That need not be the text of \
+                  the mail.",
+        steps: &[
+            "If the reply holds a link, open it: it often explains the rule.",
+            "Ask the mail host which rule it was, and give it the server's reply.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SENDING_LIMIT_REACHED",
+        when: &[],
+        concerns_configuration: true,
+        owner: Owner::Nobody,
+        retryable: true,
+        confidence: Confidence::Generic,
+        title: "A sending limit at {host} is reached",
+        meaning: "The mail host limits how much or how often one may send, and this is more. The server's reply: {reply}. It \
+                  opens again by itself; user name and password are fine, and the text of the mail was not judged.",
+        steps: &[
+            "Wait until the limit opens again, for a daily one within 24 hours, and send less at a time.",
+            "If it happens often, ask the mail host for a higher limit.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "MAILBOX_FULL",
+        when: &[When {
+            kinds: &[Kind::GraphRefused],
+            errors: &["errorquotaexceeded", "errormailboxstoragefull"],
+            ..ANY
+        }],
+        concerns_configuration: true,
+        owner: Owner::MailHost,
+        title: "The mailbox that sends, {from}, is full",
+        meaning: "Sent mail is kept in the mailbox, and there is no room left in it. The sign-in worked.",
+        steps: &[
+            "Delete mail in the mailbox {from}, also in its deleted items, or ask whoever manages it to make it larger.",
+            "Then send again.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "CREDITS_USED_UP",
+        when: &[],
+        concerns_configuration: true,
+        title: "The plan or the credit of the account at {host} is used up",
+        meaning: "The mail service sends no more until the account is paid for, or has a larger plan. User name and password \
+                  are not the cause. The server's reply: {reply}.",
+        steps: &[
+            "Sign in to the mail service, and look under billing or plan what is missing.",
+            "Then run the check again.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SANDBOX_ONLY",
+        when: &[],
+        concerns_configuration: true,
+        title: "{host} sends only to authorised recipients from this test domain",
+        meaning: "The sender's domain, or the account, is in the sandbox of the mail service: it is for trying things out, \
+                  and reaches only recipients that were authorised there. The server's reply: {reply}.",
+        cases: &[Case {
+            conditions: &[Condition::Host("*.mailgun.org")],
+            meaning: "The service is Mailgun.",
+            step: "",
+        }],
+        steps: &[
+            "Add {recipient} to the authorised recipients at the mail service.",
+            "Or add a domain of your own there, verify it, and send from it.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "PROVIDER_TROUBLE",
+        when: &[],
+        owner: Owner::MailHost,
+        confidence: Confidence::Generic,
+        title: "{host} reports an error of its own",
+        meaning: "The server says that something on its side went wrong: {reply}. It does not blame your settings.",
+        steps: &[
+            "Try again in some minutes.",
+            "If it stays so, look at the status page of the mail provider, or ask its support.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "PROVIDER_TEMPORARY",
+        when: &[],
         owner: Owner::MailHost,
         retryable: true,
         confidence: Confidence::Generic,

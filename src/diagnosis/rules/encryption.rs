@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
-use crate::mail::transcript::Stage;
+use crate::smtp::Chain;
 
 const PART: Rule = Rule { connection_failed: true, ..RULE };
 
@@ -32,14 +32,28 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "The certificate of {host} is not signed by a trusted authority",
         meaning: "A certificate proves that a server is the one it says it is. This one could not be traced to an \
                   authority that is trusted here, so the password was not sent.",
-        cases: &[Case {
-            conditions: &[Condition::IssuerKnown],
-            meaning: "The certificate names as its issuer: {issuer}.",
-            step: "",
-        }],
+        cases: &[
+            Case {
+                conditions: &[Condition::IssuerKnown],
+                meaning: "The certificate names as its issuer: {issuer}.",
+                step: "",
+            },
+            Case {
+                conditions: &[Condition::Chain(Chain::Alone)],
+                meaning: "The server sent this one certificate alone. Most often the certificate between it and the \
+                          authority (intermediate certificate) is missing on the server; or the issuer is a private \
+                          authority.",
+                step: "Ask the mail host to install the missing intermediate certificate, so that the server sends its \
+                       full chain.",
+            },
+            Case {
+                conditions: &[Condition::Chain(Chain::SelfSigned)],
+                meaning: "The server has signed its certificate itself, so nobody else vouches for it.",
+                step: "",
+            },
+        ],
         steps: &[
-            "Ask the mail host to install a certificate of a public authority with its full chain; a missing \
-             intermediate certificate is a common cause.",
+            "Ask the mail host to install a certificate of a public authority with its full chain.",
             "If the server belongs to your own organisation and uses an authority of its own, ask the operator of \
              this installation to trust that authority.",
         ],
@@ -52,10 +66,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "A certificate proves that a server is the one it says it is, and this one does not cover the name \
                   {host}. The password was not sent.",
         cases: &[
+            Case { conditions: &[Condition::NamesKnown], meaning: "It is valid for: {names}.", step: "" },
             Case {
-                conditions: &[Condition::NamesKnown],
-                meaning: "It is valid for: {names}.",
-                step: "If one of these is your mail server, enter that name: {names}.",
+                conditions: &[Condition::GreetedNameFits],
+                meaning: "The server calls itself {greeted_as}, which the certificate covers.",
+                step: "If {greeted_as} belongs to your mail provider, enter that name as the server.",
+            },
+            Case {
+                conditions: &[Condition::EnterableNames],
+                meaning: "",
+                step: "If one of these is your mail server, enter that name: {enterable_names}.",
             },
             Case {
                 conditions: &[Condition::HostIsAddress],
@@ -97,24 +117,41 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "TLS_VERSION",
         when: &[
-            When { kinds: &[Kind::TlsVersion, Kind::TlsOther], ..ANY },
+            When {
+                kinds: &[Kind::TlsVersion, Kind::TlsNoCommonCipher, Kind::TlsServerError, Kind::TlsOther],
+                ..ANY
+            },
             When { enhanced: &["4.7.66", "5.7.66"], ..REPLY },
             When { texts: &["tls 1.0 and 1.1 are not supported"], ..REPLY },
         ],
+        concerns_configuration: true,
         owner: Owner::MailHost,
         title: "No encrypted connection to {host} could be agreed on",
         meaning: "Mail is sent here only over an encrypted connection that both sides find strong enough.",
         cases: &[
             Case {
                 conditions: &[Condition::Kind(Kind::TlsVersion)],
-                meaning: "Both sides must know a common version of the encryption protocol TLS and a common cipher. \
-                          There is none; this installation takes TLS 1.2 and newer. The password was not sent.",
-                step: "",
+                meaning: "Both sides must know a common version of the encryption protocol TLS. There is none: this \
+                          installation takes TLS 1.2 and newer. The password was not sent.",
+                step: "Ask the mail host to offer TLS 1.2 or newer on port {port}.",
+            },
+            Case {
+                conditions: &[Condition::Kind(Kind::TlsNoCommonCipher)],
+                meaning: "Both sides must know a common cipher. There is none: the server has only old ones, without \
+                          forward secrecy (RSA key exchange). Programs that still take those can connect, so it may \
+                          work elsewhere. The password was not sent.",
+                step: "Ask the mail host for an endpoint with ECDHE ciphers, which have forward secrecy.",
+            },
+            Case {
+                conditions: &[Condition::Kind(Kind::TlsServerError)],
+                meaning: "The server broke the handshake off with an internal error (alert internal_error). The \
+                          password was not sent.",
+                step: "Try again in a few minutes. If it stays so, ask the mail host what the log of its server says.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsOther)],
                 meaning: "The start of the encryption failed. The password was not sent.",
-                step: "",
+                step: "Ask the mail host what the log of its server says about the encryption on port {port}.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsOther), Condition::ProblemKnown],
@@ -128,9 +165,17 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                        whether it lowers the TLS version.",
             },
         ],
-        steps: &[
-            "Ask the mail host to offer TLS 1.2 or newer on port {port}, and give it the transcript below.",
-        ],
+        steps: &["Give the transcript below to the mail host."],
+        ..PART
+    },
+    Rule {
+        code: "TLS_CLIENT_CERTIFICATE",
+        when: &[When { kinds: &[Kind::TlsClientCertificate], ..ANY }],
+        owner: Owner::MailHost,
+        title: "{host} wants a client certificate",
+        meaning: "The server lets in only clients that show a certificate of their own. This installation has none: \
+                  signing in with a client certificate is not supported here. The password was not sent.",
+        steps: &["Ask the mail host for a server or a port where user name and password are enough."],
         ..PART
     },
     Rule {
@@ -148,7 +193,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "STARTTLS_TEMP",
-        when: &[When { stages: &[Stage::Starttls], codes: &["4*"], ..REPLY }],
+        when: &[],
         owner: Owner::MailHost,
         retryable: true,
         confidence: Confidence::Generic,
@@ -162,10 +207,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "STARTTLS_MISSING",
-        when: &[
-            When { kinds: &[Kind::StartTlsMissing], ..ANY },
-            When { stages: &[Stage::Starttls], codes: &["5*"], ..REPLY },
-        ],
+        when: &[When { kinds: &[Kind::StartTlsMissing], ..ANY }],
         title: "{host} does not offer StartTLS on port {port}",
         meaning: "The security type is StartTLS, and the server does not encrypt on this port. We stopped there: \
                   the password was not sent in the clear.",
@@ -177,11 +219,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "STARTTLS_REQUIRED",
-        when: &[When {
-            codes: &["5*"],
-            texts: &["must issue a starttls", "starttls*first", "starttls*required"],
-            ..REPLY
-        }],
+        when: &[],
+        concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} insists on encryption",
         meaning: "The server accepts nothing on this port before the connection is encrypted.",

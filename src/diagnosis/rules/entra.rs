@@ -48,7 +48,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "ENTRA_APP_NOT_FOUND",
-        when: &[When { numbers: &[700_016], ..REFUSAL }],
+        when: &[When { numbers: &[700_016, 70_001], ..REFUSAL }],
         title: "Microsoft finds no app {client_id} in the directory {provider_tenant}",
         meaning: "The client ID is mistyped, belongs to another directory (Microsoft 365 tenant), or an administrator \
                   of this directory has not approved the app yet.",
@@ -79,13 +79,42 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "ENTRA_SCOPE",
-        when: &[When { numbers: &[1_002_012, 70_011], ..REFUSAL }],
+        when: &[When { numbers: &[1_002_012, 70_011, 70_002, 7_000_216, 7_000_218], ..REFUSAL }],
         owner: Owner::Operator,
         title: "Microsoft did not accept what the token was asked for",
         meaning: "This installation asked for a token in a way that Microsoft does not take. Your settings are not the \
                   cause.",
         steps: &[
             "Ask the operator of this installation to check the addresses that are set for Microsoft 365.",
+        ],
+        links: &[ERRORS],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_APP_DISABLED",
+        when: &[When { numbers: &[7_000_112], ..REFUSAL }],
+        title: "The app {client_id} is switched off in your Microsoft 365 organisation",
+        meaning: "Microsoft knows the app, and its entry in the directory {provider_tenant} is switched off: by an \
+                  administrator, or by Microsoft itself. The client secret was not judged.",
+        steps: &[
+            "In the Microsoft Entra admin center open Enterprise applications, the app, Properties, and set \"Enabled for \
+             users to sign-in?\" to Yes.",
+            "If Microsoft has disabled it, register a new app and enter its client ID and secret here.",
+        ],
+        links: &[ERRORS],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_THROTTLED",
+        when: &[When { kinds: &[Kind::TokenRefused, Kind::TokenBusy], numbers: &[50_196, 90_055], ..ANY }],
+        owner: Owner::Operator,
+        retryable: true,
+        title: "Microsoft asks for fewer sign-ins of the app {client_id}",
+        meaning: "Too many tokens were asked for this app in a short time, here or in another program that uses it. Nothing \
+                  is wrong with your settings.",
+        steps: &[
+            "Wait some minutes, then run the check again.",
+            "If it stays so, ask the operator of this installation whether something asks for tokens again and again.",
         ],
         links: &[ERRORS],
         ..PART
@@ -118,7 +147,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "ENTRA_CONDITIONAL_ACCESS",
-        when: &[When { numbers: &[53_003, 53_000, 530_034], ..REFUSAL }],
+        when: &[When {
+            numbers: &[53_000, 53_001, 53_002, 53_003, 53_004, 53_005, 530_032, 530_034, 530_084],
+            ..REFUSAL
+        }],
         title: "A sign-in policy of your Microsoft 365 organisation blocked the app",
         meaning: "Conditional Access checks where a sign-in comes from and by what. A policy of your organisation does \
                   not let this app sign in from our network.",
@@ -133,7 +165,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "ENTRA_CERT_ASSERTION",
-        when: &[When { numbers: &[700_027, 700_024], ..REFUSAL }],
+        when: &[When { numbers: &[700_027, 700_024, 1_000_502], ..REFUSAL }],
         title: "Microsoft did not accept the certificate that the app signs in with",
         meaning: "The certificate is not registered with the app, or the clocks of the two sides differ too much.",
         steps: &[
@@ -145,7 +177,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "ENTRA_USER",
-        when: &[When { numbers: &[50_076, 50_079, 50_126, 50_034, 50_053], ..REFUSAL }],
+        when: &[When { numbers: &[50_076, 50_079, 50_126, 50_034, 50_053, 50_056], ..REFUSAL }],
         owner: Owner::TenantAdmin,
         title: "Microsoft did not accept the sign-in of the user {user}",
         meaning: "Microsoft wants more from this user than was given, or refuses it.",
@@ -183,8 +215,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "OAUTH_REAUTH_REQUIRED",
         when: &[
-            When { numbers: &[700_082, 70_043, 50_173], ..REFUSAL },
-            When { errors: &["invalid_grant"], ..REFUSAL },
+            When { numbers: &[700_082, 70_043, 70_000, 50_173], ..REFUSAL },
+            // Where an app signs in for itself, nobody has given a consent that could end.
+            When { errors: &["invalid_grant"], app_only: Some(false), ..REFUSAL },
         ],
         owner: Owner::TenantAdmin,
         title: "The consent to send mail has ended",

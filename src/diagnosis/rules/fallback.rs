@@ -1,15 +1,15 @@
 //! What no rule knows: the class of the reply and the subject of its enhanced code are all that is said.
 
-use crate::diagnosis::rule::{ANY, Case, Condition, RULE, Rule};
+use crate::diagnosis::rule::{Case, Condition, RULE, Rule};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[UNKNOWN_REPLY];
 
-/// Takes everything. The subjects are those of RFC 3463 section 3.
+/// Where nothing else applies. The subjects are those of RFC 3463 section 3.
 pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
     code: "UNKNOWN_REPLY",
-    when: &[ANY],
+    when: &[],
     owner: Owner::MailHost,
     confidence: Confidence::Generic,
     title: "{host} refused, for a reason that we do not know",

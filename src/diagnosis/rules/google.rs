@@ -93,7 +93,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             When { hosts: HOSTS, codes: &["550"], texts: &["mail relay denied"], ..REPLY },
         ],
         owner: Owner::WorkspaceAdmin,
-        about_sender_or_relay: true,
+        concerns_configuration: true,
         title: "The Google Workspace relay does not accept our address or the sender {from}",
         meaning: "The SMTP relay service of Google Workspace serves only network addresses and sender domains that \
                   the Workspace administrator has entered. Nothing in this configuration can change that.",

@@ -1,11 +1,15 @@
 //! Microsoft Graph, through which a mail of Microsoft 365 is sent.
 
-use crate::diagnosis::Owner;
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, RULE, Rule, When};
+use crate::diagnosis::{Effect, Owner};
 
 const PERMISSIONS: &str = "https://learn.microsoft.com/graph/api/user-sendmail#permissions";
 const SCOPE: &str = "https://learn.microsoft.com/exchange/permissions-exo/application-rbac";
 const LIMITS: &str = "https://learn.microsoft.com/graph/throttling-limits#outlook-service-limits";
+
+/// Error codes that ask for a pause.
+const THROTTLING: &[&str] =
+    &["applicationthrottled", "errorserverbusy", "errorexceededmessagelimit", "toomanyrequests"];
 
 /// A refusal by Graph, for `..REFUSAL`.
 const REFUSAL: When = When { kinds: &[Kind::GraphRefused], ..ANY };
@@ -16,8 +20,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "GRAPH_TOKEN_AUDIENCE",
         when: &[
-            When { codes: &["401"], errors: &["invalidauthenticationtoken"], ..REFUSAL },
-            When { codes: &["401"], ..REFUSAL },
+            When { errors: &["invalidauthenticationtoken"], ..REFUSAL },
+            When { codes: &["401"], unless: &["contains no permissions"], ..REFUSAL },
         ],
         owner: Owner::Operator,
         title: "Microsoft Graph did not accept the access token",
@@ -33,7 +37,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GRAPH_SEND_AS_DENIED",
-        when: &[When { codes: &["403"], errors: &["errorsendasdenied"], ..REFUSAL }],
+        when: &[When { errors: &["errorsendasdenied"], ..REFUSAL }],
         title: "Microsoft 365 does not let the app send as {from}",
         meaning: "The app may send from the mailbox, but the sender in the message is another address.",
         steps: &[
@@ -49,7 +53,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "GRAPH_MAILBOX_OUT_OF_SCOPE",
         when: &[
             When { codes: &["403"], texts: &["access to odata is disabled"], ..REFUSAL },
-            When { codes: &["403"], errors: &["erroraccessdenied"], mail_send_role: Some(true), ..REFUSAL },
+            When { errors: &["erroraccessdenied"], mail_send_role: Some(true), ..REFUSAL },
         ],
         title: "The app may send mail, but not from {from}",
         meaning: "The app {client_id} has the permission Mail.Send, and a rule of your organisation (an application \
@@ -64,10 +68,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GRAPH_PERMISSION_MISSING",
-        when: &[
-            When { codes: &["403"], errors: &["erroraccessdenied"], ..REFUSAL },
-            When { codes: &["403"], errors: &["authorization_requestdenied"], ..REFUSAL },
-        ],
+        when: &[When {
+            errors: &["erroraccessdenied", "authorization_requestdenied", "nopermissionsinaccesstoken"],
+            ..REFUSAL
+        }],
         title: "The app {client_id} is not allowed to send mail as {from}",
         meaning: "The token holds no permission Mail.Send of the kind Application. Either nobody has granted it, or the \
                   app is limited to certain mailboxes and {from} is not one of them. The kind Delegated does not \
@@ -84,7 +88,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GRAPH_NO_CLOUD_MAILBOX",
-        when: &[When { codes: &["404"], errors: &["mailboxnotenabledforrestapi"], ..REFUSAL }],
+        when: &[When { errors: &["mailboxnotenabledforrestapi"], ..REFUSAL }],
         title: "{from} has no mailbox in Exchange Online",
         meaning: "The user exists, but Microsoft holds no mailbox for it that programs can use: it has no licence, is a \
                   guest, was deleted, or its mailbox is still on a server of your own.",
@@ -98,7 +102,6 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "GRAPH_USER_NOT_FOUND",
         when: &[When {
-            codes: &["404"],
             errors: &[
                 "errorinvaliduser",
                 "resourcenotfound",
@@ -120,13 +123,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GRAPH_THROTTLED",
-        when: &[
-            When { kinds: &[Kind::GraphBusy], ..ANY },
-            When {
-                errors: &["applicationthrottled", "errorserverbusy", "errorexceededmessagelimit"],
-                ..REFUSAL
-            },
-        ],
+        when: &[When { kinds: &[Kind::GraphBusy], ..ANY }, When { errors: THROTTLING, ..REFUSAL }],
         owner: Owner::Nobody,
         retryable: true,
         title: "Microsoft 365 asks to send more slowly",
@@ -140,8 +137,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "GRAPH_TOO_LARGE",
         when: &[
             When { kinds: &[Kind::GraphTooLarge], ..ANY },
-            When { codes: &["413"], ..REFUSAL },
             When { errors: &["errormessagesizeexceeded", "requestbodytoolarge"], ..REFUSAL },
+            When { texts: &["maximum request length"], ..REFUSAL },
+            When { codes: &["413"], ..REFUSAL },
         ],
         owner: Owner::TenantAdmin,
         title: "The message is too large for one call to Microsoft Graph",
@@ -167,6 +165,19 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The message did not arrive at Microsoft in the form that it wants. Your settings are not the cause.",
         steps: &["Ask the operator of this installation to look at it, with the transcript below."],
         links: &["https://learn.microsoft.com/graph/outlook-send-mime-message"],
+        ..PART
+    },
+    Rule {
+        code: "GRAPH_RECIPIENT_REFUSED",
+        when: &[When {
+            errors: &["errorinvalidrecipients", "errorrecipientnotfound", "errorinvalidsmtpaddress"],
+            ..REFUSAL
+        }],
+        effect: Effect::None,
+        owner: Owner::TenantAdmin,
+        title: "Microsoft 365 does not take {recipient} as a recipient",
+        meaning: "The address is not one to which mail can go. Your configuration is fine.",
+        steps: &["Check the recipient's address for typing errors, or try another recipient."],
         ..PART
     },
 ];

@@ -6,6 +6,9 @@ use crate::mail::transcript::Stage;
 
 const HOSTS: &[&str] =
     &["*.office365.com", "*.office365.us", "*.outlook.com", "*.outlook.office.com", "*.partner.outlook.cn"];
+/// What only Microsoft's servers write into a reply.
+const MICROSOFTS_WORDS: &[&str] =
+    &[".outlook.com", "exchangelabs.com", "office 365", "office365", "microsoft", "storedrv"];
 /// Mailboxes of persons, which no administrator manages.
 const PERSONAL: &[&str] = &["*@outlook.*", "*@hotmail.*", "*@live.*", "*@msn.com"];
 const SUBMISSION: &str = "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/authenticated-client-smtp-submission";
@@ -237,7 +240,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_NOT_AUTHENTICATED",
-        when: &[When { codes: &["530"], enhanced: &["5.7.57"], ..REPLY }],
+        when: &[
+            When { hosts: HOSTS, codes: &["530"], enhanced: &["5.7.57"], ..REPLY },
+            When { codes: &["530"], enhanced: &["5.7.57"], texts: MICROSOFTS_WORDS, ..REPLY },
+        ],
         owner: Owner::TenantAdmin,
         title: "Microsoft 365 wants a sign-in before it takes mail",
         meaning: "The server for sending was reached, and nobody had signed in.",
@@ -267,12 +273,31 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ..PART
     },
     Rule {
+        code: "M365_OUTBOUND_SPAM",
+        when: &[When {
+            codes: &["5*"],
+            texts: &["outboundspamexception", "wascl useraction", "hipnotify"],
+            ..REPLY
+        }],
+        concerns_configuration: true,
+        owner: Owner::TenantAdmin,
+        title: "Microsoft's check of outgoing mail has stopped the mailbox {user}",
+        meaning: "Microsoft holds mail of mailboxes back that are not verified yet, or that send more than it allows a new \
+                  account. The text of the mail is not the cause, and neither is the permission to send.",
+        steps: &[
+            "Sign in as {user} on Microsoft's web page, and verify the account where it asks for that.",
+            "Then wait some hours, and send little at first.",
+        ],
+        links: &[LIMITS],
+        ..PART
+    },
+    Rule {
         code: "M365_SEND_AS_DENIED",
         when: &[
-            When { codes: &["5*"], enhanced: &["5.7.60", "5.2.252"], ..REPLY },
+            When { hosts: HOSTS, codes: &["5*"], enhanced: &["5.7.60", "5.2.252"], ..REPLY },
             When { codes: &["5*"], texts: &["sendasdenied", "permissions to send as this sender"], ..REPLY },
         ],
-        about_sender_or_relay: true,
+        concerns_configuration: true,
         title: "Microsoft 365 does not let {user} send as {from}",
         meaning: "The sign-in worked. The signed-in user may send only as its own mailbox, or as one for which it has \
                   the permission Send As.",
@@ -290,9 +315,14 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "M365_SENDER_BLOCKED",
         when: &[
             When { codes: &["5*"], enhanced: &["5.1.8"], texts: &["bad outbound sender"], ..REPLY },
-            When { codes: &["5*"], enhanced: &["5.7.501", "5.7.502", "5.7.503", "5.7.511"], ..REPLY },
+            When {
+                hosts: HOSTS,
+                codes: &["5*"],
+                enhanced: &["5.7.501", "5.7.502", "5.7.503", "5.7.511"],
+                ..REPLY
+            },
         ],
-        about_sender_or_relay: true,
+        concerns_configuration: true,
         title: "Microsoft has blocked the sender {from}",
         meaning: "Microsoft found spam among the mail of this sender and stopped it. The account may have been taken \
                   over by someone else.",
@@ -307,11 +337,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_CONNECTOR_MISMATCH",
         when: &[
-            When { codes: &["5*"], enhanced: &["5.7.64"], ..REPLY },
+            When { hosts: HOSTS, codes: &["5*"], enhanced: &["5.7.64"], ..REPLY },
             When { texts: &["tenantattribution"], ..REPLY },
             When { hosts: HOSTS, codes: &["4*"], enhanced: &["4.4.62"], ..REPLY },
         ],
-        about_sender_or_relay: true,
+        concerns_configuration: true,
         title: "No connector of your Microsoft 365 organisation recognises us",
         meaning: "Without sign-in, Microsoft 365 relays only what an inbound connector of your organisation \
                   recognises by network address or certificate. None does.",
@@ -348,7 +378,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_QUOTA_TENANT",
         when: &[
-            When { codes: &["5*"], enhanced: &["5.7.232", "5.7.233"], ..REPLY },
+            When { hosts: HOSTS, codes: &["5*"], enhanced: &["5.7.232", "5.7.233"], ..REPLY },
             When { codes: &["4*", "5*"], texts: &["tenant external recipient rate limit"], ..REPLY },
         ],
         retryable: true,
@@ -365,7 +395,15 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_SUSPICIOUS",
-        when: &[When { codes: &["4*"], enhanced: &["4.7.5??", "4.7.6??", "4.7.850"], ..REPLY }],
+        when: &[
+            When { hosts: HOSTS, codes: &["4*"], enhanced: &["4.7.5??", "4.7.6??", "4.7.850"], ..REPLY },
+            When {
+                codes: &["4*"],
+                enhanced: &["4.7.5??", "4.7.6??", "4.7.850"],
+                texts: MICROSOFTS_WORDS,
+                ..REPLY
+            },
+        ],
         retryable: true,
         title: "Microsoft is holding mail back while it reviews the traffic",
         meaning: "Microsoft found the traffic unusual and accepts it only slowly or not at all for some time.",
@@ -379,7 +417,15 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "M365_TENANT_BLOCKED",
-        when: &[When { codes: &["5*"], enhanced: &["5.7.705", "5.7.708", "5.7.750"], ..REPLY }],
+        when: &[
+            When { hosts: HOSTS, codes: &["5*"], enhanced: &["5.7.705", "5.7.708", "5.7.750"], ..REPLY },
+            When {
+                codes: &["5*"],
+                enhanced: &["5.7.705", "5.7.708", "5.7.750"],
+                texts: MICROSOFTS_WORDS,
+                ..REPLY
+            },
+        ],
         title: "Microsoft has blocked sending for your organisation",
         meaning: "Microsoft accepts no mail from this organisation or from this network address. That is frequent with \
                   new and trial organisations, and where sender domains are not registered.",

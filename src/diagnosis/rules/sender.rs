@@ -1,38 +1,24 @@
 //! What servers say about a sender, a recipient or relaying.
 
-use crate::diagnosis::rule::{ANY, Kind, REPLY, RULE, Rule, When};
+use crate::diagnosis::evidence::Fact;
+use crate::diagnosis::rule::{ANY, Case, Condition, Kind, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
-use crate::mail::transcript::Stage;
-
-const ENVELOPE: &[Stage] = &[Stage::MailFrom, Stage::RcptTo, Stage::Data];
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "SENDER_NOT_OWNED",
-        when: &[When {
-            stages: ENVELOPE,
-            codes: &["5*"],
-            texts: &[
-                "not owned by user",
-                "sender address is not allowed",
-                "sender address not allowed",
-                "relaying disallowed as",
-                "must be same as authorization user",
-                "must equal authorized user",
-                "not allowed to send as",
-                "not authorized to send on behalf of",
-                "not authorized to use this sender",
-                "sender is not allowed to use",
-                "from address is not one of your addresses",
-                "sender address rejected: not logged in",
-            ],
-            ..REPLY
-        }],
-        about_sender_or_relay: true,
+        when: &[],
+        concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} does not let {user} send as {from}",
         meaning: "The server lets a signed-in user send only as its own addresses, and does not count {from} among \
                   them. The sign-in itself was not refused.",
+        cases: &[Case {
+            conditions: &[Condition::Host("smtp.zoho.*")],
+            meaning: "Zoho says this also where the account belongs to another region, or where its domain is not verified \
+                      at Zoho.",
+            step: "",
+        }],
         steps: &[
             "Use the address of the account as the sender address.",
             "Or add {from} to the account at the mail host, as an alias or as a permitted sender.",
@@ -40,34 +26,111 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ..RULE
     },
     Rule {
-        code: "RELAY_DENIED",
-        when: &[
-            When {
-                stages: ENVELOPE,
-                codes: &["4*", "5*"],
-                texts: &[
-                    "relay access denied",
-                    "relaying denied",
-                    "relaying not allowed",
-                    "relaying not permitted",
-                    "relay not permitted",
-                    "relay not allowed",
-                    "relay denied",
-                    "unable to relay",
-                    "not permitted to relay",
-                    "relaying is not allowed",
-                ],
-                ..REPLY
+        code: "SENDER_NOT_VERIFIED",
+        when: &[],
+        concerns_configuration: true,
+        confidence: Confidence::Generic,
+        title: "{host} does not know {from} as a sender of this account",
+        meaning: "The mail service sends only from addresses and domains that have been added to the account and proved \
+                  to be yours. {from} is not among them. The server's reply: {reply}.",
+        cases: &[
+            Case {
+                conditions: &[Condition::Host("*.qcloudmail.com")],
+                meaning: "The service is Tencent Cloud, which calls this NotAuthenticatedSender.",
+                step: "Verify {from} or its domain in the console of Tencent Cloud.",
             },
-            When { stages: ENVELOPE, codes: &["530"], ..REPLY },
-            When {
-                stages: ENVELOPE,
-                codes: &["5*"],
-                texts: &["authentication required", "authentication is required", "must authenticate"],
-                ..REPLY
+            Case {
+                conditions: &[Condition::Text("from/sender name is not valid")],
+                meaning: "So speaks the mail server Postal where it does not know the domain of the sender for this \
+                          account. The sender's name is not meant.",
+                step: "",
             },
         ],
-        about_sender_or_relay: true,
+        steps: &[
+            "Add the domain of {from} to the account at the mail service, and verify it there as the service describes.",
+            "Or use a sender address of a domain that is verified already.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SENDER_DOMAIN_NOT_FOUND",
+        when: &[],
+        concerns_configuration: true,
+        owner: Owner::DnsOwner,
+        confidence: Confidence::Generic,
+        title: "{host} does not find the domain of the sender address {from}",
+        meaning: "The server looked up the part of {from} behind the @ in the Domain Name System, and found no place to \
+                  which answers could go. It takes no mail from such a sender.",
+        steps: &[
+            "Check the sender address {from} for typing errors.",
+            "If it is right, ask whoever manages the DNS of this domain to add an MX record, or an A record, for it.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SENDER_REFUSED",
+        when: &[],
+        concerns_configuration: true,
+        confidence: Confidence::Generic,
+        title: "{host} refuses the sender address {from}",
+        meaning: "The server does not take mail from this sender. Its reply: {reply}.",
+        cases: &[Case {
+            conditions: &[Condition::Fact(Fact::SignedIn)],
+            meaning: "The sign-in as {user} had worked; often an account may send only as its own addresses.",
+            step: "Use the address of the account {user} as the sender address, or add {from} to the account at the mail host.",
+        }],
+        steps: &[
+            "Check the sender address {from} for typing errors.",
+            "If it is right, ask the mail host why it refuses it, and give it the server's reply.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SIGN_IN_REQUIRED",
+        when: &[],
+        concerns_configuration: true,
+        confidence: Confidence::Generic,
+        title: "{host} wants a sign-in, and no user name is configured",
+        meaning: "The server passes mail on only for users who have signed in. Nobody did, because user name and password \
+                  are missing in this configuration. The recipient is not the cause.",
+        cases: &[
+            Case {
+                conditions: &[Condition::UserNameIsAddress],
+                meaning: "",
+                step: "Enter user name and password: at this service the user name is the whole e-mail address.",
+            },
+            Case {
+                conditions: &[Condition::UserNameIsFixed],
+                meaning: "",
+                step: "Enter user name and password: at this service the user name is always {user_name_form}.",
+            },
+            Case {
+                conditions: &[Condition::UserNameIsIssued],
+                meaning: "",
+                step: "Enter the user name and the password that the service has issued for sending by SMTP.",
+            },
+            Case {
+                conditions: &[Condition::NoService],
+                meaning: "",
+                step: "Enter user name and password of a mail account at this server.",
+            },
+            Case {
+                conditions: &[Condition::NoSignInOffered],
+                meaning: "On this port the server offers no sign-in.",
+                step: "",
+            },
+        ],
+        steps: &[
+            "Use port 587 with StartTLS, or port 465 with SSL/TLS: sign-in is usual there.",
+            "If this is a relay that should know us by our network address, ask the mail host to allow that address; the \
+             operator of this installation can name it. A server that knows only POP before SMTP cannot be used from here.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "RELAY_DENIED",
+        when: &[],
+        concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} does not pass on mail for us",
         meaning: "The server sends mail to others only for users and networks that it knows. Either nobody has \
@@ -82,11 +145,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GREYLISTED",
-        when: &[When {
-            codes: &["4*"],
-            texts: &["greylist", "graylist", "grey-list", "gray-list", "grey list"],
-            ..REPLY
-        }],
+        when: &[],
         effect: Effect::None,
         owner: Owner::Nobody,
         retryable: true,
@@ -98,15 +157,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "TOO_MANY_RECIPIENTS",
-        when: &[
-            When { codes: &["4*", "5*"], enhanced: &["4.5.3", "5.5.3"], ..REPLY },
-            When {
-                stages: &[Stage::RcptTo],
-                codes: &["452", "552"],
-                texts: &["too many recipients"],
-                ..REPLY
-            },
-        ],
+        when: &[],
         effect: Effect::None,
         owner: Owner::Nobody,
         retryable: true,
@@ -117,41 +168,76 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "RECIPIENT_UNKNOWN",
-        when: &[
-            When {
-                stages: &[Stage::RcptTo, Stage::Data],
-                codes: &["5*"],
-                enhanced: &["5.1.1", "5.1.10", "5.1.6"],
-                ..REPLY
-            },
-            When {
-                stages: &[Stage::RcptTo],
-                codes: &["5*"],
-                texts: &[
-                    "user unknown",
-                    "unknown user",
-                    "no such user",
-                    "user not found",
-                    "no such recipient",
-                    "unknown recipient",
-                    "recipient unknown",
-                    "recipient not found",
-                    "no mailbox here",
-                    "no such mailbox",
-                    "mailbox not found",
-                    "mailbox unavailable",
-                    "does not exist",
-                    "unrouteable address",
-                ],
-                unless: &["sender"],
-                ..REPLY
-            },
-        ],
+        when: &[],
         effect: Effect::None,
         confidence: Confidence::Generic,
         title: "The address {recipient} does not exist",
         meaning: "The server that answered knows no such recipient. Your configuration reached it without trouble.",
         steps: &["Check the recipient's address for typing errors, or try another recipient."],
+        ..RULE
+    },
+    Rule {
+        code: "RECIPIENT_MAILBOX_FULL",
+        when: &[],
+        effect: Effect::None,
+        confidence: Confidence::Generic,
+        owner: Owner::Nobody,
+        title: "The mailbox of {recipient} is full",
+        meaning: "The recipient's mailbox takes no more mail until there is room in it. Your configuration is fine.",
+        steps: &["Tell the recipient in another way that the mailbox is full, or try another recipient."],
+        ..RULE
+    },
+    Rule {
+        code: "RECIPIENT_UNAVAILABLE",
+        when: &[],
+        effect: Effect::None,
+        confidence: Confidence::Generic,
+        title: "The mailbox of {recipient} is switched off or locked",
+        meaning: "The recipient's side knows the address, and takes no mail for it. Your configuration is fine. The \
+                  server's reply: {reply}.",
+        steps: &["Ask the recipient in another way, or try another recipient."],
+        ..RULE
+    },
+    Rule {
+        code: "RECIPIENT_RATE_LIMITED",
+        when: &[],
+        effect: Effect::None,
+        confidence: Confidence::Generic,
+        owner: Owner::Nobody,
+        retryable: true,
+        title: "{recipient} receives too much mail at the moment",
+        meaning: "The recipient's side limits how fast mail may come in for this address. Your configuration is fine.",
+        steps: &["Try again later; nothing needs to be changed."],
+        ..RULE
+    },
+    Rule {
+        code: "RECIPIENT_REFUSED",
+        when: &[],
+        effect: Effect::None,
+        confidence: Confidence::Generic,
+        title: "The recipient's side does not take this mail for {recipient}",
+        meaning: "A rule of the recipient, or of the recipient's organisation, refuses the mail: the address may be open to \
+                  certain senders only, or {from} may be blocked there. The sign-in worked, and the text of the mail is \
+                  not the cause. The server's reply: {reply}.",
+        steps: &[
+            "Ask the recipient, or the administrator of the recipient's mail, to allow mail from {from}.",
+            "Try another recipient, to see that your configuration works.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "TRY_LATER",
+        when: &[],
+        owner: Owner::MailHost,
+        retryable: true,
+        confidence: Confidence::Generic,
+        title: "{host} put the mail off, and asks to try later",
+        meaning: "By its number the refusal is permanent, by its words it is not: {reply}. The server does not say more. The \
+                  recipient's address need not be wrong.",
+        steps: &[
+            "Try again in some minutes.",
+            "If it happens each time, ask the mail host why, and give it the server's reply.",
+        ],
         ..RULE
     },
     Rule {

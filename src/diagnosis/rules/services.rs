@@ -28,10 +28,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "SES_IDENTITY_NOT_VERIFIED",
         when: &[When {
             codes: &["5*"],
-            texts: &["email address is not verified", "identities failed the check"],
+            texts: &["identities failed the check", "email address is not verified*region"],
             ..REPLY
         }],
-        about_sender_or_relay: true,
+        concerns_configuration: true,
         title: "Amazon SES has not verified an address of this message",
         meaning: "Amazon SES sends only from addresses and domains that you have proved to be yours, in each region \
                   separately. The sign-in worked.",
@@ -87,7 +87,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 "authentication failed",
                 "authorization",
             ],
-            unless: &["disabled", "suspended", "blocked", "too many", "exceed", "not allowed"],
+            unless: &["disabled", "suspended", "blocked", "too many", "exceed", "not allowed", "credits"],
             kinds: &[Kind::Refused],
             ..ANY
         }],
@@ -111,7 +111,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "SENDGRID_SENDER",
         when: &[When { codes: &["5*"], texts: &["does not match a verified sender identity"], ..REPLY }],
-        about_sender_or_relay: true,
+        concerns_configuration: true,
         title: "SendGrid does not know {from} as a sender of yours",
         meaning: "SendGrid sends only from addresses and domains that you have proved to be yours. The sign-in worked.",
         steps: &[

@@ -4,62 +4,18 @@ use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When
 use crate::diagnosis::{Confidence, Effect, Owner};
 use crate::mail::transcript::Stage;
 
-/// What shows that a 535 judged something else than user name and password.
-const NOT_ABOUT_CREDENTIALS: &[&str] = &[
-    "too many",
-    "rate limit",
-    "temporar",
-    "try again later",
-    "try later",
-    "blocked",
-    "block list",
-    "blacklist",
-    "suspended",
-    "disabled",
-    "not enabled",
-    "is locked",
-    "not allowed",
-    "not permitted",
-    "access denied",
-    "access rights",
-    "policy",
-    "connection lost to authentication server",
-    "not supported",
-    "unsupported",
-    "unrecognized",
-    "mechanism",
-    "encryption required",
-    "internal error",
-    "internal server error",
-    // Not the word alone: Postfix says "authentication failed: (reason unavailable)" of a wrong password.
-    "service unavailable",
-    "server unavailable",
-    "backend unavailable",
-    "currently unavailable",
-    "is unavailable",
-];
+const NETEASE: &str =
+    "At NetEase (163.com, 126.com, yeah.net) this reply means that SMTP is switched off for the account.";
+const NETEASE_STEP: &str = "Sign in to the mailbox on the web, and switch on POP3/SMTP/IMAP in its settings. That also gives \
+                            an authorization code: enter it here as the password.";
+const WINDOWS_SIGN_IN: &str =
+    "NTLM and GSSAPI sign in with accounts of a Windows domain, which is not supported here.";
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "EHLO_NAME_REJECTED",
-        when: &[
-            When {
-                stages: &[Stage::Ehlo],
-                codes: &["5*"],
-                texts: &["helo", "ehlo", "domain name", "invalid domain", "host name", "hostname", "fully"],
-                unless: &["unrecognized", "not implemented", "unknown command"],
-                ..REPLY
-            },
-            When { codes: &["5*"], enhanced: &["5.7.506"], ..REPLY },
-            When { codes: &["5*"], texts: &["helo command rejected", "bad helo", "invalid helo"], ..REPLY },
-            When {
-                stages: &[Stage::Ehlo],
-                hosts: &["smtp-relay.gmail.com"],
-                codes: &["421"],
-                enhanced: &["4.7.0"],
-                ..REPLY
-            },
-        ],
+        when: &[When { codes: &["5*"], enhanced: &["5.7.506"], ..REPLY }],
+        concerns_configuration: true,
         owner: Owner::Operator,
         confidence: Confidence::Generic,
         title: "{host} does not accept the name by which we introduce ourselves ({ehlo_name})",
@@ -74,17 +30,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "AUTH_NEEDS_TLS",
-        when: &[
-            When { kinds: &[Kind::AuthNotOfferedInTheClear], ..ANY },
-            When { codes: &["538"], ..REPLY },
-            When { stages: &[Stage::Auth], codes: &["5*"], enhanced: &["5.7.11"], ..REPLY },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["5*"],
-                texts: &["encryption required", "encrypted connection", "only over tls"],
-                ..REPLY
-            },
-        ],
+        when: &[When { kinds: &[Kind::AuthNotOfferedInTheClear], ..ANY }],
         title: "{host} offers no sign-in without encryption",
         meaning: "The connection is not encrypted, and this server lets nobody sign in that way. User name and \
                   password were not judged.",
@@ -119,10 +65,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "AUTH_NOT_OFFERED",
-        when: &[
-            When { kinds: &[Kind::AuthNotOfferedEncrypted], ..ANY },
-            When { stages: &[Stage::Auth], codes: &["500", "502", "503"], ..REPLY },
-        ],
+        when: &[When { kinds: &[Kind::AuthNotOfferedEncrypted], ..ANY }],
         title: "{host} takes no sign-in on port {port}",
         meaning: "A user name is configured, and this server offers no way to use it here. That is typical of servers \
                   that receive mail from outside, on port 25. User name and password were not judged.",
@@ -149,41 +92,129 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "AUTH_MECHANISM_MISMATCH",
-        when: &[
-            When { kinds: &[Kind::NoCommonMechanism], ..ANY },
-            When { stages: &[Stage::Auth], codes: &["504"], ..REPLY },
-            When { stages: &[Stage::Auth], codes: &["5*"], enhanced: &["5.7.4", "5.5.4"], ..REPLY },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["5*"],
-                texts: &[
-                    "unrecognized authentication",
-                    "mechanism*not supported",
-                    "unsupported*mechanism",
-                    "invalid mechanism",
-                ],
-                ..REPLY
-            },
-        ],
+        when: &[When { kinds: &[Kind::NoCommonMechanism], ..ANY }],
         title: "{host} does not accept our way to sign in",
         meaning: "There are several ways to sign in, and the server did not take ours. It offers: {offered}. Your \
                   password was not judged.",
+        cases: &[
+            Case {
+                conditions: &[Condition::Offers("XOAUTH2")],
+                meaning: "",
+                step: "XOAUTH2 takes tokens instead of passwords: choose a provider in the configuration that signs in \
+                       with OAuth, if there is one for this host.",
+            },
+            Case { conditions: &[Condition::Offers("NTLM")], meaning: WINDOWS_SIGN_IN, step: "" },
+            Case { conditions: &[Condition::Offers("GSSAPI")], meaning: WINDOWS_SIGN_IN, step: "" },
+        ],
+        steps: &["Ask the mail host to allow sign-in with PLAIN or LOGIN over an encrypted connection."],
+        ..RULE
+    },
+    Rule {
+        code: "AUTHORIZATION_CODE_REQUIRED",
+        when: &[When {
+            stages: &[Stage::Auth],
+            hosts: &["*.qq.com"],
+            codes: &["535"],
+            texts: &["system busy"],
+            ..REPLY
+        }],
+        effect: Effect::CredentialsRefused,
+        title: "{host} wants an authorization code in place of the password",
+        meaning: "This mail service does not take the account's password from programs. It wants an authorization code, \
+                  which it makes for programs in the settings of the mailbox.",
+        cases: &[Case {
+            conditions: &[Condition::Host("*.qq.com")],
+            meaning: "Where the code had worked before: QQ ends codes when the account's password changes, or when a \
+                      sign-in looks strange to it.",
+            step: "",
+        }],
         steps: &[
-            "Ask the mail host to allow sign-in with PLAIN or LOGIN over an encrypted connection.",
-            "If it offers only XOAUTH2, it takes tokens instead of passwords: choose a provider in the configuration \
-             that signs in with OAuth, if there is one for this host.",
+            "Sign in to the mailbox of {user} on the web, open the settings for POP3, IMAP and SMTP, and let it make an \
+             authorization code. If there was one before, make a new one.",
+            "Enter the code here as the password.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "APP_PASSWORD_REQUIRED",
+        when: &[],
+        effect: Effect::CredentialsRefused,
+        title: "{host} wants an app password for {user}",
+        meaning: "This mail service does not take the account's own password from programs. It wants an app password: one \
+                  that it makes for one program. Entering the account's password again will not help.",
+        steps: &[
+            "Sign in as {user} on the mail service's web page, open the security settings, and create an app password.",
+            "Enter the app password here.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "PASSWORD_TOO_WEAK",
+        when: &[],
+        effect: Effect::CredentialsRefused,
+        title: "{host} does not take this password any more",
+        meaning: "The mail provider refuses the sign-in because the password is too simple for it, or out of date. The \
+                  password may be the right one: {reply}.",
+        steps: &[
+            "Set a new, stronger password at the mail provider first.",
+            "Then enter the new password here.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "WEB_SIGN_IN_REQUIRED",
+        when: &[],
+        effect: Effect::CredentialsRefused,
+        title: "{host} wants {user} to sign in with a web browser first",
+        meaning: "The mail provider found the sign-in unusual, and holds it back until the owner of the account confirms \
+                  it: {reply}.",
+        steps: &[
+            "Sign in as {user} on the mail provider's web page, and do what it asks for.",
+            "Then run the check again.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "SIGN_IN_SWITCHED_OFF",
+        when: &[],
+        title: "Sending by SMTP is switched off for {user} at {host}",
+        meaning: "The mail provider lets no program sign in to this account. Your password was not judged. The server's \
+                  reply: {reply}.",
+        cases: &[
+            Case { conditions: &[Condition::Host("*.163.com")], meaning: NETEASE, step: NETEASE_STEP },
+            Case { conditions: &[Condition::Host("*.126.com")], meaning: NETEASE, step: NETEASE_STEP },
+            Case { conditions: &[Condition::Host("*.yeah.net")], meaning: NETEASE, step: NETEASE_STEP },
+        ],
+        steps: &[
+            "Sign in as {user} on the mail provider's web page, and switch on sending by programs: the switch is often \
+             called POP3/SMTP/IMAP, external access or mail programs.",
+            "If there is no such switch, ask whoever manages the mail accounts.",
+        ],
+        ..RULE
+    },
+    Rule {
+        code: "ACCOUNT_BLOCKED",
+        when: &[],
+        concerns_configuration: true,
+        owner: Owner::MailHost,
+        title: "The mail provider has blocked the account at {host}",
+        meaning: "The account of this configuration may not send at the moment. Providers do that after spam, after a \
+                  break-in, or for their own rules. The server's reply: {reply}.",
+        steps: &[
+            "Sign in as {user} on the mail provider's web page, and look for a notice about the account.",
+            "Ask the mail provider's support to open the account again, and give it the server's reply.",
         ],
         ..RULE
     },
     Rule {
         code: "AUTH_TEMPORARY",
-        when: &[When { stages: &[Stage::Auth], codes: &["4*"], ..REPLY }],
+        when: &[],
         owner: Owner::Nobody,
         retryable: true,
         confidence: Confidence::Generic,
         title: "{host} cannot check the sign-in at the moment",
         meaning: "The server put the sign-in off: it limits how often one may sign in, or has trouble of its own. It \
-                  does not say that user name or password are wrong.",
+                  does not say that user name or password are wrong. Its reply: {reply}.",
         steps: &[
             "Leave the configuration as it is, and wait some minutes before you try again.",
             "If it lasts for hours, ask the mail host and give it the server's reply.",
@@ -212,33 +243,36 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "AUTH_REJECTED",
-        when: &[
-            When {
-                stages: &[Stage::Auth],
-                codes: &["535"],
-                unless: NOT_ABOUT_CREDENTIALS,
-                kinds: &[Kind::Refused],
-                ..ANY
-            },
-            When {
-                stages: &[Stage::Auth],
-                codes: &["5*"],
-                enhanced: &["5.7.8"],
-                unless: NOT_ABOUT_CREDENTIALS,
-                kinds: &[Kind::Refused],
-                ..ANY
-            },
-        ],
+        when: &[],
         effect: Effect::CredentialsRefused,
         confidence: Confidence::Generic,
         title: "{host} refused the sign-in",
         meaning: "The server did not accept the user name {user} with the stored password. It does not say which of \
                   the two is the cause.",
-        cases: &[Case {
-            conditions: &[Condition::UserLacksAt],
-            meaning: "",
-            step: "Try the full e-mail address as user name: many mail hosts want it, and {user} is none.",
-        }],
+        cases: &[
+            Case {
+                conditions: &[Condition::UnusualPassword],
+                meaning: "The stored password has letters or signs beyond plain ASCII, or blanks, and some servers read \
+                          those differently than the provider's web page does.",
+                step: "Set a password of plain letters, digits and ASCII signs without blanks at the provider, and enter \
+                       it here.",
+            },
+            Case {
+                conditions: &[Condition::WantsAppPassword],
+                meaning: "This service takes an app password: one that it makes for one program.",
+                step: "Create an app password in the account's security settings, and enter it here.",
+            },
+            Case {
+                conditions: &[Condition::UserNameIsFixed],
+                meaning: "",
+                step: "Enter {user_name_form} as the user name: this service prescribes it.",
+            },
+            Case {
+                conditions: &[Condition::UserLacksAt],
+                meaning: "",
+                step: "Try the full e-mail address as user name: many mail hosts want it, and {user} is none.",
+            },
+        ],
         steps: &[
             "Enter the password again, and check the user name for typing errors.",
             "Sign in with both on your mail provider's web page, to see that they work there.",

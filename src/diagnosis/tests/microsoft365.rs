@@ -1,6 +1,6 @@
 //! One case for each row of the table that concerns Entra and Graph.
 
-use super::facts;
+use super::{Facts, facts};
 use crate::diagnosis::Effect::{self, CredentialsRefused as Af, ProviderError as Pe};
 use crate::diagnosis::Owner::{self, Microsoft365Admin as Ms, Nobody, Operator, TenantAdmin as Tenant};
 use crate::diagnosis::microsoft365::{Error, ErrorKind};
@@ -65,12 +65,13 @@ fn part_g_the_token_endpoint() {
             check(row, entra(*number, code), None, expected);
         }
     }
-    check(
-        "79",
-        answer(Token, 400, "invalid_grant"),
-        None,
-        ("OAUTH_REAUTH_REQUIRED", Af, false, false, Tenant),
-    );
+    // Only where a user had given a consent; an app that signs in for itself has none that could end.
+    let ended = Failure::Microsoft365(Box::new(answer(Token, 400, "invalid_grant")));
+    let delegated = Facts { client_id: None, ..facts("Microsoft 365") };
+    assert_eq!(diagnose(&ended, &delegated, &[]).diagnosis.code, "OAUTH_REAUTH_REQUIRED");
+    check("79 app", answer(Token, 400, "invalid_grant"), None, {
+        ("UNKNOWN_REPLY", Pe, false, false, Owner::MailHost)
+    });
     let busy = Error { status: Some(429), ..Error::without_answer(Token, ErrorKind::Busy) };
     check("81", busy, None, ("TOKEN_ENDPOINT_TEMPORARY", Pe, true, false, Nobody));
     let silent = Error::without_answer(Token, ErrorKind::Timeout);

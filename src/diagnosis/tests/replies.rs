@@ -77,38 +77,38 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "smtp.mail.yahoo.com",
         Auth,
         "535 5.7.0 (#AUTH005) Too many bad auth attempts.",
-        "UNKNOWN_REPLY",
+        "AUTH_TEMPORARY",
         Effect::ProviderError,
     ),
     (
         "smtp.yandex.ru",
         Auth,
         "535 5.7.8 Error: authentication failed: This user does not have access rights to this service",
-        "UNKNOWN_REPLY",
+        "SIGN_IN_SWITCHED_OFF",
         Effect::ProviderError,
     ),
     (
         "mail.example.com",
         Auth,
         "535 5.7.8 Error: authentication failed: Connection lost to authentication server",
-        "UNKNOWN_REPLY",
+        "AUTH_TEMPORARY",
         Effect::ProviderError,
     ),
     (
         "postfix.example.com",
         Auth,
         "535 5.7.8 Error: authentication failed: authentication service unavailable",
-        "UNKNOWN_REPLY",
+        "AUTH_TEMPORARY",
         Effect::ProviderError,
     ),
-    ("smtp.zoho.com", Auth, "535 5.7.8 Your IP is blocked", "UNKNOWN_REPLY", Effect::ProviderError),
+    ("smtp.zoho.com", Auth, "535 5.7.8 Your IP is blocked", "CLIENT_ADDRESS_REFUSED", Effect::ProviderError),
     ("smtp.gmail.com", Auth, "534 5.7.1 Something new", "UNKNOWN_REPLY", Effect::ProviderError),
-    ("smtp.163.com", Auth, "550 User has no permission", "UNKNOWN_REPLY", Effect::ProviderError),
+    ("smtp.163.com", Auth, "550 User has no permission", "SIGN_IN_SWITCHED_OFF", Effect::ProviderError),
     (
         "mail.example.com",
         Auth,
         "554 5.7.1 Client host rejected: Access denied",
-        "UNKNOWN_REPLY",
+        "CLIENT_ADDRESS_REFUSED",
         Effect::ProviderError,
     ),
     (
@@ -159,7 +159,7 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "mx.example.com",
         Greeting,
         "554 5.7.1 Service unavailable; Client host blocked using zen.spamhaus.org",
-        "GREETING_REFUSED",
+        "CLIENT_ADDRESS_REFUSED",
         Effect::ProviderError,
     ),
     (
@@ -202,7 +202,7 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "mail.example.com",
         MailFrom,
         "550 5.1.8 Sender address rejected: Domain not found",
-        "UNKNOWN_REPLY",
+        "SENDER_DOMAIN_NOT_FOUND",
         Effect::ProviderError,
     ),
     (
@@ -215,14 +215,14 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
     // The recipient: never says anything about the configuration.
     ("mail.example.com", RcptTo, "550 No such user here", "RECIPIENT_UNKNOWN", Effect::None),
     ("exim.example.com", RcptTo, "550 Unrouteable address", "RECIPIENT_UNKNOWN", Effect::None),
-    ("mail.example.com", RcptTo, "552 5.2.2 Mailbox full", "UNKNOWN_REPLY", Effect::None),
-    ("mail.example.com", RcptTo, "452 4.2.2 Mailbox full", "UNKNOWN_REPLY", Effect::None),
+    ("mail.example.com", RcptTo, "552 5.2.2 Mailbox full", "RECIPIENT_MAILBOX_FULL", Effect::None),
+    ("mail.example.com", RcptTo, "452 4.2.2 Mailbox full", "RECIPIENT_MAILBOX_FULL", Effect::None),
     ("mail.example.com", RcptTo, "451 4.3.0 Temporary lookup failure", "PROVIDER_TEMPORARY", Effect::None),
     (
         "mail.example.com",
         RcptTo,
         "550 5.4.1 Recipient address rejected: Access denied.",
-        "UNKNOWN_REPLY",
+        "RECIPIENT_UNKNOWN",
         Effect::None,
     ),
     ("mail.example.com", RcptTo, "535 5.7.8 authentication failed", "UNKNOWN_REPLY", Effect::None),
@@ -257,7 +257,8 @@ fn replies_that_no_row_has_get_an_honest_answer() {
     for (host, stage, line, code, effect) in REPLIES {
         let finding = diagnose(&refused(*stage, line), &facts(host), &[]);
         assert_eq!((finding.diagnosis.code, finding.effect), (*code, *effect), "{line}");
-        assert_eq!(finding.diagnosis.retryable, line.starts_with('4'), "{line}");
+        let passes = line.starts_with('4') || *code == "AUTH_TEMPORARY";
+        assert_eq!(finding.diagnosis.retryable, passes, "{line}");
         assert_eq!(finding.connection_failed, *stage == Greeting, "{line}");
         assert!(finding.message.contains(line.split_once(' ').unwrap().1), "{}", finding.message);
     }

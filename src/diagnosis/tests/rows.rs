@@ -14,7 +14,7 @@ use crate::diagnosis::Owner::{
 use crate::diagnosis::{Confidence, Effect, Failure, diagnose};
 use crate::egress::{DialError, Refusal};
 use crate::mail::transcript::Stage::{self, Auth, Data, Ehlo, Greeting, MailFrom, RcptTo, Starttls, Tls};
-use crate::smtp::{ErrorKind, OtherProtocol, TlsFailure};
+use crate::smtp::{Chain, ErrorKind, OtherProtocol, TlsFailure};
 
 /// What follows: the code, the effect, `retryable`, `connectionFailed`, who can act, how sure it is.
 type Expected = (&'static str, Effect, bool, bool, Owner, Confidence);
@@ -71,17 +71,19 @@ fn part_a_before_smtp_speaks() {
         ),
         (
             "10",
-            tls(TlsFailure::Untrusted { issuer: None }),
+            tls(TlsFailure::Untrusted { issuer: None, chain: Chain::Unknown }),
             ("TLS_CERT_UNTRUSTED", Pe, false, true, MailHost, Exact),
         ),
         (
             "11",
-            tls(TlsFailure::WrongName { names: vec![] }),
+            tls(TlsFailure::WrongName { names: vec![], greeted_as: None }),
             ("TLS_CERT_NAME", Pe, false, true, Tenant, Exact),
         ),
         ("12", tls(TlsFailure::Expired), ("TLS_CERT_EXPIRED", Pe, false, true, MailHost, Exact)),
         ("12", tls(TlsFailure::NotYetValid), ("TLS_CERT_EXPIRED", Pe, false, true, MailHost, Exact)),
         ("13", tls(TlsFailure::Version), ("TLS_VERSION", Pe, false, true, MailHost, Exact)),
+        ("13", tls(TlsFailure::NoCommonCipher), ("TLS_VERSION", Pe, false, true, MailHost, Exact)),
+        ("13", tls(TlsFailure::ServerError), ("TLS_VERSION", Pe, false, true, MailHost, Exact)),
         ("13", tls(TlsFailure::Other("alert".into())), ("TLS_VERSION", Pe, false, true, MailHost, Exact)),
         (
             "13",
@@ -200,7 +202,7 @@ fn part_i_our_own_side_and_the_codes_beyond_the_table() {
         ),
         (
             "unknown",
-            refused(MailFrom, "550 5.9.9 Computer says no"),
+            refused(Data, "550 5.9.9 Computer says no"),
             ("UNKNOWN_REPLY", Pe, false, false, MailHost, Generic),
         ),
     ];

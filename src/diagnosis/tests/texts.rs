@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use super::{facts, failed, refused};
-use crate::diagnosis::{Facts, Failure, diagnose, fill, reference_markdown, rule_for, rules};
+use crate::diagnosis::{Facts, Failure, diagnose, fill, reference_markdown, rule_for, rules, verdict};
 use crate::egress::{DialError, Refusal};
 use crate::language::Language;
 use crate::mail::transcript::Stage;
-use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, TlsFailure};
+use crate::smtp::{Capabilities, Chain, Error, ErrorKind, OtherProtocol, TlsFailure};
 
 #[test]
 fn every_rule_has_all_its_words() {
@@ -19,7 +19,8 @@ fn every_rule_has_all_its_words() {
         );
         assert!(!rule.title.is_empty() && !rule.meaning.is_empty() && !rule.steps.is_empty(), "{code}");
         assert!(!rule.title.ends_with('.') && rule.meaning.ends_with('.'), "{code}");
-        assert!(!rule.when.is_empty(), "{code}");
+        let reached = !rule.when.is_empty() || verdict::codes().any(|found| found == code);
+        assert!(reached || code == "UNKNOWN_REPLY", "{code}");
         assert!(rule.links.iter().all(|link| link.starts_with("https://")), "{code}");
         for text in rule.texts() {
             assert!(!text.contains("  ") && text.trim() == text, "{code}: {text}");
@@ -129,8 +130,11 @@ fn page_of_the_main_failures(language: Language) -> String {
         ("mail.example.com", Failure::Dial(DialError::ConnectTimeout)),
         ("mail.example.com", failed(Stage::Tls, ErrorKind::PlainTextOnTls)),
         ("mail.example.com", failed(Stage::Greeting, ErrorKind::TlsFromFirstByte)),
-        ("mail.example.com", tls(TlsFailure::Untrusted { issuer: Some("CN=Our CA".into()) })),
-        ("192.0.2.7", tls(TlsFailure::WrongName { names: vec!["mx.example.com".into()] })),
+        (
+            "mail.example.com",
+            tls(TlsFailure::Untrusted { issuer: Some("CN=Our CA".into()), chain: Chain::Alone }),
+        ),
+        ("192.0.2.7", tls(TlsFailure::WrongName { names: vec!["mx.example.com".into()], greeted_as: None })),
         ("mail.example.com", no_auth),
         ("mail.example.com", failed(Stage::Auth, ErrorKind::NoCommonMechanism { offered })),
         ("mail.example.com", refused(Stage::Auth, "535 5.7.8 Error: authentication failed")),
@@ -179,4 +183,11 @@ fn the_reference_is_up_to_date() {
     }
     let written = std::fs::read_to_string(path).unwrap_or_default();
     assert!(written == reference_markdown(), "docs/diagnosis.md is old: run the tests with UPDATE_DOCS=1");
+}
+
+#[test]
+fn every_verdict_has_a_rule() {
+    for code in verdict::codes() {
+        assert!(rules::by_code(code).is_some(), "{code}");
+    }
 }

@@ -28,6 +28,9 @@ const MAX_TOKENS: u64 = 10_000;
 /// The longest time that a sending waits because Microsoft asked it to; beyond it, the caller is told.
 const LONGEST_WAIT: u64 = 3;
 
+/// How long no token is asked for after throttling that names no time, in seconds.
+const DEFAULT_HOLD: u64 = 60;
+
 /// Whose token, and for what. The version changes with every change of the configuration, so that a token of
 /// an old secret is never used again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
@@ -53,8 +56,10 @@ pub struct Client {
     pub endpoints: Arc<Endpoints>,
     clock: Clock,
     tokens: Cache<Key, Arc<Kept>>,
-    /// Until when Microsoft asked not to be called for a key.
+    /// Until when Graph asked not to be called for a key.
     holds: Cache<Key, Duration>,
+    /// Until when Entra asked not to be called for one.
+    token_holds: Cache<Key, Duration>,
 }
 
 /// A token with the right to look at it.
@@ -73,8 +78,9 @@ impl Client {
     #[must_use]
     pub fn new(http: HttpClient, endpoints: Endpoints, clock: Clock) -> Self {
         let tokens = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
-        let holds = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
-        Self { http, endpoints: Arc::new(endpoints), clock, tokens, holds }
+        let holds = || Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
+        let endpoints = Arc::new(endpoints);
+        Self { http, endpoints, clock, tokens, holds: holds(), token_holds: holds() }
     }
 
     /// A token from the issuer itself: proves the secret. It is kept where `key` is given.
@@ -91,8 +97,14 @@ impl Client {
     ) -> Result<Token, Error> {
         log.begin(Stage::Token);
         let started = Instant::now();
-        let fetched = self.fetch(credentials, scope, deadline).instrument(log.span()).await;
+        let fetched = match self.hold_on_tokens(key).await {
+            Some(error) => Err(error),
+            None => self.fetch(credentials, scope, deadline).instrument(log.span()).await,
+        };
         note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
+        if let (Some(key), Err(error)) = (key, &fetched) {
+            self.hold_tokens(key, error).await;
+        }
         let token = fetched?;
         if let Some(key) = key {
             self.tokens.insert(key.clone(), Arc::clone(&token.0)).await;
@@ -119,9 +131,17 @@ impl Client {
         }
         log.begin(Stage::Token);
         let started = Instant::now();
-        let fetch = async { self.fetch(credentials, &key.scope, deadline).await.map(|token| token.0) };
+        let fetch = async {
+            match self.hold_on_tokens(Some(key)).await {
+                Some(error) => Err(error),
+                None => self.fetch(credentials, &key.scope, deadline).await.map(|token| token.0),
+            }
+        };
         let fetched = self.tokens.try_get_with_by_ref(key, fetch).instrument(log.span()).await;
         let fetched = fetched.map_err(|error| (*error).clone());
+        if let Err(error) = &fetched {
+            self.hold_tokens(key, error).await;
+        }
         note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
         fetched.map(Token)
     }
@@ -158,7 +178,7 @@ impl Client {
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<(), (Error, Option<bool>)> {
-        if let Some(error) = self.held(key).await {
+        if let Some(error) = self.held(&self.holds, key, Stage::Graph).await {
             return Err((error, None));
         }
         let mut renewed = false;
@@ -185,24 +205,38 @@ impl Client {
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
             } else {
                 if let Some(seconds) = wait {
-                    self.hold(key, seconds).await;
+                    self.hold(&self.holds, key, seconds).await;
                 }
                 return Err((error, token.mail_send_role));
             }
         }
     }
 
-    async fn hold(&self, key: &Key, seconds: u64) {
+    async fn hold(&self, holds: &Cache<Key, Duration>, key: &Key, seconds: u64) {
         let until = self.clock.elapsed().saturating_add(Duration::from_secs(seconds));
-        self.holds.insert(key.clone(), until).await;
+        holds.insert(key.clone(), until).await;
+    }
+
+    /// Asks for no token for as long as Entra wants; it does not always say for how long.
+    async fn hold_tokens(&self, key: &Key, error: &Error) {
+        let throttled = error.status == Some(429) || error.numbers.contains(&token::REQUEST_LOOP);
+        let seconds = error.retry_after.or(throttled.then_some(DEFAULT_HOLD));
+        // The answer of a hold is no new request for one.
+        if let Some(seconds) = seconds.filter(|_| error.kind == ErrorKind::Busy && !error.is_held) {
+            self.hold(&self.token_holds, key, seconds).await;
+        }
+    }
+
+    async fn hold_on_tokens(&self, key: Option<&Key>) -> Option<Error> {
+        self.held(&self.token_holds, key?, Stage::Token).await
     }
 
     /// The answer in place of a call that Microsoft asked not to make yet.
-    async fn held(&self, key: &Key) -> Option<Error> {
-        let until = self.holds.get(key).await?;
+    async fn held(&self, holds: &Cache<Key, Duration>, key: &Key, stage: Stage) -> Option<Error> {
+        let until = holds.get(key).await?;
         let left = until.saturating_sub(self.clock.elapsed());
         if left.is_zero() {
-            self.holds.invalidate(key).await;
+            holds.invalidate(key).await;
             return None;
         }
         let seconds = u64::try_from(left.as_millis().div_ceil(1000)).unwrap_or(u64::MAX);
@@ -210,7 +244,8 @@ impl Client {
             status: Some(429),
             message: format!("Microsoft asked to wait; {seconds} seconds are left."),
             retry_after: Some(seconds),
-            ..Error::without_answer(Stage::Graph, ErrorKind::Busy)
+            is_held: true,
+            ..Error::without_answer(stage, ErrorKind::Busy)
         })
     }
 }

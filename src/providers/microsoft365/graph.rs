@@ -73,11 +73,34 @@ pub async fn send_mail(
     }
 }
 
+/// Error codes with which Graph refuses a mail that it has not taken, whatever the status.
+const REFUSALS: [&str; 6] = [
+    "ErrorQuotaExceeded",
+    "ErrorSendAsDenied",
+    "ErrorAccessDenied",
+    "ErrorMessageSizeExceeded",
+    "ErrorInvalidRecipients",
+    "MailboxNotEnabledForRESTAPI",
+];
+
+/// Error codes with which Graph asks for a pause.
+const THROTTLING: [&str; 2] = ["ApplicationThrottled", "ErrorExceededMessageLimit"];
+
 /// Understands Graph's answer.
 #[expect(clippy::result_large_err, reason = "once for each call over the network; boxed where it is kept")]
-fn read(response: &Response) -> Result<(), Error> {
+pub(super) fn read(response: &Response) -> Result<(), Error> {
+    if response.status == 202 {
+        return Ok(());
+    }
+    let answer = json::object(&response.body).unwrap_or_default();
+    let error = answer.get("error");
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(short);
+    let code = text(error.and_then(|error| error.get("code")));
+    let is_one_of = |codes: &[&str]| code.as_deref().is_some_and(|code| codes.contains(&code));
     let kind = match response.status {
-        202 => return Ok(()),
+        // The code says more than the status: Graph gives the same one with different statuses.
+        400.. if is_one_of(&REFUSALS) => ErrorKind::Refused,
+        400.. if is_one_of(&THROTTLING) => ErrorKind::Busy,
         429 | 503 => ErrorKind::Busy,
         // Graph had the whole mail: what it did before it failed is not known.
         500..=599 => ErrorKind::OutcomeUnknown,
@@ -85,19 +108,17 @@ fn read(response: &Response) -> Result<(), Error> {
         // A redirect, or a success of another kind, is no answer of this call.
         status => ErrorKind::Unreachable(format!("an answer with status {status} that is not Graph's")),
     };
-    let answer = json::object(&response.body).unwrap_or_default();
-    let error = answer.get("error");
-    let text = |value: Option<&Value>| value.and_then(Value::as_str).map(short);
     let inner = error.and_then(|error| error.get("innerError").or_else(|| error.get("innererror")));
     Err(Error {
         stage: Stage::Graph,
         kind,
         status: Some(response.status),
-        code: text(error.and_then(|error| error.get("code"))),
+        code,
         numbers: Vec::new(),
         message: text(error.and_then(|error| error.get("message"))).unwrap_or_default(),
         correlation_id: text(inner.and_then(|inner| inner.get("request-id"))),
         retry_after: retry_after(&response.headers),
+        is_held: false,
     })
 }
 

@@ -20,6 +20,12 @@ const MAX_BYTES: usize = 64 * 1024;
 /// The longest text of an answer that is kept, in characters.
 const MAX_MESSAGE: usize = 300;
 
+/// Numbers that ask for a pause, whatever the HTTP status: trouble that passes, a loop of requests, throttling.
+const ASKS_TO_WAIT: [u32; 4] = [90_033, REQUEST_LOOP, 90_055, 90_006];
+
+/// Too many requests of one app in a short time.
+pub(super) const REQUEST_LOOP: u32 = 50_196;
+
 /// The permission to send mail, as it stands in a token's `roles`.
 const MAIL_SEND: &str = "Mail.Send";
 
@@ -94,9 +100,10 @@ pub(super) fn not_answered(error: &HttpError) -> ErrorKind {
 
 /// Understands an answer of the token endpoint.
 #[expect(clippy::result_large_err, reason = "once for each call over the network; boxed where it is kept")]
-fn read(response: &Response) -> Result<AccessToken, Error> {
+pub(super) fn read(response: &Response) -> Result<AccessToken, Error> {
     let answer = json::object(&response.body);
-    if response.status == 200 {
+    let refused = answer.as_ref().is_some_and(|answer| answer.contains_key("error"));
+    if response.status == 200 && !refused {
         let malformed = |problem: &str| Error {
             status: Some(200),
             ..Error::without_answer(Stage::Token, ErrorKind::Malformed(problem.to_owned()))
@@ -104,13 +111,6 @@ fn read(response: &Response) -> Result<AccessToken, Error> {
         let answer = answer.ok_or_else(|| malformed("an answer that is not JSON"))?;
         return token(&answer).map_err(malformed);
     }
-    let kind = match (response.status, &answer) {
-        (429 | 500..=599, _) => ErrorKind::Busy,
-        (400 | 401 | 403, Some(answer)) if answer.contains_key("error") => ErrorKind::Refused,
-        (status, _) => {
-            ErrorKind::Unreachable(format!("an answer with status {status} that is not Microsoft's"))
-        }
-    };
     let answer = answer.unwrap_or_default();
     let text = |name: &str| answer.get(name).and_then(Value::as_str);
     let numbers = match answer.get("error_codes") {
@@ -118,6 +118,15 @@ fn read(response: &Response) -> Result<AccessToken, Error> {
             numbers.iter().filter_map(|number| u32::try_from(number.as_u64()?).ok()).take(8).collect()
         }
         _ => Vec::new(),
+    };
+    let asks_to_wait = text("error")
+        .is_some_and(|error| error == "temporarily_unavailable" || error == "server_error")
+        || numbers.iter().any(|number| ASKS_TO_WAIT.contains(number));
+    let kind = match response.status {
+        429 | 500..=599 => ErrorKind::Busy,
+        200 | 400 | 401 | 403 if asks_to_wait => ErrorKind::Busy,
+        200 | 400 | 401 | 403 if refused => ErrorKind::Refused,
+        status => ErrorKind::Unreachable(format!("an answer with status {status} that is not Microsoft's")),
     };
     Err(Error {
         stage: Stage::Token,
@@ -128,6 +137,7 @@ fn read(response: &Response) -> Result<AccessToken, Error> {
         message: text("error_description").map(description).unwrap_or_default(),
         correlation_id: text("correlation_id").map(short),
         retry_after: retry_after(&response.headers),
+        is_held: false,
     })
 }
 

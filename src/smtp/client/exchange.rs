@@ -8,7 +8,7 @@ use super::Session;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::reply::Malformed;
 use crate::smtp::stream::StreamError;
-use crate::smtp::{Capabilities, Error, ErrorKind, Reply, limits};
+use crate::smtp::{Capabilities, Error, ErrorKind, Reply, TlsFailure, limits};
 
 /// A command as errors and transcripts name it.
 #[derive(Clone, Copy)]
@@ -106,7 +106,7 @@ impl Session {
         }
     }
 
-    /// Reads what is reset_pending; nothing else may have come before a command is written.
+    /// Reads the reply to a RSET, where it is pending; nothing else may have come before a command is written.
     async fn read_pending_reset(&mut self, step: &Step<'_>) -> Result<(), Error> {
         if self.reset_pending {
             self.in_step = false;
@@ -126,6 +126,20 @@ impl Session {
             Ok(reply) if reply.closes() => self.refused(step, reply),
             _ => self.error(step, ErrorKind::Protocol("a reply came before its command".to_owned())),
         })
+    }
+
+    /// Before something is concluded from what the server did not offer: what came behind its reply was a part of it
+    /// that breaks the protocol, and may have held the offer.
+    pub(super) async fn require_no_surplus(&mut self, step: &Step<'_>) -> Result<(), Error> {
+        let soon = limits::by(limits::SURPLUS, self.deadline);
+        // Nothing came, which is what a server should do.
+        let _ = self.stream.fill_until(|bytes| !bytes.is_empty(), soon).await;
+        if self.stream.is_drained() {
+            return Ok(());
+        }
+        self.in_step = false;
+        let problem = "more text came behind the end of a reply, in lines without a reply code";
+        Err(self.error(step, ErrorKind::Protocol(problem.to_owned())))
     }
 
     /// The next reply. A 421 ends the session wherever it comes.
@@ -172,7 +186,10 @@ impl Session {
     pub(super) fn error(&self, step: &Step<'_>, kind: ErrorKind) -> Error {
         let known = self.capabilities != Capabilities::default();
         let capabilities = known.then(|| Box::new(self.capabilities.clone()));
-        Error { stage: step.stage, kind, command: step.verb, reply: None, capabilities }
+        // TLS 1.3 tells it only after the handshake.
+        let about_tls = matches!(kind, ErrorKind::Tls(_));
+        let stage = if about_tls { Stage::Tls } else { step.stage };
+        Error { stage, kind, command: step.verb, reply: None, capabilities }
     }
 }
 
@@ -181,6 +198,7 @@ pub(super) fn stream_error_kind(broken: StreamError) -> ErrorKind {
         StreamError::Lost => ErrorKind::ConnectionLost,
         StreamError::Timeout => ErrorKind::Timeout,
         StreamError::Malformed(malformed) => malformed.into(),
+        StreamError::ClientCertificateWanted => ErrorKind::Tls(TlsFailure::ClientCertificateWanted),
     }
 }
 

@@ -13,7 +13,7 @@ use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::first_bytes::{self, Verdict};
 use crate::smtp::socket::Socket;
 use crate::smtp::stream::{Stream, StreamError};
-use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, Reply, Security, limits, tls};
+use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure, limits, tls};
 
 const GREETING: Step<'_> = Step {
     stage: Stage::Greeting,
@@ -22,6 +22,10 @@ const GREETING: Step<'_> = Step {
     limit: limits::GREETING,
     accepts: |code| code == 220,
 };
+
+/// Ports at which a server greets in plain text. Some let a new client wait on purpose, and punish one that speaks
+/// before the greeting, so that a silent server is not probed there.
+const GREETS_IN_PLAIN_TEXT: [u16; 6] = [24, 25, 26, 587, 2525, 2587];
 
 const STARTTLS: Step<'_> = Step {
     stage: Stage::Starttls,
@@ -49,13 +53,15 @@ impl Session {
             deadline,
             opened_by_operator: connection.opened_by_operator,
             capabilities: Capabilities::default(),
+            greeted_as: None,
             in_step: false,
             reset_pending: false,
         };
+        let probes_for_tls = !GREETS_IN_PLAIN_TEXT.contains(&connection.peer.port());
         if security == Security::Tls {
             session = session.encrypt(host, security, settings, transcript).await?;
         }
-        let opened = session.begin(host, security, settings, transcript).await;
+        let opened = session.begin(host, security, probes_for_tls, settings, transcript).await;
         session = session.quit_on_error(opened).await?;
         if security == Security::StartTls {
             session = session.encrypt(host, security, settings, transcript).await?;
@@ -70,12 +76,13 @@ impl Session {
         &mut self,
         host: &Host,
         security: Security,
+        probes_for_tls: bool,
         settings: &Settings,
         transcript: &mut Transcript,
     ) -> Result<(), Error> {
         transcript.begin(Stage::Greeting);
         let started = Instant::now();
-        let greeting = self.read_greeting(host, &settings.tls).await;
+        let greeting = self.read_greeting(host, probes_for_tls.then_some(&settings.tls)).await;
         record(&GREETING, started, greeting.as_ref(), transcript);
         let greeting = greeting?;
         self.send_ehlo(settings, transcript).await.map_err(|error| self.detect_ftp(&greeting, error))?;
@@ -96,9 +103,10 @@ impl Session {
     }
 
     /// Waits for the 220, and finds out what else it is that speaks, or keeps silent.
-    async fn read_greeting(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ReplyResult {
+    async fn read_greeting(&mut self, host: &Host, probe: Option<&Arc<ClientConfig>>) -> ReplyResult {
         let deadline = limits::by(GREETING.limit, self.deadline);
-        let patience = if self.stream.is_encrypted() { deadline } else { limits::silence(self.deadline) };
+        let probe = probe.filter(|_| !self.stream.is_encrypted());
+        let patience = if probe.is_some() { limits::silence(self.deadline) } else { deadline };
         let decided = |bytes: &[u8]| first_bytes::judge(bytes) != Verdict::Undecided;
         let filled = self.stream.fill_until(decided, patience).await;
         match first_bytes::judge(self.stream.pending()) {
@@ -106,16 +114,17 @@ impl Session {
             Verdict::TlsAlert => return Err(self.error(&GREETING, ErrorKind::TlsFromFirstByte)),
             Verdict::Other(protocol) => return Err(self.error(&GREETING, ErrorKind::NotSmtp(protocol))),
             Verdict::Undecided => {
-                let silent = self.stream.pending().is_empty() && !self.stream.is_encrypted();
-                let kind = match filled.err().unwrap_or(StreamError::Lost) {
-                    StreamError::Timeout if silent => self.probe_for_tls(host, config).await,
-                    broken => stream_error_kind(broken),
+                let probe = probe.filter(|_| self.stream.pending().is_empty());
+                let kind = match (filled.err().unwrap_or(StreamError::Lost), probe) {
+                    (StreamError::Timeout, Some(config)) => self.probe_for_tls(host, config).await,
+                    (error, _) => stream_error_kind(error),
                 };
                 return Err(self.error(&GREETING, kind));
             }
         }
         let reply = self.read(&GREETING).await?;
         self.in_step = true;
+        self.greeted_as = host_in_greeting(&reply);
         self.judge(&GREETING, reply)
     }
 
@@ -204,12 +213,13 @@ impl Session {
     }
 
     async fn ask_to_start_tls(&mut self) -> ReplyResult {
+        if !self.capabilities.starttls {
+            self.require_no_surplus(&STARTTLS).await?;
+            return Err(self.error(&STARTTLS, ErrorKind::StartTlsMissing));
+        }
         if !self.stream.is_drained() {
             self.in_step = false;
             return Err(self.error(&STARTTLS, ErrorKind::ResponseInjection));
-        }
-        if !self.capabilities.starttls {
-            return Err(self.error(&STARTTLS, ErrorKind::StartTlsMissing));
         }
         let reply = self.ask(&STARTTLS, b"STARTTLS\r\n").await?;
         let reply = self.judge(&STARTTLS, reply)?;
@@ -249,10 +259,25 @@ impl Session {
             }
             Err(failed) => {
                 let injected = failed.in_the_clear && security == Security::StartTls;
-                let kind = if injected { ErrorKind::ResponseInjection } else { failed.kind };
+                let kind = match failed.kind {
+                    _ if injected => ErrorKind::ResponseInjection,
+                    ErrorKind::Tls(TlsFailure::WrongName { names, .. }) => {
+                        ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as: self.greeted_as })
+                    }
+                    kind => kind,
+                };
                 transcript.fail(Stage::Tls, started.elapsed(), &kind.to_string());
                 Err(Error { stage: Stage::Tls, kind, command: None, reply: None, capabilities: None })
             }
         }
+    }
+}
+
+/// The first word of a greeting, where it is a host's whole name (RFC 5321 section 4.2).
+fn host_in_greeting(greeting: &Reply) -> Option<String> {
+    let word = greeting.lines.first()?.split_whitespace().next()?;
+    match Host::parse(word) {
+        Ok(Host::Name(name)) if name.contains('.') => Some(name),
+        _ => None,
     }
 }

@@ -33,8 +33,9 @@ const DATA: Step<'_> = Step {
     accepts: |code| code == 354,
 };
 
-/// The message itself, up to the reply to its final dot.
-const CONTENT: Step<'_> = Step { shown: "message", limit: limits::DATA_END, accepts: is_success, ..DATA };
+/// The message itself, up to the reply to its final dot. It is no command, so it has no verb.
+const CONTENT: Step<'_> =
+    Step { verb: None, shown: "message", limit: limits::DATA_END, accepts: is_success, ..DATA };
 
 /// The recipients of an envelope, outcomes by what the server said.
 #[derive(Default)]

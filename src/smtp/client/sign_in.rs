@@ -31,7 +31,8 @@ impl Session {
         let mechanism = match self.choose(credentials) {
             Ok(mechanism) => mechanism,
             Err(kind) => {
-                let error = self.error(&AUTH, kind);
+                let surplus = self.require_no_surplus(&AUTH).await;
+                let error = surplus.err().unwrap_or_else(|| self.error(&AUTH, kind));
                 record(&AUTH, started, Err(&error), transcript);
                 return Err(error);
             }

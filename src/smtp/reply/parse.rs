@@ -1,7 +1,7 @@
 //! From bytes in any pieces to whole replies. Pure, linear in what arrives, and bounded: a hostile server can
 //! fill neither the memory nor the time.
 
-use super::{EnhancedCode, Reply};
+use super::{EnhancedCode, Reply, decode};
 use crate::smtp::hidden::Hidden;
 
 /// The longest line, CR LF included. RFC 5321 section 4.5.3.1.5 asks for 512; real servers say more.
@@ -50,7 +50,10 @@ pub(in crate::smtp) struct Replies {
 
 /// A reply of which more lines will come.
 struct Partial {
-    reply: Reply,
+    code: u16,
+    enhanced: Option<EnhancedCode>,
+    /// As they came, without codes: what they mean is decided on the whole reply.
+    lines: Vec<Vec<u8>>,
     octets: usize,
 }
 
@@ -80,14 +83,16 @@ impl Replies {
             let octets = line.len() + 2;
             let Line { code, last, text } = Line::parse(line)?;
             let partial = self.partial.get_or_insert_with(|| Partial {
-                reply: Reply { code, enhanced: None, lines: Vec::new() },
+                code,
+                enhanced: None,
+                lines: Vec::new(),
                 octets: 0,
             });
             partial.add(code, &hidden.remove(text), octets)?;
             self.start = end + 2;
             self.searched = self.start;
             if last {
-                return Ok(self.partial.take().map(|partial| partial.reply));
+                return Ok(self.partial.take().map(Partial::finish));
             }
         }
         Ok(None)
@@ -115,19 +120,23 @@ impl Replies {
 impl Partial {
     fn add(&mut self, code: u16, text: &[u8], octets: usize) -> Result<(), Malformed> {
         self.octets += octets;
-        if code != self.reply.code {
+        if code != self.code {
             return Err(Malformed::CodesDiffer);
         }
-        if self.reply.lines.len() == MAX_LINES {
+        if self.lines.len() == MAX_LINES {
             return Err(Malformed::TooManyLines);
         }
         if self.octets > MAX_REPLY {
             return Err(Malformed::TooLarge);
         }
         let (enhanced, text) = split_enhanced(code, text);
-        self.reply.enhanced = self.reply.enhanced.or(enhanced);
-        self.reply.lines.push(printable(text));
+        self.enhanced = self.enhanced.or(enhanced);
+        self.lines.push(text.to_vec());
         Ok(())
+    }
+
+    fn finish(self) -> Reply {
+        Reply { code: self.code, enhanced: self.enhanced, lines: decode::lines(&self.lines) }
     }
 }
 
@@ -139,10 +148,13 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// RFC 5321 section 4.2: `Reply-code = %x32-35 %x30-35 %x30-39`. A code alone is a last line without text.
+    /// RFC 5321 section 4.2: three digits. Of a refusal the first decides (section 4.3.2), so that a second one
+    /// beyond the grammar's 5 is taken too. A code alone is a last line without text.
     fn parse(line: &'a [u8]) -> Result<Self, Malformed> {
         let (code, rest) = match line {
-            [first @ b'2'..=b'5', second @ b'0'..=b'5', third @ b'0'..=b'9', rest @ ..] => {
+            [first @ b'2'..=b'5', second @ b'0'..=b'9', third @ b'0'..=b'9', rest @ ..]
+                if *second <= b'5' || *first >= b'4' =>
+            {
                 let digit = |byte: &u8| u16::from(byte - b'0');
                 (digit(first) * 100 + digit(second) * 10 + digit(third), rest)
             }
@@ -177,11 +189,6 @@ fn split_enhanced(code: u16, text: &[u8]) -> (Option<EnhancedCode>, &[u8]) {
 fn number(digits: &[u8]) -> Option<u16> {
     let short = (1..=3).contains(&digits.len()) && digits.iter().all(u8::is_ascii_digit);
     short.then(|| digits.iter().fold(0, |number, digit| number * 10 + u16::from(digit - b'0')))
-}
-
-/// Everything but printable ASCII as `?`.
-fn printable(text: &[u8]) -> String {
-    text.iter().map(|byte| if (b' '..=b'~').contains(byte) { char::from(*byte) } else { '?' }).collect()
 }
 
 #[cfg(test)]

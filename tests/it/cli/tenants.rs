@@ -38,12 +38,24 @@ fn microsoft365() -> Settings {
 }
 
 fn healthy() -> Health {
-    Health { state: HealthState::Ok, auth_failures: 0, diagnosis_code: None, reason: None }
+    Health {
+        state: HealthState::Ok,
+        auth_failures: 0,
+        diagnosis_code: None,
+        reason: None,
+        failed_stage: None,
+    }
 }
 
 fn failed(state: HealthState, code: &str) -> Health {
     let auth_failures = i64::from(state == HealthState::InvalidCredentials);
-    Health { state, auth_failures, diagnosis_code: Some(code.to_owned()), reason: Some("Why.".to_owned()) }
+    Health {
+        state,
+        auth_failures,
+        diagnosis_code: Some(code.to_owned()),
+        reason: Some("Why.".to_owned()),
+        failed_stage: None,
+    }
 }
 
 fn config(settings: Settings, has_secret: bool, health: Health) -> EmailConfig {

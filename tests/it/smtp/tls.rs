@@ -5,7 +5,7 @@ use std::time::Duration;
 use rustls::version::{TLS12, TLS13};
 use transports::egress::Host;
 use transports::mail::transcript::{Stage, Transcript};
-use transports::smtp::{Error, ErrorKind, OtherProtocol, Security, TlsFailure};
+use transports::smtp::{Chain, Error, ErrorKind, OtherProtocol, Security, TlsFailure};
 
 use crate::support::certificates::{self, Certificate};
 use crate::support::session::{Caller, lines};
@@ -197,9 +197,10 @@ fn trusting_fixtures(security: Security) -> Caller {
 #[tokio::test]
 async fn a_certificate_that_does_not_prove_the_host_is_refused() {
     let named = |name: &str| Host::Name(name.to_owned());
-    let untrusted = |issuer: &str| TlsFailure::Untrusted { issuer: Some(issuer.to_owned()) };
+    let untrusted = |issuer: &str, chain| TlsFailure::Untrusted { issuer: Some(issuer.to_owned()), chain };
     let wrong = |names: &[&str]| TlsFailure::WrongName {
         names: names.iter().map(|name| (*name).to_owned()).collect(),
+        greeted_as: None,
     };
     let loopback = Host::Address("127.0.0.1".parse().unwrap());
     let cases = [
@@ -211,18 +212,23 @@ async fn a_certificate_that_does_not_prove_the_host_is_refused() {
             named(HOST),
             wrong(&["other.example.com", "192.0.2.1"]),
         ),
-        ("self-signed", certificates::self_signed(&[HOST]), named(HOST), untrusted("CN=a server under test")),
+        (
+            "self-signed",
+            certificates::self_signed(&[HOST]),
+            named(HOST),
+            untrusted("CN=a server under test", Chain::SelfSigned),
+        ),
         (
             "self-signed authority",
             certificates::self_signed_authority(&[HOST]),
             named(HOST),
-            untrusted("CN=a server under test"),
+            untrusted("CN=a server under test", Chain::SelfSigned),
         ),
         (
             "unknown authority",
             certificates::of_unknown_authority(&[HOST]),
             named(HOST),
-            untrusted("CN=Nobody Knows This Authority"),
+            untrusted("CN=Nobody Knows This Authority", Chain::Alone),
         ),
         ("common name only", certificates::common_name_only(HOST), named(HOST), wrong(&[])),
         (
@@ -246,7 +252,15 @@ async fn a_certificate_that_does_not_prove_the_host_is_refused() {
             let caller = Caller::new(security).host(host.clone());
             let (error, server) = refused(script.certificate(&certificate), &caller).await;
             assert_eq!(error.stage, Stage::Tls, "{label}");
-            assert_eq!(error.kind, ErrorKind::Tls(expected.clone()), "{label}");
+            let kind = match error.kind.clone() {
+                // With STARTTLS the server had greeted before.
+                ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as }) => {
+                    assert!(greeted_as.is_none() || security == Security::StartTls, "{label}");
+                    ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as: None })
+                }
+                kind => kind,
+            };
+            assert_eq!(kind, ErrorKind::Tls(expected.clone()), "{label}");
             assert!(!error.is_transient());
             assert_eq!(server.sign_ins(), [], "{label}");
         }
@@ -325,16 +339,18 @@ fn alert(description: u8) -> Act {
 #[tokio::test]
 async fn old_versions_and_weak_ciphers_are_refused() {
     const RSA_AES_SHA: [u8; 2] = [0x00, 0x2f];
-    for (label, answer) in [
-        ("TLS 1.0", server_hello([3, 1], RSA_AES_SHA)),
-        ("TLS 1.1", server_hello([3, 2], RSA_AES_SHA)),
-        ("SSL 3.0", server_hello([3, 0], RSA_AES_SHA)),
-        ("RSA key exchange", server_hello([3, 3], RSA_AES_SHA)),
-        ("NULL", server_hello([3, 3], [0x00, 0x02])),
-        ("EXPORT", server_hello([3, 3], [0x00, 0x03])),
-        ("handshake_failure", alert(40)),
-        ("protocol_version", alert(70)),
-        ("insufficient_security", alert(71)),
+    for (label, answer, expected) in [
+        ("TLS 1.0", server_hello([3, 1], RSA_AES_SHA), TlsFailure::Version),
+        ("TLS 1.1", server_hello([3, 2], RSA_AES_SHA), TlsFailure::Version),
+        ("SSL 3.0", server_hello([3, 0], RSA_AES_SHA), TlsFailure::Version),
+        ("RSA key exchange", server_hello([3, 3], RSA_AES_SHA), TlsFailure::NoCommonCipher),
+        ("NULL", server_hello([3, 3], [0x00, 0x02]), TlsFailure::NoCommonCipher),
+        ("EXPORT", server_hello([3, 3], [0x00, 0x03]), TlsFailure::NoCommonCipher),
+        ("handshake_failure", alert(40), TlsFailure::NoCommonCipher),
+        ("protocol_version", alert(70), TlsFailure::Version),
+        ("insufficient_security", alert(71), TlsFailure::NoCommonCipher),
+        ("internal_error", alert(80), TlsFailure::ServerError),
+        ("certificate_required", alert(116), TlsFailure::ClientCertificateWanted),
     ] {
         for (security, script) in
             [(Security::StartTls, Script::starttls()), (Security::Tls, Script::implicit_tls())]
@@ -342,7 +358,7 @@ async fn old_versions_and_weak_ciphers_are_refused() {
             let (error, server) =
                 refused(script.on(At::Handshake, answer.clone()), &Caller::new(security)).await;
             assert_eq!(error.stage, Stage::Tls, "{label}");
-            assert_eq!(error.kind, ErrorKind::Tls(TlsFailure::Version), "{label}");
+            assert_eq!(error.kind, ErrorKind::Tls(expected.clone()), "{label}");
             assert!(!server.last().tls, "{label}");
         }
     }

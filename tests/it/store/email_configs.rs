@@ -9,6 +9,7 @@ use transports::email_config::{
 use transports::id::{TenantId, TraceId, UserId};
 use transports::mail::address::EmailAddress;
 use transports::mail::message::HeaderText;
+use transports::mail::transcript::Stage;
 use transports::secret::{Sealed, Secret};
 use transports::smtp::Security;
 use transports::store::tenant_list::{Filter, Group, Listing};
@@ -43,6 +44,7 @@ fn filled() -> EmailConfig {
             auth_failures: 2,
             diagnosis_code: Some("SIGN_IN_REFUSED".to_owned()),
             reason: Some("The server refuses user name and password.".to_owned()),
+            failed_stage: None,
         },
         version: Version { config: "v1".to_owned(), health: 7 },
         modified_at: Timestamp(1_767_225_600_001),
@@ -175,6 +177,7 @@ fn outcomes() -> Vec<CheckOutcome> {
         outcomes.push(CheckOutcome::ProviderError {
             diagnosis_code: diagnosis_code.clone(),
             reason: reason.clone(),
+            stage: Stage::Data,
         });
         outcomes.push(CheckOutcome::CredentialsRefused { diagnosis_code, reason });
     }

@@ -146,7 +146,7 @@ pub fn address(text: &str) -> EmailAddress {
 pub async fn connect(peer: SocketAddr, opened_by_operator: bool) -> Connection {
     let stream = TcpStream::connect(peer).await.expect("the scripted server listens");
     stream.set_nodelay(true).expect("a socket");
-    Connection { stream, peer, opened_by_operator, ipv6_path_broken: false }
+    Connection { stream, peer, opened_by_operator, ipv6_path_broken: false, alternatives: Vec::new() }
 }
 
 /// The entries of a transcript, `stage: detail` each.
