@@ -62,7 +62,11 @@ create table audit (
     changed text not null,
     trace_id text not null,
     -- The IP address that the request came from, where it is known.
-    remote_address text
+    remote_address text,
+    -- To whom a test mail went, or a hash of the address.
+    recipient text,
+    -- How often this happened within a minute.
+    count bigint not null default 1
 );
 
 -- The order in which a tenant reads its audit, page by page.
@@ -70,6 +74,16 @@ create index audit_by_tenant on audit (tenant_id, at, id);
 
 -- For the deletion of rows whose retention has ended.
 create index audit_by_time on audit (at);
+
+-- Sessions of the console that a user has ended before they expire.
+create table ended_sessions (
+    -- A hash, from which no session can be made.
+    id_hash bytea not null primary key,
+    expires_at bigint not null
+);
+
+-- For the deletion of those that have expired.
+create index ended_sessions_by_expiry on ended_sessions (expires_at);
 
 -- Work that replicas must not do at the same time. A replica updates the task's row in the transaction that does a step of
 -- the work; the others wait for that row.

@@ -7,6 +7,7 @@ mod error;
 mod record;
 mod save;
 pub mod secrets;
+mod sign_in_limits;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,10 +17,13 @@ pub use error::Error;
 pub use save::{Precondition, PreparedPut, VersionCheck};
 
 use crate::clock::Clock;
+use crate::config::AuditRecipients;
 use crate::email_config::{EmailConfig, ErrorCode, Settings};
 use crate::id::{TenantId, TraceId, UserId};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::quotas::Quotas;
+use crate::limits::recent_rows::RecentRows;
+use crate::limits::refused_sign_ins::RefusedSignIns;
 use crate::providers::Outbound;
 use crate::store::{Db, email_configs};
 use crate::telemetry::metrics::Metrics;
@@ -33,6 +37,10 @@ pub struct Accounts {
     pub outbound: Outbound,
     pub connections: ConnectionLimits,
     pub quotas: Quotas,
+    pub refused_sign_ins: RefusedSignIns,
+    pub recent_rows: RecentRows,
+    /// How the audit keeps the recipients of test mails.
+    pub audit_recipients: AuditRecipients,
     pub metrics: Metrics,
 }
 
@@ -63,6 +71,15 @@ impl Accounts {
     fn count_destination(&self, tenant: &TenantId, settings: &Settings) -> Result<(), Error> {
         let Settings::BasicAuth(basic) = settings else { return Ok(()) };
         let (Some(host), Some(port)) = (&basic.server_address, basic.server_port) else { return Ok(()) };
-        self.within_quota(self.quotas.count_destination(tenant, host, port))
+        let signs_in = signs_in(settings);
+        self.within_quota(self.quotas.count_destination(tenant, host, port, signs_in))
+    }
+}
+
+/// Whether a complete configuration signs in to an account.
+fn signs_in(settings: &Settings) -> bool {
+    match settings {
+        Settings::BasicAuth(basic) => basic.username.is_some(),
+        Settings::Microsoft365(_) => true,
     }
 }

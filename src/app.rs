@@ -16,6 +16,8 @@ use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::quotas::Quotas;
 use crate::limits::rate::RateLimiter;
+use crate::limits::recent_rows::RecentRows;
+use crate::limits::refused_sign_ins::RefusedSignIns;
 use crate::providers::{Outbound, microsoft365};
 use crate::store::Db;
 use crate::store::retention::Retention;
@@ -76,10 +78,18 @@ impl Components {
                 microsoft365_transport: config.microsoft365.transport,
                 clock: clock.clone(),
                 timeout: Duration::from_secs(config.egress.timeout_seconds),
+                installation: installation(&config.server.installation)?,
                 allowed_ports: config.egress.ports.clone(),
             },
         })
     }
+}
+
+/// What `X-Mailer` says.
+fn installation(name: &str) -> anyhow::Result<String> {
+    let is_text = (1..=200).contains(&name.len()) && name.bytes().all(|byte| (b' '..=b'~').contains(&byte));
+    anyhow::ensure!(is_text, "server.installation has to be 1 to 200 printable characters of ASCII");
+    Ok(name.to_owned())
 }
 
 /// Tries the settings and the files that they name, without opening the database or making a connection.
@@ -110,6 +120,9 @@ impl App {
             outbound,
             connections: ConnectionLimits::new(egress.max_connections, egress.max_connections_per_tenant),
             quotas: Quotas::new(&config.quotas, clock.clone()),
+            refused_sign_ins: RefusedSignIns::new(&config.quotas, clock.clone()),
+            recent_rows: RecentRows::new(&config.quotas, clock.clone()),
+            audit_recipients: config.audit.recipients,
             metrics: metrics.clone(),
         };
         Ok(Arc::new(Self {

@@ -25,7 +25,7 @@ use ipnet::IpNet;
 use crate::secret::Secret;
 
 pub use check::{Engine, check_for_serving, warnings};
-pub use choice::{LogFormat, MicrosoftCloud, MicrosoftTransport, RateLimitStore, SealWith};
+pub use choice::{AuditRecipients, LogFormat, MicrosoftCloud, MicrosoftTransport, RateLimitStore, SealWith};
 pub use load::DEFAULT_FILE;
 pub use operator_url::check_operator_url;
 pub use problem::{Invalid, Problem};
@@ -50,9 +50,13 @@ settings! {
         cors_origins: Vec<String> = [], StartsWith(&["https://", "http://"]);
         /// Networks of the proxies whose `X-Forwarded-For` is believed. Nobody's is by default.
         trusted_proxies: Vec<IpNet> = [];
-        /// Connections served at the same time. For a further one, the one that has waited longest for a request
-        /// is closed.
+        /// Connections served at the same time. For a further one, the one that has waited longest for a request, or
+        /// for its client to take an answer, is closed.
         max_connections: usize = 10000, Between(1, 1_000_000);
+        /// Connections of one peer address (IPv6: one /64) at the same time; 0 is no bound. A peer at its bound closes
+        /// its own idle connection for a new one. Peers on loopback and in `server.trusted_proxies` have no bound of
+        /// their own: they carry the connections of many clients.
+        max_connections_per_peer: usize = 1000, Between(0, 1_000_000);
         /// How long a client may take to send the head of a request. As long may a connection be idle.
         header_timeout_seconds: u64 = 10, Between(1, 300);
         /// How long a client may take to send the body of a request.
@@ -61,6 +65,9 @@ settings! {
         answer_timeout_seconds: u64 = 10, Between(1, 300);
         /// How long a request may take as a whole. It has to be longer than `egress.timeout_seconds`.
         request_timeout_seconds: u64 = 30, Between(2, 600);
+        /// The name of this installation in the mail that it sends (`X-Mailer`), in ASCII: who gets unwanted mail should
+        /// know whom to ask.
+        installation: String = "transports";
         /// How long requests in flight may go on after the signal to stop.
         shutdown_seconds: u64 = 30, Between(0, 600);
     }
@@ -125,8 +132,11 @@ settings! {
         user_claim: String = "sub";
         /// The claim that holds the user's roles, an array.
         roles_claim: String = "roles";
-        /// The roles that make a tenant admin. The scope `admin_classic` does as well.
+        /// The roles that make a tenant admin.
         admin_roles: Vec<String> = ["TenantAdmin"];
+        /// The scopes that make a tenant admin as well. `[]` switches them off: do so where clients of your provider may
+        /// ask for any scope.
+        admin_scopes: Vec<String> = ["admin_classic"];
     }
 
     /// Where tenants' configurations may lead. Private and special-purpose addresses are refused unless
@@ -203,28 +213,53 @@ settings! {
         tier2_per_minute: u32 = 100, Between(0, MAX_PER_MINUTE);
         /// Requests without a valid token, for each remote address.
         unauthenticated_per_minute: u32 = 600, Between(0, MAX_PER_MINUTE);
+        /// Requests that begin or end a sign-in to the console, for each remote address; counted by each process. Each
+        /// may ask the OpenID Connect provider with this service's own credentials.
+        sign_ins_per_minute: u32 = 120, Between(0, MAX_PER_MINUTE);
         /// Where the counts live. `memory`: each process counts by itself, so that several let as many times as much
         /// through. `database`: one limit over all replicas; it needs PostgreSQL. Without it, `memory` on SQLite and
         /// `database` on PostgreSQL.
         store: Option<RateLimitStore> = unset;
     }
 
-    /// Bounds on what tenants do to others by testing their accounts. 0, the default, is no bound. Counted by
-    /// each replica by itself.
+    /// Bounds on what tenants do to others with this installation's address and name. 0 is no bound. Counted by each
+    /// replica by itself.
     quotas: Quotas, derive(Debug, Clone) {
-        /// Test mails of one tenant in 24 hours.
-        test_mails_per_tenant_per_day: u32 = 0, Between(0, MAX_PER_MINUTE);
-        /// Test mails to one recipient in an hour, whichever tenants send them.
-        test_mails_per_recipient_per_hour: u32 = 0, Between(0, MAX_PER_MINUTE);
+        /// Test mails of one tenant in 24 hours. They leave through the tenant's own account, which its provider watches.
+        test_mails_per_tenant_per_day: u32 = 200, Between(0, MAX_PER_MINUTE);
+        /// Test mails to one recipient in an hour, whichever tenants send them. What follows `+` in the local part is not
+        /// counted.
+        test_mails_per_recipient_per_hour: u32 = 50, Between(0, MAX_PER_MINUTE);
         /// Different servers (host and port) that one tenant lets this service connect to in an hour, by PUT,
         /// verify-connection and send-test-email.
-        destinations_per_tenant_per_hour: u32 = 0, Between(0, MAX_PER_MINUTE);
+        destinations_per_tenant_per_hour: u32 = 100, Between(0, MAX_PER_MINUTE);
+        /// The same for configurations that sign in to no account: anybody's mail server would take such mail, with any
+        /// sender, and would hold this installation to be its source.
+        anonymous_test_mails_per_tenant_per_day: u32 = 20, Between(0, MAX_PER_MINUTE);
+        /// Test mails without a sign-in to one recipient in an hour, whichever tenants send them.
+        anonymous_test_mails_per_recipient_per_hour: u32 = 5, Between(0, MAX_PER_MINUTE);
+        /// Different servers that one tenant lets this service connect to in an hour without a sign-in.
+        anonymous_destinations_per_tenant_per_hour: u32 = 10, Between(0, MAX_PER_MINUTE);
+        /// Sign-ins of one tenant in an hour that a mail server may refuse: more is guessing passwords.
+        refused_sign_ins_per_tenant_per_hour: u32 = 20, Between(0, MAX_PER_MINUTE);
+        /// Refused sign-ins of one tenant in ten minutes with one server and user name. Most servers lock a mailbox after
+        /// five to ten. Further ones get the last verdict without another attempt.
+        refused_sign_ins_per_account_per_ten_minutes: u32 = 5, Between(0, MAX_PER_MINUTE);
+        /// Refused sign-ins at one destination address in ten minutes, over all tenants. With a public mail service, which
+        /// all tenants share, it is one mailbox there.
+        refused_sign_ins_per_destination_per_ten_minutes: u32 = 6, Between(0, MAX_PER_MINUTE);
+        /// Checks of the connection in 24 hours that leave an entry in the audit, by all users of a tenant who are no
+        /// administrators.
+        audited_checks_of_users_per_tenant_per_day: u32 = 1000, Between(0, MAX_PER_MINUTE);
     }
 
     /// The trail of who changed what.
     audit: Audit, derive(Debug, Clone) {
         /// How long entries are kept, also after the configuration was deleted.
         retention_days: u32 = 365, Between(1, 36_500);
+        /// How the recipients of test mails are kept: `plain`, or as a `hash` that shows only whether two are the same
+        /// and whether one is a known address.
+        recipients: AuditRecipients = "plain";
     }
 
     /// The log on standard error.

@@ -170,6 +170,30 @@ impl RuleSummary {
     }
 }
 
+/// What a title may name to everybody: nothing of it tells of a user, a sender, a server or an app.
+const NOT_PERSONAL: [&str; 3] = ["port", "missing", "protocol"];
+
+impl RuleSummary {
+    /// The title for users who are no administrators. `reason` is the [`Finding::status_reason`], where it is known.
+    #[must_use]
+    pub fn title_without_names(&self, language: Language, reason: &str) -> String {
+        let filled = reason.strip_suffix('.').unwrap_or(reason);
+        let values = language::values_in(self.title_template, filled).unwrap_or_default();
+        let title = language::fill(language.text(self.title_template), |name| {
+            let fallback = fill::fallback_for(name).unwrap_or_default();
+            let value = values.iter().find(|(known, _)| *known == name && NOT_PERSONAL.contains(known));
+            match value {
+                Some((_, value)) if *value != fallback => (*value).to_owned(),
+                _ => language.text(fallback).to_owned(),
+            }
+        });
+        // Many titles begin with a name.
+        let mut characters = title.chars();
+        let first = characters.next();
+        first.map_or_else(String::new, |first| first.to_uppercase().chain(characters).collect())
+    }
+}
+
 /// The entry of `code`, if there is one.
 #[must_use]
 pub fn rule_for(code: &str) -> Option<RuleSummary> {

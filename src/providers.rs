@@ -5,8 +5,11 @@
 mod basic_auth;
 pub mod microsoft365;
 
+use std::fmt::Write as _;
+use std::net::IpAddr;
 use std::time::Duration;
 
+use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
 use crate::clock::Clock;
@@ -22,6 +25,9 @@ use crate::mail::transcript::{Stage, Transcript, Watcher};
 use crate::secret::Secret;
 use crate::smtp::{self, Reply};
 
+/// Enough of a hash that no two tenants have the same.
+const TENANT_MARK_BYTES: usize = 16;
+
 /// What the providers connect with.
 pub struct Outbound {
     pub dialer: Dialer,
@@ -32,6 +38,8 @@ pub struct Outbound {
     pub clock: Clock,
     /// How long one check or sending may take.
     pub timeout: Duration,
+    /// The name of this installation, which each mail carries: printable ASCII.
+    pub installation: String,
     /// `egress.ports`, for the explanation of a refused port.
     pub allowed_ports: Vec<u16>,
 }
@@ -64,6 +72,16 @@ pub struct UnlockedAccount<'a> {
     pub secret: Option<&'a Secret>,
     /// Gets each step while it happens.
     pub watcher: Option<&'a Watcher>,
+    /// Asked before a password is sent to a server that the tenant named.
+    pub guard: Option<&'a dyn SignInGuard>,
+}
+
+/// Decides whether a password may be tried at an address.
+pub trait SignInGuard: Send + Sync {
+    /// Whether it may be tried now.
+    fn allows(&self, address: IpAddr) -> bool;
+    /// The server at this address has refused it.
+    fn refused(&self, address: IpAddr);
 }
 
 impl<'a> UnlockedAccount<'a> {
@@ -76,6 +94,7 @@ impl<'a> UnlockedAccount<'a> {
             settings: &stored.settings,
             secret,
             watcher: None,
+            guard: None,
         }
     }
 }
@@ -170,7 +189,7 @@ pub async fn send(
     let Some(from) = account.settings.email_address() else {
         return Ok(incomplete(account.settings.missing(account.secret.is_some())));
     };
-    let message = message::build(&Draft {
+    let mut message = message::build(&Draft {
         from,
         sender_name: account.settings.sender_name(),
         to: mail.recipient,
@@ -178,13 +197,25 @@ pub async fn send(
         body: mail.body,
         date: outbound.clock.now(),
     })?;
+    message.prepend("X-Mailer", &outbound.installation);
+    message.prepend("X-Transports-Tenant", &tenant_mark(account.tenant));
     Ok(match account.settings {
         Settings::BasicAuth(basic) => {
-            basic_auth::send(outbound, basic, account.secret, mail.recipient, &message, deadline).await
+            basic_auth::send(outbound, account, basic, mail.recipient, &message, deadline).await
         }
         Settings::Microsoft365(settings) => {
             microsoft365::send(outbound, account, settings, mail.recipient, &message, deadline).await
         }
+    })
+}
+
+/// What a mail says about its tenant: with it the operator finds out who sent it, and the recipient learns nothing.
+fn tenant_mark(tenant: &TenantId) -> String {
+    let hash = digest(&SHA256, tenant.as_str().as_bytes());
+    hash.as_ref().iter().take(TENANT_MARK_BYTES).fold(String::new(), |mut mark, byte| {
+        // Writing to a String cannot fail.
+        let _ = write!(mark, "{byte:02x}");
+        mark
     })
 }
 

@@ -13,6 +13,7 @@ pub mod audit;
 pub mod background_tasks;
 mod db;
 pub mod email_configs;
+pub mod ended_sessions;
 pub mod key_canaries;
 mod migrations;
 mod postgres;
@@ -44,6 +45,7 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("background_tasks", background_tasks::ALL),
         ("db", db::ALL),
         ("email_configs", email_configs::ALL),
+        ("ended_sessions", ended_sessions::ALL),
         ("key_canaries", key_canaries::ALL),
         ("migrations", migrations::ALL),
         ("tenant_list", tenant_list::ALL),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::record::Action;
-use super::{Accounts, Actor, Error, secrets};
+use super::{Accounts, Actor, Error, secrets, signs_in};
 use crate::email_config::{EmailConfig, Health, HealthState};
 use crate::limits::connections::ConnectionPermit;
 use crate::mail::address::EmailAddress;
@@ -53,8 +53,10 @@ impl Accounts {
         let plan = if reuses_last_diagnosis(actor, &stored) {
             Plan::ReuseLastDiagnosis
         } else if stored.missing().is_empty() {
-            let permit = self.connections.acquire_for_check(&actor.tenant)?;
+            let permit = self.connections.acquire_for_check(&actor.tenant, actor.is_admin)?;
             self.count_destination(&actor.tenant, &stored.settings)?;
+            self.guard_sign_in(actor, &stored.settings)?;
+            self.check_audit_quota(actor)?;
             Plan::Connect(permit)
         } else {
             Plan::ReportMissing
@@ -73,7 +75,8 @@ impl Accounts {
         };
         self.metrics.record_check(Operation::SendTest, outcome.code());
         let health = outcome.for_health(&stored.health);
-        self.record_check(actor, Action::SendTestMail, outcome.code(), &stored, &health).await?;
+        let action = Action::SendTestMail { recipient: &mail.recipient };
+        self.record_check(actor, action, outcome.code(), &stored, &health).await?;
         Ok(outcome)
     }
 
@@ -85,16 +88,20 @@ impl Accounts {
     ) -> Result<Outcome, Error> {
         let _permit = self.connections.acquire_for_sending(&actor.tenant)?;
         self.count_destination(&actor.tenant, &stored.settings)?;
-        self.within_quota(self.quotas.count_test_mail(&actor.tenant, &mail.recipient))?;
+        let guard = self.guard_sign_in(actor, &stored.settings)?;
+        let signs_in = signs_in(&stored.settings);
+        self.within_quota(self.quotas.count_test_mail(&actor.tenant, &mail.recipient, signs_in))?;
         let deadline = self.outbound.deadline();
         let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
             Ok(secret) => secret,
             Err(error) => return secrets::outcome_without_secret(error),
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
+        let account = UnlockedAccount { guard: Some(&guard), ..account };
         let TestMail { recipient, subject, body } = mail;
         let mail = Mail { recipient, subject, body };
-        providers::send(&self.outbound, &account, &mail, deadline).await.map_err(Error::Internal)
+        let outcome = providers::send(&self.outbound, &account, &mail, deadline).await;
+        self.count_sign_in(&guard, outcome.map_err(Error::Internal)?)
     }
 }
 
@@ -112,6 +119,7 @@ impl PreparedCheck {
     /// Connects, signs in, and asks whether the server accepts the sender. Records the outcome.
     pub async fn run(self, watcher: Option<Watcher>) -> Result<Verification, Error> {
         let Self { accounts, actor, stored, plan } = self;
+        let is_unattempted = matches!(plan, Plan::ReportMissing);
         let outcome = match plan {
             Plan::ReuseLastDiagnosis => return Ok(Verification::LastDiagnosis(stored.health)),
             Plan::ReportMissing => providers::incomplete(stored.missing()),
@@ -122,6 +130,10 @@ impl PreparedCheck {
             }
         };
         accounts.metrics.record_check(Operation::Verify, outcome.code());
+        if is_unattempted && !actor.is_admin {
+            // No secret was used, and the users of a tenant must not fill its audit.
+            return Ok(Verification::Checked(outcome));
+        }
         let health = outcome.for_health(&stored.health);
         accounts.record_check(&actor, Action::VerifyConnection, outcome.code(), &stored, &health).await?;
         Ok(Verification::Checked(outcome))
@@ -141,7 +153,9 @@ impl Accounts {
             Err(error) => return secrets::outcome_without_secret(error),
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
-        let account = UnlockedAccount { watcher, ..account };
-        Ok(providers::verify(&self.outbound, &account, Depth::Sender, deadline).await)
+        let guard = self.guard_sign_in(actor, &stored.settings)?;
+        let account = UnlockedAccount { watcher, guard: Some(&guard), ..account };
+        let outcome = providers::verify(&self.outbound, &account, Depth::Sender, deadline).await;
+        self.count_sign_in(&guard, outcome)
     }
 }

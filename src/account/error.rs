@@ -4,6 +4,7 @@ use crate::diagnosis::Finding;
 use crate::error::InputFault;
 use crate::limits::connections::NoPermit;
 use crate::limits::quotas::QuotaExceeded;
+use crate::limits::refused_sign_ins::SignInBarred;
 use crate::store::DbError;
 use crate::vault::VaultError;
 
@@ -22,6 +23,8 @@ pub enum Error {
     CheckFailed(Box<Finding>),
     NoPermit(NoPermit),
     QuotaExceeded(QuotaExceeded),
+    /// The server has refused sign-ins too often.
+    SignInBarred(SignInBarred),
     /// The stored secret does not open, and the change would keep it.
     SecretUnreadable,
     KeysUnavailable,

@@ -1,29 +1,36 @@
 //! Writes what was done and what it showed: the audit's row, the account's health and the metrics.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use uuid::Uuid;
+
 use super::{Accounts, Actor, Error};
+use crate::config::AuditRecipients;
 use crate::email_config::{CheckOutcome, EmailConfig, Settings, Version};
 use crate::limits::quotas::QuotaExceeded;
+use crate::mail::address::EmailAddress;
 use crate::mail::transcript::Stage;
-use crate::store::{Statement, Write, audit, email_configs};
+use crate::store::{Statement, Write, WriteOutcome, audit, email_configs};
 
 /// What the audit calls it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Action {
+pub(super) enum Action<'a> {
     Put,
     Patch,
     Delete,
     VerifyConnection,
-    SendTestMail,
+    SendTestMail { recipient: &'a EmailAddress },
 }
 
-impl Action {
+impl Action<'_> {
     fn as_str(self) -> &'static str {
         match self {
             Self::Put => "put",
             Self::Patch => "patch",
             Self::Delete => "delete",
             Self::VerifyConnection => "verify-connection",
-            Self::SendTestMail => "send-test-email",
+            Self::SendTestMail { .. } => "send-test-email",
         }
     }
 }
@@ -35,7 +42,18 @@ impl Accounts {
     pub(super) fn audit_row(
         &self,
         actor: &Actor,
-        action: Action,
+        action: Action<'_>,
+        outcome: &'static str,
+        changed: &[&'static str],
+    ) -> Statement {
+        self.audit_row_with_id(Uuid::now_v7(), actor, action, outcome, changed)
+    }
+
+    fn audit_row_with_id(
+        &self,
+        id: Uuid,
+        actor: &Actor,
+        action: Action<'_>,
         outcome: &'static str,
         changed: &[&'static str],
     ) -> Statement {
@@ -47,15 +65,29 @@ impl Accounts {
             changed: changed.to_vec(),
             trace_id: actor.trace_id,
             remote: actor.remote,
+            recipient: match action {
+                Action::SendTestMail { recipient } => Some(self.audited_recipient(recipient)),
+                _ => None,
+            },
         };
-        audit::insert(&actor.tenant, &entry)
+        audit::insert(&actor.tenant, id, &entry)
+    }
+
+    fn audited_recipient(&self, recipient: &EmailAddress) -> String {
+        match self.audit_recipients {
+            AuditRecipients::Plain => recipient.as_str().to_owned(),
+            AuditRecipients::Hash => {
+                let hash = digest(&SHA256, recipient.as_str().to_lowercase().as_bytes());
+                format!("sha256:{}", URL_SAFE_NO_PAD.encode(hash))
+            }
+        }
     }
 
     /// Writes an audit row for what changed nothing.
     pub(super) async fn record_attempt(
         &self,
         actor: &Actor,
-        action: Action,
+        action: Action<'_>,
         outcome: &'static str,
         changed: &[&'static str],
     ) -> Result<(), Error> {
@@ -69,24 +101,46 @@ impl Accounts {
     pub(super) async fn record_check(
         &self,
         actor: &Actor,
-        action: Action,
+        action: Action<'_>,
         code: &'static str,
         checked: &EmailConfig,
         outcome: &CheckOutcome,
     ) -> Result<(), Error> {
         let tenant = &actor.tenant;
-        let health = email_configs::record_check(tenant, checked, outcome, self.clock.now());
-        let row = self.audit_row(actor, action, code, &[]);
-        let write = health.into_iter().fold(Write::default(), Write::then).then(row);
-        let _ = self.db.write(write).await?;
+        let write = |row: Statement| {
+            let health = email_configs::record_check(tenant, checked, outcome, self.clock.now());
+            health.into_iter().fold(Write::default(), Write::then).then(row)
+        };
+        if actor.is_admin {
+            let _ = self.db.write(write(self.audit_row(actor, action, code, &[]))).await?;
+            return Ok(());
+        }
+        // Other users must not fill the audit: like checks within a minute are one row with a count.
+        let content = (tenant.as_str(), actor.user.as_str(), action.as_str(), code);
+        if let Some(id) = self.recent_rows.find(&content)
+            && self.db.write(write(audit::count_again(tenant, id))).await? == WriteOutcome::Committed
+        {
+            return Ok(());
+        }
+        let id = Uuid::now_v7();
+        let _ = self.db.write(write(self.audit_row_with_id(id, actor, action, code, &[]))).await?;
+        self.recent_rows.remember(tenant, &content, id);
         Ok(())
+    }
+
+    /// Whether a check may leave another row in the tenant's audit today. An administrator's always may.
+    pub(super) fn check_audit_quota(&self, actor: &Actor) -> Result<(), Error> {
+        if actor.is_admin {
+            return Ok(());
+        }
+        self.within_quota(self.recent_rows.check(&actor.tenant))
     }
 
     /// Records a successful check of what is stored already, and returns the version that this makes.
     pub(super) async fn record_success(
         &self,
         actor: &Actor,
-        action: Action,
+        action: Action<'_>,
         checked: &EmailConfig,
     ) -> Result<Version, Error> {
         let proven = match checked.settings {

@@ -119,7 +119,7 @@ impl Accounts {
     async fn store(
         &self,
         actor: &Actor,
-        action: Action,
+        action: Action<'_>,
         stored: Option<&EmailConfig>,
         change: Change,
     ) -> Result<Option<Version>, Error> {
@@ -171,16 +171,19 @@ impl PreparedPut {
             Ok(secret) => secret,
             Err(error) => return secrets::outcome_without_secret(error),
         };
-        let _permit = accounts.connections.acquire_for_check(&actor.tenant)?;
+        let _permit = accounts.connections.acquire_for_check(&actor.tenant, actor.is_admin)?;
         accounts.count_destination(&actor.tenant, &change.settings)?;
+        let guard = accounts.guard_sign_in(actor, &change.settings)?;
         let account = UnlockedAccount {
             tenant: &actor.tenant,
             version: None,
             settings: &change.settings,
             secret: secret.as_deref(),
             watcher,
+            guard: Some(&guard),
         };
-        Ok(providers::verify(&accounts.outbound, &account, Depth::SignIn, deadline).await)
+        let outcome = providers::verify(&accounts.outbound, &account, Depth::SignIn, deadline).await;
+        accounts.count_sign_in(&guard, outcome)
     }
 
     /// The secret that the check signs in with.

@@ -6,6 +6,7 @@ mod session;
 
 use std::time::Duration;
 
+use moka::sync::Cache;
 use serde::{Deserialize, Serialize};
 
 use super::open_id_connect::{OpenIdConnect, PendingAuthorization, Settings};
@@ -25,6 +26,9 @@ pub const PENDING_COOKIE: &str = "transports-sign-in";
 /// How long a user may take to sign in at the provider.
 pub const SIGN_IN_TIME: Duration = Duration::from_mins(15);
 
+/// A sign-in that came back is remembered, so that its cookie begins no second one. One takes some 200 bytes.
+const MAX_ENDED_SIGN_INS: u64 = 10_000;
+
 /// Signs users in to the console, where the operator configured a provider.
 pub struct ConsoleSignIn {
     pub provider: OpenIdConnect,
@@ -33,6 +37,8 @@ pub struct ConsoleSignIn {
     pub is_https: bool,
     sealer: Sealer,
     clock: Clock,
+    /// The states of sign-ins that have come back, until they would have expired.
+    ended: Cache<String, ()>,
 }
 
 /// What ties a browser that comes back from the provider to the one that left.
@@ -69,6 +75,7 @@ impl ConsoleSignIn {
             sealer: Sealer::new(secret),
             provider: OpenIdConnect::new(settings, http, clock.clone()),
             clock,
+            ended: Cache::builder().max_capacity(MAX_ENDED_SIGN_INS).time_to_live(SIGN_IN_TIME).build(),
         }))
     }
 
@@ -90,6 +97,12 @@ impl ConsoleSignIn {
     pub fn open_pending(&self, cookie: &str) -> Option<PendingSignIn> {
         let pending: PendingSignIn = self.sealer.open(PENDING_COOKIE, cookie)?;
         (self.clock.now().0 < pending.until).then_some(pending)
+    }
+
+    /// Ends a sign-in; false where it has ended before.
+    #[must_use]
+    pub fn end_pending(&self, pending: &PendingSignIn) -> bool {
+        self.ended.entry(pending.authorization.state.clone()).or_insert(()).is_fresh()
     }
 
     /// A new session, and its cookie.

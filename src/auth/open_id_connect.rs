@@ -19,6 +19,7 @@ use oauth2::{
     StandardTokenResponse, TokenUrl,
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::auth::token::IdToken;
 use crate::clock::Clock;
@@ -32,6 +33,10 @@ pub const CALLBACK_PATH: &str = "/console/callback";
 
 const TIME_LIMIT: Duration = Duration::from_secs(8);
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
+
+/// Sign-ins that wait for the provider at the same time. Beyond it they end at once: a provider that hangs takes no more
+/// of the service's connections than this.
+const MAX_CALLS: usize = 32;
 
 /// Why nobody was signed in.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
@@ -83,16 +88,18 @@ type Client = oauth2::Client<
 
 /// The provider that the operator configured.
 pub struct OpenIdConnect {
-    settings: Settings,
+    settings: Arc<Settings>,
     http: HttpClient,
-    discovery: Discovery,
+    discovery: Arc<Discovery>,
+    calls: Semaphore,
 }
 
 impl OpenIdConnect {
     #[must_use]
     pub fn new(settings: Settings, http: HttpClient, clock: Clock) -> Self {
-        let discovery = Discovery::new(clock);
-        Self { settings, http, discovery }
+        let settings = Arc::new(settings);
+        let discovery = Discovery::new(Arc::clone(&settings), http.clone(), clock);
+        Self { settings, http, discovery, calls: Semaphore::new(MAX_CALLS) }
     }
 
     /// Begins a sign-in: the caller sends the browser to its URL.
@@ -100,6 +107,7 @@ impl OpenIdConnect {
     /// # Errors
     /// [`SignInError::Provider`].
     pub async fn begin(&self) -> Result<BegunSignIn, SignInError> {
+        let _call = self.call()?;
         let provider = self.provider().await?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
         let nonce = CsrfToken::new_random();
@@ -126,6 +134,7 @@ impl OpenIdConnect {
     /// # Errors
     /// See [`SignInError`].
     pub async fn finish(&self, pending: PendingAuthorization, code: String) -> Result<IdToken, SignInError> {
+        let _call = self.call()?;
         let provider = self.provider().await?;
         let http = self.http.clone();
         let http = move |request: oauth2::HttpRequest| send(http.clone(), request);
@@ -167,7 +176,13 @@ impl OpenIdConnect {
     }
 
     async fn provider(&self) -> Result<Arc<Provider>, SignInError> {
-        self.discovery.provider(&self.settings, &self.http).await
+        self.discovery.provider().await
+    }
+
+    /// The right to wait for the provider.
+    fn call(&self) -> Result<SemaphorePermit<'_>, SignInError> {
+        let busy = |_| SignInError::Provider("too many sign-ins wait for it".to_owned());
+        self.calls.try_acquire().map_err(busy)
     }
 
     fn client(&self, provider: &Provider) -> Result<Client, SignInError> {

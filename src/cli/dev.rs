@@ -37,7 +37,7 @@ pub(super) use settings::use_readable_log;
 /// Starts the service on loopback with SQLite and a key in a data folder, and an inbox that catches every
 /// mail that the service sends. Prints the address of each, a token of a tenant admin, and curl commands to
 /// try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
-/// and to any port.
+/// and to any port, and every user of this machine gets in as an administrator.
 ///
 /// Settings apply as for `serve`, except those that dev overrides: the listener, the database, the keys,
 /// and the ports that tenants may connect to.
@@ -125,7 +125,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     output::data(&welcome.text())?;
     close_on_signal(inbox.clone())?;
     let dev = http::Dev {
-        pages: pages::router(inbox).nest(MICROSOFT365_PATH, microsoft365.router()),
+        pages: pages::router(inbox).nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
         session: session::route(token_issuer(&app)),
     };
     serve::run_until_stopped(&app, listener, Some(dev), signals, traces).await

@@ -1,10 +1,13 @@
 //! Prints data to standard output, and notes and errors to standard error.
 
-use std::io::{self, Write as _};
+use std::borrow::Cow;
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::email_config::Failure;
 use crate::config::{Invalid, Problem};
+use crate::json::is_deceptive;
 
 /// Exit code for wrong usage or configuration; the same as clap's.
 const MISCONFIGURED: u8 = 2;
@@ -16,11 +19,31 @@ pub(super) fn data(text: &str) -> anyhow::Result<()> {
 
 /// Writes a part of the data; false where the reader has closed the pipe.
 pub(super) fn write_part(text: &str) -> anyhow::Result<bool> {
+    let text = if io::stdout().is_terminal() { for_terminal(text) } else { text.into() };
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
         result => Ok(result.map(|()| true)?),
     }
+}
+
+/// The text with what could steer the terminal written as JSON escapes, which a program reads the same. ASCII stays: in
+/// JSON its controls are escaped already, elsewhere they are ours.
+fn for_terminal(text: &str) -> Cow<'_, str> {
+    let is_foreign = |character: char| !character.is_ascii() && is_deceptive(character);
+    if !text.contains(is_foreign) {
+        return text.into();
+    }
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for character in text.chars() {
+        if is_foreign(character) {
+            // Writing to a String cannot fail.
+            let _ = write!(escaped, "\\u{:04x}", u32::from(character));
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped.into()
 }
 
 /// Writes a line to standard error, and ignores that it may be closed.
@@ -48,5 +71,21 @@ pub(super) fn render(label: &str, problem: &Problem) -> String {
     match &problem.hint {
         Some(hint) => format!("{label}: {}\n  hint: {hint}", problem.text),
         None => format!("{label}: {}", problem.text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_terminal;
+
+    /// Security case I3.
+    #[test]
+    fn on_a_terminal_json_of_a_hostile_server_steers_nothing_and_reads_the_same() {
+        let hostile = "a\u{9b}2J\u{202e}b\u{2028}Grüße";
+        let json = format!("{:#}\n", serde_json::json!({ "message": hostile, "bell": "\u{7}" }));
+        let shown = for_terminal(&json);
+        assert!(!shown.chars().any(|character| character != '\n' && crate::json::is_deceptive(character)));
+        let value: serde_json::Value = serde_json::from_str(&shown).expect("JSON");
+        assert_eq!((&value["message"], &value["bell"]), (&hostile.into(), &"\u{7}".into()));
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Auth, Config, Console, Database, Encryption, Problem, RateLimitStore, SealWith};
+use super::{Auth, Config, Console, Database, Encryption, Problem, Quotas, RateLimitStore, SealWith};
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
 const HS256_SECRET_BYTES: usize = 32;
@@ -177,6 +177,29 @@ fn check_console(console: &Console, problems: &mut Vec<Problem>) {
 /// What is allowed, and should be known.
 #[must_use]
 pub fn warnings(config: &Config) -> Vec<Problem> {
+    let mut found: Vec<Problem> = exposed_listeners(config).collect();
+    let listen = config.server.listen;
+    if config.server.metrics_listen.is_none() && is_exposed(listen) {
+        found.push(
+            Problem::new(format!("server.metrics_listen: /metrics is served to everybody at {listen}"))
+                .with_hint("give the metrics a listener of their own"),
+        );
+    }
+    let open: Vec<&str> = open_quotas(&config.quotas).collect();
+    if !open.is_empty() {
+        found.push(
+            Problem::new(format!("quotas: there is no bound for {}", open.join(", ")))
+                .with_hint("0 lets tenants do so without end, by this installation's address and name"),
+        );
+    }
+    found
+}
+
+fn is_exposed(listener: SocketAddr) -> bool {
+    !listener.ip().to_canonical().is_loopback()
+}
+
+fn exposed_listeners(config: &Config) -> impl Iterator<Item = Problem> {
     let listeners = [
         ("server.listen", Some(config.server.listen)),
         ("server.metrics_listen", config.server.metrics_listen),
@@ -184,12 +207,31 @@ pub fn warnings(config: &Config) -> Vec<Problem> {
     listeners
         .into_iter()
         .filter_map(|(key, listener)| listener.map(|listener| (key, listener)))
-        .filter(|(_, listener)| !listener.ip().to_canonical().is_loopback())
+        .filter(|(_, listener)| is_exposed(*listener))
         .map(|(key, listener)| {
             Problem::new(format!("{key}: {listener} can be reached from elsewhere, and speaks plain HTTP"))
                 .with_hint("put a TLS terminator in front")
         })
-        .collect()
+}
+
+/// The quotas that are switched off.
+fn open_quotas(quotas: &Quotas) -> impl Iterator<Item = &'static str> {
+    let settings = [
+        ("test_mails_per_tenant_per_day", quotas.test_mails_per_tenant_per_day),
+        ("test_mails_per_recipient_per_hour", quotas.test_mails_per_recipient_per_hour),
+        ("destinations_per_tenant_per_hour", quotas.destinations_per_tenant_per_hour),
+        ("anonymous_test_mails_per_tenant_per_day", quotas.anonymous_test_mails_per_tenant_per_day),
+        ("anonymous_test_mails_per_recipient_per_hour", quotas.anonymous_test_mails_per_recipient_per_hour),
+        ("anonymous_destinations_per_tenant_per_hour", quotas.anonymous_destinations_per_tenant_per_hour),
+        ("refused_sign_ins_per_tenant_per_hour", quotas.refused_sign_ins_per_tenant_per_hour),
+        ("refused_sign_ins_per_account_per_ten_minutes", quotas.refused_sign_ins_per_account_per_ten_minutes),
+        (
+            "refused_sign_ins_per_destination_per_ten_minutes",
+            quotas.refused_sign_ins_per_destination_per_ten_minutes,
+        ),
+        ("audited_checks_of_users_per_tenant_per_day", quotas.audited_checks_of_users_per_tenant_per_day),
+    ];
+    settings.into_iter().filter(|(_, bound)| *bound == 0).map(|(key, _)| key)
 }
 
 /// Whether two listeners claim the same port. Port 0 takes a free one each time.

@@ -75,6 +75,12 @@ choices! {
         Database = "database",
     }
 
+    /// How the audit keeps the recipients of test mails: `audit.recipients`.
+    AuditRecipients {
+        Plain = "plain",
+        Hash = "hash",
+    }
+
     /// How log lines are written: `log.format`.
     LogFormat {
         /// Text on a terminal, JSON elsewhere.

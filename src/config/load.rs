@@ -20,6 +20,9 @@ impl Config {
     pub fn load(file: Option<&Path>) -> Result<Self, Invalid> {
         let path = file.unwrap_or(Path::new(DEFAULT_FILE));
         let name = path.display().to_string();
+        if file.is_none() {
+            check_owner(path)?;
+        }
         let text = match std::fs::read_to_string(path) {
             Ok(text) => Some(text),
             Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
@@ -54,6 +57,25 @@ impl Config {
             _ => Err(Invalid { problems: sources.problems }),
         }
     }
+}
+
+/// A file that nobody named has to be ours: whoever runs a command in somebody else's folder does not mean their
+/// settings.
+#[cfg(unix)]
+fn check_owner(path: &Path) -> Result<(), Invalid> {
+    use std::os::unix::fs::MetadataExt as _;
+    let Ok(metadata) = std::fs::metadata(path) else { return Ok(()) };
+    let (owner, process) = (metadata.uid(), rustix::process::geteuid().as_raw());
+    if owner == process || owner == 0 {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("{}: belongs to another user (uid {owner})", path.display()));
+    Err(problem.with_hint("name it with --config if its settings are meant").into())
+}
+
+#[cfg(not(unix))]
+fn check_owner(_path: &Path) -> Result<(), Invalid> {
+    Ok(())
 }
 
 impl Default for Config {

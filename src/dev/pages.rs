@@ -51,6 +51,11 @@ pub fn router(inbox: Inbox) -> Router {
         .route_layer(from_fn(guard))
 }
 
+/// The same guard round other pages of the development mode.
+pub fn guarded(router: Router) -> Router {
+    router.route_layer(from_fn(guard))
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PageQuery {

@@ -19,6 +19,7 @@ use crate::auth::token::{self, TokenError};
 use crate::http::error::{Code, Error};
 use crate::limits::Exceeded;
 use crate::limits::rate::{Limit, Refused};
+use crate::store::DbError;
 
 /// A rate limit as a type, for the signature of a handler.
 pub trait Tier: Send {
@@ -92,8 +93,9 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
         let context = RequestContext::from_parts(parts);
         let (caller, is_protected) = match identify(parts, app).await {
             Ok(identified) => identified,
-            Err(TokenError::NoKeys) => return Err(Error::unavailable()),
-            Err(TokenError::Invalid(reason)) => {
+            Err(Unidentified::Database(error)) => return Err(error.into()),
+            Err(Unidentified::Token(TokenError::NoKeys)) => return Err(Error::unavailable()),
+            Err(Unidentified::Token(TokenError::Invalid(reason))) => {
                 tracing::debug!(reason, "the token was refused");
                 let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
                 counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))?;
@@ -131,12 +133,24 @@ async fn count<T: Tier>(app: &App, caller: &token::Caller) -> Result<(), Error> 
     })
 }
 
+/// Why it is not known who calls.
+enum Unidentified {
+    Token(TokenError),
+    /// Whether the session was ended cannot be told.
+    Database(DbError),
+}
+
+impl From<TokenError> for Unidentified {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
 /// The caller, by the token or else by the console's session; and whether the request is protected against forgery by
 /// other sites. A token always is; a session is by its CSRF token.
-async fn identify(parts: &Parts, app: &App) -> Result<(token::Caller, bool), TokenError> {
-    if !parts.headers.contains_key(AUTHORIZATION)
-        && let Some(session) = sign_in::session_of(parts, app)
-    {
+async fn identify(parts: &Parts, app: &App) -> Result<(token::Caller, bool), Unidentified> {
+    if !parts.headers.contains_key(AUTHORIZATION) && sign_in::brings_session(&parts.headers, app) {
+        let session = sign_in::session_of(&parts.headers, app).await.map_err(Unidentified::Database)?;
         let session = session.ok_or(TokenError::Invalid("the session is over or not one of ours"))?;
         let caller = session.caller().ok_or(TokenError::Invalid("the session names nobody"))?;
         let is_protected = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);

@@ -1,7 +1,7 @@
 //! Observes every request: its trace id, one line in the log, the metrics, and the body of a refusal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Once, OnceLock};
 
 use axum::Json;
 use axum::extract::{ConnectInfo, MatchedPath, Request};
@@ -103,16 +103,39 @@ fn forwarded_address(peer: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> Ip
         return peer;
     }
     let mut nearest = peer;
-    let values: Vec<&str> =
-        headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-    for hop in values.iter().flat_map(|value| value.split(',')).rev() {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+    // Split before anything is decoded: a client may put any byte in front of what a proxy appends.
+    let values: Vec<&[u8]> = headers.get_all("x-forwarded-for").iter().map(HeaderValue::as_bytes).collect();
+    for hop in values.iter().flat_map(|value| value.split(|byte| *byte == b',')).rev() {
+        let Some(address) = hop_address(hop) else {
+            if nearest == peer {
+                warn_of_unreadable_hop(peer, hop);
+            }
+            break;
+        };
         nearest = address.to_canonical();
         if !is_trusted(&nearest) {
             break;
         }
     }
     nearest
+}
+
+/// An address, as some proxies write it with a port: `192.0.2.7:4711`, `[2001:db8::1]:4711`, `[2001:db8::1]`.
+fn hop_address(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+}
+
+/// Then all clients of this proxy are one address, in the audit as for the rate limit, and nobody would notice.
+fn warn_of_unreadable_hop(peer: IpAddr, hop: &[u8]) {
+    static WARNED: Once = Once::new();
+    if !hop.trim_ascii().is_empty() {
+        WARNED.call_once(|| {
+            let entry = String::from_utf8_lossy(hop);
+            tracing::warn!(%peer, ?entry, "a trusted proxy's X-Forwarded-For ends in what is no address");
+        });
+    }
 }
 
 #[cfg(test)]
@@ -123,7 +146,7 @@ mod tests {
         text.parse().expect("an address")
     }
 
-    /// Security case H4.
+    /// Security cases H4, M15.
     #[test]
     fn only_a_trusted_proxy_is_believed_about_an_address() {
         let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
@@ -134,6 +157,10 @@ mod tests {
             ("10.0.0.1", "198.51.100.1, 10.0.0.2", "198.51.100.1"),
             ("10.0.0.1", "nonsense, 10.0.0.2", "10.0.0.2"),
             ("10.0.0.1", "", "10.0.0.1"),
+            ("10.0.0.1", "198.51.100.1:4711", "198.51.100.1"),
+            ("10.0.0.1", "[2001:db8::1]:99, 10.0.0.2:80", "2001:db8::1"),
+            ("10.0.0.1", "[2001:db8::1]", "2001:db8::1"),
+            ("10.0.0.1", "::ffff:198.51.100.1", "198.51.100.1"),
         ];
         for (peer, forwarded, expected) in cases {
             let mut headers = HeaderMap::new();
@@ -142,6 +169,22 @@ mod tests {
                 forwarded_address(address(peer), &headers, &trusted),
                 address(expected),
                 "{peer} says {forwarded:?}"
+            );
+        }
+    }
+
+    /// Security case M15.
+    #[test]
+    fn what_a_client_puts_in_front_hides_nothing_that_a_proxy_appends() {
+        let trusted: Vec<IpNet> = vec!["10.0.0.0/8".parse().expect("a network")];
+        for forwarded in [&b"\xff, 203.0.113.9"[..], b"\xc3\x28,203.0.113.9:1", b"a\tb,\xfe\xff, 203.0.113.9"]
+        {
+            let mut headers = HeaderMap::new();
+            headers.insert("x-forwarded-for", HeaderValue::from_bytes(forwarded).expect("a header"));
+            assert_eq!(
+                forwarded_address(address("10.0.0.1"), &headers, &trusted),
+                address("203.0.113.9"),
+                "{forwarded:?}"
             );
         }
     }

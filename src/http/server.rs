@@ -57,7 +57,7 @@ pub async fn serve(
     settings: &config::Server,
     stop: impl Future<Output = ()>,
 ) -> anyhow::Result<Duration> {
-    let connections = Connections::new(settings.max_connections);
+    let connections = Connections::new(settings);
     let tasks = TaskTracker::new();
     let mut stop = pin!(stop);
     loop {
@@ -75,11 +75,16 @@ pub async fn serve(
                 continue;
             }
         };
+        let Some(peer_permit) = connections.admit(peer.ip()) else {
+            stream::reset_on_close(&stream);
+            continue;
+        };
         let permit = tokio::select! {
             permit = connections.acquire() => permit,
             () = &mut stop => break,
         };
-        let (connection, service, settings) = (connections.open(), service.clone(), settings.clone());
+        let (service, settings) = (service.clone(), settings.clone());
+        let connection = connections.open(peer_permit);
         tasks.spawn(async move {
             serve_connection(stream, peer, &connection, service, &settings).await;
             drop(permit);
@@ -103,8 +108,6 @@ async fn serve_connection(
     service: Router,
     settings: &config::Server,
 ) {
-    // Answers are small: waiting to fill a segment would only delay them.
-    let _ = stream.set_nodelay(true);
     let answer_time = Duration::from_secs(settings.answer_timeout_seconds);
     let stream = ClientStream::new(stream, Arc::clone(connection), answer_time);
     let handler = hyper::service::service_fn(|request: hyper::Request<Incoming>| {
@@ -127,7 +130,7 @@ async fn serve_connection(
         biased;
         ended = serving.as_mut() => ended,
         () = connection.eviction.cancelled() => {
-            if connection.is_idle() {
+            if connection.may_close() {
                 return;
             }
             connection.defer_eviction();

@@ -7,11 +7,11 @@ mod cookies;
 
 use std::sync::Arc;
 
+use axum::Extension;
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query, State};
 use axum::http::header::{LOCATION, SET_COOKIE};
-use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -19,8 +19,12 @@ use serde_json::json;
 
 use crate::app::App;
 use crate::auth::console_sign_in::{ConsoleSignIn, PENDING_COOKIE, SESSION_COOKIE, SIGN_IN_TIME, Session};
-use crate::auth::open_id_connect::SignInError;
+use crate::auth::open_id_connect::{CALLBACK_PATH, SignInError};
+use crate::clock::Timestamp;
 use crate::http::error::{Code, Error, ErrorBody};
+use crate::http::observe::RequestContext;
+use crate::limits::rate::Limit;
+use crate::store::{DbError, ended_sessions};
 use cookies::Cookies;
 
 /// Where a browser without a session is sent.
@@ -39,8 +43,28 @@ pub fn proves_origin(session: &Session, headers: &HeaderMap) -> bool {
     }
 }
 
-fn session_in(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Option<Session> {
-    sign_in.open_session(&cookies(sign_in).read(headers, SESSION_COOKIE)?)
+/// The session of a request; none where it has expired or was ended, on whichever replica.
+async fn session_in(
+    app: &App,
+    sign_in: &ConsoleSignIn,
+    headers: &HeaderMap,
+) -> Result<Option<Session>, DbError> {
+    let cookie = cookies(sign_in).read(headers, SESSION_COOKIE);
+    match cookie.and_then(|cookie| sign_in.open_session(&cookie)) {
+        Some(session) => {
+            let is_ended = ended_sessions::is_ended(&app.db, &session.id_hash()).await?;
+            Ok((!is_ended).then_some(session))
+        }
+        None => Ok(None),
+    }
+}
+
+/// Counts a request that makes the service ask the provider. Anybody can make one.
+fn count(app: &App, context: &RequestContext) -> Result<(), Error> {
+    app.rate_limiter.count_sign_in(context.remote).map_err(|exceeded| {
+        app.metrics.record_rate_limit_refusal(Limit::SignIn.as_str());
+        Error::rate_limited(exceeded.retry_after_seconds)
+    })
 }
 
 fn cookies(sign_in: &ConsoleSignIn) -> Cookies {
@@ -57,14 +81,16 @@ pub struct SignInQuery {
 /// Sends the browser to the provider.
 pub async fn begin(
     State(app): State<Arc<App>>,
+    Extension(context): Extension<RequestContext>,
     query: Result<Query<SignInQuery>, QueryRejection>,
 ) -> Result<Response, Error> {
     let sign_in = require_sign_in(&app)?;
+    count(&app, &context)?;
     let return_to = query.ok().and_then(|Query(query)| query.return_to);
     let return_to = return_to.filter(|path| is_console_path(path)).unwrap_or_else(|| CONSOLE.to_owned());
     let begun = match sign_in.provider.begin().await {
         Ok(begun) => begun,
-        Err(error) => return Ok(redirect_with_failure(&error)),
+        Err(error) => return Ok(redirect_with_failure(&error, sign_in)),
     };
     let cookie = sign_in.seal_pending(begun.pending, return_to).map_err(|error| Error::internal(&error))?;
     Ok(redirect(&begun.url, &[cookies(sign_in).set(PENDING_COOKIE, &cookie, SIGN_IN_TIME)]))
@@ -81,10 +107,12 @@ pub struct CallbackQuery {
 /// Where the provider sends the browser back to.
 pub async fn callback(
     State(app): State<Arc<App>>,
+    Extension(context): Extension<RequestContext>,
     headers: HeaderMap,
     query: Result<Query<CallbackQuery>, QueryRejection>,
 ) -> Result<Response, Error> {
     let sign_in = require_sign_in(&app)?;
+    count(&app, &context)?;
     let cookie = cookies(sign_in).read(&headers, PENDING_COOKIE);
     let pending = cookie.and_then(|cookie| sign_in.open_pending(&cookie));
     let Ok(Query(query)) = query else { return Ok(ended("expired", sign_in)) };
@@ -94,6 +122,10 @@ pub async fn callback(
     else {
         return Ok(ended("expired", sign_in));
     };
+    // A second callback would take the provider one more invented code, with this service's own credentials.
+    if !sign_in.end_pending(&pending) {
+        return Ok(ended("expired", sign_in));
+    }
     let code = match (query.code, query.error) {
         (Some(code), None) => code,
         (_, error) => {
@@ -103,7 +135,7 @@ pub async fn callback(
     };
     let token = match sign_in.provider.finish(pending.authorization, code).await {
         Ok(token) => token,
-        Err(error) => return Ok(redirect_with_failure(&error)),
+        Err(error) => return Ok(redirect_with_failure(&error, sign_in)),
     };
     let (session, cookie) = sign_in.begin_session(token).map_err(|error| Error::internal(&error))?;
     tracing::info!(tenant = session.tenant, admin = session.is_admin, "signed in to the console");
@@ -117,10 +149,11 @@ pub async fn callback(
 /// Ends the session here, and names where to end it at the provider.
 pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
     let sign_in = require_sign_in(&app)?;
-    let session = session_in(sign_in, &headers).ok_or_else(|| Error::new(Code::Unauthorized))?;
+    let session = session_in(&app, sign_in, &headers).await?.ok_or_else(|| Error::new(Code::Unauthorized))?;
     if !proves_origin(&session, &headers) {
         return Err(Error::new(Code::CsrfToken));
     }
+    let _ = app.db.write(ended_sessions::insert(&session.id_hash(), Timestamp(session.until))).await?;
     let next = sign_in.provider.end_session_url().await;
     let body = Json(json!({ "next": next.as_deref().unwrap_or(CONSOLE) }));
     Ok(([(SET_COOKIE, cookies(sign_in).clear(SESSION_COOKIE))], body).into_response())
@@ -137,7 +170,10 @@ pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Resp
     )
 )]
 pub async fn csrf_token(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    let session = app.sign_in.as_ref().and_then(|sign_in| session_in(sign_in, &headers));
+    let session = match &app.sign_in {
+        Some(sign_in) => session_in(&app, sign_in, &headers).await?,
+        None => None,
+    };
     let session = session.ok_or_else(|| Error::new(Code::Unauthorized))?;
     let token = HeaderValue::try_from(&session.csrf).map_err(|error| Error::internal(&error.into()))?;
     Ok((StatusCode::NO_CONTENT, [(HeaderName::from_static(CSRF_HEADER), token)]).into_response())
@@ -145,11 +181,12 @@ pub async fn csrf_token(State(app): State<Arc<App>>, headers: HeaderMap) -> Resu
 
 /// `GET /console/session` where a provider is configured: who is signed in.
 pub async fn session(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Response, Error> {
-    Ok(session_body(require_sign_in(&app)?, &headers))
+    let session = session_in(&app, require_sign_in(&app)?, &headers).await?;
+    Ok(session_body(session))
 }
 
-fn session_body(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Response {
-    let Some(session) = session_in(sign_in, headers) else {
+fn session_body(session: Option<Session>) -> Response {
+    let Some(session) = session else {
         let body = Json(json!({ "mode": "oidc", "signIn": SIGN_IN_PATH }));
         return (StatusCode::UNAUTHORIZED, body).into_response();
     };
@@ -164,12 +201,21 @@ fn session_body(sign_in: &ConsoleSignIn, headers: &HeaderMap) -> Response {
     .into_response()
 }
 
-/// The session of a request to the API; `None` where it has no session cookie, `Some(None)` where that is not valid.
+/// Whether a request brings the cookie of a session, good or not.
 #[must_use]
-pub fn session_of(parts: &Parts, app: &App) -> Option<Option<Session>> {
-    let sign_in = app.sign_in.as_ref()?;
-    let cookie = cookies(sign_in).read(&parts.headers, SESSION_COOKIE)?;
-    Some(sign_in.open_session(&cookie))
+pub fn brings_session(headers: &HeaderMap, app: &App) -> bool {
+    app.sign_in.as_ref().is_some_and(|sign_in| cookies(sign_in).read(headers, SESSION_COOKIE).is_some())
+}
+
+/// The session that a request of the API comes with.
+///
+/// # Errors
+/// See [`DbError`]: whether the session was ended cannot be told.
+pub async fn session_of(headers: &HeaderMap, app: &App) -> Result<Option<Session>, DbError> {
+    match &app.sign_in {
+        Some(sign_in) => session_in(app, sign_in, headers).await,
+        None => Ok(None),
+    }
 }
 
 const CONSOLE: &str = "/console/";
@@ -183,18 +229,26 @@ fn require_sign_in(app: &App) -> Result<&ConsoleSignIn, Error> {
 
 /// Only this service's own pages: a redirect to anywhere would serve whoever sends the link.
 fn is_console_path(path: &str) -> bool {
-    path.starts_with(CONSOLE) && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\')
+    let is_text = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+    let only_path = path.split(['?', '#']).next().unwrap_or_default();
+    // A browser also reads `%2e` as a point in a path.
+    let leaves = only_path
+        .split('/')
+        .any(|segment| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."));
+    // The way in is no way back: a provider that signs in by itself would go round for ever.
+    let goes_round = [SIGN_IN_PATH, CALLBACK_PATH].contains(&only_path);
+    only_path.starts_with(CONSOLE) && is_text && !leaves && !goes_round
 }
 
 /// Back to the console, with one word of a closed set: `denied`, `expired`, `not_known` or `provider`.
-fn redirect_with_failure(error: &SignInError) -> Response {
+fn redirect_with_failure(error: &SignInError, sign_in: &ConsoleSignIn) -> Response {
     tracing::warn!(%error, "nobody was signed in to the console");
     let word = match error {
         SignInError::Provider(_) => "provider",
         SignInError::Code(_) => "expired",
         SignInError::Token(_) => "not_known",
     };
-    redirect(&format!("{CONSOLE}?sign-in={word}"), &[])
+    ended(word, sign_in)
 }
 
 fn ended(word: &str, sign_in: &ConsoleSignIn) -> Response {
@@ -227,6 +281,13 @@ mod tests {
             ("//evil.example/console/", false),
             ("https://evil.example/console/", false),
             ("/console/\\evil", false),
+            ("/console/../other", false),
+            ("/console/x/%2E%2e/../other", false),
+            ("/console/.%2e/other", false),
+            ("/console/?a=../b", true),
+            ("/console/sign-in", false),
+            ("/console/sign-in?return=/console/", false),
+            ("/console/callback#x", false),
             ("/console/\r\nSet-Cookie: a=b", false),
             ("/api/v1/transports/email-config", false),
             ("", false),

@@ -22,7 +22,27 @@ struct Usage {
 #[derive(Default)]
 struct TenantUsage {
     connections: usize,
-    is_checking: bool,
+    admin_checks: bool,
+    user_checks: bool,
+}
+
+/// What a permit is for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Purpose {
+    AdminCheck,
+    UserCheck,
+    Sending,
+}
+
+impl TenantUsage {
+    /// Whether a check of this kind is under way; none for a sending, of which a tenant may have several.
+    fn is_checking(&mut self, purpose: Purpose) -> Option<&mut bool> {
+        match purpose {
+            Purpose::AdminCheck => Some(&mut self.admin_checks),
+            Purpose::UserCheck => Some(&mut self.user_checks),
+            Purpose::Sending => None,
+        }
+    }
 }
 
 /// Which limit is reached.
@@ -38,7 +58,7 @@ pub enum NoPermit {
 pub struct ConnectionPermit {
     limits: ConnectionLimits,
     tenant: TenantId,
-    is_check: bool,
+    purpose: Purpose,
 }
 
 impl ConnectionLimits {
@@ -47,12 +67,13 @@ impl ConnectionLimits {
         Self { usage: Arc::default(), max_total, max_per_tenant }
     }
 
-    /// A permit for a check of the connection; a tenant has one at a time.
+    /// A permit for a check of the connection. A tenant has one at a time for its administrators and one for its other
+    /// users, so that these never keep an administrator from repairing the account.
     ///
     /// # Errors
     /// The limit that is reached.
-    pub fn acquire_for_check(&self, tenant: &TenantId) -> Result<ConnectionPermit, NoPermit> {
-        self.acquire(tenant, true)
+    pub fn acquire_for_check(&self, tenant: &TenantId, is_admin: bool) -> Result<ConnectionPermit, NoPermit> {
+        self.acquire(tenant, if is_admin { Purpose::AdminCheck } else { Purpose::UserCheck })
     }
 
     /// A permit for sending a mail.
@@ -60,7 +81,7 @@ impl ConnectionLimits {
     /// # Errors
     /// The limit that is reached.
     pub fn acquire_for_sending(&self, tenant: &TenantId) -> Result<ConnectionPermit, NoPermit> {
-        self.acquire(tenant, false)
+        self.acquire(tenant, Purpose::Sending)
     }
 
     /// How many permits are in use.
@@ -69,13 +90,13 @@ impl ConnectionLimits {
         self.lock().total
     }
 
-    fn acquire(&self, tenant: &TenantId, is_check: bool) -> Result<ConnectionPermit, NoPermit> {
+    fn acquire(&self, tenant: &TenantId, purpose: Purpose) -> Result<ConnectionPermit, NoPermit> {
         let mut usage = self.lock();
-        let of_tenant = usage.tenants.get(tenant);
-        if of_tenant.is_some_and(|tenant| {
-            tenant.connections >= self.max_per_tenant || (is_check && tenant.is_checking)
-        }) {
-            return Err(NoPermit::Tenant);
+        if let Some(of_tenant) = usage.tenants.get_mut(tenant) {
+            let is_checking = of_tenant.is_checking(purpose).is_some_and(|checking| *checking);
+            if is_checking || of_tenant.connections >= self.max_per_tenant {
+                return Err(NoPermit::Tenant);
+            }
         }
         if usage.total >= self.max_total {
             return Err(NoPermit::Total);
@@ -83,8 +104,10 @@ impl ConnectionLimits {
         usage.total += 1;
         let of_tenant = usage.tenants.entry(tenant.clone()).or_default();
         of_tenant.connections += 1;
-        of_tenant.is_checking |= is_check;
-        Ok(ConnectionPermit { limits: self.clone(), tenant: tenant.clone(), is_check })
+        if let Some(checking) = of_tenant.is_checking(purpose) {
+            *checking = true;
+        }
+        Ok(ConnectionPermit { limits: self.clone(), tenant: tenant.clone(), purpose })
     }
 
     fn lock(&self) -> MutexGuard<'_, Usage> {
@@ -98,8 +121,8 @@ impl Drop for ConnectionPermit {
         usage.total -= 1;
         if let Some(of_tenant) = usage.tenants.get_mut(&self.tenant) {
             of_tenant.connections -= 1;
-            if self.is_check {
-                of_tenant.is_checking = false;
+            if let Some(checking) = of_tenant.is_checking(self.purpose) {
+                *checking = false;
             }
             if of_tenant.connections == 0 {
                 usage.tenants.remove(&self.tenant);
@@ -116,13 +139,31 @@ mod tests {
     fn a_tenant_has_a_limit_and_one_check_at_a_time() {
         let limits = ConnectionLimits::new(5, 3);
         let tenant = TenantId::from_operator("a");
-        let check = limits.acquire_for_check(&tenant).unwrap_or_else(|_| panic!("a first check"));
-        assert_eq!(limits.acquire_for_check(&tenant).err(), Some(NoPermit::Tenant), "a second check");
+        let check = limits.acquire_for_check(&tenant, true).unwrap_or_else(|_| panic!("a first check"));
+        assert_eq!(limits.acquire_for_check(&tenant, true).err(), Some(NoPermit::Tenant), "a second check");
         let sendings = [limits.acquire_for_sending(&tenant), limits.acquire_for_sending(&tenant)];
         assert!(sendings.iter().all(Result::is_ok));
         assert_eq!(limits.acquire_for_sending(&tenant).err(), Some(NoPermit::Tenant), "over the limit");
         drop(check);
-        assert!(limits.acquire_for_check(&tenant).is_ok(), "the check is over");
+        assert!(limits.acquire_for_check(&tenant, true).is_ok(), "the check is over");
+    }
+
+    /// Security case M9.
+    #[test]
+    fn a_users_check_keeps_no_administrator_out() {
+        let limits = ConnectionLimits::new(5, 3);
+        let tenant = TenantId::from_operator("a");
+        let users = limits.acquire_for_check(&tenant, false);
+        assert_eq!(limits.acquire_for_check(&tenant, false).err(), Some(NoPermit::Tenant), "users share one");
+        let admins = limits.acquire_for_check(&tenant, true);
+        assert!(users.is_ok() && admins.is_ok());
+        drop(users);
+        assert_eq!(
+            limits.acquire_for_check(&tenant, true).err(),
+            Some(NoPermit::Tenant),
+            "the other goes on"
+        );
+        assert!(limits.acquire_for_check(&tenant, false).is_ok());
     }
 
     #[test]
@@ -130,8 +171,8 @@ mod tests {
         let limits = ConnectionLimits::new(2, 3);
         let names = ["a", "b", "c"].map(TenantId::from_operator);
         let first = limits.acquire_for_sending(&names[0]);
-        let second = limits.acquire_for_check(&names[1]);
-        assert_eq!(limits.acquire_for_check(&names[2]).err(), Some(NoPermit::Total));
+        let second = limits.acquire_for_check(&names[1], true);
+        assert_eq!(limits.acquire_for_check(&names[2], true).err(), Some(NoPermit::Total));
         assert_eq!(limits.in_use(), 2);
         drop((first, second));
         assert_eq!(limits.in_use(), 0);

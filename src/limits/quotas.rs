@@ -17,6 +17,14 @@ pub enum Quota {
     TestMailsOfTenant,
     TestMailsToRecipient,
     Destinations,
+    /// Refused sign-ins of a tenant.
+    SignInsOfTenant,
+    /// Refused sign-ins of a tenant with one server and user name.
+    SignInsToAccount,
+    /// Refused sign-ins at one address, over all tenants.
+    SignInsAtDestination,
+    /// Checks by users who are no administrators.
+    ChecksOfUsers,
 }
 
 impl Quota {
@@ -27,6 +35,10 @@ impl Quota {
             Self::TestMailsOfTenant => "test_mails_per_tenant",
             Self::TestMailsToRecipient => "test_mails_per_recipient",
             Self::Destinations => "destinations_per_tenant",
+            Self::SignInsOfTenant => "refused_sign_ins_per_tenant",
+            Self::SignInsToAccount => "refused_sign_ins_per_account",
+            Self::SignInsAtDestination => "refused_sign_ins_per_destination",
+            Self::ChecksOfUsers => "checks_of_users_per_tenant",
         }
     }
 }
@@ -41,12 +53,33 @@ pub struct QuotaExceeded {
 /// Counts against the quotas.
 pub struct Quotas {
     clock: Clock,
+    /// Of all mail.
+    all: Bounds,
+    /// Of mail that leaves without a sign-in, beside those of all.
+    anonymous: Bounds,
+    windows: Windows,
+}
+
+/// The bounds of one kind of mail.
+struct Bounds {
     of_tenant: WindowKind,
     to_recipient: WindowKind,
     destinations: WindowKind,
-    /// A destination that was counted already; the limit has no meaning here.
+    /// A destination that was counted. The limit is of no meaning here.
     destination: WindowKind,
-    windows: Windows,
+}
+
+impl Bounds {
+    /// `first` is the number of the first of the four kinds.
+    fn new(first: u8, mails_of_tenant: u32, mails_to_recipient: u32, destinations: u32) -> Self {
+        let kind = |number: u8, length, max| WindowKind { number: first + number, length, max };
+        Self {
+            of_tenant: kind(0, DAY, mails_of_tenant),
+            to_recipient: kind(1, HOUR, mails_to_recipient),
+            destinations: kind(2, HOUR, destinations),
+            destination: kind(3, HOUR, 1),
+        }
+    }
 }
 
 impl Quotas {
@@ -54,41 +87,56 @@ impl Quotas {
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         Self {
             clock,
-            of_tenant: WindowKind { number: 0, length: DAY, max: settings.test_mails_per_tenant_per_day },
-            to_recipient: WindowKind {
-                number: 1,
-                length: HOUR,
-                max: settings.test_mails_per_recipient_per_hour,
-            },
-            destinations: WindowKind {
-                number: 2,
-                length: HOUR,
-                max: settings.destinations_per_tenant_per_hour,
-            },
-            destination: WindowKind { number: 3, length: HOUR, max: 1 },
+            all: Bounds::new(
+                0,
+                settings.test_mails_per_tenant_per_day,
+                settings.test_mails_per_recipient_per_hour,
+                settings.destinations_per_tenant_per_hour,
+            ),
+            anonymous: Bounds::new(
+                4,
+                settings.anonymous_test_mails_per_tenant_per_day,
+                settings.anonymous_test_mails_per_recipient_per_hour,
+                settings.anonymous_destinations_per_tenant_per_hour,
+            ),
             windows: Windows::default(),
         }
     }
 
-    /// Counts one test mail against both of its quotas. A recipient's quota is over all tenants, since it protects the
-    /// recipient.
+    /// The bounds that hold for mail with or without a sign-in.
+    fn bounds(&self, signs_in: bool) -> impl Iterator<Item = &Bounds> {
+        let anonymous = (!signs_in).then_some(&self.anonymous);
+        anonymous.into_iter().chain([&self.all])
+    }
+
+    /// Counts one test mail, where all of its quotas have room for it. A recipient's is over all tenants, since it
+    /// is the recipient whom it protects.
     ///
     /// # Errors
     /// [`QuotaExceeded`]; then nothing is counted.
-    pub fn count_test_mail(&self, tenant: &TenantId, recipient: &EmailAddress) -> Result<(), QuotaExceeded> {
+    pub fn count_test_mail(
+        &self,
+        tenant: &TenantId,
+        recipient: &EmailAddress,
+        signs_in: bool,
+    ) -> Result<(), QuotaExceeded> {
         let now = self.clock.now();
-        let of_tenant = (Quota::TestMailsOfTenant, self.of_tenant, tenant.as_str().to_owned());
-        let to_recipient =
-            (Quota::TestMailsToRecipient, self.to_recipient, recipient.as_str().to_lowercase());
-        let counted = [of_tenant, to_recipient].map(|(quota, kind, name)| {
-            let key = self.windows.key(kind, &name);
-            (quota, kind, key)
-        });
+        let mailbox = mailbox(recipient);
+        let counted: Vec<(Quota, WindowKind, u64)> = self
+            .bounds(signs_in)
+            .flat_map(|bounds| {
+                let of_tenant = (Quota::TestMailsOfTenant, bounds.of_tenant, tenant.as_str());
+                let to_recipient = (Quota::TestMailsToRecipient, bounds.to_recipient, mailbox.as_str());
+                [of_tenant, to_recipient]
+            })
+            .filter(|(_, kind, _)| kind.max > 0)
+            .map(|(quota, kind, name)| (quota, kind, self.windows.key(kind, &name)))
+            .collect();
         let mut table = self.windows.lock();
-        for (quota, kind, key) in counted {
+        for &(quota, kind, key) in &counted {
             table.check(kind, key, now).map_err(|exceeded| exceeded_quota(quota, exceeded))?;
         }
-        for (quota, kind, key) in counted.into_iter().filter(|(_, kind, _)| kind.max > 0) {
+        for (quota, kind, key) in counted {
             table.count(kind, key, now).map_err(|exceeded| exceeded_quota(quota, exceeded))?;
         }
         Ok(())
@@ -98,22 +146,32 @@ impl Quotas {
     ///
     /// # Errors
     /// [`QuotaExceeded`]; servers that were counted before are still allowed.
-    pub fn count_destination(&self, tenant: &TenantId, host: &Host, port: u16) -> Result<(), QuotaExceeded> {
-        if self.destinations.max == 0 {
-            return Ok(());
-        }
+    pub fn count_destination(
+        &self,
+        tenant: &TenantId,
+        host: &Host,
+        port: u16,
+        signs_in: bool,
+    ) -> Result<(), QuotaExceeded> {
         let now = self.clock.now();
-        let known = self.windows.key(self.destination, &(tenant.as_str(), host.to_string(), port));
-        let key = self.windows.key(self.destinations, &tenant.as_str());
         let mut table = self.windows.lock();
-        if table.remembers(self.destination, known, now) {
-            return Ok(());
+        for bounds in self.bounds(signs_in).filter(|bounds| bounds.destinations.max > 0) {
+            let known = self.windows.key(bounds.destination, &(tenant.as_str(), host.to_string(), port));
+            if !table.remembers(bounds.destination, known, now) {
+                let key = self.windows.key(bounds.destinations, &tenant.as_str());
+                let counted = table.count(bounds.destinations, key, now);
+                let end = counted.map_err(|exceeded| exceeded_quota(Quota::Destinations, exceeded))?;
+                table.remember(known, end, now);
+            }
         }
-        let counted = table.count(self.destinations, key, now);
-        let end = counted.map_err(|exceeded| exceeded_quota(Quota::Destinations, exceeded))?;
-        table.remember(known, end, now);
         Ok(())
     }
+}
+
+/// The mailbox that an address leads to, as far as all servers agree: what follows `+` chooses a folder there.
+fn mailbox(address: &EmailAddress) -> String {
+    let local_part = address.local_part().split('+').next().unwrap_or_default();
+    format!("{local_part}@{}", address.domain()).to_lowercase()
 }
 
 fn exceeded_quota(quota: Quota, exceeded: Exceeded) -> QuotaExceeded {
@@ -131,18 +189,19 @@ mod tests {
             test_mails_per_tenant_per_day: per_tenant,
             test_mails_per_recipient_per_hour: per_recipient,
             destinations_per_tenant_per_hour: destinations,
+            ..config::Config::default().quotas
         };
         (Quotas::new(&settings, clock.clone()), clock)
     }
 
     fn mail(quotas: &Quotas, tenant: &str, recipient: &str) -> Result<(), QuotaExceeded> {
         let recipient = EmailAddress::parse(recipient).expect("an address");
-        quotas.count_test_mail(&TenantId::from_operator(tenant), &recipient)
+        quotas.count_test_mail(&TenantId::from_operator(tenant), &recipient, true)
     }
 
     fn dial(quotas: &Quotas, tenant: &str, host: &str, port: u16) -> Result<(), QuotaExceeded> {
         let host = Host::parse(host).expect("a host");
-        quotas.count_destination(&TenantId::from_operator(tenant), &host, port)
+        quotas.count_destination(&TenantId::from_operator(tenant), &host, port, true)
     }
 
     /// Security case H2.
@@ -164,7 +223,7 @@ mod tests {
     #[test]
     fn a_recipient_is_protected_from_all_tenants_together_and_in_every_spelling() {
         let (quotas, clock) = quotas(3, 5, 0);
-        let spellings = ["bob@example.com", "Bob@example.com", "bob@EXAMPLE.com"];
+        let spellings = ["bob@example.com", "Bob+1@example.com", "bob+x+y@EXAMPLE.com"];
         let tenants = ["a", "b", "c", "d", "e", "f", "g"];
         let sent =
             tenants.iter().enumerate().filter(|(n, tenant)| mail(&quotas, tenant, spellings[n % 3]).is_ok());
@@ -198,9 +257,36 @@ mod tests {
         assert_eq!((1..=200).filter(|port| dial(&quotas, "acme", "a.example.com", *port).is_ok()).count(), 9);
     }
 
+    /// Security case M7.
     #[test]
-    fn quotas_are_off_by_default() {
-        let quotas = Quotas::new(&config::Config::default().quotas, Clock::manual(Timestamp(0)));
+    fn mail_without_a_sign_in_has_tight_bounds_by_default_and_other_mail_wide_ones() {
+        let sent = |signs_in: bool, recipient: &dyn Fn(usize) -> String| {
+            let quotas = Quotas::new(&config::Config::default().quotas, Clock::manual(Timestamp(0)));
+            let tenant = TenantId::from_operator("acme");
+            let passes = |number: &usize| {
+                let recipient = EmailAddress::parse(&recipient(*number)).expect("an address");
+                quotas.count_test_mail(&tenant, &recipient, signs_in).is_ok()
+            };
+            (0..1_000).filter(passes).count()
+        };
+        let many = |number| format!("a{number}@example.com");
+        let one = |number| format!("bob+{number}@example.com");
+        assert_eq!((sent(false, &many), sent(false, &one)), (20, 5));
+        assert_eq!((sent(true, &many), sent(true, &one)), (200, 50));
+        let dialled = |signs_in: bool| {
+            let quotas = Quotas::new(&config::Config::default().quotas, Clock::manual(Timestamp(0)));
+            let tenant = TenantId::from_operator("acme");
+            let host = Host::parse("a.example.com").expect("a host");
+            (1..1_000)
+                .filter(|port| quotas.count_destination(&tenant, &host, *port, signs_in).is_ok())
+                .count()
+        };
+        assert_eq!((dialled(false), dialled(true)), (10, 100));
+    }
+
+    #[test]
+    fn a_quota_of_none_is_no_bound() {
+        let (quotas, _) = quotas(0, 0, 0);
         assert!((0..1_000).all(|_| mail(&quotas, "acme", "bob@example.com").is_ok()));
         assert!((1..1_000).all(|port| dial(&quotas, "acme", "a.example.com", port).is_ok()));
     }

@@ -6,6 +6,7 @@ mod shared;
 
 use std::net::IpAddr;
 
+use super::addresses::Addresses;
 use super::windows::{Exceeded, WindowKind, Windows};
 use crate::clock::Clock;
 use crate::config::{self, Config};
@@ -23,6 +24,8 @@ pub enum Limit {
     Tier2,
     /// Requests that end in 401, counted by remote address.
     Unauthenticated,
+    /// Sign-ins to the console, counted by remote address.
+    SignIn,
 }
 
 impl Limit {
@@ -32,6 +35,7 @@ impl Limit {
             Self::Tier1 => "tier1",
             Self::Tier2 => "tier2",
             Self::Unauthenticated => "unauthenticated",
+            Self::SignIn => "sign_in",
         }
     }
 
@@ -41,6 +45,7 @@ impl Limit {
             Self::Tier1 => 0,
             Self::Tier2 => 1,
             Self::Unauthenticated => 2,
+            Self::SignIn => 3,
         }
     }
 }
@@ -69,9 +74,11 @@ impl From<DbError> for Refused {
 pub struct RateLimiter {
     clock: Clock,
     settings: config::RateLimit,
-    /// What this process counts by itself.
+    /// Users that are counted by this process alone.
     windows: Windows,
-    /// Set where one limit is over all replicas.
+    /// Addresses that are counted by this process alone: in a table of their own, so that no user pays for strangers.
+    addresses: Addresses,
+    /// Where one limit is over all replicas.
     shared: Option<Shared<Db>>,
 }
 
@@ -79,7 +86,13 @@ impl RateLimiter {
     #[must_use]
     pub fn new(config: &Config, clock: Clock, db: &Db) -> Self {
         let shared = config.shares_rate_limits().then(|| Shared::new(clock.clone(), db.clone()));
-        Self { clock, settings: config.rate_limit.clone(), windows: Windows::default(), shared }
+        Self {
+            clock,
+            settings: config.rate_limit.clone(),
+            windows: Windows::default(),
+            addresses: Addresses::default(),
+            shared,
+        }
     }
 
     /// Counts one request of a user and says whether it may pass.
@@ -113,8 +126,16 @@ impl RateLimiter {
         match &self.shared {
             Some(_) if kind.max == 0 => Ok(()),
             Some(shared) => shared.count_unauthenticated(kind.max, remote).await,
-            None => self.windows.count(kind, &network(remote), self.clock.now()),
+            None => self.addresses.count(kind, remote, self.clock.now()),
         }
+    }
+
+    /// Counts one request that makes the service ask the provider of the console's sign-in, in this process.
+    ///
+    /// # Errors
+    /// [`Exceeded`].
+    pub fn count_sign_in(&self, remote: IpAddr) -> Result<(), Exceeded> {
+        self.addresses.count(self.kind(Limit::SignIn), remote, self.clock.now())
     }
 
     fn kind(&self, limit: Limit) -> WindowKind {
@@ -122,16 +143,9 @@ impl RateLimiter {
             Limit::Tier1 => self.settings.tier1_per_minute,
             Limit::Tier2 => self.settings.tier2_per_minute,
             Limit::Unauthenticated => self.settings.unauthenticated_per_minute,
+            Limit::SignIn => self.settings.sign_ins_per_minute,
         };
         WindowKind { number: limit.number(), length: WINDOW, max }
-    }
-}
-
-/// What an address is counted by: an IPv6 client by its /64 network, since it may use every address in it.
-fn network(remote: IpAddr) -> u128 {
-    match remote.to_canonical() {
-        IpAddr::V4(address) => u128::from(address.to_bits()),
-        IpAddr::V6(address) => address.to_bits() >> 64 << 64,
     }
 }
 
@@ -143,7 +157,13 @@ mod tests {
     fn limiter(clock: &Clock) -> RateLimiter {
         let mut settings = Config::default().rate_limit;
         settings.unauthenticated_per_minute = 3;
-        RateLimiter { clock: clock.clone(), settings, windows: Windows::default(), shared: None }
+        RateLimiter {
+            clock: clock.clone(),
+            settings,
+            windows: Windows::default(),
+            addresses: Addresses::default(),
+            shared: None,
+        }
     }
 
     async fn pass(limiter: &RateLimiter, limit: Limit, tenant: &str, user: &str, times: usize) -> usize {
@@ -181,6 +201,19 @@ mod tests {
         );
         clock.advance(999);
         assert_eq!(pass(&limiter, Limit::Tier2, "a", "ann", 101).await, 100, "a new window");
+    }
+
+    /// Security case M8.
+    #[tokio::test]
+    async fn addresses_without_a_token_take_no_room_from_users() {
+        let limiter = limiter(&Clock::manual(Timestamp(0)));
+        for number in 0..510_000_u128 {
+            let address = IpAddr::V6(((0x2001_0db8_u128 << 96) | (number << 64)).into());
+            let _ = limiter.count_unauthenticated(address).await;
+        }
+        for number in 0..130 {
+            assert_eq!(pass(&limiter, Limit::Tier2, &format!("t{number}"), "ann", 1).await, 1);
+        }
     }
 
     #[tokio::test]

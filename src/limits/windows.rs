@@ -65,7 +65,22 @@ impl Windows {
         self.lock().count(kind, key, now).map(|_| ())
     }
 
-    /// For several checks and counts that no other event may come between.
+    /// The same where the key has a window, or there is room for one.
+    pub fn count_where_room(
+        &self,
+        kind: WindowKind,
+        key: &impl Hash,
+        now: Timestamp,
+    ) -> Option<Result<(), Exceeded>> {
+        if kind.max == 0 {
+            return Some(Ok(()));
+        }
+        let key = self.key(kind, key);
+        let mut table = self.lock();
+        table.has_room_for(key, now).then(|| table.count(kind, key, now).map(|_| ()))
+    }
+
+    /// Several questions and counts with nothing in between.
     pub fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -74,7 +89,9 @@ impl Windows {
 impl Table {
     /// Whether another event of this key would be over the limit now.
     pub fn check(&self, kind: WindowKind, key: u64, now: Timestamp) -> Result<(), Exceeded> {
-        match self.windows.entries.get(&key) {
+        // Keys for which there was no room are counted by the window that they share.
+        let shared = || self.windows.entries.get(&u64::from(kind.number));
+        match self.windows.entries.get(&key).or_else(shared) {
             Some(window) if kind.max > 0 && window.is_open(kind, now) && window.count >= kind.max => {
                 Err(window.exceeded(now))
             }

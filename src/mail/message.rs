@@ -76,6 +76,14 @@ pub struct Message {
     pub bytes: Vec<u8>,
 }
 
+impl Message {
+    /// Puts a header in front of the others. The value is printable ASCII and fits on a line.
+    pub fn prepend(&mut self, name: &'static str, value: &str) {
+        debug_assert!(value.bytes().all(|byte| (b' '..=b'~').contains(&byte)));
+        self.bytes.splice(0..0, format!("{name}: {value}\r\n").into_bytes());
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 #[error("the mail could not be built: {0}")]
 pub struct BuildError(pub String);

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use tokio::time::Instant;
 
-use super::{Depth, NotVerified, Outbound, Outcome, Success, UnlockedAccount};
+use super::{Depth, NotVerified, Outbound, Outcome, SignInGuard, Success, UnlockedAccount};
 use crate::diagnosis::{Facts, Failure};
-use crate::egress::Host;
+use crate::egress::{DialError, Host};
 use crate::email_config::{BasicAuth, fields};
 use crate::language::{Text, texts};
 use crate::mail::address::EmailAddress;
@@ -35,10 +35,12 @@ struct SmtpAccount<'a> {
     security: Security,
     from: &'a EmailAddress,
     credentials: Option<Credentials<'a>>,
+    guard: Option<&'a dyn SignInGuard>,
 }
 
 impl<'a> SmtpAccount<'a> {
-    fn new(basic: &'a BasicAuth, password: Option<&'a Secret>) -> Result<Self, Failure> {
+    fn new(basic: &'a BasicAuth, account: &UnlockedAccount<'a>) -> Result<Self, Failure> {
+        let password = account.secret;
         let incomplete = |field| Failure::ConfigIncomplete { missing: vec![field] };
         let credentials = match (&basic.username, password) {
             (Some(username), Some(password)) => Some(Credentials::Password { username, password }),
@@ -52,6 +54,7 @@ impl<'a> SmtpAccount<'a> {
             security: basic.security.ok_or_else(|| incomplete(fields::SECURITY_TYPE))?,
             from: basic.email_address.as_ref().ok_or_else(|| incomplete(fields::EMAIL_ADDRESS))?,
             credentials,
+            guard: account.guard,
         })
     }
 
@@ -62,11 +65,22 @@ impl<'a> SmtpAccount<'a> {
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<SignedIn, Failure> {
-        let (mut session, ipv6_path_broken) = self.open(outbound, deadline, log).await?;
+        let (mut session, peer, ipv6_path_broken) = self.open(outbound, deadline, log).await?;
+        let guard = self.guard.filter(|_| self.credentials.is_some());
+        if guard.is_some_and(|guard| !guard.allows(peer)) {
+            session.quit().await;
+            // The guard remembers why; nobody is told this.
+            return Err(Failure::Dial(DialError::Unreachable));
+        }
         let reply = match &self.credentials {
             Some(credentials) => match session.sign_in(credentials, log).await {
                 Ok(reply) => Some(reply),
                 Err(error) => {
+                    if let (Some(guard), Some(_)) =
+                        (guard, error.reply.as_ref().filter(|reply| reply.code >= 500))
+                    {
+                        guard.refused(peer);
+                    }
                     session.quit().await;
                     return Err(Failure::Smtp(error));
                 }
@@ -83,16 +97,16 @@ impl<'a> SmtpAccount<'a> {
         outbound: &Outbound,
         deadline: Instant,
         log: &mut Transcript,
-    ) -> Result<(Session, bool), Failure> {
+    ) -> Result<(Session, IpAddr, bool), Failure> {
         let dialer = &outbound.dialer;
         let mut connection = dialer.dial(self.host, self.port, deadline, log).await.map_err(Failure::Dial)?;
         for _ in 1..MAX_ADDRESSES {
-            let ipv6_path_broken = connection.ipv6_path_broken;
+            let (peer, ipv6_path_broken) = (connection.peer.ip(), connection.ipv6_path_broken);
             let alternatives = std::mem::take(&mut connection.alternatives);
             let opened =
                 Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
             let error = match opened {
-                Ok(session) => return Ok((session, ipv6_path_broken)),
+                Ok(session) => return Ok((session, peer, ipv6_path_broken)),
                 Err(error) if error.refuses_address() && !alternatives.is_empty() => error,
                 Err(error) => return Err(Failure::Smtp(error)),
             };
@@ -101,9 +115,9 @@ impl<'a> SmtpAccount<'a> {
                 Err(_) => return Err(Failure::Smtp(error)),
             };
         }
-        let ipv6_path_broken = connection.ipv6_path_broken;
+        let (peer, ipv6_path_broken) = (connection.peer.ip(), connection.ipv6_path_broken);
         let opened = Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
-        opened.map(|session| (session, ipv6_path_broken)).map_err(Failure::Smtp)
+        opened.map(|session| (session, peer, ipv6_path_broken)).map_err(Failure::Smtp)
     }
 
     /// Says what the open session shows.
@@ -139,7 +153,7 @@ pub(super) async fn verify(
     deadline: Instant,
 ) -> Outcome {
     let mut log = Transcript::watched(account.watcher);
-    let checked = match SmtpAccount::new(basic, account.secret) {
+    let checked = match SmtpAccount::new(basic, account) {
         Ok(smtp_account) => {
             smtp_account.check(outbound, basic.username.as_deref(), depth, deadline, &mut log).await
         }
@@ -208,16 +222,16 @@ impl SmtpAccount<'_> {
 
 pub(super) async fn send(
     outbound: &Outbound,
+    account: &UnlockedAccount<'_>,
     basic: &BasicAuth,
-    password: Option<&Secret>,
     recipient: &EmailAddress,
     message: &Message,
     deadline: Instant,
 ) -> Outcome {
     let message_size = u64::try_from(message.bytes.len()).ok();
-    let facts = Facts { message_size, ..facts(outbound, basic, password, Some(recipient)) };
+    let facts = Facts { message_size, ..facts(outbound, basic, account.secret, Some(recipient)) };
     let mut log = Transcript::default();
-    let sent = match SmtpAccount::new(basic, password) {
+    let sent = match SmtpAccount::new(basic, account) {
         Ok(smtp_account) => deliver(outbound, &smtp_account, recipient, message, deadline, &mut log).await,
         Err(failure) => Err(failure),
     };

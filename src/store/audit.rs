@@ -11,11 +11,14 @@ use crate::id::{TenantId, TraceId, UserId};
 
 statements! {
     INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id,
-            remote_address)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+            remote_address, recipient, count)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)";
+    /// One more of what a row tells of.
+    COUNT_AGAIN = "update audit set count = count + 1 where tenant_id = $1 and id = $2";
     /// Newest first, from behind a position on. Two rows never have the same one, so that rows which arrive
     /// between two pages move none of the others over a border.
-    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id from audit
+    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, count
+        from audit
         where tenant_id = $1 and (at, id) < ($2, $3) order by at desc, id desc limit $4";
     /// The operator's, of all tenants.
     REMOVE_OLD = "delete from audit where id in (select id from audit where at < $1 order by at limit $2)";
@@ -35,6 +38,8 @@ pub struct Entry {
     pub trace_id: TraceId,
     /// Where the request came from.
     pub remote: IpAddr,
+    /// To whom a test mail went, or a hash of it.
+    pub recipient: Option<String>,
 }
 
 /// One row that was read.
@@ -48,6 +53,9 @@ pub struct Recorded {
     /// None in a row from before this was kept.
     pub remote: Option<String>,
     pub trace_id: String,
+    pub recipient: Option<String>,
+    /// How often it happened within a minute.
+    pub count: i64,
 }
 
 /// Where a row stands in a tenant's audit: by its time, and by its id among those of the same millisecond.
@@ -60,9 +68,9 @@ pub struct Position {
 
 /// Adds a row; part of the write that it tells of.
 #[must_use]
-pub fn insert(tenant: &TenantId, entry: &Entry) -> Statement {
+pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
     sql(INSERT)
-        .bind(Uuid::now_v7().to_string())
+        .bind(id.to_string())
         .bind(tenant.as_str())
         .bind(entry.at.0)
         .bind(entry.user.as_str())
@@ -71,6 +79,13 @@ pub fn insert(tenant: &TenantId, entry: &Entry) -> Statement {
         .bind(entry.changed.join(","))
         .bind(entry.trace_id.to_string())
         .bind(entry.remote.to_string())
+        .bind(entry.recipient.clone())
+}
+
+/// Counts what a row tells of once more; undoes the write where the row is gone.
+#[must_use]
+pub fn count_again(tenant: &TenantId, id: Uuid) -> Statement {
+    sql(COUNT_AGAIN).bind(tenant.as_str()).bind(id.to_string()).require_affected()
 }
 
 /// At most `most` rows of a tenant, newest first: the newest ones, or those that are older than `after`.
@@ -98,6 +113,8 @@ fn read(columns: &mut Columns) -> Result<Recorded, DbError> {
         changed: columns.text()?.split_terminator(',').map(str::to_owned).collect(),
         remote: columns.optional_text()?,
         trace_id: columns.text()?,
+        recipient: columns.optional_text()?,
+        count: columns.integer()?,
     })
 }
 

@@ -1,13 +1,13 @@
-//! Deletes rows whose retention has ended: audit rows older than `audit.retention_days`, and counted windows of rate
-//! limits that have passed.
+//! Deletes rows whose retention has ended: audit rows older than `audit.retention_days`, ended sessions that have expired,
+//! and counted windows of rate limits that have passed.
 
 use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::store::{Db, DbError, WriteOutcome, audit, rate_limits};
+use crate::store::{Db, DbError, WriteOutcome, audit, ended_sessions, rate_limits};
 
-const AUDIT_INTERVAL: Duration = Duration::from_hours(1);
+const HOURLY: Duration = Duration::from_hours(1);
 
 /// The windows last a minute.
 const RATE_LIMITS_INTERVAL: Duration = Duration::from_mins(1);
@@ -48,6 +48,19 @@ impl Retention {
         }
     }
 
+    /// Deletes the ended sessions that have expired, in batches.
+    ///
+    /// # Errors
+    /// Leaves the batches before it deleted.
+    pub async fn delete_expired_sessions(&self) -> Result<(), DbError> {
+        loop {
+            let batch = ended_sessions::remove_expired(self.clock.now(), BATCH);
+            if self.db.write(batch).await? == WriteOutcome::NoRowsAffected {
+                return Ok(());
+            }
+        }
+    }
+
     /// Deletes the windows that have ended, in batches.
     ///
     /// # Errors
@@ -60,15 +73,18 @@ impl Retention {
         Ok(())
     }
 
-    /// Runs both jobs at start, then hourly (audit) and every minute (rate limits).
+    /// Runs all jobs at start, then hourly (audit, sessions) and every minute (rate limits).
     pub async fn run(self) {
-        let mut audit = tokio::time::interval(AUDIT_INTERVAL);
+        let mut hourly = tokio::time::interval(HOURLY);
         let mut rate_limits = tokio::time::interval(RATE_LIMITS_INTERVAL);
         loop {
             tokio::select! {
-                _ = audit.tick() => {
+                _ = hourly.tick() => {
                     if let Err(error) = self.delete_old_audit_rows().await {
                         tracing::warn!(%error, "old audit rows could not be deleted");
+                    }
+                    if let Err(error) = self.delete_expired_sessions().await {
+                        tracing::warn!(%error, "expired sessions could not be deleted");
                     }
                 }
                 _ = rate_limits.tick() => {

@@ -17,6 +17,8 @@ use tracing_subscriber::fmt::time::{FormatTime as _, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
+use crate::json::is_deceptive;
+
 pub(super) struct JsonLine;
 
 impl<S> FormatEvent<S, Members> for JsonLine
@@ -128,21 +130,26 @@ struct Escaping<'a, 'writer>(&'a mut Writer<'writer>);
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
         let mut rest = text;
-        // All that is escaped is ASCII, so that a cut beside it is one between characters.
-        while let Some(position) = rest.bytes().position(|byte| byte < b' ' || byte == b'"' || byte == b'\\')
-        {
+        // Only what may have to be escaped is looked at: nearly all text is plain ASCII.
+        let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+        while let Some(position) = rest.bytes().position(|byte| !is_plain(byte)) {
             let (plain, from_here) = rest.split_at(position);
-            let (escaped, after) = from_here.split_at(1);
             self.0.write_str(plain)?;
-            match escaped {
-                "\"" => self.0.write_str("\\\"")?,
-                "\\" => self.0.write_str("\\\\")?,
-                "\n" => self.0.write_str("\\n")?,
-                "\r" => self.0.write_str("\\r")?,
-                "\t" => self.0.write_str("\\t")?,
-                _ => write!(self.0, "\\u{:04x}", escaped.as_bytes()[0])?,
+            let mut characters = from_here.chars();
+            match characters.next() {
+                Some('"') => self.0.write_str("\\\"")?,
+                Some('\\') => self.0.write_str("\\\\")?,
+                Some('\n') => self.0.write_str("\\n")?,
+                Some('\r') => self.0.write_str("\\r")?,
+                Some('\t') => self.0.write_str("\\t")?,
+                // All of them have four hexadecimal digits at most.
+                Some(character) if is_deceptive(character) => {
+                    write!(self.0, "\\u{:04x}", u32::from(character))?;
+                }
+                Some(character) => self.0.write_char(character)?,
+                None => {}
             }
-            rest = after;
+            rest = characters.as_str();
         }
         self.0.write_str(rest)
     }
@@ -249,5 +256,18 @@ mod tests {
                 prop_assert_eq!(found, &serde_json::Value::from(text.as_str()));
             }
         }
+    }
+
+    /// Security case I3.
+    #[test]
+    fn nothing_that_a_stranger_says_steers_a_terminal_that_shows_the_log() {
+        let hostile = "a\u{1b}[2J\u{9b}2J\u{85}\u{7f}\u{2028}\u{2029}\u{202e}\u{2066}\u{61c}\u{200f}Grüße 😀";
+        let line =
+            logged(LogFormat::Json, "trace", false, || tracing::info!(said = hostile, "said {hostile}"));
+        let shown = line.trim_end_matches('\n');
+        assert!(!shown.chars().any(crate::json::is_deceptive), "{shown:?}");
+        assert!(shown.contains("Grüße 😀"), "{shown}");
+        let value: serde_json::Value = serde_json::from_str(shown).expect("one object");
+        assert_eq!(value["said"], hostile);
     }
 }

@@ -1,5 +1,6 @@
 //! The API over HTTP.
 
+mod abuse;
 mod audit;
 mod broken_http;
 mod checks;

@@ -1,5 +1,6 @@
 //! Who is signed in to the console, as the session's cookie says.
 
+use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -44,6 +45,14 @@ impl Session {
     #[must_use]
     pub fn has_csrf_token(&self, token: &str) -> bool {
         sealer::is_equal(token, &self.csrf)
+    }
+
+    /// What the session is known by once it has ended: nothing that could be used.
+    #[must_use]
+    pub fn id_hash(&self) -> [u8; 32] {
+        let mut hash = [0; 32];
+        hash.copy_from_slice(digest(&SHA256, self.csrf.as_bytes()).as_ref());
+        hash
     }
 
     /// The caller that the ID token named.

@@ -1,6 +1,6 @@
 //! Fetches the provider's metadata (OpenID Connect Discovery 1.0) when it is first needed.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use hyper::header::{ACCEPT, HeaderValue};
@@ -10,12 +10,16 @@ use tokio::sync::Mutex;
 
 use super::{MAX_RESPONSE_BYTES, Settings, SignInError, TIME_LIMIT};
 use crate::auth::token::{JwksSource, Verifier};
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::config::check_operator_url;
 use crate::egress::http_client::{HttpClient, Request};
 
 /// Endpoints change seldom; older metadata is fetched again.
 const MAX_AGE: Duration = Duration::from_hours(1);
+
+/// After a failure the provider is not asked again for so long: otherwise everybody who signs in waits for it, one after
+/// the other.
+const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
 /// A provider, from its metadata.
 pub(super) struct Provider {
@@ -27,7 +31,6 @@ pub(super) struct Provider {
     pub takes_basic: bool,
     /// Checks its ID tokens.
     pub verifier: Verifier,
-    fetched_at: Timestamp,
 }
 
 #[derive(Deserialize)]
@@ -41,48 +44,87 @@ struct Document {
 }
 
 pub(super) struct Discovery {
+    settings: Arc<Settings>,
+    http: HttpClient,
     clock: Clock,
-    /// Locked while the metadata is fetched: one fetch serves all who wait.
-    cached: Mutex<Option<Arc<Provider>>>,
+    known: RwLock<Known>,
+    /// Held by the one fetch that is under way.
+    fetching: Mutex<()>,
+}
+
+/// What earlier fetches led to. Times are on the clock that only runs on.
+#[derive(Default)]
+struct Known {
+    provider: Option<(Arc<Provider>, Duration)>,
+    failure: Option<(SignInError, Duration)>,
 }
 
 impl Discovery {
-    pub fn new(clock: Clock) -> Self {
-        Self { clock, cached: Mutex::default() }
+    pub fn new(settings: Arc<Settings>, http: HttpClient, clock: Clock) -> Arc<Self> {
+        Arc::new(Self { settings, http, clock, known: RwLock::default(), fetching: Mutex::default() })
     }
 
-    pub async fn provider(
-        &self,
-        settings: &Settings,
-        http: &HttpClient,
-    ) -> Result<Arc<Provider>, SignInError> {
-        let mut cached = self.cached.lock().await;
-        let now = self.clock.now();
-        if let Some(provider) = cached.as_ref()
-            && is_fresh(provider.fetched_at, now)
-        {
-            return Ok(Arc::clone(provider));
-        }
-        match fetch(settings, http, &self.clock).await {
-            Ok(provider) => {
-                let provider = Arc::new(provider);
-                *cached = Some(Arc::clone(&provider));
-                Ok(provider)
+    /// The provider. One that was found before is used at once, however old; where it is old, it is asked for again
+    /// behind the caller's back. A failure is remembered for some seconds, so that nobody waits for the same again.
+    pub async fn provider(self: &Arc<Self>) -> Result<Arc<Provider>, SignInError> {
+        let known = self.known(|known| known.provider.clone());
+        if let Some((provider, found_at)) = known {
+            if self.since(found_at) >= MAX_AGE && self.recent_failure().is_none() {
+                tokio::spawn(Arc::clone(self).fetch_unless_under_way());
             }
-            // Outdated metadata is better than nobody being able to sign in.
-            Err(error) => match cached.as_ref() {
-                Some(provider) => {
-                    tracing::warn!(%error, "the OpenID Connect provider could not be asked about itself");
-                    Ok(Arc::clone(provider))
-                }
-                None => Err(error),
-            },
+            return Ok(provider);
+        }
+        if let Some(error) = self.recent_failure() {
+            return Err(error);
+        }
+        // A task of its own: a browser that goes away does not end it for the others.
+        let fetching = tokio::spawn(Arc::clone(self).fetch_for_all());
+        fetching.await.map_err(|_| SignInError::Provider("the question ended early".to_owned()))?
+    }
+
+    async fn fetch_unless_under_way(self: Arc<Self>) {
+        if let Ok(_fetching) = self.fetching.try_lock() {
+            // What was known an hour ago is better than nobody being able to sign in.
+            if let Err(error) = self.fetch().await {
+                tracing::warn!(%error, "the OpenID Connect provider could not be asked about itself");
+            }
         }
     }
-}
 
-fn is_fresh(fetched_at: Timestamp, now: Timestamp) -> bool {
-    u128::try_from(now.0 - fetched_at.0).is_ok_and(|age| age < MAX_AGE.as_millis())
+    async fn fetch_for_all(self: Arc<Self>) -> Result<Arc<Provider>, SignInError> {
+        let _fetching = self.fetching.lock().await;
+        if let Some((provider, _)) = self.known(|known| known.provider.clone()) {
+            return Ok(provider);
+        }
+        match self.recent_failure() {
+            Some(error) => Err(error),
+            None => self.fetch().await,
+        }
+    }
+
+    async fn fetch(&self) -> Result<Arc<Provider>, SignInError> {
+        let outcome = fetch(&self.settings, &self.http, &self.clock).await.map(Arc::new);
+        let now = self.clock.elapsed();
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        match &outcome {
+            Ok(provider) => *known = Known { provider: Some((Arc::clone(provider), now)), failure: None },
+            Err(error) => known.failure = Some((error.clone(), now)),
+        }
+        outcome
+    }
+
+    fn recent_failure(&self) -> Option<SignInError> {
+        let (error, at) = self.known(|known| known.failure.clone())?;
+        (self.since(at) < RETRY_INTERVAL).then_some(error)
+    }
+
+    fn known<T>(&self, read: impl FnOnce(&Known) -> T) -> T {
+        read(&self.known.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn since(&self, moment: Duration) -> Duration {
+        self.clock.elapsed().saturating_sub(moment)
+    }
 }
 
 async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<Provider, SignInError> {
@@ -127,6 +169,5 @@ async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<
         takes_basic: methods
             .is_none_or(|methods| methods.iter().any(|method| method == "client_secret_basic")),
         verifier,
-        fetched_at: clock.now(),
     })
 }

@@ -48,6 +48,7 @@ impl Settings {
             user_claim: config.auth.user_claim.clone(),
             roles_claim: config.auth.roles_claim.clone(),
             admin_roles: config.auth.admin_roles.clone(),
+            admin_scopes: config.auth.admin_scopes.clone(),
         };
         let secret = console.oidc_client_secret.as_ref();
         let client_secret = secret.map(|secret| Secret::new(secret.expose().to_owned()));

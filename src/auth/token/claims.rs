@@ -11,8 +11,6 @@ use crate::id::{TenantId, UserId};
 pub const LEEWAY_SECONDS: i64 = 30;
 /// The end of the year 9999, in seconds since 1970. No honest date lies beyond.
 const LATEST_SECONDS: f64 = 253_402_300_799.0;
-/// The scope that makes a tenant administrator, beside the roles.
-pub(super) const ADMIN_SCOPE: &str = "admin_classic";
 
 /// What the claims must say, from the settings.
 pub(super) struct ExpectedClaims {
@@ -22,6 +20,7 @@ pub(super) struct ExpectedClaims {
     user_claim: String,
     roles_claim: String,
     admin_roles: Vec<String>,
+    admin_scopes: Vec<String>,
 }
 
 impl ExpectedClaims {
@@ -43,6 +42,7 @@ impl ExpectedClaims {
             user_claim: settings.user_claim.clone(),
             roles_claim: settings.roles_claim.clone(),
             admin_roles: settings.admin_roles.clone(),
+            admin_scopes: settings.admin_scopes.clone(),
         })
     }
 
@@ -122,7 +122,7 @@ impl ExpectedClaims {
             Some(scope) => strings(scope).ok_or(TokenError::Invalid("scope is neither string nor array"))?,
         };
         Ok(roles.iter().any(|role| self.admin_roles.iter().any(|admin| admin == role))
-            || scopes.contains(&ADMIN_SCOPE))
+            || scopes.iter().any(|scope| self.admin_scopes.iter().any(|admin| admin == scope)))
     }
 }
 
@@ -166,9 +166,14 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenErr
     seconds.map(Some).ok_or(TokenError::Invalid("a time is no date"))
 }
 
+/// Members that ID tokens alone have (OpenID Connect Core 1.0 sections 2 and 3.1.3.6): an ID token tells a client who
+/// signed in, and gives nobody a right at a service that happens to have the same audience.
+const ID_TOKEN_MEMBERS: [&str; 2] = ["nonce", "at_hash"];
+
 /// Some issuers tell an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
 fn require_access_token(claims: &Map<String, Value>) -> Result<(), TokenError> {
-    if is_kind(claims, &["id", "refresh", "offline", "logout"]) {
+    let is_id_token = ID_TOKEN_MEMBERS.iter().any(|member| claims.contains_key(*member));
+    if is_id_token || is_kind(claims, &["id", "refresh", "offline", "logout"]) {
         return Err(TokenError::Invalid("not an access token"));
     }
     Ok(())

@@ -14,8 +14,9 @@ pub(super) const MAX_BYTES: usize = 8 * 1024;
 const KEY_ID_MAX_BYTES: usize = 512;
 
 /// Members by which a token would bring or name its own key (RFC 7515 section 4.1), or ask for rules that are
-/// not known here: `crit`, and the unencoded payload of RFC 7797.
-const REFUSED_MEMBERS: [&str; 6] = ["jwk", "jku", "x5u", "x5c", "crit", "b64"];
+/// not known here: `crit`, the unencoded payload of RFC 7797, and a payload that is compressed, encrypted or a token
+/// itself (RFC 7516 section 4.1).
+const REFUSED_MEMBERS: [&str; 9] = ["jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "enc", "cty"];
 
 pub(super) struct Compact<'t> {
     pub(super) algorithm: Algorithm,

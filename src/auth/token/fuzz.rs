@@ -126,6 +126,7 @@ pub fn claims(data: &[u8]) {
         scope => holds(scope, "admin_classic"),
     });
     assert_eq!(caller.is_admin, role || scope);
+    assert!(!claims.contains_key("nonce") && !claims.contains_key("at_hash"), "an ID token");
     for other in ["typ", "token_use"] {
         assert!(!claims.get(other).is_some_and(|kind| kind == "id" || kind == "refresh"));
     }

@@ -6,7 +6,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::claims::ADMIN_SCOPE;
 use super::key::HMAC_MIN_BYTES;
 use crate::clock::Timestamp;
 use crate::config::Auth;
@@ -14,7 +13,8 @@ use crate::id::{TenantId, UserId};
 use crate::secret::Secret;
 
 /// A token that a [`super::Verifier`] with the same settings and secret accepts from `now` on, for
-/// `lifetime_seconds`. An administrator gets the first of `auth.admin_roles`, or the scope where there is none.
+/// `lifetime_seconds`. An administrator gets the first of `auth.admin_roles`, or of
+/// `auth.admin_scopes` where there is none.
 ///
 /// # Errors
 /// A text for the operator: the secret is too short, or a name is not one that a token may carry.
@@ -46,7 +46,11 @@ pub fn issue(
     if admin {
         match settings.admin_roles.first() {
             Some(role) => claims.insert(settings.roles_claim.clone(), json!([role])),
-            None => claims.insert("scope".to_owned(), json!(ADMIN_SCOPE)),
+            None => {
+                let scope = settings.admin_scopes.first();
+                let scope = scope.context("auth.admin_roles and auth.admin_scopes are empty")?;
+                claims.insert("scope".to_owned(), json!(scope))
+            }
         };
     }
     sign_hs256(secret, &Value::Object(claims))

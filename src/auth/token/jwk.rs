@@ -1,5 +1,7 @@
 //! Reads a JSON Web Key Set (RFC 7517): those of its keys that can verify a token.
 
+use std::collections::HashMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
@@ -23,14 +25,20 @@ pub(super) fn parse_set(document: &[u8]) -> Result<Vec<Key>, String> {
             Err(reason) => tracing::debug!(index, reason, "a key of the key set is not usable"),
         }
     }
-    let ids: Vec<Option<String>> = keys.iter().map(|key: &Key| key.id.clone()).collect();
-    keys.retain(|key| {
-        let unique = key.id.is_none() || ids.iter().filter(|id| **id == key.id).count() == 1;
-        if !unique {
-            tracing::warn!(kid = key.id, "the key set has several keys with this id; none of them is used");
-        }
-        unique
-    });
+    let mut counts: HashMap<String, usize> = HashMap::new();
+    for id in keys.iter().filter_map(|key: &Key| key.id.clone()) {
+        *counts.entry(id).or_default() += 1;
+    }
+    counts.retain(|_, count| *count > 1);
+    // One line for the set, however many keys the issuer puts into it.
+    if let Some(kid) = counts.keys().next() {
+        tracing::warn!(
+            kid,
+            ids = counts.len(),
+            "the key set has several keys with one id; none of them is used"
+        );
+    }
+    keys.retain(|key| key.id.as_ref().is_none_or(|id| !counts.contains_key(id)));
     Ok(keys)
 }
 

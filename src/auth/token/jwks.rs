@@ -127,6 +127,11 @@ impl Jwks {
         self.write(|state| state.last_attempt = Some(started));
         let keys = self.source.fetch().await.and_then(|document| jwk::parse_set(&document));
         match keys {
+            // Many a mishap of an issuer looks like this. The old set ends with `auth.jwks_max_age_hours`.
+            Ok(keys) if keys.is_empty() && self.usable().is_some() => {
+                let source = self.source.name();
+                tracing::warn!(source, "the new key set holds no usable key: the old one stays");
+            }
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the key set");
                 self.write(|state| {

@@ -5,6 +5,8 @@ use std::io;
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
 
+use crate::json::is_deceptive;
+
 /// Colours of one stream. None where it is no terminal, and where `NO_COLOR` is set.
 #[derive(Clone, Copy)]
 pub(super) struct Colours {
@@ -47,8 +49,7 @@ pub(in crate::cli) fn shown(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\n' | '\t' => ' ',
-            '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '?',
-            character if character.is_control() => '?',
+            character if is_deceptive(character) => '?',
             character => character,
         })
         .collect()
@@ -60,7 +61,7 @@ mod tests {
 
     #[test]
     fn server_text_cannot_control_the_terminal() {
-        let hostile = "a\u{1b}]0;title\u{7}b\r\nc\u{9b}31m\u{202e}d\u{0}Grüße";
-        assert_eq!(shown(hostile), "a?]0;title?b? c?31m?d?Grüße");
+        let hostile = "a\u{1b}]0;title\u{7}b\r\nc\u{9b}31m\u{202e}d\u{0}e\u{2028}f\u{61c}Grüße";
+        assert_eq!(shown(hostile), "a?]0;title?b? c?31m?d?e?f?Grüße");
     }
 }

@@ -52,6 +52,13 @@ pub struct AuditEntryBody {
     /// The request's, as in the service's log.
     #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: String,
+    /// To whom a test mail was sent; a hash of the address where `audit.recipients` says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "bob@example.org")]
+    pub recipient: Option<String>,
+    /// How often it happened: like checks of one user within a minute are one entry.
+    #[schema(example = 1)]
+    pub count: i64,
 }
 
 impl AuditEntryBody {
@@ -65,6 +72,8 @@ impl AuditEntryBody {
             changed: row.changed,
             remote_address: row.remote,
             trace_id: row.trace_id,
+            recipient: row.recipient,
+            count: row.count,
         }
     }
 }

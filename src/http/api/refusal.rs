@@ -5,11 +5,12 @@ use axum::http::header::RETRY_AFTER;
 use serde_json::json;
 
 use crate::account;
-use crate::diagnosis::Finding;
+use crate::diagnosis::{self, Finding};
 use crate::http::error::{Code, Error};
 use crate::language::Language;
 use crate::limits::connections::NoPermit;
 use crate::limits::quotas::{Quota, QuotaExceeded};
+use crate::limits::refused_sign_ins::SignInBarred;
 
 impl From<account::Error> for Error {
     fn from(error: account::Error) -> Self {
@@ -31,6 +32,7 @@ pub(super) fn refusal(error: account::Error, language: Language) -> Error {
         account::Error::CheckFailed(finding) => check_failed(&finding, language),
         account::Error::NoPermit(reason) => no_permit(reason),
         account::Error::QuotaExceeded(exceeded) => quota_exceeded(exceeded),
+        account::Error::SignInBarred(barred) => sign_in_barred(barred, language),
         account::Error::SecretUnreadable => Error::unavailable()
             .detail("The stored password cannot be read; send emailPassword with the change."),
         account::Error::KeysUnavailable | account::Error::Contended => Error::unavailable(),
@@ -62,6 +64,26 @@ fn quota_exceeded(exceeded: QuotaExceeded) -> Error {
         Quota::TestMailsOfTenant => "Quota of test mails for this tenant and day reached",
         Quota::TestMailsToRecipient => "Quota of test mails for this recipient and hour reached",
         Quota::Destinations => "Quota of different mail servers for this tenant and hour reached",
+        Quota::SignInsOfTenant => "Too many refused sign-ins of this tenant",
+        Quota::SignInsToAccount => "Too many refused sign-ins with this server and user name",
+        Quota::SignInsAtDestination => "Too many refused sign-ins at this server",
+        Quota::ChecksOfUsers => "Quota of checks by users of this tenant and day reached",
     };
     Error::quota_reached(title, exceeded.retry_after_seconds)
+}
+
+/// With the last verdict, since the server is not asked again.
+fn sign_in_barred(barred: SignInBarred, language: Language) -> Error {
+    let seconds = barred.exceeded.retry_after_seconds;
+    let error = quota_exceeded(barred.exceeded).detail(format!(
+        "The server has refused what was sent to sign in, so it is not asked again now. Try again in {seconds} seconds."
+    ));
+    match barred.verdict.and_then(diagnosis::rule_for) {
+        Some(rule) => error.diagnosis(json!({
+            "code": rule.code,
+            "title": rule.title_without_names(language, ""),
+            "owner": rule.owner,
+        })),
+        None => error,
+    }
 }

@@ -12,10 +12,12 @@ use aws_lc_rs::digest;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::leases::{Admission, Lease, Leases, OnExhausted, PendingQuery, block_size};
-use super::{Limit, Refused, WINDOW, network};
-use crate::clock::Clock;
+use super::{Limit, Refused, WINDOW};
+use crate::clock::{Clock, Timestamp};
 use crate::id::{TenantId, UserId};
-use crate::limits::windows::Exceeded;
+use crate::limits::addresses::Addresses;
+use crate::limits::network_of;
+use crate::limits::windows::{Exceeded, WindowKind};
 use crate::store::rate_limits::{self, Counted, Key};
 use crate::store::{Db, DbError};
 
@@ -25,9 +27,6 @@ const MAX_ADDRESS_QUERIES: usize = 2;
 
 /// The window of addresses, in milliseconds on the monotonic clock.
 const ADDRESS_WINDOW: u64 = WINDOW.unsigned_abs();
-
-/// The key that all addresses share for which the table has no room.
-const OVERFLOW_KEY: u64 = 0;
 
 /// What counts requests for all replicas.
 pub trait Counter: Clone + Send + Sync + 'static {
@@ -52,6 +51,8 @@ pub struct Shared<C> {
     counter: C,
     users: Arc<Leases>,
     addresses: Arc<Leases>,
+    /// Addresses for which the leases have no room: counted by this replica alone.
+    overflow: Addresses,
     address_queries: Arc<Semaphore>,
 }
 
@@ -81,6 +82,7 @@ impl<C: Counter> Shared<C> {
             counter,
             users: Arc::default(),
             addresses: Arc::default(),
+            overflow: Addresses::default(),
             address_queries: Arc::new(Semaphore::new(MAX_ADDRESS_QUERIES)),
         }
     }
@@ -140,30 +142,31 @@ impl<C: Counter> Shared<C> {
 
     /// Counts one request that ends in 401. Without the database it is counted by this replica alone.
     pub async fn count_unauthenticated(&self, max: u32, remote: IpAddr) -> Result<(), Exceeded> {
-        let network = network(remote);
-        let own_key = self.addresses.key(&network);
+        let network = network_of(remote);
+        let key = self.addresses.key(&network);
         loop {
-            let (key, pending) = {
+            let pending = {
                 let now = self.now();
                 let mut table = self.addresses.lock();
-                let has_room = table.has_room_for(own_key, now);
-                let key = if has_room { own_key } else { OVERFLOW_KEY };
+                if !table.has_room_for(key, now) {
+                    let kind = WindowKind { number: Limit::Unauthenticated.number(), length: WINDOW, max };
+                    let now = Timestamp(i64::try_from(now).unwrap_or(i64::MAX));
+                    return self.overflow.count_by_wider_networks(kind, remote, now);
+                }
                 if !table.contains(key, now) {
-                    let lease = if has_room { first_lease(max, now) } else { local_lease(max, now) };
-                    table.insert(key, lease);
+                    table.insert(key, first_lease(max, now));
                 }
                 match table.take(key, now) {
                     Admission::Allowed => return Ok(()),
                     Admission::Exceeded(exceeded) => return Err(exceeded),
                     Admission::QueryNeeded { unreported } => {
                         let query = address_query(network, max, unreported);
-                        let pending = table.pending_query(key).or_else(|| {
+                        table.pending_query(key).or_else(|| {
                             let permit = Arc::clone(&self.address_queries).try_acquire_owned().ok()?;
                             let pending = self.begin_query(&self.addresses, key, query, Some(permit));
                             table.begin_query(key, pending.clone());
                             Some(pending)
-                        });
-                        (key, pending)
+                        })
                     }
                 }
             };

@@ -176,9 +176,13 @@ fn roles(token: &str) -> Option<Vec<String>> {
     }
 }
 
+/// What a `Retry-After` may say at most, in seconds: a day. More is no wait that anybody means.
+const MAX_RETRY_AFTER: u64 = 86_400;
+
 /// The seconds of `Retry-After`; a date is not used by Microsoft, and counts as none.
 pub(super) fn retry_after(headers: &HeaderMap) -> Option<u64> {
-    headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()
+    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    Some(seconds.min(MAX_RETRY_AFTER))
 }
 
 /// Entra's text without its ids, which go on for lines.

@@ -72,7 +72,7 @@ async fn an_administrator_reads_who_did_what_when_and_from_where() {
     let rows = app.database.audit("acme").await;
     let expected = json!({
         "id": newest["id"], "at": "2026-01-01T00:00:01.500Z", "userId": "member", "action": "verify-connection",
-        "outcome": "OK", "changed": [], "remoteAddress": "127.0.0.1", "traceId": rows[1].trace_id,
+        "outcome": "OK", "changed": [], "remoteAddress": "127.0.0.1", "traceId": rows[1].trace_id, "count": 1,
     });
     assert_eq!(newest, &expected);
     assert_eq!((&oldest["userId"], &oldest["action"]), (&json!("admin"), &json!("patch")));

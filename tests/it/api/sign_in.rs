@@ -1,9 +1,15 @@
 //! Signing in to the console by OpenID Connect, and what a browser may do with its session.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::json;
+use tokio::net::TcpListener;
+use transports::store::retention::Retention;
 
 use crate::support::app::TestApp;
 use crate::support::client::{Answer, CONFIG, Client};
+use crate::support::eventually::eventually;
 use crate::support::openid_provider::{CLIENT_ID, OpenIdProvider};
 
 const SIGN_IN: &str = "/console/sign-in";
@@ -157,14 +163,18 @@ async fn a_browser_that_did_not_set_out_is_not_signed_in() {
     let browser = app.anybody();
     let (flow, query) = departed(&browser, &provider).await;
     let (other_flow, _) = departed(&browser, &provider).await;
-    let state = query.split_once("state=").expect("a state").1;
+    // A sign-in ends with its callback, so what gets that far has one of its own.
+    let (denied_flow, denied_query) = departed(&browser, &provider).await;
+    let denied_state = denied_query.split_once("state=").expect("a state").1;
+    let (unknown_flow, unknown_query) = departed(&browser, &provider).await;
+    let unknown_state = unknown_query.split_once("state=").expect("a state").1;
     let refusals = [
         (String::new(), query.clone(), "expired"),
         (other_flow, query.clone(), "expired"),
         (flow.clone(), "code=code-0".to_owned(), "expired"),
         (flow.clone(), "code=code-0&state=other".to_owned(), "expired"),
-        (flow.clone(), format!("error=access_denied&state={state}"), "denied"),
-        (flow.clone(), format!("code=unknown&state={state}"), "expired"),
+        (denied_flow, format!("error=access_denied&state={denied_state}"), "denied"),
+        (unknown_flow, format!("code=unknown&state={unknown_state}"), "expired"),
     ];
     for (cookie_line, query, word) in refusals {
         let answer = come_back(&browser, &cookie_line, &query).await;
@@ -254,4 +264,134 @@ async fn a_provider_that_is_down_is_told_and_tried_again() {
     let answer = app.anybody().get(SIGN_IN).await.expect(303);
     assert_eq!(answer.header("location"), Some("/console/?sign-in=provider"));
     assert_eq!(cookie(&answer, "transports-sign-in"), None);
+}
+
+/// Security case M13.
+#[tokio::test]
+async fn a_session_ends_with_signing_out_on_every_replica() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let session = signed_in(&browser, &provider).await;
+    let other = signed_in(&browser, &provider).await;
+    let replica =
+        TestApp::with_database(app.database.clone(), |config| provider.configure(config, PUBLIC)).await;
+    let token = csrf_token(&browser, &session).await;
+    let cookies = [("cookie", session.as_str()), ("qlik-csrf-token", token.as_str())];
+    replica.anybody().send("GET", CONFIG, &cookies, Vec::new()).await.expect(200);
+    browser.send("POST", "/console/sign-out", &cookies, Vec::new()).await.expect(200);
+    let patch = json!([{"op": "replace", "path": "/username", "value": "ann"}]);
+    for client in [browser.clone(), replica.anybody()] {
+        for path in [CONFIG, CSRF, "/console/session"] {
+            client.send("GET", path, &cookies, Vec::new()).await.expect(401);
+        }
+        client.json_with("PATCH", CONFIG, &cookies, &patch).await.expect(401);
+        client.send("POST", "/console/sign-out", &cookies, Vec::new()).await.expect(401);
+        client.send("GET", CONFIG, &[("cookie", other.as_str())], Vec::new()).await.expect(200);
+    }
+}
+
+/// Security case M13.
+#[tokio::test]
+async fn what_is_kept_of_ended_sessions_goes_when_they_would_have_expired() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let session = signed_in(&browser, &provider).await;
+    let token = csrf_token(&browser, &session).await;
+    let cookies = [("cookie", session.as_str()), ("qlik-csrf-token", token.as_str())];
+    browser.send("POST", "/console/sign-out", &cookies, Vec::new()).await.expect(200);
+    let retention = Retention::new(&app.app.config, app.clock.clone(), app.app.db.clone());
+    let kept = async || app.database.query("select count(*) from ended_sessions").await;
+    retention.delete_expired_sessions().await.expect("a database");
+    assert_eq!(kept().await, [[Some("1".to_owned())]]);
+    app.clock.advance(i64::from(app.app.config.console.session_minutes) * 60_000);
+    retention.delete_expired_sessions().await.expect("a database");
+    assert_eq!(kept().await, [[Some("0".to_owned())]]);
+}
+
+/// Security case M14.
+#[tokio::test]
+async fn a_sign_in_that_came_back_asks_the_provider_no_second_time() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let (flow, query) = departed(&browser, &provider).await;
+    let state = query.split_once("&state=").expect("a state").1.to_owned();
+    for number in 0..20 {
+        let answer = come_back(&browser, &flow, &format!("code=invented-{number}&state={state}")).await;
+        assert_eq!(answer.header("location"), Some("/console/?sign-in=expired"));
+        let set = answer.header("set-cookie").expect("the cookie is cleared");
+        assert!(set.starts_with("transports-sign-in=;") && set.contains("Max-Age=0"), "{set}");
+    }
+    assert_eq!(provider.asked().len(), 1);
+    let answer = come_back(&browser, &flow, &query).await;
+    assert_eq!(cookie(&answer, "transports-session"), None, "the real code comes too late");
+}
+
+/// Security case M14.
+#[tokio::test]
+async fn sign_ins_are_counted_by_address_and_take_nothing_from_requests_with_a_token() {
+    let provider = OpenIdProvider::start().await;
+    let app = TestApp::with(|config| {
+        provider.configure(config, PUBLIC);
+        config.rate_limit.sign_ins_per_minute = 3;
+    })
+    .await;
+    let browser = app.anybody();
+    let _ = departed(&browser, &provider).await;
+    browser.get(SIGN_IN).await.expect(303);
+    browser.get(CALLBACK).await.expect(303);
+    for path in [SIGN_IN, CALLBACK] {
+        let answer = browser.get(path).await.expect(429);
+        assert_eq!(answer.header("retry-after"), Some("60"));
+    }
+    app.admin("acme").get(CONFIG).await.expect(200);
+    browser.get(CONFIG).await.expect(401);
+    app.clock.advance(60_000);
+    browser.get(SIGN_IN).await.expect(303);
+}
+
+/// Security case M14.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_hangs_takes_few_connections_and_is_asked_once_in_some_seconds() {
+    let hanging = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let issuer = format!("http://{}", hanging.local_addr().expect("bound"));
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&asked);
+    tokio::spawn(async move {
+        let mut held = Vec::new();
+        while let Ok((stream, _)) = hanging.accept().await {
+            counted.fetch_add(1, Ordering::SeqCst);
+            held.push(stream);
+        }
+    });
+    let provider = OpenIdProvider::start().await;
+    let app = TestApp::with(|config| {
+        provider.configure(config, PUBLIC);
+        config.console.oidc_issuer = Some(issuer);
+        config.server.max_connections = 50;
+    })
+    .await;
+    let browser = app.anybody();
+    let waiting: Vec<_> = (0..45)
+        .map(|_| {
+            let browser = browser.clone();
+            tokio::spawn(async move { browser.get(SIGN_IN).await })
+        })
+        .collect();
+    for _ in 0..20 {
+        app.admin("acme").get(CONFIG).await.expect(200);
+    }
+    for waiting in waiting {
+        let answer = waiting.await.expect("an answer").expect(303);
+        assert_eq!(answer.header("location"), Some("/console/?sign-in=provider"));
+    }
+    let answer = browser.get(SIGN_IN).await.expect(303);
+    assert_eq!(answer.header("location"), Some("/console/?sign-in=provider"), "remembered");
+    assert_eq!(asked.load(Ordering::SeqCst), 1);
+    app.clock.advance(5_000);
+    let asking = tokio::spawn(async move { browser.get(SIGN_IN).await });
+    eventually("the provider is asked again", async || asked.load(Ordering::SeqCst) == 2).await;
+    asking.abort();
 }

@@ -136,6 +136,72 @@ async fn clients_that_take_no_answers_are_cut_off() {
     }
 }
 
+/// What the kernel holds for each connection of the service's listener and has not got rid of, in bytes.
+#[cfg(target_os = "linux")]
+fn unsent(address: std::net::SocketAddr) -> Vec<u64> {
+    let local = format!(":{:04X}", address.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").expect("the kernel's table");
+    let columns = table.lines().skip(1).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let ours = columns.filter(|columns| columns[1].ends_with(&local));
+    let queues = ours.map(|columns| {
+        let (unsent, _) = columns[4].split_once(':').expect("two queues");
+        u64::from_str_radix(unsent, 16).expect("a number")
+    });
+    queues.filter(|unsent| *unsent > 0).collect()
+}
+
+/// Connections that ask for far more than they read, which is nothing.
+async fn greedy(app: &TestApp, count: usize) -> Vec<TcpStream> {
+    let mut streams = Vec::new();
+    for _ in 0..count {
+        let mut stream = connect(app.address).await;
+        socket2::SockRef::from(&stream).set_recv_buffer_size(2_048).expect("a socket");
+        // It may have been closed already, to make room for a later one.
+        let _ =
+            stream.write_all("GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n".repeat(120).as_bytes()).await;
+        streams.push(stream);
+    }
+    streams
+}
+
+/// Security case M2.
+#[cfg(target_os = "linux")]
+#[tokio::test(flavor = "multi_thread")]
+async fn answers_that_nobody_reads_take_little_from_the_kernel_and_nothing_once_they_are_given_up() {
+    let app = app(|config| config.server.answer_timeout_seconds = 2).await;
+    let streams = greedy(&app, 8).await;
+    let mut most = 0;
+    eventually("the buffers are full", async || {
+        let unsent = unsent(app.address);
+        most = most.max(unsent.iter().copied().max().unwrap_or_default());
+        unsent.len() == 8 && most > 32 * 1024
+    })
+    .await;
+    eventually("the kernel has forgotten them", async || {
+        let unsent = unsent(app.address);
+        most = most.max(unsent.iter().copied().max().unwrap_or_default());
+        unsent.is_empty()
+    })
+    .await;
+    assert!(most <= 512 * 1024, "{most} bytes for one connection");
+    drop(streams);
+}
+
+/// Security case M2.
+#[tokio::test(flavor = "multi_thread")]
+async fn where_all_permits_are_taken_by_who_reads_nothing_others_still_get_in() {
+    let app = app(|config| {
+        config.server.max_connections = 20;
+        // So that time alone helps nobody.
+        config.server.answer_timeout_seconds = 300;
+        config.server.header_timeout_seconds = 300;
+    })
+    .await;
+    let streams = greedy(&app, 60).await;
+    all_are_answered(&app.admin("acme"), 40).await;
+    drop(streams);
+}
+
 /// Connections that ask nothing, of every kind that costs a client nothing.
 async fn idle(app: &TestApp, count: usize) -> Vec<TcpStream> {
     let mut streams = Vec::new();

@@ -15,6 +15,7 @@ use transports::smtp::Security;
 use transports::store::tenant_list::{Filter, Group, Listing};
 use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
 use transports::vault::{Binding, Keys, VaultError};
+use uuid::Uuid;
 
 use crate::support::app::encryption_key;
 use crate::support::database::{Database, Engine};
@@ -383,6 +384,7 @@ fn entry(at: i64) -> audit::Entry {
         changed: vec!["serverAddress", "emailPassword"],
         trace_id: TraceId::random(),
         remote: "192.0.2.7".parse().expect("an address"),
+        recipient: None,
     }
 }
 
@@ -395,7 +397,7 @@ async fn an_audit_row_stands_with_its_change_or_neither_does() {
         let (a, entry) = (tenant("a"), entry(5));
         let change = |version: &str| {
             let change = email_configs::update(&a, version, &filled());
-            Write::default().then(change).then(audit::insert(&a, &entry))
+            Write::default().then(change).then(audit::insert(&a, Uuid::now_v7(), &entry))
         };
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         assert_eq!(db.write(change("v9")).await.unwrap(), WriteOutcome::NoRowsAffected);
@@ -423,7 +425,7 @@ async fn the_audit_outlives_its_configuration_until_the_retention_ends() {
         let a = tenant("a");
         let _ = write(&db, email_configs::insert(&a, &empty())).await;
         for at in [1, 2, 3, 4] {
-            let _ = write(&db, audit::insert(&tenant(&at.to_string()), &entry(at))).await;
+            let _ = write(&db, audit::insert(&tenant(&at.to_string()), Uuid::now_v7(), &entry(at))).await;
         }
         let _ = write(&db, email_configs::delete(&a, "v2")).await;
         let remove = || audit::remove_older_than(Timestamp(3), 1, Timestamp(9));

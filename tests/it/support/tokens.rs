@@ -41,6 +41,7 @@ pub fn settings() -> Auth {
         user_claim: "sub".to_owned(),
         roles_claim: "roles".to_owned(),
         admin_roles: vec!["TenantAdmin".to_owned()],
+        admin_scopes: vec!["admin_classic".to_owned()],
     }
 }
 

@@ -236,6 +236,27 @@ async fn rights_come_from_roles_and_scope() {
 }
 
 #[tokio::test]
+async fn the_scopes_that_make_an_administrator_are_a_setting() {
+    let is_admin = async |settings: &Auth, scope: &str| {
+        verify(settings, &claims_with("scope", Some(json!(scope)))).await.map(|caller| caller.is_admin)
+    };
+    let none = Auth { admin_scopes: Vec::new(), ..hs256_settings() };
+    assert_eq!(is_admin(&none, "admin_classic").await, Ok(false));
+    let own = Auth { admin_scopes: vec!["mail.admin".to_owned()], ..hs256_settings() };
+    assert_eq!(is_admin(&own, "admin_classic").await, Ok(false));
+    assert_eq!(is_admin(&own, "openid mail.admin").await, Ok(true));
+}
+
+/// Security case F8.
+#[tokio::test]
+async fn an_id_token_is_no_access_token_whatever_its_audience() {
+    for (name, value) in [("nonce", json!("n")), ("at_hash", json!("h")), ("nonce", Value::Null)] {
+        let outcome = verify(&hs256_settings(), &claims_with(name, Some(value.clone()))).await;
+        assert!(outcome.is_err(), "{name} {value}");
+    }
+}
+
+#[tokio::test]
 async fn an_issued_token_is_accepted_with_the_same_settings() {
     let secret = Secret::new(SECRET.to_owned());
     let plain = hs256_settings();

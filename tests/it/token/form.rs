@@ -115,6 +115,9 @@ async fn a_token_brings_no_key_and_no_address_of_one() {
         ("crit", json!(["exp"])),
         ("crit", json!([])),
         ("b64", json!(false)),
+        ("zip", json!("DEF")),
+        ("enc", json!("A128GCM")),
+        ("cty", json!("JWT")),
     ] {
         for key in [&attacker, &honest] {
             let mut header = key.header();

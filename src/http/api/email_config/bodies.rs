@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use super::entity_tag;
 use crate::account::Verification;
-use crate::diagnosis::{self, Confidence, Diagnosis, Finding, Owner};
+use crate::diagnosis::{self, Confidence, Diagnosis, Owner};
 use crate::egress::Host;
 use crate::email_config::{
     Advice, BasicAuth, EmailConfig, ErrorCode, Health, Microsoft365, Settings, Version, advice,
@@ -361,8 +361,10 @@ impl ResultBody {
                 Self::of(true, false, language.text(WORKS).to_owned(), success.reply.as_ref(), None)
             }
             Err(finding) => {
-                let Finding { diagnosis, .. } = finding.in_language(language);
-                let short = DiagnosisBody::short(diagnosis.code, diagnosis.title, diagnosis.owner);
+                let Diagnosis { code, owner, .. } = finding.diagnosis;
+                let title = diagnosis::rule_for(code)
+                    .map(|rule| rule.title_without_names(language, &finding.status_reason));
+                let short = DiagnosisBody::short(code, title.unwrap_or_default(), owner);
                 let reply = finding.reply.as_ref();
                 let message = language.text(FAILS).to_owned();
                 Self::of(false, finding.connection_failed, message, reply, Some(short))
@@ -375,8 +377,9 @@ impl ResultBody {
     fn last_diagnosis(health: &Health, language: Language) -> Self {
         let rule = health.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
         let diagnosis = rule.map(|rule| {
-            let reason = health.reason_in(language).unwrap_or_else(|| rule.title_template.to_owned());
-            DiagnosisBody::short(rule.code, reason.trim_end_matches('.').to_owned(), rule.owner)
+            let reason = health.reason.as_deref().unwrap_or_default();
+            let title = rule.title_without_names(language, reason);
+            DiagnosisBody::short(rule.code, title, rule.owner)
         });
         Self::of(false, false, language.text(FAILS).to_owned(), None, diagnosis)
     }

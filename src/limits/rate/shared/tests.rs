@@ -345,8 +345,8 @@ fn what_the_database_keeps_names_nobody_and_tells_all_apart() {
         LimitedUser { limit: Limit::Tier1, tenant: &TenantId::from_operator("acm"), user: &user("eann") }
             .hashed(),
         LimitedUser { limit: Limit::Tier1, tenant: &tenant(), user: &user(&"a".repeat(255)) }.hashed(),
-        address_key(network(address(1))),
-        address_key(network(address(2))),
+        address_key(network_of(address(1))),
+        address_key(network_of(address(2))),
     ];
     let different: std::collections::HashSet<Key> = keys.into_iter().collect();
     assert_eq!(different.len(), keys.len());
