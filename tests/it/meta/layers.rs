@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom. The rooms on one line do not import each other.
-const ORDER: [&[&str]; 17] = [
+const ORDER: [&[&str]; 18] = [
     &["main", "lib"],
     &["cli"],
     &["dev"],
@@ -21,7 +21,8 @@ const ORDER: [&[&str]; 17] = [
     &["mail"],
     &["telemetry"],
     &["config", "language"],
-    &["clock", "error", "id", "json", "percent", "process", "secret"],
+    &["json"],
+    &["clock", "error", "id", "percent", "process", "secret"],
 ];
 
 fn level(room: &str) -> usize {
