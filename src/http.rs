@@ -1,7 +1,7 @@
 //! The HTTP service: the API, the console, health and metrics, put together from their routes and layers.
 
 pub mod api;
-pub mod auth;
+pub mod caller;
 pub mod console;
 mod cors;
 pub mod error;

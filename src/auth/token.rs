@@ -34,7 +34,7 @@ use claims::ExpectedClaims;
 use compact::Compact;
 use jwks::{Jwks, KeySet};
 use key::Key;
-use verified::{Fingerprint, KeySetNumber, VerifiedTokens};
+use verified::{Fingerprint, KeySetVersion, VerifiedTokens};
 
 /// What a verified token says.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -146,7 +146,7 @@ impl Verifier {
     }
 
     /// Returns the number of the key set that verified the signature.
-    async fn check_signature(&self, token: &Compact<'_>) -> Result<KeySetNumber, TokenError> {
+    async fn check_signature(&self, token: &Compact<'_>) -> Result<KeySetVersion, TokenError> {
         let number = |set: Option<Arc<KeySet>>| set.map(|set| set.number);
         let fetched = self.fetched();
         let Err(failure) = self.try_keys(token, fetched.as_deref()) else {

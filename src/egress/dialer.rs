@@ -1,4 +1,4 @@
-//! Connects: one look-up, every answer judged, then a connection to that very address.
+//! Resolves a host once, judges every address, and connects to a judged address.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,7 +81,7 @@ impl Dialer {
         transcript: &mut Transcript,
     ) -> Result<Connection, DialError> {
         self.policy
-            .check_written(Some(host), Some(port))
+            .check_destination(Some(host), Some(port))
             .map_err(|refusal| refused(host, port, refusal, transcript))?;
         let lookup = self.policy.lookup_of(host);
         let addresses = self.look_up(host, port, lookup, deadline, transcript).await?;

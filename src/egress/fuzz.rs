@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 
-use super::policy::oracle::{in_v6_table, is_isatap, low, refused_v4, refused_v6};
+use super::policy::oracle::{in_v6_table, is_isatap, low_32_bits, refused_v4, refused_v6};
 use super::{Host, Policy};
 use crate::config::{Config, Egress};
 use crate::fuzz_targets::Input;
@@ -24,7 +24,7 @@ pub fn host(data: &[u8]) {
     let Ok(host) = Host::parse(&text) else { return };
     let normal = host.to_string();
     assert_eq!(Host::parse(&normal).as_ref(), Ok(&host), "{text:?}");
-    let written = policy.check_written(Some(&host), None).is_ok();
+    let written = policy.check_destination(Some(&host), None).is_ok();
     match &host {
         Host::Name(name) => {
             assert_eq!(domain_name::normalise(name).as_deref(), Ok(name.as_str()), "{text:?}");
@@ -139,7 +139,7 @@ pub fn address(data: &[u8]) {
     let prefix = input.byte().checked_sub(1).map(|index| PREFIXES[usize::from(index) % PREFIXES.len()]);
     let form = input.byte() % 8;
     let bits = u128::from_be_bytes(input.array());
-    let v4 = Ipv4Addr::from_bits(low(bits));
+    let v4 = Ipv4Addr::from_bits(low_32_bits(bits));
     // Most of 128 bits is far from every rule: some addresses are made of others.
     let address = match form {
         0 => IpAddr::V4(v4),
@@ -202,11 +202,11 @@ fn expected(
             // Without octet 8, which is reserved, the IPv4 address stands behind the prefix in one piece.
             let without = (address >> 64 << 56) | (address & ((1 << 56) - 1));
             let before = if length > 64 { length - 8 } else { length };
-            mapped(low(without >> (120 - before - 32)))
+            to_mapped(low_32_bits(without >> (120 - before - 32)))
         }
         _ => address,
     };
-    let tunnelled = (!is_v4(target)).then(|| inner(target)).flatten().map(mapped);
+    let tunnelled = (!is_v4(target)).then(|| inner(target)).flatten().map(to_mapped);
     let all: Vec<u128> = [Some(address), Some(target), tunnelled].into_iter().flatten().collect();
     let never = |address: &u128| NEVER.iter().any(|(first, last)| (*first..=*last).contains(address));
     if all.iter().any(never) || all.iter().any(|address| inside(deny, *address)) {
@@ -216,24 +216,24 @@ fn expected(
         return true;
     }
     let refused = |address: u128| {
-        if is_v4(address) { refused_v4(low(address)) } else { in_v6_table(address) }
+        if is_v4(address) { refused_v4(low_32_bits(address)) } else { in_v6_table(address) }
     };
     !refused(target) && tunnelled.is_none_or(|inner| inside(allow, inner) || !refused(inner))
 }
 
-fn mapped(v4: u32) -> u128 {
+fn to_mapped(v4: u32) -> u128 {
     (0xffff << 32) | u128::from(v4)
 }
 
 /// The IPv4 address in a 6to4, Teredo, IPv4-compatible, IPv4-translated or ISATAP address.
 fn inner(address: u128) -> Option<u32> {
     if address >> 112 == 0x2002 {
-        return Some(low(address >> 80));
+        return Some(low_32_bits(address >> 80));
     }
     if address >> 96 == 0x2001_0000 {
-        return Some(!low(address));
+        return Some(!low_32_bits(address));
     }
     let compatible = address >> 32 == 0 && address > 0xffff;
     let translated = address >> 32 == 0xffff_0000;
-    (compatible || translated || is_isatap(address)).then_some(low(address))
+    (compatible || translated || is_isatap(address)).then_some(low_32_bits(address))
 }

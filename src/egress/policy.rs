@@ -72,7 +72,7 @@ impl Policy {
     ///
     /// # Errors
     /// The first reason to refuse; the host is checked before the port.
-    pub fn check_written(&self, host: Option<&Host>, port: Option<u16>) -> Result<(), Refusal> {
+    pub fn check_destination(&self, host: Option<&Host>, port: Option<u16>) -> Result<(), Refusal> {
         match host {
             Some(Host::Address(address)) => {
                 self.check_address(SocketAddr::new(*address, port.unwrap_or_default()))?;

@@ -84,14 +84,14 @@ impl Resolver {
 mod tests {
     use super::*;
 
-    fn in_a_minute() -> Instant {
+    fn in_one_minute() -> Instant {
         Instant::now() + Duration::from_mins(1)
     }
 
     #[tokio::test]
     async fn the_system_knows_this_machine() {
         let answers =
-            Resolver::system().resolve("localhost", Lookup::SearchList, in_a_minute()).await.unwrap();
+            Resolver::system().resolve("localhost", Lookup::SearchList, in_one_minute()).await.unwrap();
         assert!(answers.iter().all(IpAddr::is_loopback), "{answers:?}");
     }
 
@@ -99,7 +99,7 @@ mod tests {
     #[tokio::test]
     async fn a_name_without_an_address_is_not_found() {
         let resolver = Resolver::Table(Arc::new(|_| Ok(Vec::new())));
-        let answers = resolver.resolve("empty.example.com", Lookup::Absolute, in_a_minute()).await;
+        let answers = resolver.resolve("empty.example.com", Lookup::Absolute, in_one_minute()).await;
         assert_eq!(answers, Err(ResolveError::NotFound));
     }
 }

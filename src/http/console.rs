@@ -123,9 +123,9 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 
 /// The bytes that the page loads before its first request to the API, compressed: for the figures in the docs.
 #[must_use]
-pub fn first_view_bytes() -> usize {
+pub fn initial_load_bytes() -> usize {
     let Bundle { page, .. } = &*BUNDLE;
-    page.compressed.len() + BUNDLE.first_view().map(|asset| asset.compressed.len()).sum::<usize>()
+    page.compressed.len() + BUNDLE.initial_assets().map(|asset| asset.compressed.len()).sum::<usize>()
 }
 
 #[cfg(test)]

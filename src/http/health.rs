@@ -1,4 +1,4 @@
-//! Health checks and metrics for the platform.
+//! Liveness, readiness and metrics endpoints.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::telemetry::metrics;
 use crate::vault::KeysState;
 
-/// The process runs and answers. The check does not depend on the database, whose trouble a restart would not mend.
+/// The process runs and answers. The check does not depend on the database, whose trouble a restart would not fix.
 pub async fn live() -> Response {
     Json(json!({ "status": "ok" })).into_response()
 }

@@ -1,4 +1,4 @@
-//! Chooses the language of an answer by `Accept-Language`.
+//! Chooses the language of a response by `Accept-Language`.
 
 use std::convert::Infallible;
 

@@ -1,4 +1,4 @@
-//! What surrounds every request: the checks before it, its time limit, and the answer where it fails or panics.
+//! The layer of every request: rejects ambiguous requests, limits their time, and answers 500 after a panic.
 
 use std::future::poll_fn;
 use std::panic::{AssertUnwindSafe, catch_unwind};

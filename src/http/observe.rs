@@ -1,4 +1,4 @@
-//! Observes every request: its trace id, one line in the log, the metrics, and the body of a refusal.
+//! Records every request (trace id, log line, metrics) and renders the body of a refusal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Once, OnceLock};

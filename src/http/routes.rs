@@ -81,8 +81,8 @@ pub(super) fn service_routes() -> Vec<Operation> {
 #[must_use]
 pub fn routes() -> Vec<Route> {
     let api = api_routes();
-    let below = |prefix: &'static str| api.iter().map(move |operation| operation.route(prefix));
-    let mut routes: Vec<Route> = PREFIXES.into_iter().flat_map(below).collect();
+    let routes_under = |prefix: &'static str| api.iter().map(move |operation| operation.route(prefix));
+    let mut routes: Vec<Route> = PREFIXES.into_iter().flat_map(routes_under).collect();
     routes.extend(service_routes().iter().map(|operation| operation.route("")));
     routes
 }

@@ -22,12 +22,12 @@ impl Fingerprint {
     }
 }
 
-/// The number of the fetched key set that a token was verified with; `None` for the configured keys alone.
-pub(super) type KeySetNumber = Option<u64>;
+/// The version of the fetched key set that a token was verified with; `None` for the configured keys alone.
+pub(super) type KeySetVersion = Option<u64>;
 
 #[derive(Clone)]
 struct Verified {
-    key_set: KeySetNumber,
+    key_set: KeySetVersion,
     validity: Validity,
     caller: Caller,
 }
@@ -50,7 +50,7 @@ impl VerifiedTokens {
     pub(super) fn caller(
         &self,
         token: Fingerprint,
-        key_set: KeySetNumber,
+        key_set: KeySetVersion,
         now: Timestamp,
     ) -> Result<Option<Caller>, TokenError> {
         let Some(verified) = self.entries.get(&token) else {
@@ -67,7 +67,7 @@ impl VerifiedTokens {
     pub(super) fn insert(
         &self,
         token: Fingerprint,
-        key_set: KeySetNumber,
+        key_set: KeySetVersion,
         validity: Validity,
         caller: Caller,
     ) {

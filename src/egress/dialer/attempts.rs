@@ -1,4 +1,4 @@
-//! Which of a host's addresses answers: RFC 8305, without its look-ups.
+//! Tries the addresses of a host in turn until one answers (RFC 8305).
 
 use std::collections::VecDeque;
 use std::future::Future;
@@ -19,9 +19,9 @@ const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 /// A host with many addresses does not make the service knock on each of them.
 const MAX_ATTEMPTS: usize = 6;
 
-/// What answered.
+/// An established connection.
 #[derive(Debug)]
-pub(super) struct Found {
+pub(super) struct Connected {
     pub stream: TcpStream,
     pub peer: SocketAddr,
     /// An IPv6 address was tried before the IPv4 one that answered.
@@ -36,7 +36,7 @@ pub(super) async fn connect(
     addresses: &[SocketAddr],
     deadline: Instant,
     transcript: &mut Transcript,
-) -> Result<Found, DialError> {
+) -> Result<Connected, DialError> {
     connect_by(attempt, addresses, deadline, transcript).await
 }
 
@@ -45,7 +45,7 @@ async fn connect_by<F: Future<Output = Attempt> + Send + 'static>(
     addresses: &[SocketAddr],
     deadline: Instant,
     transcript: &mut Transcript,
-) -> Result<Found, DialError> {
+) -> Result<Connected, DialError> {
     transcript.begin(Stage::Connect);
     let started = Instant::now();
     let mut waiting: VecDeque<_> = interleaved(addresses).into_iter().take(MAX_ATTEMPTS).collect();
@@ -70,12 +70,12 @@ async fn connect_by<F: Future<Output = Attempt> + Send + 'static>(
             Some(Ok((peer, Ok(stream)))) => {
                 transcript.add(Stage::Connect, started.elapsed(), &peer.to_string());
                 let ipv6_path_broken = tried_ipv6 && peer.is_ipv4();
-                return Ok(Found { stream, peer, ipv6_path_broken });
+                return Ok(Connected { stream, peer, ipv6_path_broken });
             }
             Some(Ok((address, Err(error)))) => {
                 let reason = meaning(&error);
                 transcript.fail(Stage::Connect, started.elapsed(), &format!("{address}: {reason}"));
-                failure = Some(failure.map_or(reason.clone(), |before| more_telling(before, reason)));
+                failure = Some(failure.map_or(reason.clone(), |before| more_specific(before, reason)));
             }
             None if waiting.is_empty() => return Err(failure.unwrap_or(DialError::Unreachable)),
             // An attempt that panicked has been logged.
@@ -125,7 +125,7 @@ fn meaning(error: &io::Error) -> DialError {
 }
 
 /// A host that says no is there; one that nobody hears may be.
-fn more_telling(one: DialError, other: DialError) -> DialError {
+fn more_specific(one: DialError, other: DialError) -> DialError {
     let rank = |error: &DialError| match error {
         DialError::ConnectRefused => 2,
         DialError::ConnectTimeout => 1,
@@ -236,8 +236,8 @@ mod tests {
     #[test]
     fn the_most_telling_failure_is_told() {
         use DialError::{ConnectRefused, ConnectTimeout, Unreachable};
-        assert_eq!(more_telling(Unreachable, ConnectRefused), ConnectRefused);
-        assert_eq!(more_telling(ConnectRefused, ConnectTimeout), ConnectRefused);
-        assert_eq!(more_telling(Unreachable, ConnectTimeout), ConnectTimeout);
+        assert_eq!(more_specific(Unreachable, ConnectRefused), ConnectRefused);
+        assert_eq!(more_specific(ConnectRefused, ConnectTimeout), ConnectRefused);
+        assert_eq!(more_specific(Unreachable, ConnectTimeout), ConnectTimeout);
     }
 }

@@ -39,7 +39,7 @@ pub(in crate::egress) fn refused_v4(address: u32) -> bool {
 }
 
 pub(in crate::egress) fn refused_v6(address: u128) -> bool {
-    let low = low(address);
+    let low = low_32_bits(address);
     if address >> 32 == 0xffff {
         return refused_v4(low);
     }
@@ -55,6 +55,6 @@ pub(in crate::egress) fn is_isatap(address: u128) -> bool {
 }
 
 /// The last four octets.
-pub(in crate::egress) fn low(address: u128) -> u32 {
+pub(in crate::egress) fn low_32_bits(address: u128) -> u32 {
     u32::try_from(address & 0xffff_ffff).expect("32 bits")
 }

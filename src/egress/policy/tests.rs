@@ -34,7 +34,7 @@ fn verdict(policy: &Policy, address: &str) -> &'static str {
 }
 
 fn written(policy: &Policy, host: &str) -> Result<(), Refusal> {
-    policy.check_written(Some(&Host::parse(host).unwrap()), None)
+    policy.check_destination(Some(&Host::parse(host).unwrap()), None)
 }
 
 /// Security cases A1, A3, A4, A5, A7.
@@ -127,7 +127,7 @@ fn allow_opens_ranges_on_the_allowed_ports() {
     ];
     for (address, port, open) in cases {
         let host = Host::parse(address).unwrap();
-        assert_eq!(policy.check_written(Some(&host), Some(port)).is_ok(), open, "{address} {port}");
+        assert_eq!(policy.check_destination(Some(&host), Some(port)).is_ok(), open, "{address} {port}");
     }
     let opened = [
         ("10.1.2.3", true),
@@ -256,15 +256,15 @@ fn only_the_operators_ports_are_open() {
     let some = policy(|_| {});
     let all = policy(|egress| egress.ports = vec![0]);
     for (port, open) in [(25, true), (587, true), (22, false), (80, false), (6379, false), (0, false)] {
-        let verdict = some.check_written(None, Some(port));
+        let verdict = some.check_destination(None, Some(port));
         assert_eq!(verdict.is_ok(), open, "{port}");
-        assert_eq!(all.check_written(None, Some(port)).is_ok(), port != 0, "{port}");
+        assert_eq!(all.check_destination(None, Some(port)).is_ok(), port != 0, "{port}");
         if let Err(refusal) = verdict {
             assert_eq!(refusal, Refusal::Port { allowed: vec![25, 465, 587, 2465, 2525, 2587] });
         }
     }
     let denied = Host::parse("127.0.0.1").unwrap();
-    assert!(matches!(some.check_written(Some(&denied), Some(22)), Err(Refusal::Address { .. })));
+    assert!(matches!(some.check_destination(Some(&denied), Some(22)), Err(Refusal::Address { .. })));
 }
 
 /// Security case A19.

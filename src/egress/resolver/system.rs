@@ -35,13 +35,13 @@ pub struct SystemResolver {
     resolv_conf: PathBuf,
     hosts: PathBuf,
     port: u16,
-    current: Mutex<Option<Loaded>>,
+    current: Mutex<Option<CachedSources>>,
 }
 
 /// When each file was changed, and its length.
 type FileStamps = [Option<(SystemTime, u64)>; 2];
 
-struct Loaded {
+struct CachedSources {
     stamps: FileStamps,
     sources: Arc<Sources>,
 }
@@ -85,7 +85,7 @@ impl SystemResolver {
             return Ok(in_hosts);
         }
         match sources.name_servers.lookup_ip(query).await {
-            Ok(answers) => Ok(usable_first(answers.iter().collect())),
+            Ok(answers) => Ok(routable_first(answers.iter().collect())),
             Err(error) => {
                 tracing::debug!(name, %error, "a name was not resolved");
                 Err(if is_negative(&error) { ResolveError::NotFound } else { ResolveError::Unavailable })
@@ -104,7 +104,7 @@ impl SystemResolver {
             return Ok(Arc::clone(&loaded.sources));
         }
         let sources = Arc::new(Sources { hosts: self.read_hosts()?, name_servers: self.name_servers()? });
-        *current = Some(Loaded { stamps, sources: Arc::clone(&sources) });
+        *current = Some(CachedSources { stamps, sources: Arc::clone(&sources) });
         Ok(sources)
     }
 
@@ -153,7 +153,7 @@ fn is_negative(error: &NetError) -> bool {
 
 /// Addresses of a family that this machine has no route for come last (RFC 6724 section 5, rule 1); otherwise IPv6
 /// comes before IPv4, and the order stays.
-fn usable_first(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
+fn routable_first(mut addresses: Vec<IpAddr>) -> Vec<IpAddr> {
     addresses.sort_by_cached_key(|address| (!has_route(*address), address.is_ipv4()));
     addresses
 }

@@ -172,7 +172,7 @@ fn is_weaker(before: Option<Security>, after: Option<Security>) -> bool {
 pub fn server_address(value: &Value, policy: &Policy) -> Result<Host, InputFault> {
     let text = fields::text(SERVER_ADDRESS, value)?;
     let host = Host::parse(text).map_err(|error| InputFault::value(SERVER_ADDRESS, &error))?;
-    policy.check_written(Some(&host), None).map_err(|refusal| refused(&refusal))?;
+    policy.check_destination(Some(&host), None).map_err(|refusal| refused(&refusal))?;
     Ok(host)
 }
 
@@ -190,7 +190,7 @@ pub fn server_port(value: &Value, policy: &Policy) -> Result<u16, InputFault> {
     let port = number.and_then(|number| u16::try_from(number).ok()).filter(|port| *port != 0);
     let not_a_port = || InputFault::new(SERVER_PORT, Reason::OutOfRange, "is not a port number (1 to 65535)");
     let port = port.ok_or_else(not_a_port)?;
-    policy.check_written(None, Some(port)).map_err(|refusal| refused(&refusal))?;
+    policy.check_destination(None, Some(port)).map_err(|refusal| refused(&refusal))?;
     Ok(port)
 }
 

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 use crate::app::App;
 use crate::http::api::paging::{LinksBody, Page};
-use crate::http::auth::{TenantAdmin, Tier1};
+use crate::http::caller::{TenantAdmin, Tier1};
 use crate::http::error::{Error, ErrorBody};
 use crate::store::audit::{self, Recorded};
 

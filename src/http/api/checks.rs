@@ -14,7 +14,7 @@ use crate::account::TestMail;
 use crate::app::App;
 use crate::email_config::fields::{self, MemberReader};
 use crate::error::{InputFault, Reason};
-use crate::http::auth::{Tenant, TenantAdmin, Tier2};
+use crate::http::caller::{Tenant, TenantAdmin, Tier2};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::JsonBody;
 use crate::http::language::Localised;

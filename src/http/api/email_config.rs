@@ -19,13 +19,13 @@ use crate::app::App;
 use crate::email_config::Version;
 use crate::email_config::patch::Patch;
 use crate::email_config::put::Replacement;
-use crate::http::auth::{Tenant, TenantAdmin, Tier1, Tier2};
+use crate::http::caller::{Tenant, TenantAdmin, Tier1, Tier2};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::{JsonBody, JsonPatchBody};
 use crate::http::language::Localised;
 use crate::language::Language;
 
-use bodies::{EmailConfigBody, ReplacedBody, ValidateBody};
+use bodies::{EmailConfigBody, PutResultBody, ValidateBody};
 use requests::{PatchBody, PutBody};
 
 /// Returns the email configuration of the token's tenant.
@@ -50,7 +50,7 @@ pub async fn get(
 ) -> Result<Response, Error> {
     let stored = app.accounts.find(&admin.tenant).await?;
     let body = Json(EmailConfigBody::of(&admin.tenant, stored.as_ref(), language));
-    Ok(tagged(Localised(language, body), stored.as_ref().map(|stored| &stored.version)))
+    Ok(with_etag(Localised(language, body), stored.as_ref().map(|stored| &stored.version)))
 }
 
 /// Creates or replaces the whole configuration, after a check against the real server.
@@ -93,12 +93,12 @@ pub async fn put(
     };
     if live.is_requested() {
         let work = move |watcher| async move {
-            work(Some(watcher)).await.map(|version| ReplacedBody::new(&version))
+            work(Some(watcher)).await.map(|version| PutResultBody::new(&version))
         };
         return Ok(live.stream(&app.checks, Detail::Whole, work));
     }
     let version = run_to_completion(&app.checks, work(None)).await?;
-    Ok(tagged(StatusCode::NO_CONTENT, Some(&version)))
+    Ok(with_etag(StatusCode::NO_CONTENT, Some(&version)))
 }
 
 /// Changes single fields by JSON Patch. Deprecated in the public API; kept here for good.
@@ -129,7 +129,7 @@ pub async fn patch(
 ) -> Result<Response, Error> {
     let patch = Patch::parse(document, app.egress_policy()).map_err(Error::input)?;
     let version = app.accounts.patch(&admin, &precondition, &patch).await?;
-    Ok(tagged(StatusCode::NO_CONTENT, version.as_ref()))
+    Ok(with_etag(StatusCode::NO_CONTENT, version.as_ref()))
 }
 
 /// Deletes the configuration of the token's tenant, and its secret.
@@ -173,7 +173,7 @@ pub(super) fn entity_tag(version: &Version) -> String {
 /// there is nothing that could be mistaken: the answers are not stored (`no-store`), none is a 304, and
 /// `If-Match` compares the part of the configuration, which means the configuration and not the words about it.
 /// A client that reads in one language and writes in another is right to succeed.
-fn tagged(answer: impl IntoResponse, version: Option<&Version>) -> Response {
+fn with_etag(answer: impl IntoResponse, version: Option<&Version>) -> Response {
     let mut response = answer.into_response();
     let tag = version.map(entity_tag);
     if let Some(tag) = tag.and_then(|tag| HeaderValue::try_from(tag).ok()) {

@@ -4,7 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::http::auth::{Tenant, Tier1WithoutDatabase};
+use crate::http::caller::{StaticTier1, Tenant};
 use crate::http::language::Localised;
 use crate::language::Language;
 use crate::mail_services::{self, PasswordKind, Preset, UsernameForm};
@@ -94,10 +94,7 @@ impl MailServiceBody {
         (status = 200, description = "All known services.", body = MailServicesBody),
     )
 )]
-pub async fn list(
-    _user: Tenant<Tier1WithoutDatabase>,
-    language: Language,
-) -> Localised<Json<MailServicesBody>> {
+pub async fn list(_user: Tenant<StaticTier1>, language: Language) -> Localised<Json<MailServicesBody>> {
     let providers = mail_services::presets().map(|preset| MailServiceBody::of(preset, language)).collect();
     Localised(language, Json(MailServicesBody { providers }))
 }

@@ -13,11 +13,11 @@ use crate::app::App;
 use crate::email_config::settings::microsoft365;
 use crate::email_config::{EmailConfig, Settings, fields};
 use crate::error::{InputFault, Reason};
-use crate::http::auth::{TenantAdmin, Tier1};
+use crate::http::caller::{TenantAdmin, Tier1};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::language::Localised;
 use crate::language::Language;
-use crate::providers::microsoft365::setup::{self, Step, Values, Way};
+use crate::providers::microsoft365::setup::{self, SetupOption, Step, Values};
 use crate::store::email_configs;
 
 /// What has to be done at Microsoft so that the app may send.
@@ -39,12 +39,12 @@ pub struct SetupBody {
     pub transport: String,
     /// Choose one of `organisation` and `mailbox`: the wide grant would cancel the narrow one. `smtp` takes their
     /// place where `transport` is `smtp`.
-    pub ways: Vec<WayBody>,
+    pub ways: Vec<SetupOptionBody>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Microsoft365SetupWay)]
-pub struct WayBody {
+pub struct SetupOptionBody {
     /// `organisation`, `mailbox` or `smtp`.
     pub id: &'static str,
     pub title: String,
@@ -68,9 +68,9 @@ pub struct StepBody {
     pub commands: Vec<String>,
 }
 
-impl WayBody {
-    fn new(way: Way, language: Language) -> Self {
-        let text = setup::as_text(&way, language);
+impl SetupOptionBody {
+    fn new(option: SetupOption, language: Language) -> Self {
+        let text = setup::as_text(&option, language);
         let step = |Step { title, text, link, commands }: Step| StepBody {
             title: title.say(language),
             text: text.say(language),
@@ -78,11 +78,11 @@ impl WayBody {
             commands,
         };
         Self {
-            id: way.id,
-            title: way.title.say(language),
-            meaning: way.meaning.say(language),
-            permission: way.permission.say(language),
-            steps: way.steps.into_iter().map(step).collect(),
+            id: option.id,
+            title: option.title.say(language),
+            meaning: option.meaning.say(language),
+            permission: option.permission.say(language),
+            steps: option.steps.into_iter().map(step).collect(),
             text,
         }
     }
@@ -127,7 +127,7 @@ impl SetupQuery {
     }
 
     /// Takes from the stored settings what the query does not name.
-    fn or_stored(self, stored: Option<&EmailConfig>) -> Self {
+    fn with_defaults_from(self, stored: Option<&EmailConfig>) -> Self {
         let Some(Settings::Microsoft365(app)) = stored.map(|stored| &stored.settings) else { return self };
         Self {
             client_id: self.client_id.or_else(|| Some(app.client_id.clone())),
@@ -165,17 +165,17 @@ pub async fn get(
     let Query(parameters) = parameters.map_err(|_| Error::input(malformed_query()))?;
     let query = SetupQuery::parse(parameters).map_err(Error::inputs)?;
     let stored = email_configs::find(&app.db, &admin.tenant).await?;
-    let query = query.or_stored(stored.as_ref());
+    let query = query.with_defaults_from(stored.as_ref());
     let values = Values {
         client_id: query.client_id.as_deref(),
         provider_tenant: query.provider_tenant.as_deref(),
         mailbox: query.mailbox.as_deref(),
     };
     let endpoints = &app.accounts.outbound.microsoft365.endpoints;
-    let ways = setup::ways(endpoints, &values);
+    let options = setup::options(endpoints, &values);
     let body = SetupBody {
         admin_consent_link: setup::admin_consent_link(endpoints, &values),
-        ways: ways.into_iter().map(|way| WayBody::new(way, language)).collect(),
+        ways: options.into_iter().map(|option| SetupOptionBody::new(option, language)).collect(),
         transport: app.config.microsoft365.transport.as_str().to_owned(),
         client_id: query.client_id,
         provider_tenant_id: query.provider_tenant,

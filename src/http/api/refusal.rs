@@ -1,4 +1,4 @@
-//! Maps the errors of use cases to status, code and words.
+//! Maps the errors of use cases to status, title and detail.
 
 use axum::http::HeaderValue;
 use axum::http::header::RETRY_AFTER;

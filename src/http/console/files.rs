@@ -47,7 +47,7 @@ impl Bundle {
         }
         let version = hexadecimal(hash.finish().as_ref());
         let assets: Vec<Asset> =
-            EMBEDDED.iter().map(|(path, bytes)| Asset::new(path, as_served(path, bytes))).collect();
+            EMBEDDED.iter().map(|(path, bytes)| Asset::new(path, to_served_bytes(path, bytes))).collect();
         let page = page(&version);
         let entry = entry(&version);
         Self {
@@ -63,7 +63,7 @@ impl Bundle {
     }
 
     /// What the page loads, apart from itself.
-    pub fn first_view(&self) -> impl Iterator<Item = &Asset> {
+    pub fn initial_assets(&self) -> impl Iterator<Item = &Asset> {
         self.assets.iter().filter(|asset| is_module(asset.path) || asset.path.starts_with("console/"))
     }
 }
@@ -81,7 +81,7 @@ impl Asset {
 
 /// A file as it is sent: our own modules lose their comments, which are a third of them. Lines keep their numbers, so
 /// that an error names the line of the source.
-fn as_served(path: &str, bytes: &[u8]) -> Vec<u8> {
+fn to_served_bytes(path: &str, bytes: &[u8]) -> Vec<u8> {
     let own = media_type(path).starts_with("text/javascript") && !path.starts_with("vendor/");
     match std::str::from_utf8(bytes) {
         Ok(source) if own => without_comments(source).into_bytes(),

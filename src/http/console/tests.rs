@@ -45,8 +45,8 @@ fn the_entry_exports_the_element_and_names_every_module() {
 }
 
 #[test]
-fn the_first_view_is_below_a_hundred_kilobytes() {
-    let bytes = first_view_bytes();
+fn the_initial_load_is_below_a_hundred_kilobytes() {
+    let bytes = initial_load_bytes();
     assert!(bytes < 100_000, "{bytes}");
 }
 

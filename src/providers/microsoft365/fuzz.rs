@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use serde_json::Value;
 
 use super::Endpoints;
-use super::setup::{Values, admin_consent_link, ways};
+use super::setup::{Values, admin_consent_link, options};
 use crate::config::Config;
 use crate::email_config::fields;
 use crate::email_config::settings::microsoft365;
@@ -35,8 +35,8 @@ pub fn setup(data: &[u8]) {
         assert!(part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~%".contains(&b)), "{link}");
     }
 
-    for way in ways(endpoints, &values) {
-        for command in way.steps.iter().flat_map(|step| &step.commands) {
+    for option in options(endpoints, &values) {
+        for command in option.steps.iter().flat_map(|step| &step.commands) {
             let bare = outside_quotes(command);
             assert!(bare.bytes().all(|b| b.is_ascii_alphanumeric() || b"- $".contains(&b)), "{command}");
             assert_eq!(bare.replace("$false", "").find('$'), None, "{command}");

@@ -13,9 +13,9 @@ pub struct Values<'a> {
     pub mailbox: Option<&'a str>,
 }
 
-/// One way to the goal.
+/// One way to let the app send: the grant, and the steps that give it.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Way {
+pub struct SetupOption {
     /// Stable: `organisation`, `mailbox` or `smtp`.
     pub id: &'static str,
     pub title: Text,
@@ -112,14 +112,14 @@ pub fn admin_consent_link(endpoints: &Endpoints, values: &Values<'_>) -> String 
     )
 }
 
-/// The two ways with Graph, of which one is to be chosen, and the one with SMTP.
+/// Two options with Graph, of which the administrator chooses one, and one with SMTP.
 #[must_use]
-pub fn ways(endpoints: &Endpoints, values: &Values<'_>) -> [Way; 3] {
+pub fn options(endpoints: &Endpoints, values: &Values<'_>) -> [SetupOption; 3] {
     [organisation(endpoints, values), mailbox(endpoints, values), smtp(endpoints, values)]
 }
 
-fn organisation(endpoints: &Endpoints, values: &Values<'_>) -> Way {
-    Way {
+fn organisation(endpoints: &Endpoints, values: &Values<'_>) -> SetupOption {
+    SetupOption {
         id: "organisation",
         title: Text::new(ORGANISATION),
         meaning: Text::new(ORGANISATION_MEANING),
@@ -143,13 +143,13 @@ fn organisation(endpoints: &Endpoints, values: &Values<'_>) -> Way {
     }
 }
 
-fn mailbox(endpoints: &Endpoints, values: &Values<'_>) -> Way {
+fn mailbox(endpoints: &Endpoints, values: &Values<'_>) -> SetupOption {
     // Exchange takes at most 64 characters for a name.
     let name: String = format!("transports {}", values.mailbox()).chars().take(64).collect();
     let scope = quoted(&name);
     let filter = quoted(&format!("PrimarySmtpAddress -eq {}", quoted(values.mailbox())));
     let app = quoted(values.client_id());
-    Way {
+    SetupOption {
         id: "mailbox",
         title: Text::new(MAILBOX),
         meaning: Text::new(MAILBOX_MEANING).with("mailbox", values.mailbox()),
@@ -192,9 +192,9 @@ fn mailbox(endpoints: &Endpoints, values: &Values<'_>) -> Way {
     }
 }
 
-fn smtp(endpoints: &Endpoints, values: &Values<'_>) -> Way {
+fn smtp(endpoints: &Endpoints, values: &Values<'_>) -> SetupOption {
     let (app, mailbox) = (quoted(values.client_id()), quoted(values.mailbox()));
-    Way {
+    SetupOption {
         id: "smtp",
         title: Text::new(SMTP),
         meaning: Text::new(SMTP_MEANING).with("smtp_host", &endpoints.smtp_host),
@@ -257,12 +257,12 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A way as plain text, to be sent to the administrator of Microsoft 365.
+/// An option as plain text, to be sent to the administrator of Microsoft 365.
 #[must_use]
-pub fn as_text(way: &Way, language: Language) -> String {
-    let permission = Text::new(PERMISSION).with("permission", way.permission.say(language));
-    let mut lines = vec![way.title.say(language), way.meaning.say(language), permission.say(language)];
-    for (number, step) in (1..).zip(&way.steps) {
+pub fn as_text(option: &SetupOption, language: Language) -> String {
+    let permission = Text::new(PERMISSION).with("permission", option.permission.say(language));
+    let mut lines = vec![option.title.say(language), option.meaning.say(language), permission.say(language)];
+    for (number, step) in (1..).zip(&option.steps) {
         lines.push(String::new());
         lines.push(format!("{number}. {}", step.title.say(language)));
         lines.push(step.text.say(language));
@@ -290,15 +290,16 @@ mod tests {
 
     #[test]
     fn every_way_is_filled_with_the_values() {
-        let page: String = ways(&endpoints(), &VALUES).iter().map(|way| as_text(way, English)).collect();
+        let page: String =
+            options(&endpoints(), &VALUES).iter().map(|option| as_text(option, English)).collect();
         insta::assert_snapshot!(page);
     }
 
     #[test]
     fn every_way_can_be_read_in_german() {
-        let ways = ways(&endpoints(), &VALUES);
-        let page: String = ways.iter().map(|way| as_text(way, Language::German)).collect();
-        for command in ways.iter().flat_map(|way| &way.steps).flat_map(|step| &step.commands) {
+        let options = options(&endpoints(), &VALUES);
+        let page: String = options.iter().map(|option| as_text(option, Language::German)).collect();
+        for command in options.iter().flat_map(|option| &option.steps).flat_map(|step| &step.commands) {
             assert!(page.contains(command), "{command}");
         }
         insta::assert_snapshot!(page);
@@ -306,7 +307,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_yet_is_a_placeholder() {
-        let [organisation, mailbox, _] = ways(&endpoints(), &Values::default());
+        let [organisation, mailbox, _] = options(&endpoints(), &Values::default());
         assert!(as_text(&organisation, English).contains("/TENANT-ID/adminconsent?client_id=CLIENT-ID"));
         assert!(as_text(&mailbox, English).contains("-Resource 'MAILBOX'"));
     }
@@ -314,20 +315,20 @@ mod tests {
     #[test]
     fn a_value_cannot_leave_its_quotes() {
         let values = Values { mailbox: Some("o'neil$(x)`y@contoso.example"), ..VALUES };
-        let [_, mailbox, smtp] = ways(&endpoints(), &values);
+        let [_, mailbox, smtp] = options(&endpoints(), &values);
         let text = as_text(&mailbox, English);
         assert!(text.contains("-Resource 'o''neil$(x)`y@contoso.example'"), "{text}");
         assert!(text.contains("'PrimarySmtpAddress -eq ''o''''neil$(x)`y@contoso.example'''"), "{text}");
         assert!(as_text(&smtp, English).contains("-Identity 'o''neil$(x)`y@contoso.example' -User"));
         let values = Values { mailbox: Some("o\u{2019}|x@contoso.example"), ..VALUES };
-        let [_, mailbox, _] = ways(&endpoints(), &values);
+        let [_, mailbox, _] = options(&endpoints(), &values);
         let text = as_text(&mailbox, English);
         assert!(text.contains("-Resource 'o\u{2019}\u{2019}|x@contoso.example'"), "{text}");
     }
 
     #[test]
     fn the_narrow_way_grants_nothing_wide() {
-        let [organisation, mailbox, _] = ways(&endpoints(), &VALUES);
+        let [organisation, mailbox, _] = options(&endpoints(), &VALUES);
         assert!(as_text(&organisation, English).contains("adminconsent"));
         assert!(!as_text(&mailbox, English).contains("adminconsent"));
         assert!(as_text(&mailbox, English).contains("Do not grant Mail.Send in Entra"));

@@ -46,18 +46,18 @@ fn a_million_addresses_get_the_right_verdict() {
     let mut random = SplitMix(0x5eed);
     for _ in 0..250_000 {
         let (a, b) = (random.next(), random.next());
-        agree(&policy, Ipv4Addr::from_bits(low(a)).into());
+        agree(&policy, Ipv4Addr::from_bits(low_32_bits(a)).into());
         let v6 = (u128::from(a) << 64) | u128::from(b);
         agree(&policy, Ipv6Addr::from_bits(v6).into());
         // Most of the table lies in a few places: near to a range, mapped, and with an ISATAP identifier.
         let (first, _) = V6[usize::try_from(a % 7).unwrap()];
         agree(&policy, Ipv6Addr::from_bits(first ^ (v6 >> (b % 100))).into());
         let wrapped = if a & 1 == 0 { 0xffff << 32 } else { (0x2606 << 112) | (0x0200_5efe << 32) };
-        agree(&policy, Ipv6Addr::from_bits(wrapped | u128::from(low(b))).into());
+        agree(&policy, Ipv6Addr::from_bits(wrapped | u128::from(low_32_bits(b))).into());
     }
 }
 
-fn low(bits: u64) -> u32 {
+fn low_32_bits(bits: u64) -> u32 {
     u32::try_from(bits & 0xffff_ffff).unwrap()
 }
 

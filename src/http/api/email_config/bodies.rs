@@ -1,4 +1,4 @@
-//! What goes over the wire: the answers. The requests are in [`super::requests`].
+//! Response bodies. The request bodies are in [`super::requests`].
 
 use std::borrow::Cow;
 
@@ -223,12 +223,12 @@ impl ValidateBody {
 
 /// What the `result` event of a PUT tells in place of status and header.
 #[derive(Debug, Serialize)]
-pub struct ReplacedBody {
+pub struct PutResultBody {
     status: u16,
     etag: String,
 }
 
-impl ReplacedBody {
+impl PutResultBody {
     pub(super) fn new(version: &Version) -> Self {
         Self { status: StatusCode::NO_CONTENT.as_u16(), etag: entity_tag(version) }
     }

@@ -1,4 +1,4 @@
-//! The request bodies as the document declares them: shapes only, for they are read fault by fault elsewhere.
+//! Request bodies for the OpenAPI document; [`crate::email_config`] parses them, so that every fault is named.
 
 use utoipa::ToSchema;
 

@@ -1,4 +1,4 @@
-//! The extractors that authenticate a request, and the only source of a tenant's id.
+//! The extractors that authenticate the caller of a request, and the only source of a tenant's id.
 //!
 //! A handler names its right and its rate limit in its signature, so neither can be forgotten.
 
@@ -32,8 +32,8 @@ pub trait Tier: Send {
 /// 1,000 requests a minute by default.
 pub struct Tier1;
 
-/// The same for operations that do not ask the database.
-pub struct Tier1WithoutDatabase;
+/// The same, for operations whose answer does not depend on the database.
+pub struct StaticTier1;
 
 /// 100 requests a minute by default.
 pub struct Tier2;
@@ -42,7 +42,7 @@ impl Tier for Tier1 {
     const LIMIT: Limit = Limit::Tier1;
 }
 
-impl Tier for Tier1WithoutDatabase {
+impl Tier for StaticTier1 {
     const LIMIT: Limit = Limit::Tier1;
     const NEEDS_DATABASE: bool = false;
 }
