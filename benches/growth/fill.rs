@@ -157,5 +157,5 @@ fn health(number: usize) -> Health {
         _ => return Health::unknown(),
     };
     let reason = Some("The server says that this cannot be done.".to_owned());
-    Health { state, auth_failures, diagnosis_code: Some(code.to_owned()), reason }
+    Health { state, auth_failures, diagnosis_code: Some(code.to_owned()), reason, failed_stage: None }
 }
