@@ -213,7 +213,7 @@ reasons! {
     SecretId "The client secret is its Secret ID in place of its Value."
     NotAClientId "The value is neither a GUID nor an Application ID URI."
     NotADirectory "The value is neither a Directory (tenant) ID nor a domain name."
-    IncompleteSwitch "A patch switches from Microsoft365 to BasicAuth only with a complete configuration."
+    IncompleteSwitch "A patch switches from `Microsoft365` to `BasicAuth` only with a complete configuration."
 }
 
 /// The table of `docs/input-faults.md`. A test holds the file to it.

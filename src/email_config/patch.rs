@@ -50,38 +50,36 @@ impl Patch {
         }
         let mut patch = Self::default();
         for (index, operation) in operations.into_iter().enumerate() {
-            patch.add(operation, policy).map_err(|(member, fault)| {
-                fault.at(format!("/{index}{member}")).with_words(format_args!(" (operation {index})"))
+            patch.add(operation, policy).map_err(|fault| {
+                fault.within(&index.to_string()).with_words(format_args!(" (operation {index})"))
             })?;
         }
         Ok(patch)
     }
 
-    /// A fault comes with the pointer to the operation's member that it is about.
-    fn add(&mut self, operation: Value, policy: &Policy) -> Result<(), (&'static str, InputFault)> {
+    /// A fault's pointer leads to a member of the operation, or to the operation itself.
+    fn add(&mut self, operation: Value, policy: &Policy) -> Result<(), InputFault> {
         let Value::Object(mut members) = operation else {
-            return Err(("", InputFault::new("The operation", Reason::NotAnObject, "is not an object")));
+            let fault = InputFault::new("The operation", Reason::NotAnObject, "is not an object");
+            return Err(fault.at(String::new()));
         };
         let path = match members.get("path") {
             Some(Value::String(path)) => path.clone(),
-            Some(_) => return Err(("/path", InputFault::new("path", Reason::NotAString, "is not a string"))),
-            None => return Err(("/path", missing("path", ""))),
+            Some(_) => return Err(InputFault::new("path", Reason::NotAString, "is not a string")),
+            None => return Err(missing("path", "")),
         };
         let sets = match members.get("op").map(Value::as_str) {
             Some(Some("add" | "replace")) => true,
             Some(Some("remove")) => false,
-            Some(_) => return Err(("/op", unknown_operation(&path))),
-            None => return Err(("/op", missing("op", &path))),
+            Some(_) => return Err(unknown_operation(&path)),
+            None => return Err(missing("op", &path)),
         };
-        let value = if sets {
-            Some(members.remove("value").ok_or_else(|| ("/value", missing("value", &path)))?)
-        } else {
-            None
-        };
+        let value =
+            if sets { Some(members.remove("value").ok_or_else(|| missing("value", &path))?) } else { None };
         if !PATHS.contains(&path.as_str()) {
-            return Err(("/path", unknown_path()));
+            return Err(unknown_path());
         }
-        self.edit(&path, value, policy).map_err(|fault| ("/value", fault))
+        self.edit(&path, value, policy).map_err(|fault| fault.at("/value".to_owned()))
     }
 
     /// `path` is one of [`PATHS`].
@@ -92,7 +90,7 @@ impl Patch {
                 self.server_address = Some(given.map(|value| server_address(value, policy)).transpose()?);
             }
             SERVER_PORT => {
-                self.server_port = Some(given.map(|value| server_port(value, policy)).transpose()?)
+                self.server_port = Some(given.map(|value| server_port(value, policy)).transpose()?);
             }
             SECURITY_TYPE => self.security = Some(given.map(security_type).transpose()?),
             USERNAME => self.username = Some(given.map(username).transpose()?),

@@ -87,7 +87,7 @@ pub struct RowError {
 }
 
 impl RowError {
-    fn new(column: &'static str, problem: impl ToString) -> Self {
+    fn new(column: &'static str, problem: &impl ToString) -> Self {
         Self { column, problem: problem.to_string() }
     }
 }

@@ -80,7 +80,6 @@ pub(super) const SERVICES: &[MailService] = &[
             help: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
             ..PRESET
         }),
-        ..SERVICE
     },
     MailService {
         service: Service::Google,
@@ -102,7 +101,6 @@ pub(super) const SERVICES: &[MailService] = &[
             help: "https://support.google.com/accounts/answer/185833",
             ..PRESET
         }),
-        ..SERVICE
     },
     MailService {
         service: Service::AmazonSes,
@@ -254,7 +252,6 @@ pub(super) const SERVICES: &[MailService] = &[
             help: "https://www.zoho.com/mail/help/zoho-smtp.html",
             ..PRESET
         }),
-        ..SERVICE
     },
     MailService {
         service: Service::Fastmail,
@@ -289,7 +286,6 @@ pub(super) const SERVICES: &[MailService] = &[
             help: "https://support.apple.com/102525",
             ..PRESET
         }),
-        ..SERVICE
     },
     MailService {
         service: Service::Yahoo,
@@ -308,7 +304,6 @@ pub(super) const SERVICES: &[MailService] = &[
             help: "https://help.yahoo.com/kb/SLN4075.html",
             ..PRESET
         }),
-        ..SERVICE
     },
     MailService {
         service: Service::Gmx,
@@ -325,7 +320,6 @@ pub(super) const SERVICES: &[MailService] = &[
             help: "https://support.gmx.com/pop-imap/pop3/serverdata.html",
             ..PRESET
         }),
-        ..SERVICE
     },
     MailService {
         service: Service::Ionos,

@@ -117,10 +117,10 @@ impl BasicAuth {
             text: Option<String>,
             parse: impl FnOnce(&str) -> Result<T, E>,
         ) -> Result<Option<T>, RowError> {
-            text.map(|text| parse(&text).map_err(|error| RowError::new(column, error))).transpose()
+            text.map(|text| parse(&text).map_err(|error| RowError::new(column, &error))).transpose()
         }
         let security = |text: &str| Security::parse(text).ok_or("is not one of ours");
-        let port = |port| u16::try_from(port).map_err(|_| RowError::new("server_port", "is no port number"));
+        let port = |port| u16::try_from(port).map_err(|_| RowError::new("server_port", &"is no port number"));
         Ok(Self {
             server_address: parsed("server_address", row.server_address, Host::parse)?,
             server_port: row.server_port.map(port).transpose()?,

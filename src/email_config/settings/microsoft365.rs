@@ -97,13 +97,13 @@ impl ProviderSettings for Microsoft365 {
 
 impl Microsoft365 {
     pub(super) fn from_row(row: SettingsRow) -> Result<Self, RowError> {
-        let missing = |column| move || RowError::new(column, "is missing");
+        let missing = |column| move || RowError::new(column, &"is missing");
         let email_address = row.email_address.ok_or_else(missing("email_address"))?;
         Ok(Self {
             client_id: row.client_id.ok_or_else(missing("client_id"))?,
             provider_tenant: row.provider_tenant_id.ok_or_else(missing("provider_tenant_id"))?,
             email_address: EmailAddress::parse(&email_address)
-                .map_err(|error| RowError::new("email_address", error))?,
+                .map_err(|error| RowError::new("email_address", &error))?,
         })
     }
 

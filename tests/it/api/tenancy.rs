@@ -34,7 +34,7 @@ async fn every_route_asks_for_a_token_and_for_its_right() {
     assert_eq!(guarded.len(), 20, "ten operations under two prefixes");
     for Route { method, path, access } in guarded {
         let answer = call(&app.anybody(), method, &path).await.expect(401);
-        assert_eq!(answer.error().0, "HTTP-401", "{} {path}", method);
+        assert_eq!(answer.error().0, "HTTP-401", "{method} {path}");
         let member = call(&app.member("acme"), method, &path).await;
         if access == Access::TenantAdmin {
             let body = member.expect(403).json();

@@ -58,12 +58,12 @@ async fn every_operation_is_under_its_tier() {
         let allowed = if method == "GET" { 3 } else { 2 };
         for _ in 0..allowed {
             let answer = admin.send(method, &path, &[], Vec::new()).await;
-            assert_ne!(answer.status, 429, "{} {path}", method);
+            assert_ne!(answer.status, 429, "{method} {path}");
         }
         admin.send(method, &path, &[], Vec::new()).await.expect(429);
         let other = if method == "GET" { "PATCH" } else { "GET" };
         let answer = admin.send(other, CONFIG, &[], Vec::new()).await;
-        assert_ne!(answer.status, 429, "{} {path} counts in the other tier", method);
+        assert_ne!(answer.status, 429, "{method} {path} counts in the other tier");
     }
 }
 
