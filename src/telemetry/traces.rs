@@ -381,7 +381,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_traced_stands_below_a_request_and_is_not_logged_nor_is_what_is_logged_traced() {
+    fn spans_and_log_lines_stay_apart() {
         let (lines, mut traces) = (Lines::default(), configured("https://collector.example"));
         let log = Log { format: LogFormat::Json, filter: "trace".to_owned() };
         let writer = lines.clone();

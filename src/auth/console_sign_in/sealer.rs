@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_was_sealed_here_under_this_name_opens() {
+    fn only_a_value_sealed_under_the_same_name_opens() {
         let ours = sealer("a secret of the operator");
         let sealed = ours.seal("session", &"Ada").expect("there is randomness");
         assert_eq!(ours.open::<String>("session", &sealed).as_deref(), Some("Ada"));

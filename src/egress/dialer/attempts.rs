@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_most_telling_failure_is_told() {
+    fn the_most_specific_failure_is_reported() {
         use DialError::{ConnectRefused, ConnectTimeout, Unreachable};
         assert_eq!(more_specific(Unreachable, ConnectRefused), ConnectRefused);
         assert_eq!(more_specific(ConnectRefused, ConnectTimeout), ConnectRefused);

@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_user_types_may_be_plain_and_nothing_else_of_the_above() {
+    fn a_typed_url_may_be_plain_http_but_is_otherwise_held_to_the_rules() {
         for (url, good) in [
             ("http://transports:8080/x", true),
             ("http://10.0.0.1/x", true),

@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_tunnel_would_reach_is_seen() {
+    fn addresses_behind_tunnels_are_found() {
         let cases = [
             ("2002:a00:1::", Some("10.0.0.1")),
             ("2001:0:1234::f5ff:fffe", Some("10.0.0.1")),

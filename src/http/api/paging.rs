@@ -148,7 +148,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_unknown_or_stands_twice_is_named() {
+    fn unknown_and_duplicate_parameters_are_named() {
         for (query, expected) in [
             ("page=2", "page is not a known parameter; limit and cursor are"),
             ("Limit=2", "Limit is not a known parameter; limit and cursor are"),

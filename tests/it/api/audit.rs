@@ -61,7 +61,7 @@ async fn pages(client: &Client, path: &str, mut between: impl AsyncFnMut()) -> V
 
 /// Security case I9.
 #[tokio::test]
-async fn an_administrator_reads_who_did_what_when_and_from_where() {
+async fn an_administrator_lists_actor_action_time_and_address() {
     let (app, server, admin) = started(Script::starttls()).await;
     admin.patch(&account(&server)).await.expect(204);
     app.clock.advance(1_500);
@@ -88,7 +88,7 @@ async fn an_administrator_reads_who_did_what_when_and_from_where() {
 
 /// Security case I9.
 #[tokio::test]
-async fn the_address_is_the_clients_as_a_trusted_proxy_tells_it_and_nobody_elses_word() {
+async fn only_a_trusted_proxy_names_the_clients_address() {
     let trusting = TestApp::with(|config| {
         config.server.trusted_proxies = vec!["127.0.0.0/8".parse().expect("a network")];
     })
@@ -104,7 +104,7 @@ async fn the_address_is_the_clients_as_a_trusted_proxy_tells_it_and_nobody_elses
 }
 
 #[tokio::test]
-async fn rows_from_before_addresses_were_kept_have_none() {
+async fn a_row_without_an_address_is_listed_without_one() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     change(&app, &admin, 0..1).await;
@@ -152,7 +152,7 @@ async fn pages_neither_repeat_nor_skip_while_rows_arrive() {
 
 /// Security case F12.
 #[tokio::test]
-async fn no_cursor_leads_into_another_tenants_audit() {
+async fn a_cursor_never_reaches_another_tenants_audit() {
     let app = TestApp::start().await;
     let (acme, other) = (app.admin("acme"), app.admin("other"));
     change(&app, &other, 0..3).await;
@@ -190,7 +190,7 @@ fn token_of(app: &TestApp, user: &str) -> Client {
 
 /// Security case I9.
 #[tokio::test]
-async fn a_hostile_user_name_is_refused_or_shown_as_it_is() {
+async fn a_hostile_user_name_is_refused_or_listed_unchanged() {
     let app = TestApp::start().await;
     for hostile in
         ["x".repeat(10_240), "ann\r\nX-Admin: yes".to_owned(), "a\0b".to_owned(), "\u{85}".to_owned()]
@@ -231,7 +231,7 @@ async fn a_hostile_user_name_is_refused_or_shown_as_it_is() {
 
 /// Security case I9.
 #[tokio::test]
-async fn every_use_of_the_secret_leaves_a_row_also_a_failed_one() {
+async fn every_use_of_the_secret_is_audited_even_a_failed_one() {
     let (_app, server, admin) = started(Script::starttls()).await;
     admin.put(&account(&server)).await.expect(204);
     admin.verify().await;
@@ -266,7 +266,7 @@ async fn every_use_of_the_secret_leaves_a_row_also_a_failed_one() {
 
 /// Security case I9.
 #[tokio::test]
-async fn a_put_that_was_checked_and_came_too_late_leaves_a_row() {
+async fn a_put_that_loses_the_race_after_its_check_is_audited() {
     let slow = [Act::Pause(Duration::from_millis(300)), Act::Usual];
     let (app, server, admin) = started(Script::starttls().on(At::Greeting, slow)).await;
     let created = admin.patch(&json!({"senderName": "Ada"})).await.expect(204);
@@ -286,7 +286,7 @@ async fn a_put_that_was_checked_and_came_too_late_leaves_a_row() {
 
 /// Security case I9.
 #[tokio::test]
-async fn a_client_that_goes_away_leaves_its_row_all_the_same() {
+async fn a_check_is_audited_when_its_client_disconnects() {
     let slow = [Act::Pause(Duration::from_millis(300)), Act::Usual];
     for path in [VERIFY, SEND_TEST, CONFIG] {
         let (app, server, admin) = started(Script::starttls().on(At::Greeting, slow.clone())).await;
@@ -319,7 +319,7 @@ async fn a_client_that_goes_away_leaves_its_row_all_the_same() {
 
 /// Security case I9.
 #[tokio::test]
-async fn where_no_row_can_be_written_after_the_use_nothing_else_is_recorded() {
+async fn a_failed_audit_write_after_a_check_records_nothing_else() {
     let refusing = || Script::starttls().on(At::Auth, "535 5.7.8 no").on(At::AuthResponse, "535 5.7.8 no");
     let (app, server, admin) = started(refusing()).await;
     admin.patch(&account(&server)).await.expect(204);
@@ -362,7 +362,7 @@ async fn fill(database: &Database, tenant: &str, count: usize, at: i64) {
 const DAY: i64 = 24 * 3600 * 1000;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn rows_are_removed_when_their_time_is_over_by_any_number_of_replicas() {
+async fn concurrent_replicas_delete_expired_rows() {
     let database = Database::create(Engine::chosen()).await;
     let mut replicas = Vec::new();
     for _ in 0..3 {
@@ -392,7 +392,7 @@ async fn rows_are_removed_when_their_time_is_over_by_any_number_of_replicas() {
 }
 
 #[tokio::test]
-async fn a_running_service_removes_old_rows_by_itself() {
+async fn a_running_service_deletes_expired_rows() {
     let database = Database::create(Engine::chosen()).await;
     drop(database.open().await);
     fill(&database, "acme", 2_100, START.0 - 400 * DAY).await;
@@ -403,7 +403,7 @@ async fn a_running_service_removes_old_rows_by_itself() {
 }
 
 #[tokio::test]
-async fn a_tenant_is_taken_off_with_everything_of_it_and_nothing_of_others() {
+async fn removing_a_tenant_deletes_all_its_rows_and_no_others() {
     let app = TestApp::start().await;
     for tenant in ["acme", "other"] {
         change(&app, &app.admin(tenant), 0..2).await;

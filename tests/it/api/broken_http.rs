@@ -185,7 +185,7 @@ async fn app() -> TestApp {
 
 /// Security case G10.
 #[tokio::test]
-async fn what_is_broken_gets_one_answer_at_most_and_hides_no_second_request() {
+async fn broken_bytes_get_at_most_one_response_and_smuggle_no_request() {
     let app = app().await;
     let admin = app.admin("acme");
     admin.patch(&json!({"username": "ann"})).await.expect(204);
@@ -214,7 +214,7 @@ async fn what_is_broken_gets_one_answer_at_most_and_hides_no_second_request() {
 
 /// Security case G10.
 #[tokio::test]
-async fn two_whole_requests_get_two_answers_and_none_after_a_broken_one() {
+async fn two_requests_get_two_responses_and_a_broken_one_ends_the_connection() {
     let app = app().await;
     let token = app.admin("acme").token.expect("a token");
     let good = format!("GET {CONFIG} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {token}\r\n\r\n");
@@ -238,7 +238,7 @@ fn resident(process: &Process) -> usize {
 
 /// Security case G10.
 #[tokio::test]
-async fn broken_requests_leave_nothing_in_memory() {
+async fn broken_requests_leak_no_memory() {
     let database = Database::create(Engine::chosen()).await;
     let mut settings = variables(&database);
     settings.push(("TRANSPORTS_SERVER__HEADER_TIMEOUT_SECONDS".to_owned(), "1".to_owned()));

@@ -45,7 +45,7 @@ async fn put_checks_and_stores() {
 }
 
 #[tokio::test]
-async fn a_put_whose_check_fails_stores_nothing_but_an_audit_row() {
+async fn a_put_that_fails_its_check_stores_only_an_audit_row() {
     let (app, server, admin) = started(Script::starttls()).await;
     admin.put(&account(&server, "StartTLS")).await.expect(204);
     let (before, tag) = (admin.config().await, admin.get(CONFIG).await.header("etag").map(str::to_owned));
@@ -67,7 +67,7 @@ async fn a_put_whose_check_fails_stores_nothing_but_an_audit_row() {
 }
 
 #[tokio::test]
-async fn put_keeps_the_password_for_its_server_and_asks_for_it_elsewhere() {
+async fn put_keeps_the_password_for_its_server_and_requires_it_for_another() {
     let (_app, server, admin) = started(Script::starttls()).await;
     admin.put(&account(&server, "StartTLS")).await.expect(204);
     let mut same = account(&server, "StartTLS");
@@ -103,7 +103,7 @@ async fn a_put_without_sign_in_makes_a_relay_and_erases_the_password() {
 }
 
 #[tokio::test]
-async fn verify_asks_for_the_sender_and_says_what_it_did_not_show() {
+async fn verify_tries_the_sender_and_lists_what_it_did_not_verify() {
     let (app, server, admin) = started(Script::starttls()).await;
     admin.patch(&account(&server, "StartTLS")).await.expect(204);
     let answer = admin.verify().await;
@@ -209,7 +209,7 @@ async fn a_check_never_makes_a_write_fail() {
 
 /// Security case B10.
 #[tokio::test]
-async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
+async fn a_check_outcome_after_a_change_is_discarded() {
     let slow = Script::starttls().on(
         At::Auth,
         [Act::Pause(std::time::Duration::from_millis(400)), Act::Send(b"535 5.7.8 no\r\n".to_vec())],
@@ -233,7 +233,7 @@ async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_no_administrator_reads_the_outcome_in_general_words() {
+async fn a_plain_user_reads_a_general_outcome() {
     let (app, server, admin) = started(Script::starttls()).await;
     admin.patch(&account(&server, "StartTLS")).await.expect(204);
     let member = app.member("acme");
@@ -253,7 +253,7 @@ async fn a_user_who_is_no_administrator_reads_the_outcome_in_general_words() {
 }
 
 #[tokio::test]
-async fn nobody_but_an_administrator_can_lock_the_mailbox() {
+async fn only_an_administrator_can_lock_the_mailbox() {
     let (app, server, admin) = started(Script::starttls().on(At::Auth, "535 5.7.8 no")).await;
     admin.patch(&account(&server, "StartTLS")).await.expect(204);
     let member = app.member("acme");
@@ -273,7 +273,7 @@ async fn nobody_but_an_administrator_can_lock_the_mailbox() {
 }
 
 #[tokio::test]
-async fn one_check_of_a_tenant_is_under_way_at_a_time() {
+async fn a_tenant_has_one_check_at_a_time() {
     let (app, server, admin) = started(Script::plain().on(At::Greeting, Act::Silence)).await;
     admin.patch(&account(&server, "none")).await.expect(204);
     let first = {
@@ -296,7 +296,7 @@ async fn one_check_of_a_tenant_is_under_way_at_a_time() {
 }
 
 #[tokio::test]
-async fn where_every_connection_is_in_use_the_answer_is_503() {
+async fn exhausted_connections_are_503() {
     let app = TestApp::with(|config| {
         config.egress.max_connections = 1;
         config.egress.max_connections_per_tenant = 1;
@@ -319,7 +319,7 @@ async fn where_every_connection_is_in_use_the_answer_is_503() {
 }
 
 #[tokio::test]
-async fn the_conditions_of_a_put_hold_before_the_check_and_when_it_is_stored() {
+async fn put_evaluates_preconditions_before_the_check_and_at_the_write() {
     let (_app, server, admin) = started(Script::starttls()).await;
     let body = json!({"serviceProvider": "BasicAuth", "providerConfig": account(&server, "StartTLS")});
     admin.json_with("PUT", CONFIG, &[("if-match", "*")], &body).await.expect(412);
@@ -344,7 +344,7 @@ async fn the_conditions_of_a_put_hold_before_the_check_and_when_it_is_stored() {
 }
 
 #[tokio::test]
-async fn a_put_that_changes_nothing_keeps_the_version_and_mends_the_health() {
+async fn a_put_without_changes_keeps_the_version_and_restores_the_health() {
     let (app, server, admin) = started(Script::starttls()).await;
     admin.put(&account(&server, "StartTLS")).await.expect(204);
     let modified = admin.config().await["modificationTime"].clone();
@@ -363,7 +363,7 @@ async fn a_put_that_changes_nothing_keeps_the_version_and_mends_the_health() {
 }
 
 #[tokio::test]
-async fn put_tells_all_faults_at_once() {
+async fn put_reports_every_fault_at_once() {
     let app = TestApp::start().await;
     let config = json!({"serverPort": 0, "securityType": "tls", "emailAddress": "x", "emailPassword": "****", "colour": 1});
     let body = app.admin("acme").put(&config).await.expect(400).json();

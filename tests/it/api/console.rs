@@ -18,7 +18,7 @@ async fn asset(app: &TestApp, path: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_page_runs_nothing_but_what_is_served_here_and_nobody_may_frame_it() {
+async fn the_page_runs_only_own_scripts_and_cannot_be_framed() {
     let app = TestApp::start().await;
     let page = app.anybody().get(PAGE).await.expect(200);
     let policy = page.header("content-security-policy").expect("a policy");
@@ -46,7 +46,7 @@ async fn the_page_runs_nothing_but_what_is_served_here_and_nobody_may_frame_it()
 }
 
 #[tokio::test]
-async fn the_modules_are_for_every_origin_and_kept_for_good_and_their_address_is_not() {
+async fn the_modules_are_open_to_every_origin_and_cached_for_ever() {
     let app = TestApp::with(|config| config.server.cors_origins = vec![STRANGER.1.to_owned()]).await;
     let module = asset(&app, "element/element.js").await;
     for (path, cache) in [(ELEMENT, "no-cache"), (&module, "public, max-age=31536000, immutable")] {
@@ -66,7 +66,7 @@ async fn the_modules_are_for_every_origin_and_kept_for_good_and_their_address_is
 }
 
 #[tokio::test]
-async fn what_is_compressed_is_the_same_and_smaller() {
+async fn compressed_files_are_equal_and_smaller() {
     let app = TestApp::start().await;
     let module = asset(&app, "vendor/lit-html/lit-html.js").await;
     let plain = app.anybody().get(&module).await.expect(200);
@@ -82,7 +82,7 @@ async fn what_is_compressed_is_the_same_and_smaller() {
 }
 
 #[tokio::test]
-async fn what_is_not_there_is_404_and_nothing_leads_out_of_the_folder() {
+async fn unknown_files_are_404_and_paths_stay_in_the_folder() {
     let app = TestApp::start().await;
     let module = asset(&app, "element/element.js").await;
     let other = module.replace("/assets/", "/assets/0");
@@ -104,7 +104,7 @@ async fn what_is_not_there_is_404_and_nothing_leads_out_of_the_folder() {
 }
 
 #[tokio::test]
-async fn without_a_sign_in_the_session_says_so_to_its_own_page_alone() {
+async fn without_sign_in_the_session_answers_only_its_own_origin() {
     let app = TestApp::with(|config| config.server.cors_origins = vec![STRANGER.1.to_owned()]).await;
     let session = app.anybody().send("GET", "/console/session", &[STRANGER], Vec::new()).await.expect(200);
     assert_eq!(session.json(), json!({"mode": "none"}));

@@ -23,7 +23,7 @@ async fn configured() -> (TestApp, Client) {
 }
 
 #[tokio::test]
-async fn without_a_configuration_get_answers_exactly_two_fields() {
+async fn get_without_a_configuration_returns_exactly_two_fields() {
     let app = TestApp::start().await;
     let answer = app.admin("acme").get(CONFIG).await.expect(200);
     assert_eq!(answer.json(), json!({"isValid": false, "passwordExists": false}));
@@ -101,7 +101,7 @@ async fn head_is_answered_like_get_without_the_body() {
 
 /// Security case G9.
 #[tokio::test]
-async fn other_methods_are_refused_with_those_that_there_are() {
+async fn other_methods_are_405_with_the_allowed_ones() {
     let (_app, admin) = configured().await;
     let anybody = Client { token: None, ..admin.clone() };
     let answer = anybody.send("POST", CONFIG, &[], Vec::new()).await.expect(405);
@@ -152,7 +152,7 @@ async fn every_refusal_carries_a_trace_id() {
 }
 
 #[tokio::test]
-async fn every_answer_of_patch_says_that_it_is_deprecated() {
+async fn every_patch_response_carries_the_deprecation() {
     let (app, admin) = configured().await;
     let good = admin.patch(&json!({"username": "bob"})).await.expect(204);
     let wrong = admin.json("PATCH", CONFIG, &json!([])).await.expect(400);
@@ -221,7 +221,7 @@ async fn validate_answers_exactly_two_fields() {
 }
 
 #[tokio::test]
-async fn a_check_of_an_incomplete_configuration_names_the_fields_and_dials_nobody() {
+async fn checking_an_incomplete_configuration_names_the_fields_without_connecting() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     admin.patch(&json!({"serverAddress": "smtp.example.com"})).await.expect(204);
@@ -307,7 +307,7 @@ async fn a_recipient_is_exactly_one_plain_address() {
 }
 
 #[tokio::test]
-async fn the_tag_changes_with_the_configuration_and_guards_writes() {
+async fn the_etag_changes_with_the_configuration_and_guards_writes() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     let document = replace(&json!({"username": "bob"}));
@@ -350,7 +350,7 @@ async fn a_write_that_changes_nothing_leaves_version_and_times() {
 
 /// Security case G3.
 #[tokio::test]
-async fn one_bad_operation_and_nothing_is_changed() {
+async fn one_invalid_operation_rejects_the_whole_patch() {
     let (_app, admin) = configured().await;
     let before = admin.config().await;
     let document = json!([
@@ -462,7 +462,7 @@ async fn refusals_come_in_their_order() {
 
 /// Security case H1.
 #[tokio::test]
-async fn the_hundred_and_first_write_of_a_minute_is_429() {
+async fn the_101st_write_in_a_minute_is_429() {
     // The database counts by a clock that no test moves.
     let app = TestApp::with(|config| config.rate_limit.store = Some(RateLimitStore::Memory)).await;
     let admin = app.admin("acme");
@@ -545,7 +545,7 @@ async fn health_and_metrics() {
 }
 
 #[tokio::test]
-async fn every_operation_that_is_served_is_in_the_document_and_the_other_way_round() {
+async fn served_and_documented_operations_are_the_same() {
     let app = TestApp::start().await;
     let document = app.anybody().get("/openapi.json").await.expect(200).json();
     assert_eq!(document["openapi"], json!("3.1.0"));

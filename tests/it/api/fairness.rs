@@ -15,7 +15,7 @@ use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_passwo
 
 /// Security case E14.
 #[tokio::test(flavor = "multi_thread")]
-async fn tarpits_of_many_tenants_leave_a_good_one_alone_and_are_bounded() {
+async fn tarpits_of_many_tenants_are_bounded_and_delay_no_other_tenant() {
     let tarpits = size("TEST_TARPITS", 60);
     let app = TestApp::with(|config| {
         config.egress.max_connections = tarpits + 1;
@@ -80,7 +80,7 @@ async fn tarpits_of_many_tenants_leave_a_good_one_alone_and_are_bounded() {
 
 /// Security case E14.
 #[test]
-fn the_defaults_have_room_for_500_tarpits_and_a_good_tenant() {
+fn the_defaults_withstand_500_tarpits() {
     let config = Config::default();
     assert!(config.egress.max_connections > 500);
     assert!(config.egress.max_connections >= 2 * 500 + config.egress.max_connections_per_tenant);
@@ -115,7 +115,7 @@ impl Statements {
 
 /// Security case I7.
 #[tokio::test]
-async fn what_is_there_and_what_is_missing_take_the_same_statements() {
+async fn present_and_absent_rows_take_the_same_statements() {
     // Counting a request in the database is the same whoever asks, and would only stand between.
     let app = TestApp::with(|config| config.rate_limit.store = Some(RateLimitStore::Memory)).await;
     for tenant in ["there", "also-there"] {

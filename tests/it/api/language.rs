@@ -41,7 +41,7 @@ fn spoken(answer: Answer, language: &str) -> Answer {
 }
 
 #[tokio::test]
-async fn verify_says_in_german_what_happened_and_what_to_do() {
+async fn verify_explains_a_failure_in_german() {
     let (app, server, admin) = started(Script::starttls()).await;
     let place = format!("localhost:{}", server.port());
     assert_eq!(
@@ -153,7 +153,7 @@ async fn a_put_that_fails_has_an_english_title_and_a_german_detail() {
 }
 
 #[tokio::test]
-async fn advice_and_status_follow_the_language_and_the_tag_does_not() {
+async fn advice_and_status_follow_the_language_but_the_etag_does_not() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     let unset = spoken(admin.send("GET", CONFIG, &[GERMAN], Vec::new()).await.expect(200), "de");
@@ -252,7 +252,7 @@ async fn microsoft_365_speaks_german() {
 
 /// What official clients send: nothing, `*`, or a language that there is not.
 #[tokio::test]
-async fn anything_else_is_english() {
+async fn other_languages_fall_back_to_english() {
     let (_app, _server, admin) = started(Script::starttls().on(At::Auth, "535 5.7.8 no")).await;
     let lines: [&[(&str, &str)]; 6] = [
         &[],
@@ -269,7 +269,7 @@ async fn anything_else_is_english() {
 }
 
 #[tokio::test]
-async fn an_answer_to_another_origin_varies_by_both() {
+async fn a_cross_origin_response_varies_by_origin_and_language() {
     let app =
         TestApp::with(|config| config.server.cors_origins = vec!["https://admin.example".to_owned()]).await;
     let headers = [GERMAN, ("origin", "https://admin.example")];

@@ -14,7 +14,7 @@ use crate::support::eventually::eventually;
 use crate::support::smtp_server::{Act, At, Script, SmtpServer};
 
 #[tokio::test]
-async fn a_request_that_takes_too_long_is_answered_and_what_it_began_comes_to_its_end() {
+async fn a_request_over_its_time_limit_is_503_and_its_work_completes() {
     let app = TestApp::with(|config| {
         // The settings refuse this: no operation takes so long by itself.
         config.server.request_timeout_seconds = 1;
@@ -36,7 +36,7 @@ async fn a_request_that_takes_too_long_is_answered_and_what_it_began_comes_to_it
 }
 
 #[tokio::test]
-async fn a_panic_is_an_internal_error_that_tells_nothing() {
+async fn a_panic_is_an_internal_error_without_details() {
     async fn broken() -> &'static str {
         panic!("what the handler knew")
     }

@@ -64,7 +64,7 @@ async fn verify(client: &Client) -> Answer {
 }
 
 #[tokio::test]
-async fn a_check_tells_each_step_and_then_its_result() {
+async fn a_check_streams_each_step_and_then_its_result() {
     let (_app, _server, admin, account) = started(Script::starttls()).await;
     admin.put(&account).await.expect(204);
     let told = events(&verify(&admin).await);
@@ -88,7 +88,7 @@ async fn a_check_that_fails_names_the_step() {
 }
 
 #[tokio::test]
-async fn a_plain_user_hears_the_steps_and_no_details() {
+async fn a_plain_user_receives_steps_without_details() {
     let (app, _server, admin, account) = started(Script::starttls()).await;
     admin.put(&account).await.expect(204);
     let member = app.member("acme");
@@ -98,7 +98,7 @@ async fn a_plain_user_hears_the_steps_and_no_details() {
 }
 
 #[tokio::test]
-async fn refusals_known_before_are_plain_answers() {
+async fn early_refusals_are_plain_responses() {
     let (app, _server, admin, _) = started(Script::starttls()).await;
     for (client, status) in [(admin, 404), (app.anybody(), 401)] {
         let answer = client.send("POST", VERIFY, &[EVENTS], Vec::new()).await.expect(status);
@@ -107,7 +107,7 @@ async fn refusals_known_before_are_plain_answers() {
 }
 
 #[tokio::test]
-async fn an_incomplete_configuration_is_told_without_a_step() {
+async fn an_incomplete_configuration_is_reported_without_steps() {
     let (_app, server, admin, _) = started(Script::starttls()).await;
     admin.patch(&json!({"username": "ann"})).await.expect(204);
     let told = events(&verify(&admin).await);
@@ -117,7 +117,7 @@ async fn an_incomplete_configuration_is_told_without_a_step() {
 }
 
 #[tokio::test]
-async fn put_tells_its_check_and_then_the_new_version() {
+async fn put_streams_its_check_and_then_the_new_version() {
     let (_app, _server, admin, mut account) = started(Script::starttls()).await;
     let put = async |account: &Value| {
         let body = json!({"serviceProvider": "BasicAuth", "providerConfig": account});
@@ -144,7 +144,7 @@ async fn put_tells_its_check_and_then_the_new_version() {
 }
 
 #[tokio::test]
-async fn steps_are_told_while_they_happen_and_a_check_outlives_its_client() {
+async fn steps_stream_as_they_happen_and_a_check_outlives_its_client() {
     let (app, _server, admin, account) = started(Script::starttls().on(At::Auth, Act::Silence)).await;
     admin.patch(&account).await.expect(204);
     #[expect(clippy::disallowed_methods, reason = "a test connects to the service under test")]

@@ -71,7 +71,7 @@ async fn a_put_whose_secret_is_wrong_stores_nothing() {
 
 /// Security case J1.
 #[tokio::test]
-async fn what_is_entered_is_checked_before_any_call() {
+async fn settings_are_validated_before_any_call() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     let admin = app.admin("acme");
@@ -152,7 +152,7 @@ async fn a_secret_stays_with_its_app() {
 }
 
 #[tokio::test]
-async fn a_switch_of_the_provider_erases_the_other_ones_secret() {
+async fn switching_the_provider_erases_the_previous_secret() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     app.names.set("localhost", &["127.0.0.1"]);
@@ -203,7 +203,7 @@ async fn a_test_mail_goes_through_graph_byte_by_byte() {
 }
 
 #[tokio::test]
-async fn verify_says_what_the_token_shows() {
+async fn verify_reports_the_permissions_of_the_token() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     let admin = app.admin("acme");
@@ -223,7 +223,7 @@ async fn verify_says_what_the_token_shows() {
 
 /// Security cases J5, J6.
 #[tokio::test]
-async fn tokens_are_kept_for_their_configuration_alone() {
+async fn tokens_are_cached_per_configuration() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     let (acme, other) = (app.admin("acme"), app.admin("other"));
@@ -325,7 +325,7 @@ async fn rows_70_to_82_are_told_by_their_numbers() {
 
 /// Security cases J3, J4.
 #[tokio::test]
-async fn what_is_no_token_answer_says_nothing_about_the_secret() {
+async fn a_malformed_token_response_does_not_blame_the_secret() {
     let microsoft = Microsoft::start().await;
     let elsewhere = Microsoft::start().await;
     let app = microsoft.service_with(|config| config.egress.timeout_seconds = 1).await;
@@ -396,7 +396,7 @@ async fn rows_83_to_90_are_told_by_graphs_codes() {
 }
 
 #[tokio::test]
-async fn a_mail_that_got_no_answer_may_be_on_its_way() {
+async fn a_mail_without_a_response_may_have_been_sent() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service_with(|config| config.egress.timeout_seconds = 1).await;
     let admin = app.admin("acme");
@@ -445,7 +445,7 @@ async fn by_smtp(script: Script) -> (Microsoft, crate::support::app::TestApp, Sm
 
 /// Security case J7.
 #[tokio::test]
-async fn by_smtp_a_refused_token_is_read_to_its_end() {
+async fn smtp_reads_the_whole_reply_to_a_refused_token() {
     let refusing =
         Script::starttls().with("AUTH LOGIN XOAUTH2").no_token("535 5.7.3 Authentication unsuccessful");
     let (microsoft, _app, server, admin) = by_smtp(refusing).await;
@@ -461,7 +461,7 @@ async fn by_smtp_a_refused_token_is_read_to_its_end() {
 }
 
 #[tokio::test]
-async fn by_smtp_a_mail_goes_with_a_token() {
+async fn smtp_sends_a_mail_with_a_token() {
     let accepting = Script::starttls().with("AUTH LOGIN XOAUTH2").any_token();
     let (microsoft, _app, server, admin) = by_smtp(accepting).await;
     let answer = admin.verify().await;
@@ -475,7 +475,7 @@ async fn by_smtp_a_mail_goes_with_a_token() {
 }
 
 #[tokio::test]
-async fn a_plain_user_is_told_in_general_words_here_too() {
+async fn a_plain_user_reads_a_general_microsoft365_outcome() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     put(&app.admin("acme"), &microsoft.provider_config()).await.expect(204);
@@ -559,7 +559,7 @@ async fn known_services_can_be_listed_by_any_user() {
 }
 
 #[tokio::test]
-async fn advice_stands_on_get_where_it_is_due() {
+async fn get_shows_advice_where_it_applies() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     let admin = app.admin("acme");

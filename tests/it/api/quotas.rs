@@ -27,7 +27,7 @@ fn refused(answer: Answer, title: &str) -> u64 {
 
 /// Security case H2.
 #[tokio::test]
-async fn test_mails_stop_at_the_quotas_and_only_mails_count() {
+async fn test_mail_quotas_count_only_sent_mails() {
     let app = TestApp::with(|config| {
         config.rate_limit.tier2_per_minute = 0;
         config.quotas.test_mails_per_tenant_per_day = 6;
@@ -80,7 +80,7 @@ async fn test_mails_stop_at_the_quotas_and_only_mails_count() {
 
 /// Security case H3.
 #[tokio::test]
-async fn distinct_servers_stop_at_the_quota_however_they_are_reached() {
+async fn the_quota_of_servers_covers_every_operation() {
     let app = TestApp::with(|config| {
         config.rate_limit.tier2_per_minute = 0;
         config.quotas.destinations_per_tenant_per_hour = 3;
@@ -117,7 +117,7 @@ async fn distinct_servers_stop_at_the_quota_however_they_are_reached() {
 
 /// Security case H6.
 #[tokio::test]
-async fn without_an_account_of_its_own_a_tenant_sends_nothing() {
+async fn a_tenant_without_an_account_sends_nothing() {
     let app = TestApp::with(|config| config.rate_limit.tier2_per_minute = 0).await;
     app.names.set("localhost", &["127.0.0.1"]);
     let server = SmtpServer::start(Script::starttls()).await;

@@ -237,7 +237,7 @@ async fn a_rolling_restart_under_load_fails_no_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_replica_that_is_killed_takes_only_what_it_was_doing_with_it() {
+async fn a_killed_replica_loses_only_its_requests_in_flight() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -354,7 +354,7 @@ async fn replicas_that_start_together_on_an_empty_database_migrate_it_once() {
 
 /// Security case K16.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_of_the_version_before_go_on_and_may_start_while_a_newer_one_expands_the_schema() {
+async fn replicas_of_the_previous_version_work_while_a_newer_one_expands_the_schema() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }

@@ -8,7 +8,7 @@ use crate::support::leaks::canary;
 
 /// Security case F18.
 #[tokio::test]
-async fn a_token_stands_in_exactly_one_authorization_header() {
+async fn exactly_one_authorization_header_is_accepted() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     let token = admin.token.clone().expect("a token");
@@ -36,7 +36,7 @@ async fn a_token_stands_in_exactly_one_authorization_header() {
 
 /// Security case F19.
 #[tokio::test]
-async fn a_signature_that_is_wrong_in_one_bit_is_refused_wherever_the_bit_is() {
+async fn a_signature_with_any_flipped_bit_is_refused() {
     let app = TestApp::start().await;
     let token = app.admin("acme").token.expect("a token");
     let (signed, signature) = token.rsplit_once('.').expect("three parts");
@@ -85,7 +85,7 @@ async fn other_paths_are_400_and_change_nothing() {
 
 /// Security case G8.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_writers_of_one_tenant_lose_nothing() {
+async fn a_hundred_concurrent_writers_lose_no_update() {
     let app = TestApp::with(|config| config.rate_limit.tier2_per_minute = 0).await;
     let admin = app.admin("acme");
     admin.patch(&json!({"serverAddress": "smtp.example.com"})).await.expect(204);
@@ -119,7 +119,7 @@ async fn a_hundred_writers_of_one_tenant_lose_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_many_writers_with_the_same_tag_one_wins() {
+async fn one_of_many_writers_with_the_same_etag_wins() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     let created = admin.patch(&json!({"username": "ann"})).await.expect(204);
@@ -162,7 +162,7 @@ async fn every_change_has_its_audit_row_without_a_secret() {
 
 /// Security case I9.
 #[tokio::test]
-async fn where_the_audit_cannot_be_written_nothing_is_changed() {
+async fn a_failed_audit_write_rolls_the_change_back() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     admin.patch(&json!({"username": "ann"})).await.expect(204);

@@ -139,7 +139,7 @@ async fn operations_do_what_rfc_6902_says() {
 
 /// The official tutorial configures a fresh tenant by `replace`, and forms send `remove` for an empty field.
 #[tokio::test]
-async fn a_member_that_is_not_set_can_be_replaced_and_removed() {
+async fn an_unset_member_can_be_replaced_and_removed() {
     hold(vec![
         row(
             "replace of a member that is not there",
@@ -255,7 +255,7 @@ const NO_PATCH: &[(&str, &str)] = &[
 ];
 
 #[tokio::test]
-async fn what_is_no_operation_of_ours_is_refused_and_changes_nothing() {
+async fn unknown_operations_are_refused_and_change_nothing() {
     let app = TestApp::start().await;
     let before = json!({"username": "ann", "senderName": "Ann"});
     let indexed = REFUSED.iter().map(|(case, index, text)| (*case, Some(*index), *text));

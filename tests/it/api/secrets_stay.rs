@@ -79,7 +79,7 @@ async fn a_changed_destination_drops_the_password() {
 
 /// Security cases B5, B7, B8.
 #[tokio::test]
-async fn what_keeps_it_and_what_replaces_it() {
+async fn the_password_is_kept_or_replaced_by_field() {
     let pair = pair().await;
     for same in [
         json!({"serverAddress": "MAIL.Example.com."}),
@@ -112,7 +112,7 @@ async fn what_keeps_it_and_what_replaces_it() {
 
 /// Security case B5.
 #[tokio::test]
-async fn a_password_that_came_first_is_bound_to_each_part_as_it_is_set_and_signs_in() {
+async fn a_password_set_first_is_bound_to_each_part_set_later() {
     let pair = pair().await;
     let admin = pair.app.admin("piece by piece");
     let mut account = account(&pair.good);
@@ -129,7 +129,7 @@ async fn a_password_that_came_first_is_bound_to_each_part_as_it_is_set_and_signs
 
 /// Security case B6.
 #[tokio::test]
-async fn there_and_back_in_one_document_keeps_it_and_in_two_does_not() {
+async fn a_reverted_change_keeps_the_password_only_within_one_document() {
     let pair = pair().await;
     let port = |port: u16| json!({"op": "replace", "path": "/serverPort", "value": port});
     let document = json!([port(pair.evil.port()), port(pair.good.port())]);
@@ -144,7 +144,7 @@ async fn there_and_back_in_one_document_keeps_it_and_in_two_does_not() {
 
 /// Security case B9.
 #[tokio::test]
-async fn a_row_that_was_edited_in_the_database_sends_no_password() {
+async fn a_row_edited_in_the_database_sends_no_password() {
     let edits = [
         "update email_configs set server_port = {evil}",
         "update email_configs set server_address = 'localhost', server_port = {evil}",
@@ -164,7 +164,7 @@ async fn a_row_that_was_edited_in_the_database_sends_no_password() {
 
 /// Security case B10.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_change_of_server_while_checks_run_gives_nothing_away() {
+async fn changing_the_server_during_checks_leaks_no_password() {
     let pair = pair().await;
     for _ in 0..25 {
         pair.admin.patch(&account(&pair.good)).await.expect(204);
@@ -190,7 +190,7 @@ async fn a_change_of_server_while_checks_run_gives_nothing_away() {
 
 /// Security case B12.
 #[tokio::test]
-async fn a_server_that_names_another_one_is_not_followed() {
+async fn a_servers_referral_is_not_followed() {
     let pair = pair().await;
     let elsewhere = format!("421 4.3.0 please use 127.0.0.1:{} instead", pair.evil.port());
     for at in [At::Greeting, At::Ehlo, At::Auth, At::Mail] {

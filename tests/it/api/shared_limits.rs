@@ -71,7 +71,7 @@ async fn windows(database: &Database) -> Vec<(i64, usize)> {
 
 /// Security case H1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn three_replicas_have_one_limit() {
+async fn three_replicas_share_one_limit() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -132,7 +132,7 @@ async fn three_replicas_have_one_limit() {
 
 /// Security case H1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn without_the_database_nobody_passes_unlimited() {
+async fn without_the_database_requests_stay_limited() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -171,7 +171,7 @@ async fn without_the_database_nobody_passes_unlimited() {
 
 /// Security case H1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_database_that_does_not_answer_lets_nobody_pass() {
+async fn a_silent_database_refuses_requests() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -199,7 +199,7 @@ async fn a_database_that_does_not_answer_lets_nobody_pass() {
 
 /// Security case H1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_statement_counts_each_request_once_whoever_asks() {
+async fn concurrent_statements_count_each_request_once() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -231,7 +231,7 @@ async fn the_statement_counts_each_request_once_whoever_asks() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ended_windows_are_removed_without_waiting_for_anybody() {
+async fn ended_windows_are_removed_without_blocking() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }

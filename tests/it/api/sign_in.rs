@@ -53,7 +53,7 @@ async fn csrf_token(browser: &Client, session: &str) -> String {
 }
 
 #[tokio::test]
-async fn a_browser_signs_in_and_works_with_its_session() {
+async fn a_browser_signs_in_and_uses_its_session() {
     let provider = OpenIdProvider::start().await;
     let app = service(&provider).await;
     let browser = app.anybody();
@@ -86,7 +86,7 @@ async fn a_browser_signs_in_and_works_with_its_session() {
 }
 
 #[tokio::test]
-async fn what_changes_something_needs_the_csrf_token() {
+async fn unsafe_methods_require_the_csrf_token() {
     let provider = OpenIdProvider::start().await;
     let app = service(&provider).await;
     let browser = app.anybody();
@@ -116,7 +116,7 @@ async fn what_changes_something_needs_the_csrf_token() {
 }
 
 #[tokio::test]
-async fn a_session_ends_and_no_other_cookie_is_one() {
+async fn a_session_expires_and_other_cookies_are_refused() {
     let provider = OpenIdProvider::start().await;
     let app = service(&provider).await;
     let browser = app.anybody();
@@ -157,7 +157,7 @@ async fn signing_out_clears_the_cookie_and_leads_to_the_provider() {
 }
 
 #[tokio::test]
-async fn a_browser_that_did_not_set_out_is_not_signed_in() {
+async fn a_callback_without_a_pending_sign_in_is_refused() {
     let provider = OpenIdProvider::start().await;
     let app = service(&provider).await;
     let browser = app.anybody();
@@ -192,7 +192,7 @@ async fn a_browser_that_did_not_set_out_is_not_signed_in() {
 }
 
 #[tokio::test]
-async fn an_id_token_that_is_not_for_this_sign_in_is_refused() {
+async fn an_id_token_of_another_sign_in_is_refused() {
     let provider = OpenIdProvider::start().await;
     let app = service(&provider).await;
     let browser = app.anybody();
@@ -229,7 +229,7 @@ async fn an_id_token_that_is_not_for_this_sign_in_is_refused() {
 }
 
 #[tokio::test]
-async fn a_user_who_is_no_administrator_stays_one() {
+async fn a_plain_user_gains_no_rights_by_signing_in() {
     let provider = OpenIdProvider::start().await;
     let app = service(&provider).await;
     provider.change_claims(|claims| claims["roles"] = json!(["Member"]));
@@ -240,7 +240,7 @@ async fn a_user_who_is_no_administrator_stays_one() {
 }
 
 #[tokio::test]
-async fn without_a_provider_there_is_no_way_in() {
+async fn without_a_provider_sign_in_is_404() {
     let app = TestApp::start().await;
     for path in [SIGN_IN, CALLBACK] {
         app.anybody().get(path).await.expect(404);
@@ -254,7 +254,7 @@ async fn without_a_provider_there_is_no_way_in() {
 }
 
 #[tokio::test]
-async fn a_provider_that_is_down_is_told_and_tried_again() {
+async fn an_unreachable_provider_is_reported_and_retried() {
     let provider = OpenIdProvider::start().await;
     let app = TestApp::with(|config| {
         provider.configure(config, PUBLIC);

@@ -33,7 +33,7 @@ async fn app(change: impl FnOnce(&mut transports::config::Config)) -> TestApp {
 
 /// Security case G11.
 #[tokio::test(flavor = "multi_thread")]
-async fn heads_that_never_end_disturb_nobody_and_are_cut_off() {
+async fn unfinished_heads_are_cut_off_and_disturb_no_others() {
     let app = app(|config| config.server.header_timeout_seconds = 2).await;
     let slow: Vec<_> = (0..size("TEST_SLOW_CLIENTS", 300))
         .map(|number| {
@@ -77,7 +77,7 @@ fn patch_head(client: &Client, length: usize) -> String {
 
 /// Security case G11.
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_that_never_end_are_given_up_and_change_nothing() {
+async fn unfinished_bodies_are_abandoned_and_change_nothing() {
     let app = app(|config| {
         config.rate_limit.tier2_per_minute = 0;
         config.server.body_timeout_seconds = 1;
@@ -113,7 +113,7 @@ async fn bodies_that_never_end_are_given_up_and_change_nothing() {
 
 /// Security case G11.
 #[tokio::test(flavor = "multi_thread")]
-async fn clients_that_take_no_answers_are_cut_off() {
+async fn clients_that_read_no_responses_are_cut_off() {
     let app = app(|config| config.server.answer_timeout_seconds = 1).await;
     let greedy: Vec<_> = (0..4)
         .map(|_| {
@@ -235,7 +235,7 @@ async fn slow_account(app: &TestApp, tenants: &[&str], pause: Duration) -> SmtpS
 
 /// Security case G11.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_all_places_are_taken_by_who_says_nothing_others_still_get_in() {
+async fn idle_connections_are_evicted_for_new_clients() {
     let app = app(|config| {
         config.server.max_connections = 40;
         // So that time alone helps nobody.
@@ -263,7 +263,7 @@ async fn where_all_places_are_taken_by_who_says_nothing_others_still_get_in() {
 
 /// Security case G11.
 #[tokio::test(flavor = "multi_thread")]
-async fn where_all_places_are_at_work_a_new_connection_waits_for_the_first_to_be_free() {
+async fn a_new_connection_waits_while_all_others_are_busy() {
     let app = app(|config| {
         config.server.max_connections = 2;
         config.server.header_timeout_seconds = 300;

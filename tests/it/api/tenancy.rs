@@ -28,7 +28,7 @@ async fn call(client: &Client, method: &str, path: &str) -> Answer {
 
 /// Security case F11.
 #[tokio::test]
-async fn every_route_asks_for_a_token_and_for_its_right() {
+async fn every_route_requires_a_token_and_its_right() {
     let app = TestApp::start().await;
     let guarded: Vec<_> = routes().into_iter().filter(|route| route.access != Access::Anybody).collect();
     assert_eq!(guarded.len(), 20, "ten operations under two prefixes");
@@ -65,7 +65,7 @@ async fn only_validate_and_verify_are_for_any_user() {
 
 /// Security case F12.
 #[tokio::test]
-async fn nothing_but_the_token_names_a_tenant() {
+async fn only_the_token_names_the_tenant() {
     let app = TestApp::start().await;
     let (acme, other) = (app.admin("acme"), app.admin("other"));
     acme.patch(&json!({"username": "ann", "emailPassword": canary("secret ")})).await.expect(204);
@@ -90,7 +90,7 @@ async fn nothing_but_the_token_names_a_tenant() {
 
 /// Security case F16.
 #[tokio::test]
-async fn tenants_that_look_alike_are_different_ones() {
+async fn similar_tenant_names_are_distinct_tenants() {
     let app = TestApp::start().await;
     let names = ["a", "A", "a ", "a/b", "%61", "é", "e\u{301}", "a'; drop table email_configs; --"];
     for name in names {
@@ -193,7 +193,7 @@ async fn check(client: &Client, tenant: &str, expected: &Expected) {
 
 /// Security case F14.
 #[tokio::test]
-async fn random_operations_of_three_tenants_do_what_a_model_says() {
+async fn random_operations_of_three_tenants_match_a_model() {
     let app = TestApp::with(|config| {
         config.rate_limit.tier1_per_minute = 0;
         config.rate_limit.tier2_per_minute = 0;

@@ -61,7 +61,7 @@ fn account(port: u16) -> serde_json::Value {
 
 /// Security case I1.
 #[tokio::test]
-async fn a_get_and_a_verify_are_traced_and_tell_nothing_private() {
+async fn get_and_verify_are_traced_without_private_data() {
     let collector = Collector::start();
     let server = SmtpServer::start(Script::starttls()).await;
     let database = Database::create(Engine::chosen()).await;
@@ -152,7 +152,7 @@ async fn a_get_and_a_verify_are_traced_and_tell_nothing_private() {
 }
 
 #[tokio::test]
-async fn a_call_of_microsoft_stands_below_its_step() {
+async fn a_microsoft_call_is_a_child_span_of_its_step() {
     let collector = Collector::start();
     let microsoft = Microsoft::start().await;
     let database = Database::create(Engine::chosen()).await;
@@ -187,7 +187,7 @@ async fn a_call_of_microsoft_stands_below_its_step() {
 }
 
 #[tokio::test]
-async fn the_caller_decides_whether_its_trace_is_sampled_and_otherwise_the_setting() {
+async fn the_caller_or_else_the_setting_decides_on_sampling() {
     let collector = Collector::start();
     let database = Database::create(Engine::chosen()).await;
     let settings = with_all(
@@ -226,7 +226,7 @@ async fn spans(client: &Client, outcome: &str) -> u64 {
 const TOLD: &str = "does not take spans";
 
 #[tokio::test]
-async fn a_collector_that_refuses_is_told_once_and_counted_and_changes_nothing_for_requests() {
+async fn a_refusing_collector_is_logged_once_and_counted() {
     let collector = Collector::start();
     collector.answer_with(503);
     let database = Database::create(Engine::chosen()).await;
@@ -254,7 +254,7 @@ async fn a_collector_that_refuses_is_told_once_and_counted_and_changes_nothing_f
 }
 
 #[tokio::test]
-async fn a_collector_that_is_silent_or_away_holds_up_neither_requests_nor_the_end() {
+async fn a_silent_or_absent_collector_delays_neither_requests_nor_shutdown() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let away = TcpListener::bind("127.0.0.1:0").and_then(|bound| bound.local_addr()).expect("a free port");
     for place in [silent.local_addr().expect("bound"), away] {
@@ -274,7 +274,7 @@ async fn a_collector_that_is_silent_or_away_holds_up_neither_requests_nor_the_en
 }
 
 #[tokio::test]
-async fn an_endpoint_that_cannot_be_used_is_refused_with_its_name() {
+async fn an_unusable_endpoint_is_refused_by_name() {
     let database = Database::create(Engine::Sqlite).await;
     for (setting, value, text) in [
         ("OTLP_ENDPOINT", "http://collector.example:4318", "it must begin with https://"),

@@ -47,7 +47,7 @@ const SERVING: [(&str, &str); 4] = [
 ];
 
 #[test]
-fn cli_help_is_as_recorded() {
+fn help_texts_match_their_snapshots() {
     for (name, arguments) in [
         ("top", &["--help"][..]),
         ("serve", &["serve", "--help"]),
@@ -80,7 +80,7 @@ fn cli_help_is_as_recorded() {
 }
 
 #[test]
-fn cli_wrong_usage_ends_with_2_and_prints_no_data() {
+fn wrong_usage_exits_with_2_and_prints_no_data() {
     for arguments in [
         &[][..],
         &["surf"],
@@ -102,7 +102,7 @@ fn cli_wrong_usage_ends_with_2_and_prints_no_data() {
 }
 
 #[test]
-fn cli_a_named_file_has_to_exist() {
+fn a_named_file_must_exist() {
     let ran = transports(&["--config", "nowhere.toml", "config", "check"], &SERVING);
     assert_eq!(ran.code, Some(2), "{ran:?}");
     assert_eq!(ran.out, "");
@@ -111,7 +111,7 @@ fn cli_a_named_file_has_to_exist() {
 }
 
 #[test]
-fn cli_the_file_in_the_working_directory_is_read_unless_another_is_named() {
+fn the_file_in_the_working_directory_is_the_default() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("with-default-file");
     std::fs::create_dir_all(&folder).expect("the folder for tests can be written");
     std::fs::write(folder.join("transports.toml"), "[egress]\nport = [25]\n").expect("as above");
@@ -126,7 +126,7 @@ fn cli_the_file_in_the_working_directory_is_read_unless_another_is_named() {
 }
 
 #[test]
-fn cli_faults_of_file_and_environment_are_told_together() {
+fn faults_of_file_and_environment_are_reported_together() {
     let path = file("faults.toml", "[server]\nlistn = '127.0.0.1:1'\n[egress]\ntimeout_seconds = 0\n");
     let path = path.to_str().expect("text");
     for command in [&["serve"][..], &["dev"], &["config", "check"]] {
@@ -146,14 +146,14 @@ fn cli_faults_of_file_and_environment_are_told_together() {
 }
 
 #[test]
-fn cli_serve_says_everything_that_it_needs() {
+fn serve_lists_every_required_setting() {
     let ran = transports(&["serve"], &[]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
     insta::assert_snapshot!("cli_serve_without_settings", ran.err);
 }
 
 #[test]
-fn cli_a_log_filter_that_is_none_stops_the_start() {
+fn an_invalid_log_filter_prevents_the_start() {
     let mut variables = SERVING.to_vec();
     variables.push(("TRANSPORTS_LOG__FILTER", "transports=loud"));
     for command in ["serve", "dev"] {
@@ -165,7 +165,7 @@ fn cli_a_log_filter_that_is_none_stops_the_start() {
 }
 
 #[test]
-fn cli_a_token_needs_a_secret_to_sign_with() {
+fn issuing_a_token_requires_a_shared_secret() {
     let ran = transports(&["token", "--tenant", "t1", "--user", "u1"], &[]);
     assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
     assert!(ran.err.starts_with("error: auth.hs256_secret: must be set"), "{ran:?}");
@@ -173,7 +173,7 @@ fn cli_a_token_needs_a_secret_to_sign_with() {
 }
 
 #[test]
-fn cli_a_token_goes_to_standard_output_alone() {
+fn a_token_is_printed_only_to_standard_output() {
     let ran = transports(&["token", "--tenant", "t1", "--user", "u1", "--admin"], &SERVING);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{ran:?}");
     let token = ran.out.strip_suffix('\n').expect("one line");
@@ -182,7 +182,7 @@ fn cli_a_token_goes_to_standard_output_alone() {
 }
 
 #[test]
-fn cli_keys_generate_prints_one_new_key() {
+fn keys_generate_prints_one_new_key() {
     let first = transports(&["keys", "generate"], &[]);
     let second = transports(&["keys", "generate", "--id", "2026-01"], &[]);
     for (ran, id) in [(&first, "k1:"), (&second, "2026-01:")] {
@@ -196,7 +196,7 @@ fn cli_keys_generate_prints_one_new_key() {
 }
 
 #[test]
-fn cli_openapi_prints_a_document() {
+fn openapi_prints_a_document() {
     let ran = transports(&["openapi"], &[]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     let document: serde_json::Value = serde_json::from_str(&ran.out).expect("JSON");
@@ -204,7 +204,7 @@ fn cli_openapi_prints_a_document() {
 }
 
 #[test]
-fn cli_config_check_shows_what_is_in_effect() {
+fn config_check_prints_the_effective_settings() {
     let path = file("valid.toml", "[egress]\ntimeout_seconds = 5\n");
     let mut variables = SERVING.to_vec();
     variables.push(("TRANSPORTS_SERVER__LISTEN", "0.0.0.0:9000"));
@@ -223,7 +223,7 @@ fn cli_config_check_shows_what_is_in_effect() {
 
 /// Security case M5.
 #[test]
-fn cli_config_check_warns_of_a_database_without_tls() {
+fn config_check_warns_of_a_database_without_tls() {
     let check = |url: &str| {
         let mut variables = SERVING.to_vec();
         variables.push(("TRANSPORTS_DATABASE__URL", url));
@@ -241,7 +241,7 @@ fn cli_config_check_warns_of_a_database_without_tls() {
 }
 
 #[test]
-fn cli_config_check_tells_every_problem() {
+fn config_check_reports_every_fault() {
     let ran = transports(
         &["config", "check"],
         &[
@@ -268,7 +268,7 @@ fn cli_config_check_tells_every_problem() {
 }
 
 #[test]
-fn cli_completions_are_scripts_that_know_every_command() {
+fn completions_know_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = transports(&["completions", shell], &[]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
@@ -286,7 +286,7 @@ fn cli_completions_are_scripts_that_know_every_command() {
 }
 
 #[test]
-fn cli_the_manual_has_a_page_for_every_command() {
+fn the_manual_has_a_page_for_every_command() {
     let ran = transports(&["man"], &[]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
     assert!(ran.out.contains(".TH transports 1"), "{}", ran.out);

@@ -66,7 +66,7 @@ fn with_limits_off(database: &Database) -> Vec<(String, String)> {
 
 /// Security case K13.
 #[tokio::test(flavor = "multi_thread")]
-async fn sigterm_under_load_answers_what_was_read_and_loses_nothing() {
+async fn sigterm_under_load_answers_every_request_that_was_read() {
     let server = SmtpServer::start(
         Script::plain().on(At::Greeting, [Act::Pause(Duration::from_millis(60)), Act::Usual]),
     )
@@ -136,7 +136,7 @@ async fn sigterm_under_load_answers_what_was_read_and_loses_nothing() {
 
 /// Security case K13.
 #[tokio::test]
-async fn a_check_whose_client_has_gone_is_finished_before_the_end() {
+async fn shutdown_completes_checks_of_disconnected_clients() {
     let database = Database::create(Engine::chosen()).await;
     let settings = with_limits_off(&database);
     let slow = [Act::Pause(Duration::from_millis(400)), Act::Usual];
@@ -156,7 +156,7 @@ async fn a_check_whose_client_has_gone_is_finished_before_the_end() {
 
 /// Security case K13.
 #[tokio::test]
-async fn clients_that_say_nothing_do_not_hold_up_the_end() {
+async fn idle_clients_do_not_delay_shutdown() {
     let database = Database::create(Engine::chosen()).await;
     let mut settings = variables(&database);
     settings.push(("TRANSPORTS_SERVER__HEADER_TIMEOUT_SECONDS".to_owned(), "300".to_owned()));

@@ -60,7 +60,7 @@ fn as_user(app: &TestApp, user: &str, admin: bool) -> Cli {
 }
 
 #[tokio::test]
-async fn from_nothing_to_a_checked_account_and_back() {
+async fn the_commands_create_check_and_remove_an_account() {
     let setting = Setting::start(Script::starttls()).await;
     let cli = &setting.cli;
     let none = cli.run(&["ls"]).await.expect(0);
@@ -110,7 +110,7 @@ async fn from_nothing_to_a_checked_account_and_back() {
 }
 
 #[tokio::test]
-async fn a_failed_check_says_who_can_mend_it_and_ends_with_1() {
+async fn a_failed_check_names_who_can_fix_it_and_exits_with_1() {
     let setting = Setting::start(Script::starttls()).await;
     setting.update(&["--email-password-file", &file(good_password())]).await.expect(0);
     setting.server.play(Script::starttls().on(At::Auth, "535 5.7.8 no"));
@@ -140,7 +140,7 @@ async fn a_failed_check_says_who_can_mend_it_and_ends_with_1() {
 }
 
 #[tokio::test]
-async fn a_document_comes_from_a_file_or_standard_input_and_options_stand_over_it() {
+async fn options_override_the_document_from_a_file_or_standard_input() {
     let setting = Setting::start(Script::starttls()).await;
     let document = json!({"serviceProvider": "BasicAuth", "providerConfig": {
         "serverAddress": "localhost", "serverPort": setting.server.port(), "securityType": "StartTLS",
@@ -175,7 +175,7 @@ async fn a_document_comes_from_a_file_or_standard_input_and_options_stand_over_i
 }
 
 #[tokio::test]
-async fn microsoft365_is_understood_by_its_client_id() {
+async fn a_client_id_selects_microsoft365() {
     let app = TestApp::start().await;
     let cli = as_user(&app, "admin", true);
     let arguments =
@@ -213,7 +213,7 @@ async fn single_fields_are_patched() {
 
 /// Security case G5.
 #[tokio::test]
-async fn a_file_in_which_a_member_stands_twice_goes_nowhere() {
+async fn a_file_with_a_duplicate_member_is_not_sent() {
     let setting = Setting::start(Script::starttls()).await;
     let twice = file(r#"{"serviceProvider":"BasicAuth","serviceProvider":"BasicAuth","providerConfig":{}}"#);
     let patch = file(r#"[{"op":"remove","op":"add","path":"/username"}]"#);
@@ -228,7 +228,7 @@ async fn a_file_in_which_a_member_stands_twice_goes_nowhere() {
 }
 
 #[tokio::test]
-async fn a_refusal_tells_code_and_trace_id_and_ends_with_3() {
+async fn a_refusal_prints_code_and_trace_id_and_exits_with_3() {
     let app = TestApp::start().await;
     let member = as_user(&app, "member", false).run(&["ls"]).await.expect(3);
     assert!(
@@ -252,7 +252,7 @@ async fn a_refusal_tells_code_and_trace_id_and_ends_with_3() {
 }
 
 #[tokio::test]
-async fn wrong_usage_ends_with_2_and_asks_nobody() {
+async fn wrong_usage_exits_with_2_and_sends_no_request() {
     let cli = Cli::new("http://127.0.0.1:9", "a.b.c");
     for (arguments, said) in [
         (&["update"][..], "there is nothing to store"),

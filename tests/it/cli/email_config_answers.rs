@@ -24,7 +24,7 @@ fn stage(name: &str, state: &str, detail: &str) -> Part {
 }
 
 #[tokio::test]
-async fn stages_are_shown_while_the_check_goes_on() {
+async fn stages_are_printed_during_the_check() {
     let result =
         json!({"success": true, "connectionFailed": false, "message": "It works.", "unproved": ["delivery"]});
     let script = vec![
@@ -72,7 +72,7 @@ async fn stages_are_shown_while_the_check_goes_on() {
 }
 
 #[tokio::test]
-async fn a_stream_ends_as_its_last_event_says() {
+async fn the_last_event_of_a_stream_decides_the_exit_code() {
     let failed = json!({"success": false, "connectionFailed": true, "message": "Nobody listens.", "diagnosis": {
         "code": "CONNECT_REFUSED", "title": "Nobody listens", "owner": "tenant_admin", "stage": "connect",
         "steps": ["Check the port."], "links": ["https://example.com/help"], "retryable": true,
@@ -120,7 +120,7 @@ async fn a_stream_ends_as_its_last_event_says() {
 }
 
 #[tokio::test]
-async fn every_answer_has_its_exit_code() {
+async fn every_response_has_its_exit_code() {
     let html = |status| plain(status, "content-type: text/html\r\n", "<h1>nginx</h1>");
     let moved = plain("301 Moved", "location: https://other.example.com/\r\n", "");
     let error =
@@ -156,7 +156,7 @@ async fn every_answer_has_its_exit_code() {
 }
 
 #[tokio::test]
-async fn what_may_be_repeated_is_repeated_and_nothing_else() {
+async fn only_safe_requests_are_retried() {
     let busy = || plain("429 Too Many Requests", "retry-after: 1\r\n", "{}");
     let away = || plain("503 Service Unavailable", "", "{}");
     let lost = Vec::new;
@@ -209,7 +209,7 @@ async fn what_may_be_repeated_is_repeated_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_server_over_tls_is_trusted_by_its_authority_alone() {
+async fn a_tls_server_is_trusted_only_by_its_authority() {
     let good = json_answer("200 OK", &json!({"isValid": true}));
     let server = HttpServer::start_tls(vec![good]).await;
     let cli = Cli::new(&format!("https://localhost:{}", server.address.port()), TOKEN);
@@ -226,7 +226,7 @@ async fn a_server_over_tls_is_trusted_by_its_authority_alone() {
 
 /// Security case I3.
 #[tokio::test]
-async fn what_a_server_says_does_not_steer_the_terminal() {
+async fn server_text_cannot_control_the_terminal() {
     let hostile = "a\u{1b}]0;x\u{7}b\u{9b}2Jc\u{202e}d\r\nOK  forged";
     let body = json!({"success": false, "message": hostile, "smtpResponseCode": 535, "enhancedStatusCode": hostile,
         "rejected": [hostile], "diagnosis": {"code": hostile, "title": hostile, "meaning": hostile, "owner": hostile,
@@ -256,7 +256,7 @@ async fn what_a_server_says_does_not_steer_the_terminal() {
 }
 
 #[tokio::test]
-async fn colours_are_for_a_terminal_and_nobody_who_said_no() {
+async fn colours_need_a_terminal_and_respect_no_color() {
     let (_server, cli) = answering(vec![json_answer("200 OK", &json!({"isValid": true}))]).await;
     let coloured = "\u{1b}[32mvalid\u{1b}[0m\n";
     assert_eq!(cli.run(&["validate"]).await.expect(0).out, "valid\n");
@@ -266,7 +266,7 @@ async fn colours_are_for_a_terminal_and_nobody_who_said_no() {
 }
 
 #[tokio::test]
-async fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is_one() {
+async fn a_closed_pipe_is_no_error_but_a_full_disk_is() {
     let mut slow = vec![Part::Wait];
     slow.extend(json_answer("200 OK", &json!({"isValid": true})));
     let (server, cli) = answering(vec![slow, json_answer("200 OK", &json!({"isValid": true}))]).await;
@@ -292,7 +292,7 @@ async fn a_reader_that_has_seen_enough_is_no_error_and_a_full_disk_is_one() {
 }
 
 #[tokio::test]
-async fn requests_are_those_of_the_api() {
+async fn commands_send_the_requests_of_the_api() {
     let (server, cli) = answering(vec![plain("204 No Content", "", "")]).await;
     let under_a_path = Cli::new(&format!("{}/mail/", server.url()), TOKEN);
     under_a_path.run(&["rm", "--if-match", "\"a.1\""]).await.expect(0);

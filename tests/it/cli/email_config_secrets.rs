@@ -52,7 +52,7 @@ async fn no_command_prints_the_token_or_the_password() {
 
 /// Security case I1.
 #[tokio::test]
-async fn a_server_that_sends_the_token_back_does_not_get_it_printed() {
+async fn a_token_echoed_by_the_server_is_not_printed() {
     let body = json!({"errors": [{"code": TOKEN, "title": TOKEN, "detail": format!("Bearer {TOKEN}")}], "traceId": TOKEN});
     for answer in [
         json_answer("400 Bad Request", &body),
@@ -71,7 +71,7 @@ async fn a_server_that_sends_the_token_back_does_not_get_it_printed() {
 }
 
 #[tokio::test]
-async fn a_secret_file_has_one_secret_and_a_warning_where_others_can_read_it() {
+async fn a_secret_file_holds_one_secret_and_warns_where_others_can_read_it() {
     use std::os::unix::fs::PermissionsExt as _;
     let server = HttpServer::start(vec![plain("204 No Content", "", "")]).await;
     let cli = Cli::new(&server.url(), TOKEN);
@@ -148,7 +148,7 @@ fn wait_until_nothing_is_echoed(terminal: &str) {
 }
 
 #[tokio::test]
-async fn a_password_is_asked_for_on_a_terminal_and_not_shown() {
+async fn a_password_prompt_does_not_echo() {
     let server = HttpServer::start(vec![plain("204 No Content", "", "")]).await;
     let cli = Cli::new(&server.url(), TOKEN);
     let update = ["update", "--username", "ada", "--serverAddress", "h"];

@@ -33,7 +33,7 @@ fn can_read(is_root: bool, process: u32, file: &str) -> bool {
 
 /// Security case L12.
 #[tokio::test]
-async fn nobody_looks_into_the_memory_and_no_core_is_dumped() {
+async fn process_memory_is_unreadable_and_no_core_is_dumped() {
     let database = Database::create(Engine::Sqlite).await;
     let folder = database.file().parent().expect("a folder").to_owned();
     let is_root = fs::metadata("/proc/self").expect("this process").uid() == 0;

@@ -18,7 +18,7 @@ fn with(base: &[(String, String)], name: &str, value: &str) -> Vec<(String, Stri
 }
 
 #[tokio::test]
-async fn what_cannot_work_refuses_to_start_and_names_the_setting() {
+async fn unusable_settings_prevent_the_start_and_are_named() {
     let database = Database::create(Engine::chosen()).await;
     let base = variables(&database);
     let cases = [
@@ -43,7 +43,7 @@ async fn what_cannot_work_refuses_to_start_and_names_the_setting() {
 
 /// Security case C9.
 #[tokio::test]
-async fn an_ehlo_name_with_a_line_break_refuses_to_start() {
+async fn an_ehlo_name_with_a_line_break_prevents_the_start() {
     let database = Database::create(Engine::chosen()).await;
     let settings =
         with(&variables(&database), "TRANSPORTS_EGRESS__EHLO_NAME", "mail.example.com\r\nMAIL FROM:<a@b.c>");
@@ -52,7 +52,7 @@ async fn an_ehlo_name_with_a_line_break_refuses_to_start() {
 }
 
 #[tokio::test]
-async fn sigterm_lets_requests_under_way_end_and_loses_nothing() {
+async fn sigterm_completes_requests_in_flight() {
     let database = Database::create(Engine::chosen()).await;
     let settings = variables(&database);
     let process = Process::serve(&settings);
@@ -83,7 +83,7 @@ async fn sigterm_lets_requests_under_way_end_and_loses_nothing() {
 }
 
 #[tokio::test]
-async fn a_client_that_does_not_finish_its_head_is_cut_off_and_others_are_served() {
+async fn a_client_with_an_unfinished_head_is_cut_off() {
     let database = Database::create(Engine::chosen()).await;
     let settings = with(&variables(&database), "TRANSPORTS_SERVER__HEADER_TIMEOUT_SECONDS", "1");
     let process = Process::serve(&settings);
@@ -98,7 +98,7 @@ async fn a_client_that_does_not_finish_its_head_is_cut_off_and_others_are_served
 }
 
 #[tokio::test]
-async fn metrics_on_a_listener_of_their_own_are_not_beside_the_api() {
+async fn metrics_with_their_own_listener_are_absent_from_the_api() {
     let database = Database::create(Engine::chosen()).await;
     let settings = with(&variables(&database), "TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:0");
     let process = Process::serve(&settings);
@@ -108,7 +108,7 @@ async fn metrics_on_a_listener_of_their_own_are_not_beside_the_api() {
 }
 
 #[tokio::test]
-async fn two_processes_may_start_on_one_new_database_at_once() {
+async fn two_processes_can_start_on_one_new_database() {
     let database = Database::create(Engine::chosen()).await;
     let settings = variables(&database);
     let other = settings.clone();

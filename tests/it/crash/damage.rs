@@ -15,7 +15,7 @@ type End<'a> = &'a dyn Fn(&[u8]) -> Vec<u8>;
 
 /// Security case K11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_damaged_page_refuses_to_start_and_the_file_is_named() {
+async fn a_damaged_page_prevents_the_start_and_names_the_file() {
     let database = Database::create(Engine::Sqlite).await;
     let server = trusting_server().await;
     let mut writer = Writer::new(0, 2, 0, Random::announced());
@@ -44,7 +44,7 @@ async fn a_damaged_page_refuses_to_start_and_the_file_is_named() {
 
 /// Security case K11.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_torn_end_of_the_log_is_left_out_and_all_else_is_there() {
+async fn a_torn_log_tail_is_dropped_and_the_rest_is_kept() {
     let database = Database::create(Engine::Sqlite).await;
     let server = trusting_server().await;
     let mut writer = Writer::new(0, 2, 0, Random::announced());

@@ -31,7 +31,7 @@ impl Watched {
 
 /// Security case K8.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_disk_in_trouble_is_503_for_writes_until_it_is_mended() {
+async fn a_failing_disk_is_503_for_writes_until_it_is_fixed() {
     let Some(Watched { database, journal, settings }) = Watched::new().await else { return };
     let server = trusting_server().await;
     let mut writer = Writer::new(0, 2, 0, Random::announced());
@@ -100,12 +100,12 @@ async fn after_failed_syncs(restart: bool) {
 
 /// Security case K8.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_built_on_a_sync_that_failed() {
+async fn no_write_follows_a_failed_sync() {
     after_failed_syncs(false).await;
 }
 
 /// Security case K8.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn nothing_is_built_on_what_an_earlier_process_could_not_sync() {
+async fn no_write_follows_an_earlier_processs_failed_sync() {
     after_failed_syncs(true).await;
 }

@@ -21,7 +21,7 @@ const ENDLESS: usize = 10_000;
 
 /// Security case K1.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn kills_at_random_moments_lose_nothing_that_was_acknowledged() {
+async fn kills_at_random_moments_lose_no_acknowledged_write() {
     let engine = Engine::chosen();
     let kills = rounds("TEST_KILLS", if engine == Engine::Sqlite { 50 } else { 20 });
     let mut random = Random::announced();

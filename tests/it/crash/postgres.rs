@@ -28,7 +28,7 @@ async fn eventually_answers(process: &Process, tenant: &str) {
 
 /// Security case K9.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged() {
+async fn a_killed_server_loses_no_acknowledged_write() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -75,7 +75,7 @@ async fn a_server_that_is_killed_under_load_loses_nothing_that_was_acknowledged(
 
 /// Security case K9.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_stalls_is_503_for_all_and_used_again_afterwards() {
+async fn a_stalled_server_is_503_and_used_again_afterwards() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }
@@ -131,7 +131,7 @@ async fn a_server_that_stalls_is_503_for_all_and_used_again_afterwards() {
 
 /// Security case K9.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pool_that_is_used_up_is_503_and_recovers() {
+async fn an_exhausted_pool_is_503_and_recovers() {
     if Engine::chosen() != Engine::Postgres {
         return;
     }

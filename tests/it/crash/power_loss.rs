@@ -30,7 +30,7 @@ struct Figures {
 
 /// Security case K2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_loss_of_power_at_any_moment_loses_nothing_that_was_acknowledged() {
+async fn power_loss_loses_no_acknowledged_write() {
     let cuts = rounds("TEST_POWER_CUTS", 30);
     let Some(figures) = lose_power(cuts, &[]).await else { return };
     let losses = figures.losses.len();
@@ -44,7 +44,7 @@ async fn a_loss_of_power_at_any_moment_loses_nothing_that_was_acknowledged() {
 
 /// Security case K2.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_log_that_is_not_synced_at_each_commit_loses_writes_in_the_same_test() {
+async fn an_unsynced_log_loses_writes_in_the_same_test() {
     let normal = [("DISK_SHIM_LAZY_LOG".to_owned(), "1".to_owned())];
     let Some(figures) = lose_power(rounds("TEST_POWER_CUTS", 10), &normal).await else { return };
     let losses = figures.losses.len();
@@ -130,7 +130,7 @@ async fn load(
 
 /// Security case K3.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_log_is_synced_before_the_answer_leaves() {
+async fn the_log_is_synced_before_the_response_is_sent() {
     if Engine::chosen() != Engine::Sqlite {
         return;
     }

@@ -139,7 +139,7 @@ impl Drop for Empty {
 }
 
 #[tokio::test]
-async fn the_printed_lines_lead_from_an_empty_folder_to_a_mail_in_the_inbox() {
+async fn the_printed_commands_deliver_a_mail_to_the_inbox() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
     let requests = pasted(dev.to_be_pasted());
@@ -206,7 +206,7 @@ async fn the_console_signs_in_by_itself_with_a_token_of_an_administrator() {
 }
 
 #[tokio::test]
-async fn the_next_run_knows_secrets_and_tokens_of_the_last() {
+async fn the_next_run_reuses_secrets_and_tokens() {
     let folder = Empty::new();
     let (token, password) = {
         let dev = Dev::start(&folder.0);
@@ -237,7 +237,7 @@ async fn the_inbox_has_pages_beside_the_api() {
 }
 
 #[test]
-fn a_page_that_waits_for_mail_does_not_keep_the_program_from_ending() {
+fn an_open_inbox_page_does_not_delay_shutdown() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
     #[expect(clippy::disallowed_methods, reason = "a test connects to the program under test")]
@@ -258,7 +258,7 @@ fn a_page_that_waits_for_mail_does_not_keep_the_program_from_ending() {
 }
 
 #[test]
-fn the_lines_of_the_readme_are_what_a_shell_reads_them_to_be() {
+fn the_readme_lines_are_valid_shell() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let start = readme.find("API=http://").expect("the first requests");
     let block = readme[start..].split("```").next().expect("a block");

@@ -24,7 +24,7 @@ fn relay(host: &str, port: u16) -> Value {
 
 /// Security cases A1, A2, A3, A4, A5, A7, A21, A22.
 #[tokio::test]
-async fn what_is_refused_when_it_is_written() {
+async fn denied_destinations_are_refused_on_write() {
     let app = closed().await;
     let admin = app.admin("acme");
     let hosts = [
@@ -83,7 +83,7 @@ async fn what_is_refused_when_it_is_written() {
 
 /// Security case A13.
 #[tokio::test]
-async fn ports_that_are_no_mail_ports() {
+async fn only_mail_ports_are_accepted() {
     let app = closed().await;
     let admin = app.admin("acme");
     let ports = [
@@ -125,7 +125,7 @@ async fn outcome(admin: &Client) -> (u16, Value) {
 
 /// Security cases A8, A15.
 #[tokio::test]
-async fn a_denied_address_behind_a_name_is_never_connected_to_and_looks_like_any_other() {
+async fn a_name_with_a_denied_address_is_never_connected_to() {
     let app = closed().await;
     let server = SmtpServer::start(Script::plain()).await;
     let admin = app.admin("acme");
@@ -154,7 +154,7 @@ async fn a_denied_address_behind_a_name_is_never_connected_to_and_looks_like_any
 
 /// Security case A12.
 #[tokio::test]
-async fn dns_trouble_has_the_same_status_and_fields() {
+async fn dns_failures_share_status_and_fields() {
     let app = closed().await;
     let admin = app.admin("acme");
     for host in ["nowhere.example.com", "servfail.example.com"] {
@@ -168,7 +168,7 @@ async fn dns_trouble_has_the_same_status_and_fields() {
 
 /// Security case A14.
 #[tokio::test]
-async fn a_policy_that_was_tightened_holds_for_what_is_stored() {
+async fn a_tightened_policy_applies_to_stored_configurations() {
     let open = TestApp::start().await;
     open.names.set("mail.example.com", &["127.0.0.1"]);
     let server = SmtpServer::start(Script::plain()).await;
@@ -189,7 +189,7 @@ async fn a_policy_that_was_tightened_holds_for_what_is_stored() {
 
 /// Security case A16.
 #[tokio::test]
-async fn another_protocol_is_named_and_its_bytes_are_not_shown() {
+async fn another_protocol_is_named_without_its_bytes() {
     let app = TestApp::with(|config| config.rate_limit.tier2_per_minute = 0).await;
     let admin = app.admin("acme");
     for (greeting, word) in [
@@ -226,7 +226,7 @@ async fn the_services_own_listener_is_never_a_destination() {
 
 /// Security case A20.
 #[tokio::test]
-async fn a_tenant_changes_nothing_about_the_policy() {
+async fn a_tenant_cannot_change_the_policy() {
     let app = closed().await;
     app.names.set("evil.example.com", &["127.0.0.1"]);
     let server = SmtpServer::start(Script::plain()).await;

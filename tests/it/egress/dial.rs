@@ -119,7 +119,7 @@ async fn an_allowed_destination_is_connected_to() {
 
 /// Security cases A1, A3.
 #[tokio::test]
-async fn a_denied_literal_is_neither_looked_up_nor_connected_to() {
+async fn a_denied_literal_is_neither_resolved_nor_connected_to() {
     let door = Door::on("127.0.0.1");
     let names = Names::all(&["127.0.0.1"]);
     let dialer = names.dialer(&[]);
@@ -131,7 +131,7 @@ async fn a_denied_literal_is_neither_looked_up_nor_connected_to() {
 
 /// Security case A21.
 #[tokio::test]
-async fn a_local_name_is_never_looked_up() {
+async fn a_local_name_is_never_resolved() {
     let door = Door::on("127.0.0.1");
     let names = Names::all(&["127.0.0.1"]);
     let dialer = names.dialer(&["127.0.0.0/8"]);
@@ -144,7 +144,7 @@ async fn a_local_name_is_never_looked_up() {
 
 /// Security case A9.
 #[tokio::test]
-async fn a_name_that_changes_its_answer_gains_nothing() {
+async fn dns_rebinding_is_ineffective() {
     let trap = Door::on("127.0.0.1");
     let good = Door::at(("127.0.0.2", trap.address.port()));
     let names = Names::new(|question| {
@@ -180,7 +180,7 @@ async fn one_denied_answer_refuses_all() {
 
 /// Security case A11.
 #[tokio::test]
-async fn what_an_alias_leads_to_is_judged_and_only_some_of_many_answers_are_tried() {
+async fn aliases_are_judged_by_their_addresses_and_attempts_are_bounded() {
     let names = Names::all(&["169.254.169.254"]);
     let open = names.dialer_with(|egress| {
         egress.allow = texts(&["169.254.0.0/16"]);
@@ -215,7 +215,7 @@ async fn what_an_alias_leads_to_is_judged_and_only_some_of_many_answers_are_trie
 
 /// Security case A12.
 #[tokio::test]
-async fn the_ways_in_which_a_name_is_not_resolved_are_told_apart() {
+async fn failed_resolutions_are_distinguished() {
     let cases: [(Resolver, DialError); 4] = [
         (Names::new(|_| Err(ResolveError::NotFound)).resolver, DialError::NotFound),
         (Names::new(|_| Ok(Vec::new())).resolver, DialError::NotFound),
@@ -235,7 +235,7 @@ async fn the_ways_in_which_a_name_is_not_resolved_are_told_apart() {
 
 /// Security case A17.
 #[tokio::test]
-async fn the_own_listener_is_refused_also_through_a_public_name() {
+async fn the_own_listener_is_refused_even_by_a_public_name() {
     let door = Door::on("127.0.0.1");
     let names = Names::all(&["127.0.0.1"]);
     let dialer = names.dialer_with(|egress| {
@@ -280,7 +280,7 @@ async fn an_allowed_name_reaches_a_denied_range_but_no_password_in_the_clear() {
 }
 
 #[tokio::test]
-async fn a_refusal_shows_a_tenant_nothing_of_what_a_name_resolves_to() {
+async fn a_refusal_hides_the_resolved_addresses() {
     let shown = |answers: &'static [&'static str]| async move {
         let dialer = Names::all(answers).dialer(&[]);
         let host = Host::parse("evil.example.com").unwrap();
@@ -299,7 +299,7 @@ async fn a_refusal_shows_a_tenant_nothing_of_what_a_name_resolves_to() {
 }
 
 #[tokio::test]
-async fn a_dead_ipv6_address_is_told_where_the_ipv4_one_answers() {
+async fn a_dead_ipv6_address_is_reported_when_ipv4_connects() {
     let door = Door::on("127.0.0.1");
     let names = Names::all(&["::1", "127.0.0.1"]);
     let dialer = names.dialer(&["127.0.0.1/32", "::1/128"]);
@@ -309,7 +309,7 @@ async fn a_dead_ipv6_address_is_told_where_the_ipv4_one_answers() {
 }
 
 #[tokio::test]
-async fn a_mapped_answer_is_connected_to_as_ipv4_and_once() {
+async fn a_mapped_address_is_connected_to_once_as_ipv4() {
     let closed = Door::on("127.0.0.1").address;
     let dialer = Names::all(&["::ffff:127.0.0.1", "127.0.0.1"]).dialer(&["127.0.0.1/32"]);
     let host = Host::parse("mapped.example.com").unwrap();
@@ -326,7 +326,7 @@ async fn a_mapped_answer_is_connected_to_as_ipv4_and_once() {
 }
 
 #[tokio::test]
-async fn the_operators_own_destinations_are_not_held_to_the_policy() {
+async fn operator_destinations_are_exempt_from_the_policy() {
     let door = Door::on("127.0.0.1");
     let dialer = Names::all(&["127.0.0.1"]).dialer_with(|egress| egress.ports = vec![25]);
     for host in ["127.0.0.1", "keys", "keys.internal"] {

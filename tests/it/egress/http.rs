@@ -96,7 +96,7 @@ async fn fetch(manner: Manner) -> Result<Response, HttpError> {
 }
 
 #[tokio::test]
-async fn a_request_and_its_answer_are_whole() {
+async fn a_request_and_its_response_arrive_complete() {
     let answer = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 7\r\nContent-Length: 4\r\n\r\nbody";
     let (address, seen) = server(Manner::Answer(answer)).await;
     let url = format!("http://localhost:{}/token?x=1", address.port());
@@ -125,7 +125,7 @@ async fn a_request_and_its_answer_are_whole() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_an_answer_and_is_not_followed() {
+async fn a_redirect_is_returned_and_not_followed() {
     let elsewhere = Door::bind("127.0.0.1:0").expect("a free port");
     elsewhere.set_nonblocking(true).expect("can be asked without waiting");
     let location = format!("http://{}/", elsewhere.local_addr().expect("is bound"));
@@ -139,7 +139,7 @@ async fn a_redirect_is_an_answer_and_is_not_followed() {
 }
 
 #[tokio::test]
-async fn an_answer_is_bounded() {
+async fn a_response_is_bounded() {
     let fits = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n1\r\nd\r\n0\r\n\r\n";
     assert_eq!(fetch(Manner::Answer(fits)).await.unwrap().body, b"abcd");
     let until_close = "HTTP/1.1 200 OK\r\n\r\nabc";
@@ -162,7 +162,7 @@ async fn an_answer_is_bounded() {
 }
 
 #[tokio::test]
-async fn a_compressed_answer_is_refused() {
+async fn a_compressed_response_is_refused() {
     let zipped = "HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 3\r\n\r\nabc";
     assert!(matches!(fetch(Manner::Answer(zipped)).await, Err(HttpError::Compressed)));
     let twice = "HTTP/1.1 200 OK\r\nContent-Encoding: identity\r\nContent-Encoding: br\r\n\r\nabc";
@@ -172,7 +172,7 @@ async fn a_compressed_answer_is_refused() {
 }
 
 #[tokio::test]
-async fn a_loss_says_whether_the_request_had_left() {
+async fn a_lost_connection_reports_whether_the_request_was_sent() {
     let lost = fetch(Manner::Close).await;
     assert!(matches!(lost, Err(HttpError::Broken { sent: true, .. })), "{lost:?}");
     let cut = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nabc";
@@ -190,7 +190,7 @@ async fn a_loss_says_whether_the_request_had_left() {
 }
 
 #[tokio::test]
-async fn a_time_limit_says_whether_the_request_had_left() {
+async fn a_timeout_reports_whether_the_request_was_sent() {
     let (address, _) = server(Manner::Silence).await;
     let url = format!("http://{address}/");
     let request = Request { time_limit: Duration::from_millis(300), ..get(&url) };
@@ -206,7 +206,7 @@ async fn a_time_limit_says_whether_the_request_had_left() {
 }
 
 #[tokio::test]
-async fn clear_text_is_for_this_machine_only() {
+async fn plain_http_is_for_this_machine_only() {
     // The name is that of this machine, what it resolves to is not.
     let socket = std::net::UdpSocket::bind("0.0.0.0:0").expect("a free port");
     socket.connect("192.0.2.1:9").expect("a route: nothing is sent");
@@ -224,7 +224,7 @@ async fn clear_text_is_for_this_machine_only() {
 }
 
 #[tokio::test]
-async fn where_there_is_no_connection_the_dialer_says_why() {
+async fn a_failed_connection_carries_the_dialers_reason() {
     let address = Door::bind("127.0.0.1:0").expect("a free port").local_addr().expect("is bound");
     let failed = client(None, "127.0.0.1").send(get(&format!("http://{address}/"))).await;
     assert!(matches!(failed, Err(HttpError::Dial(DialError::ConnectRefused))), "{failed:?}");
@@ -285,13 +285,13 @@ async fn a_certificate_is_always_verified() {
 
 /// Security case A23.
 #[tokio::test]
-async fn a_proxy_of_the_environment_is_never_asked() {
+async fn proxy_variables_of_the_environment_are_ignored() {
     let proxy = Door::bind("127.0.0.1:0").expect("a free port");
     proxy.set_nonblocking(true).expect("can be asked without waiting");
     let proxy_url = format!("http://{}", proxy.local_addr().expect("is bound"));
     // The environment of a running process is not changed: this test runs once more in one that has proxies.
     let mut again = Command::new(std::env::current_exe().expect("this test's program"));
-    again.args(["--exact", "egress::http::a_redirect_is_an_answer_and_is_not_followed"]);
+    again.args(["--exact", "egress::http::a_redirect_is_returned_and_not_followed"]);
     for name in ["HTTP_PROXY", "http_proxy", "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"] {
         again.env(name, &proxy_url);
     }

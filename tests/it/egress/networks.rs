@@ -77,7 +77,7 @@ async fn every_row(
 
 /// Security case K14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_way_to_a_mail_server() {
+async fn network_failures_to_a_mail_server() {
     let server = SmtpServer::start(Script::plain()).await;
     let proxy = Proxy::to(server.address).await;
     let app = TestApp::with(|config| {
@@ -96,7 +96,7 @@ async fn the_way_to_a_mail_server() {
 
 /// Security case K14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_way_to_postgresql() {
+async fn network_failures_to_postgresql() {
     let Some(engine) = Engine::postgres() else { return };
     let database = Database::create(engine).await;
     let (proxy, url) = Proxy::to_database(&database).await;
@@ -130,7 +130,7 @@ async fn the_way_to_postgresql() {
 
 /// Security case K14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_way_to_the_sign_in_service() {
+async fn network_failures_to_the_sign_in_service() {
     let microsoft = Microsoft::start().await;
     let server = microsoft.url.strip_prefix("http://").expect("a URL").parse().expect("an address");
     let proxy = Proxy::to(server).await;
@@ -149,7 +149,7 @@ async fn the_way_to_the_sign_in_service() {
 
 /// Security case K14.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_way_to_the_key_set() {
+async fn network_failures_to_the_key_set() {
     let key = IssuerKey::p256("one");
     let server = JwksServer::start(&key_set(&[key.jwk()])).await;
     let proxy = Proxy::to(server.address).await;
@@ -175,7 +175,7 @@ async fn the_way_to_the_key_set() {
 
 /// Security case K14.
 #[tokio::test]
-async fn a_service_that_had_no_keys_asks_again() {
+async fn a_service_without_keys_retries() {
     let key = IssuerKey::p256("one");
     let server = JwksServer::start(&key_set(&[key.jwk()])).await;
     let proxy = Proxy::to(server.address).await;

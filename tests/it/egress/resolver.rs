@@ -34,7 +34,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Security case M3.
 #[tokio::test]
-async fn the_search_list_leads_no_tenant_anywhere() {
+async fn the_search_list_is_not_used_for_tenants() {
     let server = NameServer::start(|name| match name {
         "relay.mail.svc.cluster.local" | "vault.svc.cluster.local" | "short.svc.cluster.local" => {
             addresses("10.0.0.1")
@@ -68,7 +68,7 @@ async fn the_search_list_leads_no_tenant_anywhere() {
 
 /// Security cases A12, E14, M1.
 #[tokio::test]
-async fn silent_names_of_many_tenants_leave_others_alone() {
+async fn silent_name_servers_of_many_tenants_delay_no_other_tenant() {
     let server = NameServer::start(|name| match name {
         name if name.ends_with("tarpit.example") => Reply::Silence,
         "mail.good.example" => addresses("127.0.0.1"),
@@ -98,7 +98,7 @@ async fn silent_names_of_many_tenants_leave_others_alone() {
 
 /// Security case A12.
 #[tokio::test]
-async fn what_name_servers_say_is_told_apart() {
+async fn answers_of_name_servers_are_distinguished() {
     let server = NameServer::start(|name| match name {
         "fails.example.com" => Reply::Failure,
         "empty.example.com" => Reply::Addresses(Vec::new()),
@@ -120,7 +120,7 @@ async fn what_name_servers_say_is_told_apart() {
 }
 
 #[tokio::test]
-async fn the_table_of_hosts_comes_first_and_changed_files_are_read_again() {
+async fn the_hosts_file_comes_first_and_changed_files_are_reloaded() {
     let server = NameServer::start(|name| match name {
         "relay.corp.example" => addresses("127.0.0.1"),
         _ => Reply::NoSuchName,

@@ -148,7 +148,7 @@ const REFUSED: Option<i32> = Some(1);
 
 /// Security case L6.
 #[tokio::test]
-async fn rotate_makes_a_key_puts_it_first_and_leaves_everything_else_as_it_was() {
+async fn rotate_prepends_a_new_key_and_changes_nothing_else() {
     let place = Place::with(&format!("# our keys\n\n{}", line("k1", 1)), 7).await;
     let (before, mode) =
         (place.database.query(UNTOUCHED).await, std::fs::metadata(place.file.path()).unwrap());
@@ -179,7 +179,7 @@ async fn rotate_makes_a_key_puts_it_first_and_leaves_everything_else_as_it_was()
 
 /// Security case L6.
 #[tokio::test]
-async fn rotate_finishes_what_was_interrupted_and_makes_no_second_key() {
+async fn rotate_completes_an_interrupted_rotation_without_a_second_key() {
     let place = Place::with(&line("k1", 1), 3).await;
     // The file was changed, and then the power failed.
     place.file.replace(&(line("k2", 2) + &line("k1", 1)));
@@ -210,7 +210,7 @@ async fn rotate_finishes_what_was_interrupted_and_makes_no_second_key() {
 
 /// Security cases L3, L4, L5.
 #[tokio::test]
-async fn rotate_begins_with_good_keys_only() {
+async fn rotate_requires_valid_keys() {
     let place = Place::with(&line("k1", 1), 3).await;
     for (text, expected) in [
         (line("k2", 2), "key k1 needed by 3 rows is not there"),
@@ -236,7 +236,7 @@ async fn rotate_begins_with_good_keys_only() {
 }
 
 #[tokio::test]
-async fn a_file_that_cannot_be_replaced_is_left_alone() {
+async fn an_irreplaceable_file_is_left_unchanged() {
     let place = Place::with(&line("k1", 1), 1).await;
     let new = place.file.path().with_file_name("keys.new");
     // Where the new file is written there is something that cannot be removed so.
@@ -247,7 +247,7 @@ async fn a_file_that_cannot_be_replaced_is_left_alone() {
 }
 
 #[tokio::test]
-async fn keys_in_the_environment_are_not_changed_but_explained_and_rewrapped() {
+async fn keys_in_the_environment_are_explained_and_rewrapped() {
     let place = Place::with(&line("k1", 1), 3).await;
     let environment = |lines: &[String]| {
         let keys = lines.iter().map(|line| line.trim().to_owned()).collect::<Vec<_>>().join(",");
@@ -286,7 +286,7 @@ async fn keys_in_the_environment_are_not_changed_but_explained_and_rewrapped() {
 
 /// Security case L7.
 #[tokio::test]
-async fn a_key_that_rows_need_is_not_removed_nor_the_first_one() {
+async fn a_key_in_use_and_the_current_key_are_not_removed() {
     let place = Place::with(&line("k1", 1), 41).await;
     place.file.replace(&(line("k2", 2) + &line("k1", 1) + &line("k0", 3)));
     let text = place.file.text();
@@ -315,7 +315,7 @@ async fn a_key_that_rows_need_is_not_removed_nor_the_first_one() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_not_made() {
+async fn a_missing_database_is_not_created() {
     let file = KeyFile::with(&line("k1", 1));
     let (path, missing) = (file.path().display().to_string(), file.path().with_file_name("missing.db"));
     let url = format!("sqlite://{}", missing.display());
@@ -332,7 +332,7 @@ async fn a_database_that_is_not_there_is_not_made() {
 }
 
 #[tokio::test]
-async fn status_says_what_is_there_and_ends_with_1_where_a_key_is_missing() {
+async fn status_lists_the_keys_and_exits_with_1_if_one_is_missing() {
     let place = Place::with(&line("k1", 1), 2).await;
     let db = place.database.open().await;
     place.file.replace(&(line("k2", 2) + &line("k1", 1)));
@@ -358,7 +358,7 @@ async fn status_says_what_is_there_and_ends_with_1_where_a_key_is_missing() {
 }
 
 #[tokio::test]
-async fn a_row_that_was_damaged_stays_and_is_named_and_the_others_are_done() {
+async fn a_damaged_row_is_named_and_the_others_are_rewrapped() {
     let place = Place::with(&line("k1", 1), 250).await;
     let damage = "update email_configs set secret_wrapped_key = secret_payload where tenant_id = 't00120'";
     place.database.execute(damage).await;
@@ -372,7 +372,7 @@ async fn a_row_that_was_damaged_stays_and_is_named_and_the_others_are_done() {
 
 /// Security case L7.
 #[tokio::test]
-async fn a_key_that_is_removed_during_a_rewrapping_to_it_gets_no_rows() {
+async fn a_key_removed_during_rewrapping_gets_no_rows() {
     let place = Place::with(&line("k1", 1), 3).await;
     let db = place.database.open().await;
     place.file.replace(&(line("k2", 2) + &line("k1", 1)));
@@ -385,7 +385,7 @@ async fn a_key_that_is_removed_during_a_rewrapping_to_it_gets_no_rows() {
 
 /// Security case L6.
 #[tokio::test]
-async fn of_a_rewrapping_and_another_write_neither_is_lost() {
+async fn rewrapping_and_a_concurrent_write_both_take_effect() {
     let place = Place::with(&line("k1", 1), 1).await;
     let db = place.database.open().await;
     let tenant = TenantId::from_operator("t00000");
@@ -430,7 +430,7 @@ async fn of_a_rewrapping_and_another_write_neither_is_lost() {
 
 /// Security case L7.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_key_that_is_removed_while_a_row_is_sealed_with_it_strands_no_row() {
+async fn removing_a_key_during_sealing_strands_no_row() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = database.open().await;

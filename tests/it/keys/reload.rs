@@ -59,7 +59,7 @@ fn reloads(app: &App, outcome: &str) -> usize {
 
 /// Security case L6.
 #[tokio::test]
-async fn the_key_that_is_first_in_the_file_seals_from_the_next_write_on() {
+async fn the_first_key_in_the_file_seals_the_next_write() {
     let service = Service::start().await;
     service.file.replace(&(line("k2", 2) + &line("k1", 1)));
     let other = service.app.admin("other");
@@ -80,7 +80,7 @@ async fn the_key_that_is_first_in_the_file_seals_from_the_next_write_on() {
 
 /// Security case L6.
 #[tokio::test]
-async fn a_row_under_a_key_that_is_new_to_the_process_has_the_file_read_at_once() {
+async fn a_row_under_an_unknown_key_reloads_the_file_at_once() {
     let service = Service::start().await;
     // Another replica has read the file before.
     let replica = TestApp::with_database(service.app.database.clone(), |config| {
@@ -98,7 +98,7 @@ async fn a_row_under_a_key_that_is_new_to_the_process_has_the_file_read_at_once(
 
 /// Security case L4.
 #[tokio::test]
-async fn many_rows_under_unknown_keys_do_not_have_the_file_read_again_and_again() {
+async fn many_rows_under_unknown_keys_reload_the_file_at_intervals() {
     let service = Service::start().await;
     service
         .app
@@ -125,7 +125,7 @@ async fn many_rows_under_unknown_keys_do_not_have_the_file_read_again_and_again(
 
 /// Security cases L3, L4, L5.
 #[tokio::test]
-async fn a_file_that_is_no_good_changes_nothing_until_it_is_mended() {
+async fn an_invalid_file_changes_nothing_until_it_is_fixed() {
     let service = Service::start().await;
     let bad = [
         ("nothing".to_owned(), 0o600),
@@ -165,7 +165,7 @@ async fn a_file_that_is_no_good_changes_nothing_until_it_is_mended() {
 
 /// Security case L6.
 #[tokio::test]
-async fn a_request_that_read_its_row_before_the_key_was_removed_still_opens_it() {
+async fn a_row_read_before_its_key_was_removed_still_opens() {
     let service = Service::start().await;
     let app = &service.app.app;
     let tenant = transports::id::TenantId::from_operator("acme");
@@ -181,7 +181,7 @@ async fn a_request_that_read_its_row_before_the_key_was_removed_still_opens_it()
 }
 
 #[tokio::test]
-async fn a_process_reads_the_file_on_sighup_and_by_itself() {
+async fn a_process_reloads_the_file_on_sighup_and_periodically() {
     let database = Database::create(Engine::chosen()).await;
     let file = KeyFile::with(&line("k1", 1));
     let path = file.path().display().to_string();
@@ -203,7 +203,7 @@ async fn a_process_reads_the_file_on_sighup_and_by_itself() {
 }
 
 #[tokio::test]
-async fn sighup_without_a_file_ends_nothing() {
+async fn sighup_without_a_key_file_does_not_end_the_process() {
     let database = Database::create(Engine::chosen()).await;
     let settings = variables(&database);
     let process = Process::serve(&settings);

@@ -143,7 +143,7 @@ async fn serve(settings: &[(String, String)]) -> Process {
 /// The whole of it: rows that nobody touches, users who do, several replicas, and rotation after rotation.
 /// Security case L6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn keys_change_under_load_without_an_error_and_no_row_stays_behind() {
+async fn rotation_under_load_fails_no_request_and_rewraps_every_row() {
     let rotations = number("TEST_ROTATIONS", 2);
     let (users, idle) = (number("TEST_ROTATION_USERS", 4), number("TEST_ROTATION_ROWS", 300));
     let place = Place::with(&line("k0", 1), idle).await;
@@ -207,7 +207,7 @@ async fn keys_change_under_load_without_an_error_and_no_row_stays_behind() {
 /// Killed by `kill -9` while rows are on both keys, again and again; then it goes on.
 /// Security case L6.
 #[tokio::test]
-async fn a_rewrapping_that_was_killed_half_way_goes_on() {
+async fn a_killed_rewrapping_resumes() {
     let (kills, rows) = (number("TEST_ROTATION_KILLS", 3), number("TEST_ROTATION_KILL_ROWS", 1000));
     let place = Place::with(&line("k0", 1), rows).await;
     let mut first = 0;
@@ -258,7 +258,7 @@ async fn a_rewrapping_that_was_killed_half_way_goes_on() {
 /// A process with other settings than everybody else, that seals with the old key again and again.
 /// Security case L6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn rows_that_keep_coming_back_are_told() {
+async fn rows_under_an_old_key_that_reappear_are_reported() {
     let place = Place::with(&line("k1", 1), 0).await;
     let (k1, k2) = (line("k1", 1).trim().to_owned(), line("k2", 2).trim().to_owned());
     let stale = with_all(
@@ -288,7 +288,7 @@ async fn rows_that_keep_coming_back_are_told() {
 /// A process that still seals with a key which has been removed: it must not write what nobody could open.
 /// Security case L7.
 #[tokio::test]
-async fn a_process_that_still_seals_with_a_removed_key_writes_nothing_and_says_why() {
+async fn a_process_with_a_removed_key_writes_nothing_and_logs_why() {
     let place = Place::with(&line("k1", 1), 0).await;
     let (k1, k2) = (line("k1", 1).trim().to_owned(), line("k2", 2).trim().to_owned());
     let stale = with_all(

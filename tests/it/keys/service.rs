@@ -102,7 +102,7 @@ async fn key_ids(database: &Database) -> Vec<String> {
 
 /// Security case L8.
 #[tokio::test]
-async fn a_service_that_is_down_at_the_start_is_waited_for() {
+async fn the_start_waits_for_an_unavailable_key_service() {
     for way in [Way::Down, Way::Sealed, Way::Strange] {
         let service = Service::start_while(way).await;
         assert_eq!(service.ready().await, (503, json!("unavailable")), "{way:?}");
@@ -125,7 +125,7 @@ async fn a_service_that_is_down_at_the_start_is_waited_for() {
 
 /// Security case L8.
 #[tokio::test]
-async fn while_it_is_away_kept_keys_open_until_their_time_is_over_and_then_nothing_does() {
+async fn during_an_outage_cached_keys_open_until_they_expire() {
     for way in [Way::Down, Way::Sealed, Way::Strange] {
         let service = Service::start().await;
         service.admin.patch(&service.account()).await.expect(204);
@@ -171,7 +171,7 @@ async fn while_it_is_away_kept_keys_open_until_their_time_is_over_and_then_nothi
 
 /// Security case L8.
 #[tokio::test]
-async fn a_service_that_does_not_answer_in_time_or_refuses_the_token_is_away_too() {
+async fn timeouts_and_refused_tokens_count_as_an_outage() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     service.transit.set(Way::Slow);
@@ -190,7 +190,7 @@ async fn a_service_that_does_not_answer_in_time_or_refuses_the_token_is_away_too
 }
 
 #[tokio::test]
-async fn one_call_serves_all_who_wait_for_the_same_key() {
+async fn concurrent_requests_for_one_key_share_a_call() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     service.transit.set(Way::Slow);
@@ -213,7 +213,7 @@ async fn one_call_serves_all_who_wait_for_the_same_key() {
 
 /// Security cases L1, L2.
 #[tokio::test]
-async fn a_wrapped_key_of_another_version_or_damaged_does_not_open() {
+async fn a_damaged_or_relabelled_wrapped_key_does_not_open() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     service.transit.rotate();
@@ -252,7 +252,7 @@ async fn start_again(database: &Database, transit: &Transit) -> Result<(), Strin
 
 /// Security cases L4, L5.
 #[tokio::test]
-async fn another_key_of_the_name_and_another_name_refuse_to_start() {
+async fn another_key_under_the_name_and_another_name_prevent_the_start() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     let Service { app, transit, .. } = service;
@@ -277,7 +277,7 @@ async fn another_key_of_the_name_and_another_name_refuse_to_start() {
 
 /// Security case L4.
 #[tokio::test]
-async fn a_key_that_was_lost_refuses_to_start_also_where_no_row_needs_it_yet() {
+async fn a_lost_key_prevents_the_start_even_without_rows() {
     let service = Service::start().await;
     let Service { app, transit, .. } = service;
     let database = app.stop().await;
@@ -292,7 +292,7 @@ async fn a_key_that_was_lost_refuses_to_start_also_where_no_row_needs_it_yet() {
 
 /// Security case L4.
 #[tokio::test]
-async fn a_version_that_rows_need_and_that_was_retired_too_early_refuses_to_start() {
+async fn a_retired_version_with_rows_prevents_the_start() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     let Service { app, transit, .. } = service;
@@ -309,7 +309,7 @@ async fn a_version_that_rows_need_and_that_was_retired_too_early_refuses_to_star
 
 /// Security case L2.
 #[tokio::test]
-async fn a_canary_that_was_damaged_refuses_to_start() {
+async fn a_damaged_canary_of_the_key_service_prevents_the_start() {
     let service = Service::start().await;
     let Service { app, transit, .. } = service;
     let database = app.stop().await;
@@ -320,7 +320,7 @@ async fn a_canary_that_was_damaged_refuses_to_start() {
 
 /// Security case L8.
 #[tokio::test]
-async fn a_rewrapping_gets_over_a_moment_without_the_service_and_asks_no_more_than_needed() {
+async fn rewrapping_survives_a_short_outage_with_minimal_calls() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     let Service { app, transit, .. } = service;
@@ -382,7 +382,7 @@ async fn a_rewrapping_gets_over_a_moment_without_the_service_and_asks_no_more_th
 
 /// Security case L8.
 #[tokio::test]
-async fn a_wrong_key_that_shows_late_is_not_used() {
+async fn a_wrong_key_detected_late_is_not_used() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     let Service { app, transit, server, .. } = service;
@@ -399,7 +399,7 @@ async fn a_wrong_key_that_shows_late_is_not_used() {
 
 /// Security case L6.
 #[tokio::test]
-async fn a_secret_is_sealed_with_a_version_that_has_a_canary_however_fast_versions_come() {
+async fn secrets_are_sealed_only_with_versions_that_have_a_canary() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
     let change = async || service.admin.patch(&json!({"emailPassword": good_password()})).await;
@@ -429,7 +429,7 @@ async fn a_secret_is_sealed_with_a_version_that_has_a_canary_however_fast_versio
 
 /// Security case L6.
 #[tokio::test]
-async fn a_key_is_rotated_whose_versions_make_a_long_answer() {
+async fn a_key_with_many_versions_is_rotated() {
     let service = Service::start().await;
     for _ in 1..150 {
         service.transit.rotate();
@@ -443,7 +443,7 @@ async fn a_key_is_rotated_whose_versions_make_a_long_answer() {
 
 /// Security case L6.
 #[tokio::test]
-async fn a_version_that_comes_by_itself_and_one_by_the_command_are_taken_up_while_serving() {
+async fn new_versions_are_adopted_while_serving() {
     let service = Service::start().await;
     let tenants = ["acme", "b", "c", "d"].map(|tenant| service.app.admin(tenant));
     for admin in &tenants {
@@ -534,7 +534,7 @@ async fn rows_move_from_keys_to_the_service_and_back() {
 
 /// Security cases L8, I1.
 #[tokio::test]
-async fn the_process_starts_without_its_service_tries_again_by_itself_and_tells_nothing() {
+async fn a_process_without_its_key_service_starts_retries_and_leaks_nothing() {
     let database = Database::create(Engine::chosen()).await;
     let transit = Transit::start().await;
     transit.set(Way::Down);

@@ -50,7 +50,7 @@ async fn canaries(database: &Database) -> Vec<Vec<Option<String>>> {
 }
 
 #[tokio::test]
-async fn each_key_leaves_one_canary_and_keeps_it() {
+async fn each_key_has_one_lasting_canary() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = database.open().await;
@@ -71,7 +71,7 @@ async fn each_key_leaves_one_canary_and_keeps_it() {
 
 /// Security cases L5, L13.
 #[tokio::test]
-async fn the_right_name_with_other_bytes_is_refused() {
+async fn a_key_with_a_known_name_and_other_bytes_is_refused() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = database.open().await;
@@ -92,7 +92,7 @@ async fn the_right_name_with_other_bytes_is_refused() {
 
 /// Security case L4.
 #[tokio::test]
-async fn a_missing_key_is_refused_with_the_number_of_rows_that_need_it() {
+async fn a_missing_key_is_refused_with_the_number_of_its_rows() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = database.open().await;
@@ -129,7 +129,7 @@ async fn a_damaged_canary_is_refused_like_other_bytes() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn of_processes_that_start_together_with_different_keys_under_one_name_one_starts() {
+async fn one_of_two_processes_with_different_keys_of_one_name_starts() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = database.open().await;

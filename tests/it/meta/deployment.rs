@@ -149,7 +149,7 @@ fn texts<'a>(document: &'a Value, names: &[&str], found: &mut Vec<&'a str>) {
 }
 
 #[tokio::test]
-async fn alerts_and_dashboard_ask_for_what_is_there() {
+async fn alerts_and_dashboard_use_existing_metrics() {
     let metrics = metrics().await;
     let rules = read("deploy/prometheus/rules.yml");
     let alerts: Vec<&str> = rules.split("- alert: ").skip(1).collect();
@@ -182,7 +182,7 @@ async fn alerts_and_dashboard_ask_for_what_is_there() {
 }
 
 #[test]
-fn what_is_asked_of_a_metric_is_understood() {
+fn metric_queries_are_parsed() {
     let text = r#"sum by (a, b) (rate(transports_x_total{job="transports", status=~"5..", c!="d"}[5m])) {{ $labels.e }}"#;
     let matcher = |name: &str, operator: &str, value: &str| (name.into(), operator.into(), value.into());
     let matchers =
@@ -201,7 +201,7 @@ fn number(file: &str, before: &str) -> u64 {
 }
 
 #[test]
-fn the_numbers_fit_the_defaults() {
+fn the_manifests_numbers_match_the_defaults() {
     let config = Config::default();
     let alert = number("deploy/prometheus/rules.yml", "> 0.8 * ");
     assert_eq!(alert, config.egress.max_connections as u64, "egress.max_connections");
@@ -223,7 +223,7 @@ fn the_numbers_fit_the_defaults() {
 }
 
 #[test]
-fn the_settings_of_the_manifests_and_of_the_image_are_good_to_serve_with() {
+fn the_manifests_and_the_image_have_valid_settings() {
     let manifest = read("deploy/kubernetes/configmap.yml");
     let (_, settings) = manifest.split_once("transports.toml: |\n").expect("a file");
     let settings = settings.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");

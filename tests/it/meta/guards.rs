@@ -37,7 +37,7 @@ async fn patch_in_chunks(client: &Client, chunks: usize) -> String {
 
 /// Security case G6.
 #[tokio::test]
-async fn a_body_that_does_not_tell_its_length_is_bounded_too() {
+async fn a_body_without_a_length_is_bounded() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     assert_eq!(patch_in_chunks(&admin, 60).await, "HTTP/1.1 204 No Content");
@@ -46,7 +46,7 @@ async fn a_body_that_does_not_tell_its_length_is_bounded_too() {
 
 /// Security case H1.
 #[tokio::test]
-async fn every_operation_is_under_its_tier() {
+async fn every_operation_has_its_rate_limit() {
     for route in http::routes().into_iter().filter(|route| route.access != http::Access::Anybody) {
         let (method, path) = (route.method, route.path);
         let app = TestApp::with(|config| {
@@ -69,7 +69,7 @@ async fn every_operation_is_under_its_tier() {
 
 /// Security case I4.
 #[tokio::test]
-async fn what_is_wrong_with_the_database_is_for_the_operator_alone() {
+async fn database_errors_are_shown_only_to_the_operator() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     let shows_nothing = |body: &[u8]| {
@@ -90,7 +90,7 @@ async fn what_is_wrong_with_the_database_is_for_the_operator_alone() {
 
 /// Security case J4.
 #[tokio::test]
-async fn no_token_is_kept_for_longer_than_an_hour() {
+async fn no_token_is_cached_for_more_than_an_hour() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;
     let admin = app.admin("acme");

@@ -16,7 +16,7 @@ use crate::support::smtp_server::{At, Script, SmtpServer, USER};
 
 /// Security case I1.
 #[test]
-fn a_secret_is_found_in_whatever_form_it_comes_out() {
+fn a_leaked_secret_is_found_in_every_encoding() {
     let secret = canary("Passwort ");
     let bytes = secret.as_bytes();
     let hex = format!("{bytes:02x?}").replace(['[', ']', ',', ' '], "");
@@ -66,7 +66,7 @@ fn each_test_has_secrets_of_its_own() {
 
 /// Security case I1.
 #[tokio::test]
-async fn the_log_of_a_service_under_test_is_looked_through() {
+async fn the_logs_of_tests_are_searched_for_secrets() {
     let app = TestApp::start().await;
     let before = leaks::lines();
     app.admin("acme").patch(&json!({"emailPassword": canary("logged? ")})).await.expect(204);
@@ -78,7 +78,7 @@ async fn the_log_of_a_service_under_test_is_looked_through() {
 
 /// Security case I1.
 #[tokio::test]
-async fn a_canary_secret_comes_out_nowhere() {
+async fn a_canary_secret_leaks_nowhere() {
     let database = Database::create(Engine::chosen()).await;
     let settings = variables(&database);
     let secret = canary("");

@@ -220,7 +220,7 @@ async fn a_check_is_recorded_as_the_pure_function_says() {
 }
 
 #[tokio::test]
-async fn an_outcome_that_arrives_after_a_change_changes_nothing() {
+async fn a_check_outcome_after_a_change_is_discarded() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = opened(&database).await;

@@ -13,7 +13,7 @@ const MINUTE: i64 = 60_000;
 
 /// Security case F17.
 #[tokio::test]
-async fn a_token_whose_key_was_withdrawn_is_refused_though_it_was_verified_before() {
+async fn a_cached_token_is_refused_after_its_key_was_withdrawn() {
     let (old, new) = (IssuerKey::p256("old"), IssuerKey::p256("new"));
     let issuer = Issuer::new(&key_set(&[old.jwk()]));
     let clock = clock();
@@ -31,7 +31,7 @@ async fn a_token_whose_key_was_withdrawn_is_refused_though_it_was_verified_befor
 
 /// Security case F17.
 #[tokio::test]
-async fn a_token_that_was_verified_does_not_outlive_the_age_of_the_key_set() {
+async fn a_cached_token_ends_with_its_key_set() {
     let key = IssuerKey::p256("key");
     let issuer = Issuer::new(&key_set(&[key.jwk()]));
     let clock = clock();
@@ -48,7 +48,7 @@ async fn a_token_that_was_verified_does_not_outlive_the_age_of_the_key_set() {
 
 /// Security case F17.
 #[tokio::test]
-async fn the_times_of_a_token_are_judged_at_every_use() {
+async fn a_cached_tokens_times_are_checked_at_every_use() {
     let clock = clock();
     let verifier = Verifier::with_source(&hs256_settings(), clock.clone(), None).unwrap();
     let token = hs256(&claims_with("nbf", Some(json!(NOW))));
@@ -64,7 +64,7 @@ async fn the_times_of_a_token_are_judged_at_every_use() {
 }
 
 #[tokio::test]
-async fn nothing_of_a_remembered_token_lends_itself_to_another() {
+async fn a_cached_token_vouches_for_no_other_token() {
     let verifier = Verifier::with_source(&hs256_settings(), clock(), None).unwrap();
     let token = hs256(&claims());
     let caller = verifier.verify(&token).await.unwrap();

@@ -56,7 +56,7 @@ async fn times_are_numbers_in_a_sane_range() {
 
 /// Security case F5.
 #[tokio::test]
-async fn the_edges_of_the_leeway() {
+async fn times_are_exact_at_the_edges_of_the_leeway() {
     for (name, value, good) in [
         ("exp", NOW - LEEWAY_SECONDS + 1, true),
         ("exp", NOW - LEEWAY_SECONDS, false),
@@ -69,7 +69,7 @@ async fn the_edges_of_the_leeway() {
 }
 
 #[tokio::test]
-async fn a_token_expires_while_the_clock_goes_on() {
+async fn a_token_expires_as_time_passes() {
     let clock = clock();
     let verifier = Verifier::with_source(&hs256_settings(), clock.clone(), None).unwrap();
     let token = hs256(&claims());
@@ -285,7 +285,7 @@ async fn an_issued_token_is_accepted_with_the_same_settings() {
 }
 
 #[test]
-fn what_no_verifier_would_take_is_not_issued() {
+fn unverifiable_tokens_are_not_issued() {
     let settings = hs256_settings();
     let long = Secret::new(SECRET.to_owned());
     let short = Secret::new("short".to_owned());

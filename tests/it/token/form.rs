@@ -25,7 +25,7 @@ async fn a_good_token_names_tenant_and_user() {
 
 /// Security case F1.
 #[tokio::test]
-async fn no_algorithm_and_its_spellings_are_refused() {
+async fn alg_none_is_refused_in_every_spelling() {
     let verifier = hs256_verifier();
     let names = ["none", "None", "NONE", "nONE", "noNe", "NoNe", "nonE", "none ", "", "HS256\u{0}"];
     let values = names.iter().map(|name| json!(name)).chain([Value::Null, json!(["HS256"]), json!(256)]);
@@ -102,7 +102,7 @@ async fn a_signature_has_one_spelling() {
 
 /// Security case F3.
 #[tokio::test]
-async fn a_token_brings_no_key_and_no_address_of_one() {
+async fn tokens_that_bring_or_name_a_key_are_refused() {
     let attacker = IssuerKey::p256("attacker");
     let honest = IssuerKey::p256("honest");
     let issuer = Issuer::new(&key_set(&[honest.jwk()]));

@@ -45,7 +45,7 @@ fn over_the_network(server: &JwksServer) -> JwksSource {
 
 /// Security case F4.
 #[tokio::test]
-async fn strange_key_ids_are_refused_and_cost_one_fetch_a_minute() {
+async fn unknown_key_ids_are_refused_and_cause_one_fetch_a_minute() {
     let key = IssuerKey::p256("known");
     let issuer = Issuer::new(&key_set(&[key.jwk()]));
     let clock = clock();
@@ -83,7 +83,7 @@ async fn strange_key_ids_are_refused_and_cost_one_fetch_a_minute() {
 
 /// Security case F4.
 #[tokio::test]
-async fn without_an_id_exactly_one_key_must_fit() {
+async fn a_token_without_a_key_id_needs_exactly_one_matching_key() {
     let (first, second, other) = (IssuerKey::p256("1"), IssuerKey::p256("2"), IssuerKey::p384("3"));
     let nameless = |key: &IssuerKey| key.token_with(&json!({"alg": key.algorithm}), &claims());
 
@@ -103,7 +103,7 @@ async fn without_an_id_exactly_one_key_must_fit() {
 
 /// Security case F4.
 #[tokio::test]
-async fn keys_that_share_an_id_are_not_used() {
+async fn keys_with_the_same_id_are_not_used() {
     let (first, second, other) = (IssuerKey::p256("same"), IssuerKey::p256("same"), IssuerKey::p256("other"));
     let issuer = Issuer::new(&key_set(&[first.jwk(), second.jwk(), other.jwk()]));
     let verifier = Verifier::with_source(&settings(), clock(), Some(issuer.source())).unwrap();
@@ -121,7 +121,7 @@ async fn keys_that_share_an_id_are_not_used() {
 
 /// Security case F17.
 #[tokio::test]
-async fn a_new_key_is_fetched_when_its_first_token_comes() {
+async fn a_new_key_is_fetched_for_its_first_token() {
     let (old, new) = (IssuerKey::p256("old"), IssuerKey::p256("new"));
     let server = JwksServer::start(&key_set(&[old.jwk()])).await;
     let clock = clock();
@@ -141,7 +141,7 @@ async fn a_new_key_is_fetched_when_its_first_token_comes() {
 
 /// Security cases F17, K12.
 #[tokio::test]
-async fn a_clock_that_is_set_neither_puts_off_a_fetch_nor_ends_a_set() {
+async fn a_clock_jump_neither_delays_a_fetch_nor_expires_a_key_set() {
     let (old, new) = (IssuerKey::p256("old"), IssuerKey::p256("new"));
     let issuer = Issuer::new(&key_set(&[old.jwk()]));
     let clock = clock();
@@ -161,7 +161,7 @@ async fn a_clock_that_is_set_neither_puts_off_a_fetch_nor_ends_a_set() {
 
 /// Security case F17.
 #[tokio::test]
-async fn an_old_set_is_fetched_again_behind_a_requests_back() {
+async fn a_stale_key_set_is_refreshed_in_the_background() {
     let (old, new) = (IssuerKey::p256("old"), IssuerKey::p256("new"));
     let server = JwksServer::start(&key_set(&[old.jwk()])).await;
     let clock = clock();
@@ -220,7 +220,7 @@ async fn keys_are_kept_for_the_configured_time_while_the_issuer_is_down() {
 
 /// Security case F17.
 #[tokio::test]
-async fn without_keys_the_issuer_is_not_hammered() {
+async fn without_keys_the_issuer_is_asked_at_intervals() {
     let key = IssuerKey::p256("a");
     let issuer = Issuer::new(&key_set(&[key.jwk()]));
     issuer.go_down();
@@ -279,7 +279,7 @@ async fn an_answer_without_a_usable_key_changes_nothing() {
 }
 
 #[tokio::test]
-async fn many_waiters_share_one_fetch_and_one_that_leaves_does_not_end_it() {
+async fn concurrent_requests_share_one_fetch_that_survives_a_cancelled_one() {
     let key = IssuerKey::p256("a");
     let server = JwksServer::start(&key_set(&[key.jwk()])).await;
     server.set_slow(true);
@@ -306,7 +306,7 @@ async fn many_waiters_share_one_fetch_and_one_that_leaves_does_not_end_it() {
 }
 
 #[tokio::test]
-async fn a_connection_that_ends_without_an_answer_counts_as_down() {
+async fn a_connection_closed_without_a_response_is_an_outage() {
     let key = IssuerKey::p256("a");
     let server = JwksServer::start(&key_set(&[key.jwk()])).await;
     server.set_down(true);

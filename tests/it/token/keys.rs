@@ -83,7 +83,7 @@ async fn every_kind_of_key_works_from_a_key_set() {
 }
 
 #[tokio::test]
-async fn every_kind_of_key_works_from_a_file_whatever_the_key_id() {
+async fn every_kind_of_key_works_from_a_file_with_any_key_id() {
     for key in all_kinds().into_iter().take(4) {
         let file = KeyFile::new(&key.public_pem());
         let verifier = Verifier::with_source(&file.settings(), clock(), None).unwrap();
@@ -94,7 +94,7 @@ async fn every_kind_of_key_works_from_a_file_whatever_the_key_id() {
 }
 
 #[tokio::test]
-async fn an_rsa_key_of_a_file_may_be_in_the_form_of_rfc_8017() {
+async fn an_rsa_key_file_may_use_the_format_of_rfc_8017() {
     let key = IssuerKey::rsa("a");
     // The RSAPublicKey is what the BIT STRING of the SubjectPublicKeyInfo holds, 24 bytes in.
     let body = STANDARD.encode(&key.public_der()[24..]);
@@ -143,7 +143,7 @@ async fn a_public_key_is_no_shared_secret() {
 
 /// Security case F2.
 #[tokio::test]
-async fn the_algorithm_is_the_keys_also_within_a_family() {
+async fn the_keys_algorithm_is_required_even_within_a_family() {
     use jsonwebtoken::Algorithm::{PS256, RS256, RS512};
     for (key, token, good) in
         [(RS256, RS256, true), (RS256, PS256, false), (RS256, RS512, false), (PS256, RS256, false)]
@@ -166,7 +166,7 @@ async fn the_algorithm_is_the_keys_also_within_a_family() {
 }
 
 #[tokio::test]
-async fn what_cannot_check_a_token_is_skipped_in_a_key_set() {
+async fn unusable_keys_in_a_key_set_are_skipped() {
     let rsa = IssuerKey::rsa("bad");
     let p256 = IssuerKey::p256("bad");
     let ed25519 = IssuerKey::ed25519("bad");
@@ -305,7 +305,7 @@ async fn an_ecdsa_signature_is_two_numbers_within_the_order() {
 
 /// Security case F10.
 #[test]
-fn a_shared_secret_has_32_bytes_or_more() {
+fn a_shared_secret_has_at_least_32_bytes() {
     for (length, good) in [(0, false), (31, false), (32, true)] {
         let secret = "s".repeat(length);
         let settings = Auth { hs256_secret: Some(Secret::new(secret.clone())), ..settings() };
@@ -321,7 +321,7 @@ fn a_shared_secret_has_32_bytes_or_more() {
 
 /// Security case F10.
 #[test]
-fn a_file_holds_one_good_public_key() {
+fn a_key_file_holds_exactly_one_public_key() {
     let key = IssuerKey::p256("a");
     let certificate = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n".to_owned();
     for (text, reason) in [
@@ -352,7 +352,7 @@ fn a_file_holds_one_good_public_key() {
 }
 
 #[test]
-fn without_any_key_it_names_the_three_settings() {
+fn without_any_key_the_error_names_the_three_settings() {
     let text = refusal(&settings());
     for name in ["auth.jwks_url", "auth.public_key_file", "auth.hs256_secret"] {
         assert!(text.contains(name), "{text}");
@@ -360,7 +360,7 @@ fn without_any_key_it_names_the_three_settings() {
 }
 
 #[test]
-fn settings_that_could_never_work_refuse_to_start() {
+fn contradictory_settings_prevent_the_start() {
     let empty_claim = Auth { tenant_claim: String::new(), ..hs256_settings() };
     assert!(refusal(&empty_claim).contains("auth.tenant_claim"));
     let no_age = Auth { jwks_max_age_hours: 0, ..hs256_settings() };

@@ -73,7 +73,7 @@ fn all() -> Vec<EmailConfig> {
 }
 
 #[tokio::test]
-async fn a_group_says_of_a_row_what_the_api_says() {
+async fn a_rows_group_agrees_with_the_api() {
     let all = all();
     let rows: Vec<_> =
         all.iter().enumerate().map(|(number, config)| (format!("t{number:04}"), config.clone())).collect();

@@ -50,7 +50,7 @@ async fn page(db: &Db, filter: &Filter, after: &str, most: usize) -> Vec<String>
 }
 
 #[tokio::test]
-async fn every_filter_gives_what_fits_in_the_order_of_bytes_page_by_page_and_counted() {
+async fn every_filter_lists_and_counts_matching_rows_in_byte_order() {
     let rows: Vec<_> = (0..ROWS).map(row).collect();
     let expected = |kinds: &[usize]| {
         let fitting = rows.iter().enumerate().filter(|(number, _)| kinds.contains(&(number % 7)));
@@ -95,7 +95,7 @@ async fn every_filter_gives_what_fits_in_the_order_of_bytes_page_by_page_and_cou
 }
 
 #[tokio::test]
-async fn what_stays_is_in_the_pages_once_whatever_comes_goes_and_changes_between_them() {
+async fn unchanged_rows_are_listed_once_during_concurrent_changes() {
     let staying: Vec<_> = (0..100).map(|n| (format!("stays-{n:03}"), ordinary(healthy()))).collect();
     let passing: Vec<_> = (0..100).map(|n| (format!("stays-{n:03}-goes"), ordinary(healthy()))).collect();
     for engine in Engine::all() {
@@ -144,7 +144,7 @@ async fn what_stays_is_in_the_pages_once_whatever_comes_goes_and_changes_between
 }
 
 #[tokio::test]
-async fn one_that_moves_to_another_group_while_the_list_is_read_is_in_it_once() {
+async fn a_row_that_changes_its_group_during_paging_is_listed_once() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = opened(&database).await;

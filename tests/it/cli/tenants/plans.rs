@@ -71,7 +71,7 @@ fn reads_a_range(engine: Engine, plan: &str, index: &str) -> bool {
 }
 
 #[tokio::test]
-async fn no_page_and_no_count_reads_the_table_from_end_to_end() {
+async fn pages_and_counts_use_an_index() {
     for engine in Engine::all() {
         let database = filled(engine).await;
         let primary = match engine {
@@ -101,7 +101,7 @@ async fn no_page_and_no_count_reads_the_table_from_end_to_end() {
 }
 
 #[tokio::test]
-async fn a_start_looks_at_no_row_but_those_that_it_needs() {
+async fn a_start_reads_only_the_rows_that_it_needs() {
     for engine in Engine::all() {
         let database = filled(engine).await;
         for (file, part, values, index) in [
@@ -120,7 +120,7 @@ async fn a_start_looks_at_no_row_but_those_that_it_needs() {
 }
 
 #[tokio::test]
-async fn on_postgres_a_change_that_leaves_the_group_touches_no_index() {
+async fn on_postgres_a_change_within_a_group_updates_no_index() {
     let Some(engine) = Engine::postgres() else { return };
     let database = filled(engine).await;
     let counts = "select n_tup_upd, n_tup_hot_upd from pg_stat_user_tables where relname = 'email_configs'";

@@ -54,7 +54,7 @@ async fn filled(engine: Engine) -> Database {
 }
 
 #[tokio::test]
-async fn tenants_are_printed_as_recorded_on_every_engine() {
+async fn tenants_match_their_snapshots_on_every_engine() {
     for engine in Engine::all() {
         let database = filled(engine).await;
         for (name, arguments) in [
@@ -76,7 +76,7 @@ async fn tenants_are_printed_as_recorded_on_every_engine() {
 }
 
 #[tokio::test]
-async fn json_and_csv_have_the_same_and_can_be_read_back() {
+async fn json_and_csv_hold_the_same_rows_and_parse() {
     let database = filled(Engine::chosen()).await;
     let (_, out, _) = tenants(&database, &["ls", "--all", "--format", "json"]);
     let document: Value = serde_json::from_str(&out).expect("JSON");
@@ -140,7 +140,7 @@ async fn pages_follow_each_other_in_every_format() {
 }
 
 #[tokio::test]
-async fn filters_are_options_in_any_case_and_may_be_lists() {
+async fn filters_accept_lists_and_any_letter_case() {
     let database = filled(Engine::chosen()).await;
     let listed = |arguments: &[&str]| {
         let (code, out, err) = tenants(&database, &[&["ls", "--format", "json"], arguments].concat());
@@ -164,7 +164,7 @@ async fn filters_are_options_in_any_case_and_may_be_lists() {
 }
 
 #[tokio::test]
-async fn wrong_usage_ends_with_2_and_says_what_there_is() {
+async fn wrong_usage_exits_with_2_and_lists_the_values() {
     let database = filled(Engine::chosen()).await;
     for (arguments, expected) in [
         (&["ls", "--state", "BROKEN"][..], "[possible values: OK, INCOMPLETE_CONFIG"),
@@ -183,7 +183,7 @@ async fn wrong_usage_ends_with_2_and_says_what_there_is() {
 }
 
 #[tokio::test]
-async fn a_database_that_is_not_there_is_an_error_and_is_not_made() {
+async fn a_missing_database_is_an_error_and_not_created() {
     let database = Database::create(Engine::Sqlite).await;
     for command in ["ls", "summary"] {
         let (code, out, err) = tenants(&database, &[command]);
@@ -199,7 +199,7 @@ async fn a_database_that_is_not_there_is_an_error_and_is_not_made() {
 }
 
 #[tokio::test]
-async fn it_works_while_the_service_runs() {
+async fn the_command_works_while_the_service_runs() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");
     let list = || {
