@@ -7,6 +7,7 @@ use crate::mail::transcript::Stage;
 
 /// The evidence of one refusal.
 #[derive(Default)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts of one session")]
 pub(super) struct Evidence<'a> {
     pub concepts: Concepts,
     pub stage: Option<Stage>,

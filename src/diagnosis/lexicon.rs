@@ -153,7 +153,9 @@ impl Lexicon {
         if by_ending {
             self.by_ending.push(index);
         } else {
-            starts.into_iter().for_each(|start| self.by_start.entry(start).or_default().push(index));
+            for start in starts {
+                self.by_start.entry(start).or_default().push(index);
+            }
         }
         self.phrases.push((concept, parts));
     }

@@ -4,6 +4,7 @@
 //! ask for words, and where nothing applies nothing is claimed.
 
 use super::evidence::{Evidence, Fact};
+#[allow(clippy::enum_glob_use, reason = "the table is read by its concepts")]
 use super::lexicon::Concept::{self, *};
 use crate::mail::transcript::Stage;
 

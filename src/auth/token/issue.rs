@@ -44,14 +44,13 @@ pub fn issue(
     claims.insert(settings.user_claim.clone(), json!(user.as_str()));
     claims.insert(settings.tenant_claim.clone(), json!(tenant.as_str()));
     if admin {
-        match settings.admin_roles.first() {
-            Some(role) => claims.insert(settings.roles_claim.clone(), json!([role])),
-            None => {
-                let scope = settings.admin_scopes.first();
-                let scope = scope.context("auth.admin_roles and auth.admin_scopes are empty")?;
-                claims.insert("scope".to_owned(), json!(scope))
-            }
-        };
+        if let Some(role) = settings.admin_roles.first() {
+            claims.insert(settings.roles_claim.clone(), json!([role]));
+        } else {
+            let scope = settings.admin_scopes.first();
+            let scope = scope.context("auth.admin_roles and auth.admin_scopes are empty")?;
+            claims.insert("scope".to_owned(), json!(scope));
+        }
     }
     sign_hs256(secret, &Value::Object(claims))
 }

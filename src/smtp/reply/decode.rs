@@ -25,10 +25,7 @@ fn is_iso_2022(line: &[u8]) -> bool {
 
 fn guess(lines: &[Vec<u8>]) -> &'static Encoding {
     let mut detector = EncodingDetector::new(Iso2022JpDetection::Allow);
-    let (last, first) = match lines.split_last() {
-        Some(split) => split,
-        None => return UTF_8,
-    };
+    let Some((last, first)) = lines.split_last() else { return UTF_8 };
     for line in first {
         detector.feed(line, false);
         detector.feed(b"\n", false);
