@@ -32,7 +32,7 @@ use envelope::framed;
 pub use check::rows_text;
 pub use keys::Keys;
 pub use remote::Remote;
-pub use rewrap::{Pass, Rewrap};
+pub use rewrap::{Rewrap, RewrapReport};
 pub use ring::generate_key;
 
 /// Every kind of associated data begins with a label of its own, so that none can stand in for another.
@@ -68,7 +68,7 @@ pub enum VaultError {
     Unavailable,
 }
 
-/// How it stands with the keys.
+/// Whether the keys can be used.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeysState {
     Ok,
@@ -124,7 +124,7 @@ impl Vault {
         })
     }
 
-    /// Seals with the key that is the first one now: a file of keys that has changed is read before.
+    /// Seals with the current key. A changed key file is read first.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`].
@@ -186,7 +186,7 @@ impl Vault {
         Err(VaultError::Unavailable)
     }
 
-    /// How it stands with the keys now.
+    /// The state of the keys now.
     #[must_use]
     pub fn state(&self) -> KeysState {
         match &self.keys().remote {

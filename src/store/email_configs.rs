@@ -103,7 +103,7 @@ pub fn record_check(
     outcome: &CheckOutcome,
     now: Timestamp,
 ) -> Option<Statement> {
-    let (text, state, details) = match outcome {
+    let (text, health_state, details) = match outcome {
         CheckOutcome::Nothing => return None,
         CheckOutcome::Success => (RECORD_SUCCESS, HealthState::Ok, None),
         CheckOutcome::CredentialsRefused { diagnosis_code, reason } => (
@@ -122,7 +122,7 @@ pub fn record_check(
         .bind(tenant.as_str())
         .bind(checked.version.config.as_str())
         .bind(now.0)
-        .bind(state_text(state))
+        .bind(state_text(health_state))
         .bind(group.as_str());
     Some(match details {
         Some((code, reason, stage)) => {
@@ -234,7 +234,7 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
 fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
     let version = Version { config: columns.text()?, health: columns.integer()? };
     let provider = ProviderKind::parse(&columns.text()?);
-    let provider = provider.ok_or_else(|| not_understood("provider", "is not one of ours"))?;
+    let provider = provider.ok_or_else(|| unreadable_row("provider", "is not one of ours"))?;
     let row = SettingsRow {
         server_address: columns.optional_text()?,
         server_port: columns.optional_integer()?,
@@ -246,7 +246,7 @@ fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
         provider_tenant_id: columns.optional_text()?,
     };
     let settings =
-        Settings::from_row(provider, row).map_err(|error| not_understood(error.column, error.problem))?;
+        Settings::from_row(provider, row).map_err(|error| unreadable_row(error.column, error.problem))?;
     Ok(EmailConfig {
         version,
         settings,
@@ -268,12 +268,12 @@ fn secret(columns: &mut Columns) -> Result<Option<Sealed>, DbError> {
     match parts {
         (Some(key_id), Some(wrapped_key), Some(payload)) => Ok(Some(Sealed { key_id, wrapped_key, payload })),
         (None, None, None) => Ok(None),
-        _ => Err(not_understood("secret", "is there in part only")),
+        _ => Err(unreadable_row("secret", "is there in part only")),
     }
 }
 
 /// Never holds the value: it was edited by hand, and may be anything.
-fn not_understood(column: &str, problem: impl Display) -> DbError {
+fn unreadable_row(column: &str, problem: impl Display) -> DbError {
     DbError::Statement(format!("a row of email_configs cannot be understood: {column} {problem}"))
 }
 
@@ -289,5 +289,5 @@ fn state(text: &str) -> Result<HealthState, DbError> {
     [HealthState::Ok, HealthState::InvalidCredentials, HealthState::ProviderError]
         .into_iter()
         .find(|state| state_text(*state) == text)
-        .ok_or_else(|| not_understood("health_state", "is not one of ours"))
+        .ok_or_else(|| unreadable_row("health_state", "is not one of ours"))
 }

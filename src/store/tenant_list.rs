@@ -30,7 +30,7 @@ statements! {
 
 /// One tenant of the list. Texts are as they are stored.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Listed {
+pub struct TenantRow {
     pub tenant: String,
     pub group: Group,
     pub server_address: Option<String>,
@@ -74,7 +74,7 @@ pub async fn count(db: &Db, group: &Group) -> Result<i64, DbError> {
 }
 
 /// The next tenants behind `after`, of one group or of all, in the order of their bytes.
-async fn page(db: &Db, group: Option<&Group>, after: &str, most: i64) -> Result<Vec<Listed>, DbError> {
+async fn page(db: &Db, group: Option<&Group>, after: &str, most: i64) -> Result<Vec<TenantRow>, DbError> {
     let statement = match group {
         Some(group) => sql(PAGE_OF_GROUP).bind(group.as_str()),
         None => sql(PAGE),
@@ -83,9 +83,9 @@ async fn page(db: &Db, group: Option<&Group>, after: &str, most: i64) -> Result<
     rows.into_iter().map(|row: Row| read(&mut row.columns())).collect()
 }
 
-fn read(columns: &mut Columns) -> Result<Listed, DbError> {
+fn read(columns: &mut Columns) -> Result<TenantRow, DbError> {
     let domain = |address: String| address.rsplit_once('@').map(|(_, domain)| domain.to_owned());
-    Ok(Listed {
+    Ok(TenantRow {
         tenant: columns.text()?,
         group: Group::parse(&columns.text()?),
         server_address: columns.optional_text()?,

@@ -17,9 +17,9 @@ statements! {
 /// two of them.
 const BATCH_SIZE: i64 = 1_000;
 
-/// What is stored of a tenant.
+/// The rows that are stored of a tenant.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Stored {
+pub struct TenantRows {
     pub configuration: bool,
     pub audit_rows: i64,
 }
@@ -28,15 +28,15 @@ pub struct Stored {
 ///
 /// # Errors
 /// See [`DbError`].
-pub async fn stored(db: &Db, tenant: &TenantId) -> Result<Stored, DbError> {
+pub async fn count(db: &Db, tenant: &TenantId) -> Result<TenantRows, DbError> {
     let count = async |text| {
         let row = db.optional(sql(text).bind(tenant.as_str())).await?;
         row.map_or(Ok(0), |row| row.columns().integer())
     };
-    Ok(Stored { configuration: count(COUNT_CONFIGS).await? > 0, audit_rows: count(COUNT_AUDIT).await? })
+    Ok(TenantRows { configuration: count(COUNT_CONFIGS).await? > 0, audit_rows: count(COUNT_AUDIT).await? })
 }
 
-/// Removes the configuration, then the audit in steps. Broken off in between, it can be called again.
+/// Removes the configuration, then the audit in batches. After an interruption it can be called again.
 ///
 /// # Errors
 /// See [`DbError`].

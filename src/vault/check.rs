@@ -109,7 +109,7 @@ impl From<crate::store::DbError> for CanaryCheckError {
     }
 }
 
-/// Opens the canary of the version that wraps now, and of each that a row needs. Where all open, the service may be
+/// Opens the canary of the current version, and of each that a row needs. Where all open, the service may be
 /// used.
 pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Result<(), CanaryCheckError> {
     let current = add_service_canary(remote, db, clock).await?;
@@ -137,18 +137,18 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
     Ok(())
 }
 
-/// Returns the id of the version that wraps now, and adds its canary where there is none.
+/// Returns the id of the current version, and adds its canary where there is none.
 pub(super) async fn add_service_canary(
     remote: &Remote,
     db: &Db,
     clock: &Clock,
 ) -> Result<String, CanaryCheckError> {
-    let ours = |error: anyhow::Error| CanaryCheckError::Unavailable(format!("{error:#}"));
-    let data_key = DataKey::random().map_err(ours)?;
+    let no_randomness = |error: anyhow::Error| CanaryCheckError::Unavailable(format!("{error:#}"));
+    let data_key = DataKey::random().map_err(no_randomness)?;
     let wrapped = remote.wrap(&data_key).await?;
     let key_id = wrapped.key_id;
     if !remote.is_registered(&key_id) {
-        let payload = data_key.seal(CANARY, &framed(&[CANARY_LABEL, &key_id])).map_err(ours)?;
+        let payload = data_key.seal(CANARY, &framed(&[CANARY_LABEL, &key_id])).map_err(no_randomness)?;
         let canary = Sealed { key_id: key_id.clone(), wrapped_key: wrapped.bytes, payload };
         let _ = db.write(Write::default().then(key_canaries::insert(&canary, clock.now()))).await?;
         remote.set_registered(&key_id);

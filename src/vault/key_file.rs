@@ -13,14 +13,14 @@ const MAX_FILE_BYTES: u64 = 64 * 1024;
 
 /// What a file looks like from outside. Another stamp means that it may hold something else.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct Stamp {
+pub(super) struct FileStamp {
     place: (u64, u64),
     size: u64,
     modified: (i64, i64),
     changed: (i64, i64),
 }
 
-impl Stamp {
+impl FileStamp {
     fn new(metadata: &Metadata) -> Self {
         Self {
             place: (metadata.dev(), metadata.ino()),
@@ -32,15 +32,15 @@ impl Stamp {
 }
 
 /// The file's stamp now; none where it cannot be seen.
-pub(super) async fn stamp(path: &Path) -> Option<Stamp> {
+pub(super) async fn stamp(path: &Path) -> Option<FileStamp> {
     // Away from the threads that serve: the folder may lie on a disk of the network.
-    tokio::fs::metadata(path).await.ok().map(|metadata| Stamp::new(&metadata))
+    tokio::fs::metadata(path).await.ok().map(|metadata| FileStamp::new(&metadata))
 }
 
 /// What a file held, and its stamp at that moment.
 pub(super) struct Contents {
     pub text: Zeroizing<String>,
-    pub stamp: Stamp,
+    pub stamp: FileStamp,
 }
 
 /// Judges the file that was opened, so that no other can be put in its place in between.
@@ -66,7 +66,7 @@ fn read_opened(file: &File) -> anyhow::Result<Contents> {
     // With room for all of it: a string that grows leaves copies behind.
     let mut text = Zeroizing::new(String::with_capacity(usize::try_from(MAX_FILE_BYTES)? + 1));
     file.take(MAX_FILE_BYTES).read_to_string(&mut text).context("cannot be read")?;
-    Ok(Contents { text, stamp: Stamp::new(&metadata) })
+    Ok(Contents { text, stamp: FileStamp::new(&metadata) })
 }
 
 /// The file, held against every other process that would change it in this way.
@@ -158,8 +158,8 @@ fn id_of(line: &str) -> Option<&str> {
 
 /// The text with this line before the first key, and nowhere else. Comments above the first key stay above.
 #[must_use]
-pub fn with_first(text: &str, line: &str) -> Zeroizing<String> {
-    let mut changed = room(text.len() + line.len() + 2);
+pub fn prepend(text: &str, line: &str) -> Zeroizing<String> {
+    let mut changed = with_capacity(text.len() + line.len() + 2);
     let mut is_in = false;
     for old in text.split_inclusive('\n') {
         if !is_in && id_of(old).is_some() {
@@ -176,15 +176,15 @@ pub fn with_first(text: &str, line: &str) -> Zeroizing<String> {
 
 /// The text with the line of this key before those of the others.
 #[must_use]
-pub fn made_first(text: &str, id: &str) -> Zeroizing<String> {
+pub fn move_first(text: &str, id: &str) -> Zeroizing<String> {
     let line = text.lines().find(|line| id_of(line) == Some(id)).unwrap_or_default();
-    with_first(text, line.trim())
+    prepend(text, line.trim())
 }
 
 /// The text without the line of this key.
 #[must_use]
-pub fn without(text: &str, id: &str) -> Zeroizing<String> {
-    let mut changed = room(text.len());
+pub fn remove(text: &str, id: &str) -> Zeroizing<String> {
+    let mut changed = with_capacity(text.len());
     for line in text.split_inclusive('\n').filter(|line| id_of(line) != Some(id)) {
         changed.push_str(line);
     }
@@ -192,7 +192,7 @@ pub fn without(text: &str, id: &str) -> Zeroizing<String> {
 }
 
 /// A string that does not grow, and so leaves no copies behind.
-fn room(bytes: usize) -> Zeroizing<String> {
+fn with_capacity(bytes: usize) -> Zeroizing<String> {
     Zeroizing::new(String::with_capacity(bytes))
 }
 
@@ -205,28 +205,28 @@ mod tests {
     #[test]
     fn a_new_key_stands_before_the_others_and_comments_stay() {
         assert_eq!(
-            with_first(TEXT, "k3:ccc").as_str(),
+            prepend(TEXT, "k3:ccc").as_str(),
             "# our keys\n\n# since May\nk3:ccc\nk2:bbb\n# the first one\nk1:aaa\n"
         );
-        assert_eq!(with_first("  k1:aaa\r\n", "k2:bbb").as_str(), "k2:bbb\r\n  k1:aaa\r\n");
-        assert_eq!(with_first("k1:aaa", "k2:bbb").as_str(), "k2:bbb\nk1:aaa");
+        assert_eq!(prepend("  k1:aaa\r\n", "k2:bbb").as_str(), "k2:bbb\r\n  k1:aaa\r\n");
+        assert_eq!(prepend("k1:aaa", "k2:bbb").as_str(), "k2:bbb\nk1:aaa");
     }
 
     #[test]
     fn a_key_that_is_there_is_made_first() {
         assert_eq!(
-            made_first(TEXT, "k1").as_str(),
+            move_first(TEXT, "k1").as_str(),
             "# our keys\n\n# since May\nk1:aaa\nk2:bbb\n# the first one\n"
         );
-        assert_eq!(made_first("k2:b\n k1:a", "k1").as_str(), "k1:a\nk2:b\n");
-        assert_eq!(made_first(TEXT, "k2").as_str(), TEXT);
+        assert_eq!(move_first("k2:b\n k1:a", "k1").as_str(), "k1:a\nk2:b\n");
+        assert_eq!(move_first(TEXT, "k2").as_str(), TEXT);
     }
 
     #[test]
     fn only_the_line_of_the_key_goes() {
-        assert_eq!(without(TEXT, "k1").as_str(), "# our keys\n\n# since May\nk2:bbb\n# the first one\n");
-        assert_eq!(without("k1:a\nk11:b\n", "k1").as_str(), "k11:b\n");
-        assert_eq!(without("#k1:a\nk2:b", "k1").as_str(), "#k1:a\nk2:b");
+        assert_eq!(remove(TEXT, "k1").as_str(), "# our keys\n\n# since May\nk2:bbb\n# the first one\n");
+        assert_eq!(remove("k1:a\nk11:b\n", "k1").as_str(), "k11:b\n");
+        assert_eq!(remove("#k1:a\nk2:b", "k1").as_str(), "#k1:a\nk2:b");
     }
 
     fn file(folder: &Path, mode: u32) -> PathBuf {
@@ -256,8 +256,8 @@ mod tests {
     #[test]
     fn a_text_that_is_changed_never_grows_and_so_leaves_no_copy_behind() {
         let line = "k3:ccc";
-        assert_eq!(with_first(TEXT, line).capacity(), TEXT.len() + line.len() + 2);
-        assert_eq!(without(TEXT, "k1").capacity(), TEXT.len());
+        assert_eq!(prepend(TEXT, line).capacity(), TEXT.len() + line.len() + 2);
+        assert_eq!(remove(TEXT, "k1").capacity(), TEXT.len());
     }
 
     /// Security case L3.
@@ -297,7 +297,7 @@ mod tests {
                 let path = path.clone();
                 std::thread::spawn(move || {
                     let locked = LockedKeyFile::open(&path).unwrap();
-                    let changed = with_first(locked.text(), &format!("n{n}:x"));
+                    let changed = prepend(locked.text(), &format!("n{n}:x"));
                     locked.replace(&changed).unwrap();
                 })
             })

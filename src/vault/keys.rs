@@ -23,7 +23,7 @@ const REMOVED_KEY_GRACE: Duration = Duration::from_mins(1);
 pub struct Keys {
     pub(super) ring: Ring,
     /// Keys that were taken out of the ring a moment ago. A request may have read a row before that.
-    pub(super) leaving: Vec<RemovedKey>,
+    pub(super) removed: Vec<RemovedKey>,
     pub(super) remote: Option<Arc<Remote>>,
     seals_remotely: bool,
 }
@@ -72,17 +72,17 @@ impl Keys {
             (Some(SealWith::Keys), ..) => false,
             (_, _, remote) => remote.is_some(),
         };
-        Ok(Self { ring, leaving: Vec::new(), remote: remote.map(Arc::new), seals_remotely })
+        Ok(Self { ring, removed: Vec::new(), remote: remote.map(Arc::new), seals_remotely })
     }
 
-    /// The same with another ring. What it no longer holds opens a little longer.
-    pub(super) fn with_ring(&self, ring: Ring, leaves_until: Instant) -> Self {
+    /// The same with another ring. Keys that it no longer holds open stored secrets `until` then.
+    pub(super) fn with_ring(&self, ring: Ring, until: Instant) -> Self {
         let gone = self.ring.all().iter().filter(|key| ring.find(&key.id).is_none());
-        let gone = gone.map(|key| RemovedKey { key: Arc::clone(key), until: leaves_until });
-        let before = self.leaving.iter().filter(|leaving| ring.find(&leaving.key.id).is_none());
+        let gone = gone.map(|key| RemovedKey { key: Arc::clone(key), until });
+        let before = self.removed.iter().filter(|old| ring.find(&old.key.id).is_none());
         let before = before.map(|old| RemovedKey { key: Arc::clone(&old.key), until: old.until });
         Self {
-            leaving: before.chain(gone).collect(),
+            removed: before.chain(gone).collect(),
             remote: self.remote.clone(),
             seals_remotely: self.seals_remotely,
             ring,
@@ -97,15 +97,15 @@ impl Keys {
         Ok(self.with_ring(Ring::from_file(path)?, Instant::now() + REMOVED_KEY_GRACE))
     }
 
-    /// The same without the keys whose time is over; none where there is none such.
-    pub(super) fn without_left(&self, now: Instant) -> Option<Self> {
-        let ids: Vec<&RemovedKey> = self.leaving.iter().filter(|leaving| leaving.until > now).collect();
-        if ids.len() == self.leaving.len() {
+    /// The same without the removed keys whose grace time has ended; none where there is no such key.
+    pub(super) fn without_expired(&self, now: Instant) -> Option<Self> {
+        let kept: Vec<&RemovedKey> = self.removed.iter().filter(|old| old.until > now).collect();
+        if kept.len() == self.removed.len() {
             return None;
         }
-        let leaving = ids.into_iter().map(|old| RemovedKey { key: Arc::clone(&old.key), until: old.until });
+        let removed = kept.into_iter().map(|old| RemovedKey { key: Arc::clone(&old.key), until: old.until });
         Some(Self {
-            leaving: leaving.collect(),
+            removed: removed.collect(),
             ring: self.ring.clone(),
             remote: self.remote.clone(),
             seals_remotely: self.seals_remotely,
@@ -152,7 +152,7 @@ impl Keys {
         }
     }
 
-    /// The id of the key that seals now. A service is asked by wrapping something with it.
+    /// The id of the current key. A service tells it with a wrapped data key.
     ///
     /// # Errors
     /// See [`WrapError`].
@@ -194,7 +194,7 @@ impl Keys {
 
     pub(super) async fn seal_bytes(&self, plain: &[u8], associated_data: &[u8]) -> Result<Sealed, WrapError> {
         let data_key = random_data_key()?;
-        let payload = data_key.seal(plain, associated_data).map_err(|error| ours(&error))?;
+        let payload = data_key.seal(plain, associated_data).map_err(|error| no_randomness(&error))?;
         let wrapped = self.wrap(&data_key).await?;
         Ok(Sealed { key_id: wrapped.key_id, wrapped_key: wrapped.bytes, payload })
     }
@@ -208,7 +208,7 @@ impl Keys {
         data_key.open(&sealed.payload, associated_data).map_err(WrapError::refused)
     }
 
-    /// The same data key, wrapped with the key that seals now.
+    /// The same data key, wrapped with the current key.
     pub(super) async fn rewrap(&self, key_id: &str, wrapped: &[u8]) -> Result<Wrapped, WrapError> {
         self.wrap(&*self.unwrap(key_id, wrapped).await?).await
     }
@@ -217,7 +217,7 @@ impl Keys {
         match (self.sealing_service(), self.ring.first()) {
             (Some(remote), _) => remote.wrap(data_key).await,
             (None, Some(key)) => {
-                let bytes = data_key.wrapped(key).map_err(|error| ours(&error))?;
+                let bytes = data_key.wrapped(key).map_err(|error| no_randomness(&error))?;
                 Ok(Wrapped { key_id: key.id.clone(), bytes })
             }
             (None, None) => Err(WrapError::unavailable("the ring is empty")),
@@ -225,8 +225,8 @@ impl Keys {
     }
 
     async fn unwrap(&self, key_id: &str, wrapped: &[u8]) -> Result<Opened, WrapError> {
-        let leaving = || self.leaving.iter().map(|leaving| &leaving.key).find(|key| key.id == key_id);
-        if let Some(key) = self.ring.find(key_id).or_else(leaving) {
+        let removed = || self.removed.iter().map(|old| &old.key).find(|key| key.id == key_id);
+        if let Some(key) = self.ring.find(key_id).or_else(removed) {
             return DataKey::unwrapped(wrapped, key).map(Opened::Own).map_err(WrapError::refused);
         }
         match self.remote.as_ref().filter(|remote| remote.has(key_id)) {
@@ -237,10 +237,10 @@ impl Keys {
 }
 
 fn random_data_key() -> Result<DataKey, WrapError> {
-    DataKey::random().map_err(|error| ours(&error))
+    DataKey::random().map_err(|error| no_randomness(&error))
 }
 
 /// A system without randomness may have some later.
-fn ours(error: &anyhow::Error) -> WrapError {
+fn no_randomness(error: &anyhow::Error) -> WrapError {
     WrapError::unavailable(format!("{error:#}"))
 }

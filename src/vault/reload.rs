@@ -9,34 +9,34 @@ use tokio::time::Instant;
 
 use super::Vault;
 use super::check::{self, CanaryCheckError};
-use super::key_file::{self, Stamp};
+use super::key_file::{self, FileStamp};
 use super::keys::Keys;
 
 /// The state of the key file at the last read.
 pub(super) struct ReloadState {
     /// One at a time.
     turn: tokio::sync::Mutex<()>,
-    last: Mutex<Last>,
+    last: Mutex<LastRead>,
 }
 
 #[derive(Clone, Copy)]
-struct Last {
+struct LastRead {
     /// Also of a file that could not be used.
-    stamp: Option<Stamp>,
+    stamp: Option<FileStamp>,
     failed: bool,
 }
 
 impl ReloadState {
     pub fn new(keys: &Keys) -> Self {
-        let last = Last { stamp: keys.ring.stamp, failed: false };
+        let last = LastRead { stamp: keys.ring.stamp, failed: false };
         Self { turn: tokio::sync::Mutex::default(), last: Mutex::new(last) }
     }
 
-    fn last(&self) -> Last {
+    fn last(&self) -> LastRead {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note(&self, last: Last) {
+    fn note(&self, last: LastRead) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
     }
 }
@@ -47,7 +47,7 @@ impl Vault {
     pub async fn maintain(&self) {
         let again = self.reload_state.last().failed;
         self.reload(again).await;
-        if let Some(keys) = self.keys().without_left(Instant::now()) {
+        if let Some(keys) = self.keys().without_expired(Instant::now()) {
             self.use_keys(keys);
         }
         let Some(remote) = self.keys().remote.clone() else { return };
@@ -95,13 +95,13 @@ impl Vault {
         match self.reload_ring(path).await {
             Ok(keys) => {
                 let (first, count) = (keys.ids().first().map(ToString::to_string), keys.ids().len());
-                self.reload_state.note(Last { stamp: keys.ring.stamp, failed: false });
+                self.reload_state.note(LastRead { stamp: keys.ring.stamp, failed: false });
                 self.use_keys(keys);
                 self.metrics.record_key_reload("ok");
                 tracing::info!(first, count, "read the keys again");
             }
             Err(error) => {
-                self.reload_state.note(Last { stamp, failed: true });
+                self.reload_state.note(LastRead { stamp, failed: true });
                 self.metrics.record_key_reload("failed");
                 tracing::error!(
                     error = format!("{error:#}"),

@@ -1,5 +1,4 @@
-//! A key service as it is used here: with the data keys that it unwrapped a short while ago, and with what is known
-//! about it.
+//! The configured key service, with a cache of the data keys that it unwrapped, and its state.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -94,7 +93,7 @@ impl Remote {
     pub(super) async fn wrap(&self, data_key: &DataKey) -> Result<Wrapped, WrapError> {
         let associated_data = wrapping_data(self.name());
         let wrapped = self.service.wrap(data_key.bytes(), &associated_data).await;
-        let wrapped = self.noted(KeyOperation::Wrap, wrapped)?;
+        let wrapped = self.observe(KeyOperation::Wrap, wrapped)?;
         if self.has(&wrapped.key_id) {
             return Ok(wrapped);
         }
@@ -120,7 +119,7 @@ impl Remote {
         // From the moment of the question: an answer that took its time is not newer.
         let asked = self.clock.now();
         let bytes = self.service.unwrap(key_id, wrapped, &associated_data).await;
-        let bytes = self.noted(KeyOperation::Unwrap, bytes)?;
+        let bytes = self.observe(KeyOperation::Unwrap, bytes)?;
         let data_key = DataKey::from_bytes(&bytes).map_err(WrapError::refused)?;
         let keep = i64::try_from(self.keep.as_millis()).unwrap_or(i64::MAX);
         Ok(Arc::new(Unwrapped { data_key, until: Timestamp(asked.0.saturating_add(keep)) }))
@@ -134,11 +133,11 @@ impl Remote {
     /// Makes a new version, which wraps from then on.
     pub(super) async fn rotate(&self) -> Result<(), WrapError> {
         let rotated = self.service.rotate().await;
-        self.noted(KeyOperation::Rotate, rotated)
+        self.observe(KeyOperation::Rotate, rotated)
     }
 
     /// Counts a call, and remembers whether the service answers.
-    fn noted<T>(&self, operation: KeyOperation, answer: Result<T, WrapError>) -> Result<T, WrapError> {
+    fn observe<T>(&self, operation: KeyOperation, answer: Result<T, WrapError>) -> Result<T, WrapError> {
         let outcome = match &answer {
             Ok(_) => "ok",
             Err(WrapError::Refused(_)) => "refused",

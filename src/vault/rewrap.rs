@@ -1,7 +1,7 @@
 //! Wraps the data keys of all rows with the current key. Sealed secrets stay as they are.
 //!
-//! What is done stands in the rows themselves: whoever begins again goes on where the last one stopped, and several
-//! may run at the same time.
+//! Progress is in the rows themselves: a new run continues where the last one stopped, and several may run at the same
+//! time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use crate::store::{Db, DbError, Write, WriteOutcome, email_configs};
 /// Rows in one transaction: it locks them, so that it has to be short.
 const BATCH_SIZE: usize = 100;
 
-/// How often something is tried that does not work at this moment: a busy file, a service that is restarted.
+/// Attempts at something that fails for the moment: a busy file, a service that is restarted.
 const MAX_ATTEMPTS: usize = 10;
 
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
@@ -34,8 +34,8 @@ pub struct Rewrap {
 
 /// What one pass over all rows did.
 #[derive(Clone, Default, Debug)]
-pub struct Pass {
-    /// Rows whose data key was wrapped anew, or that another write has changed meanwhile.
+pub struct RewrapReport {
+    /// Rows whose data key was rewrapped, or that another write has changed meanwhile.
     pub done: i64,
     /// Tenants whose data key does not open with the key that the row names. Their rows stay as they are.
     pub unreadable: Vec<TenantId>,
@@ -49,14 +49,14 @@ impl Rewrap {
     pub async fn begin(keys: Arc<Keys>, db: &Db, clock: &Clock) -> anyhow::Result<Self> {
         check::check_ring(&keys, db, clock).await?;
         if let Some(remote) = &keys.remote {
-            patiently(
+            retry_while(
                 async || check::try_service(remote, db, clock).await,
                 |error| matches!(error, CanaryCheckError::Unavailable(_)),
             )
             .await
             .context("the key service cannot be used")?;
         }
-        let target = patiently(async || keys.first().await, unavailable).await?;
+        let target = retry_while(async || keys.first().await, unavailable).await?;
         Ok(Self { keys, db: db.clone(), target })
     }
 
@@ -70,11 +70,13 @@ impl Rewrap {
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn left(&self) -> Result<Vec<(String, i64)>, DbError> {
+    pub async fn remaining(&self) -> Result<Vec<(String, i64)>, DbError> {
         let mut left = Vec::new();
-        for key in self.busy(async || email_configs::keys_in_use(&self.db).await).await? {
+        for key in self.retry_database(async || email_configs::keys_in_use(&self.db).await).await? {
             if key != self.target {
-                let rows = self.busy(async || email_configs::count_sealed_with(&self.db, &key).await).await?;
+                let rows = self
+                    .retry_database(async || email_configs::count_sealed_with(&self.db, &key).await)
+                    .await?;
                 left.push((key, rows));
             }
         }
@@ -85,14 +87,14 @@ impl Rewrap {
     ///
     /// # Errors
     /// Where database or key service do not answer for some time. What was done stays done.
-    pub async fn pass(&self, mut progress: impl FnMut(i64)) -> anyhow::Result<Pass> {
-        let mut pass = Pass::default();
-        for (key, _) in self.left().await? {
+    pub async fn pass(&self, mut progress: impl FnMut(i64)) -> anyhow::Result<RewrapReport> {
+        let mut pass = RewrapReport::default();
+        for (key, _) in self.remaining().await? {
             let mut last = None;
             loop {
                 let next =
                     async || email_configs::sealed_with(&self.db, &key, last.as_ref(), BATCH_SIZE).await;
-                let rows = self.busy(next).await?;
+                let rows = self.retry_database(next).await?;
                 let Some(end) = rows.last() else { break };
                 last = Some(end.tenant.clone());
                 pass.done += self.batch(rows, &mut pass.unreadable).await?;
@@ -104,7 +106,7 @@ impl Rewrap {
 
     async fn batch(&self, rows: Vec<WrappedKey>, unreadable: &mut Vec<TenantId>) -> anyhow::Result<i64> {
         let mut write = Write::default();
-        for (row, wrapped) in self.all_wrapped_anew(rows).await {
+        for (row, wrapped) in self.rewrap_rows(rows).await {
             match wrapped {
                 Ok(wrapped) if wrapped.key_id == row.key_id => {}
                 Ok(wrapped) => {
@@ -115,7 +117,7 @@ impl Rewrap {
             }
         }
         let done = i64::try_from(write.statements.len())?;
-        let outcome = self.busy(async || self.db.write(write.clone()).await).await?;
+        let outcome = self.retry_database(async || self.db.write(write.clone()).await).await?;
         if done > 0 && outcome == WriteOutcome::NoRowsAffected {
             bail!("key {} was removed meanwhile: look at `transports keys status`", self.target);
         }
@@ -123,10 +125,10 @@ impl Rewrap {
     }
 
     /// Each row with its new wrapping, in the order of the rows. A service is asked for many of them at once.
-    async fn all_wrapped_anew(&self, rows: Vec<WrappedKey>) -> Vec<(WrappedKey, Result<Wrapped, WrapError>)> {
+    async fn rewrap_rows(&self, rows: Vec<WrappedKey>) -> Vec<(WrappedKey, Result<Wrapped, WrapError>)> {
         let mut tasks = JoinSet::new();
         for row in rows {
-            tasks.spawn(wrapped_anew(Arc::clone(&self.keys), row));
+            tasks.spawn(rewrap_row(Arc::clone(&self.keys), row));
         }
         let mut done = tasks.join_all().await;
         // The same order everywhere, so that two of them never wait for each other's rows.
@@ -134,13 +136,13 @@ impl Rewrap {
         done
     }
 
-    /// A file that another process is writing to, a connection that broke: again, for a while.
-    async fn busy<T>(&self, ask: impl AsyncFn() -> Result<T, DbError>) -> Result<T, DbError> {
-        patiently(ask, |error| matches!(error, DbError::Unavailable(_))).await
+    /// Retries while the database is busy or unreachable.
+    async fn retry_database<T>(&self, query: impl AsyncFn() -> Result<T, DbError>) -> Result<T, DbError> {
+        retry_while(query, |error| matches!(error, DbError::Unavailable(_))).await
     }
 }
 
-async fn wrapped_anew(keys: Arc<Keys>, row: WrappedKey) -> (WrappedKey, Result<Wrapped, WrapError>) {
+async fn rewrap_row(keys: Arc<Keys>, row: WrappedKey) -> (WrappedKey, Result<Wrapped, WrapError>) {
     let mut tries = 1;
     loop {
         let wrapped = keys.rewrap(&row.key_id, &row.wrapped_key).await;
@@ -156,12 +158,15 @@ fn unavailable(error: &WrapError) -> bool {
     matches!(error, WrapError::Unavailable(_))
 }
 
-async fn patiently<T, E>(ask: impl AsyncFn() -> Result<T, E>, again: impl Fn(&E) -> bool) -> Result<T, E> {
+async fn retry_while<T, E>(
+    attempt: impl AsyncFn() -> Result<T, E>,
+    is_temporary: impl Fn(&E) -> bool,
+) -> Result<T, E> {
     for _ in 1..MAX_ATTEMPTS {
-        match ask().await {
-            Err(error) if again(&error) => tokio::time::sleep(RETRY_PAUSE).await,
-            answer => return answer,
+        match attempt().await {
+            Err(error) if is_temporary(&error) => tokio::time::sleep(RETRY_PAUSE).await,
+            result => return result,
         }
     }
-    ask().await
+    attempt().await
 }

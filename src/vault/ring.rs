@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::envelope::{KEY_BYTES, cipher};
-use super::key_file::{self, Stamp};
+use super::key_file::{self, FileStamp};
 use crate::config::Encryption;
 use crate::secret::Secret;
 
@@ -31,7 +31,7 @@ pub(super) struct Ring {
     /// The setting, and the file where there is one: for messages.
     pub source: String,
     /// Of the file, when it was read.
-    pub stamp: Option<Stamp>,
+    pub stamp: Option<FileStamp>,
 }
 
 impl Ring {
@@ -66,7 +66,7 @@ impl Ring {
     fn read<'a>(
         source: String,
         entries: impl Iterator<Item = (String, &'a str)>,
-        stamp: Option<Stamp>,
+        stamp: Option<FileStamp>,
     ) -> anyhow::Result<Self> {
         let mut keys: Vec<Arc<Key>> = Vec::new();
         for (place, entry) in entries {

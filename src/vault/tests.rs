@@ -329,14 +329,14 @@ async fn a_key_that_left_the_ring_opens_until_its_time_is_over() {
     let sealed = vault(&[key("k1", 1)]).seal(&secret(), &binding).await.unwrap();
     let until = Instant::now() + Duration::from_mins(1);
     let both = vault(&[key("k2", 2), key("k1", 1)]);
-    assert!(both.without_left(until).is_none(), "none has left");
+    assert!(both.without_expired(until).is_none(), "none has left");
 
     let left = both.with_ring(vault(&[key("k2", 2)]).ring, until);
     assert!(opens(&left, &sealed, &binding).await);
-    assert!(left.without_left(until - Duration::from_millis(1)).is_none());
-    let over = left.without_left(until).expect("the time of one is over");
+    assert!(left.without_expired(until - Duration::from_millis(1)).is_none());
+    let over = left.without_expired(until).expect("the time of one is over");
     assert!(!opens(&over, &sealed, &binding).await);
-    assert!(over.without_left(until).is_none());
+    assert!(over.without_expired(until).is_none());
 }
 
 struct Named;

@@ -32,7 +32,7 @@ pub(super) async fn run(config: &Config, id: &str) -> anyhow::Result<()> {
     let was_known = remove_canary(&db, id).await?;
     match locked {
         Some(locked) if is_in_ring => {
-            let text = key_file::without(locked.text(), id);
+            let text = key_file::remove(locked.text(), id);
             locked.replace(&text)?;
             // A process that read the file in between has written the canary again.
             remove_canary(&db, id).await?;

@@ -34,19 +34,19 @@ pub(super) async fn rewrap_all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u6
     let target = rewrap.target();
     let mut came_back = None;
     for _ in 0..MAX_ROUNDS {
-        let left = rewrap.left().await?;
+        let left = rewrap.remaining().await?;
         let all: i64 = left.iter().map(|(_, rows)| rows).sum();
         if let Some(others) = named(&left) {
             output::note(&format!("wrapping the data keys of {} with {target}: {others}", rows_text(all)));
             let pass = rewrap.pass(progress(all)).await?;
             refuse_unreadable(&pass.unreadable)?;
             // Rows that came in between need no pause first.
-            if !rewrap.left().await?.is_empty() {
+            if !rewrap.remaining().await?.is_empty() {
                 continue;
             }
         }
         tokio::time::sleep(Duration::from_secs(wait)).await;
-        came_back = named(&rewrap.left().await?);
+        came_back = named(&rewrap.remaining().await?);
         let Some(others) = &came_back else {
             db.close().await;
             output::note(&format!("all rows are sealed with {target}"));

@@ -101,8 +101,8 @@ async fn rows_on_others(db: &Db, first: &str) -> anyhow::Result<i64> {
 fn apply_plan(plan: &Plan, keys: Keys, path: &Path, locked: LockedKeyFile) -> anyhow::Result<Keys> {
     let text = match plan {
         Plan::Finish => return Ok(keys),
-        Plan::MakeFirst(id) => key_file::made_first(locked.text(), id),
-        Plan::New(id) => key_file::with_first(locked.text(), generate_key(id)?.expose()),
+        Plan::MakeFirst(id) => key_file::move_first(locked.text(), id),
+        Plan::New(id) => key_file::prepend(locked.text(), generate_key(id)?.expose()),
     };
     locked.replace(&text)?;
     let keys = keys.reload_ring(path)?;

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use anyhow::anyhow;
 use csv::{Terminator, WriterBuilder};
 
-use crate::store::tenant_list::Listed;
+use crate::store::tenant_list::TenantRow;
 
 /// The names of the API, as in JSON.
 const NAMES: [&str; 13] = [
@@ -24,7 +24,7 @@ const NAMES: [&str; 13] = [
     "lastUpdated",
 ];
 
-pub(super) fn part(tenants: &[Listed], is_first: bool) -> anyhow::Result<String> {
+pub(super) fn part(tenants: &[TenantRow], is_first: bool) -> anyhow::Result<String> {
     let names = is_first.then(|| NAMES.map(str::to_owned).to_vec());
     lines(names.into_iter().chain(tenants.iter().map(cells)))
 }
@@ -39,7 +39,7 @@ pub(super) fn lines(lines: impl Iterator<Item = Vec<String>>) -> anyhow::Result<
     Ok(String::from_utf8(bytes)?)
 }
 
-fn cells(listed: &Listed) -> Vec<String> {
+fn cells(listed: &TenantRow) -> Vec<String> {
     let text = |value: &Option<String>| value.clone().unwrap_or_default();
     let group = &listed.group;
     vec![

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use crate::store::tenant_list::Listed;
+use crate::store::tenant_list::TenantRow;
 
 /// One tenant a line, so that tools can process large documents by lines.
-pub(super) fn part(tenants: &[Listed], is_first: bool) -> String {
+pub(super) fn part(tenants: &[TenantRow], is_first: bool) -> String {
     let mut text = if is_first { "{\"tenants\":[".to_owned() } else { String::new() };
     for (index, tenant) in tenants.iter().map(tenant).enumerate() {
         let begin = if is_first && index == 0 { "\n" } else { ",\n" };
@@ -24,7 +24,7 @@ pub(super) fn end(after: Option<&str>) -> String {
 }
 
 /// Uses the names of the API; unset members are absent.
-fn tenant(listed: &Listed) -> Value {
+fn tenant(listed: &TenantRow) -> Value {
     let group = &listed.group;
     let mut tenant = json!({
         "tenantId": listed.tenant,

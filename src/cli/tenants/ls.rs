@@ -7,7 +7,7 @@ use super::{Format, csv, examples, json, open, output, table};
 use crate::cli::email_config::shown;
 use crate::config::Config;
 use crate::store::Db;
-use crate::store::tenant_list::{Listed, Listing};
+use crate::store::tenant_list::{Listing, TenantRow};
 
 /// List the tenants that have a configuration.
 ///
@@ -43,7 +43,7 @@ const EXAMPLES: [&str; 3] = [
 ];
 
 /// Tenants that are written together. A table has the widths of the first of them.
-const TOGETHER: usize = 1_000;
+const PAGE_SIZE: usize = 1_000;
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> {
     let db = open(config).await?;
@@ -57,7 +57,7 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     let mut listing = Listing::new(db, &arguments.choice.filter(), &arguments.after).await?;
     let mut printer = Printer::new(arguments.format);
     let more = loop {
-        let asked = TOGETHER.min(left);
+        let asked = PAGE_SIZE.min(left);
         let tenants = next_page(&mut listing, db, asked).await?;
         if !output::write_part(&printer.part(&tenants)?)? {
             return Ok(());
@@ -83,7 +83,7 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
 }
 
 /// The next tenants, at most `most`.
-async fn next_page(listing: &mut Listing, db: &Db, most: usize) -> anyhow::Result<Vec<Listed>> {
+async fn next_page(listing: &mut Listing, db: &Db, most: usize) -> anyhow::Result<Vec<TenantRow>> {
     let mut tenants = Vec::new();
     while tenants.len() < most
         && let Some(listed) = listing.next(db).await?
@@ -105,7 +105,7 @@ impl Printer {
         Self { format, widths: None, tenants: 0 }
     }
 
-    fn part(&mut self, tenants: &[Listed]) -> anyhow::Result<String> {
+    fn part(&mut self, tenants: &[TenantRow]) -> anyhow::Result<String> {
         let is_first = self.tenants == 0;
         self.tenants += tenants.len();
         Ok(match self.format {

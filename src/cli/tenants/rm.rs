@@ -9,7 +9,7 @@ use super::{open, output};
 use crate::clock::Clock;
 use crate::config::{Config, Invalid, Problem};
 use crate::id::TenantId;
-use crate::store::tenants::{self, Stored};
+use crate::store::tenants::{self, TenantRows};
 use crate::store::{Db, DbError};
 
 /// Delete everything that is stored of a tenant: its configuration, its secret and its audit.
@@ -44,8 +44,8 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Resul
 }
 
 async fn remove_from(db: &Db, tenant: &TenantId, yes: bool) -> anyhow::Result<()> {
-    let stored = tenants::stored(db, tenant).await.map_err(unavailable)?;
-    if stored == (Stored { configuration: false, audit_rows: 0 }) {
+    let stored = tenants::count(db, tenant).await.map_err(unavailable)?;
+    if stored == (TenantRows { configuration: false, audit_rows: 0 }) {
         bail!("nothing is stored of the tenant {:?}; names are compared byte by byte", tenant.as_str());
     }
     let what = described(stored);
@@ -56,7 +56,7 @@ async fn remove_from(db: &Db, tenant: &TenantId, yes: bool) -> anyhow::Result<()
     output::data(&format!("deleted of the tenant {:?}: {what}\n", tenant.as_str()))
 }
 
-fn described(stored: Stored) -> String {
+fn described(stored: TenantRows) -> String {
     let configuration = if stored.configuration { "its configuration" } else { "no configuration" };
     match stored.audit_rows {
         1 => format!("{configuration}, 1 entry of the audit"),

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::email_config::shown;
-use crate::store::tenant_list::Listed;
+use crate::store::tenant_list::TenantRow;
 
 const NAMES: [&str; 8] =
     ["TENANT", "STATE", "DIAGNOSIS", "REFUSED SIGN-INS", "PROVIDER", "SERVER", "SENDER DOMAIN", "UPDATED"];
@@ -12,7 +12,7 @@ const NAMES: [&str; 8] =
 pub(super) struct Widths([usize; 8]);
 
 impl Widths {
-    pub fn of(tenants: &[Listed]) -> Self {
+    pub fn of(tenants: &[TenantRow]) -> Self {
         let mut widths = NAMES.map(str::len);
         for cells in tenants.iter().map(cells) {
             for (width, cell) in widths.iter_mut().zip(cells) {
@@ -22,7 +22,7 @@ impl Widths {
         Self(widths)
     }
 
-    pub fn part(&self, tenants: &[Listed], is_first: bool) -> String {
+    pub fn part(&self, tenants: &[TenantRow], is_first: bool) -> String {
         let mut text = String::new();
         if is_first {
             self.line(&mut text, &NAMES.map(str::to_owned));
@@ -44,7 +44,7 @@ impl Widths {
     }
 }
 
-fn cells(listed: &Listed) -> [String; 8] {
+fn cells(listed: &TenantRow) -> [String; 8] {
     let server = match (&listed.server_address, listed.server_port, &listed.provider_tenant) {
         (Some(host), Some(port), _) if host.contains(':') => format!("[{host}]:{port}"),
         (Some(host), Some(port), _) => format!("{host}:{port}"),

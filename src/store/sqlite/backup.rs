@@ -16,9 +16,9 @@ use super::connection::open_reading;
 use super::error::explain;
 
 /// Pages copied at a time: 4 MiB. Between two such steps progress is told, and an interruption is noticed.
-const STEP: i32 = 1024;
+const PAGES_PER_STEP: i32 = 1024;
 
-/// How a backup goes on.
+/// The progress of a backup, in pages.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Progress {
     pub pages: usize,
@@ -46,7 +46,7 @@ pub fn backup(
         return Err(refused(anyhow::anyhow!("there is no such file")));
     }
     refuse_target(source, target, force)?;
-    let partial = Partial::create(target)?;
+    let partial = PartialCopy::create(target)?;
     let bytes = copy(source, &partial.0, stop, tell)?;
     partial.publish(target, force)?;
     Ok(bytes)
@@ -83,9 +83,9 @@ fn folder_of(target: &Path) -> &Path {
 }
 
 /// The copy while it is made. Removed when dropped.
-struct Partial(PathBuf);
+struct PartialCopy(PathBuf);
 
-impl Partial {
+impl PartialCopy {
     fn create(target: &Path) -> anyhow::Result<Self> {
         let mut path = target.as_os_str().to_owned();
         path.push(format!(".partial-{}", std::process::id()));
@@ -115,7 +115,7 @@ impl Partial {
     }
 }
 
-impl Drop for Partial {
+impl Drop for PartialCopy {
     fn drop(&mut self) {
         // After a rename there is none.
         let _ = fs::remove_file(&self.0);
@@ -142,7 +142,7 @@ fn copy(
             if stop.load(Ordering::Relaxed) {
                 bail!("interrupted: no backup was made");
             }
-            let outcome = backup.step(STEP).map_err(explain)?;
+            let outcome = backup.step(PAGES_PER_STEP).map_err(explain)?;
             let (left, all) = (backup.progress().remaining, backup.progress().pagecount);
             tell(Progress { pages: count(all - left), of: count(all) });
             match outcome {

@@ -11,7 +11,7 @@ use rusqlite::Connection;
 use super::error::is_busy;
 
 /// Read and written at a time.
-const CHUNK: usize = 64 * 1024;
+const CHUNK_BYTES: usize = 64 * 1024;
 
 /// Writes what the log holds once more, and syncs it, before anything is built on it.
 ///
@@ -25,7 +25,7 @@ pub(super) fn renew(connection: &Connection, database: &Path) -> anyhow::Result<
         Err(error) if is_busy(&error) => return Ok(()),
         result => result?,
     }
-    let renewed = write_again(&log_of(database)?);
+    let renewed = rewrite(&log_of(database)?);
     connection.execute_batch("rollback")?;
     Ok(renewed?)
 }
@@ -37,12 +37,12 @@ fn log_of(database: &Path) -> std::io::Result<PathBuf> {
     Ok(path.into())
 }
 
-fn write_again(log: &Path) -> std::io::Result<()> {
+fn rewrite(log: &Path) -> std::io::Result<()> {
     let log: File = match OpenOptions::new().read(true).write(true).open(log) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         result => result?,
     };
-    let (mut chunk, mut offset) = (vec![0; CHUNK], 0);
+    let (mut chunk, mut offset) = (vec![0; CHUNK_BYTES], 0);
     loop {
         let length = log.read_at(&mut chunk, offset)?;
         if length == 0 {

@@ -156,7 +156,7 @@ impl Thread {
         run(connection, "begin immediate")?;
         let mut outcomes = Vec::with_capacity(writes.len());
         for write in writes {
-            outcomes.push(separately(connection, write)?);
+            outcomes.push(execute_in_savepoint(connection, write)?);
         }
         run(connection, "commit")?;
         Ok(outcomes)
@@ -166,7 +166,10 @@ impl Thread {
 /// Runs one write of a transaction, and undoes it alone where it touched nothing or failed.
 ///
 /// The outer error is of the transaction: the file is in trouble, or SQLite has rolled all of it back.
-fn separately(connection: &Connection, write: &Write) -> rusqlite::Result<rusqlite::Result<WriteOutcome>> {
+fn execute_in_savepoint(
+    connection: &Connection,
+    write: &Write,
+) -> rusqlite::Result<rusqlite::Result<WriteOutcome>> {
     run(connection, "savepoint one_write")?;
     let outcome = statements(connection, write);
     if let Err(error) = &outcome

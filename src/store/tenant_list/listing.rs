@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::{Filter, Group, Listed, groups, page};
+use super::{Filter, Group, TenantRow, groups, page};
 use crate::store::{Db, DbError};
 
 /// Tenants that the first read of a group fetches, and the most that one read fetches. Each read doubles the number: a
@@ -22,7 +22,7 @@ pub struct Listing {
 /// What is still to come of one group, or of all tenants.
 struct Range {
     group: Option<Group>,
-    read: VecDeque<Listed>,
+    read: VecDeque<TenantRow>,
     /// The last one that was read.
     after: String,
     /// How many to read next.
@@ -70,7 +70,7 @@ impl Listing {
     ///
     /// # Errors
     /// See [`DbError`].
-    pub async fn next(&mut self, db: &Db) -> Result<Option<Listed>, DbError> {
+    pub async fn next(&mut self, db: &Db) -> Result<Option<TenantRow>, DbError> {
         loop {
             let mut first: Option<(usize, &str)> = None;
             for (index, range) in self.ranges.iter_mut().enumerate() {

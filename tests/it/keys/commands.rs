@@ -268,8 +268,8 @@ async fn keys_in_the_environment_are_explained_and_rewrapped() {
             assert!(ran.err.contains(step), "{ran:?}");
         }
     }
-    let made_first = environment(&[k2.clone(), k1.clone()]);
-    let ran = command(&["keys", "rewrap", "--wait", "0"], made_first.clone()).await;
+    let move_first = environment(&[k2.clone(), k1.clone()]);
+    let ran = command(&["keys", "rewrap", "--wait", "0"], move_first.clone()).await;
     assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""), "{ran:?}");
     for told in
         ["wrapping the data keys of 3 rows with k2: 3 rows of k1", "3 of 3", "all rows are sealed with k2"]
@@ -277,7 +277,7 @@ async fn keys_in_the_environment_are_explained_and_rewrapped() {
         assert!(ran.err.contains(told) && !ran.err.contains("-3 of"), "{told}: {ran:?}");
     }
     assert_eq!(place.rows().await, [("k2".to_owned(), 3)]);
-    let ran = command(&["keys", "remove", "k1"], made_first).await;
+    let ran = command(&["keys", "remove", "k1"], move_first).await;
     assert!(ran.code == REFUSED && ran.err.contains("remove it everywhere"), "{ran:?}");
     let ran = command(&["keys", "remove", "k1"], environment(&[k2])).await;
     assert_eq!(ran.code, Some(0), "{ran:?}");
