@@ -264,8 +264,11 @@ mod tests {
         let hostile = "a\u{1b}[2J\u{9b}2J\u{85}\u{7f}\u{2028}\u{2029}\u{202e}\u{2066}\u{61c}\u{200f}Grüße 😀";
         let line =
             logged(LogFormat::Json, "trace", false, || tracing::info!(said = hostile, "said {hostile}"));
+        let is_hostile = |character: char| {
+            "\u{1b}\u{9b}\u{85}\u{7f}\u{2028}\u{2029}\u{202e}\u{2066}\u{61c}\u{200f}".contains(character)
+        };
         let shown = line.trim_end_matches('\n');
-        assert!(!shown.chars().any(crate::json::is_deceptive), "{shown:?}");
+        assert!(!shown.chars().any(is_hostile), "{shown:?}");
         assert!(shown.contains("Grüße 😀"), "{shown}");
         let value: serde_json::Value = serde_json::from_str(shown).expect("one object");
         assert_eq!(value["said"], hostile);
