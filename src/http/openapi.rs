@@ -7,12 +7,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{ArrayItems, Schema, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::openapi::{OpenApi, RefOr};
 use utoipa::{Modify, OpenApi as _};
 
 use super::error::ErrorBody;
 use super::routes::{self, PREFIXES};
+use crate::auth::console_sign_in::SESSION_COOKIE;
 
 #[derive(utoipa::OpenApi)]
 #[openapi(
@@ -23,8 +24,10 @@ use super::routes::{self, PREFIXES};
                        `/v1/transports`. `HEAD` is answered where `GET` is; `OPTIONS` tells the methods.\n\nWhat an \
                        administrator reads is in English or German, by `Accept-Language`; `Content-Language` tells \
                        which. Codes and the titles of refusals are the same in every language.",
+        contact(name = "The operator of this installation"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
+    servers((url = "/", description = "The installation that serves this document.")),
     components(schemas(ErrorBody)),
     tags(
         (name = "email-config", description = "The mail account of the token's tenant."),
@@ -32,23 +35,25 @@ use super::routes::{self, PREFIXES};
         (name = "session", description = "Browsers that signed in to the console send its cookie in place of a token."),
     ),
     security(("bearer" = [])),
-    modifiers(&BearerToken),
+    modifiers(&Credentials),
 )]
 struct Document;
 
-struct BearerToken;
+struct Credentials;
 
-impl Modify for BearerToken {
+impl Modify for Credentials {
     fn modify(&self, openapi: &mut OpenApi) {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
             .description(Some("A JSON Web Token whose claims name the tenant, the user and the roles."))
             .build();
-        openapi
-            .components
-            .get_or_insert_default()
-            .add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        let cookie = "The session of a browser that signed in to the console; without the prefix where it is reached \
+                      over plain HTTP.";
+        let session = ApiKeyValue::with_description(format!("__Host-{SESSION_COOKIE}"), cookie.to_owned());
+        let components = openapi.components.get_or_insert_default();
+        components.add_security_scheme("bearer", SecurityScheme::Http(scheme));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     }
 }
 

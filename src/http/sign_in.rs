@@ -163,7 +163,7 @@ pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Resp
 /// something.
 #[utoipa::path(
     get, path = "/api/v1/csrf-token", tag = "session", operation_id = "getCsrfToken",
-    security(()),
+    security(("session" = [])),
     responses(
         (status = 204, description = "The token is in the header.", headers(("qlik-csrf-token" = String, description = "To be sent back."))),
         (status = 401, description = "No session of the console.", body = ErrorBody),

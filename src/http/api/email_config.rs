@@ -105,10 +105,7 @@ pub async fn put(
 #[utoipa::path(
     patch, path = "/email-config", tag = "email-config", operation_id = "patchEmailConfig",
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be changed.")),
-    request_body(content(
-        (PatchBody = "application/json"),
-        (PatchBody = "application/json-patch+json"),
-    )),
+    request_body(content = PatchBody, description = "`application/json-patch+json` is accepted as well."),
     responses(
         (status = 204, description = "Stored, without a check.", headers(("ETag" = String, description = "The version now; absent where there is no configuration.")),
          links(
@@ -118,6 +115,7 @@ pub async fn put(
              ("delete" = (operation_id = "deleteEmailConfig", parameters(("header.If-Match" = "$response.header.ETag")))),
          )),
         (status = 400, description = "The first bad operation, by its index and field; nothing is changed.", body = ErrorBody),
+        (status = 415, description = "The body is neither `application/json` nor `application/json-patch+json`.", body = ErrorBody),
         (status = 503, description = "The database or the keys are not available.", body = ErrorBody),
     )
 )]

@@ -92,11 +92,8 @@ impl Requirements {
 }
 
 fn unsupported_media_type(body: &RequestBody) -> String {
-    let types: Vec<String> = body.content.keys().map(|media_type| format!("`{media_type}`")).collect();
-    match &types[..] {
-        [only] => format!("The body is not {only}."),
-        several => format!("The body is neither {}.", several.join(" nor ")),
-    }
+    let media_type = body.content.keys().next().map_or("", String::as_str);
+    format!("The body is not `{media_type}`.")
 }
 
 fn refusal(description: String) -> Response {

@@ -42,3 +42,19 @@ fn every_status_of_the_contract_is_declared() {
         assert_eq!(declared, expected, "{}", operation["operationId"]);
     }
 }
+
+/// Generators make a call of each media type, and check nothing that needs no credentials.
+#[test]
+fn each_body_has_one_media_type_and_the_csrf_token_needs_the_session() {
+    let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
+    for path in document["paths"].as_object().expect("paths").values() {
+        for operation in path.as_object().expect("operations").values() {
+            let content = operation["requestBody"]["content"].as_object();
+            assert!(content.is_none_or(|content| content.len() == 1), "{}", operation["operationId"]);
+        }
+    }
+    let scheme = document["paths"]["/api/v1/csrf-token"]["get"]["security"][0].as_object().expect("a scheme");
+    let name = scheme.keys().next().expect("not anonymous");
+    assert_eq!(document["components"]["securitySchemes"][name]["in"], "cookie");
+    assert_eq!(document["servers"][0]["url"], "/");
+}
