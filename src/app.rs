@@ -105,7 +105,7 @@ impl App {
     /// Opens everything: the database is migrated and the keys are tried before a request is taken.
     ///
     /// # Errors
-    /// A text for the operator: what is wrong, and which setting mends it.
+    /// A text for the operator: what is wrong, and which setting fixes it.
     pub async fn start(config: Config, clock: Clock, resolver: Resolver) -> anyhow::Result<Arc<Self>> {
         let Components { keys, metrics, tokens, sign_in, outbound } =
             Components::new(&config, &clock, resolver)?;
@@ -162,7 +162,7 @@ impl App {
 /// The keys and the open database: what the commands on keys need, without what it takes to serve.
 ///
 /// # Errors
-/// A text for the operator: what is wrong, and which setting mends it.
+/// A text for the operator: what is wrong, and which setting fixes it.
 pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, Db)> {
     let tls = egress::tls::client_config(&config.tls)?;
     let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver: Resolver::system() };

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One thing to mend. It never holds the value of a secret.
+/// One thing to fix. It never holds the value of a secret.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Problem {
     /// Which setting, where it stands, and what is wrong with it.
@@ -31,7 +31,7 @@ pub struct Invalid {
 }
 
 impl Invalid {
-    /// Ok where there is nothing to mend.
+    /// Ok where there is nothing to fix.
     pub fn unless_empty(problems: Vec<Problem>) -> Result<(), Self> {
         if problems.is_empty() { Ok(()) } else { Err(Self { problems }) }
     }

@@ -68,7 +68,7 @@ impl Health {
 
     /// After a change by an administrator.
     ///
-    /// New credentials or a new destination are judged afresh. A new sender address may mend what a provider
+    /// New credentials or a new destination are judged afresh. A new sender address may fix what a provider
     /// refused, but not a refused password.
     #[must_use]
     pub fn after_change(&self, destination_or_credentials_changed: bool) -> Self {

@@ -1,6 +1,6 @@
 //! A message as DATA sends it (RFC 5321 section 4.5.2): dots doubled, ended by a dot alone.
 
-/// The message with its end. What a message must not hold is mended, not sent: a line end that is no CR LF, or a
+/// The message with its end. What a message must not hold is fixed, not sent: a line end that is no CR LF, or a
 /// NUL, is read differently by different servers, and that is how one message becomes two.
 pub(super) fn encode(message: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(message.len() + message.len() / 64 + 8);

@@ -144,7 +144,7 @@ impl Postgres {
     }
 }
 
-/// Looks at what cannot be mended later, before anything is written.
+/// Looks at what cannot be fixed later, before anything is written.
 async fn check_server(
     connector: &Connector,
     config: &Config,

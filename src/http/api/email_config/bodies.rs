@@ -280,7 +280,7 @@ pub struct ResultBody {
     pub diagnosis: Option<DiagnosisBody>,
 }
 
-/// What went wrong, who can mend it and how. A user who is no administrator gets `code`, `title` and `owner`.
+/// What went wrong, who can fix it and how. A user who is no administrator gets `code`, `title` and `owner`.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Diagnosis)]
 pub struct DiagnosisBody {
