@@ -154,7 +154,8 @@ impl Words<'_> {
                 UsernameForm::EmailAddress | UsernameForm::Issued => None,
             },
             "region" => region(observation.host()).map(str::to_owned),
-            "reply" => observation.shown_reply(),
+            // It stands before a full stop.
+            "reply" => observation.shown_reply().map(|reply| reply.trim_end_matches('.').to_owned()),
             "ports" => Some(ports(observation)),
             "missing" => match observation.failure {
                 Failure::ConfigIncomplete { missing } => Some(missing.join(", ")),

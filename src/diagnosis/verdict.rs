@@ -99,12 +99,25 @@ const EHLO: &[Row] = &[
     row("CONVERSATION_REFUSED").given(&[Fact::Code("500")]),
     row("CONVERSATION_REFUSED").given(&[Fact::Code("502")]),
     row("CONVERSATION_REFUSED").given(&[Fact::Code("503")]),
-    row("EHLO_NAME_REJECTED").given(&[Fact::Code("55?")]),
+    row("EHLO_NAME_REJECTED").given(&[Fact::Code("550")]),
     row("EHLO_NAME_REJECTED").given(&[Fact::Code("501")]),
 ];
 
 const STARTTLS: &[Row] =
     &[row("STARTTLS_TEMP").given(&[Fact::Class(4)]), row("STARTTLS_MISSING").given(&[Fact::Class(5)])];
+
+/// Words that show that a 535 judged something else than user name and password.
+const SOMETHING_ELSE: &[Concept] = &[
+    Policy,
+    ClientRefused,
+    CommandSequence,
+    CommandRefused,
+    MailboxDisabled,
+    MailboxFull,
+    Quota,
+    SignInWanted,
+    DomainNotFound,
+];
 
 /// A reply to the sign-in. The credentials are blamed by words that say so, or by 535 where no words say anything
 /// else.
@@ -132,12 +145,12 @@ const AUTH: &[Row] = &[
     row("CONVERSATION_REFUSED").says(&[CommandSequence]).given(&[Fact::Code("50?")]),
     row("AUTH_MECHANISM_MISMATCH").given(&[Fact::Code("504")]),
     row("AUTH_NOT_OFFERED").says(&[CommandRefused]).given(&[Fact::Code("50?")]),
-    row("AUTH_REJECTED").says(&[BadCredentials]).without(&[Policy]).given(&[Fact::Class(5)]),
+    row("AUTH_REJECTED").says(&[BadCredentials]).without(&[Policy, CommandSequence]).given(&[Fact::Class(5)]),
     row("ACCOUNT_BLOCKED").given(&[Fact::Code("525"), Fact::Enhanced("5.7.13")]),
     row("AUTH_NEEDS_TLS").given(&[Fact::Enhanced("5.7.11")]),
     row("AUTH_NEEDS_TLS").given(&[Fact::Enhanced("5.7.10"), Fact::Unencrypted]),
-    row("AUTH_REJECTED").without(&[Policy]).given(&[Fact::Code("535")]),
-    row("AUTH_REJECTED").without(&[Policy]).given(&[Fact::Enhanced("5.7.8")]),
+    row("AUTH_REJECTED").without(SOMETHING_ELSE).given(&[Fact::Code("535")]),
+    row("AUTH_REJECTED").without(SOMETHING_ELSE).given(&[Fact::Enhanced("5.7.8")]),
     row("AUTH_NOT_OFFERED").given(&[Fact::Code("500")]),
     row("AUTH_NOT_OFFERED").given(&[Fact::Code("502")]),
     row("AUTH_NOT_OFFERED").given(&[Fact::Code("503")]),
@@ -156,12 +169,22 @@ const ENVELOPE: &[Row] = &[
     row("EHLO_NAME_REJECTED").says(&[EhloName]),
     row("REVERSE_DNS_REFUSED").says(&[ReverseDns]),
     // The mail's proof of origin.
-    row("ANTI_SPOOFING_RULE").says(&[AntiSpoofing]),
+    row("ANTI_SPOOFING_RULE").says(&[AntiSpoofing]).given(&[Fact::Stage(Stage::RcptTo)]),
+    row("ANTI_SPOOFING_RULE").says(&[AntiSpoofing]).given(&[Fact::Stage(Stage::Data)]),
     row("DMARC_FAIL").says(&[MailAuthentication]).without(&[MessageForm]),
     // The account.
     row("SANDBOX_ONLY").says(&[Sandbox]).without(&[NotActivated]),
     row("PROVIDER_NOT_ACTIVATED").says(&[NotActivated]),
     row("CREDITS_USED_UP").says(&[Credits]),
+    row("ACCOUNT_BLOCKED").says(&[AccountBlocked]).with(&[Sender]).without(&[
+        Reputation,
+        ClientAddress,
+        Recipient,
+    ]),
+    row("RECIPIENT_UNAVAILABLE")
+        .says(&[AccountBlocked, MailboxDisabled])
+        .without(&[Reputation, ClientAddress, Policy, Later])
+        .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("ACCOUNT_BLOCKED").says(&[AccountBlocked]).without(&[
         Recipient,
         MailboxDisabled,
@@ -181,6 +204,11 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).with(&[Recipient]).without(&[Amount]),
     row("SENDING_LIMIT_REACHED").says(&[Amount, Quota]).without(&[MessageForm, Reputation]),
+    row("RECIPIENT_REFUSED")
+        .says(&[RecipientPolicy])
+        .with(&[Recipient])
+        .without(&[ClientAddress, Amount])
+        .given(&[Fact::Class(5), Fact::SignedIn]),
     // Nobody signed in.
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation]).without(&[Content, SignInWanted]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation]).with(&[ClientAddress]),
@@ -204,6 +232,7 @@ const ENVELOPE: &[Row] = &[
     row("SENDER_DOMAIN_NOT_FOUND").says(&[MxMissing]).without(&[Recipient]),
     row("RECIPIENT_UNKNOWN").says(&[DomainNotFound]).given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("MESSAGE_FORM_REFUSED").says(&[MessageForm]).given(&[Fact::AnswersMessage]),
+    row("RELAY_DENIED").says(&[Relaying]).without(&[Sender]).given(&[Fact::Stage(Stage::RcptTo)]),
     row("SENDER_NOT_VERIFIED").says(&[SenderNotVerified]).without(&[Recipient]),
     row("SENDER_NOT_OWNED").says(&[SenderNotOwned]).without(&[Recipient]),
     row("SENDER_NOT_OWNED").says(&[SenderNotOwned]).with(&[Sender]),
@@ -216,8 +245,12 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_REFUSED").says(&[SignInWanted]).given(&[Fact::SignedIn, Fact::AnswersMessage]),
     row("RELAY_DENIED").says(&[SignInWanted]),
     // The message.
-    row("CONTENT_REJECTED").says(&[Virus, Spam, Content]).given(&[Fact::Class(5)]),
+    row("CONTENT_REJECTED").says(&[Virus, Spam, Content]).given(&[Fact::Stage(Stage::Data), Fact::Class(5)]),
     // The recipient.
+    row("RECIPIENT_REFUSED")
+        .says(&[Policy])
+        .with(&[Recipient])
+        .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("TRY_LATER").says(&[Later]).given(&[Fact::Class(5), Fact::Later(Later, UserUnknown)]),
     row("TRY_LATER").says(&[Later]).with(&[MailboxUnavailable]),
     row("RECIPIENT_UNAVAILABLE").says(&[MailboxDisabled]).given(&[Fact::Class(5)]),
@@ -228,7 +261,8 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_UNKNOWN").says(&[UserUnknown]).given(&[Fact::Stage(Stage::Data), Fact::Class(5)]),
     // Rules and trouble of others.
     row("RECIPIENT_REFUSED")
-        .says(&[Policy, ClientRefused])
+        .says(&[ClientRefused])
+        .without(&[Policy])
         .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("POLICY_REFUSED").says(&[Policy]).given(&[Fact::Class(5)]),
     row("CONVERSATION_REFUSED").says(&[CommandRefused, CommandSequence]).given(&[Fact::Code("50?")]),
@@ -249,6 +283,10 @@ const ENVELOPE: &[Row] = &[
     row("PROVIDER_TEMPORARY").given(&[Fact::Class(4), Fact::Enhanced("4.3.*")]),
     row("PROVIDER_TEMPORARY").given(&[Fact::Class(4), Fact::Enhanced("4.4.*")]),
     row("PROVIDER_TEMPORARY").given(&[Fact::Code("421")]),
+    row("AUTH_REJECTED").says(&[BadCredentials]).given(&[Fact::Code("535"), Fact::Stage(Stage::MailFrom)]),
+    row("CONVERSATION_REFUSED").given(&[Fact::Code("503"), Fact::Stage(Stage::MailFrom)]),
+    row("CONVERSATION_REFUSED").given(&[Fact::Code("50?"), Fact::Enhanced("5.5.1")]),
     row("SENDER_REFUSED").given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn, Fact::Class(5)]),
     row("RECIPIENT_REFUSED").given(&[Fact::Code("571"), Fact::Stage(Stage::RcptTo)]),
+    row("PROVIDER_TEMPORARY").given(&[Fact::Class(4)]),
 ];

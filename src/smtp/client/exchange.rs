@@ -138,7 +138,7 @@ impl Session {
             return Ok(());
         }
         self.in_step = false;
-        let problem = "more text came behind the end of a reply, in lines without a reply code";
+        let problem = "more came behind the end of a reply";
         Err(self.error(step, ErrorKind::Protocol(problem.to_owned())))
     }
 

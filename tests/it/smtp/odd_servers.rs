@@ -78,7 +78,7 @@ fn odd_servers() -> Vec<(&'static str, At, Vec<Act>, End)> {
         ("a reply behind the 220 to STARTTLS", StartTls, bytes("220 go\r\n250 x\r\n"), End::Injected),
         ("half a reply behind it", StartTls, bytes("220 go\r\n25"), End::Injected),
         ("a line feed behind it", StartTls, bytes("220 go\r\n\n"), End::Injected),
-        ("two replies to EHLO", Ehlo, bytes("250 x\r\n250-x\r\n250 STARTTLS\r\n"), End::Injected),
+        ("two replies to EHLO", Ehlo, bytes("250 x\r\n250-x\r\n250 STARTTLS\r\n"), End::Protocol(Starttls)),
         ("two greetings", Greeting, bytes("220 one\r\n220 two\r\n"), End::Protocol(EhloStage)),
         ("a reply in pieces", Mail, vec![raw("2"), raw("50"), raw(" o"), raw("k\r"), raw("\n")], End::Sent),
         (
