@@ -195,10 +195,7 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_RATE_LIMITED").says(&[RecipientRate]),
     row("TOO_MANY_CONNECTIONS").says(&[TooManyConnections]),
     row("TOO_MANY_RECIPIENTS").says(&[TooManyRecipients]),
-    row("MESSAGE_TOO_LARGE")
-        .says(&[TooLarge])
-        .without(&[MailboxFull, MessageForm, Virus])
-        .given(&[Fact::MayBeTooLarge]),
+    row("MESSAGE_TOO_LARGE").says(&[TooLarge]).without(&[MailboxFull, MessageForm, Virus]),
     row("MAILBOX_FULL").says(&[MailboxFull]).without(&[Recipient]).given(&[Fact::Stage(Stage::MailFrom)]),
     row("RECIPIENT_MAILBOX_FULL").says(&[MailboxFull]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Stage(Stage::RcptTo)]),
