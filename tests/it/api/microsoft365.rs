@@ -340,9 +340,10 @@ async fn a_malformed_token_response_does_not_blame_the_secret() {
         (answer(200, &[], "{\"token_type\":\"Bearer\"}"), "TOKEN_ENDPOINT_UNREACHABLE", true),
         (answer(200, &[], &huge), "TOKEN_ENDPOINT_UNREACHABLE", true),
         (answer(200, &[("content-encoding", "gzip")], "bomb"), "TOKEN_ENDPOINT_UNREACHABLE", true),
-        (answer(429, &[("retry-after", "5")], "{}"), "TOKEN_ENDPOINT_TEMPORARY", false),
         (answer(503, &[], "busy"), "TOKEN_ENDPOINT_TEMPORARY", false),
         (ScriptedResponse::Hang, "TOKEN_ENDPOINT_TEMPORARY", true),
+        // The last one: no token is asked for until the time is over.
+        (answer(429, &[("retry-after", "5")], "{}"), "TOKEN_ENDPOINT_TEMPORARY", false),
     ];
     for (scripted, code, failed) in cases {
         let case = format!("{scripted:.60?}");
