@@ -2,7 +2,7 @@
 
 use std::future::Future;
 use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use transports::store::{Db, DbError, Statement, Value, Write, WriteOutcome, sql};
 
@@ -224,8 +224,8 @@ async fn a_write_goes_on_where_nobody_waits_for_it_any_more() {
         let (_database, db) = with_table(engine).await;
         for n in 0..20 {
             let write = db.write(one(add(n.to_string(), n)));
-            let first_look = pin!(write).poll(&mut Context::from_waker(Waker::noop()));
-            assert!(matches!(first_look, Poll::Pending), "{engine:?}");
+            // Begun, and then dropped: it has been done already only where the writer was quicker than this line.
+            let _ = pin!(write).poll(&mut Context::from_waker(Waker::noop()));
         }
         // What was begun first is done first on SQLite; PostgreSQL is asked until it is there.
         let _ = db.write(one(add("last", 0))).await.unwrap();
