@@ -112,7 +112,7 @@ pub struct Facts {
     pub mail_send_role: Option<bool>,
     /// The size of the message as it is sent, in octets.
     pub message_size: Option<u64>,
-    /// The stored password has letters beyond ASCII, or blanks. Which, nobody is told.
+    /// The stored password has letters beyond ASCII, or blanks around it. Which, nobody is told.
     pub unusual_password: bool,
     /// The time limit of the whole check, in seconds.
     pub timeout_seconds: u64,

@@ -131,7 +131,7 @@ pub(super) enum Condition {
     Fact(Fact),
     /// The reply holds this part.
     Text(&'static str),
-    /// The stored password has letters beyond ASCII, or blanks.
+    /// The stored password has letters beyond ASCII, or blanks around it.
     UnusualPassword,
     /// The server offers this mechanism.
     Offers(&'static str),

@@ -263,9 +263,9 @@ async fn deliver(
     sent.map(|receipt| receipt.reply).map_err(Failure::Smtp)
 }
 
-/// Letters beyond ASCII and blanks are what servers read differently.
+/// Letters beyond ASCII and blanks around it are what servers read differently.
 fn is_unusual(password: &str) -> bool {
-    !password.bytes().all(|byte| byte.is_ascii_graphic())
+    !password.is_ascii() || password.trim() != password
 }
 
 fn facts(

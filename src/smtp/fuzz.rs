@@ -155,7 +155,7 @@ pub fn sign_in(data: &[u8]) {
             NextStep::TokenRefused => {
                 assert_eq!((mechanism, reply.code, said.len()), (Mechanism::XOAuth2, 334, 1));
                 let shown = challenge(&reply.text(), &hidden);
-                assert!(is_printable(&shown) && shown.len() <= Transcript::MAX_DETAIL);
+                assert!(is_printable(&shown) && shown.chars().count() <= Transcript::MAX_DETAIL);
                 assert!(!shown.contains(secret.expose()));
                 break;
             }
@@ -168,5 +168,5 @@ pub fn sign_in(data: &[u8]) {
 }
 
 fn is_printable(text: &str) -> bool {
-    text.bytes().all(|byte| (b' '..=b'~').contains(&byte))
+    !text.chars().any(char::is_control)
 }

@@ -252,7 +252,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         cases: &[
             Case {
                 conditions: &[Condition::UnusualPassword],
-                meaning: "The stored password has letters or signs beyond plain ASCII, or blanks, and some servers read \
+                meaning: "The stored password has letters or signs beyond plain ASCII, or blanks around it, and some servers read \
                           those differently than the provider's web page does.",
                 step: "Set a password of plain letters, digits and ASCII signs without blanks at the provider, and enter \
                        it here.",
