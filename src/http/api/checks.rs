@@ -1,5 +1,7 @@
 //! The two operations that use the account: verify-connection and send-test-email.
 
+mod bodies;
+
 use std::sync::Arc;
 
 use axum::Json;
@@ -7,7 +9,6 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::email_config::bodies::{SendTestBody, VerifyBody};
 use super::email_config::requests::TestMailBody;
 use super::live::{Detail, Live, StageEvent, run_to_completion};
 use crate::account::TestMail;
@@ -20,6 +21,7 @@ use crate::http::extract::JsonBody;
 use crate::http::language::Localised;
 use crate::language::{Language, texts};
 use crate::mail::message::HeaderText;
+use bodies::{SendTestBody, VerifyBody};
 
 /// Connects to the mail server, signs in, and asks whether it takes the sender. Sends nothing.
 #[utoipa::path(
@@ -118,5 +120,5 @@ fn parse_test_mail(document: Value, language: Language) -> Result<TestMail, Vec<
 /// Every text of the checks.
 #[cfg(test)]
 pub(crate) fn texts() -> Vec<&'static str> {
-    [TEXTS, super::email_config::bodies::TEXTS].concat()
+    [TEXTS, bodies::TEXTS].concat()
 }
