@@ -84,13 +84,13 @@ async fn verify_explains_a_failure_in_german() {
     let connections = server.connections();
     let repeated = german(&member, "POST", VERIFY).await;
     assert_eq!(server.connections(), connections, "the stored verdict is repeated");
-    assert_eq!(repeated["diagnosis"]["title"], json!("localhost hat die Anmeldung abgelehnt"));
+    assert_eq!(repeated["diagnosis"]["title"], json!("Der Server hat die Anmeldung abgelehnt"));
     assert_eq!(
         repeated["message"],
         json!("Die Verbindung zum Mailserver funktioniert nicht. Fragen Sie einen Administrator.")
     );
     let english = member.verify().await;
-    assert_eq!(english["diagnosis"]["title"], json!("localhost refused the sign-in"));
+    assert_eq!(english["diagnosis"]["title"], json!("The server refused the sign-in"));
 }
 
 #[tokio::test]
