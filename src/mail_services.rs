@@ -1,5 +1,6 @@
 //! Public mail services (Gmail, Amazon SES …): what to enter for them, and by which hosts they are recognised.
 
+mod amazon_ses;
 mod table;
 
 use crate::smtp::Security;
@@ -31,6 +32,8 @@ pub enum Service {
     Ionos,
     Ovh,
     Infomaniak,
+    /// QQ Mail, and the mailboxes of companies at Tencent.
+    TencentMail,
 }
 
 /// What is known of one service.

@@ -1,18 +1,16 @@
 //! What was seen of a failure, in the form that rules ask for.
 
+mod conditions;
+mod kind;
 mod microsoft365_answer;
-
-use std::net::IpAddr;
 
 use super::evidence::Evidence;
 use super::lexicon::{self, Concepts};
-use super::rule::{Condition, Kind, When};
+use super::rule::{Kind, When};
 use super::words::{self, Known};
 use super::{Facts, Failure, microsoft365};
-use crate::egress::{DialError, Refusal};
 use crate::mail::transcript::{Stage, printable};
-use crate::mail_services;
-use crate::mail_services::{self as services, PasswordKind, UsernameForm};
+use crate::mail_services::{self as services};
 use crate::smtp::{EnhancedCode, Error, ErrorKind, Reply, Security, TlsFailure};
 
 /// How much of a reply is looked at, in bytes. Real ones have some hundred; a hostile one may have 64 KiB, and there are
@@ -39,7 +37,7 @@ impl<'a> Observation<'a> {
         let mut observation = Self {
             failure,
             facts,
-            kind: kind(failure),
+            kind: kind::kind(failure),
             stage: match failure {
                 Failure::Dial(error) => error.stage(),
                 Failure::Smtp(error) => error.stage,
@@ -85,7 +83,7 @@ impl<'a> Observation<'a> {
         }
     }
 
-    /// The reply that decided. Condition a refusal has one: what a reply said before a loss decides nothing, and
+    /// The reply that decided. Only a refusal has one: what a reply said before a loss decides nothing, and
     /// the first bytes of another protocol are none.
     pub fn reply(&self) -> Option<&'a Reply> {
         let error = self.error()?;
@@ -165,7 +163,8 @@ impl<'a> Observation<'a> {
     pub fn matches(&self, when: &When) -> bool {
         (when.kinds.is_empty() || when.kinds.contains(&self.kind))
             && (when.stages.is_empty() || when.stages.contains(&self.stage))
-            && matches_any(when.hosts, &self.host)
+            && (when.services.is_empty()
+                || services::of_host(&self.host).is_some_and(|service| when.services.contains(&service)))
             && (when.known_service.is_none()
                 || when.known_service == Some(services::is_sending_server(&self.host)))
             && (when.right_place.is_none() || when.right_place == Some(self.is_right_place()))
@@ -180,92 +179,6 @@ impl<'a> Observation<'a> {
                 || self.enhanced.as_deref().is_some_and(|enhanced| matches_any(when.enhanced, enhanced)))
             && (when.texts.is_empty() || when.texts.iter().any(|part| self.contains_in_order(part)))
             && !when.unless.iter().any(|part| self.contains_in_order(part))
-    }
-
-    pub fn holds(&self, condition: Condition) -> bool {
-        let error = self.error();
-        match condition {
-            Condition::Says(concept) => self.concepts.has(concept),
-            Condition::Fact(fact) => self.evidence().holds(fact),
-            Condition::Text(part) => self.contains_in_order(part),
-            Condition::UnusualPassword => self.facts.unusual_password,
-            Condition::Offers(name) => self.offers(name),
-            Condition::WantsAppPassword => {
-                services::preset_of(&self.host).is_some_and(|preset| preset.password == PasswordKind::App)
-            }
-            Condition::UserNameIsAddress => services::preset_of(&self.host)
-                .is_some_and(|preset| preset.username == UsernameForm::EmailAddress),
-            Condition::UserNameIsFixed => services::preset_of(&self.host)
-                .is_some_and(|preset| matches!(preset.username, UsernameForm::Fixed(_))),
-            Condition::UserNameIsIssued => {
-                services::preset_of(&self.host).is_some_and(|preset| preset.username == UsernameForm::Issued)
-            }
-            Condition::NoService => services::preset_of(&self.host).is_none(),
-            Condition::NoSignInOffered => {
-                let offers = error.and_then(|error| error.capabilities.as_deref());
-                offers.is_some_and(|offers| offers.auth.is_empty())
-            }
-            Condition::GreetedNameFits => self.greeted_name_fits(),
-            Condition::EnterableNames => match error.map(|error| &error.kind) {
-                Some(ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => {
-                    !self.greeted_name_fits() && super::fill::enterable(names).next().is_some()
-                }
-                _ => false,
-            },
-            Condition::Chain(chain) => matches!(
-                error.map(|error| &error.kind),
-                Some(ErrorKind::Tls(TlsFailure::Untrusted { chain: found, .. })) if *found == chain
-            ),
-            Condition::HostHasAt => self.host.contains('@'),
-            Condition::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
-            Condition::SuggestionKnown => mail_services::suggested_server(&self.host).is_some(),
-            Condition::Host(pattern) => matches_pattern(pattern, &self.host),
-            Condition::Port(port) => self.facts.port == port,
-            Condition::Kind(kind) => self.kind == kind,
-            Condition::Stage(stage) => self.stage == stage,
-            Condition::Security(security) => self.facts.security == Some(security),
-            Condition::Number(number) => self.has_entra_number(number),
-            Condition::UserLacksAt => !self.user.is_empty() && !self.user.contains('@'),
-            Condition::UserIsNot(user) => !self.user.is_empty() && self.user != user,
-            Condition::ReplyNamesSender => self.names(self.facts.sender.as_deref()),
-            Condition::ReplyNamesRecipient => {
-                self.names(self.facts.recipient.as_deref()) && !self.names(self.facts.sender.as_deref())
-            }
-            Condition::Class(class) => self.code.is_some_and(|code| code / 100 == class),
-            Condition::Subject(subject) => {
-                self.enhanced.as_deref().and_then(|code| code.split('.').nth(1)) == Some(&subject.to_string())
-            }
-            Condition::StartTlsOffered => {
-                error.and_then(|error| error.capabilities.as_deref()).is_some_and(|offers| offers.starttls)
-            }
-            Condition::SizesKnown => {
-                matches!(error.map(|error| &error.kind), Some(ErrorKind::TooLarge { .. }))
-                    || self.microsoft365().is_some_and(microsoft365_answer::has_sizes)
-            }
-            Condition::LimitKnown => {
-                self.kind != Kind::TooLarge
-                    && error.and_then(|error| error.capabilities.as_deref()?.size).is_some()
-            }
-            Condition::IssuerKnown => matches!(
-                error.map(|error| &error.kind),
-                Some(ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(_), .. }))
-            ),
-            Condition::NamesKnown => match error.map(|error| &error.kind) {
-                Some(ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => !names.is_empty(),
-                _ => false,
-            },
-            Condition::ProblemKnown => {
-                matches!(
-                    error.map(|error| &error.kind),
-                    Some(
-                        ErrorKind::Tls(TlsFailure::Other(_))
-                            | ErrorKind::Protocol(_)
-                            | ErrorKind::OAuthRefused { .. }
-                    )
-                ) && self.stage != Stage::Greeting
-                    || self.microsoft365().is_some_and(microsoft365_answer::has_problem)
-            }
-        }
     }
 
     fn offers(&self, name: &str) -> bool {
@@ -373,56 +286,4 @@ fn enhanced_in(text: &str, basic: u16) -> Option<String> {
     };
     let class = u8::try_from(class).ok().filter(|class| u16::from(*class) == basic / 100)?;
     Some(EnhancedCode(class, subject, detail).to_string())
-}
-
-fn kind(failure: &Failure) -> Kind {
-    match failure {
-        Failure::Dial(error) => match error {
-            DialError::Refused(Refusal::Port { .. }) => Kind::PortBlocked,
-            DialError::Refused(Refusal::Address { .. } | Refusal::Name) => Kind::DestinationBlocked,
-            DialError::NotFound => Kind::NotFound,
-            DialError::DnsUnavailable => Kind::DnsUnavailable,
-            DialError::ConnectRefused => Kind::ConnectRefused,
-            DialError::ConnectTimeout => Kind::ConnectTimeout,
-            DialError::Unreachable => Kind::Unreachable,
-        },
-        Failure::Smtp(error) => kind_of_error(&error.kind),
-        Failure::Microsoft365(error) => microsoft365_answer::kind(error),
-        Failure::SecretUnreadable => Kind::SecretUnreadable,
-        Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
-        Failure::ConfigNotSet => Kind::ConfigNotSet,
-    }
-}
-
-fn kind_of_error(kind: &ErrorKind) -> Kind {
-    match kind {
-        ErrorKind::Refused => Kind::Refused,
-        ErrorKind::NotSmtp(_) => Kind::NotSmtp,
-        ErrorKind::PlainTextOnTls => Kind::PlainTextOnTls,
-        ErrorKind::TlsFromFirstByte => Kind::TlsFromFirstByte,
-        ErrorKind::Tls(failure) => match failure {
-            TlsFailure::Untrusted { .. } => Kind::TlsUntrusted,
-            TlsFailure::WrongName { .. } => Kind::TlsWrongName,
-            TlsFailure::Expired => Kind::TlsExpired,
-            TlsFailure::NotYetValid => Kind::TlsNotYetValid,
-            TlsFailure::Version => Kind::TlsVersion,
-            TlsFailure::NoCommonCipher => Kind::TlsNoCommonCipher,
-            TlsFailure::ClientCertificateWanted => Kind::TlsClientCertificate,
-            TlsFailure::ServerError => Kind::TlsServerError,
-            TlsFailure::Other(_) => Kind::TlsOther,
-        },
-        ErrorKind::StartTlsMissing => Kind::StartTlsMissing,
-        ErrorKind::ResponseInjection => Kind::ResponseInjection,
-        ErrorKind::AuthNotOffered { encrypted: false } => Kind::AuthNotOfferedInTheClear,
-        ErrorKind::AuthNotOffered { encrypted: true } => Kind::AuthNotOfferedEncrypted,
-        ErrorKind::NoCommonMechanism { .. } => Kind::NoCommonMechanism,
-        ErrorKind::ClearTextSignIn => Kind::ClearTextSignIn,
-        ErrorKind::OAuthRefused { .. } => Kind::OAuthRefused,
-        ErrorKind::SmtpUtf8Missing => Kind::SmtpUtf8Missing,
-        ErrorKind::TooLarge { .. } => Kind::TooLarge,
-        ErrorKind::ConnectionLost => Kind::ConnectionLost,
-        ErrorKind::Timeout => Kind::Timeout,
-        ErrorKind::Protocol(_) => Kind::Protocol,
-        ErrorKind::OutcomeUnknown => Kind::OutcomeUnknown,
-    }
 }

@@ -4,6 +4,7 @@ use super::evidence::Fact;
 use super::lexicon::Concept;
 use super::{Confidence, Effect, Owner};
 use crate::mail::transcript::Stage;
+use crate::mail_services::Service;
 use crate::smtp::{Chain, Security};
 
 /// What one diagnosis code stands for: when it applies, what follows, and its words.
@@ -66,8 +67,8 @@ impl Rule {
 pub(super) struct When {
     pub kinds: &'static [Kind],
     pub stages: &'static [Stage],
-    /// Patterns of the host name: `*` stands for anything, `?` for one character.
-    pub hosts: &'static [&'static str],
+    /// The mail services that run the host, as `mail_services` knows them.
+    pub services: &'static [Service],
     /// Whether the host is a server for sending of a known service.
     pub known_service: Option<bool>,
     /// Whether it is one with the port and the protection that such servers have.
@@ -95,7 +96,7 @@ pub(super) struct When {
 pub(super) const ANY: When = When {
     kinds: &[],
     stages: &[],
-    hosts: &[],
+    services: &[],
     known_service: None,
     right_place: None,
     users: &[],

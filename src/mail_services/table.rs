@@ -1,5 +1,6 @@
 //! Everything that is known of public mail services, as one table.
 
+use super::amazon_ses::REGIONS;
 use super::{MailService, PasswordKind, Preset, Service, UsernameForm};
 use crate::smtp::Security;
 
@@ -23,33 +24,6 @@ const PRESET: Preset = Preset {
     note: "",
     help: "",
 };
-
-/// The regions in which Amazon SES has SMTP servers, see
-/// <https://docs.aws.amazon.com/general/latest/gr/ses.html>.
-const SES: &[(&str, &str)] = &[
-    ("us-east-1", "email-smtp.us-east-1.amazonaws.com"),
-    ("us-east-2", "email-smtp.us-east-2.amazonaws.com"),
-    ("us-west-1", "email-smtp.us-west-1.amazonaws.com"),
-    ("us-west-2", "email-smtp.us-west-2.amazonaws.com"),
-    ("ca-central-1", "email-smtp.ca-central-1.amazonaws.com"),
-    ("sa-east-1", "email-smtp.sa-east-1.amazonaws.com"),
-    ("eu-central-1", "email-smtp.eu-central-1.amazonaws.com"),
-    ("eu-west-1", "email-smtp.eu-west-1.amazonaws.com"),
-    ("eu-west-2", "email-smtp.eu-west-2.amazonaws.com"),
-    ("eu-west-3", "email-smtp.eu-west-3.amazonaws.com"),
-    ("eu-north-1", "email-smtp.eu-north-1.amazonaws.com"),
-    ("eu-south-1", "email-smtp.eu-south-1.amazonaws.com"),
-    ("af-south-1", "email-smtp.af-south-1.amazonaws.com"),
-    ("me-south-1", "email-smtp.me-south-1.amazonaws.com"),
-    ("il-central-1", "email-smtp.il-central-1.amazonaws.com"),
-    ("ap-south-1", "email-smtp.ap-south-1.amazonaws.com"),
-    ("ap-southeast-1", "email-smtp.ap-southeast-1.amazonaws.com"),
-    ("ap-southeast-2", "email-smtp.ap-southeast-2.amazonaws.com"),
-    ("ap-southeast-3", "email-smtp.ap-southeast-3.amazonaws.com"),
-    ("ap-northeast-1", "email-smtp.ap-northeast-1.amazonaws.com"),
-    ("ap-northeast-2", "email-smtp.ap-northeast-2.amazonaws.com"),
-    ("ap-northeast-3", "email-smtp.ap-northeast-3.amazonaws.com"),
-];
 
 /// Those with a preset stand in the order in which a picker shows them. Where two services match a host or a domain,
 /// the first one counts.
@@ -113,7 +87,7 @@ pub(super) const SERVICES: &[MailService] = &[
         preset: Some(Preset {
             id: "amazon-ses",
             name: "Amazon SES",
-            servers: SES,
+            servers: REGIONS,
             username: UsernameForm::Issued,
             password: PasswordKind::SmtpCredentials,
             note: "Make SMTP credentials in the SES console, in the same region as the server. They are not your AWS \
@@ -412,4 +386,5 @@ pub(super) const SERVICES: &[MailService] = &[
         entered_as: &[("strato.de", "smtp.strato.de")],
         ..SERVICE
     },
+    MailService { service: Service::TencentMail, name: "Tencent", hosts: &["*.qq.com"], ..SERVICE },
 ];

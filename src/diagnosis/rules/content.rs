@@ -3,8 +3,7 @@
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
-
-const GMAIL: &[&str] = &["smtp.gmail.com", "smtp-relay.gmail.com", "*.google.com"];
+use crate::mail_services::Service;
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -21,7 +20,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "MESSAGE_TOO_LARGE",
         when: &[
             When { kinds: &[Kind::TooLarge], ..ANY },
-            When { hosts: GMAIL, codes: &["552"], enhanced: &["5.2.3"], ..REPLY },
+            When { services: &[Service::Google], codes: &["552"], enhanced: &["5.2.3"], ..REPLY },
         ],
         title: "The message is too large for {host}",
         meaning: "Mail servers limit the size of a message. Attachments count with about a third more than their size, \

@@ -3,8 +3,9 @@
 use crate::diagnosis::rule::{ANY, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::mail::transcript::Stage;
+use crate::mail_services::Service;
 
-const HOSTS: &[&str] = &["smtp.gmail.com", "smtp.googlemail.com", "smtp-relay.gmail.com", "*.google.com"];
+const GOOGLE: &[Service] = &[Service::Google];
 /// A refused token is another matter: an app password would not mend it.
 const PASSWORD: When = When { kinds: &[Kind::Refused], ..ANY };
 const APP_PASSWORDS: &str = "https://support.google.com/mail/answer/185833";
@@ -14,7 +15,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "GMAIL_APP_PASSWORD_REQUIRED",
         when: &[When {
             stages: &[Stage::Auth],
-            hosts: HOSTS,
+            services: GOOGLE,
             codes: &["534"],
             texts: &["application-specific password", "invalidsecondfactor"],
             ..PASSWORD
@@ -35,10 +36,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "GMAIL_WEB_LOGIN_REQUIRED",
         when: &[
-            When { stages: &[Stage::Auth], hosts: HOSTS, codes: &["534"], enhanced: &["5.7.14"], ..PASSWORD },
             When {
                 stages: &[Stage::Auth],
-                hosts: HOSTS,
+                services: GOOGLE,
+                codes: &["534"],
+                enhanced: &["5.7.14"],
+                ..PASSWORD
+            },
+            When {
+                stages: &[Stage::Auth],
+                services: GOOGLE,
                 codes: &["534"],
                 texts: &["web browser", "webloginrequired"],
                 ..PASSWORD
@@ -60,7 +67,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[
             When {
                 stages: &[Stage::Auth],
-                hosts: HOSTS,
+                services: GOOGLE,
                 codes: &["535"],
                 enhanced: &["5.7.8"],
                 unless: &["too many"],
@@ -90,7 +97,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "GSUITE_RELAY_NOT_AUTHORIZED",
         when: &[
             When { codes: &["550"], texts: &["invalid credentials for relay"], ..REPLY },
-            When { hosts: HOSTS, codes: &["550"], texts: &["mail relay denied"], ..REPLY },
+            When { services: GOOGLE, codes: &["550"], texts: &["mail relay denied"], ..REPLY },
         ],
         owner: Owner::WorkspaceAdmin,
         concerns_configuration: true,

@@ -3,16 +3,18 @@
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};
 use crate::mail::transcript::Stage;
-
-const SES: &[&str] =
-    &["email-smtp.*.amazonaws.com", "email-smtp-fips.*.amazonaws.com", "email-smtp.*.amazonaws.com.cn"];
-const SENDGRID: &[&str] = &["smtp.sendgrid.net", "*.smtp.sendgrid.net", "smtp.*.sendgrid.net"];
-const BREVO: &[&str] = &["*.brevo.com", "*.sendinblue.com"];
+use crate::mail_services::Service;
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "SES_BAD_SMTP_CREDENTIALS",
-        when: &[When { stages: &[Stage::Auth], hosts: SES, codes: &["535"], kinds: &[Kind::Refused], ..ANY }],
+        when: &[When {
+            stages: &[Stage::Auth],
+            services: &[Service::AmazonSes],
+            codes: &["535"],
+            kinds: &[Kind::Refused],
+            ..ANY
+        }],
         effect: Effect::CredentialsRefused,
         title: "Amazon SES refused the SMTP credentials",
         meaning: "Amazon SES has its own user names and passwords for SMTP. They are not the access keys of AWS, and \
@@ -78,7 +80,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "SENDGRID_APIKEY",
         when: &[When {
             stages: &[Stage::Auth],
-            hosts: SENDGRID,
+            services: &[Service::SendGrid],
             codes: &["535"],
             texts: &[
                 "bad username / password",
@@ -136,7 +138,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "PROVIDER_IP_NOT_ALLOWED",
         when: &[
             When { codes: &["5*"], texts: &["unauthorized ip address"], ..REPLY },
-            When { hosts: BREVO, codes: &["525"], ..REPLY },
+            When { services: &[Service::Brevo], codes: &["525"], ..REPLY },
         ],
         title: "{host} does not allow our network address",
         meaning: "The mail provider accepts this account only from network addresses on a list, and ours is not on \

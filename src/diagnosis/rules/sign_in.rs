@@ -3,6 +3,7 @@
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Effect, Owner};
 use crate::mail::transcript::Stage;
+use crate::mail_services::Service;
 
 const NETEASE: &str =
     "At NetEase (163.com, 126.com, yeah.net) this reply means that SMTP is switched off for the account.";
@@ -113,7 +114,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "AUTHORIZATION_CODE_REQUIRED",
         when: &[When {
             stages: &[Stage::Auth],
-            hosts: &["*.qq.com"],
+            services: &[Service::TencentMail],
             codes: &["535"],
             texts: &["system busy"],
             ..REPLY
