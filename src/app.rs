@@ -93,9 +93,6 @@ fn installation(name: &str) -> anyhow::Result<String> {
 }
 
 /// Tries the settings and the files that they name, without opening the database or making a connection.
-///
-/// # Errors
-/// As [`App::start`].
 pub fn check_settings(config: &Config) -> anyhow::Result<()> {
     Destination::configured(&config.telemetry).map_err(Invalid::from)?;
     Components::new(config, &Clock::System, Resolver::system()).map(drop)
@@ -140,19 +137,16 @@ impl App {
     }
 
     /// Deletes what the settings let it keep no longer.
-    #[must_use]
     pub fn retention(&self) -> Retention {
         Retention::new(&self.config, self.clock.clone(), self.db.clone())
     }
 
     /// Which destinations may be reached.
-    #[must_use]
     pub fn egress_policy(&self) -> &Policy {
         &self.accounts.outbound.dialer.policy
     }
 
     /// Calls the services that the operator configured.
-    #[must_use]
     pub fn http_client(&self) -> HttpClient {
         let outbound = &self.accounts.outbound;
         HttpClient { dialer: outbound.dialer.clone(), tls: Arc::clone(&outbound.smtp.tls) }

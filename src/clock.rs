@@ -15,7 +15,6 @@ pub struct Timestamp(pub i64);
 
 impl Timestamp {
     /// ISO 8601 with milliseconds and `Z`: `2022-06-30T09:57:40.954Z`. 1970 where the year has not four digits.
-    #[must_use]
     pub fn to_iso(self) -> String {
         let moment = OffsetDateTime::from_unix_timestamp_nanos(i128::from(self.0) * 1_000_000).ok();
         let moment = moment.filter(|moment| (0..=9999).contains(&moment.year()));
@@ -44,7 +43,6 @@ impl Timestamp {
     }
 
     /// Whole seconds since 1970, as a JSON Web Token counts (RFC 7519 `NumericDate`).
-    #[must_use]
     pub fn seconds(self) -> i64 {
         self.0.div_euclid(1000)
     }
@@ -66,12 +64,10 @@ pub struct ManualClock {
 }
 
 impl Clock {
-    #[must_use]
     pub fn manual(start: Timestamp) -> Self {
         Self::Manual(Arc::new(ManualClock { wall: AtomicI64::new(start.0), elapsed: AtomicU64::new(0) }))
     }
 
-    #[must_use]
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the wall clock")]
     pub fn now(&self) -> Timestamp {
         match self {
@@ -84,7 +80,6 @@ impl Clock {
     }
 
     /// The time since some moment of this process. It never goes back, and does not jump when the wall clock is set.
-    #[must_use]
     pub fn elapsed(&self) -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         match self {

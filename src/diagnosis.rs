@@ -140,7 +140,6 @@ pub struct Finding {
 
 impl Finding {
     /// The same finding with its words in another language.
-    #[must_use]
     pub fn in_language(&self, language: Language) -> Self {
         diagnose_in(language, &self.failure, &self.facts, &self.diagnosis.transcript)
     }
@@ -158,7 +157,6 @@ pub struct RuleSummary {
 impl RuleSummary {
     /// A stored [`Finding::status_reason`] in another language: with the values that it was filled with then.
     /// `None` where the rule's title has changed since.
-    #[must_use]
     pub fn status_reason_in(&self, language: Language, stored: &str) -> Option<String> {
         let values = language::values_in(self.title_template, stored.strip_suffix('.')?)?;
         let title = language::fill(language.text(self.title_template), |name| {
@@ -175,7 +173,6 @@ const NOT_PERSONAL: [&str; 3] = ["port", "missing", "protocol"];
 
 impl RuleSummary {
     /// The title for users who are no administrators. `reason` is the [`Finding::status_reason`], where it is known.
-    #[must_use]
     pub fn title_without_names(&self, language: Language, reason: &str) -> String {
         let filled = reason.strip_suffix('.').unwrap_or(reason);
         let values = language::values_in(self.title_template, filled).unwrap_or_default();
@@ -195,7 +192,6 @@ impl RuleSummary {
 }
 
 /// The entry of `code`, if there is one.
-#[must_use]
 pub fn rule_for(code: &str) -> Option<RuleSummary> {
     rules::all().find(|rule| rule.code == code).map(|rule| RuleSummary {
         code: rule.code,
@@ -210,7 +206,6 @@ pub fn codes() -> impl Iterator<Item = &'static str> {
 }
 
 /// Understands a failure, in English. Total: any reply, any bytes give an honest answer.
-#[must_use]
 pub fn diagnose(failure: &Failure, facts: &Facts, transcript: &[Entry]) -> Finding {
     diagnose_in(Language::English, failure, facts, transcript)
 }

@@ -60,7 +60,6 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "OK",
@@ -72,7 +71,6 @@ impl ErrorCode {
     }
 
     /// The contract's `status.statusCode`.
-    #[must_use]
     pub fn status_code(self) -> u8 {
         match self {
             Self::Ok => 0,
@@ -86,12 +84,10 @@ impl ErrorCode {
 
 impl EmailConfig {
     /// See [`Settings::missing`].
-    #[must_use]
     pub fn missing(&self) -> Vec<&'static str> {
         self.settings.missing(self.secret.is_some())
     }
 
-    #[must_use]
     pub fn error_code(&self) -> ErrorCode {
         if !self.missing().is_empty() {
             return ErrorCode::IncompleteConfig;
@@ -104,13 +100,11 @@ impl EmailConfig {
     }
 
     /// Complete, and not known to fail.
-    #[must_use]
     pub fn is_valid(&self) -> bool {
         self.error_code() == ErrorCode::Ok
     }
 
     /// `OK`, or one sentence that an administrator understands.
-    #[must_use]
     pub fn status_reason(&self, language: Language) -> String {
         match self.error_code() {
             ErrorCode::Ok => "OK".to_owned(),

@@ -57,7 +57,6 @@ impl InputFault {
         Self::new(field, error.reason(), error)
     }
 
-    #[must_use]
     pub fn required(field: &str) -> Self {
         Self::new(field, Reason::Required, "is required")
     }
@@ -84,7 +83,6 @@ impl InputFault {
     }
 
     /// About a member that this API does not know, within `parent`, which is a name in front of it or empty.
-    #[must_use]
     pub fn unknown_field(parent: &str, name: &str) -> Self {
         let (parent_pointer, subject) = match parent {
             "" => (String::new(), shown(name)),
@@ -100,13 +98,11 @@ impl InputFault {
     }
 
     /// The same fault, at another place in the body.
-    #[must_use]
     pub fn at(self, pointer: String) -> Self {
         Self { source: Source::Pointer(pointer), ..self }
     }
 
     /// The same fault of a member of the object `parent`.
-    #[must_use]
     pub fn within(self, parent: &str) -> Self {
         match self.source {
             Source::Pointer(pointer) => {
@@ -117,19 +113,16 @@ impl InputFault {
     }
 
     /// The same fault of a query's parameter that has the field's name.
-    #[must_use]
     pub fn in_query(self) -> Self {
         Self { source: Source::Parameter(self.subject.clone()), ..self }
     }
 
     /// The same fault, with what would be taken.
-    #[must_use]
     pub fn with_allowed(self, allowed: impl IntoIterator<Item = impl Display>) -> Self {
         Self { allowed: allowed.into_iter().map(|value| value.to_string()).collect(), ..self }
     }
 
     /// The same fault, with more words at the end of its sentence.
-    #[must_use]
     pub fn with_words(mut self, words: impl Display) -> Self {
         // Writing to a String cannot fail.
         let _ = write!(self.statement, "{words}");
@@ -163,7 +156,6 @@ macro_rules! reasons {
             pub const ALL: &[Self] = &[$(Self::$variant),*];
 
             /// What the reason stands for, as the documentation says it.
-            #[must_use]
             pub fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$variant => $meaning,)*
@@ -217,7 +209,6 @@ reasons! {
 }
 
 /// The table of `docs/input-faults.md`. A test holds the file to it.
-#[must_use]
 pub fn reference_markdown() -> String {
     let mut page = String::from(
         "# Reasons of refused input\n\n\

@@ -21,12 +21,10 @@ impl TenantId {
     }
 
     /// From the operator, who may name any tenant.
-    #[must_use]
     pub fn from_operator(text: &str) -> Self {
         Self(text.into())
     }
 
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -48,7 +46,6 @@ impl UserId {
         is_plain_name(text).then(|| Self(text.into()))
     }
 
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -65,13 +62,11 @@ fn is_plain_name(text: &str) -> bool {
 pub struct TraceId(u128);
 
 impl TraceId {
-    #[must_use]
     pub fn random() -> Self {
         Self(Uuid::new_v4().as_u128())
     }
 
     /// That of a trace which began elsewhere (W3C Trace Context), or which an exported span belongs to.
-    #[must_use]
     pub(crate) fn of_trace(id: opentelemetry::TraceId) -> Self {
         Self(u128::from_be_bytes(id.to_bytes()))
     }

@@ -12,9 +12,6 @@ use crate::error::{Reason, ValueError};
 
 /// Parses `bytes`, refusing a member that stands twice in an object (RFC 8259 leaves its meaning open, and
 /// two readers that choose differently can be played against each other).
-///
-/// # Errors
-/// See [`JsonError`].
 pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
     let mut reader = serde_json::Deserializer::from_slice(bytes);
     let value = Strict.deserialize(&mut reader).map_err(|error| describe(&error))?;
@@ -23,7 +20,6 @@ pub fn parse(bytes: &[u8]) -> Result<Value, JsonError> {
 }
 
 /// Parses an object; `None` for anything else.
-#[must_use]
 pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
     match parse(bytes) {
         Ok(Value::Object(members)) => Some(members),
@@ -33,7 +29,6 @@ pub fn object(bytes: &[u8]) -> Option<Map<String, Value>> {
 
 /// Whether a character is not seen as what it is: controls, separators of lines and paragraphs, and what turns the
 /// direction of reading. Such text could steer a terminal, or make a line of a log look like two.
-#[must_use]
 pub fn is_deceptive(character: char) -> bool {
     character.is_control()
         || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')

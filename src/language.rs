@@ -27,7 +27,6 @@ impl Language {
     pub const ALL: [Self; 2] = [Self::English, Self::German];
 
     /// The tag of RFC 5646, for `Content-Language`.
-    #[must_use]
     pub fn tag(self) -> &'static str {
         match self {
             Self::English => "en",
@@ -36,13 +35,11 @@ impl Language {
     }
 
     /// Chooses the language for these values of `Accept-Language`; English where none matches.
-    #[must_use]
     pub fn accepted<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
         negotiation::accepted(values)
     }
 
     /// The template in this language; the English one where it is missing.
-    #[must_use]
     pub fn text(self, english: &str) -> &str {
         catalogue::of(self).and_then(|texts| texts.get(english)).map_or(english, String::as_str)
     }

@@ -62,7 +62,6 @@ pub enum UsernameForm {
 }
 
 impl UsernameForm {
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EmailAddress => "email_address",
@@ -88,7 +87,6 @@ pub enum PasswordKind {
 }
 
 impl PasswordKind {
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Account => "account_password",
@@ -130,7 +128,6 @@ pub fn presets() -> impl Iterator<Item = &'static Preset> {
 }
 
 /// The service that runs this host (in lower case, without a final dot).
-#[must_use]
 pub fn of_host(host: &str) -> Option<Service> {
     let known = SERVICES.iter().find(|known| known.hosts.iter().any(|pattern| matches(pattern, host)))?;
     Some(known.service)
@@ -138,7 +135,6 @@ pub fn of_host(host: &str) -> Option<Service> {
 
 /// The server for sending that is meant by `host` (in lower case): only where the service is known, and only where
 /// it is another name.
-#[must_use]
 pub fn suggested_server(host: &str) -> Option<&'static str> {
     let host = host.rsplit('@').next().unwrap_or(host);
     if presets().flat_map(|preset| preset.servers).any(|(_, server)| *server == host) {
@@ -153,27 +149,23 @@ pub fn suggested_server(host: &str) -> Option<&'static str> {
 }
 
 /// What to enter at this host (in lower case), where it is a server for sending of a known service.
-#[must_use]
 pub fn preset_of(host: &str) -> Option<&'static Preset> {
     presets().find(|preset| preset.servers.iter().any(|(_, server)| *server == host))
 }
 
 /// Whether this host (in lower case) is a server for sending of a known service, so that its name is right.
-#[must_use]
 pub fn is_sending_server(host: &str) -> bool {
     let entered = SERVICES.iter().flat_map(|known| known.entered_as);
     preset_of(host).is_some() || entered.map(|(_, server)| *server).any(|server| server == host)
 }
 
 /// The service, by its name in texts, that lets an account at this host send only as itself.
-#[must_use]
 pub fn binds_sender(host: &str) -> Option<(Service, &'static str)> {
     let known = SERVICES.iter().find(|known| known.sender_bound.contains(&host))?;
     Some((known.service, known.name))
 }
 
 /// Whether Microsoft ends the sign-in with a password at this host.
-#[must_use]
 pub fn ends_password_sign_in(host: &str) -> bool {
     PASSWORD_SIGN_IN_ENDS.contains(&host) || is_personal_outlook(host)
 }

@@ -46,7 +46,6 @@ pub struct Outbound {
 
 impl Outbound {
     /// When a check or a sending that begins now has to be over.
-    #[must_use]
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
@@ -86,7 +85,6 @@ pub trait SignInGuard: Send + Sync {
 
 impl<'a> UnlockedAccount<'a> {
     /// The account of a stored configuration.
-    #[must_use]
     pub fn new(tenant: &'a TenantId, stored: &'a EmailConfig, secret: Option<&'a Secret>) -> Self {
         Self {
             tenant,
@@ -125,7 +123,6 @@ pub enum NotVerified {
 }
 
 impl NotVerified {
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::SenderAddress => "sender_address",
@@ -154,7 +151,6 @@ pub struct Success {
 
 impl Success {
     /// What the administrator reads.
-    #[must_use]
     pub fn message(&self, language: Language) -> String {
         let sentences: Vec<String> = self.message.iter().map(|sentence| sentence.say(language)).collect();
         sentences.join(" ")
@@ -220,13 +216,11 @@ fn tenant_mark(tenant: &TenantId) -> String {
 }
 
 /// The outcome where fields are still missing: nothing is dialled.
-#[must_use]
 pub fn incomplete(missing: Vec<&'static str>) -> Outcome {
     failed_without_connecting(&Failure::ConfigIncomplete { missing })
 }
 
 /// The outcome where the stored secret does not open: nothing is dialled.
-#[must_use]
 pub fn unreadable() -> Outcome {
     failed_without_connecting(&Failure::SecretUnreadable)
 }
@@ -238,7 +232,6 @@ fn failed_without_connecting(failure: &Failure) -> Outcome {
 
 impl Outcome {
     /// A failure, understood.
-    #[must_use]
     pub fn failed(
         failure: &Failure,
         facts: &Facts,
@@ -249,7 +242,6 @@ impl Outcome {
     }
 
     /// What this says about a stored configuration of which `known` was known.
-    #[must_use]
     pub fn for_health(&self, known: &Health) -> CheckOutcome {
         let finding = match &self.result {
             Ok(success) if known.outlasts(success.proven) => return CheckOutcome::Nothing,
@@ -267,7 +259,6 @@ impl Outcome {
     }
 
     /// Whether the server refused the recipient, and nothing else.
-    #[must_use]
     pub fn refused_recipient(&self) -> bool {
         self.result.as_ref().is_err_and(|finding| {
             finding.diagnosis.stage == Stage::RcptTo
@@ -277,7 +268,6 @@ impl Outcome {
     }
 
     /// `OK`, or the code of the diagnosis: for the audit and the metrics.
-    #[must_use]
     pub fn code(&self) -> &'static str {
         self.result.as_ref().map_or_else(|finding| finding.diagnosis.code, |_| "OK")
     }

@@ -12,19 +12,16 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 pub struct Secret(String);
 
 impl Secret {
-    #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
     }
 
     /// The secret itself. Every caller is a place to look at when asking where a secret may go.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
     /// True for a value made of mask characters only (`*`, `•`), as a form shows a stored secret.
-    #[must_use]
     pub fn is_mask(&self) -> bool {
         !self.0.is_empty() && self.0.chars().all(|c| c == '*' || c == '•')
     }

@@ -41,7 +41,6 @@ pub enum Security {
 impl Security {
     pub const ALL: [Self; 3] = [Self::None, Self::StartTls, Self::Tls];
 
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::None => "none",
@@ -50,7 +49,6 @@ impl Security {
         }
     }
 
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|security| security.as_str() == text)
     }

@@ -32,13 +32,11 @@ pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
 /// The SQL texts that PostgreSQL alone is asked.
-#[must_use]
 pub fn postgres_texts() -> &'static [&'static str] {
     rate_limits::ALL
 }
 
 /// Every SQL text on the tables of both engines, by the name of the file that holds it.
-#[must_use]
 pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("audit", audit::ALL),

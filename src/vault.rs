@@ -79,7 +79,6 @@ pub enum KeysState {
 }
 
 impl KeysState {
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
@@ -125,9 +124,6 @@ impl Vault {
     }
 
     /// Seals with the current key. A changed key file is read first.
-    ///
-    /// # Errors
-    /// [`VaultError::Unavailable`].
     pub async fn seal(&self, secret: &Secret, binding: &Binding<'_>) -> Result<Sealed, VaultError> {
         self.reload_if_changed().await;
         let keys = self.keys();
@@ -152,9 +148,6 @@ impl Vault {
     }
 
     /// Opens. A row that names an unknown key has the file of keys read again, where that has changed.
-    ///
-    /// # Errors
-    /// See [`VaultError`].
     pub async fn open(&self, sealed: &Sealed, binding: &Binding<'_>) -> Result<Secret, VaultError> {
         let mut keys = self.keys();
         if !keys.has(&sealed.key_id) {
@@ -187,7 +180,6 @@ impl Vault {
     }
 
     /// The state of the keys now.
-    #[must_use]
     pub fn state(&self) -> KeysState {
         match &self.keys().remote {
             Some(remote) if !remote.is_tried() => KeysState::Unavailable,

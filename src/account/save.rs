@@ -39,7 +39,6 @@ pub enum VersionCheck {
 
 impl Precondition {
     /// Whether a change may be made to this version of the configuration; `None` where nothing is stored.
-    #[must_use]
     pub fn is_met_by(&self, stored: Option<&str>) -> bool {
         let version_matches = match (&self.version, stored) {
             (VersionCheck::Unchecked, _) | (VersionCheck::Exists, Some(_)) => true,

@@ -53,7 +53,6 @@ pub struct PendingSignIn {
 
 impl PendingSignIn {
     /// Whether this is the state that the browser was sent away with.
-    #[must_use]
     pub fn has_state(&self, state: &str) -> bool {
         sealer::is_equal(state, &self.authorization.state)
     }
@@ -93,14 +92,12 @@ impl ConsoleSignIn {
     }
 
     /// What the cookie of a returning browser holds, where it was sealed here and has not expired.
-    #[must_use]
     pub fn open_pending(&self, cookie: &str) -> Option<PendingSignIn> {
         let pending: PendingSignIn = self.sealer.open(PENDING_COOKIE, cookie)?;
         (self.clock.now().0 < pending.until).then_some(pending)
     }
 
     /// Ends a sign-in; false where it has ended before.
-    #[must_use]
     pub fn end_pending(&self, pending: &PendingSignIn) -> bool {
         self.ended.entry(pending.authorization.state.clone()).or_insert(()).is_fresh()
     }
@@ -116,7 +113,6 @@ impl ConsoleSignIn {
     }
 
     /// The session that a cookie holds, where it was sealed here and has not expired.
-    #[must_use]
     pub fn open_session(&self, cookie: &str) -> Option<Session> {
         let session: Session = self.sealer.open(SESSION_COOKIE, cookie)?;
         (self.clock.now().0 < session.until).then_some(session)

@@ -95,7 +95,6 @@ pub struct OpenIdConnect {
 }
 
 impl OpenIdConnect {
-    #[must_use]
     pub fn new(settings: Settings, http: HttpClient, clock: Clock) -> Self {
         let settings = Arc::new(settings);
         let discovery = Discovery::new(Arc::clone(&settings), http.clone(), clock);
@@ -103,9 +102,6 @@ impl OpenIdConnect {
     }
 
     /// Begins a sign-in: the caller sends the browser to its URL.
-    ///
-    /// # Errors
-    /// [`SignInError::Provider`].
     pub async fn begin(&self) -> Result<BegunSignIn, SignInError> {
         let _call = self.call()?;
         let provider = self.provider().await?;
@@ -130,9 +126,6 @@ impl OpenIdConnect {
 
     /// Exchanges the code that the browser brought back, and checks the ID token. The caller has compared the
     /// state.
-    ///
-    /// # Errors
-    /// See [`SignInError`].
     pub async fn finish(&self, pending: PendingAuthorization, code: String) -> Result<IdToken, SignInError> {
         let _call = self.call()?;
         let provider = self.provider().await?;

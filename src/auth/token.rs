@@ -114,8 +114,6 @@ impl Verifier {
         if self.has_keys(self.fetched().as_deref()) { Ok(()) } else { Err(TokenError::NoKeys) }
     }
 
-    /// # Errors
-    /// See [`TokenError`].
     pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
         let key_set = self.fetched().map(|set| set.number);
         let fingerprint = Fingerprint::new(token);
@@ -131,9 +129,6 @@ impl Verifier {
 
     /// Checks an ID token that came from the token endpoint for this client (OpenID Connect Core 1.0 section
     /// 3.1.3.7). An access token is none, and the other way round.
-    ///
-    /// # Errors
-    /// See [`TokenError`].
     pub async fn verify_id_token(
         &self,
         token: &str,

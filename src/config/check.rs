@@ -19,13 +19,11 @@ pub enum Engine {
 }
 
 impl Database {
-    #[must_use]
     pub fn engine(&self) -> Engine {
         if self.sqlite_path().is_some() { Engine::Sqlite } else { Engine::Postgres }
     }
 
     /// The file of an SQLite database.
-    #[must_use]
     pub fn sqlite_path(&self) -> Option<&Path> {
         self.url.expose().strip_prefix("sqlite://").map(Path::new)
     }
@@ -33,7 +31,6 @@ impl Database {
 
 impl Config {
     /// Whether requests are counted in the database, one limit for all replicas, or in each process by itself.
-    #[must_use]
     pub fn shares_rate_limits(&self) -> bool {
         match self.rate_limit.store {
             Some(store) => store == RateLimitStore::Database,
@@ -43,7 +40,6 @@ impl Config {
 }
 
 /// Everything that `transports serve` refuses to start with, each with its remedy.
-#[must_use]
 pub fn check_for_serving(config: &Config) -> Vec<Problem> {
     let mut problems = Vec::new();
     check_encryption(&config.encryption, &mut problems);
@@ -175,7 +171,6 @@ fn check_console(console: &Console, problems: &mut Vec<Problem>) {
 }
 
 /// What is allowed, and should be known.
-#[must_use]
 pub fn warnings(config: &Config) -> Vec<Problem> {
     let mut found: Vec<Problem> = exposed_listeners(config).collect();
     let listen = config.server.listen;

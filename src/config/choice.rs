@@ -16,7 +16,6 @@ macro_rules! choices {
             pub const ALL: &[Self] = &[$(Self::$Variant),+];
 
             /// The word that stands for it in the configuration.
-            #[must_use]
             pub fn as_str(self) -> &'static str {
                 match self {
                     $(Self::$Variant => $word,)+

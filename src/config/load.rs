@@ -213,7 +213,6 @@ fn line_of(text: &str, offset: usize) -> usize {
 
 impl Setting {
     /// The name in the environment.
-    #[must_use]
     pub fn variable(&self) -> String {
         format!("{PREFIX}{}__{}", self.section.to_ascii_uppercase(), self.key.to_ascii_uppercase())
     }

@@ -12,12 +12,10 @@ pub struct Problem {
 }
 
 impl Problem {
-    #[must_use]
     pub fn new(text: impl Into<String>) -> Self {
         Self { text: text.into(), hint: None }
     }
 
-    #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

@@ -24,7 +24,6 @@ allow = ["10.1.2.0/24"]   # the relay in our own network
 "#;
 
 /// The whole page.
-#[must_use]
 pub fn reference_markdown() -> String {
     let mut page = introduction();
     for (section, documentation) in sections() {

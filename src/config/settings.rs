@@ -80,7 +80,6 @@ macro_rules! settings {
             }
 
             /// Every setting as it is in effect, in the order of the documentation, without secrets.
-            #[must_use]
             pub fn shown(&self) -> Vec<$crate::config::settings::Shown> {
                 use $crate::config::value::Value as _;
                 vec![$($(

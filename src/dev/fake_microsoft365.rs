@@ -40,7 +40,6 @@ pub struct Registration {
 
 impl Registration {
     /// A random registration with the permission to send.
-    #[must_use]
     pub fn random() -> Self {
         Self {
             directory_id: Uuid::new_v4().to_string(),
@@ -143,13 +142,11 @@ impl FakeMicrosoft365 {
     }
 
     /// The number of token requests so far.
-    #[must_use]
     pub fn token_requests(&self) -> usize {
         self.lock().token_requests.len()
     }
 
     /// The number of mail requests so far, accepted or not.
-    #[must_use]
     pub fn mail_requests(&self) -> usize {
         self.lock().mail_requests
     }

@@ -46,7 +46,6 @@ impl Folder {
         Ok(folder)
     }
 
-    #[must_use]
     pub fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }

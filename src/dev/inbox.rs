@@ -48,7 +48,6 @@ struct Stored {
 }
 
 impl Inbox {
-    #[must_use]
     pub fn new(limits: Limits) -> Self {
         Self { limits, ..Self::default() }
     }
@@ -74,12 +73,10 @@ impl Inbox {
         id
     }
 
-    #[must_use]
     pub fn newest_first(&self) -> Vec<Arc<Mail>> {
         self.lock().mails.iter().rev().cloned().collect()
     }
 
-    #[must_use]
     pub fn find(&self, id: u64) -> Option<Arc<Mail>> {
         self.lock().mails.iter().find(|mail| mail.id == id).cloned()
     }
@@ -106,7 +103,6 @@ impl Inbox {
     }
 
     /// Receives each change from now on; several in a short time may arrive as one.
-    #[must_use]
     pub fn subscribe(&self) -> watch::Receiver<Changes> {
         self.changes.subscribe()
     }

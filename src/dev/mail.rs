@@ -55,7 +55,6 @@ pub struct Content {
 
 impl Content {
     /// Accepts any bytes: a source that is not a mail has no headers.
-    #[must_use]
     pub fn parse(source: &[u8]) -> Self {
         let Some(message) = MessageParser::default().parse(source) else { return Self::default() };
         let header = |(name, value): (&str, &str)| (name.to_owned(), unfold(value));
@@ -76,7 +75,6 @@ impl Content {
     }
 
     /// Whether an address, the subject, the text or the name of an attachment contains `search`, in any case.
-    #[must_use]
     pub fn matches(&self, search: &str) -> bool {
         let names = self.attachments.iter().filter_map(|attachment| attachment.name.as_ref());
         let people = self.to.iter().chain(&self.cc);

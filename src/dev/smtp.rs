@@ -52,7 +52,6 @@ pub struct Server {
 
 impl Server {
     /// `password` is that of [`USER`].
-    #[must_use]
     pub fn new(inbox: Inbox, tls: Arc<ServerConfig>, password: Secret, clock: Clock) -> Arc<Self> {
         Arc::new(Self { inbox, tls, password, clock, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) })
     }

@@ -44,7 +44,6 @@ pub enum ErrorKind {
 
 impl Error {
     /// Of a call that got no answer that could be read.
-    #[must_use]
     pub fn without_answer(stage: Stage, kind: ErrorKind) -> Self {
         Self {
             stage,
@@ -60,7 +59,6 @@ impl Error {
     }
 
     /// Whether the same may succeed later.
-    #[must_use]
     pub fn is_transient(&self) -> bool {
         matches!(self.kind, ErrorKind::Busy | ErrorKind::Timeout | ErrorKind::Unreachable(_))
     }

@@ -21,7 +21,6 @@ const HOW: &str = "\n## How a verdict comes about\n\n\
     says so, or by 535 without words that say something else.\n";
 
 /// `docs/diagnosis.md`. A test holds the file to it.
-#[must_use]
 pub fn reference_markdown() -> String {
     let mut page = String::from(
         "# Diagnosis codes\n\n\

@@ -49,7 +49,6 @@ pub enum DialError {
 }
 
 impl DialError {
-    #[must_use]
     pub fn stage(&self) -> Stage {
         match self {
             Self::Refused(_) => Stage::Policy,
@@ -95,9 +94,6 @@ impl Dialer {
     }
 
     /// Connects to a destination that the operator configured: not held to the tenants' policy.
-    ///
-    /// # Errors
-    /// See [`DialError`].
     pub async fn dial_for_operator(
         &self,
         host: &Host,
@@ -110,9 +106,6 @@ impl Dialer {
     }
 
     /// Connects to one of the [`Connection::alternatives`] of a connection that led to nothing.
-    ///
-    /// # Errors
-    /// See [`DialError`].
     pub async fn dial_alternative(
         &self,
         alternatives: &[SocketAddr],

@@ -75,7 +75,6 @@ impl Host {
     }
 
     /// As it is displayed, without a copy where it is a name.
-    #[must_use]
     pub fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Name(name) => Cow::Borrowed(name),

@@ -63,7 +63,6 @@ pub enum HttpError {
 
 impl HttpError {
     /// One word of a small set, for traces (`error.type`).
-    #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Url(_) => "url",
@@ -118,9 +117,6 @@ impl HttpClient {
 
     /// The same for a URL that the user of the command line typed: `http://` may lead anywhere, and the answer
     /// is shown as it comes.
-    ///
-    /// # Errors
-    /// As [`Self::send`].
     pub async fn send_for_user(
         &self,
         request: Request<'_>,

@@ -84,18 +84,12 @@ impl Policy {
     }
 
     /// Checks one address before a connection to it.
-    ///
-    /// # Errors
-    /// [`Refusal::Address`].
     pub fn check_address(&self, address: SocketAddr) -> Result<(), Refusal> {
         self.check(address, false)
     }
 
     /// Checks one address that a host has resolved to: where `egress.allow_hosts` has the name, it may lie in a refused
     /// range.
-    ///
-    /// # Errors
-    /// [`Refusal::Address`].
     pub fn check_answer(&self, host: &Host, address: SocketAddr) -> Result<(), Refusal> {
         let opened_by_name = matches!(host, Host::Name(name) if self.allow_hosts.contains(name));
         self.check(address, opened_by_name)
@@ -103,7 +97,6 @@ impl Policy {
 
     /// How a tenant's host is looked up: the search list applies to the names of `egress.allow_hosts` alone, for a name
     /// that it completes has not been judged.
-    #[must_use]
     pub fn lookup_of(&self, host: &Host) -> Lookup {
         match host {
             Host::Name(name) if self.allow_hosts.contains(name) => Lookup::SearchList,
@@ -112,7 +105,6 @@ impl Policy {
     }
 
     /// Whether `egress.allow` opens this address: only there may a password travel in the clear.
-    #[must_use]
     pub fn is_opened_by_operator(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         contains(&self.allow, self.nat64_target(address))

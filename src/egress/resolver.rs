@@ -49,7 +49,6 @@ pub enum Resolver {
 
 impl Resolver {
     /// The name servers of `/etc/resolv.conf`, after the table in `/etc/hosts`.
-    #[must_use]
     pub fn system() -> Self {
         Self::System(Arc::new(SystemResolver::new("/etc/resolv.conf", "/etc/hosts", system::DNS_PORT)))
     }
@@ -58,9 +57,6 @@ impl Resolver {
     /// is bounded by DNS: a message has 64 KiB, an answer at least 16 octets.
     ///
     /// It ends at `deadline`, or earlier: a look-up has a time of its own. Nothing goes on behind it.
-    ///
-    /// # Errors
-    /// See [`ResolveError`].
     pub(super) async fn resolve(
         &self,
         name: &str,

@@ -22,9 +22,6 @@ pub fn client_config(settings: &Tls) -> anyhow::Result<Arc<ClientConfig>> {
 }
 
 /// Like [`client_config`], for a file that `setting` names.
-///
-/// # Errors
-/// As [`client_config`].
 pub fn client_config_with(ca_file: Option<&Path>, setting: &str) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = ca_file {

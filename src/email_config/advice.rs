@@ -34,7 +34,6 @@ texts! {
 }
 
 /// In the order of their weight. Pure: it looks at the settings alone.
-#[must_use]
 pub fn advice(settings: &Settings) -> Vec<Advice> {
     let Settings::BasicAuth(basic) = settings else { return Vec::new() };
     [password_sign_in(basic), clear_text(basic), port(basic), sender_domain(basic)]
@@ -44,7 +43,6 @@ pub fn advice(settings: &Settings) -> Vec<Advice> {
 }
 
 /// Whether it signs in with a password at Microsoft 365, as the advice `M365_PASSWORD_SIGN_IN` says.
-#[must_use]
 pub fn has_password_at_microsoft365(settings: &Settings) -> bool {
     matches!(settings, Settings::BasicAuth(basic) if password_sign_in(basic).is_some())
 }

@@ -45,7 +45,6 @@ pub enum CheckOutcome {
 
 impl Health {
     /// Of a configuration that nothing is known against.
-    #[must_use]
     pub fn unknown() -> Self {
         Self {
             state: HealthState::Ok,
@@ -58,7 +57,6 @@ impl Health {
 
     /// The reason in a language. It is made anew from the diagnosis's title; where that is not known any more, it
     /// stays in English.
-    #[must_use]
     pub fn reason_in(&self, language: Language) -> Option<String> {
         let stored = self.reason.as_deref()?;
         let rule = self.diagnosis_code.as_deref().and_then(diagnosis::rule_for);
@@ -70,7 +68,6 @@ impl Health {
     ///
     /// New credentials or a new destination are judged afresh. A new sender address may fix what a provider
     /// refused, but not a refused password.
-    #[must_use]
     pub fn after_change(&self, destination_or_credentials_changed: bool) -> Self {
         if destination_or_credentials_changed {
             return Self::unknown();
@@ -88,13 +85,11 @@ impl Health {
     }
 
     /// Whether a success that proves a session up to `proven` leaves this untouched: a sending had failed further on.
-    #[must_use]
     pub fn outlasts(&self, proven: Stage) -> bool {
         self.state == HealthState::ProviderError && self.failed_stage.is_some_and(|failed| failed > proven)
     }
 
     /// After a check of the configuration that this health belongs to; `None` where nothing changes.
-    #[must_use]
     pub fn after_check(&self, outcome: &CheckOutcome) -> Option<Self> {
         let next = match outcome {
             CheckOutcome::Nothing => return None,

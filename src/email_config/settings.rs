@@ -25,7 +25,6 @@ impl ProviderKind {
     pub const ALL: [Self; 2] = [Self::BasicAuth, Self::Microsoft365];
 
     /// The contract's `serviceProvider`; the database holds the same word.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BasicAuth => "BasicAuth",
@@ -33,7 +32,6 @@ impl ProviderKind {
         }
     }
 
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|kind| kind.as_str() == text)
     }
@@ -117,7 +115,6 @@ impl Settings {
         }
     }
 
-    #[must_use]
     pub fn to_row(&self) -> SettingsRow {
         self.provider().to_row()
     }
@@ -129,31 +126,26 @@ impl Settings {
         }
     }
 
-    #[must_use]
     pub fn kind(&self) -> ProviderKind {
         self.provider().kind()
     }
 
     /// The name of the secret in the API and in the vault's associated data.
-    #[must_use]
     pub fn secret_field(&self) -> &'static str {
         self.provider().secret_field()
     }
 
     /// From and `MAIL FROM`.
-    #[must_use]
     pub fn email_address(&self) -> Option<&EmailAddress> {
         self.provider().email_address()
     }
 
     /// The name that stands beside the sender address.
-    #[must_use]
     pub fn sender_name(&self) -> Option<&HeaderText> {
         self.provider().sender_name()
     }
 
     /// The fields that are still needed, by their names in the API and in the order of the form.
-    #[must_use]
     pub fn missing(&self, secret_exists: bool) -> Vec<&'static str> {
         self.provider().missing(secret_exists)
     }
@@ -161,7 +153,6 @@ impl Settings {
     /// Where the secret may be sent, in the one form that is bound to the sealed secret.
     ///
     /// Each part is preceded by its length, so that no two destinations give the same text.
-    #[must_use]
     pub fn destination(&self) -> String {
         self.provider().destination()
     }
@@ -170,7 +161,6 @@ impl Settings {
     ///
     /// A part of the destination that was not set yet may be set; a part that was set must stay as it is, and the
     /// security type must not become weaker.
-    #[must_use]
     pub fn keeps_secret_of(&self, before: &Self) -> bool {
         match (before, self) {
             (Self::BasicAuth(before), Self::BasicAuth(after)) => after.keeps_password_of(before),
@@ -181,7 +171,6 @@ impl Settings {
 
     /// The fields that differ from what is stored, in the order of the form; all that are set where another provider
     /// is stored, or nothing.
-    #[must_use]
     pub fn changed_fields(&self, before: Option<&Self>) -> Vec<&'static str> {
         match (before, self) {
             (Some(Self::BasicAuth(before)), Self::BasicAuth(after)) => after.changed_fields(Some(before)),

@@ -122,7 +122,6 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 }
 
 /// The bytes that the page loads before its first request to the API, compressed: for the figures in the docs.
-#[must_use]
 pub fn initial_load_bytes() -> usize {
     let Bundle { page, .. } = &*BUNDLE;
     page.compressed.len() + BUNDLE.initial_assets().map(|asset| asset.compressed.len()).sum::<usize>()

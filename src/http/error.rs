@@ -38,7 +38,6 @@ pub enum Code {
 
 impl Code {
     /// Status, code and title as they go over the wire.
-    #[must_use]
     pub fn parts(self) -> (StatusCode, &'static str, &'static str) {
         const NONE: &str = "No email config for tenant";
         match self {
@@ -162,7 +161,6 @@ pub struct Error {
 }
 
 impl Error {
-    #[must_use]
     pub fn new(code: Code) -> Self {
         let (status, text, title) = code.parts();
         let fault = Fault { code: text, title: title.to_owned(), detail: None, source: None, meta: None };
@@ -174,20 +172,17 @@ impl Error {
     }
 
     /// 400.
-    #[must_use]
     pub fn input(fault: InputFault) -> Self {
         Self::inputs(vec![fault])
     }
 
     /// 400 with one entry for each fault. There must be at least one.
-    #[must_use]
     pub fn inputs(faults: Vec<InputFault>) -> Self {
         let (status, _, _) = Code::Input.parts();
         Self { status, faults: faults.into_iter().map(Fault::from).collect(), headers: Vec::new() }
     }
 
     /// 429; the client may come again after so many whole seconds.
-    #[must_use]
     pub fn rate_limited(seconds: u64) -> Self {
         let unit = if seconds == 1 { "second" } else { "seconds" };
         Self::new(Code::RateLimited)
@@ -196,7 +191,6 @@ impl Error {
     }
 
     /// 429 by a quota of the operator; the title says by which.
-    #[must_use]
     pub fn quota_reached(title: &str, seconds: u64) -> Self {
         let mut error = Self::rate_limited(seconds);
         for fault in &mut error.faults {
@@ -205,7 +199,6 @@ impl Error {
         error
     }
 
-    #[must_use]
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         if let Some(fault) = self.faults.first_mut() {
             fault.detail = Some(detail.into());
@@ -214,7 +207,6 @@ impl Error {
     }
 
     /// The diagnosis of the check that failed.
-    #[must_use]
     pub fn diagnosis(mut self, diagnosis: Value) -> Self {
         if let Some(fault) = self.faults.first_mut() {
             fault.meta = Some(MetaBody { diagnosis: Some(diagnosis), ..MetaBody::default() });
@@ -222,19 +214,16 @@ impl Error {
         self
     }
 
-    #[must_use]
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.push((name, value));
         self
     }
 
-    #[must_use]
     pub fn status(&self) -> StatusCode {
         self.status
     }
 
     /// The body, once the trace id is known.
-    #[must_use]
     pub fn body(&self, trace_id: TraceId) -> ErrorBody {
         let code = self.faults.first().map(|fault| fault.code).filter(|code| *code == CSRF_TOKEN);
         ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string(), code }
@@ -269,13 +258,11 @@ impl From<DbError> for Error {
 
 impl Error {
     /// 503 with a word when to come again.
-    #[must_use]
     pub fn unavailable() -> Self {
         Self::new(Code::Unavailable).header(RETRY_AFTER, HeaderValue::from_static("5"))
     }
 
     /// 500; the cause goes to the log only, where the trace id finds it.
-    #[must_use]
     pub fn internal(cause: &anyhow::Error) -> Self {
         tracing::error!(cause = format!("{cause:#}"), "internal error");
         Self::new(Code::Internal)

@@ -39,7 +39,6 @@ const VARIES: HeaderValue = HeaderValue::from_static("Accept-Language");
 
 impl Error {
     /// A refusal whose detail or meta is in this language. Its title is English, as that of every refusal.
-    #[must_use]
     pub fn in_language(self, language: Language) -> Self {
         self.header(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag())).header(VARY, VARIES)
     }

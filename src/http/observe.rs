@@ -30,7 +30,6 @@ pub struct RequestContext {
 impl RequestContext {
     /// # Panics
     /// Outside [`observe`], which surrounds every route.
-    #[must_use]
     pub fn from_parts(parts: &Parts) -> Self {
         parts.extensions.get().cloned().expect("observe surrounds every route")
     }

@@ -128,7 +128,6 @@ fn type_without_null(schema_type: &mut SchemaType) {
 }
 
 /// The document as pretty JSON, with a line end.
-#[must_use]
 pub fn document_json() -> String {
     // Serialising a tree of strings to memory cannot fail; an empty document would fail the drift test.
     let mut text = assemble().to_pretty_json().unwrap_or_default();

@@ -78,7 +78,6 @@ pub(super) fn service_routes() -> Vec<Operation> {
 }
 
 /// Every route that the service answers, for the tests that try each of them.
-#[must_use]
 pub fn routes() -> Vec<Route> {
     let api = api_routes();
     let routes_under = |prefix: &'static str| api.iter().map(move |operation| operation.route(prefix));

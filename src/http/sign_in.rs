@@ -34,7 +34,6 @@ pub const SIGN_IN_PATH: &str = "/console/sign-in";
 const CSRF_HEADER: &str = "qlik-csrf-token";
 
 /// Whether the request proves that it comes from a page of ours: exactly one header with the session's token.
-#[must_use]
 pub fn proves_origin(session: &Session, headers: &HeaderMap) -> bool {
     let mut sent = headers.get_all(CSRF_HEADER).iter();
     match (sent.next().and_then(|value| value.to_str().ok()), sent.next()) {
@@ -202,7 +201,6 @@ fn session_body(session: Option<Session>) -> Response {
 }
 
 /// Whether a request brings the cookie of a session, good or not.
-#[must_use]
 pub fn brings_session(headers: &HeaderMap, app: &App) -> bool {
     app.sign_in.as_ref().is_some_and(|sign_in| cookies(sign_in).read(headers, SESSION_COOKIE).is_some())
 }

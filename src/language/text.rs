@@ -21,20 +21,17 @@ pub struct Text {
 }
 
 impl Text {
-    #[must_use]
     pub fn new(template: &'static str) -> Self {
         Self { template, values: Vec::new() }
     }
 
     /// Adds a value for the placeholder `{name}`. Values are not translated.
-    #[must_use]
     pub fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.values.push((name, value.into()));
         self
     }
 
     /// Renders the text.
-    #[must_use]
     pub fn say(&self, language: Language) -> String {
         fill(language.text(self.template), |name| {
             self.values

@@ -18,17 +18,11 @@ pub struct Addresses {
 
 impl Addresses {
     /// Counts one event and says whether it may happen.
-    ///
-    /// # Errors
-    /// [`Exceeded`].
     pub fn count(&self, kind: WindowKind, remote: IpAddr, now: Timestamp) -> Result<(), Exceeded> {
         self.count_by_widths(0, kind, remote, now)
     }
 
     /// The same for an address that another table has no room for: by the wider networks alone.
-    ///
-    /// # Errors
-    /// [`Exceeded`].
     pub fn count_by_wider_networks(
         &self,
         kind: WindowKind,
@@ -58,7 +52,6 @@ impl Addresses {
 }
 
 /// What an address is counted by: the address, or an IPv6 address's /64.
-#[must_use]
 pub fn network_of(remote: IpAddr) -> u128 {
     network(remote, WIDTHS[0])
 }

@@ -55,6 +55,7 @@ pub enum NoPermit {
 }
 
 /// The right to one outgoing connection. Dropping it gives it back.
+#[must_use]
 pub struct ConnectionPermit {
     limits: ConnectionLimits,
     tenant: TenantId,
@@ -62,7 +63,6 @@ pub struct ConnectionPermit {
 }
 
 impl ConnectionLimits {
-    #[must_use]
     pub fn new(max_total: usize, max_per_tenant: usize) -> Self {
         Self { usage: Arc::default(), max_total, max_per_tenant }
     }
@@ -85,7 +85,6 @@ impl ConnectionLimits {
     }
 
     /// How many permits are in use.
-    #[must_use]
     pub fn in_use(&self) -> usize {
         self.lock().total
     }

@@ -29,7 +29,6 @@ pub enum Quota {
 
 impl Quota {
     /// For the metrics.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::TestMailsOfTenant => "test_mails_per_tenant",
@@ -83,7 +82,6 @@ impl Bounds {
 }
 
 impl Quotas {
-    #[must_use]
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         Self {
             clock,

@@ -29,7 +29,6 @@ pub enum Limit {
 }
 
 impl Limit {
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Tier1 => "tier1",
@@ -83,7 +82,6 @@ pub struct RateLimiter {
 }
 
 impl RateLimiter {
-    #[must_use]
     pub fn new(config: &Config, clock: Clock, db: &Db) -> Self {
         let shared = config.shares_rate_limits().then(|| Shared::new(clock.clone(), db.clone()));
         Self {
@@ -96,9 +94,6 @@ impl RateLimiter {
     }
 
     /// Counts one request of a user and says whether it may pass.
-    ///
-    /// # Errors
-    /// [`Refused`].
     pub async fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Refused> {
         let (max, counted) = (self.kind(limit).max, LimitedUser { limit, tenant, user });
         match (&self.shared, limit) {
@@ -110,17 +105,11 @@ impl RateLimiter {
     }
 
     /// Counts in this process alone: for operations that need no database, while it is not available.
-    ///
-    /// # Errors
-    /// [`Exceeded`].
     pub fn count_user_locally(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
         self.windows.count(self.kind(limit), &(tenant.as_str(), user.as_str()), self.clock.now())
     }
 
     /// Counts one request that ends in 401 and says whether it gets that answer.
-    ///
-    /// # Errors
-    /// [`Exceeded`].
     pub async fn count_unauthenticated(&self, remote: IpAddr) -> Result<(), Exceeded> {
         let kind = self.kind(Limit::Unauthenticated);
         match &self.shared {
@@ -131,9 +120,6 @@ impl RateLimiter {
     }
 
     /// Counts one request that makes the service ask the provider of the console's sign-in, in this process.
-    ///
-    /// # Errors
-    /// [`Exceeded`].
     pub fn count_sign_in(&self, remote: IpAddr) -> Result<(), Exceeded> {
         self.addresses.count(self.kind(Limit::SignIn), remote, self.clock.now())
     }

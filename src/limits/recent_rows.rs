@@ -33,7 +33,6 @@ struct Recent {
 }
 
 impl RecentRows {
-    #[must_use]
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         let max = settings.audited_checks_of_users_per_tenant_per_day;
         Self {
@@ -46,9 +45,6 @@ impl RecentRows {
     }
 
     /// Whether the users of a tenant may cause another row today.
-    ///
-    /// # Errors
-    /// [`QuotaExceeded`].
     pub fn check(&self, tenant: &TenantId) -> Result<(), QuotaExceeded> {
         let key = self.windows.key(self.per_day, &tenant.as_str());
         let checked = self.windows.lock().check(self.per_day, key, self.clock.now());
@@ -59,7 +55,6 @@ impl RecentRows {
     }
 
     /// The row of the last minute that says the same.
-    #[must_use]
     pub fn find(&self, content: &impl Hash) -> Option<Uuid> {
         let now = self.clock.now().0;
         let rows = self.rows.lock().unwrap_or_else(PoisonError::into_inner);

@@ -47,7 +47,6 @@ pub struct SignInBarred {
 }
 
 impl RefusedSignIns {
-    #[must_use]
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         let kind = |number, length, max| WindowKind { number, length, max };
         Self {
@@ -61,9 +60,6 @@ impl RefusedSignIns {
     }
 
     /// Whether a tenant may try to sign in now. Asked before anything is connected to.
-    ///
-    /// # Errors
-    /// [`SignInBarred`].
     pub fn check(&self, target: &SignInTarget) -> Result<(), SignInBarred> {
         let (account, tenant) = (self.account_key(target), self.tenant_key(target));
         let verdict = || self.verdicts.get(&account);
@@ -78,9 +74,6 @@ impl RefusedSignIns {
     }
 
     /// Whether anybody may try to sign in at this address now. Asked when the address is known.
-    ///
-    /// # Errors
-    /// [`SignInBarred`].
     pub fn check_destination(&self, target: &SignInTarget, address: IpAddr) -> Result<(), SignInBarred> {
         let key = self.destination_key(target, address);
         let checked = self.windows.lock().check(self.at_destination, key, self.clock.now());

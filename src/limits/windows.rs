@@ -14,7 +14,6 @@ pub struct Exceeded {
 
 impl Exceeded {
     /// The window ends in so many milliseconds.
-    #[must_use]
     pub fn for_milliseconds(left: u64) -> Self {
         Self { retry_after_seconds: left.max(1).div_ceil(1000) }
     }

@@ -114,23 +114,19 @@ impl EmailAddress {
         Ok(Self { text, at: local_part.len() })
     }
 
-    #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    #[must_use]
     pub fn local_part(&self) -> &str {
         &self.text[..self.at]
     }
 
-    #[must_use]
     pub fn domain(&self) -> &str {
         &self.text[self.at + 1..]
     }
 
     /// Whether the server must offer SMTPUTF8 (RFC 6531): a local part beyond ASCII.
-    #[must_use]
     pub fn needs_smtputf8(&self) -> bool {
         !self.local_part().is_ascii()
     }

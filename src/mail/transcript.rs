@@ -51,12 +51,10 @@ impl Stage {
         Self::Graph,
     ];
 
-    #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|stage| stage.as_str() == text)
     }
 
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Policy => "policy",
@@ -146,7 +144,6 @@ impl Transcript {
     pub const MAX_DETAIL: usize = 512;
 
     /// One whose steps are also told to a watcher, as they happen.
-    #[must_use]
     pub fn watched(watcher: Option<&Watcher>) -> Self {
         Self { watcher: watcher.cloned(), ..Self::default() }
     }
@@ -171,7 +168,6 @@ impl Transcript {
     }
 
     /// The span of the step under way, so that what it calls stands below it in a trace.
-    #[must_use]
     pub fn span(&self) -> tracing::Span {
         self.step.as_ref().map_or_else(tracing::Span::none, |(_, span)| span.clone())
     }
@@ -200,21 +196,18 @@ impl Transcript {
         }
     }
 
-    #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
 }
 
 /// `text` as it may be shown, cut at [`Transcript::MAX_DETAIL`] characters.
-#[must_use]
 pub fn printable(text: &str) -> String {
     make_printable(text).chars().take(Transcript::MAX_DETAIL).collect()
 }
 
 /// `text` without what controls a terminal or hides: an ASCII control is shown as `?`, and marks that turn the
 /// direction of writing or take no room are left out.
-#[must_use]
 pub fn make_printable(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii() || !is_invisible(*c))

@@ -23,7 +23,6 @@ pub enum Mechanism {
 
 impl Mechanism {
     /// The name in EHLO and in AUTH.
-    #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Plain => "PLAIN",

@@ -77,7 +77,6 @@ impl Session {
     }
 
     /// What the server offers now (after TLS where it is up).
-    #[must_use]
     pub fn capabilities(&self) -> &Capabilities {
         &self.capabilities
     }

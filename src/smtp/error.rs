@@ -141,13 +141,11 @@ impl fmt::Display for ErrorKind {
 
 impl Error {
     /// Whether the server turned the connection away in place of a greeting, which another of its addresses may not.
-    #[must_use]
     pub fn refuses_address(&self) -> bool {
         self.stage == Stage::Greeting && matches!(self.kind, ErrorKind::Refused | ErrorKind::ConnectionLost)
     }
 
     /// Whether the same may succeed later: a 4yz reply, a loss or a time-out before the final dot.
-    #[must_use]
     pub fn is_transient(&self) -> bool {
         match &self.reply {
             Some(reply) => reply.is_transient(),

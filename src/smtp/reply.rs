@@ -27,13 +27,11 @@ pub struct Reply {
 
 impl Reply {
     /// The lines in one, separated by a space.
-    #[must_use]
     pub fn text(&self) -> String {
         self.lines.join(" ")
     }
 
     /// A 4yz reply: the same may succeed later.
-    #[must_use]
     pub fn is_transient(&self) -> bool {
         (400..500).contains(&self.code)
     }

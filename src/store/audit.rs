@@ -67,7 +67,6 @@ pub struct Position {
 }
 
 /// Adds a row; part of the write that it tells of.
-#[must_use]
 pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
     sql(INSERT)
         .bind(id.to_string())
@@ -83,15 +82,11 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
 }
 
 /// Counts what a row tells of once more; undoes the write where the row is gone.
-#[must_use]
 pub fn count_again(tenant: &TenantId, id: Uuid) -> Statement {
     sql(COUNT_AGAIN).bind(tenant.as_str()).bind(id.to_string()).require_affected()
 }
 
 /// At most `most` rows of a tenant, newest first: the newest ones, or those that are older than `after`.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn page(
     db: &Db,
     tenant: &TenantId,
@@ -120,7 +115,6 @@ fn read(columns: &mut Columns) -> Result<Recorded, DbError> {
 
 /// Removes at most `most` of the rows that are older than the retention, of all tenants. Touches nothing where
 /// there are none.
-#[must_use]
 pub fn remove_older_than(oldest: Timestamp, most: i64, now: Timestamp) -> Write {
     Write::default()
         .then(background_tasks::hold(AUDIT_RETENTION, now))

@@ -57,17 +57,11 @@ impl Db {
     }
 
     /// Reads at most one row.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn optional(&self, statement: Statement) -> Result<Option<Row>, DbError> {
         Ok(self.all(statement).await?.into_iter().next())
     }
 
     /// Reads all rows. SQLite is read here and now: that takes some microseconds.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn all(&self, statement: Statement) -> Result<Vec<Row>, DbError> {
         tracing::trace!(statement = statement.text, "reading");
         let span = spans::database(self.system(), statement.text, 1);
@@ -82,9 +76,6 @@ impl Db {
     /// Does one statement that counts, and gives the row that it returns. PostgreSQL alone: there it travels among the
     /// reads, in a transaction of its own. Where its connection breaks it may be done twice, so that a count may be
     /// too high, and is never too low.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn count(&self, statement: Statement) -> Result<Row, DbError> {
         tracing::trace!(statement = statement.text, "counting");
         let rows = match &self.engine {
@@ -130,7 +121,6 @@ impl Db {
 
     /// Connections by their state (`idle`, `in_use`), for the metrics: those that read on SQLite, those of the
     /// pool for writes on PostgreSQL.
-    #[must_use]
     pub fn connections(&self) -> Vec<(&'static str, usize)> {
         let (all, in_use) = match &self.engine {
             Engine::Sqlite(sqlite) => sqlite.connections(),
@@ -140,7 +130,6 @@ impl Db {
     }
 
     /// Whether the last write failed since the database was in trouble, for the metrics: reads may go on meanwhile.
-    #[must_use]
     pub fn fails_to_write(&self) -> bool {
         self.fails_to_write.load(Ordering::Relaxed)
     }
@@ -154,9 +143,6 @@ impl Db {
     }
 
     /// Whether the database answers now.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn ping(&self) -> Result<(), DbError> {
         self.optional(sql(PING)).await.map(|_| ())
     }

@@ -77,26 +77,22 @@ pub async fn find(db: &Db, tenant: &TenantId) -> Result<Option<EmailConfig>, DbE
 }
 
 /// Creates the row; touches none, and undoes the write, where the tenant has one already.
-#[must_use]
 pub fn insert(tenant: &TenantId, next: &EmailConfig) -> Statement {
     bind_row(sql(INSERT), tenant, next).require_affected()
 }
 
 /// Replaces the row where its version is still `version`; undoes the write where it is not.
-#[must_use]
 pub fn update(tenant: &TenantId, version: &str, next: &EmailConfig) -> Statement {
     bind_row(sql(UPDATE), tenant, next).bind(version).require_affected()
 }
 
 /// Deletes the row where its version is still `version`; undoes the write where it is not.
-#[must_use]
 pub fn delete(tenant: &TenantId, version: &str) -> Statement {
     sql(DELETE).bind(tenant.as_str()).bind(version).require_affected()
 }
 
 /// Writes what a check of the configuration `checked` has shown. Affects no row where the stored version is another
 /// one, or where the outcome changes nothing. `None` where the outcome says nothing about the configuration.
-#[must_use]
 pub fn record_check(
     tenant: &TenantId,
     checked: &EmailConfig,
@@ -134,9 +130,6 @@ pub fn record_check(
 }
 
 /// The names of all keys that some row needs.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn keys_in_use(db: &Db) -> Result<Vec<String>, DbError> {
     let mut keys: Vec<String> = Vec::new();
     loop {
@@ -150,9 +143,6 @@ pub async fn keys_in_use(db: &Db) -> Result<Vec<String>, DbError> {
 }
 
 /// How many rows are sealed with this key.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn count_sealed_with(db: &Db, key_id: &str) -> Result<i64, DbError> {
     let row = db.optional(sql(COUNT_SEALED_WITH).bind(key_id)).await?;
     row.map_or(Ok(0), |row| row.columns().integer())
@@ -167,9 +157,6 @@ pub struct WrappedKey {
 }
 
 /// The first `count` rows that are sealed with this key, behind the tenant `after`, in the tenants' order.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn sealed_with(
     db: &Db,
     key_id: &str,
@@ -190,7 +177,6 @@ pub async fn sealed_with(
 
 /// Puts a data key that was wrapped anew in the place of the one that was read; touches no row where that is no
 /// longer there.
-#[must_use]
 pub fn rewrap(read: &WrappedKey, key_id: &str, wrapped_key: &[u8]) -> Statement {
     sql(REWRAP)
         .bind(read.tenant.as_str())

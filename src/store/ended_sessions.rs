@@ -13,21 +13,16 @@ statements! {
 }
 
 /// Whether this session was ended.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn is_ended(db: &Db, id_hash: &[u8; 32]) -> Result<bool, DbError> {
     Ok(db.optional(sql(IS_ENDED).bind(&id_hash[..])).await?.is_some())
 }
 
 /// Ends a session, which would expire by itself at `expires_at`.
-#[must_use]
 pub fn insert(id_hash: &[u8; 32], expires_at: Timestamp) -> Write {
     Write::default().then(sql(INSERT).bind(&id_hash[..]).bind(expires_at.0))
 }
 
 /// Removes at most `most` of the sessions that have expired. Touches nothing where there are none.
-#[must_use]
 pub fn remove_expired(now: Timestamp, most: i64) -> Write {
     Write::default().then(sql(REMOVE_EXPIRED).bind(now.0).bind(most).require_affected())
 }

@@ -16,9 +16,6 @@ statements! {
 }
 
 /// The canaries of all keys that this database was ever used with.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn all(db: &Db) -> Result<Vec<Sealed>, DbError> {
     let rows = db.all(sql(ALL_CANARIES)).await?;
     let canary = |row: super::Row| {
@@ -29,7 +26,6 @@ pub async fn all(db: &Db) -> Result<Vec<Sealed>, DbError> {
 }
 
 /// Adds a key's canary; touches no row where the key has one.
-#[must_use]
 pub fn insert(canary: &Sealed, now: Timestamp) -> Statement {
     sql(INSERT)
         .bind(canary.key_id.as_str())
@@ -39,7 +35,6 @@ pub fn insert(canary: &Sealed, now: Timestamp) -> Statement {
 }
 
 /// Removes a key's canary; undoes the write where there is none, or where a row is sealed with the key.
-#[must_use]
 pub fn remove_unused(key_id: &str) -> Statement {
     sql(REMOVE_UNUSED).bind(key_id).require_affected()
 }

@@ -29,7 +29,6 @@ const TIME_LIMIT: Duration = Duration::from_secs(4);
 const READERS: usize = 4;
 
 /// What `database.url` allows, and the operator should know.
-#[must_use]
 pub fn warnings(settings: &Database) -> Vec<Problem> {
     let text = "database.url: allows the password and all rows to reach PostgreSQL without TLS";
     let hint = "where anybody else is on the way to the server, take sslmode=require, or leave sslmode out";

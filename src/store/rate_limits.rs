@@ -57,7 +57,6 @@ pub async fn count(db: &Db, key: &Key, length: i64, requests: u32) -> Result<Cou
 }
 
 /// Removes at most `most` of the windows that have ended. Touches nothing where there are none.
-#[must_use]
 pub fn remove_ended(most: i64) -> Write {
     Write::default().then(sql(REMOVE_ENDED).bind(most).require_affected())
 }

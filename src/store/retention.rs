@@ -28,7 +28,6 @@ pub struct Retention {
 }
 
 impl Retention {
-    #[must_use]
     pub fn new(config: &Config, clock: Clock, db: Db) -> Self {
         let audit_age = i64::from(config.audit.retention_days) * MILLISECONDS_PER_DAY;
         Self { db, clock, audit_age, shares_rate_limits: config.shares_rate_limits() }

@@ -8,7 +8,6 @@ pub struct Row(pub Vec<Value>);
 
 impl Row {
     /// Reads the columns from left to right.
-    #[must_use]
     pub fn columns(self) -> Columns {
         Columns { values: self.0.into_iter(), position: 0 }
     }

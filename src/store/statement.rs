@@ -48,6 +48,7 @@ impl<T: Into<Value>> From<Option<T>> for Value {
 }
 
 /// One SQL text with its values, for both engines: `$1` is the first value that is bound.
+#[must_use]
 #[derive(Clone, Debug)]
 pub struct Statement {
     pub text: &'static str,
@@ -57,20 +58,17 @@ pub struct Statement {
 }
 
 /// Starts a statement.
-#[must_use]
 pub fn sql(text: &'static str) -> Statement {
     Statement { text, values: Vec::new(), requires_affected: false }
 }
 
 impl Statement {
-    #[must_use]
     pub fn bind(mut self, value: impl Into<Value>) -> Self {
         self.values.push(value.into());
         self
     }
 
     /// In a [`Write`]: where this statement affects no row, the whole write is rolled back.
-    #[must_use]
     pub fn require_affected(mut self) -> Self {
         self.requires_affected = true;
         self
@@ -83,13 +81,13 @@ impl Statement {
 }
 
 /// Statements that are executed in one transaction.
+#[must_use]
 #[derive(Clone, Default, Debug)]
 pub struct Write {
     pub statements: Vec<Statement>,
 }
 
 impl Write {
-    #[must_use]
     pub fn then(mut self, statement: Statement) -> Self {
         self.statements.push(statement);
         self

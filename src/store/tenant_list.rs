@@ -48,9 +48,6 @@ pub struct TenantRow {
 }
 
 /// The groups that have tenants now, and that the filter lets pass.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn groups(db: &Db, filter: &Filter) -> Result<Vec<Group>, DbError> {
     let mut groups = Vec::new();
     let mut last = String::new();
@@ -65,9 +62,6 @@ pub async fn groups(db: &Db, filter: &Filter) -> Result<Vec<Group>, DbError> {
 }
 
 /// How many tenants a group has now.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn count(db: &Db, group: &Group) -> Result<i64, DbError> {
     let row = db.optional(sql(COUNT_GROUP).bind(group.as_str())).await?;
     row.map_or(Ok(0), |row| row.columns().integer())

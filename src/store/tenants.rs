@@ -25,9 +25,6 @@ pub struct TenantRows {
 }
 
 /// Counts what is stored of a tenant.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn count(db: &Db, tenant: &TenantId) -> Result<TenantRows, DbError> {
     let count = async |text| {
         let row = db.optional(sql(text).bind(tenant.as_str())).await?;
@@ -37,9 +34,6 @@ pub async fn count(db: &Db, tenant: &TenantId) -> Result<TenantRows, DbError> {
 }
 
 /// Removes the configuration, then the audit in batches. After an interruption it can be called again.
-///
-/// # Errors
-/// See [`DbError`].
 pub async fn remove(db: &Db, tenant: &TenantId, now: Timestamp) -> Result<(), DbError> {
     let _ = db.write(Write::default().then(sql(REMOVE_CONFIG).bind(tenant.as_str()))).await?;
     loop {

@@ -98,7 +98,6 @@ macro_rules! metrics {
         }
 
         impl Metrics {
-            #[must_use]
             pub fn new() -> Self {
                 let mut registry = Registry::with_prefix(PREFIX);
                 $(
@@ -206,7 +205,6 @@ impl Metrics {
     }
 
     /// Everything as text, with [`CONTENT_TYPE`].
-    #[must_use]
     pub fn encode(&self) -> String {
         let mut page = String::new();
         text::encode(&mut page, &self.registry).expect("a String takes every write");

@@ -86,7 +86,6 @@ pub fn end_request(span: &Span, status: u16) {
 }
 
 /// A step on the way to a mail server. `name` is for people who read traces.
-#[must_use]
 pub fn step(name: &'static str, stage: &'static str) -> Span {
     tracing::info_span!(
         target: TARGET,
@@ -103,7 +102,6 @@ pub fn end_step(span: &Span, good: bool) {
 }
 
 /// A statement, or a write that begins with it. The text holds no values: they are bound.
-#[must_use]
 pub fn database(system: &'static str, statement: &'static str, statements: usize) -> Span {
     // Reading the statement costs a third of carrying it out, so it is read for somebody only.
     if !tracing::span_enabled!(target: TARGET, tracing::Level::INFO) {
@@ -131,7 +129,6 @@ pub fn end_database(span: &Span, good: bool) {
 }
 
 /// A call of a service that the operator chose: a key set, Entra, Graph, Vault.
-#[must_use]
 pub fn http_client(method: &str, host: &dyn Display, port: u16, encrypted: bool) -> Span {
     tracing::info_span!(
         target: TARGET,

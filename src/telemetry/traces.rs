@@ -96,7 +96,6 @@ impl Traces {
     }
 
     /// Begins to deliver, on a task of its own.
-    #[must_use]
     pub fn deliver(self, transport: impl Transport, metrics: Metrics) -> Delivery {
         let (stop, stopped) = watch::channel(false);
         let worker = Worker { traces: self, transport, metrics, failing: false };

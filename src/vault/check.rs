@@ -157,7 +157,6 @@ pub(super) async fn add_service_canary(
 }
 
 /// `1 row`, `41 rows`.
-#[must_use]
 pub fn rows_text(rows: i64) -> String {
     if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
 }

@@ -102,7 +102,6 @@ impl LockedKeyFile {
     }
 
     /// What it holds.
-    #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
@@ -157,7 +156,6 @@ fn id_of(line: &str) -> Option<&str> {
 }
 
 /// The text with this line before the first key, and nowhere else. Comments above the first key stay above.
-#[must_use]
 pub fn prepend(text: &str, line: &str) -> Zeroizing<String> {
     let mut changed = with_capacity(text.len() + line.len() + 2);
     let mut is_in = false;
@@ -175,14 +173,12 @@ pub fn prepend(text: &str, line: &str) -> Zeroizing<String> {
 }
 
 /// The text with the line of this key before those of the others.
-#[must_use]
 pub fn move_first(text: &str, id: &str) -> Zeroizing<String> {
     let line = text.lines().find(|line| id_of(line) == Some(id)).unwrap_or_default();
     prepend(text, line.trim())
 }
 
 /// The text without the line of this key.
-#[must_use]
 pub fn remove(text: &str, id: &str) -> Zeroizing<String> {
     let mut changed = with_capacity(text.len());
     for line in text.split_inclusive('\n').filter(|line| id_of(line) != Some(id)) {

@@ -113,19 +113,16 @@ impl Keys {
     }
 
     /// Where the ring was read from: for messages.
-    #[must_use]
     pub fn source(&self) -> &str {
         &self.ring.source
     }
 
     /// The names of the ring's keys, the first one first.
-    #[must_use]
     pub fn ids(&self) -> Vec<&str> {
         self.ring.all().iter().map(|key| key.id.as_str()).collect()
     }
 
     /// Whether this may be a key of the ring, or a version of the service's key.
-    #[must_use]
     pub fn has(&self, key_id: &str) -> bool {
         self.ring.find(key_id).is_some() || self.remote.as_ref().is_some_and(|remote| remote.has(key_id))
     }
@@ -136,7 +133,6 @@ impl Keys {
     }
 
     /// The name of the service's key, where it seals.
-    #[must_use]
     pub fn service_name(&self) -> Option<&str> {
         self.sealing_service().map(|remote| remote.name())
     }
@@ -153,9 +149,6 @@ impl Keys {
     }
 
     /// The id of the current key. A service tells it with a wrapped data key.
-    ///
-    /// # Errors
-    /// See [`WrapError`].
     pub async fn first(&self) -> Result<String, WrapError> {
         self.wrap(&random_data_key()?).await.map(|wrapped| wrapped.key_id)
     }

@@ -64,7 +64,6 @@ impl Remote {
     }
 
     /// Any key service, with the limits of the settings on what is kept.
-    #[must_use]
     pub fn new(service: Box<dyn KeyService>, settings: &Encryption, clock: Clock, metrics: Metrics) -> Self {
         let keep = Duration::from_secs(settings.vault_cache_seconds);
         let unwrapped = Cache::builder().max_capacity(settings.vault_cache_keys).time_to_live(keep).build();

@@ -61,15 +61,11 @@ impl Rewrap {
     }
 
     /// The key that all rows are to be sealed with.
-    #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
     /// The other keys that rows need, each with how many.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn remaining(&self) -> Result<Vec<(String, i64)>, DbError> {
         let mut left = Vec::new();
         for key in self.retry_database(async || email_configs::keys_in_use(&self.db).await).await? {

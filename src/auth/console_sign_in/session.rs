@@ -42,13 +42,11 @@ impl Session {
     }
 
     /// Whether this is the session's own CSRF token, which only our own pages can read.
-    #[must_use]
     pub fn has_csrf_token(&self, token: &str) -> bool {
         sealer::is_equal(token, &self.csrf)
     }
 
     /// What the session is known by once it has ended: nothing that could be used.
-    #[must_use]
     pub fn id_hash(&self) -> [u8; 32] {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, self.csrf.as_bytes()).as_ref());
@@ -56,7 +54,6 @@ impl Session {
     }
 
     /// The caller that the ID token named.
-    #[must_use]
     pub fn caller(&self) -> Option<Caller> {
         Some(Caller {
             tenant: TenantId::from_verified_claim(&self.tenant)?,

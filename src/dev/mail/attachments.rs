@@ -27,7 +27,6 @@ impl Attachment {
 }
 
 /// The attachment at this index of [`super::Content::attachments`], with its decoded bytes.
-#[must_use]
 pub fn attachment(source: &[u8], index: usize) -> Option<(Attachment, Vec<u8>)> {
     let message = MessageParser::default().parse(source)?;
     let part = message.attachments().nth(index)?;

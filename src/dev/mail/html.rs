@@ -17,7 +17,6 @@ const MAX_IMAGES: usize = 48 * 1024 * 1024;
 ///
 /// Only `cid:` URLs of images in the mail are replaced, by `data:` URLs. The rest is untrusted and unchanged: show it
 /// where no script runs and nothing is loaded.
-#[must_use]
 pub fn html(source: &[u8]) -> Option<String> {
     let message = MessageParser::default().parse(source)?;
     let body = message.html_bodies().find_map(|part| match &part.body {

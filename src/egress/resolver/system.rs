@@ -68,7 +68,6 @@ impl Sources {
 
 impl SystemResolver {
     /// Nothing is read before the first look-up. `port` is that of the name servers.
-    #[must_use]
     pub fn new(resolv_conf: impl Into<PathBuf>, hosts: impl Into<PathBuf>, port: u16) -> Self {
         Self { resolv_conf: resolv_conf.into(), hosts: hosts.into(), port, current: Mutex::new(None) }
     }

@@ -84,7 +84,6 @@ pub enum Detail {
 }
 
 impl Live {
-    #[must_use]
     pub fn is_requested(&self) -> bool {
         self.is_requested
     }

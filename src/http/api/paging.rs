@@ -85,7 +85,6 @@ impl Page {
     }
 
     /// The links of a page that ends with this entry, and is not the last one.
-    #[must_use]
     pub fn links(&self, last: Option<&Position>) -> LinksBody {
         let next = last.map(|position| LinkBody {
             href: format!("{}?limit={}&cursor={}", self.path, self.limit, cursor(position)),

@@ -75,7 +75,6 @@ impl std::ops::Deref for Token {
 }
 
 impl Client {
-    #[must_use]
     pub fn new(http: HttpClient, endpoints: Endpoints, clock: Clock) -> Self {
         let tokens = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
         let holds = || Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();

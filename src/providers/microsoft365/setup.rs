@@ -102,7 +102,6 @@ impl Values<'_> {
 }
 
 /// The link with which an administrator approves the app for the whole directory.
-#[must_use]
 pub fn admin_consent_link(endpoints: &Endpoints, values: &Values<'_>) -> String {
     format!(
         "{}/{}/adminconsent?client_id={}",
@@ -113,7 +112,6 @@ pub fn admin_consent_link(endpoints: &Endpoints, values: &Values<'_>) -> String 
 }
 
 /// Two options with Graph, of which the administrator chooses one, and one with SMTP.
-#[must_use]
 pub fn options(endpoints: &Endpoints, values: &Values<'_>) -> [SetupOption; 3] {
     [organisation(endpoints, values), mailbox(endpoints, values), smtp(endpoints, values)]
 }
@@ -258,7 +256,6 @@ fn quoted(text: &str) -> String {
 }
 
 /// An option as plain text, to be sent to the administrator of Microsoft 365.
-#[must_use]
 pub fn as_text(option: &SetupOption, language: Language) -> String {
     let permission = Text::new(PERMISSION).with("permission", option.permission.say(language));
     let mut lines = vec![option.title.say(language), option.meaning.say(language), permission.say(language)];

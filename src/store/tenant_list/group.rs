@@ -41,26 +41,22 @@ impl Group {
     }
 
     /// The contract's `errorCode`.
-    #[must_use]
     pub fn state(&self) -> &str {
         self.part(0, self.ends[0])
     }
 
     /// The contract's `serviceProvider`.
-    #[must_use]
     pub fn provider(&self) -> &str {
         self.part(self.ends[0] + 1, self.ends[1])
     }
 
     /// Whether a user name and a password are used at a server of Microsoft's: those whom the API gives the advice
     /// `M365_PASSWORD_SIGN_IN`.
-    #[must_use]
     pub fn has_password_at_microsoft365(&self) -> bool {
         self.part(self.ends[1] + 1, self.ends[2]) == PASSWORD
     }
 
     /// The diagnosis of the last check, where that failed.
-    #[must_use]
     pub fn code(&self) -> Option<&str> {
         Some(self.part(self.ends[2] + 1, self.stored.len())).filter(|code| !code.is_empty())
     }
@@ -81,12 +77,10 @@ pub struct Filter {
 
 impl Filter {
     /// Whether every tenant passes.
-    #[must_use]
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    #[must_use]
     pub fn admits(&self, group: &Group) -> bool {
         let one_of = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|one| one == is);
         one_of(&self.states, group.state())

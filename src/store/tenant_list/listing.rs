@@ -53,9 +53,6 @@ impl Range {
 
 impl Listing {
     /// From behind the tenant `after` on; from the first one where that is empty.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn new(db: &Db, filter: &Filter, after: &str) -> Result<Self, DbError> {
         let ranges = if filter.is_none() {
             vec![Range::new(None, after)]
@@ -67,9 +64,6 @@ impl Listing {
     }
 
     /// The next one; none at the end.
-    ///
-    /// # Errors
-    /// See [`DbError`].
     pub async fn next(&mut self, db: &Db) -> Result<Option<TenantRow>, DbError> {
         loop {
             let mut first: Option<(usize, &str)> = None;
