@@ -5,7 +5,8 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Each table that the service reads and writes.
-const TABLES: [&str; 5] = ["audit", "background_tasks", "email_configs", "key_canaries", "rate_limits"];
+const TABLES: [&str; 6] =
+    ["audit", "background_tasks", "email_configs", "ended_sessions", "key_canaries", "rate_limits"];
 
 /// The rights on the tables of $1 that this user lacks, as `RIGHT on TABLE`.
 const LACKING: &str = "select format('%s on %s', lacking.name, tables.name)

@@ -408,8 +408,15 @@ async fn a_user_who_may_not_make_tables_can_serve() {
         .query("select table_name from information_schema.tables where table_schema = 'public' order by 1")
         .await;
     let known: Vec<_> = known.iter().filter_map(|row| row[0].as_deref()).collect();
-    let tables =
-        ["audit", "background_tasks", "email_configs", "key_canaries", "rate_limits", "schema_migrations"];
+    let tables = [
+        "audit",
+        "background_tasks",
+        "email_configs",
+        "ended_sessions",
+        "key_canaries",
+        "rate_limits",
+        "schema_migrations",
+    ];
     assert_eq!(known, tables, "each but the last is looked at");
     drop(db);
     database.execute(&format!("drop owned by {user}; drop role {user}")).await;
