@@ -4,7 +4,7 @@ use super::{Db, DbError, Write, sql};
 use crate::clock::Timestamp;
 
 statements! {
-    IS_ENDED = "select 1 from ended_sessions where id_hash = $1";
+    IS_ENDED = "select expires_at from ended_sessions where id_hash = $1";
     /// Signing out twice at the same time ends a session once.
     INSERT = "insert into ended_sessions (id_hash, expires_at) values ($1, $2) on conflict (id_hash) do nothing";
     REMOVE_EXPIRED = "delete from ended_sessions where id_hash in (
