@@ -117,7 +117,7 @@ async fn sign_in_and_refusals(server: &Server) {
             assert_eq!(code(&answer), "SENDER_NOT_OWNED", "{answer}");
         }
         admin.put(&without(settings, &["username", "emailPassword"])).await.expect(204);
-        assert_eq!(code(&admin.verify().await), "RELAY_DENIED", "{security}");
+        assert_eq!(code(&admin.verify().await), "SIGN_IN_REQUIRED", "{security}");
     }
     assert_eq!(server.mails().len(), 0);
 }
