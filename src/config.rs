@@ -224,7 +224,7 @@ settings! {
 
     /// Bounds on what tenants do to others with this installation's address and name. 0 is no bound. Counted by each
     /// replica by itself.
-    quotas: Quotas, derive(Debug, Clone) {
+    quotas: Quotas, derive(Debug, Clone, PartialEq, Eq) {
         /// Test mails of one tenant in 24 hours. They leave through the tenant's own account, which its provider watches.
         test_mails_per_tenant_per_day: u32 = 200, Between(0, MAX_PER_MINUTE);
         /// Test mails to one recipient in an hour, whichever tenants send them. What follows `+` in the local part is not
