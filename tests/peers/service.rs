@@ -1,6 +1,6 @@
 //! `transports serve` as a process of its own, with settings from its environment.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -35,13 +35,16 @@ impl Service {
     pub fn with(settings: &[(&str, &str)]) -> Self {
         let (mut process, folder) = Self::spawn(settings);
         let mut stderr = BufReader::new(process.stderr.take().expect("is piped"));
-        let mut first = String::new();
-        stderr.read_line(&mut first).expect("a line of text");
-        let Some(address) = listening(&first) else {
-            stderr.read_to_string(&mut first).expect("text");
-            panic!("the service did not start: {first}");
+        let mut start = String::new();
+        let address = loop {
+            // Warnings about settings come before the line with the address.
+            let read = stderr.read_line(&mut start).expect("a line of text");
+            assert!(read > 0, "the service did not start: {start}");
+            if let Some(address) = start.lines().last().and_then(listening) {
+                break address;
+            }
         };
-        let log = Arc::new(Mutex::new(first));
+        let log = Arc::new(Mutex::new(start));
         let written = Arc::clone(&log);
         // A pipe that nobody reads would stop the service once it is full.
         thread::spawn(move || {
