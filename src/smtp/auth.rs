@@ -1,4 +1,4 @@
-//! Signing in (RFC 4954): PLAIN, LOGIN, XOAUTH2; one mechanism per attempt.
+//! SASL for AUTH (RFC 4954): PLAIN, LOGIN and XOAUTH2; one mechanism per attempt.
 
 mod dialogue;
 
@@ -52,8 +52,8 @@ impl Credentials<'_> {
         ours.iter().copied().find(|mechanism| offered.iter().any(|name| name == mechanism.as_str()))
     }
 
-    /// What is said, in its order. For LOGIN it is answered by position: the prompts differ between servers,
-    /// and say nothing.
+    /// The client's responses in their order. LOGIN's prompts are answered by position, since their text differs
+    /// between servers.
     fn responses(&self, mechanism: Mechanism) -> Vec<Zeroizing<String>> {
         let encoded = |text: &[u8]| Zeroizing::new(STANDARD.encode(text));
         match (mechanism, self) {
@@ -85,8 +85,7 @@ impl Credentials<'_> {
     }
 }
 
-/// The command that begins, with the first response where the mechanism and its length allow, and whether it
-/// holds that response.
+/// The AUTH command, and whether it holds the first response: only where the mechanism and the length allow.
 fn opening(mechanism: Mechanism, first: &str) -> (Zeroizing<String>, bool) {
     let name = mechanism.as_str();
     let whole = "AUTH  \r\n".len() + name.len() + first.len();
@@ -97,13 +96,13 @@ fn opening(mechanism: Mechanism, first: &str) -> (Zeroizing<String>, bool) {
     }
 }
 
-/// What a refused XOAUTH2 said in its 334: JSON in Base64. Empty where it was no Base64.
+/// The text in the 334 to a refused XOAUTH2: JSON in Base64. Empty where it is no Base64.
 pub(super) fn challenge(text: &str, hidden: &Hidden) -> String {
-    const FORGIVING: GeneralPurpose = GeneralPurpose::new(
+    const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
         &ALPHABET,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    let decoded = FORGIVING.decode(text.trim()).unwrap_or_default();
+    let decoded = LENIENT_BASE64.decode(text.trim()).unwrap_or_default();
     printable(&String::from_utf8_lossy(&hidden.remove(&decoded)))
 }
 

@@ -1,4 +1,4 @@
-//! What a server says that it can do (EHLO, RFC 5321 section 4.1.1.1).
+//! The extensions that a server offers in its reply to EHLO (RFC 5321 section 4.1.1.1).
 
 use std::collections::HashSet;
 

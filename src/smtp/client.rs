@@ -1,4 +1,4 @@
-//! The conversation: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, QUIT.
+//! The client session: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, QUIT.
 
 mod exchange;
 mod open;
@@ -19,7 +19,7 @@ use crate::mail::address::EmailAddress;
 pub struct Settings {
     /// The name in EHLO; `None` gives the address literal of the socket's own address.
     pub ehlo_name: Option<Host>,
-    /// Shared: building it anew for each connection costs more than a handshake.
+    /// Shared: building it costs more than a handshake.
     pub tls: Arc<rustls::ClientConfig>,
 }
 
@@ -46,18 +46,18 @@ pub struct Receipt {
 
 /// An open session after EHLO (and after STARTTLS or TLS where chosen).
 ///
-/// After an error other than a refusal it is out of step, and says nothing more.
+/// After an error other than a refusal it is out of step and sends nothing more.
 pub struct Session {
     stream: Stream,
-    /// The end of everything, whatever a single step may take.
+    /// The end of the whole session, whatever a single step may take.
     deadline: Instant,
     opened_by_operator: bool,
-    /// Of the last EHLO; what was offered before TLS is forgotten.
+    /// From the last EHLO; those from before TLS are dropped.
     capabilities: Capabilities,
-    /// The name with which the server greeted; `None` where it gave none that can be a host.
+    /// The name in the server's greeting; `None` where it is no host name.
     greeted_as: Option<String>,
-    /// Every command that was written has its reply, but for the one of `reset_pending`. False while one is under way, so
-    /// that a session whose caller went away in the middle is never gone on with.
+    /// Every command has its reply, except the RSET of `reset_pending`. False during a command, so that a session whose
+    /// future was dropped in the middle is never used again.
     in_step: bool,
     /// The reply to a RSET has not been read.
     reset_pending: bool,
@@ -70,7 +70,7 @@ impl Session {
             if self.in_step {
                 let _ = self.stream.write(b"QUIT\r\n", Instant::now() + limits::QUIT).await;
             }
-            // Whoever is gone already need not be told.
+            // The server may have closed first.
             let _ = self.stream.finish().await;
         };
         let _ = timeout(limits::QUIT, goodbye).await;

@@ -1,7 +1,7 @@
-//! A message as DATA sends it (RFC 5321 section 4.5.2): dots doubled, ended by a dot alone.
+//! Encodes a message for DATA (RFC 5321 section 4.5.2): doubles leading dots and adds the final one.
 
-/// The message with its end. What a message must not hold is fixed, not sent: a line end that is no CR LF, or a
-/// NUL, is read differently by different servers, and that is how one message becomes two.
+/// The message with its end. A line end that is no CR LF, and a NUL, are replaced: servers read them differently, which
+/// is how one message is smuggled inside another.
 pub(super) fn encode(message: &[u8]) -> Vec<u8> {
     let mut wire = Vec::with_capacity(message.len() + message.len() / 64 + 8);
     let mut rest = message;
@@ -24,8 +24,8 @@ pub(super) fn encode(message: &[u8]) -> Vec<u8> {
     wire
 }
 
-/// The end of a message without content: what a server must be given that said 354 although it took no
-/// recipient (RFC 2920 section 3.1).
+/// An empty message with its end, for a server that replied 354 although it accepted no recipient (RFC 2920 section
+/// 3.1).
 pub(super) const EMPTY: &[u8] = b".\r\n";
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! What can go wrong in a session, in a form that can be asked.
+//! The errors of a session.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use super::{Capabilities, Reply};
 pub use crate::egress::untrusted::Chain;
 use crate::mail::transcript::Stage;
 
-/// A failed step: where, what was being said, and what came back.
+/// A failed step: its stage, its command and the server's reply.
 #[derive(Clone, Debug)]
 pub struct Error {
     pub stage: Stage,
@@ -30,9 +30,9 @@ pub enum ErrorKind {
     /// The server waits for TLS from the first byte (shown by a probe after its silence).
     TlsFromFirstByte,
     Tls(TlsFailure),
-    /// STARTTLS is not offered; nothing was sent in the clear.
+    /// STARTTLS is not offered; no credentials and no mail were sent.
     StartTlsMissing,
-    /// Bytes followed the 220 to STARTTLS in the clear.
+    /// Unencrypted bytes followed the 220 to STARTTLS.
     ResponseInjection,
     /// No AUTH is offered. `encrypted` says whether TLS was up already.
     AuthNotOffered {
@@ -42,7 +42,7 @@ pub enum ErrorKind {
     NoCommonMechanism {
         offered: Vec<String>,
     },
-    /// A password towards an address where it must not travel in the clear.
+    /// The connection is not encrypted, and the server's address is none where a password may be sent so.
     ClearTextSignIn,
     /// XOAUTH2 was refused; the decoded challenge, printable ASCII.
     OAuthRefused {
@@ -64,7 +64,7 @@ pub enum ErrorKind {
     OutcomeUnknown,
 }
 
-/// Told by the first line of a greeting; a closed set.
+/// The protocol of a server that does not speak SMTP, recognised by its first bytes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum OtherProtocol {
     Http,
@@ -79,7 +79,7 @@ pub enum OtherProtocol {
     Unknown,
 }
 
-/// Why no TLS session came about.
+/// Why the TLS handshake failed.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum TlsFailure {
     /// Not signed by an authority that is trusted here; the issuer's name where it could be read.
@@ -105,7 +105,7 @@ pub enum TlsFailure {
     Other(String),
 }
 
-/// In a few words, for a transcript or a log. It holds nothing of what a server said but what was made safe.
+/// A few words for a transcript or a log. Text of the server appears only after it was made printable.
 impl fmt::Display for ErrorKind {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {

@@ -1,12 +1,12 @@
-//! Tells by its first bytes what a server speaks. Only the verdict leaves this module, never the bytes: what an
-//! internal service says is not for a tenant.
+//! Recognises a server's protocol by its first bytes. Only the verdict leaves this module, never the bytes: a tenant
+//! must not read what an internal service sends.
 
 use super::OtherProtocol;
 
-/// What the first bytes of a server say.
+/// What the first bytes of a server mean.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Verdict {
-    /// Too few to tell.
+    /// Too few to decide.
     Undecided,
     /// They may begin an SMTP reply.
     Smtp,
@@ -15,11 +15,11 @@ pub(super) enum Verdict {
     Other(OtherProtocol),
 }
 
-/// How many bytes tell any protocol of [`STARTS`] and the greeting of `MySQL`.
-const ENOUGH: usize = 8;
+/// Enough to recognise every protocol of [`STARTS`] and the greeting of `MySQL`.
+const MAX_SNIFFED_BYTES: usize = 8;
 
-/// What the first line of a protocol begins with. HTTP and Redis speak only when spoken to, and so are met where
-/// a `ClientHello` was sent.
+/// How the first line of each protocol begins. HTTP and Redis answer only after the client has spoken, here after a
+/// `ClientHello`.
 const STARTS: &[(&[u8], OtherProtocol)] = &[
     (b"HTTP/", OtherProtocol::Http),
     (b"<!DOCTYP", OtherProtocol::Http),
@@ -40,8 +40,8 @@ const STARTS: &[(&[u8], OtherProtocol)] = &[
 
 /// The verdict about the bytes that a server began with.
 pub(super) fn judge(bytes: &[u8]) -> Verdict {
-    let complete = bytes.len() >= ENOUGH || bytes.contains(&b'\n');
-    let first = &bytes[..bytes.len().min(ENOUGH)];
+    let complete = bytes.len() >= MAX_SNIFFED_BYTES || bytes.contains(&b'\n');
+    let first = &bytes[..bytes.len().min(MAX_SNIFFED_BYTES)];
     let undecided = STARTS.iter().any(|(start, _)| start.starts_with(first) && start.len() > first.len());
     match first {
         [] => Verdict::Undecided,
@@ -114,7 +114,7 @@ mod tests {
                 prop_assert!(verdict == Verdict::Undecided || verdict == now);
                 verdict = now;
             }
-            prop_assert!(bytes.len() < ENOUGH || verdict != Verdict::Undecided);
+            prop_assert!(bytes.len() < MAX_SNIFFED_BYTES || verdict != Verdict::Undecided);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Fuzz targets: what a hostile mail server can say.
+//! Fuzz targets: the replies of a hostile mail server.
 
 use std::collections::BTreeSet;
 
@@ -116,8 +116,8 @@ pub fn capabilities(data: &[u8]) {
 
 const PASSWORD: &str = "hunter2-correct-horse";
 
-/// AUTH with a server that answers anything: at most three lines are said, only Base64 after the command, a success
-/// only once everything has been said; and what a refused token said is shown without the secret.
+/// AUTH with a server that answers anything: at most three lines are sent, only Base64 after the command; it succeeds
+/// only after the last response; the text of a refused token is shown without the secret.
 pub fn sign_in(data: &[u8]) {
     let mut input = Input::new(data);
     let mechanism = input.choose(&[Mechanism::Plain, Mechanism::Login, Mechanism::XOAuth2]);
@@ -139,7 +139,7 @@ pub fn sign_in(data: &[u8]) {
     while let Ok(Some(reply)) = replies.next(&hidden) {
         assert!(!reply.text().contains(secret.expose()));
         match dialogue.next(reply.code) {
-            NextStep::Say(line) => {
+            NextStep::Send(line) => {
                 assert_eq!(reply.code, 334);
                 let response = line.strip_suffix("\r\n").expect("a whole line");
                 assert!(response.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte)));
@@ -159,7 +159,7 @@ pub fn sign_in(data: &[u8]) {
                 assert!(!shown.contains(secret.expose()));
                 break;
             }
-            NextStep::No => {
+            NextStep::Refused => {
                 assert!(reply.code != 334 || said.len() == if mechanism == Mechanism::Login { 2 } else { 1 });
                 break;
             }

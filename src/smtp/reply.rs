@@ -36,12 +36,12 @@ impl Reply {
         (400..500).contains(&self.code)
     }
 
-    /// A 4yz or 5yz reply: the server said no.
+    /// A 4yz or 5yz reply.
     pub(super) fn is_refusal(&self) -> bool {
         self.code >= 400
     }
 
-    /// The server ends the session with this reply, whatever was asked (RFC 5321 section 3.8).
+    /// The server ends the session with this reply, whatever the command (RFC 5321 section 3.8).
     pub(super) fn closes(&self) -> bool {
         self.code == 421
     }

@@ -1,4 +1,4 @@
-//! The TCP connection under a session. It acknowledges at once, and remembers the first bytes that came.
+//! The TCP connection under a session. It acknowledges at once, and keeps the first bytes that it read.
 
 use std::io;
 use std::pin::Pin;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// How many of the first bytes are kept: enough to tell one protocol from another.
+/// How many of the first bytes are kept, to recognise a protocol.
 const FIRST_BYTES: usize = 16;
 
 pub(super) struct Socket {
@@ -20,13 +20,13 @@ impl Socket {
         Self { tcp, first: Vec::with_capacity(FIRST_BYTES) }
     }
 
-    /// The first bytes that were read since [`Self::watch`], or since the beginning.
+    /// The first bytes that were read since [`Self::clear_first_bytes`], or since the start.
     pub fn first_bytes(&self) -> &[u8] {
         &self.first
     }
 
-    /// From here on the first bytes count anew: another protocol is to begin.
-    pub fn watch(&mut self) {
+    /// Starts over with the next byte: another protocol is about to begin.
+    pub fn clear_first_bytes(&mut self) {
         self.first.clear();
     }
 
@@ -42,7 +42,7 @@ impl AsyncRead for Socket {
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         // A delayed acknowledgement stalls a server that writes in two pieces by 40 ms. The kernel takes the
-        // option back by itself, so it is set before each read; where it cannot be set, all still works.
+        // option back, so it is set before each read; where it cannot be set, all still works.
         #[cfg(target_os = "linux")]
         let _ = self.tcp.set_quickack(true);
         let before = buffer.filled().len();

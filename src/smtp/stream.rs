@@ -1,6 +1,4 @@
-//! The connection, plain or in TLS, with the one reader that owns its buffer.
-//!
-//! It knows replies and deadlines, and nothing of what is said.
+//! The connection, plain or in TLS: writes bytes, and reads replies from its buffer, each by a deadline.
 
 use std::io;
 use std::net::SocketAddr;
@@ -15,7 +13,7 @@ use super::reply::{Malformed, Replies};
 use super::socket::Socket;
 use super::tls;
 
-/// How much is read at once: many replies, and little memory for each session.
+/// Holds many replies, and costs little memory per session.
 const READ_SIZE: usize = 4_096;
 
 /// Why no reply came, or nothing could be written.
@@ -32,7 +30,7 @@ pub(super) struct Stream {
     io: Io,
     replies: Replies,
     chunk: Box<[u8]>,
-    /// What is taken out of every reply.
+    /// Redacted from every reply.
     pub hidden: Hidden,
 }
 
@@ -43,20 +41,20 @@ enum Io {
 
 impl Stream {
     pub fn plain(socket: Socket) -> Self {
-        Self::over(Io::Plain(socket))
+        Self::from_io(Io::Plain(socket))
     }
 
     pub fn tls(stream: TlsStream<Socket>) -> Self {
-        Self::over(Io::Tls(Box::new(stream)))
+        Self::from_io(Io::Tls(Box::new(stream)))
     }
 
-    /// The buffer is new: what came in the clear is no part of an encrypted session.
-    fn over(io: Io) -> Self {
+    /// The buffer is new: bytes that came unencrypted are no part of an encrypted session.
+    fn from_io(io: Io) -> Self {
         let chunk = vec![0; READ_SIZE].into_boxed_slice();
         Self { io, replies: Replies::default(), chunk, hidden: Hidden::default() }
     }
 
-    /// The socket of a connection in the clear; `None` where TLS is up.
+    /// The socket of an unencrypted connection; `None` where TLS is up.
     pub fn into_plain(self) -> Option<Socket> {
         match self.io {
             Io::Plain(socket) => Some(socket),
@@ -75,12 +73,12 @@ impl Stream {
         }
     }
 
-    /// The bytes that have arrived and were not taken as a reply.
+    /// The bytes that have arrived after the last reply.
     pub fn pending(&self) -> &[u8] {
         self.replies.pending()
     }
 
-    /// Whether nothing has arrived beyond the replies that were taken.
+    /// Whether nothing has arrived after the last reply.
     pub fn is_drained(&self) -> bool {
         self.replies.is_empty()
     }
@@ -98,7 +96,7 @@ impl Stream {
         timeout_at(deadline, whole).await.unwrap_or(Err(StreamError::Timeout))
     }
 
-    /// Reads until `enough` says so of the bytes that wait, or `deadline`.
+    /// Reads until the pending bytes are `enough`, or until `deadline`.
     pub async fn fill_until(
         &mut self,
         enough: impl Fn(&[u8]) -> bool,
@@ -119,7 +117,7 @@ impl Stream {
             Io::Tls(stream) => stream.read(&mut self.chunk).await,
         };
         match read {
-            // The end without TLS's own end (close_notify) is an error of rustls, and a loss like any other.
+            // An end without close_notify is an error of rustls, and a lost connection like any other.
             Err(error) if tls::wants_client_certificate(&error) => Err(StreamError::ClientCertificateWanted),
             Ok(0) | Err(_) => Err(StreamError::Lost),
             Ok(length) => {
@@ -129,7 +127,7 @@ impl Stream {
         }
     }
 
-    /// Hands `bytes` over to the network as one flight.
+    /// Writes `bytes` as one flight.
     pub async fn write(&mut self, bytes: &[u8], deadline: Instant) -> Result<(), StreamError> {
         let written = async {
             match &mut self.io {
@@ -144,7 +142,7 @@ impl Stream {
         }
     }
 
-    /// Says that nothing more will be written: in TLS by `close_notify`, then by TCP's FIN.
+    /// Ends the stream: in TLS by `close_notify`, then by TCP's FIN.
     pub async fn finish(&mut self) -> io::Result<()> {
         match &mut self.io {
             Io::Plain(socket) => socket.shutdown().await,

@@ -1,4 +1,4 @@
-//! The TLS handshake, and what its failures mean.
+//! The TLS handshake and its errors.
 
 use std::io;
 use std::sync::Arc;
@@ -20,24 +20,24 @@ use crate::mail::transcript::printable;
 /// The type of a TLS record that holds a part of a handshake (RFC 8446 section 5.1).
 const HANDSHAKE_RECORD: u8 = 0x16;
 
-/// A handshake that came to nothing.
-pub(super) struct Failed {
+/// A failed handshake.
+pub(super) struct HandshakeError {
     pub kind: ErrorKind,
-    /// The server answered with what is no TLS record.
-    pub in_the_clear: bool,
+    /// The server answered with bytes that are no TLS record.
+    pub answered_in_plain_text: bool,
 }
 
-/// Speaks TLS from here on. The name that is verified, and sent as SNI, is the host as it was typed: never what
-/// it resolved to, and never what the server calls itself.
+/// Begins TLS. The name that is verified, and sent as SNI, is the host as it was entered, never an address that it
+/// resolved to or a name that the server gives itself.
 pub(super) async fn handshake(
     mut socket: Socket,
     host: &Host,
     config: &Arc<ClientConfig>,
     deadline: Instant,
-) -> Result<TlsStream<Socket>, Failed> {
-    let encrypted = |kind| Failed { kind, in_the_clear: false };
+) -> Result<TlsStream<Socket>, HandshakeError> {
+    let encrypted = |kind| HandshakeError { kind, answered_in_plain_text: false };
     let name = server_name(host).map_err(encrypted)?;
-    socket.watch();
+    socket.clear_first_bytes();
     let connecting = TlsConnector::from(Arc::clone(config)).connect(name, socket).into_fallible();
     match timeout_at(deadline, connecting).await {
         Ok(Ok(stream)) => Ok(stream),
@@ -46,7 +46,7 @@ pub(super) async fn handshake(
     }
 }
 
-/// The first flight of a handshake, as bytes: to ask a silent server whether it waits for TLS.
+/// The first flight of a handshake, for a probe.
 pub(super) fn client_hello(host: &Host, config: &Arc<ClientConfig>) -> Result<Vec<u8>, ErrorKind> {
     let mut hello = Vec::new();
     let failed = |error: String| ErrorKind::Tls(TlsFailure::Other(error));
@@ -79,19 +79,19 @@ fn server_name(host: &Host) -> Result<ServerName<'static>, ErrorKind> {
     }
 }
 
-/// Why no TLS session came about: from what came first, then from what rustls says.
-fn failure_from(error: &io::Error, first: &[u8]) -> Failed {
+/// The failure, by the first bytes of the answer, then by rustls's error.
+fn failure_from(error: &io::Error, first: &[u8]) -> HandshakeError {
     if first.first().is_some_and(|byte| !(0x14..=0x17).contains(byte)) {
-        return Failed { kind: failure_from_plain_text(first), in_the_clear: true };
+        return HandshakeError { kind: failure_from_plain_text(first), answered_in_plain_text: true };
     }
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     let began = first.first().is_some_and(|byte| *byte == HANDSHAKE_RECORD);
     let kind =
         tls.map_or(ErrorKind::ConnectionLost, |error| ErrorKind::Tls(failure_from_rustls(error, began)));
-    Failed { kind, in_the_clear: false }
+    HandshakeError { kind, answered_in_plain_text: false }
 }
 
-/// What rustls says. `began` tells that the server had answered with its part of a handshake before it gave up.
+/// The failure by rustls's error. `began`: the server had answered with its part of a handshake before.
 fn failure_from_rustls(error: &TlsError, began: bool) -> TlsFailure {
     match error {
         TlsError::InvalidCertificate(error) => failure_from_certificate(error),
@@ -130,7 +130,7 @@ fn alert_name(alert: AlertDescription) -> String {
     name
 }
 
-/// Whether reading ended by the alert with which TLS 1.3 asks for a client's certificate.
+/// Whether the server ended the connection with TLS 1.3's alert for a missing client certificate.
 pub(super) fn wants_client_certificate(error: &io::Error) -> bool {
     let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<TlsError>());
     matches!(tls, Some(TlsError::AlertReceived(AlertDescription::CertificateRequired)))
@@ -171,10 +171,10 @@ fn failure_from_certificate(error: &CertificateError) -> TlsFailure {
     }
 }
 
-/// How many names of a certificate are kept: whoever made it decides how many there are.
+/// How many names of a certificate are kept, since a hostile one has any number.
 const MAX_NAMES: usize = 16;
 
-/// `DnsName("mail.example.com")`, as rustls writes it, without the wrapping, and fit to be shown.
+/// The printable name in `DnsName("mail.example.com")`, as rustls writes it.
 fn bare_name(presented: &str) -> String {
     let inner = presented.split_once('(').and_then(|(_, inner)| inner.strip_suffix(')')).unwrap_or(presented);
     printable(inner.trim_matches('"'))

@@ -1,4 +1,4 @@
-//! Whose turn it is in AUTH (RFC 4954 section 4), without a connection.
+//! The state machine of AUTH (RFC 4954 section 4), without I/O.
 
 use zeroize::Zeroizing;
 
@@ -8,40 +8,40 @@ use super::{Credentials, Mechanism, opening};
 pub(in crate::smtp) struct Dialogue {
     mechanism: Mechanism,
     responses: Vec<Zeroizing<String>>,
-    /// How many of the responses have been said.
-    said: usize,
+    /// How many of the responses have been sent.
+    sent: usize,
 }
 
 /// What follows a reply.
 pub(in crate::smtp) enum NextStep {
-    /// We say this line, CR LF included.
-    Say(Zeroizing<String>),
+    /// Send this line, CR LF included.
+    Send(Zeroizing<String>),
     SignedIn,
     /// XOAUTH2: this 334 holds the reason, and the reply that decides comes after an empty line.
     TokenRefused,
-    /// The reply is a refusal, or has no meaning at this place.
-    No,
+    /// The reply is a refusal, or unexpected here.
+    Refused,
 }
 
 impl Dialogue {
     /// The attempt, and the command that begins it.
     pub fn begin(mechanism: Mechanism, credentials: &Credentials<'_>) -> (Self, Zeroizing<String>) {
         let responses = credentials.responses(mechanism);
-        let (command, first_said) = opening(mechanism, &responses[0]);
-        (Self { mechanism, responses, said: usize::from(first_said) }, command)
+        let (command, first_sent) = opening(mechanism, &responses[0]);
+        (Self { mechanism, responses, sent: usize::from(first_sent) }, command)
     }
 
-    /// At most three rounds, so that no server can ask for ever: it is answered exactly what the mechanism has to
-    /// say. A 235 before the secret was sent would say nothing about it, and is no success.
+    /// Ends after as many rounds as the mechanism has responses, so that no server can go on for ever. A 235 before
+    /// the secret was sent proves nothing, and is no success.
     pub fn next(&mut self, code: u16) -> NextStep {
-        match (code, self.responses.get(self.said)) {
+        match (code, self.responses.get(self.sent)) {
             (334, Some(response)) => {
-                self.said += 1;
-                NextStep::Say(Zeroizing::new(format!("{}\r\n", response.as_str())))
+                self.sent += 1;
+                NextStep::Send(Zeroizing::new(format!("{}\r\n", response.as_str())))
             }
             (334, None) if self.mechanism == Mechanism::XOAuth2 => NextStep::TokenRefused,
             (235, None) => NextStep::SignedIn,
-            _ => NextStep::No,
+            _ => NextStep::Refused,
         }
     }
 }

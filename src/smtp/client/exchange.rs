@@ -1,4 +1,4 @@
-//! One command and its reply: written in one flight, read within its time, judged, and written down.
+//! Sends commands and reads, judges and records their replies, each within its time limit.
 
 use std::time::Duration;
 
@@ -20,16 +20,16 @@ pub(super) struct Step<'a> {
     pub shown: &'a str,
     /// How long the reply may take.
     pub limit: Duration,
-    /// The replies that mean yes.
+    /// The reply codes that mean success.
     pub accepts: fn(u16) -> bool,
 }
 
-/// RFC 5321 section 4.3.2 has 250 and, for RCPT, 251; other codes of this kind mean the same.
+/// RFC 5321 section 4.3.2 names 250 and, for RCPT, 251; other codes of this group mean the same.
 pub(super) fn is_success(code: u16) -> bool {
     (250..=259).contains(&code)
 }
 
-/// A reply, or why there is none that means yes.
+/// A successful reply, or the error.
 pub(super) type ReplyResult = Result<Reply, Error>;
 
 impl Session {
@@ -42,7 +42,7 @@ impl Session {
     ) -> ReplyResult {
         transcript.begin(step.stage);
         let started = Instant::now();
-        let answer = self.ask(step, line).await.and_then(|reply| self.judge(step, reply));
+        let answer = self.exchange_unjudged(step, line).await.and_then(|reply| self.judge(step, reply));
         record(step, started, answer.as_ref(), transcript);
         answer
     }
@@ -75,15 +75,15 @@ impl Session {
         (replies, Ok(()))
     }
 
-    /// Writes one command and reads its reply, whatever it says.
-    pub(super) async fn ask(&mut self, step: &Step<'_>, line: &[u8]) -> ReplyResult {
+    /// Writes one command and reads its reply, whatever its code.
+    pub(super) async fn exchange_unjudged(&mut self, step: &Step<'_>, line: &[u8]) -> ReplyResult {
         self.write(step, line, limits::WRITE).await?;
         let reply = self.read(step).await?;
         self.in_step = true;
         Ok(reply)
     }
 
-    /// Hands one flight over. The session is out of step from here until the caller has read all its replies.
+    /// Writes one flight. The session is out of step until the caller has read all its replies.
     pub(super) async fn write(
         &mut self,
         step: &Step<'_>,
@@ -95,11 +95,11 @@ impl Session {
         }
         self.read_pending_reset(step).await?;
         self.in_step = false;
-        let Err(broken) = self.stream.write(flight, limits::by(limit, self.deadline)).await else {
+        let Err(broken) = self.stream.write(flight, limits::within(limit, self.deadline)).await else {
             return Ok(());
         };
-        // Some say no and close without reading on: then their reply is there.
-        let soon = limits::by(limits::LAST_WORDS, self.deadline);
+        // Some servers refuse and close without reading on: then their reply has arrived.
+        let soon = limits::within(limits::FINAL_REPLY, self.deadline);
         match self.stream.reply(soon).await {
             Ok(reply) if reply.is_refusal() => Err(self.refused(step, reply)),
             _ => Err(self.broken(step, broken)),
@@ -128,11 +128,11 @@ impl Session {
         })
     }
 
-    /// Before something is concluded from what the server did not offer: what came behind its reply was a part of it
-    /// that breaks the protocol, and may have held the offer.
+    /// Refuses bytes that follow a reply, before a missing offer is reported: they may be the rest of a malformed
+    /// reply that held the offer.
     pub(super) async fn require_no_surplus(&mut self, step: &Step<'_>) -> Result<(), Error> {
-        let soon = limits::by(limits::SURPLUS, self.deadline);
-        // Nothing came, which is what a server should do.
+        let soon = limits::within(limits::SURPLUS, self.deadline);
+        // An error means that nothing came, as it should be.
         let _ = self.stream.fill_until(|bytes| !bytes.is_empty(), soon).await;
         if self.stream.is_drained() {
             return Ok(());
@@ -144,7 +144,7 @@ impl Session {
 
     /// The next reply. A 421 ends the session wherever it comes.
     pub(super) async fn read(&mut self, step: &Step<'_>) -> ReplyResult {
-        match self.stream.reply(limits::by(step.limit, self.deadline)).await {
+        match self.stream.reply(limits::within(step.limit, self.deadline)).await {
             Ok(reply) if reply.closes() => {
                 self.in_step = false;
                 Err(self.refused(step, reply))
@@ -157,7 +157,7 @@ impl Session {
         }
     }
 
-    /// Yes, no, or neither. What is neither leaves it unknown what the server will do next, so it is the end.
+    /// Success, refusal, or neither. After a reply that is neither, the session cannot go on.
     pub(super) fn judge(&mut self, step: &Step<'_>, reply: Reply) -> ReplyResult {
         if (step.accepts)(reply.code) {
             Ok(reply)
@@ -168,7 +168,7 @@ impl Session {
         }
     }
 
-    /// A reply that means neither yes nor no at this place.
+    /// A reply that is neither success nor refusal here.
     pub(super) fn unexpected(&mut self, step: &Step<'_>, reply: &Reply) -> Error {
         self.in_step = false;
         let problem = format!("the reply code {} has no meaning at this place", reply.code);
@@ -186,7 +186,7 @@ impl Session {
     pub(super) fn error(&self, step: &Step<'_>, kind: ErrorKind) -> Error {
         let known = self.capabilities != Capabilities::default();
         let capabilities = known.then(|| Box::new(self.capabilities.clone()));
-        // TLS 1.3 tells it only after the handshake.
+        // TLS 1.3 reports it only after the handshake.
         let about_tls = matches!(kind, ErrorKind::Tls(_));
         let stage = if about_tls { Stage::Tls } else { step.stage };
         Error { stage, kind, command: step.verb, reply: None, capabilities }
@@ -208,7 +208,7 @@ impl From<Malformed> for ErrorKind {
     }
 }
 
-/// Writes down how a step ended.
+/// Adds the result of a step to the transcript.
 pub(super) fn record(
     step: &Step<'_>,
     started: Instant,

@@ -1,4 +1,4 @@
-//! From a connection to a session: greeting, EHLO, and the protection that was chosen.
+//! Opens a session on a connection: greeting, EHLO, and STARTTLS or TLS where chosen.
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -23,8 +23,8 @@ const GREETING: Step<'_> = Step {
     accepts: |code| code == 220,
 };
 
-/// Ports at which a server greets in plain text. Some let a new client wait on purpose, and punish one that speaks
-/// before the greeting, so that a silent server is not probed there.
+/// Ports at which a server greets in plain text. Some delay the greeting on purpose and refuse clients that speak
+/// before it, so a silent server is not probed there.
 const GREETS_IN_PLAIN_TEXT: [u16; 6] = [24, 25, 26, 587, 2525, 2587];
 
 const STARTTLS: Step<'_> = Step {
@@ -36,7 +36,7 @@ const STARTTLS: Step<'_> = Step {
 };
 
 impl Session {
-    /// Greeting, EHLO and the protection that was chosen.
+    /// Greeting, EHLO, and STARTTLS or TLS where chosen.
     ///
     /// # Errors
     /// See [`Error`]. Nothing but EHLO and STARTTLS has been said in the clear.
@@ -71,7 +71,7 @@ impl Session {
         Ok(session)
     }
 
-    /// What is said before TLS where there is STARTTLS, and all of the beginning elsewhere.
+    /// Greeting, EHLO and, where chosen, STARTTLS up to its reply.
     async fn begin(
         &mut self,
         host: &Host,
@@ -102,13 +102,14 @@ impl Session {
         }
     }
 
-    /// Waits for the 220, and finds out what else it is that speaks, or keeps silent.
+    /// Reads the greeting, or recognises a server that speaks another protocol or waits for TLS.
     async fn read_greeting(&mut self, host: &Host, probe: Option<&Arc<ClientConfig>>) -> ReplyResult {
-        let deadline = limits::by(GREETING.limit, self.deadline);
+        let deadline = limits::within(GREETING.limit, self.deadline);
         let probe = probe.filter(|_| !self.stream.is_encrypted());
-        let patience = if probe.is_some() { limits::silence(self.deadline) } else { deadline };
+        let greeting_deadline =
+            if probe.is_some() { limits::greeting_deadline(self.deadline) } else { deadline };
         let decided = |bytes: &[u8]| first_bytes::judge(bytes) != Verdict::Undecided;
-        let filled = self.stream.fill_until(decided, patience).await;
+        let filled = self.stream.fill_until(decided, greeting_deadline).await;
         match first_bytes::judge(self.stream.pending()) {
             Verdict::Smtp => {}
             Verdict::TlsAlert => return Err(self.error(&GREETING, ErrorKind::TlsFromFirstByte)),
@@ -128,8 +129,8 @@ impl Session {
         self.judge(&GREETING, reply)
     }
 
-    /// The server keeps silent in the clear: a `ClientHello` tells whether it waits for one. Whatever comes, the
-    /// connection is of no more use.
+    /// Sends a `ClientHello` to a server that does not greet, to learn whether it expects TLS. The connection is of no
+    /// use afterwards.
     async fn probe_for_tls(&mut self, host: &Host, config: &Arc<ClientConfig>) -> ErrorKind {
         let Ok(hello) = tls::client_hello(host, config) else { return ErrorKind::Timeout };
         if self.stream.write(&hello, self.deadline).await.is_err() {
@@ -137,7 +138,7 @@ impl Session {
         }
         let decided =
             |bytes: &[u8]| first_bytes::is_tls(bytes) || first_bytes::judge(bytes) != Verdict::Undecided;
-        // Without an answer there is nothing to judge, and that is judged too.
+        // No answer is judged below, as empty.
         let _ = self.stream.fill_until(decided, self.deadline).await;
         let answer = self.stream.pending();
         if first_bytes::is_tls(answer) {
@@ -194,7 +195,7 @@ impl Session {
         }
     }
 
-    /// FTP greets with 220 too; what tells it apart is that it says so, and knows neither EHLO nor HELO.
+    /// FTP greets with 220 too; its greeting usually names it, and it knows neither EHLO nor HELO.
     fn detect_ftp(&self, greeting: &Reply, error: Error) -> Error {
         let text = greeting.text().to_ascii_lowercase();
         if error.kind == ErrorKind::Refused && text.contains("ftp") && !text.contains("smtp") {
@@ -203,16 +204,16 @@ impl Session {
         error
     }
 
-    /// STARTTLS up to its 220, and nothing behind it.
+    /// STARTTLS up to its 220, which nothing may follow.
     async fn start_tls(&mut self, transcript: &mut Transcript) -> Result<(), Error> {
         transcript.begin(Stage::Starttls);
         let started = Instant::now();
-        let answer = self.ask_to_start_tls().await;
+        let answer = self.request_start_tls().await;
         record(&STARTTLS, started, answer.as_ref(), transcript);
         answer.map(drop)
     }
 
-    async fn ask_to_start_tls(&mut self) -> ReplyResult {
+    async fn request_start_tls(&mut self) -> ReplyResult {
         if !self.capabilities.starttls {
             self.require_no_surplus(&STARTTLS).await?;
             return Err(self.error(&STARTTLS, ErrorKind::StartTlsMissing));
@@ -221,9 +222,9 @@ impl Session {
             self.in_step = false;
             return Err(self.error(&STARTTLS, ErrorKind::ResponseInjection));
         }
-        let reply = self.ask(&STARTTLS, b"STARTTLS\r\n").await?;
+        let reply = self.exchange_unjudged(&STARTTLS, b"STARTTLS\r\n").await?;
         let reply = self.judge(&STARTTLS, reply)?;
-        // Until TLS is up there is nothing more to say in the clear.
+        // Nothing more is sent unencrypted.
         self.in_step = false;
         if !self.stream.is_drained() {
             return Err(self.error(&STARTTLS, ErrorKind::ResponseInjection));
@@ -231,7 +232,7 @@ impl Session {
         Ok(reply)
     }
 
-    /// The handshake. What was said before it is forgotten: the buffer, the capabilities.
+    /// The TLS handshake. It drops what was read before it: buffer and capabilities.
     async fn encrypt(
         self,
         host: &Host,
@@ -241,10 +242,12 @@ impl Session {
     ) -> Result<Self, Error> {
         transcript.begin(Stage::Tls);
         let started = Instant::now();
-        let end = limits::by(limits::HANDSHAKE, self.deadline);
+        let end = limits::within(limits::HANDSHAKE, self.deadline);
         let handshake = match self.stream.into_plain() {
             Some(socket) => tls::handshake(socket, host, &settings.tls, end).await,
-            None => Err(tls::Failed { kind: ErrorKind::ConnectionLost, in_the_clear: false }),
+            None => {
+                Err(tls::HandshakeError { kind: ErrorKind::ConnectionLost, answered_in_plain_text: false })
+            }
         };
         match handshake {
             Ok(stream) => {
@@ -258,7 +261,7 @@ impl Session {
                 })
             }
             Err(failed) => {
-                let injected = failed.in_the_clear && security == Security::StartTls;
+                let injected = failed.answered_in_plain_text && security == Security::StartTls;
                 let kind = match failed.kind {
                     _ if injected => ErrorKind::ResponseInjection,
                     ErrorKind::Tls(TlsFailure::WrongName { names, .. }) => {

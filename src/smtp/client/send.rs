@@ -1,4 +1,4 @@
-//! MAIL, RCPT and DATA: the envelope in one flight where the server takes it so, and each recipient's own reply.
+//! MAIL, RCPT and DATA: the envelope is pipelined where the server offers it; each recipient has a reply of its own.
 
 use tokio::time::Instant;
 
@@ -90,7 +90,7 @@ impl Session {
         Ok(Receipt { reply, accepted: outcomes.accepted, rejected: outcomes.rejected })
     }
 
-    /// What the server's offer rules out before anything is said.
+    /// Checks the envelope and the size against the server's capabilities.
     fn check(&self, envelope: &Envelope<'_>, message: &Message) -> Result<(), ErrorKind> {
         let size = message.bytes.len() as u64;
         if needs_smtputf8(envelope) && !self.capabilities.smtputf8 {
@@ -135,7 +135,7 @@ impl Session {
         let judged = self.judge_envelope(to, &steps, replies, ended);
         if judged.is_err() && self.in_step {
             if waits_for_message {
-                // There is nobody to give it to, but the server has to be given an end (RFC 2920 section 3.1).
+                // No recipient is left, but the server waits for a message: it gets an empty one (RFC 2920 section 3.1).
                 let _ = self.exchange(&CONTENT, data::EMPTY, transcript).await;
             } else {
                 self.reset().await;
@@ -144,8 +144,7 @@ impl Session {
         judged
     }
 
-    /// Judges the replies in their order. A refusal that came is the reason, and not what ended the session
-    /// after it.
+    /// Judges the replies in their order. A refusal takes precedence over the error that ended the session after it.
     fn judge_envelope(
         &mut self,
         to: &[EmailAddress],
@@ -199,7 +198,7 @@ impl Session {
         started.map(|()| outcomes)
     }
 
-    /// A refusal is the recipient's own; anything else ends the sending.
+    /// A refusal concerns this recipient alone; any other error ends the transaction.
     fn record_recipient(
         recipient: &EmailAddress,
         answer: ReplyResult,
@@ -225,8 +224,8 @@ impl Session {
         }
     }
 
-    /// The message with its end, and the reply that decides. Before the end is handed over whole a failure says
-    /// that nothing was sent; after it, only a reply does.
+    /// Sends the message with its final dot, and reads the reply that decides. An error before the dot was written means
+    /// that nothing was sent; after it, only a reply says so.
     async fn content(&mut self, message: &Message, transcript: &mut Transcript) -> ReplyResult {
         transcript.begin(CONTENT.stage);
         let started = Instant::now();
@@ -254,7 +253,7 @@ impl Session {
     /// Ends a transaction without waiting for the reply: the next command reads it first.
     async fn reset(&mut self) {
         let step = Step { verb: Some("RSET"), shown: "RSET", limit: limits::COMMAND, ..MAIL };
-        if self.in_step && self.write(&step, b"RSET\r\n", limits::LAST_WORDS).await.is_ok() {
+        if self.in_step && self.write(&step, b"RSET\r\n", limits::RESET).await.is_ok() {
             (self.in_step, self.reset_pending) = (true, true);
         }
     }

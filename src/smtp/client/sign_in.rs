@@ -1,4 +1,4 @@
-//! AUTH: one mechanism, answered by position, and never a password in the clear.
+//! AUTH with one mechanism. A password is sent unencrypted only to addresses that the operator opened.
 
 use tokio::time::Instant;
 
@@ -17,7 +17,7 @@ const AUTH: Step<'_> = Step {
 };
 
 impl Session {
-    /// Signs in with one mechanism; gives the reply that let us in.
+    /// Signs in with one mechanism; returns the reply that accepts it.
     ///
     /// # Errors
     /// See [`Error`]; [`ErrorKind::ClearTextSignIn`] before anything is sent.
@@ -60,23 +60,23 @@ impl Session {
 
     async fn authenticate(&mut self, mechanism: Mechanism, credentials: &Credentials<'_>) -> ReplyResult {
         let (mut dialogue, command) = Dialogue::begin(mechanism, credentials);
-        let mut reply = self.ask(&AUTH, command.as_bytes()).await?;
+        let mut reply = self.exchange_unjudged(&AUTH, command.as_bytes()).await?;
         loop {
             reply = match dialogue.next(reply.code) {
-                NextStep::Say(line) => self.ask(&AUTH, line.as_bytes()).await?,
+                NextStep::Send(line) => self.exchange_unjudged(&AUTH, line.as_bytes()).await?,
                 NextStep::SignedIn => return Ok(reply),
                 NextStep::TokenRefused => {
                     let challenge = auth::challenge(&reply.text(), &self.stream.hidden);
                     return Err(self.finish_refused_token(challenge).await);
                 }
-                NextStep::No => return self.judge(&Step { accepts: |_| false, ..AUTH }, reply),
+                NextStep::Refused => return self.judge(&Step { accepts: |_| false, ..AUTH }, reply),
             }
         }
     }
 
     /// The 334 holds the reason; the reply that decides comes after an empty line.
     async fn finish_refused_token(&mut self, challenge: String) -> Error {
-        let error = match self.ask(&AUTH, b"\r\n").await {
+        let error = match self.exchange_unjudged(&AUTH, b"\r\n").await {
             Ok(reply) if reply.is_refusal() => self.refused(&AUTH, reply),
             Ok(reply) => return self.unexpected(&AUTH, &reply),
             Err(error) => error,

@@ -1,5 +1,5 @@
-//! From the bytes of a reply to text. SMTP replies are ASCII, and what servers say in other languages comes in any
-//! encoding, which nothing names.
+//! Decodes the bytes of a reply. SMTP replies should be ASCII; servers that write other languages use any encoding and
+//! name none.
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use encoding_rs::{Encoding, UTF_8};

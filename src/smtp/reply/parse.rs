@@ -1,10 +1,10 @@
-//! From bytes in any pieces to whole replies. Pure, linear in what arrives, and bounded: a hostile server can
-//! fill neither the memory nor the time.
+//! Parses replies from bytes that arrive in any pieces. Pure, in linear time and bounded memory, whatever a hostile
+//! server sends.
 
 use super::{EnhancedCode, Reply, decode};
 use crate::smtp::hidden::Hidden;
 
-/// The longest line, CR LF included. RFC 5321 section 4.5.3.1.5 asks for 512; real servers say more.
+/// The longest line, CR LF included. RFC 5321 section 4.5.3.1.5 says 512; real servers send more.
 pub(in crate::smtp) const MAX_LINE: usize = 2_048;
 
 /// The most lines of one reply.
@@ -37,13 +37,13 @@ impl Malformed {
     }
 }
 
-/// What has arrived and is not yet taken.
+/// The bytes that have arrived and are not parsed yet.
 #[derive(Default)]
 pub(in crate::smtp) struct Replies {
     bytes: Vec<u8>,
-    /// Where the first line that is not yet taken begins.
+    /// Where the first unparsed line begins.
     start: usize,
-    /// Up to where there is no line feed: nothing is looked at twice.
+    /// Up to where there is no line feed, so that no byte is searched twice.
     searched: usize,
     partial: Option<Partial>,
 }
@@ -52,7 +52,7 @@ pub(in crate::smtp) struct Replies {
 struct Partial {
     code: u16,
     enhanced: Option<EnhancedCode>,
-    /// As they came, without codes: what they mean is decided on the whole reply.
+    /// The raw lines without codes: their encoding is decided on the whole reply.
     lines: Vec<Vec<u8>>,
     octets: usize,
 }
@@ -66,17 +66,17 @@ impl Replies {
         self.bytes.extend_from_slice(bytes);
     }
 
-    /// The bytes that belong to no whole line yet, or to lines that nobody asked for.
+    /// The bytes after the last reply.
     pub fn pending(&self) -> &[u8] {
         &self.bytes[self.start..]
     }
 
-    /// Whether nothing has arrived beyond the replies that were taken.
+    /// Whether nothing has arrived after the last reply.
     pub fn is_empty(&self) -> bool {
         self.pending().is_empty() && self.partial.is_none()
     }
 
-    /// The next whole reply, or `None` until more has arrived. Secrets are taken out before anything is kept.
+    /// The next whole reply, or `None` until more has arrived. Secrets are redacted first.
     pub fn next(&mut self, hidden: &Hidden) -> Result<Option<Reply>, Malformed> {
         while let Some(end) = self.line_end()? {
             let line = &self.bytes[self.start..end];
@@ -140,7 +140,7 @@ impl Partial {
     }
 }
 
-/// `250-text`, taken apart.
+/// One line, as `250-text`.
 struct Line<'a> {
     code: u16,
     last: bool,
