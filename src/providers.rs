@@ -21,7 +21,7 @@ use crate::id::TenantId;
 use crate::language::{Language, Text};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::{self, Draft, HeaderText};
-use crate::mail::transcript::{Stage, Transcript, Watcher};
+use crate::mail::transcript::{ProgressSender, Stage, Transcript};
 use crate::secret::Secret;
 use crate::smtp::{self, Reply};
 
@@ -70,7 +70,7 @@ pub struct UnlockedAccount<'a> {
     pub settings: &'a Settings,
     pub secret: Option<&'a Secret>,
     /// Gets each step while it happens.
-    pub watcher: Option<&'a Watcher>,
+    pub progress: Option<&'a ProgressSender>,
     /// Asked before a password is sent to a server that the tenant named.
     pub guard: Option<&'a dyn SignInGuard>,
 }
@@ -91,7 +91,7 @@ impl<'a> UnlockedAccount<'a> {
             version: Some(&stored.version.config),
             settings: &stored.settings,
             secret,
-            watcher: None,
+            progress: None,
             guard: None,
         }
     }

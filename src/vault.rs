@@ -27,7 +27,7 @@ use crate::secret::{Sealed, Secret};
 use crate::store::{Db, key_canaries};
 use crate::telemetry::metrics::Metrics;
 use check::CanaryCheckError;
-use envelope::framed;
+use envelope::length_prefixed;
 
 pub use check::rows_text;
 pub use keys::Keys;
@@ -53,7 +53,7 @@ pub struct Binding<'a> {
 
 impl Binding<'_> {
     fn associated_data(&self) -> Vec<u8> {
-        framed(&[SECRET_LABEL, self.tenant.as_str(), self.field, self.destination])
+        length_prefixed(&[SECRET_LABEL, self.tenant.as_str(), self.field, self.destination])
     }
 }
 

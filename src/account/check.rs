@@ -8,7 +8,7 @@ use crate::email_config::{EmailConfig, Health, HealthState};
 use crate::limits::connections::ConnectionPermit;
 use crate::mail::address::EmailAddress;
 use crate::mail::message::HeaderText;
-use crate::mail::transcript::Watcher;
+use crate::mail::transcript::ProgressSender;
 use crate::providers::{self, Depth, Mail, Outcome, UnlockedAccount};
 use crate::telemetry::metrics::Operation;
 
@@ -117,14 +117,14 @@ fn reuses_last_diagnosis(actor: &Actor, stored: &EmailConfig) -> bool {
 
 impl PreparedCheck {
     /// Connects, signs in, and asks whether the server accepts the sender. Records the outcome.
-    pub async fn run(self, watcher: Option<Watcher>) -> Result<Verification, Error> {
+    pub async fn run(self, progress: Option<ProgressSender>) -> Result<Verification, Error> {
         let Self { accounts, actor, stored, plan } = self;
         let is_unattempted = matches!(plan, Plan::ReportMissing);
         let outcome = match plan {
             Plan::ReuseLastDiagnosis => return Ok(Verification::LastDiagnosis(stored.health)),
             Plan::ReportMissing => providers::incomplete(stored.missing()),
             Plan::Connect(permit) => {
-                let outcome = accounts.connect_and_verify(&actor, &stored, watcher.as_ref()).await?;
+                let outcome = accounts.connect_and_verify(&actor, &stored, progress.as_ref()).await?;
                 drop(permit);
                 outcome
             }
@@ -145,7 +145,7 @@ impl Accounts {
         &self,
         actor: &Actor,
         stored: &EmailConfig,
-        watcher: Option<&Watcher>,
+        progress: Option<&ProgressSender>,
     ) -> Result<Outcome, Error> {
         let deadline = self.outbound.deadline();
         let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
@@ -154,7 +154,7 @@ impl Accounts {
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
         let guard = self.guard_sign_in(actor, &stored.settings)?;
-        let account = UnlockedAccount { watcher, guard: Some(&guard), ..account };
+        let account = UnlockedAccount { progress, guard: Some(&guard), ..account };
         let outcome = providers::verify(&self.outbound, &account, Depth::Sender, deadline).await;
         self.count_sign_in(&guard, outcome)
     }

@@ -10,7 +10,7 @@ use super::{Accounts, Actor, Error, secrets};
 use crate::email_config::patch::Patch;
 use crate::email_config::put::Replacement;
 use crate::email_config::{Change, EmailConfig, SecretChange, Version};
-use crate::mail::transcript::Watcher;
+use crate::mail::transcript::ProgressSender;
 use crate::providers::{self, Depth, Outcome, UnlockedAccount};
 use crate::secret::Secret;
 use crate::store::{Write, WriteOutcome, email_configs};
@@ -142,8 +142,8 @@ impl Accounts {
 
 impl PreparedPut {
     /// Checks the settings against the server, and stores them.
-    pub async fn check_and_store(self, watcher: Option<Watcher>) -> Result<Version, Error> {
-        self.check(watcher.as_ref()).await?;
+    pub async fn check_and_store(self, progress: Option<ProgressSender>) -> Result<Version, Error> {
+        self.check(progress.as_ref()).await?;
         let (accounts, actor) = (Arc::clone(&self.accounts), self.actor.clone());
         let stored = self.store().await;
         if stored.is_err() {
@@ -153,9 +153,9 @@ impl PreparedPut {
         stored
     }
 
-    async fn check(&self, watcher: Option<&Watcher>) -> Result<(), Error> {
+    async fn check(&self, progress: Option<&ProgressSender>) -> Result<(), Error> {
         let Self { accounts, actor, change, .. } = self;
-        let outcome = self.verify(watcher).await?;
+        let outcome = self.verify(progress).await?;
         accounts.metrics.record_check(Operation::Put, outcome.code());
         let code = outcome.code();
         let Err(finding) = outcome.result else { return Ok(()) };
@@ -163,7 +163,7 @@ impl PreparedPut {
         Err(Error::CheckFailed(finding))
     }
 
-    async fn verify(&self, watcher: Option<&Watcher>) -> Result<Outcome, Error> {
+    async fn verify(&self, progress: Option<&ProgressSender>) -> Result<Outcome, Error> {
         let Self { accounts, actor, change, .. } = self;
         let deadline = accounts.outbound.deadline();
         let secret = match self.secret().await {
@@ -178,7 +178,7 @@ impl PreparedPut {
             version: None,
             settings: &change.settings,
             secret: secret.as_deref(),
-            watcher,
+            progress,
             guard: Some(&guard),
         };
         let outcome = providers::verify(&accounts.outbound, &account, Depth::SignIn, deadline).await;

@@ -1,7 +1,7 @@
-//! What happened on the way to a mail server, step by step, with times: what an administrator is shown, at the
-//! end or while it happens.
+//! Records the steps of a dialogue with a mail server, with their times, for an administrator to read at the end or as
+//! they happen.
 //!
-//! It must not hold a secret: whoever adds an entry replaces what follows `AUTH` by `<hidden>`.
+//! It must not hold a secret: the caller replaces what follows `AUTH` by `<hidden>`.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::telemetry::spans;
 
-/// Where in a check or a sending something happened.
+/// A stage of a check or a sending.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -103,7 +103,7 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// What becomes of a step.
+/// The state of a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {
@@ -112,7 +112,7 @@ pub enum StepState {
     Failed,
 }
 
-/// What a watcher is told while it happens.
+/// A step that has started or ended.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Progress {
     pub stage: Stage,
@@ -123,37 +123,37 @@ pub struct Progress {
     pub detail: Option<String>,
 }
 
-/// Who is told of each step. There are at most twice as many as a transcript has entries, so nothing grows.
-pub type Watcher = UnboundedSender<Progress>;
+/// Receives each step as it happens. Unbounded, but gets at most twice as many messages as a transcript has entries.
+pub type ProgressSender = UnboundedSender<Progress>;
 
 /// The steps of one session in their order.
 #[derive(Clone, Default, Debug)]
 pub struct Transcript {
     entries: Vec<Entry>,
     started: usize,
-    watcher: Option<Watcher>,
-    /// The step under way, as a span of the request's trace.
+    progress: Option<ProgressSender>,
+    /// The running step, as a span of the request's trace.
     step: Option<(Stage, tracing::Span)>,
 }
 
 impl Transcript {
-    /// The most entries that are kept: a hostile server cannot make the answer grow beyond this.
+    /// The most entries that are kept, so that a hostile server cannot make the answer grow.
     const MAX_ENTRIES: usize = 64;
 
     /// The longest detail that is kept, in characters.
     pub const MAX_DETAIL: usize = 512;
 
-    /// One whose steps are also told to a watcher, as they happen.
-    pub fn watched(watcher: Option<&Watcher>) -> Self {
-        Self { watcher: watcher.cloned(), ..Self::default() }
+    /// A transcript that also sends its steps as they happen.
+    pub fn with_progress(progress: Option<&ProgressSender>) -> Self {
+        Self { progress: progress.cloned(), ..Self::default() }
     }
 
-    /// A step begins. Only a watcher hears of it, and a trace.
+    /// Begins a step, for the progress and the trace; an entry is added when it ends.
     pub fn begin(&mut self, stage: Stage) {
         if self.started < Self::MAX_ENTRIES {
             self.started += 1;
             self.step = Some((stage, spans::step(stage.span_name(), stage.as_str())));
-            self.tell(Progress { stage, state: StepState::Started, ms: None, detail: None });
+            self.report(Progress { stage, state: StepState::Started, ms: None, detail: None });
         }
     }
 
@@ -167,7 +167,7 @@ impl Transcript {
         self.end(stage, StepState::Failed, took, detail);
     }
 
-    /// The span of the step under way, so that what it calls stands below it in a trace.
+    /// The span of the running step, as the parent of what the step calls.
     pub fn span(&self) -> tracing::Span {
         self.step.as_ref().map_or_else(tracing::Span::none, |(_, span)| span.clone())
     }
@@ -184,15 +184,15 @@ impl Transcript {
         if self.entries.len() < Self::MAX_ENTRIES {
             let ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
             let detail = printable(detail);
-            self.tell(Progress { stage, state: ended, ms: Some(ms), detail: Some(detail.clone()) });
+            self.report(Progress { stage, state: ended, ms: Some(ms), detail: Some(detail.clone()) });
             self.entries.push(Entry { stage, ms, detail });
         }
     }
 
-    fn tell(&self, progress: Progress) {
-        if let Some(watcher) = &self.watcher {
-            // Somebody who has gone need not be told.
-            let _ = watcher.send(progress);
+    fn report(&self, step: Progress) {
+        if let Some(progress) = &self.progress {
+            // The receiver may have gone.
+            let _ = progress.send(step);
         }
     }
 
@@ -206,8 +206,8 @@ pub fn printable(text: &str) -> String {
     make_printable(text).chars().take(Transcript::MAX_DETAIL).collect()
 }
 
-/// `text` without what controls a terminal or hides: an ASCII control is shown as `?`, and marks that turn the
-/// direction of writing or take no room are left out.
+/// `text` without control characters, which become `?`, and without invisible characters and marks that change the
+/// direction of writing.
 pub fn make_printable(text: &str) -> String {
     text.chars()
         .filter(|c| c.is_ascii() || !is_invisible(*c))
@@ -247,8 +247,8 @@ mod tests {
 
     #[test]
     fn a_watcher_hears_of_each_step_and_of_no_more_than_are_kept() {
-        let (watcher, mut heard) = tokio::sync::mpsc::unbounded_channel();
-        let mut transcript = Transcript::watched(Some(&watcher));
+        let (progress, mut heard) = tokio::sync::mpsc::unbounded_channel();
+        let mut transcript = Transcript::with_progress(Some(&progress));
         for _ in 0..1000 {
             transcript.begin(Stage::Ehlo);
             transcript.fail(Stage::Ehlo, Duration::from_millis(3), "x\n");

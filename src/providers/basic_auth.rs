@@ -152,7 +152,7 @@ pub(super) async fn verify(
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
-    let mut log = Transcript::watched(account.watcher);
+    let mut log = Transcript::with_progress(account.progress);
     let checked = match SmtpAccount::new(basic, account) {
         Ok(smtp_account) => {
             smtp_account.check(outbound, basic.username.as_deref(), depth, deadline, &mut log).await

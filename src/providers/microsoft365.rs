@@ -9,7 +9,7 @@ pub mod setup;
 mod token;
 
 pub use crate::diagnosis::microsoft365::{Error, ErrorKind};
-pub use client::{Client, Key, Token};
+pub use client::{Client, Token, TokenKey};
 pub use cloud::Endpoints;
 pub use token::{AccessToken, Credentials};
 
@@ -90,8 +90,8 @@ impl<'a> Call<'a> {
     }
 
     /// `None` for a configuration that is not stored yet: its token serves this check alone.
-    fn key(&self) -> Option<Key> {
-        Some(Key {
+    fn key(&self) -> Option<TokenKey> {
+        Some(TokenKey {
             tenant: self.account.tenant.clone(),
             provider_tenant: self.settings.provider_tenant.clone(),
             client_id: self.settings.client_id.clone(),
@@ -137,7 +137,7 @@ pub(super) async fn verify(
     depth: Depth,
     deadline: Instant,
 ) -> Outcome {
-    let mut log = Transcript::watched(account.watcher);
+    let mut log = Transcript::with_progress(account.progress);
     let mut facts = facts(outbound, settings, None);
     let not_verified = vec![NotVerified::SenderAddress, NotVerified::SendPermission, NotVerified::Delivery];
     let call = match Call::new(outbound, account, settings, deadline) {

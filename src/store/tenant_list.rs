@@ -56,7 +56,7 @@ pub async fn groups(db: &Db, filter: &Filter) -> Result<Vec<Group>, DbError> {
         let Some(next) = row.map(|row| row.columns().optional_text()).transpose()?.flatten() else {
             return Ok(groups);
         };
-        groups.extend(Some(Group::parse(&next)).filter(|group| filter.admits(group)));
+        groups.extend(Some(Group::parse(&next)).filter(|group| filter.matches(group)));
         last = next;
     }
 }

@@ -31,22 +31,22 @@ use crate::config::{Problem, Telemetry, check_operator_url};
 use crate::telemetry::metrics::Metrics;
 
 /// Spans that wait, some hundred bytes each.
-const QUEUE: usize = 4096;
+const QUEUE_SPANS: usize = 4096;
 
 /// Spans in one call.
-const BATCH: usize = 512;
+const BATCH_SPANS: usize = 512;
 
-/// How long a span waits, unless half of the queue is full before.
-const PERIOD: Duration = Duration::from_secs(1);
+/// How long a span waits, unless half of the queue fills before.
+const MAX_DELAY: Duration = Duration::from_secs(1);
 
 /// One call of the collector.
 const TIME_LIMIT: Duration = Duration::from_secs(5);
 
-/// What the end of the process grants to what still waits.
-const LAST_CALLS: Duration = Duration::from_secs(3);
+/// The time at the end of the process to send the spans that still wait.
+const SHUTDOWN_TIME: Duration = Duration::from_secs(3);
 
 /// A good answer is empty or some bytes.
-const MAX_BYTES: usize = 64 * 1024;
+const MAX_ANSWER_BYTES: usize = 64 * 1024;
 
 /// What is to be traced, and where it goes.
 pub struct Traces {
@@ -65,7 +65,7 @@ impl Traces {
     /// Names the setting.
     pub fn configured(settings: &Telemetry) -> Result<Option<Self>, Problem> {
         let Some(destination) = Destination::configured(settings)? else { return Ok(None) };
-        let (sender, queue) = mpsc::channel(QUEUE);
+        let (sender, queue) = mpsc::channel(QUEUE_SPANS);
         let (dropped, filling) = (Arc::<AtomicU64>::default(), Arc::<Notify>::default());
         // Nothing is left to the variables that the SDK reads: settings come from `config`.
         let resource = Resource::builder_empty()
@@ -128,7 +128,7 @@ impl Delivery {
     /// Delivers what waits, for a bounded time.
     pub async fn finish(self) {
         let _ = self.stop.send(true);
-        if tokio::time::timeout(LAST_CALLS, self.worker).await.is_err() {
+        if tokio::time::timeout(SHUTDOWN_TIME, self.worker).await.is_err() {
             tracing::warn!("the last spans were not delivered in time");
         }
     }
@@ -199,7 +199,7 @@ impl SpanProcessor for Queue {
         if self.sender.try_send(span).is_err() {
             self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        if self.sender.capacity() < QUEUE / 2 {
+        if self.sender.capacity() < QUEUE_SPANS / 2 {
             self.filling.notify_one();
         }
     }
@@ -224,7 +224,7 @@ struct Worker<T> {
 
 impl<T: Transport> Worker<T> {
     async fn run(mut self, mut stopped: watch::Receiver<bool>) {
-        let mut tick = tokio::time::interval(PERIOD);
+        let mut tick = tokio::time::interval(MAX_DELAY);
         loop {
             let stopping = tokio::select! {
                 _ = tick.tick() => false,
@@ -243,7 +243,7 @@ impl<T: Transport> Worker<T> {
             let dropped = self.traces.dropped.swap(0, Ordering::Relaxed);
             self.metrics.record_trace_spans("dropped", dropped);
             let batch: Vec<SpanData> =
-                std::iter::from_fn(|| self.traces.queue.try_recv().ok()).take(BATCH).collect();
+                std::iter::from_fn(|| self.traces.queue.try_recv().ok()).take(BATCH_SPANS).collect();
             if batch.is_empty() {
                 return;
             }
@@ -284,7 +284,7 @@ impl<T: Transport> Worker<T> {
             headers: headers.clone(),
             body: request.encode_to_vec(),
             time_limit: TIME_LIMIT,
-            max_response_bytes: MAX_BYTES,
+            max_response_bytes: MAX_ANSWER_BYTES,
         };
         let answer = self.transport.post(post).await?;
         // Some answer with nothing, or with JSON: then nothing is known to be rejected.

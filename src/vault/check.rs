@@ -10,7 +10,7 @@ use super::ring::Key;
 use crate::clock::Clock;
 use crate::secret::Sealed;
 use crate::store::{Db, Write, email_configs, key_canaries};
-use envelope::{DataKey, framed};
+use envelope::{DataKey, length_prefixed};
 
 const CANARY_LABEL: &str = "transports key canary";
 const CANARY: &[u8] = b"this text opens with the key that it was sealed with";
@@ -63,7 +63,7 @@ fn canary_of(key: &Key) -> anyhow::Result<Sealed> {
     Ok(Sealed {
         key_id: key.id.clone(),
         wrapped_key: data_key.wrapped(key)?,
-        payload: data_key.seal(CANARY, &framed(&[CANARY_LABEL, &key.id]))?,
+        payload: data_key.seal(CANARY, &length_prefixed(&[CANARY_LABEL, &key.id]))?,
     })
 }
 
@@ -73,7 +73,7 @@ async fn refuse_other_bytes(keys: &Keys, db: &Db) -> anyhow::Result<()> {
         if keys.ring.find(id).is_none() {
             continue;
         }
-        if keys.open_bytes(&canary, &framed(&[CANARY_LABEL, id])).await.is_err() {
+        if keys.open_bytes(&canary, &length_prefixed(&[CANARY_LABEL, id])).await.is_err() {
             let rows = email_configs::count_sealed_with(db, id).await?;
             bail!(
                 "{}: key {id} is not the key {id} that this database was used with, needed by {}: put the right \
@@ -120,7 +120,7 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
             continue;
         }
         match remote.unwrap_now(&canary).await {
-            Ok(data_key) if data_key.open(&canary.payload, &framed(&[CANARY_LABEL, id])).is_ok() => {
+            Ok(data_key) if data_key.open(&canary.payload, &length_prefixed(&[CANARY_LABEL, id])).is_ok() => {
                 remote.set_registered(id);
             }
             Err(error @ WrapError::Unavailable(_)) => return Err(error.into()),
@@ -148,7 +148,8 @@ pub(super) async fn add_service_canary(
     let wrapped = remote.wrap(&data_key).await?;
     let key_id = wrapped.key_id;
     if !remote.is_registered(&key_id) {
-        let payload = data_key.seal(CANARY, &framed(&[CANARY_LABEL, &key_id])).map_err(no_randomness)?;
+        let payload =
+            data_key.seal(CANARY, &length_prefixed(&[CANARY_LABEL, &key_id])).map_err(no_randomness)?;
         let canary = Sealed { key_id: key_id.clone(), wrapped_key: wrapped.bytes, payload };
         let _ = db.write(Write::default().then(key_canaries::insert(&canary, clock.now()))).await?;
         remote.set_registered(&key_id);

@@ -64,11 +64,11 @@ pub(super) fn cipher(key: &[u8]) -> Option<RandomizedNonceKey> {
 
 /// The associated data of a wrapped data key: the name of the key that wraps, without a version.
 pub(super) fn wrapping_data(name: &str) -> Vec<u8> {
-    framed(&[DATA_KEY_LABEL, name])
+    length_prefixed(&[DATA_KEY_LABEL, name])
 }
 
-/// The version and each part behind its length, so that no two lists of parts give the same bytes.
-pub(super) fn framed(parts: &[&str]) -> Vec<u8> {
+/// The version, then each part after its length, so that no two lists of parts give the same bytes.
+pub(super) fn length_prefixed(parts: &[&str]) -> Vec<u8> {
     let mut bytes = vec![VERSION];
     for part in parts {
         bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use super::envelope::{DataKey, framed};
+use super::envelope::{DataKey, length_prefixed};
 use crate::fuzz_targets::Input;
 
 /// A sealed secret opens with its key and its place only, to what was sealed; a changed, cut or lengthened one, and
@@ -16,7 +16,7 @@ pub fn envelope(data: &[u8]) {
     let mut input = Input::new(data);
     let (change, at, with) = (input.byte(), usize::from(u16::from_be_bytes(input.array())), input.byte());
     let parts = [input.line(), input.line()].map(String::from_utf8_lossy);
-    let place = framed(&[&parts[0], &parts[1]]);
+    let place = length_prefixed(&[&parts[0], &parts[1]]);
     let plain = input.rest();
     let sealed = key.seal(plain, &place).expect("randomness");
     assert_eq!(sealed.len(), 1 + 12 + plain.len() + 16);
@@ -35,10 +35,10 @@ pub fn envelope(data: &[u8]) {
             let joined = parts.concat();
             let cut = (0..=joined.len()).filter(|cut| joined.is_char_boundary(*cut)).nth(usize::from(with));
             let (first, second) = joined.split_at(cut.unwrap_or(0));
-            let elsewhere = framed(&[first, second]);
+            let elsewhere = length_prefixed(&[first, second]);
             assert_eq!(elsewhere == place, first == parts[0] && second == parts[1]);
             assert_eq!(key.open(&sealed, &elsewhere).is_ok(), elsewhere == place);
-            assert!(key.open(&sealed, &framed(&[&joined])).is_err());
+            assert!(key.open(&sealed, &length_prefixed(&[&joined])).is_err());
             return;
         }
     }

@@ -46,10 +46,10 @@ pub async fn verify_connection(
     let check = app.accounts.prepare_check(&user).await?;
     let is_admin = user.is_admin;
     let work =
-        move |watcher| async move { Ok(VerifyBody::new(&check.run(watcher).await?, is_admin, language)) };
+        move |progress| async move { Ok(VerifyBody::new(&check.run(progress).await?, is_admin, language)) };
     if live.is_requested() {
-        let detail = if is_admin { Detail::Whole } else { Detail::Stages };
-        let events = live.stream(&app.checks, detail, move |watcher| work(Some(watcher)));
+        let detail = if is_admin { Detail::Full } else { Detail::Stages };
+        let events = live.stream(&app.checks, detail, move |progress| work(Some(progress)));
         return Ok(Localised(language, events).into_response());
     }
     let body = run_to_completion(&app.checks, work(None)).await?;

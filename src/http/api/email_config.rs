@@ -88,14 +88,14 @@ pub async fn put(
 ) -> Result<Response, Error> {
     let replacement = Replacement::parse(document, app.egress_policy()).map_err(Error::inputs)?;
     let put = app.accounts.prepare_put(&admin, precondition, replacement).await?;
-    let work = move |watcher| async move {
-        put.check_and_store(watcher).await.map_err(|error| refusal(error, language))
+    let work = move |progress| async move {
+        put.check_and_store(progress).await.map_err(|error| refusal(error, language))
     };
     if live.is_requested() {
-        let work = move |watcher| async move {
-            work(Some(watcher)).await.map(|version| PutResultBody::new(&version))
+        let work = move |progress| async move {
+            work(Some(progress)).await.map(|version| PutResultBody::new(&version))
         };
-        return Ok(live.stream(&app.checks, Detail::Whole, work));
+        return Ok(live.stream(&app.checks, Detail::Full, work));
     }
     let version = run_to_completion(&app.checks, work(None)).await?;
     Ok(with_etag(StatusCode::NO_CONTENT, Some(&version)))

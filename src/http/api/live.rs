@@ -24,7 +24,7 @@ use utoipa::ToSchema;
 use crate::http::error::{Code, Error};
 use crate::http::observe::RequestContext;
 use crate::id::TraceId;
-use crate::mail::transcript::{Progress, Stage, StepState, Watcher};
+use crate::mail::transcript::{Progress, ProgressSender, Stage, StepState};
 use crate::telemetry::spans;
 
 pub const EVENT_STREAM: &str = "text/event-stream";
@@ -78,7 +78,7 @@ pub struct StageEvent {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Detail {
     /// For an administrator.
-    Whole,
+    Full,
     /// For any other user.
     Stages,
 }
@@ -93,16 +93,16 @@ impl Live {
         &self,
         tasks: &TaskTracker,
         detail: Detail,
-        work: impl FnOnce(Watcher) -> Work,
+        work: impl FnOnce(ProgressSender) -> Work,
     ) -> Response
     where
         T: Serialize + Send + 'static,
         Work: Future<Output = Result<T, Error>> + Send + 'static,
     {
-        let (watcher, progress) = mpsc::unbounded_channel();
-        let work = tasks.spawn(spans::in_current_trace(work(watcher)));
+        let (sender, progress) = mpsc::unbounded_channel();
+        let work = tasks.spawn(spans::in_current_trace(work(sender)));
         let trace_id = self.trace_id;
-        // The steps end when the work drops its watcher; then its result is there.
+        // The steps end when the work drops its sender; then its result is there.
         let steps = UnboundedReceiverStream::new(progress).map(move |step| stage_event(step, detail));
         let end = tokio_stream::once(work).then(move |work| async move {
             match work.await {
@@ -135,7 +135,7 @@ pub(super) async fn run_to_completion<T: Send + 'static>(
 
 fn stage_event(progress: Progress, detail: Detail) -> Event {
     let Progress { stage, state, ms, detail: said } = progress;
-    let said = said.filter(|_| detail == Detail::Whole);
+    let said = said.filter(|_| detail == Detail::Full);
     event("stage", &StageEvent { stage, state, elapsed_ms: ms, detail: said })
 }
 

@@ -16,25 +16,25 @@ use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
 
-/// A token is used until this long before it ends: clocks differ, and a call takes its time.
-const MARGIN: Duration = Duration::from_mins(1);
+/// A token is renewed this long before it expires: clocks differ, and a call takes its time.
+const RENEW_BEFORE_EXPIRY: Duration = Duration::from_mins(1);
 
 /// No token is used for longer, whatever its issuer says.
-const LONGEST: Duration = Duration::from_hours(1);
+const MAX_TOKEN_AGE: Duration = Duration::from_hours(1);
 
 /// The most tokens that are kept.
 const MAX_TOKENS: u64 = 10_000;
 
-/// The longest time that a sending waits because Microsoft asked it to; beyond it, the caller is told.
-const LONGEST_WAIT: u64 = 3;
+/// The longest `Retry-After` that a sending waits for, in seconds; a longer one is returned to the caller.
+const MAX_WAIT: u64 = 3;
 
-/// How long no token is asked for after throttling that names no time, in seconds.
+/// How long no token is requested after throttling without `Retry-After`, in seconds.
 const DEFAULT_HOLD: u64 = 60;
 
-/// Whose token, and for what. The version changes with every change of the configuration, so that a token of
-/// an old secret is never used again.
+/// The key of a cached token. The version changes with every change of the configuration, so that a token of an old
+/// secret is never used again.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
-pub struct Key {
+pub struct TokenKey {
     pub tenant: TenantId,
     pub provider_tenant: String,
     pub client_id: String,
@@ -42,10 +42,9 @@ pub struct Key {
     pub scope: String,
 }
 
-/// A kept token.
-struct Kept {
+struct CachedToken {
     token: AccessToken,
-    /// On the clock that only runs on, as all times here.
+    /// On the monotonic clock, like all times here.
     until: Duration,
 }
 
@@ -55,16 +54,16 @@ pub struct Client {
     http: HttpClient,
     pub endpoints: Arc<Endpoints>,
     clock: Clock,
-    tokens: Cache<Key, Arc<Kept>>,
+    tokens: Cache<TokenKey, Arc<CachedToken>>,
     /// Until when Graph asked not to be called for a key.
-    holds: Cache<Key, Duration>,
+    holds: Cache<TokenKey, Duration>,
     /// Until when Entra asked not to be called for one.
-    token_holds: Cache<Key, Duration>,
+    token_holds: Cache<TokenKey, Duration>,
 }
 
-/// A token with the right to look at it.
+/// An access token, shared with the cache.
 #[derive(Clone)]
-pub struct Token(Arc<Kept>);
+pub struct Token(Arc<CachedToken>);
 
 impl std::ops::Deref for Token {
     type Target = AccessToken;
@@ -76,13 +75,13 @@ impl std::ops::Deref for Token {
 
 impl Client {
     pub fn new(http: HttpClient, endpoints: Endpoints, clock: Clock) -> Self {
-        let tokens = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
-        let holds = || Cache::builder().max_capacity(MAX_TOKENS).time_to_live(LONGEST).build();
+        let tokens = Cache::builder().max_capacity(MAX_TOKENS).time_to_live(MAX_TOKEN_AGE).build();
+        let holds = || Cache::builder().max_capacity(MAX_TOKENS).time_to_live(MAX_TOKEN_AGE).build();
         let endpoints = Arc::new(endpoints);
         Self { http, endpoints, clock, tokens, holds: holds(), token_holds: holds() }
     }
 
-    /// A token from the issuer itself: proves the secret. It is kept where `key` is given.
+    /// Fetches a new token, which proves the secret. It is cached where `key` is given.
     ///
     /// # Errors
     /// See [`Error`]; the stage is `token`.
@@ -90,19 +89,19 @@ impl Client {
         &self,
         credentials: &Credentials<'_>,
         scope: &str,
-        key: Option<&Key>,
+        key: Option<&TokenKey>,
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<Token, Error> {
         log.begin(Stage::Token);
         let started = Instant::now();
-        let fetched = match self.hold_on_tokens(key).await {
+        let fetched = match self.token_hold_error(key).await {
             Some(error) => Err(error),
             None => self.fetch(credentials, scope, deadline).instrument(log.span()).await,
         };
-        note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
+        record(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
         if let (Some(key), Err(error)) = (key, &fetched) {
-            self.hold_tokens(key, error).await;
+            self.hold_token_requests(key, error).await;
         }
         let token = fetched?;
         if let Some(key) = key {
@@ -111,27 +110,27 @@ impl Client {
         Ok(token)
     }
 
-    /// A kept token, or a new one; one call serves all who wait for it.
+    /// The cached token or a new one. Concurrent callers share one request.
     ///
     /// # Errors
     /// See [`Error`]; the stage is `token`.
     pub async fn token(
         &self,
         credentials: &Credentials<'_>,
-        key: &Key,
+        key: &TokenKey,
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<Token, Error> {
-        if let Some(kept) = self.tokens.get(key).await {
-            if kept.until > self.clock.elapsed() {
-                return Ok(Token(kept));
+        if let Some(cached) = self.tokens.get(key).await {
+            if cached.until > self.clock.elapsed() {
+                return Ok(Token(cached));
             }
             self.tokens.invalidate(key).await;
         }
         log.begin(Stage::Token);
         let started = Instant::now();
         let fetch = async {
-            match self.hold_on_tokens(Some(key)).await {
+            match self.token_hold_error(Some(key)).await {
                 Some(error) => Err(error),
                 None => self.fetch(credentials, &key.scope, deadline).await.map(|token| token.0),
             }
@@ -139,14 +138,14 @@ impl Client {
         let fetched = self.tokens.try_get_with_by_ref(key, fetch).instrument(log.span()).await;
         let fetched = fetched.map_err(|error| (*error).clone());
         if let Err(error) = &fetched {
-            self.hold_tokens(key, error).await;
+            self.hold_token_requests(key, error).await;
         }
-        note(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
+        record(log, Stage::Token, started, fetched.as_ref().err(), "a token was issued");
         fetched.map(Token)
     }
 
     /// Forgets a token, since it was refused.
-    pub async fn forget(&self, key: &Key) {
+    pub async fn forget(&self, key: &TokenKey) {
         self.tokens.invalidate(key).await;
     }
 
@@ -158,9 +157,9 @@ impl Client {
     ) -> Result<Token, Error> {
         let left = deadline.saturating_duration_since(Instant::now());
         let token = token::fetch(&self.http, &self.endpoints.login, credentials, scope, left).await?;
-        let usable = token.expires_in.saturating_sub(MARGIN).min(LONGEST);
+        let usable = token.expires_in.saturating_sub(RENEW_BEFORE_EXPIRY).min(MAX_TOKEN_AGE);
         let until = self.clock.elapsed() + usable;
-        Ok(Token(Arc::new(Kept { token, until })))
+        Ok(Token(Arc::new(CachedToken { token, until })))
     }
 
     /// Hands one mail to Graph. A refused token is renewed once; a request to wait is honoured: within the
@@ -171,13 +170,13 @@ impl Client {
     pub async fn send_mail(
         &self,
         credentials: &Credentials<'_>,
-        key: &Key,
+        key: &TokenKey,
         mailbox: &EmailAddress,
         message: &Message,
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<(), (Error, Option<bool>)> {
-        if let Some(error) = self.held(&self.holds, key, Stage::Graph).await {
+        if let Some(error) = self.hold_error(&self.holds, key, Stage::Graph).await {
             return Err((error, None));
         }
         let mut renewed = false;
@@ -190,7 +189,7 @@ impl Client {
             let graph = &self.endpoints.graph;
             let sending = graph::send_mail(&self.http, graph, mailbox, &token.text, message, left);
             let sent = sending.instrument(log.span()).await;
-            note(log, Stage::Graph, started, sent.as_ref().err(), "202: accepted");
+            record(log, Stage::Graph, started, sent.as_ref().err(), "202: accepted");
             let error = match sent {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
@@ -199,7 +198,9 @@ impl Client {
             if error.status == Some(401) && !renewed {
                 renewed = true;
                 self.forget(key).await;
-            } else if let Some(seconds) = wait.filter(|seconds| !waited && fits(*seconds, deadline)) {
+            } else if let Some(seconds) =
+                wait.filter(|seconds| !waited && has_time_to_wait(*seconds, deadline))
+            {
                 waited = true;
                 tokio::time::sleep(Duration::from_secs(seconds)).await;
             } else {
@@ -211,13 +212,13 @@ impl Client {
         }
     }
 
-    async fn hold(&self, holds: &Cache<Key, Duration>, key: &Key, seconds: u64) {
+    async fn hold(&self, holds: &Cache<TokenKey, Duration>, key: &TokenKey, seconds: u64) {
         let until = self.clock.elapsed().saturating_add(Duration::from_secs(seconds));
         holds.insert(key.clone(), until).await;
     }
 
-    /// Asks for no token for as long as Entra wants; it does not always say for how long.
-    async fn hold_tokens(&self, key: &Key, error: &Error) {
+    /// Requests no token for as long as Entra asks to wait; it does not always name a time.
+    async fn hold_token_requests(&self, key: &TokenKey, error: &Error) {
         let throttled = error.status == Some(429) || error.numbers.contains(&token::REQUEST_LOOP);
         let seconds = error.retry_after.or(throttled.then_some(DEFAULT_HOLD));
         // The answer of a hold is no new request for one.
@@ -226,12 +227,17 @@ impl Client {
         }
     }
 
-    async fn hold_on_tokens(&self, key: Option<&Key>) -> Option<Error> {
-        self.held(&self.token_holds, key?, Stage::Token).await
+    async fn token_hold_error(&self, key: Option<&TokenKey>) -> Option<Error> {
+        self.hold_error(&self.token_holds, key?, Stage::Token).await
     }
 
-    /// The answer in place of a call that Microsoft asked not to make yet.
-    async fn held(&self, holds: &Cache<Key, Duration>, key: &Key, stage: Stage) -> Option<Error> {
+    /// The error to return while Microsoft has asked not to be called.
+    async fn hold_error(
+        &self,
+        holds: &Cache<TokenKey, Duration>,
+        key: &TokenKey,
+        stage: Stage,
+    ) -> Option<Error> {
         let until = holds.get(key).await?;
         let left = until.saturating_sub(self.clock.elapsed());
         if left.is_zero() {
@@ -250,12 +256,12 @@ impl Client {
 }
 
 /// Whether there is time to wait, and as much again for the call.
-fn fits(seconds: u64, deadline: Instant) -> bool {
-    seconds <= LONGEST_WAIT && Instant::now() + Duration::from_secs(seconds * 2) < deadline
+fn has_time_to_wait(seconds: u64, deadline: Instant) -> bool {
+    seconds <= MAX_WAIT && Instant::now() + Duration::from_secs(seconds * 2) < deadline
 }
 
-/// One step of the transcript. It holds neither the secret nor the token.
-fn note(log: &mut Transcript, stage: Stage, started: Instant, error: Option<&Error>, success: &str) {
+/// Adds a step to the transcript, without the secret and the token.
+fn record(log: &mut Transcript, stage: Stage, started: Instant, error: Option<&Error>, success: &str) {
     let detail = match error {
         None => success.to_owned(),
         Some(error) => {

@@ -66,7 +66,7 @@ impl Group {
     }
 }
 
-/// Which tenants are asked for. An empty list lets all pass.
+/// Selects tenants. An empty list selects all.
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
 pub struct Filter {
     pub states: Vec<String>,
@@ -76,12 +76,12 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// Whether every tenant passes.
+    /// Whether every tenant matches.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }
 
-    pub fn admits(&self, group: &Group) -> bool {
+    pub fn matches(&self, group: &Group) -> bool {
         let one_of = |wanted: &[String], is: &str| wanted.is_empty() || wanted.iter().any(|one| one == is);
         one_of(&self.states, group.state())
             && one_of(&self.providers, group.provider())
@@ -131,7 +131,7 @@ mod tests {
             "PROVIDER_ERROR,Microsoft365,,GRAPH_THROTTLED",
         ];
         let passing = |filter: &Filter| -> Vec<usize> {
-            (0..groups.len()).filter(|index| filter.admits(&Group::parse(groups[*index]))).collect()
+            (0..groups.len()).filter(|index| filter.matches(&Group::parse(groups[*index]))).collect()
         };
         let list = |names: &[&str]| -> Vec<String> { names.iter().map(ToString::to_string).collect() };
         let all = Filter::default();

@@ -82,7 +82,7 @@ pub struct DiagnosisBody {
 }
 
 impl DiagnosisBody {
-    fn whole(diagnosis: &Diagnosis) -> Self {
+    fn full(diagnosis: &Diagnosis) -> Self {
         Self {
             code: diagnosis.code,
             title: diagnosis.title.clone(),
@@ -97,7 +97,7 @@ impl DiagnosisBody {
         }
     }
 
-    fn short(code: &'static str, title: String, owner: Owner) -> Self {
+    fn summary(code: &'static str, title: String, owner: Owner) -> Self {
         Self {
             code,
             title,
@@ -114,14 +114,14 @@ impl DiagnosisBody {
 }
 
 impl ResultBody {
-    /// For an administrator: everything that is known.
-    fn whole(outcome: &Outcome, language: Language) -> Self {
+    /// For an administrator.
+    fn full(outcome: &Outcome, language: Language) -> Self {
         match &outcome.result {
-            Ok(success) => Self::of(true, false, success.message(language), success.reply.as_ref(), None),
+            Ok(success) => Self::new(true, false, success.message(language), success.reply.as_ref(), None),
             Err(finding) => {
                 let finding = finding.in_language(language);
-                let diagnosis = DiagnosisBody::whole(&finding.diagnosis);
-                Self::of(
+                let diagnosis = DiagnosisBody::full(&finding.diagnosis);
+                Self::new(
                     false,
                     finding.connection_failed,
                     finding.message.clone(),
@@ -132,20 +132,20 @@ impl ResultBody {
         }
     }
 
-    /// For any other user: the outcome, in general words, and without what only an administrator may know.
-    fn short(outcome: &Outcome, language: Language) -> Self {
+    /// For any other user: the outcome in general words, without details of the server.
+    fn summary(outcome: &Outcome, language: Language) -> Self {
         let body = match &outcome.result {
             Ok(success) => {
-                Self::of(true, false, language.text(WORKS).to_owned(), success.reply.as_ref(), None)
+                Self::new(true, false, language.text(WORKS).to_owned(), success.reply.as_ref(), None)
             }
             Err(finding) => {
                 let Diagnosis { code, owner, .. } = finding.diagnosis;
                 let title = diagnosis::rule_for(code)
                     .map(|rule| rule.title_without_names(language, &finding.status_reason));
-                let short = DiagnosisBody::short(code, title.unwrap_or_default(), owner);
+                let summary = DiagnosisBody::summary(code, title.unwrap_or_default(), owner);
                 let reply = finding.reply.as_ref();
                 let message = language.text(FAILS).to_owned();
-                Self::of(false, finding.connection_failed, message, reply, Some(short))
+                Self::new(false, finding.connection_failed, message, reply, Some(summary))
             }
         };
         Self { enhanced_status_code: None, ..body }
@@ -157,12 +157,12 @@ impl ResultBody {
         let diagnosis = rule.map(|rule| {
             let reason = health.reason.as_deref().unwrap_or_default();
             let title = rule.title_without_names(language, reason);
-            DiagnosisBody::short(rule.code, title, rule.owner)
+            DiagnosisBody::summary(rule.code, title, rule.owner)
         });
-        Self::of(false, false, language.text(FAILS).to_owned(), None, diagnosis)
+        Self::new(false, false, language.text(FAILS).to_owned(), None, diagnosis)
     }
 
-    fn of(
+    fn new(
         success: bool,
         connection_failed: bool,
         message: String,
@@ -191,10 +191,10 @@ impl VerifyBody {
         match verification {
             Verification::Checked(outcome) if is_admin => {
                 let unproved = outcome.not_verified.iter().copied().map(NotVerified::as_str).collect();
-                Self { result: ResultBody::whole(outcome, language), unproved: Some(unproved) }
+                Self { result: ResultBody::full(outcome, language), unproved: Some(unproved) }
             }
             Verification::Checked(outcome) => {
-                Self { result: ResultBody::short(outcome, language), unproved: None }
+                Self { result: ResultBody::summary(outcome, language), unproved: None }
             }
             Verification::LastDiagnosis(health) => {
                 Self { result: ResultBody::last_diagnosis(health, language), unproved: None }
@@ -205,7 +205,7 @@ impl VerifyBody {
 
 impl SendTestBody {
     pub(super) fn new(outcome: &Outcome, recipient: &EmailAddress, language: Language) -> Self {
-        let result = ResultBody::whole(outcome, language);
+        let result = ResultBody::full(outcome, language);
         let recipient = vec![recipient.to_string()];
         let (accepted, rejected) = match outcome.result {
             Ok(_) => (recipient, Vec::new()),
