@@ -85,6 +85,7 @@ const GREETING: &[Row] = &[
 ];
 
 const EHLO: &[Row] = &[
+    row("CONVERSATION_REFUSED").says(&[CommandSequence]).given(&[Fact::Class(5)]),
     row("EHLO_NAME_REJECTED").says(&[EhloName]).without(&[Reputation]),
     row("REVERSE_DNS_REFUSED").says(&[ReverseDns]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation, ClientAddress]),
@@ -92,9 +93,9 @@ const EHLO: &[Row] = &[
     row("SIGN_IN_REQUIRED").says(&[SignInWanted]),
     row("TOO_MANY_CONNECTIONS").says(&[TooManyConnections]),
     row("EHLO_NAME_REJECTED").given(&[Fact::Code("421"), Fact::Host("smtp-relay.gmail.com")]),
+    row("EHLO_NAME_REJECTED").says(&[DomainNotFound]).given(&[Fact::Class(5)]),
     row("CONVERSATION_REFUSED").says(&[CommandSequence]),
     row("CONVERSATION_REFUSED").says(&[CommandRefused]).given(&[Fact::Code("50?")]),
-    row("EHLO_NAME_REJECTED").says(&[DomainNotFound]).given(&[Fact::Class(5)]),
     row("PROVIDER_TEMPORARY").given(&[Fact::Class(4)]),
     row("CONVERSATION_REFUSED").given(&[Fact::Code("500")]),
     row("CONVERSATION_REFUSED").given(&[Fact::Code("502")]),
@@ -130,7 +131,7 @@ const AUTH: &[Row] = &[
     row("AUTH_NEEDS_TLS").given(&[Fact::Code("538")]),
     row("CREDITS_USED_UP").says(&[Credits]),
     row("PROVIDER_NOT_ACTIVATED").says(&[NotActivated, Sandbox]),
-    row("ACCOUNT_BLOCKED").says(&[AccountBlocked]).given(&[Fact::Class(5)]),
+    row("ACCOUNT_BLOCKED").says(&[AccountBlocked, Spam]).given(&[Fact::Class(5)]),
     row("AUTH_MECHANISM_MISMATCH").says(&[MechanismUnsupported]).without(&[ServerTrouble]),
     row("AUTH_NOT_OFFERED").says(&[AuthNotOffered]).without(&[ServerTrouble]).given(&[Fact::Class(5)]),
     row("SIGN_IN_SWITCHED_OFF").says(&[ProtocolOff]).given(&[Fact::Class(5)]),
@@ -139,7 +140,7 @@ const AUTH: &[Row] = &[
     row("TOO_MANY_CONNECTIONS").says(&[TooManyConnections]),
     row("AUTH_TEMPORARY").says(&[Amount]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation, ClientAddress]).given(&[Fact::Class(5)]),
-    row("CLIENT_ADDRESS_REFUSED").says(&[ClientHost]).given(&[Fact::Class(5)]),
+    row("CLIENT_ADDRESS_REFUSED").says(&[ClientHostRefused]).given(&[Fact::Class(5)]),
     row("AUTH_TEMPORARY").given(&[Fact::Class(4)]),
     row("AUTH_TEMPORARY").says(&[ServerTrouble, Later]),
     row("CONVERSATION_REFUSED").says(&[CommandSequence]).given(&[Fact::Code("50?")]),
@@ -169,13 +170,17 @@ const ENVELOPE: &[Row] = &[
     row("EHLO_NAME_REJECTED").says(&[EhloName]),
     row("REVERSE_DNS_REFUSED").says(&[ReverseDns]),
     // The mail's proof of origin.
-    row("ANTI_SPOOFING_RULE").says(&[AntiSpoofing]).given(&[Fact::Stage(Stage::RcptTo)]),
-    row("ANTI_SPOOFING_RULE").says(&[AntiSpoofing]).given(&[Fact::Stage(Stage::Data)]),
+    row("SENDER_NOT_OWNED")
+        .says(&[AntiSpoofing])
+        .without(&[MailAuthentication])
+        .given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn]),
+    row("ANTI_SPOOFING_RULE").says(&[AntiSpoofing]),
     row("DMARC_FAIL").says(&[MailAuthentication]).without(&[MessageForm]),
     // The account.
     row("SANDBOX_ONLY").says(&[Sandbox]).without(&[NotActivated]),
     row("PROVIDER_NOT_ACTIVATED").says(&[NotActivated]),
     row("CREDITS_USED_UP").says(&[Credits]),
+    row("ACCOUNT_BLOCKED").says(&[ServiceSuspended]),
     row("ACCOUNT_BLOCKED").says(&[AccountBlocked]).with(&[Sender]).without(&[
         Reputation,
         ClientAddress,
@@ -200,6 +205,7 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_MAILBOX_FULL").says(&[MailboxFull]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).with(&[Recipient]).without(&[Amount]),
+    row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Code("552")]),
     row("SENDING_LIMIT_REACHED").says(&[Amount, Quota]).without(&[MessageForm, Reputation]),
     row("RECIPIENT_REFUSED")
         .says(&[RecipientPolicy])
@@ -207,6 +213,7 @@ const ENVELOPE: &[Row] = &[
         .without(&[ClientAddress, Amount])
         .given(&[Fact::Class(5), Fact::SignedIn]),
     // Nobody signed in.
+    row("SENDER_DOMAIN_LISTED").says(&[SenderListed]).without(&[Content]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation]).without(&[Content, SignInWanted]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation]).with(&[ClientAddress]),
     row("SIGN_IN_REQUIRED")
@@ -222,13 +229,19 @@ const ENVELOPE: &[Row] = &[
         .without(&[Recipient, Sender, UserUnknown, MailboxUnavailable])
         .given(&[Fact::NobodySignedIn, Fact::OffersAuth, Fact::Stage(Stage::RcptTo)]),
     row("CLIENT_ADDRESS_REFUSED").says(&[ClientAddress]),
+    row("CLIENT_ADDRESS_REFUSED").says(&[ClientHostRefused]).without(&[ClientHost]),
     // The sender.
+    row("AUTH_REJECTED").says(&[CredentialsEnded]).given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn]),
     row("SENDER_NOT_OWNED").says(&[Relaying]).given(&[Fact::Host("smtp.zoho.*"), Fact::SignedIn]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[DomainNotFound]).with(&[Sender]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[DomainNotFound]).given(&[Fact::Stage(Stage::MailFrom)]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[MxMissing]).without(&[Recipient]),
     row("RECIPIENT_UNKNOWN").says(&[DomainNotFound]).given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
-    row("MESSAGE_FORM_REFUSED").says(&[MessageForm]).given(&[Fact::AnswersMessage]),
+    row("RECIPIENT_UNKNOWN").says(&[DomainNotFound]).with(&[Recipient]).given(&[Fact::Class(5)]),
+    row("MESSAGE_FORM_REFUSED")
+        .says(&[MessageForm, MailLoop])
+        .without(&[SenderNotVerified])
+        .given(&[Fact::AnswersMessage]),
     row("RELAY_DENIED").says(&[Relaying]).without(&[Sender]).given(&[Fact::Stage(Stage::RcptTo)]),
     row("SENDER_NOT_VERIFIED").says(&[SenderNotVerified]).without(&[Recipient]),
     row("SENDER_NOT_OWNED").says(&[SenderNotOwned]).without(&[Recipient]),
@@ -238,6 +251,11 @@ const ENVELOPE: &[Row] = &[
     // Relaying, for somebody who signed in.
     row("RECIPIENT_UNAVAILABLE").says(&[MailboxDisabled]).without(&[Later, Policy]).given(&[Fact::Class(5)]),
     row("RECIPIENT_REFUSED").says(&[RecipientPolicy]).given(&[Fact::Class(5)]),
+    row("RECIPIENT_REFUSED")
+        .says(&[RecipientPolicy])
+        .with(&[Recipient])
+        .without(&[Later, ServerTrouble])
+        .given(&[Fact::Stage(Stage::RcptTo)]),
     row("RELAY_DENIED").says(&[Relaying]),
     row("RECIPIENT_REFUSED").says(&[SignInWanted]).given(&[Fact::SignedIn, Fact::AnswersMessage]),
     row("RELAY_DENIED").says(&[SignInWanted]),
@@ -263,7 +281,8 @@ const ENVELOPE: &[Row] = &[
         .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("POLICY_REFUSED").says(&[Policy]).given(&[Fact::Class(5)]),
     row("CONVERSATION_REFUSED").says(&[CommandRefused, CommandSequence]).given(&[Fact::Code("50?")]),
-    row("PROVIDER_TROUBLE").says(&[ServerTrouble]).given(&[Fact::Class(5)]),
+    row("CONVERSATION_REFUSED").says(&[CommandSequence]).given(&[Fact::Class(5)]),
+    row("PROVIDER_TROUBLE").says(&[ServerTrouble, MailLoop]).given(&[Fact::Class(5)]),
     row("SENDER_REFUSED").says(&[UserUnknown]).given(&[Fact::Stage(Stage::MailFrom), Fact::Class(5)]),
     row("PROVIDER_TEMPORARY").says(&[Later, ServerTrouble]).given(&[Fact::Class(4)]),
     // Numbers, where the words said nothing.
@@ -274,9 +293,11 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_UNKNOWN").given(&[Fact::Enhanced("5.1.1"), Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_UNKNOWN").given(&[Fact::Enhanced("5.1.1"), Fact::Stage(Stage::Data)]),
     row("RECIPIENT_UNKNOWN").given(&[Fact::Enhanced("5.1.10")]),
+    row("RECIPIENT_UNKNOWN").given(&[Fact::Code("556"), Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_UNKNOWN").given(&[Fact::Enhanced("5.1.6"), Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_MAILBOX_FULL").given(&[Fact::Enhanced("?.2.2"), Fact::Stage(Stage::RcptTo)]),
     row("CONTENT_REJECTED").given(&[Fact::Enhanced("5.6.*"), Fact::AnswersMessage]),
+    row("POLICY_REFUSED").says(&[MessageRefused]).given(&[Fact::AnswersMessage, Fact::Class(5)]),
     row("PROVIDER_TEMPORARY").given(&[Fact::Class(4), Fact::Enhanced("4.3.*")]),
     row("PROVIDER_TEMPORARY").given(&[Fact::Class(4), Fact::Enhanced("4.4.*")]),
     row("PROVIDER_TEMPORARY").given(&[Fact::Code("421")]),

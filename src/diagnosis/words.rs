@@ -67,6 +67,9 @@ fn words_of(piece: &str, known: Known<'_>) -> Vec<String> {
     if is_ip(piece) {
         return vec![IP.to_owned()];
     }
+    if let Some((before, after)) = piece.split_once(':').filter(|_| piece.contains('@')) {
+        return [words_of(before, known), words_of(after, known)].concat();
+    }
     if piece.contains('@') {
         return vec![address(piece, known).to_owned()];
     }
@@ -149,6 +152,7 @@ mod tests {
             ("relaying not permitted for 192.0.2.10:40000", "relaying not permitted for @ip"),
             ("<News@example.com>... isn't owned", "@from isnt owned"),
             ("User <bob@example.org> unknown", "user @to unknown"),
+            ("(bob@example.org:blocked)", "@to blocked"),
             ("see https://www.spamhaus.org/query/lookup?auth=1", "see www spamhaus org"),
             ("AUTH-Required: rate_limited", "auth required rate limited"),
             ("boîte pleine, überschritten", "boite pleine uberschritten"),

@@ -20,7 +20,10 @@ const CREDENTIALS: Rule = Rule { effect: Effect::CredentialsRefused, ..PART };
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "ENTRA_SECRET_INVALID",
-        when: &[When { numbers: &[7_000_215], ..REFUSAL }],
+        when: &[
+            When { numbers: &[7_000_215], ..REFUSAL },
+            When { numbers: &[50_012], texts: &["client secret"], ..REFUSAL },
+        ],
         title: "Microsoft did not accept the client secret",
         meaning: "The secret does not belong to the app {client_id}. Most often the Secret ID was copied instead of \
                   the Value: Microsoft shows the Value only once, right after it was made.",
@@ -86,6 +89,22 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   cause.",
         steps: &[
             "Ask the operator of this installation to check the addresses that are set for Microsoft 365.",
+        ],
+        links: &[ERRORS],
+        ..PART
+    },
+    Rule {
+        code: "ENTRA_PUBLIC_CLIENT",
+        when: &[When { numbers: &[700_025], ..REFUSAL }],
+        title: "The app {client_id} is registered as one that can keep no secret",
+        meaning: "Microsoft calls such an app a public client, and takes no client secret from it. The secret was not \
+                  judged.",
+        steps: &[
+            PORTAL,
+            "Under Authentication set \"Allow public client flows\" to No, and remove the platform \"Mobile and desktop \
+             applications\" if it is there.",
+            "Then run the check again. If Microsoft still refuses, register a new app, and enter its client ID and secret \
+             here.",
         ],
         links: &[ERRORS],
         ..PART

@@ -88,7 +88,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "GRAPH_NO_CLOUD_MAILBOX",
-        when: &[When { errors: &["mailboxnotenabledforrestapi"], ..REFUSAL }],
+        when: &[When { errors: &["mailboxnotenabledforrestapi", "errormissingemailaddress"], ..REFUSAL }],
         title: "{from} has no mailbox in Exchange Online",
         meaning: "The user exists, but Microsoft holds no mailbox for it that programs can use: it has no licence, is a \
                   guest, was deleted, or its mailbox is still on a server of your own.",

@@ -68,6 +68,21 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ..RULE
     },
     Rule {
+        code: "SENDER_DOMAIN_LISTED",
+        when: &[],
+        concerns_configuration: true,
+        confidence: Confidence::Generic,
+        title: "The domain of {from} is on a block list that {host} uses",
+        meaning: "The list counts this domain among those that send unwanted mail. User name, password and the text of the \
+                  mail are not the cause. The server's reply: {reply}.",
+        steps: &[
+            "If the reply holds a link, open it: it names the list, and says how a domain is taken off it.",
+            "Ask who manages the domain to have it taken off, and to find out what was sent in its name.",
+            "Until then, use a sender address of another domain.",
+        ],
+        ..RULE
+    },
+    Rule {
         code: "SENDER_REFUSED",
         when: &[],
         concerns_configuration: true,

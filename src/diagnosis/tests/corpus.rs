@@ -11,13 +11,14 @@ use crate::mail::transcript::Stage;
 use crate::providers::microsoft365::error_of_answer;
 use crate::smtp::{Capabilities, EnhancedCode, Error, ErrorKind, Reply, Security};
 
-const FILES: [&str; 6] = [
+const FILES: [&str; 7] = [
     include_str!("../../../tests/corpus/replies/before-sign-in.toml"),
     include_str!("../../../tests/corpus/replies/sign-in.toml"),
     include_str!("../../../tests/corpus/replies/sender.toml"),
     include_str!("../../../tests/corpus/replies/recipient.toml"),
     include_str!("../../../tests/corpus/replies/message.toml"),
     include_str!("../../../tests/corpus/replies/microsoft365.toml"),
+    include_str!("../../../tests/corpus/replies/aside.toml"),
 ];
 
 #[derive(Deserialize)]
@@ -116,7 +117,11 @@ impl Scene {
         let greeting = Reply { code: 250, enhanced: None, lines };
         let capabilities = (!self.offers.is_empty()).then(|| Box::new(Capabilities::parse(&greeting)));
         let command = (self.stage != "after_dot").then_some("COMMAND");
-        let reply = Some(Box::new(reply(&self.replies)));
+        let reply = reply(&self.replies);
+        if stage == Stage::Tls && reply.code == 220 {
+            return super::failed(stage, ErrorKind::PlainTextOnTls);
+        }
+        let reply = Some(Box::new(reply));
         Failure::Smtp(Error { stage, kind: ErrorKind::Refused, command, reply, capabilities })
     }
 }
@@ -162,7 +167,11 @@ fn verdicts(code: &str) -> &'static [&'static str] {
         "EHLO_NAME_REJECTED" => &["ehlo_name"],
         "TLS_VERSION" => &["tls", "encryption"],
         "STARTTLS_TEMP" => &["encryption", "temporary"],
-        "STARTTLS_REQUIRED" | "STARTTLS_MISSING" | "AUTH_NEEDS_TLS" => &["encryption"],
+        "TLS_MODE_MISMATCH_USE_STARTTLS"
+        | "TLS_MODE_MISMATCH_USE_IMPLICIT"
+        | "STARTTLS_REQUIRED"
+        | "STARTTLS_MISSING"
+        | "AUTH_NEEDS_TLS" => &["encryption"],
         "CONVERSATION_REFUSED" => &["provider", "unknown"],
         "PROVIDER_TROUBLE" => &["provider", "temporary"],
         "TOO_MANY_CONNECTIONS" | "M365_CONCURRENCY" => &["too_many_connections"],
@@ -210,6 +219,7 @@ fn verdicts(code: &str) -> &'static [&'static str] {
         | "SENDGRID_SENDER" => &["sender"],
         "SENDER_DOMAIN_NOT_FOUND" => &["sender_domain"],
         "DMARC_FAIL" => &["authentication_of_mail"],
+        "SENDER_DOMAIN_LISTED" => &["sender", "service_rule"],
         "ANTI_SPOOFING_RULE" | "POLICY_REFUSED" => &["service_rule"],
         "RECIPIENT_UNKNOWN" => &["recipient_unknown"],
         "RECIPIENT_UNAVAILABLE" | "GRAPH_RECIPIENT_REFUSED" => &["recipient_unknown", "recipient_policy"],
