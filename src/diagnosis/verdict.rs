@@ -132,6 +132,7 @@ const AUTH: &[Row] = &[
     row("CREDITS_USED_UP").says(&[Credits]),
     row("PROVIDER_NOT_ACTIVATED").says(&[NotActivated, Sandbox]),
     row("ACCOUNT_BLOCKED").says(&[AccountBlocked, Spam]).given(&[Fact::Class(5)]),
+    row("ACCOUNT_BLOCKED").says(&[MailboxDisabled, MailboxUnavailable]).given(&[Fact::Class(5)]),
     row("AUTH_MECHANISM_MISMATCH").says(&[MechanismUnsupported]).without(&[ServerTrouble]),
     row("AUTH_NOT_OFFERED").says(&[AuthNotOffered]).without(&[ServerTrouble]).given(&[Fact::Class(5)]),
     row("SIGN_IN_SWITCHED_OFF").says(&[ProtocolOff]).given(&[Fact::Class(5)]),
@@ -235,6 +236,10 @@ const ENVELOPE: &[Row] = &[
     row("SENDER_NOT_OWNED").says(&[Relaying]).given(&[Fact::Host("smtp.zoho.*"), Fact::SignedIn]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[DomainNotFound]).with(&[Sender]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[DomainNotFound]).given(&[Fact::Stage(Stage::MailFrom)]),
+    row("SENDER_DOMAIN_NOT_FOUND")
+        .says(&[DomainNotFound])
+        .without(&[Recipient])
+        .given(&[Fact::AnswersMessage]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[MxMissing]).without(&[Recipient]),
     row("RECIPIENT_UNKNOWN").says(&[DomainNotFound]).given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("RECIPIENT_UNKNOWN").says(&[DomainNotFound]).with(&[Recipient]).given(&[Fact::Class(5)]),
@@ -279,7 +284,7 @@ const ENVELOPE: &[Row] = &[
         .says(&[ClientRefused])
         .without(&[Policy])
         .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
-    row("POLICY_REFUSED").says(&[Policy]).given(&[Fact::Class(5)]),
+    row("POLICY_REFUSED").says(&[Policy, Spam]).given(&[Fact::Class(5)]),
     row("CONVERSATION_REFUSED").says(&[CommandRefused, CommandSequence]).given(&[Fact::Code("50?")]),
     row("CONVERSATION_REFUSED").says(&[CommandSequence]).given(&[Fact::Class(5)]),
     row("PROVIDER_TROUBLE").says(&[ServerTrouble, MailLoop]).given(&[Fact::Class(5)]),

@@ -176,7 +176,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "MAILBOX_FULL",
         when: &[When {
             kinds: &[Kind::GraphRefused],
-            errors: &["errorquotaexceeded", "errormailboxstoragefull"],
+            errors: &["errorquotaexceeded", "errormailboxstoragefull", "quotaexceededexception"],
             ..ANY
         }],
         concerns_configuration: true,

@@ -74,8 +74,13 @@ pub async fn send_mail(
 }
 
 /// Error codes with which Graph refuses a mail that it has not taken, whatever the status.
-const REFUSALS: [&str; 6] = [
+const REFUSALS: [&str; 11] = [
     "ErrorQuotaExceeded",
+    "QuotaExceededException",
+    "ErrorMessageSubmissionBlocked",
+    "ErrorMissingEmailAddress",
+    "ErrorInvalidUser",
+    "ErrorRecipientNotFound",
     "ErrorSendAsDenied",
     "ErrorAccessDenied",
     "ErrorMessageSizeExceeded",
@@ -84,7 +89,13 @@ const REFUSALS: [&str; 6] = [
 ];
 
 /// Error codes with which Graph asks for a pause.
-const THROTTLING: [&str; 2] = ["ApplicationThrottled", "ErrorExceededMessageLimit"];
+const THROTTLING: [&str; 5] = [
+    "ApplicationThrottled",
+    "ErrorExceededMessageLimit",
+    "ActivityLimitReached",
+    "TooManyRequests",
+    "ErrorApiQuarantined",
+];
 
 /// Understands Graph's answer.
 #[expect(clippy::result_large_err, reason = "once for each call over the network; boxed where it is kept")]

@@ -2,18 +2,21 @@
 
 use super::{DEVICES, LIMITS, MICROSOFT, MICROSOFTS_WORDS, PART};
 use crate::diagnosis::Owner;
-use crate::diagnosis::rule::{REPLY, Rule, When};
+use crate::diagnosis::rule::{ANY, Kind, REPLY, Rule, When};
 
 const NDR: &str = "https://learn.microsoft.com/exchange/mail-flow-best-practices/non-delivery-reports-in-exchange-online/non-delivery-reports-in-exchange-online";
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "M365_OUTBOUND_SPAM",
-        when: &[When {
-            codes: &["5*"],
-            texts: &["outboundspamexception", "wascl useraction", "hipnotify"],
-            ..REPLY
-        }],
+        when: &[
+            When {
+                codes: &["5*"],
+                texts: &["outboundspamexception", "wascl useraction", "hipnotify"],
+                ..REPLY
+            },
+            When { kinds: &[Kind::GraphRefused], errors: &["errormessagesubmissionblocked"], ..ANY },
+        ],
         concerns_configuration: true,
         owner: Owner::TenantAdmin,
         title: "Microsoft's check of outgoing mail has stopped the mailbox {user}",
