@@ -1,4 +1,4 @@
-//! Who is calling: bearer tokens, and the sign-in to the console.
+//! Authentication: bearer tokens, and the sign-in to the console.
 
 pub mod console_sign_in;
 pub mod open_id_connect;

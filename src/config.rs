@@ -282,3 +282,21 @@ settings! {
         sampled_percent: u32 = 100, Between(0, 100);
     }
 }
+
+impl Quotas {
+    /// No limits: for tests, and for trying things out on one's own machine.
+    pub fn unlimited() -> Self {
+        Self {
+            test_mails_per_tenant_per_day: 0,
+            test_mails_per_recipient_per_hour: 0,
+            destinations_per_tenant_per_hour: 0,
+            anonymous_test_mails_per_tenant_per_day: 0,
+            anonymous_test_mails_per_recipient_per_hour: 0,
+            anonymous_destinations_per_tenant_per_hour: 0,
+            refused_sign_ins_per_tenant_per_hour: 0,
+            refused_sign_ins_per_account_per_ten_minutes: 0,
+            refused_sign_ins_per_destination_per_ten_minutes: 0,
+            audited_checks_of_users_per_tenant_per_day: 0,
+        }
+    }
+}

@@ -56,7 +56,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         Some(cors) => router.layer(cors),
         None => router,
     };
-    // Outside of what the operator allows other origins: its modules are for everybody, its session for nobody else.
+    // Outside the operator's CORS settings: any page may load its modules, and only its own page gets its session.
     router.merge(console::router(session)).layer(from_fn_with_state(Arc::clone(app), layers::request_layer))
 }
 

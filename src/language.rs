@@ -41,6 +41,6 @@ impl Language {
 
     /// The template in this language; the English one where it is missing.
     pub fn text(self, english: &str) -> &str {
-        catalogue::of(self).and_then(|texts| texts.get(english)).map_or(english, String::as_str)
+        catalogue::texts(self).and_then(|texts| texts.get(english)).map_or(english, String::as_str)
     }
 }

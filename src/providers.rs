@@ -1,6 +1,6 @@
-//! Checks a tenant's mail account, or sends a mail with it, whichever provider it is with.
+//! Checks a tenant's mail account or sends a mail with it, for each provider.
 //!
-//! One match for each operation; what a provider does by itself is in its file. Nothing here knows the database.
+//! One match for each operation; each provider has a file. Nothing here uses the database.
 
 mod basic_auth;
 pub mod microsoft365;
@@ -45,7 +45,7 @@ pub struct Outbound {
 }
 
 impl Outbound {
-    /// When a check or a sending that begins now has to be over.
+    /// The deadline of a check or a sending that begins now.
     pub fn deadline(&self) -> Instant {
         Instant::now() + self.timeout
     }
@@ -61,7 +61,7 @@ impl Outbound {
     }
 }
 
-/// A configuration with its secret in the clear, for as long as one session takes.
+/// A configuration with its opened secret, for one session.
 #[derive(Clone, Copy)]
 pub struct UnlockedAccount<'a> {
     pub tenant: &'a TenantId,
@@ -69,7 +69,7 @@ pub struct UnlockedAccount<'a> {
     pub version: Option<&'a str>,
     pub settings: &'a Settings,
     pub secret: Option<&'a Secret>,
-    /// Gets each step while it happens.
+    /// Receives each step as it happens.
     pub progress: Option<&'a ProgressSender>,
     /// Asked before a password is sent to a server that the tenant named.
     pub guard: Option<&'a dyn SignInGuard>,
@@ -97,12 +97,12 @@ impl<'a> UnlockedAccount<'a> {
     }
 }
 
-/// How far a check goes.
+/// The depth of a check.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
-    /// Connect and sign in: what PUT asks before it stores.
+    /// Connect and sign in: the check of PUT.
     SignIn,
-    /// Also ask whether the sender address is taken: verify-connection.
+    /// Also ask whether the server accepts the sender address: verify-connection.
     Sender,
 }
 
@@ -132,7 +132,7 @@ impl NotVerified {
     }
 }
 
-/// How a check or a sending ended.
+/// The outcome of a check or a sending.
 pub struct Outcome {
     pub result: Result<Success, Box<Finding>>,
     /// What was not verified, whatever the result.
@@ -145,7 +145,7 @@ pub struct Success {
     pub reply: Option<Reply>,
     /// For the administrator, a sentence each.
     message: Vec<Text>,
-    /// How far the session came: what comes after it is not proven.
+    /// The last stage of the session: later ones are not proven.
     proven: Stage,
 }
 
@@ -205,7 +205,7 @@ pub async fn send(
     })
 }
 
-/// What a mail says about its tenant: with it the operator finds out who sent it, and the recipient learns nothing.
+/// Identifies a mail's tenant to the operator, and tells the recipient nothing.
 fn tenant_mark(tenant: &TenantId) -> String {
     let hash = digest(&SHA256, tenant.as_str().as_bytes());
     hash.as_ref().iter().take(TENANT_MARK_BYTES).fold(String::new(), |mut mark, byte| {
@@ -231,7 +231,7 @@ fn failed_without_connecting(failure: &Failure) -> Outcome {
 }
 
 impl Outcome {
-    /// A failure, understood.
+    /// A failure with its diagnosis.
     pub fn failed(
         failure: &Failure,
         facts: &Facts,

@@ -1,4 +1,4 @@
-//! The types of secrets: in the clear, which cannot be printed, compared by accident, cloned or serialised; and
+//! The types of secrets: opened, which cannot be printed, compared by accident, cloned or serialised; and
 //! encrypted, as the database stores them.
 
 use std::fmt;

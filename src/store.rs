@@ -31,7 +31,7 @@ pub use row::{Columns, Row};
 pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
-/// The SQL texts that PostgreSQL alone is asked.
+/// The SQL texts for PostgreSQL alone.
 pub fn postgres_texts() -> &'static [&'static str] {
     rate_limits::ALL
 }

@@ -1,4 +1,4 @@
-//! The log: text for people, JSON for machines, always on standard error. Beside it the traces, where a collector
+//! The log (text for people, JSON for machines, always on standard error), and the traces, where a collector
 //! is configured.
 //!
 //! That no secret gets here is the work of `secret::Secret`; what dependencies and panics would tell is cut here.

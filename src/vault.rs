@@ -1,8 +1,7 @@
 //! Seals and opens the tenants' secrets: an envelope with a key id, bound to tenant and destination.
 //!
-//! Each secret has a data key of its own, and the data key is wrapped by a named key: of the ring, or of an external
-//! key service. So a change of the named key wraps data keys anew and leaves the secrets as they are. It knows
-//! nothing of a configuration's fields.
+//! Each secret has a data key of its own, which is wrapped by a named key of the ring or of an external key service. So a
+//! change of the named key rewraps data keys and leaves the secrets as they are.
 
 mod check;
 mod envelope;
@@ -38,7 +37,7 @@ pub use ring::generate_key;
 /// Every kind of associated data begins with a label of its own, so that none can stand in for another.
 const SECRET_LABEL: &str = "transports secret";
 
-/// How often a secret is sealed anew, since the key service has made a new version in between.
+/// How often sealing is tried again after the key service has made a new version in between.
 const MAX_SEAL_ATTEMPTS: usize = 3;
 
 /// What a sealed secret belongs to: the associated data of its encryption.
@@ -72,7 +71,7 @@ pub enum VaultError {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum KeysState {
     Ok,
-    /// The key service does not answer now; what is kept still opens.
+    /// The key service does not answer now; secrets with a cached data key still open.
     Degraded,
     /// The key service was not reached since the start.
     Unavailable,
@@ -159,7 +158,7 @@ impl Vault {
     }
 
     /// After a write with this secret that did not happen: whether it could never happen, since the key was removed
-    /// elsewhere and this process does not know of a newer one.
+    /// elsewhere and this process has not loaded a newer one.
     ///
     /// # Errors
     /// [`VaultError::Unavailable`], and the log says what to do.

@@ -105,8 +105,8 @@ impl Accounts {
     }
 }
 
-/// Whether the user gets the last diagnosis in place of another attempt, so that nobody but an administrator can lock
-/// the mailbox.
+/// Whether the user gets the last diagnosis instead of another attempt, so that only an administrator can lock the
+/// mailbox.
 fn reuses_last_diagnosis(actor: &Actor, stored: &EmailConfig) -> bool {
     let health = &stored.health;
     !actor.is_admin

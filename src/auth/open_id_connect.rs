@@ -34,11 +34,11 @@ pub const CALLBACK_PATH: &str = "/console/callback";
 const TIME_LIMIT: Duration = Duration::from_secs(8);
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
-/// Sign-ins that wait for the provider at the same time. Beyond it they end at once: a provider that hangs takes no more
+/// Sign-ins that wait for the provider at the same time. Further ones fail at once: a provider that hangs takes no more
 /// of the service's connections than this.
 const MAX_CALLS: usize = 32;
 
-/// Why nobody was signed in.
+/// Why the sign-in failed.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum SignInError {
     /// The provider does not answer, or not as OpenID Connect requires. Not the user's fault.

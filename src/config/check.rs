@@ -30,7 +30,7 @@ impl Database {
 }
 
 impl Config {
-    /// Whether requests are counted in the database, one limit for all replicas, or in each process by itself.
+    /// Whether requests are counted in the database, one limit for all replicas, or in each process.
     pub fn shares_rate_limits(&self) -> bool {
         match self.rate_limit.store {
             Some(store) => store == RateLimitStore::Database,

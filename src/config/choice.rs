@@ -68,7 +68,7 @@ choices! {
 
     /// Where requests are counted: `rate_limit.store`.
     RateLimitStore {
-        /// Each process counts by itself.
+        /// Each process counts on its own.
         Memory = "memory",
         /// All replicas count together, in PostgreSQL.
         Database = "database",

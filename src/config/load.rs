@@ -59,7 +59,7 @@ impl Config {
     }
 }
 
-/// A file that nobody named has to be ours: whoever runs a command in somebody else's folder does not mean their
+/// A file that was not named must belong to the user: who runs a command in a stranger's folder does not mean their
 /// settings.
 #[cfg(unix)]
 fn check_owner(path: &Path) -> Result<(), Invalid> {

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, bail};
 
-/// `https`, or `http` on this machine: whoever can change the answer can sign tokens, or take a secret.
+/// `https`, or `http` on this machine: who can change the answer can sign tokens or take a secret.
 ///
 /// # Errors
 /// What is wrong with it, as the end of a sentence that begins with the URL.

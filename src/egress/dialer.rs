@@ -23,7 +23,7 @@ pub struct Dialer {
 pub struct Connection {
     pub stream: TcpStream,
     pub peer: SocketAddr,
-    /// The address lies in `egress.allow`: a password may travel in the clear.
+    /// The address lies in `egress.allow`: a password may be sent unencrypted.
     pub opened_by_operator: bool,
     /// An IPv6 address of the host was dead, an IPv4 one answered.
     pub ipv6_path_broken: bool,

@@ -104,7 +104,7 @@ impl Policy {
         }
     }
 
-    /// Whether `egress.allow` opens this address: only there may a password travel in the clear.
+    /// Whether `egress.allow` opens this address: only there may a password be sent unencrypted.
     pub fn is_opened_by_operator(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         contains(&self.allow, self.nat64_target(address))

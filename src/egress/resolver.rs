@@ -56,7 +56,7 @@ impl Resolver {
     /// The addresses of a name, at least one; those that this machine has no route to come last. How many there can be
     /// is bounded by DNS: a message has 64 KiB, an answer at least 16 octets.
     ///
-    /// It ends at `deadline`, or earlier: a look-up has a time of its own. Nothing goes on behind it.
+    /// Ends at `deadline`, or earlier by the time limit of a look-up. Nothing runs on afterwards.
     pub(super) async fn resolve(
         &self,
         name: &str,

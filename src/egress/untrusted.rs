@@ -11,7 +11,7 @@ use rustls::{CertificateError, DigitallySignedStruct, Error, OtherError, Signatu
 use x509_cert::Certificate;
 use x509_cert::der::Decode;
 
-/// Why a certificate is not trusted, with the name of whoever signed it. It stands within
+/// Why a certificate is not trusted, with its issuer's name. It stands within
 /// [`CertificateError::Other`].
 #[derive(Debug, thiserror::Error)]
 #[error("{because}")]
@@ -27,7 +27,7 @@ pub struct Untrusted {
 pub enum Chain {
     /// The certificate names itself as its issuer.
     SelfSigned,
-    /// Somebody else signed it, and it came alone: the certificate in between may be missing.
+    /// It came alone and is not self-signed: an intermediate certificate may be missing.
     Alone,
     /// It came with others.
     WithOthers,

@@ -8,7 +8,7 @@ use crate::secret::Secret;
 /// What happens to the stored secret.
 #[derive(Debug)]
 pub enum SecretChange {
-    /// Stays, bound anew where the destination's form has changed. Also where there is none.
+    /// Stays, sealed again where the destination's form has changed. Also where there is none.
     Keep,
     /// Is erased, since it was entered for another destination, or because it was asked for.
     Drop,

@@ -22,7 +22,7 @@ fn policy() -> &'static Policy {
     POLICY.get_or_init(|| Policy::new(&Config::default().egress).expect("good settings"))
 }
 
-/// A PATCH document: the first bad operation is told and refuses all; the last operation on a field counts; what
+/// A PATCH document: the first bad operation is reported and refuses all; the last operation on a field counts; what
 /// was applied changes nothing when it is applied again, and reads back from its own normal form.
 pub fn patch(data: &[u8]) {
     let Ok(document) = json::parse(data) else { return };
@@ -83,7 +83,7 @@ pub fn patch(data: &[u8]) {
     }
 }
 
-/// A PUT body: what is taken is complete and reads back from its own normal form; every fault is told once, by its field;
+/// A PUT body: what is accepted is complete and reads back from its own normal form; each fault is reported once, by field;
 /// a secret that was left out is kept only for the very destination that it was entered for.
 pub fn put(data: &[u8]) {
     let Ok(document) = json::parse(data) else { return };

@@ -50,7 +50,7 @@ pub fn router(session: MethodRouter) -> Router {
         .method_not_allowed_fallback(|| async { Error::new(Code::MethodNotAllowed) })
 }
 
-/// The session of an installation where nobody can sign in to the console.
+/// The session where the console has no sign-in.
 pub fn session_without_sign_in() -> MethodRouter {
     get(|| async { Json(json!({ "mode": "none" })) })
 }

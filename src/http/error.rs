@@ -1,4 +1,4 @@
-//! What a client is told when something is refused: a closed set of codes, one body shape.
+//! The refusals of the API: a closed set of codes, and one body shape.
 
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};

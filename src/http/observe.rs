@@ -87,7 +87,7 @@ fn render_error(response: &mut Response, trace_id: TraceId) {
 }
 
 /// The peer's address, or the nearest address in `X-Forwarded-For` that is no trusted proxy, where the peer is
-/// one. Nobody else is believed about their address.
+/// one. No other client's header is believed.
 fn remote_address(request: &Request, trusted: &[IpNet]) -> IpAddr {
     let peer = request
         .extensions()
@@ -126,7 +126,7 @@ fn hop_address(hop: &[u8]) -> Option<IpAddr> {
     bare.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
 }
 
-/// Then all clients of this proxy are one address, in the audit as for the rate limit, and nobody would notice.
+/// Without this warning all clients of the proxy would count as one address, unnoticed.
 fn warn_of_unreadable_hop(peer: IpAddr, hop: &[u8]) {
     static WARNED: Once = Once::new();
     if !hop.trim_ascii().is_empty() {

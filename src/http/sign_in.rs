@@ -225,7 +225,7 @@ fn require_sign_in(app: &App) -> Result<&ConsoleSignIn, Error> {
     })
 }
 
-/// Only this service's own pages: a redirect to anywhere would serve whoever sends the link.
+/// Only this service's own pages: an open redirect would lend its name to any link.
 fn is_console_path(path: &str) -> bool {
     let is_text = path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
     let only_path = path.split(['?', '#']).next().unwrap_or_default();
@@ -233,7 +233,7 @@ fn is_console_path(path: &str) -> bool {
     let leaves = only_path
         .split('/')
         .any(|segment| matches!(segment.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | ".."));
-    // The way in is no way back: a provider that signs in by itself would go round for ever.
+    // Not back to the sign-in itself: a provider that signs in without asking would loop for ever.
     let goes_round = [SIGN_IN_PATH, CALLBACK_PATH].contains(&only_path);
     only_path.starts_with(CONSOLE) && is_text && !leaves && !goes_round
 }

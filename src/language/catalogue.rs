@@ -26,7 +26,7 @@ struct File {
 }
 
 /// `None` for English, which needs no file.
-pub(super) fn of(language: Language) -> Option<&'static Catalogue> {
+pub(super) fn texts(language: Language) -> Option<&'static Catalogue> {
     static GERMAN: LazyLock<Catalogue> = LazyLock::new(|| load(Language::German));
     match language {
         Language::English => None,

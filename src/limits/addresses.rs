@@ -1,5 +1,5 @@
-//! Counts events by remote address, in bounded memory: where the table of one width is full, by wider networks, so that
-//! whoever has a network to send from shares a count with its neighbours and with nobody else.
+//! Counts events by remote address in bounded memory. Where the table of addresses is full, wider networks are counted
+//! instead, so that a client with many addresses shares its count only with its neighbours.
 
 use std::net::IpAddr;
 
@@ -9,8 +9,8 @@ use crate::clock::Timestamp;
 /// The widths by which an IPv6 and an IPv4 address are counted. A client may use every address of its /64.
 const WIDTHS: [(u32, u32); 4] = [(64, 32), (56, 24), (48, 16), (32, 8)];
 
-/// Counts by address. Cannot be filled so that another network pays for it, but by a client that sends from hundreds of
-/// thousands of networks of every width.
+/// Counts by address. To affect other networks, a client would have to send from hundreds of thousands of networks of
+/// every width.
 #[derive(Default)]
 pub struct Addresses {
     tables: [Windows; WIDTHS.len()],

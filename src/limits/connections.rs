@@ -1,4 +1,4 @@
-//! Limits the outgoing connections, per tenant and in total, so that one tenant's dead servers block nobody else.
+//! Limits the outgoing connections, per tenant and in total, so that one tenant's dead servers do not block the others.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -35,7 +35,7 @@ enum Purpose {
 }
 
 impl TenantUsage {
-    /// Whether a check of this kind is under way; none for a sending, of which a tenant may have several.
+    /// Whether a check of this kind is running; none for a sending, of which a tenant may have several.
     fn is_checking(&mut self, purpose: Purpose) -> Option<&mut bool> {
         match purpose {
             Purpose::AdminCheck => Some(&mut self.admin_checks),
@@ -48,7 +48,7 @@ impl TenantUsage {
 /// Which limit is reached.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum NoPermit {
-    /// The tenant uses all of its connections, or one of its checks is under way.
+    /// The tenant uses all of its connections, or one of its checks is running.
     Tenant,
     /// All tenants together use all connections.
     Total,

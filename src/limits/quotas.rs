@@ -1,5 +1,5 @@
-//! The operator's quotas on test mails and on the servers that tenants name, so that nobody floods others through this
-//! service. Counted by this process alone.
+//! The operator's quotas on test mails and on the servers that tenants name, against abuse of this service to flood
+//! others. Each process counts on its own.
 
 use super::windows::{Exceeded, WindowKind, Windows};
 use crate::clock::Clock;

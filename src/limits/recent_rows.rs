@@ -1,5 +1,5 @@
-//! Remembers the audit rows of the last minute, so that like checks of one user are counted in one row, and bounds how
-//! many rows the users of a tenant cause who are no administrators.
+//! Remembers the audit rows of the last minute, so that equal checks of one user are counted in one row, and limits the
+//! rows that a tenant's users who are no administrators cause.
 
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Mutex, PoisonError};

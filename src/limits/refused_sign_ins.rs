@@ -1,5 +1,5 @@
-//! Bounds how often mail servers refuse sign-ins, so that nobody guesses passwords through this service, and no server
-//! comes to refuse it for all tenants.
+//! Limits how often mail servers refuse sign-ins, so that this service is no tool to guess passwords, and no server
+//! blocks it for all tenants.
 
 use std::net::IpAddr;
 
@@ -17,7 +17,7 @@ const HOUR: i64 = 6 * TEN_MINUTES;
 /// The accounts whose last verdict is remembered; one takes some 100 bytes.
 const MAX_VERDICTS: u64 = 100_000;
 
-/// Counts refused sign-ins, in this process.
+/// Counts refused sign-ins. Each process counts on its own.
 pub struct RefusedSignIns {
     clock: Clock,
     of_tenant: WindowKind,

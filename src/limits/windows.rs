@@ -50,7 +50,7 @@ pub struct WindowKind {
 }
 
 impl Windows {
-    /// The table's key. Each process has its own hash seed, so that nobody can make two keys collide.
+    /// The table's key. Each process has its own hash seed, so that a client cannot make two keys collide.
     pub fn key(&self, kind: WindowKind, key: &impl Hash) -> u64 {
         self.hasher.hash_one((kind.number, key))
     }
@@ -79,7 +79,7 @@ impl Windows {
         table.has_room_for(key, now).then(|| table.count(kind, key, now).map(|_| ()))
     }
 
-    /// Several questions and counts with nothing in between.
+    /// Several queries and counts in one critical section.
     pub fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }

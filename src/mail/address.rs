@@ -169,7 +169,7 @@ fn mail_domain(domain: &str) -> Result<String, AddressError> {
     if domain.contains('.') { Ok(domain) } else { Err(AddressError::SingleLabel) }
 }
 
-/// What nobody sees, or what changes how the rest is seen: spaces, controls, and the format characters
+/// Invisible characters, and those that change how others are shown: spaces, controls, and the format characters
 /// (general category Cf of Unicode 16, with the tags and the noncharacters beside them).
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()

@@ -25,7 +25,7 @@ texts! {
     pub(super) MAIL_TAKEN = "The server took the mail for {recipient}: {reply}";
 }
 
-/// At how many of a host's addresses a refusal by the greeting is listened to.
+/// How many addresses of a host are tried while each refuses in its greeting.
 const MAX_ADDRESSES: usize = 3;
 
 /// A complete configuration: what a session needs.
@@ -69,7 +69,7 @@ impl<'a> SmtpAccount<'a> {
         let guard = self.guard.filter(|_| self.credentials.is_some());
         if guard.is_some_and(|guard| !guard.allows(peer)) {
             session.quit().await;
-            // The guard remembers why; nobody is told this.
+            // The guard keeps the reason; this text is never shown.
             return Err(Failure::Dial(DialError::Unreachable));
         }
         let reply = match &self.credentials {
@@ -90,8 +90,7 @@ impl<'a> SmtpAccount<'a> {
         Ok(SignedIn { session, reply, ipv6_path_broken })
     }
 
-    /// Connects and opens a session. A host with several addresses may refuse at one of them only, so that a greeting
-    /// that refuses is a reason to try the next.
+    /// Connects and opens a session. After a greeting that refuses, the host's next address is tried.
     async fn open(
         &self,
         outbound: &Outbound,
@@ -120,7 +119,7 @@ impl<'a> SmtpAccount<'a> {
         opened.map(|session| (session, peer, ipv6_path_broken)).map_err(Failure::Smtp)
     }
 
-    /// Says what the open session shows.
+    /// The result of the open session.
     fn describe(&self, signed_in: &SignedIn, username: Option<&str>) -> Vec<Text> {
         let place = match self.host {
             Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
@@ -263,7 +262,7 @@ async fn deliver(
     sent.map(|receipt| receipt.reply).map_err(Failure::Smtp)
 }
 
-/// Letters beyond ASCII and blanks around it are what servers read differently.
+/// Servers disagree on non-ASCII characters and on blanks at the ends.
 fn is_unusual(password: &str) -> bool {
     !password.is_ascii() || password.trim() != password
 }

@@ -13,7 +13,7 @@ statements! {
     INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id,
             remote_address, recipient, count)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)";
-    /// One more of what a row tells of.
+    /// Counts a repetition in the row of the first occurrence.
     COUNT_AGAIN = "update audit set count = count + 1 where tenant_id = $1 and id = $2";
     /// Newest first, from behind a position on. Two rows never have the same one, so that rows which arrive
     /// between two pages move none of the others over a border.
@@ -66,7 +66,7 @@ pub struct Position {
     pub id: String,
 }
 
-/// Adds a row; part of the write that it tells of.
+/// Adds a row, as a part of the write that it records.
 pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
     sql(INSERT)
         .bind(id.to_string())
@@ -81,7 +81,7 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
         .bind(entry.recipient.clone())
 }
 
-/// Counts what a row tells of once more; undoes the write where the row is gone.
+/// Counts a repetition in a row; undoes the write where the row is gone.
 pub fn count_again(tenant: &TenantId, id: Uuid) -> Statement {
     sql(COUNT_AGAIN).bind(tenant.as_str()).bind(id.to_string()).require_affected()
 }

@@ -1,4 +1,4 @@
-//! Locks of background tasks: the replica that does a step of one holds its row.
+//! Locks of background tasks: a replica holds the task's row while it runs a step of it.
 
 use super::{Statement, sql};
 use crate::clock::Timestamp;

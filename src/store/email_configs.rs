@@ -26,7 +26,7 @@ statements! {
             $20, $21, $22, $23)
         on conflict (tenant_id) do nothing";
     /// A sealed secret that stays has the same payload: then whatever wraps its data key stays too. It may have been
-    /// wrapped anew since the row was read.
+    /// rewrapped since the row was read.
     UPDATE = "update email_configs set config_version = $2, health_version = $3, provider = $4,
             server_address = $5, server_port = $6, security_type = $7, username = $8, email_address = $9,
             sender_name = $10, client_id = $11, provider_tenant_id = $12,
@@ -175,8 +175,8 @@ pub async fn sealed_with(
     rows.into_iter().map(row).collect()
 }
 
-/// Puts a data key that was wrapped anew in the place of the one that was read; touches no row where that is no
-/// longer there.
+/// Replaces a wrapped data key by its rewrapped form; affects no row where the stored one has changed since it was
+/// read.
 pub fn rewrap(read: &WrappedKey, key_id: &str, wrapped_key: &[u8]) -> Statement {
     sql(REWRAP)
         .bind(read.tenant.as_str())

@@ -17,7 +17,7 @@ pub async fn is_ended(db: &Db, id_hash: &[u8; 32]) -> Result<bool, DbError> {
     Ok(db.optional(sql(IS_ENDED).bind(&id_hash[..])).await?.is_some())
 }
 
-/// Ends a session, which would expire by itself at `expires_at`.
+/// Ends a session before it expires at `expires_at`.
 pub fn insert(id_hash: &[u8; 32], expires_at: Timestamp) -> Write {
     Write::default().then(sql(INSERT).bind(&id_hash[..]).bind(expires_at.0))
 }

@@ -1,4 +1,4 @@
-//! The table of canaries: for each key of the ring one known text, sealed with it.
+//! The table of canaries: a known text for each key of the ring, sealed with it.
 
 use super::{Db, DbError, Statement, sql};
 use crate::clock::Timestamp;

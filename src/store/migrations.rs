@@ -28,7 +28,7 @@ statements! {
 /// For PostgreSQL. Looks where the table would be created: another installation may lie further down the search path.
 const EXISTS: &str = "select to_regclass(quote_ident(current_schema()) || '.schema_migrations') is not null";
 
-/// Held on PostgreSQL while a migration runs: any number that nobody else in the database takes.
+/// The advisory lock on PostgreSQL while a migration runs: an arbitrary number.
 const ADVISORY_LOCK: i64 = 0x7472_616e_7370_6f72;
 
 pub(super) struct Migration {

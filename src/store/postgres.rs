@@ -103,7 +103,7 @@ impl Postgres {
             timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
         let left = TIME_LIMIT.saturating_sub(begun.elapsed());
         let Ok(outcome) = timeout(left, transaction(&mut client, &write)).await else {
-            // Nobody else gets a connection that owes answers.
+            // A connection with outstanding answers does not go back to the pool.
             drop(Object::take(client));
             return Err(self.give_up());
         };

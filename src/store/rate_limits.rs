@@ -6,8 +6,8 @@ statements! {
     /// One row for each key: a window that begins with the key's first request, and the requests in it.
     ///
     /// The clock is read once, so that count and end follow from the same moment. The row may have been changed since
-    /// by somebody whose moment is a little later, so only an end beyond two lengths shows a clock that was set back.
-    /// What is left of the window is told from before any wait for the row: it is never too long.
+    /// by a statement with a slightly later time, so only an end beyond two lengths shows a clock that was set back.
+    /// The rest of the window is computed before any wait for the row, so it is never too long.
     COUNT = "with clock as materialized (
             select (extract(epoch from clock_timestamp()) * 1000)::bigint as now
         )
@@ -23,8 +23,7 @@ statements! {
                     or held.window_end > (select now from clock) + 2 * $2::bigint
                 then excluded.window_end else held.window_end end
         returning count, window_end - (select now from clock)";
-    /// Passes by rows that somebody else holds, so that replicas may clean up at the same time, and nobody whose
-    /// request is counted waits for it.
+    /// Skips locked rows, so that replicas may clean up at the same time, and no request that is counted waits for it.
     REMOVE_ENDED = "delete from rate_limits where key in (
             select key from rate_limits
             where window_end <= (extract(epoch from clock_timestamp()) * 1000)::bigint

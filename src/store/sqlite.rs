@@ -55,7 +55,7 @@ impl Sqlite {
         self.readers.counts()
     }
 
-    /// The writer goes last: whoever closes the last connection empties the write-ahead log and removes it.
+    /// The writer goes last: closing the last connection empties the write-ahead log and removes it.
     pub async fn close(&self) {
         self.readers.close();
         self.writer.close().await;

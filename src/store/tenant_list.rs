@@ -36,7 +36,7 @@ pub struct TenantRow {
     pub server_address: Option<String>,
     pub server_port: Option<i64>,
     pub security_type: Option<String>,
-    /// What stands behind the `@` of the sender address: whose mail it is, and nobody's name.
+    /// The domain of the sender address: it names the organisation, and no person.
     pub sender_domain: Option<String>,
     /// The directory of Microsoft 365.
     pub provider_tenant: Option<String>,

@@ -120,7 +120,7 @@ impl Visit for MemberVisitor<'_> {
 /// A string of JSON (RFC 8259 section 7), written as it is formatted.
 fn string(writer: &mut Writer<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
     writer.write_char('"')?;
-    // The writer is a text that takes all. An error is that of a value that could not say itself: its line is told.
+    // Writing to a string cannot fail. A value whose `Display` fails leaves a partial string; the line is still written.
     let _ = Escaping(writer).write_fmt(text);
     writer.write_char('"')
 }

@@ -21,7 +21,7 @@ pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; cha
 /// Every name begins with it.
 const PREFIX: &str = "transports";
 
-/// Upper bounds in seconds. The first ones tell a read from a write; the last ones stand round the eight
+/// Upper bounds in seconds. The first ones separate reads from writes; the last ones surround the eight
 /// seconds that a check may take.
 const DURATION_BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0];
 

@@ -103,7 +103,7 @@ pub fn end_step(span: &Span, good: bool) {
 
 /// A statement, or a write that begins with it. The text holds no values: they are bound.
 pub fn database(system: &'static str, statement: &'static str, statements: usize) -> Span {
-    // Reading the statement costs a third of carrying it out, so it is read for somebody only.
+    // Parsing the statement costs a third of executing it, so it is parsed only where it is traced.
     if !tracing::span_enabled!(target: TARGET, tracing::Level::INFO) {
         return Span::none();
     }
@@ -200,7 +200,7 @@ fn parent(headers: &HeaderMap) -> Option<Context> {
 }
 
 /// Shows a propagator the one header that is heeded: `tracestate` is for those who hand a trace on, and this
-/// service calls nobody who would take it.
+/// service calls no other that would continue it.
 struct TraceParent<'a>(&'a HeaderMap);
 
 impl Extractor for TraceParent<'_> {

@@ -6,7 +6,7 @@ use super::envelope::{DataKey, length_prefixed};
 use crate::fuzz_targets::Input;
 
 /// A sealed secret opens with its key and its place only, to what was sealed; a changed, cut or lengthened one, and
-/// bytes that nobody sealed, never open.
+/// arbitrary bytes, never open.
 pub fn envelope(data: &[u8]) {
     static KEYS: OnceLock<[DataKey; 2]> = OnceLock::new();
     let keys = || [DataKey::random(), DataKey::random()].map(|key| key.expect("randomness"));

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 /// Larger than any file of keys.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// What a file looks like from outside. Another stamp means that it may hold something else.
+/// A file's metadata. Another stamp means that the content may have changed.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) struct FileStamp {
     place: (u64, u64),
@@ -58,7 +58,7 @@ fn read_opened(file: &File) -> anyhow::Result<Contents> {
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o007 != 0 {
-        bail!("everybody on this host may use it (mode {mode:04o}): take that away with `chmod o= FILE`");
+        bail!("every user of this host may use it (mode {mode:04o}): remove that right with `chmod o= FILE`");
     }
     if metadata.len() > MAX_FILE_BYTES {
         bail!("is larger than any file of keys");
@@ -69,11 +69,11 @@ fn read_opened(file: &File) -> anyhow::Result<Contents> {
     Ok(Contents { text, stamp: FileStamp::new(&metadata) })
 }
 
-/// The file, held against every other process that would change it in this way.
+/// The file, locked against other processes that change it.
 pub struct LockedKeyFile {
     /// Where it lies, behind all symbolic links.
     path: PathBuf,
-    /// Keeps the lock.
+    /// Holds the lock.
     file: File,
     text: Zeroizing<String>,
 }
@@ -92,7 +92,7 @@ impl LockedKeyFile {
         loop {
             let file = File::open(&path).context("cannot be read")?;
             file.lock().context("cannot be locked")?;
-            // Whoever had the lock may have put another file in its place.
+            // The last holder of the lock may have replaced the file.
             let (held, there) = (file.metadata()?, fs::metadata(&path).context("cannot be read")?);
             if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
                 let text = read_opened(&file)?.text;
@@ -117,7 +117,7 @@ impl LockedKeyFile {
         let mut new = name.to_owned();
         new.push(".new");
         let new = folder.join(new);
-        // What a crash left behind: whoever holds the lock is alone.
+        // The file of a process that crashed; we hold the lock.
         let _ = fs::remove_file(&new);
         let written = self.write(&new, text).and_then(|()| {
             fs::rename(&new, &self.path)?;
@@ -274,7 +274,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = file(folder.path(), 0o600);
         let (owner, group) = (12_345, 23_456);
-        // Nobody but root can give a file away, and so nobody else has such a file to change.
+        // Only root can change a file's owner.
         if fchown(File::open(&path).unwrap(), Some(owner), Some(group)).is_err() {
             return;
         }

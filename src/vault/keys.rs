@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 
 use super::envelope::DataKey;
 use super::key_service::{WrapError, Wrapped};
-use super::remote::{Kept, Remote};
+use super::remote::{CachedKey, Remote};
 use super::ring::{Key, Ring};
 use super::{Binding, VaultError};
 use crate::config::{Encryption, SealWith};
@@ -33,19 +33,19 @@ pub(super) struct RemovedKey {
     pub until: Instant,
 }
 
-/// An unwrapped data key: of our own, or one that is kept.
-enum Opened {
-    Own(DataKey),
-    Kept(Kept),
+/// An unwrapped data key, owned or shared with the cache.
+enum UnwrappedKey {
+    Owned(DataKey),
+    Cached(CachedKey),
 }
 
-impl std::ops::Deref for Opened {
+impl std::ops::Deref for UnwrappedKey {
     type Target = DataKey;
 
     fn deref(&self) -> &DataKey {
         match self {
-            Self::Own(data_key) => data_key,
-            Self::Kept(kept) => kept,
+            Self::Owned(data_key) => data_key,
+            Self::Cached(cached) => cached,
         }
     }
 }
@@ -217,13 +217,13 @@ impl Keys {
         }
     }
 
-    async fn unwrap(&self, key_id: &str, wrapped: &[u8]) -> Result<Opened, WrapError> {
+    async fn unwrap(&self, key_id: &str, wrapped: &[u8]) -> Result<UnwrappedKey, WrapError> {
         let removed = || self.removed.iter().map(|old| &old.key).find(|key| key.id == key_id);
         if let Some(key) = self.ring.find(key_id).or_else(removed) {
-            return DataKey::unwrapped(wrapped, key).map(Opened::Own).map_err(WrapError::refused);
+            return DataKey::unwrapped(wrapped, key).map(UnwrappedKey::Owned).map_err(WrapError::refused);
         }
         match self.remote.as_ref().filter(|remote| remote.has(key_id)) {
-            Some(remote) => remote.unwrap(key_id, wrapped).await.map(Opened::Kept),
+            Some(remote) => remote.unwrap(key_id, wrapped).await.map(UnwrappedKey::Cached),
             None => Err(WrapError::refused("its key is not in the ring")),
         }
     }

@@ -37,10 +37,10 @@ struct Unwrapped {
     until: Timestamp,
 }
 
-/// A data key that was unwrapped, maybe a while ago.
-pub(super) struct Kept(Arc<Unwrapped>);
+/// An unwrapped data key, shared with the cache.
+pub(super) struct CachedKey(Arc<Unwrapped>);
 
-impl std::ops::Deref for Kept {
+impl std::ops::Deref for CachedKey {
     type Target = DataKey;
 
     fn deref(&self) -> &DataKey {
@@ -63,7 +63,7 @@ impl Remote {
         Ok(transit.map(|transit| Self::new(Box::new(transit), settings, clock.clone(), metrics.clone())))
     }
 
-    /// Any key service, with the limits of the settings on what is kept.
+    /// Any key service; the settings limit the cache.
     pub fn new(service: Box<dyn KeyService>, settings: &Encryption, clock: Clock, metrics: Metrics) -> Self {
         let keep = Duration::from_secs(settings.vault_cache_seconds);
         let unwrapped = Cache::builder().max_capacity(settings.vault_cache_keys).time_to_live(keep).build();
@@ -99,23 +99,23 @@ impl Remote {
         Err(WrapError::unavailable("it wrapped with another key"))
     }
 
-    /// From what is kept, or from the service; one call serves all who wait for the same key.
-    pub(super) async fn unwrap(&self, key_id: &str, wrapped: &[u8]) -> Result<Kept, WrapError> {
-        if let Some(kept) = self.unwrapped.get(wrapped).await {
-            if kept.until > self.clock.now() {
-                return Ok(Kept(kept));
+    /// From the cache, or from the service. Concurrent callers share one call.
+    pub(super) async fn unwrap(&self, key_id: &str, wrapped: &[u8]) -> Result<CachedKey, WrapError> {
+        if let Some(cached) = self.unwrapped.get(wrapped).await {
+            if cached.until > self.clock.now() {
+                return Ok(CachedKey(cached));
             }
             self.unwrapped.invalidate(wrapped).await;
         }
         let fetch = self.fetch(key_id, wrapped);
         let fetched = self.unwrapped.try_get_with_by_ref(wrapped, fetch).await;
-        fetched.map(Kept).map_err(|error| (*error).clone())
+        fetched.map(CachedKey).map_err(|error| (*error).clone())
     }
 
     /// Asks the service itself.
     async fn fetch(&self, key_id: &str, wrapped: &[u8]) -> Result<Arc<Unwrapped>, WrapError> {
         let associated_data = wrapping_data(self.name());
-        // From the moment of the question: an answer that took its time is not newer.
+        // Before the call, so that a slow answer does not extend the time.
         let asked = self.clock.now();
         let bytes = self.service.unwrap(key_id, wrapped, &associated_data).await;
         let bytes = self.observe(KeyOperation::Unwrap, bytes)?;
@@ -124,9 +124,9 @@ impl Remote {
         Ok(Arc::new(Unwrapped { data_key, until: Timestamp(asked.0.saturating_add(keep)) }))
     }
 
-    /// The same without what is kept: proves the key now.
-    pub(super) async fn unwrap_now(&self, sealed: &Sealed) -> Result<Kept, WrapError> {
-        self.fetch(&sealed.key_id, &sealed.wrapped_key).await.map(Kept)
+    /// From the service, without the cache: proves that it still has the key.
+    pub(super) async fn unwrap_now(&self, sealed: &Sealed) -> Result<CachedKey, WrapError> {
+        self.fetch(&sealed.key_id, &sealed.wrapped_key).await.map(CachedKey)
     }
 
     /// Makes a new version, which wraps from then on.
@@ -174,7 +174,7 @@ impl Remote {
         self.registered.lock().unwrap_or_else(PoisonError::into_inner).insert(key_id.to_owned());
     }
 
-    /// Lets go of what was kept long enough.
+    /// Drops the data keys that have expired.
     pub(super) async fn forget_old(&self) {
         self.unwrapped.run_pending_tasks().await;
     }

@@ -79,7 +79,7 @@ impl Rewrap {
         Ok(left)
     }
 
-    /// Goes once over all rows that are sealed with another key. `progress` is told how many were done so far.
+    /// Goes once over all rows that are sealed with another key. `progress` gets the number of rows done so far.
     ///
     /// # Errors
     /// Where database or key service do not answer for some time. What was done stays done.

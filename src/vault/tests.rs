@@ -270,7 +270,7 @@ fn a_file_that_others_can_use_is_refused() {
         if let Err(error) = loaded {
             let file = settings.keys_file.unwrap();
             let expected =
-                format!("encryption.keys_file ({}): everybody on this host may use it", file.display());
+                format!("encryption.keys_file ({}): every user of this host may use it", file.display());
             assert!(error.starts_with(&expected), "{error}");
         }
     }

@@ -1,6 +1,6 @@
 //! The transit engine of `HashiCorp` Vault, and of `OpenBao`, whose API is the same: a key service over HTTP.
 //!
-//! Its `rewrap` takes no associated data, so that a data key is wrapped anew by `decrypt` and `encrypt`.
+//! Its `rewrap` accepts no associated data, so a data key is rewrapped by `decrypt` and `encrypt`.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -107,7 +107,7 @@ impl Transit {
         read
     }
 
-    /// The token is read for each call: whoever renews it writes the file anew.
+    /// The token's file is read for each call, since an agent replaces it when it renews the token.
     fn headers(&self) -> anyhow::Result<HeaderMap> {
         let place = || format!("encryption.vault_token_file ({})", self.token_file.display());
         let token = key_file::read(&self.token_file).with_context(place)?.text;

@@ -17,7 +17,7 @@ use crate::egress::http_client::{HttpClient, Request};
 /// Endpoints change seldom; older metadata is fetched again.
 const MAX_AGE: Duration = Duration::from_hours(1);
 
-/// After a failure the provider is not asked again for so long: otherwise everybody who signs in waits for it, one after
+/// After a failure the provider is not asked again for so long: otherwise all users who sign in would wait for it, one after
 /// the other.
 const RETRY_INTERVAL: Duration = Duration::from_secs(5);
 
@@ -65,7 +65,7 @@ impl Discovery {
     }
 
     /// The provider. One that was found before is used at once, however old; where it is old, it is asked for again
-    /// behind the caller's back. A failure is remembered for some seconds, so that nobody waits for the same again.
+    /// in the background. A failure is remembered for some seconds, so that the next callers do not wait for it again.
     pub async fn provider(self: &Arc<Self>) -> Result<Arc<Provider>, SignInError> {
         let known = self.known(|known| known.provider.clone());
         if let Some((provider, found_at)) = known {
@@ -84,7 +84,7 @@ impl Discovery {
 
     async fn fetch_unless_under_way(self: Arc<Self>) {
         if let Ok(_fetching) = self.fetching.try_lock() {
-            // What was known an hour ago is better than nobody being able to sign in.
+            // Metadata of an hour ago is better than no sign-in.
             if let Err(error) = self.fetch().await {
                 tracing::warn!(%error, "the OpenID Connect provider could not be asked about itself");
             }

@@ -54,7 +54,7 @@ fn parse_key(member: &Map<String, Value>) -> Result<Key, String> {
             return Err("its key_ops have no \"verify\"".to_owned());
         }
     }
-    // Whoever can read the set could sign tokens.
+    // Readers of the set could sign tokens.
     if member.contains_key("d") {
         return Err("it is a private key".to_owned());
     }

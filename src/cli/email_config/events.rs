@@ -12,7 +12,7 @@ pub(super) struct Event {
 #[derive(Default)]
 pub(super) struct Events {
     line: Vec<u8>,
-    /// The last byte was CR: an LF behind it belongs to the same line end.
+    /// The last byte was CR: a following LF belongs to the same line end.
     after_cr: bool,
     /// Whether a line has been read; a byte order mark is skipped before the first one.
     begun: bool,

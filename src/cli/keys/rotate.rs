@@ -26,7 +26,7 @@ enum Plan {
 
 pub(super) async fn run(config: &Config, id: Option<&str>, wait: u64) -> anyhow::Result<()> {
     let clock = Clock::System;
-    // Locked before the keys are read, so that nobody changes them in between.
+    // Locked before the keys are read, so that no other process changes them in between.
     let locked = config.encryption.keys_file.as_deref().map(LockedKeyFile::open).transpose()?;
     let (keys, db) = open_keys(config, &clock).await?;
     check_keys(&keys, &db, &clock).await?;

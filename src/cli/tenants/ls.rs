@@ -111,7 +111,7 @@ impl Printer {
         Ok(match self.format {
             Format::Table if tenants.is_empty() => String::new(),
             Format::Table => {
-                let widths = self.widths.get_or_insert_with(|| table::Widths::of(tenants));
+                let widths = self.widths.get_or_insert_with(|| table::Widths::new(tenants));
                 widths.part(tenants, is_first)
             }
             Format::Json => json::part(tenants, is_first),

@@ -12,7 +12,7 @@ const NAMES: [&str; 8] =
 pub(super) struct Widths([usize; 8]);
 
 impl Widths {
-    pub fn of(tenants: &[TenantRow]) -> Self {
+    pub fn new(tenants: &[TenantRow]) -> Self {
         let mut widths = NAMES.map(str::len);
         for cells in tenants.iter().map(cells) {
             for (width, cell) in widths.iter_mut().zip(cells) {

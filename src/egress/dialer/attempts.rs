@@ -124,7 +124,7 @@ fn meaning(error: &io::Error) -> DialError {
     }
 }
 
-/// A host that says no is there; one that nobody hears may be.
+/// A refused connection shows that the host is reachable; silence does not.
 fn more_specific(one: DialError, other: DialError) -> DialError {
     let rank = |error: &DialError| match error {
         DialError::ConnectRefused => 2,

@@ -120,7 +120,7 @@ impl SystemResolver {
         }
         options.timeout = options.timeout.min(MAX_QUERY_TIME);
         options.max_active_requests = MAX_TCP_QUERIES;
-        // Each dial asks anew: what is judged is what is connected to.
+        // Each dial resolves again: the judged address is the one that is connected to.
         options.cache_size = 0;
         // The table of hosts is asked before.
         options.use_hosts_file = ResolveHosts::Never;

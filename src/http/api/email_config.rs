@@ -49,7 +49,7 @@ pub async fn get(
     language: Language,
 ) -> Result<Response, Error> {
     let stored = app.accounts.find(&admin.tenant).await?;
-    let body = Json(EmailConfigBody::of(&admin.tenant, stored.as_ref(), language));
+    let body = Json(EmailConfigBody::new(&admin.tenant, stored.as_ref(), language));
     Ok(with_etag(Localised(language, body), stored.as_ref().map(|stored| &stored.version)))
 }
 

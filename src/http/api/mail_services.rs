@@ -4,6 +4,7 @@ use axum::Json;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::email_config::ProviderKind;
 use crate::http::caller::{StaticTier1, Tenant};
 use crate::http::language::Localised;
 use crate::language::Language;
@@ -59,7 +60,7 @@ pub struct ServerBody {
 }
 
 impl MailServiceBody {
-    fn of(preset: &'static Preset, language: Language) -> Self {
+    fn new(preset: &'static Preset, language: Language) -> Self {
         let server = |(region, server_address): &(&'static str, &'static str)| ServerBody {
             region: Some(*region).filter(|region| !region.is_empty()),
             server_address,
@@ -68,9 +69,10 @@ impl MailServiceBody {
             id: preset.id,
             name: language.text(preset.name),
             service_provider: match preset.password {
-                PasswordKind::None => "Microsoft365",
-                _ => "BasicAuth",
-            },
+                PasswordKind::None => ProviderKind::Microsoft365,
+                _ => ProviderKind::BasicAuth,
+            }
+            .as_str(),
             servers: preset.servers.iter().map(server).collect(),
             server_port: preset.port,
             security_type: preset.security,
@@ -95,6 +97,6 @@ impl MailServiceBody {
     )
 )]
 pub async fn list(_user: Tenant<StaticTier1>, language: Language) -> Localised<Json<MailServicesBody>> {
-    let providers = mail_services::presets().map(|preset| MailServiceBody::of(preset, language)).collect();
+    let providers = mail_services::presets().map(|preset| MailServiceBody::new(preset, language)).collect();
     Localised(language, Json(MailServicesBody { providers }))
 }

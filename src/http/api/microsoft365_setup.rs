@@ -18,7 +18,6 @@ use crate::http::error::{Error, ErrorBody};
 use crate::http::language::Localised;
 use crate::language::Language;
 use crate::providers::microsoft365::setup::{self, SetupOption, Step, Values};
-use crate::store::email_configs;
 
 /// What has to be done at Microsoft so that the app may send.
 #[derive(Debug, Serialize, ToSchema)]
@@ -164,7 +163,7 @@ pub async fn get(
 ) -> Result<Localised<Json<SetupBody>>, Error> {
     let Query(parameters) = parameters.map_err(|_| Error::input(malformed_query()))?;
     let query = SetupQuery::parse(parameters).map_err(Error::inputs)?;
-    let stored = email_configs::find(&app.db, &admin.tenant).await?;
+    let stored = app.accounts.find(&admin.tenant).await?;
     let query = query.with_defaults_from(stored.as_ref());
     let values = Values {
         client_id: query.client_id.as_deref(),

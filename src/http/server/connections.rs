@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::config;
 use crate::limits::network_of;
 
-/// A connection is not closed before it has been idle for so long: whoever has just come is about to ask.
+/// A connection is not closed before it has been idle for so long: a new client is about to send its request.
 const MIN_IDLE: Duration = Duration::from_millis(500);
 
 /// How often each of the two warnings is logged.

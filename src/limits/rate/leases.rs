@@ -1,4 +1,4 @@
-//! Leases: blocks of requests that the database has counted already, so that this process lets them pass by itself.
+//! Leases: blocks of requests that the database has counted in advance, which this process accepts without a query.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
@@ -14,7 +14,7 @@ use crate::store::rate_limits::Counted;
 /// A lease has at most one of so many equal blocks of a limit.
 const BLOCKS_PER_LIMIT: u32 = 20;
 
-/// A query that is under way: how it ends, for all requests that wait for it.
+/// The outcome of a running query, for all requests that wait for it.
 pub type PendingQuery = watch::Receiver<Option<Result<(), DbError>>>;
 
 /// How many requests a lease is for: a twentieth of the limit, and at least one.
@@ -78,7 +78,7 @@ impl Lease {
 }
 
 impl Leases {
-    /// The table's key. Each process has its own hash seed, so that nobody can make two keys collide.
+    /// The table's key. Each process has its own hash seed, so that a client cannot make two keys collide.
     pub fn key(&self, key: &impl Hash) -> u64 {
         self.hasher.hash_one(key)
     }
@@ -123,7 +123,7 @@ impl Table {
         *lease = Lease { end: lease.end.max(end), left: 0, on_exhausted: OnExhausted::Refuse };
     }
 
-    /// The key's query that is under way; `None` where its task has gone without an outcome.
+    /// The key's running query; `None` where its task ended without an outcome.
     pub fn pending_query(&self, key: u64) -> Option<PendingQuery> {
         self.pending_queries.get(&key).filter(|query| query.has_changed().is_ok()).cloned()
     }

@@ -21,7 +21,7 @@ use crate::limits::windows::{Exceeded, WindowKind};
 use crate::store::rate_limits::{self, Counted, Key};
 use crate::store::{Db, DbError};
 
-/// Queries about addresses at the same time: a client with many addresses takes no more of the database than this.
+/// Concurrent queries about addresses, so that a client with many addresses cannot occupy the database.
 /// Beyond it this replica alone counts an address until its window ends.
 const MAX_ADDRESS_QUERIES: usize = 2;
 
@@ -130,7 +130,7 @@ impl<C: Counter> Shared<C> {
                 }
             };
             match pending {
-                // A lease that cannot be kept would be lost: each request is counted by itself.
+                // There is no room for a lease: each request is counted on its own.
                 None => return self.count_one(user, max).await,
                 Some(pending) => {
                     let gone = || DbError::Unavailable("the query was given up".to_owned());
@@ -248,7 +248,7 @@ fn milliseconds(clock: &Clock) -> u64 {
 }
 
 impl LimitedUser<'_> {
-    /// As the database knows them: of a fixed length, and no name of anybody.
+    /// The key in the database: a hash of fixed length, without any name in it.
     fn hashed(&self) -> Key {
         let tenant = self.tenant.as_str().as_bytes();
         // With its length in front, no two pairs are the same bytes.

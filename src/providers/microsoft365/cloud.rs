@@ -88,7 +88,7 @@ impl Endpoints {
         Ok(Self {
             login: url("login_url", &settings.login_url, cloud.login)?,
             graph: url("graph_url", &settings.graph_url, cloud.graph)?,
-            // The scope names the resource by its public address, wherever a test or a proxy serves it.
+            // The scope names the resource by its public address, also where a test or a proxy serves it.
             graph_scope: format!("{}/.default", cloud.graph),
             smtp_scope: format!("{}/.default", cloud.outlook),
             smtp_host,

@@ -1,5 +1,4 @@
-//! What an administrator of Microsoft 365 has to do so that an app may send mail: as steps, and as text that can
-//! be pasted. Pure: from values to values.
+//! Instructions for the administrator of Microsoft 365 who lets an app send mail: steps, and commands to paste. Pure.
 
 use super::Endpoints;
 use crate::language::{Language, Text, texts};

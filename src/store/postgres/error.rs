@@ -84,8 +84,8 @@ pub(super) fn is_foreign_key(error: &Error) -> bool {
     error.code() == Some(&SqlState::FOREIGN_KEY_VIOLATION)
 }
 
-/// Whether a statement has to be prepared anew, since what it returns has changed. The server names it by a text in
-/// its own language, and by the function that found it out.
+/// Whether a statement must be prepared again since its columns have changed. The server reports it by a text in its
+/// own language, and by the name of a function in its source.
 pub(super) fn is_outdated(error: &Error) -> bool {
     error.as_db_error().is_some_and(|error| error.routine() == Some("RevalidateCachedQuery"))
 }

@@ -1,5 +1,5 @@
-//! Connections that many reads share: each carries the questions of all who ask, one behind the other, without
-//! waiting for answers in between. A broken one is replaced when the next read needs it.
+//! Connections that many reads share: each pipelines the statements of all callers. A broken one is replaced when the
+//! next read needs it.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -36,7 +36,7 @@ impl Slot {
         self.client().as_ref().filter(|client| !client.is_closed()).cloned()
     }
 
-    /// The next read connects anew, unless another one has done so already.
+    /// The next read makes a new connection, unless another one has done so already.
     fn forget(&self, failed: &Arc<ClientWrapper>) {
         self.client().take_if(|client| Arc::ptr_eq(client, failed));
     }

@@ -1,4 +1,4 @@
-//! What a session with the server is set to, and checks that nothing between us and the server undoes it.
+//! The settings of a session with the server, and the check that no pooler in between undoes them.
 
 use std::pin::Pin;
 
@@ -48,7 +48,7 @@ impl Connector {
 
     async fn drive(&self, config: &Config) -> Result<(Client, JoinHandle<()>), Error> {
         let (client, connection) = config.connect(self.tls.clone()).await?;
-        // Its error also reaches whoever waits for an answer.
+        // Its error also reaches the callers that wait for an answer.
         let driver = tokio::spawn(async move { drop(connection.await) });
         Ok((client, driver))
     }

@@ -1,4 +1,4 @@
-//! `database.url` for PostgreSQL: what the driver does not read by itself, and how to show it.
+//! `database.url` for PostgreSQL: the parameters that the driver does not know, and the URL without its password.
 
 use std::net::IpAddr;
 
@@ -12,7 +12,7 @@ use super::TIME_LIMIT;
 const KEEPALIVE_IDLE: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// # Errors
-/// A text that holds nothing of the URL: where it cannot be read, nobody knows where the password ends.
+/// A text without any part of the URL: in a malformed one it is unknown where the password ends.
 pub(super) fn parse(url: &str) -> anyhow::Result<Config> {
     let mut config: Config = checked_certificates(url).parse().map_err(|_| {
         anyhow!(
@@ -42,7 +42,7 @@ pub(super) fn parse(url: &str) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Whether the password and all rows may cross a network in the clear, since the URL allows it.
+/// Whether the URL allows a connection over a network without TLS.
 pub(super) fn allows_clear_text(url: &str) -> bool {
     parse(url).is_ok_and(|config| config.get_ssl_mode() != SslMode::Require && leaves_this_host(&config))
 }
@@ -72,7 +72,7 @@ fn is_loopback(address: &IpAddr) -> bool {
     address.to_canonical().is_loopback()
 }
 
-/// The driver knows no `verify-full`: with it, whoever asks for TLS gets certificate and name checked, always.
+/// The driver has no `verify-full`: with it, TLS always checks certificate and name.
 fn checked_certificates(url: &str) -> String {
     let Some((address, parameters)) = url.split_once('?') else { return url.to_owned() };
     let parameters = parameters.split('&').map(|parameter| match parameter {

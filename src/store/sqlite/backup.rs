@@ -15,7 +15,7 @@ use rusqlite::backup::{Backup, StepResult};
 use super::connection::open_reading;
 use super::error::explain;
 
-/// Pages copied at a time: 4 MiB. Between two such steps progress is told, and an interruption is noticed.
+/// Pages copied at a time: 4 MiB. After each step progress is reported, and an interruption is noticed.
 const PAGES_PER_STEP: i32 = 1024;
 
 /// The progress of a backup, in pages.
@@ -27,9 +27,9 @@ pub struct Progress {
 
 /// Copies the database at `source` to `target`, with its mode for its owner alone; gives the number of bytes.
 ///
-/// The copy is one moment's state: every write that was acknowledged before the call is in it. Nobody who writes
-/// waits for it. It comes to be at `target` as a whole or not at all: it is made beside it, checked and synced first.
-/// `stop` ends it early, and leaves nothing behind.
+/// The copy is a snapshot with every write that was acknowledged before the call. No writer waits for it. It appears at
+/// `target` as a whole or not at all: it is written to a file beside it, checked and synced first. `stop` ends it
+/// early, and leaves nothing behind.
 ///
 /// # Errors
 /// A text for the operator: there is something at `target` and `force` is false, the copy cannot be made there, or
@@ -60,7 +60,7 @@ fn refuse_target(source: &Path, target: &Path, force: bool) -> anyhow::Result<()
     if !folder.is_dir() {
         bail!("{}: there is no folder {}: make it first", target.display(), folder.display());
     }
-    // The log and the shared memory stand beside the file that they belong to.
+    // The log and the shared memory are in the folder of their file.
     let folders = (fs::canonicalize(folder)?, fs::canonicalize(source)?);
     let place = target.file_name().map(|name| folders.0.join(name)).unwrap_or_default();
     let same = |path: &Path| fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()) == folders.1;
@@ -95,7 +95,7 @@ impl PartialCopy {
         Ok(Self(path))
     }
 
-    /// Synced, then under its name, and the name synced.
+    /// Syncs the copy, gives it its name, and syncs the folder.
     fn publish(self, target: &Path, force: bool) -> anyhow::Result<()> {
         File::open(&self.0)?.sync_all().with_context(|| format!("{}: cannot be synced", self.0.display()))?;
         if force {

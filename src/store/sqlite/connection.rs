@@ -1,4 +1,4 @@
-//! Opens connections with all that makes them durable, and carries statements over them.
+//! Opens connections with durable settings, and runs statements on them.
 
 use std::fs::{self, OpenOptions};
 use std::io::ErrorKind;
@@ -22,14 +22,14 @@ const BUSY: Duration = Duration::from_millis(2400);
 /// More than there are texts, so that each is prepared once for each connection.
 const PREPARED: usize = 64;
 
-/// The write-ahead log is cut back to this size when it is begun anew.
+/// The write-ahead log is truncated to this size when it restarts.
 const JOURNAL_BYTES: i64 = 16 * 1024 * 1024;
 
 /// Files up to this size are checked as a whole at the start, which takes some milliseconds; in larger ones
 /// damage shows where it is read.
 const CHECKED_BYTES: i64 = 8 * 1024 * 1024;
 
-/// Makes the file where there is none, for nobody but its owner; SQLite gives its log the same mode.
+/// Creates the file where there is none, readable by its owner alone; SQLite gives its log the same mode.
 pub(super) fn create_file(path: &Path) -> anyhow::Result<()> {
     if matches!(path.to_str(), Some("" | ":memory:")) {
         bail!("is not a path: the database has to be a file");
@@ -47,7 +47,7 @@ pub(super) fn create_file(path: &Path) -> anyhow::Result<()> {
 
 /// Refuses a database that every user of this host can write, and warns of one that every user can read.
 ///
-/// Whoever writes it changes where mail goes, and forges the audit; secrets in it are sealed, names are not.
+/// Who can write it can redirect mail and forge the audit; secrets in it are sealed, names are not.
 pub(super) fn check_access(path: &Path) -> anyhow::Result<()> {
     for path in files(path) {
         let Ok(metadata) = fs::metadata(&path) else { continue };
@@ -55,12 +55,12 @@ pub(super) fn check_access(path: &Path) -> anyhow::Result<()> {
         let file = path.display();
         if mode & 0o002 != 0 {
             bail!(
-                "everybody on this host may write to it (mode {mode:04o}): take that away with `chmod o= {file}`"
+                "every user of this host may write to it (mode {mode:04o}): remove that right with `chmod o= {file}`"
             );
         }
         if mode & 0o004 != 0 {
-            let hint = format!("take that away with `chmod o= {file}`");
-            tracing::warn!(hint, "everybody on this host may read the database {file} (mode {mode:04o})");
+            let hint = format!("remove that right with `chmod o= {file}`");
+            tracing::warn!(hint, "every user of this host may read the database {file} (mode {mode:04o})");
         }
     }
     Ok(())
@@ -98,7 +98,7 @@ pub(super) fn open_first(path: &Path) -> anyhow::Result<Connection> {
     Ok(connection)
 }
 
-/// Two processes that start on a new file at once are told busy here without SQLite waiting by itself.
+/// SQLite answers busy here without waiting where two processes start on a new file at once.
 fn patiently<T>(open: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     const PAUSE: Duration = Duration::from_millis(10);
     for _ in 0..BUSY.as_millis() / PAUSE.as_millis() {
@@ -141,7 +141,7 @@ pub(super) fn open_reading(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Empties the write-ahead log into the file, unless somebody is using it just now. Whether it is empty now.
+/// Moves the write-ahead log into the file, unless it is in use. Returns whether it is empty.
 pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(Duration::ZERO)?;
     let busy = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, i64>(0));

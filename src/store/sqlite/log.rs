@@ -13,12 +13,12 @@ use super::error::is_busy;
 /// Read and written at a time.
 const CHUNK_BYTES: usize = 64 * 1024;
 
-/// Writes what the log holds once more, and syncs it, before anything is built on it.
+/// Writes the content of the log again and syncs it, before anything is committed after it.
 ///
-/// When a sync fails, Linux takes the pages that it was for as clean: they are read back as they were written, and
-/// the disk never gets them, nor does a later sync fail. SQLite leaves such a commit out of its index, and writes the
-/// next one over it; but a process that starts anew finds it whole in the log and takes it as committed. What it
-/// commits behind it would be lost with it when the power fails. (Where the sync did not fail, this changes nothing.)
+/// When a sync fails, Linux marks the pages clean: reads still return them, but the disk never gets them, and no later
+/// sync fails. SQLite leaves such a commit out of its index and overwrites it; but a new process finds it whole in the
+/// log and takes it as committed. It and all later commits would be lost when the power fails. (Where no sync failed,
+/// this changes nothing.)
 pub(super) fn renew(connection: &Connection, database: &Path) -> anyhow::Result<()> {
     // With the lock for writing nobody else changes the log. Who has it has opened the log before us.
     match connection.execute_batch("begin immediate") {

@@ -19,7 +19,7 @@ pub(super) struct Readers {
 /// Pages that all connections together keep in memory.
 const CACHE_KIB: usize = 32 * 1024;
 
-/// What SQLite keeps for a connection by itself.
+/// SQLite's default cache of a connection.
 const MIN_CACHE_KIB: usize = 2 * 1024;
 
 thread_local! {
@@ -53,7 +53,7 @@ impl Readers {
         query(connection, statement).map_err(|error| classify(&self.path, &error))
     }
 
-    /// This thread's connection; where somebody reads from it, another one; where all are taken, it is waited for.
+    /// This thread's connection; if that is in use, another one; if all are, waits for this thread's.
     fn free(&self) -> MutexGuard<'_, Option<Connection>> {
         let first = FIRST.with(|first| first % self.connections.len());
         let (before, after) = self.connections.split_at(first);

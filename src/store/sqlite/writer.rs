@@ -40,7 +40,7 @@ impl Writer {
         Ok(Self { path, jobs })
     }
 
-    /// The write stands in the thread's queue before the first await: from there it goes on by itself.
+    /// The write is in the thread's queue before the first await, so it runs even if the caller's future is dropped.
     pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
         let closed = || DbError::Unavailable(format!("{}: is closed", self.path.display()));
         let (answer, answered) = oneshot::channel();
@@ -90,7 +90,7 @@ impl Thread {
         }
     }
 
-    /// The next job; none when nobody can send one any more.
+    /// The next job; none when all senders are gone.
     fn next(&mut self) -> Option<Job> {
         while !self.log_is_empty {
             match self.jobs.recv_timeout(IDLE) {
@@ -134,7 +134,7 @@ impl Thread {
         match outcomes {
             Ok(outcomes) => {
                 for (answer, outcome) in answers.into_iter().zip(outcomes) {
-                    // Nobody may be waiting any more.
+                    // The caller may have gone.
                     let _ = answer.send(outcome.map_err(|error| classify(&self.path, &error)));
                 }
             }
@@ -146,7 +146,7 @@ impl Thread {
         }
     }
 
-    /// One transaction of all writes, each of which may fail by itself.
+    /// One transaction with all writes, each of which may fail alone.
     ///
     /// An error is of the transaction as a whole: nothing of it is to be relied on, nor the connection. After a sync
     /// that failed, SQLite has left the commit out of the log's index, and writes the next one over its pages: so

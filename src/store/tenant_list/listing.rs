@@ -77,7 +77,7 @@ impl Listing {
             }
             let Some(index) = first.map(|(index, _)| index) else { return Ok(None) };
             let next = self.ranges[index].read.pop_front();
-            // Read in one group before it moved to another, and in that one behind it.
+            // The tenant moved to another group between the two reads.
             if next.as_ref().map(|listed| &listed.tenant) == self.last.as_ref() {
                 continue;
             }

@@ -61,7 +61,7 @@ async fn a_database_that_everybody_can_write_is_refused() {
         for mode in [0o666, 0o602, 0o662] {
             set(&file, mode);
             let error = refusal(&database.url()).await;
-            let remedy = format!("everybody on this host may write to it (mode {mode:04o})");
+            let remedy = format!("every user of this host may write to it (mode {mode:04o})");
             assert!(
                 error.contains(&remedy) && error.contains(&format!("chmod o= {}", file.display())),
                 "{error}"

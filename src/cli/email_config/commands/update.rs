@@ -13,7 +13,7 @@ use crate::cli::email_config::fields::{Microsoft365, Smtp, object};
 use crate::cli::email_config::style::{Colours, shown};
 use crate::cli::email_config::{connection, input, render};
 use crate::cli::output;
-use crate::email_config::fields;
+use crate::email_config::{ProviderKind, fields};
 use crate::secret::Secret;
 
 const PROVIDER_CONFIG: &str = "providerConfig";
@@ -33,8 +33,8 @@ pub(in super::super) struct Arguments {
     file: Option<PathBuf>,
 
     /// Provider; by default `Microsoft365` with a client ID, otherwise `BasicAuth`.
-    #[arg(long = "serviceProvider", value_name = "NAME", value_parser = ["BasicAuth", "Microsoft365"])]
-    service_provider: Option<String>,
+    #[arg(long = "serviceProvider", value_name = "NAME", value_enum)]
+    service_provider: Option<ProviderKind>,
 
     /// Replace only the version with this `ETag` (ls shows it).
     #[arg(long, value_name = "ETAG")]
@@ -90,13 +90,11 @@ fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
             .hint("name a file by -f, or the fields by options such as --serverAddress"));
     }
     let has_client = set.iter().any(|(field, _)| *field == fields::CLIENT_ID);
-    if let Some(name) = arguments.service_provider {
-        body.insert(fields::SERVICE_PROVIDER.to_owned(), Value::String(name));
-    } else if !from_file {
-        let name = if has_client { "Microsoft365" } else { "BasicAuth" };
-        body.insert(fields::SERVICE_PROVIDER.to_owned(), Value::from(name));
+    let default = if has_client { ProviderKind::Microsoft365 } else { ProviderKind::BasicAuth };
+    if let Some(provider) = arguments.service_provider.or((!from_file).then_some(default)) {
+        body.insert(fields::SERVICE_PROVIDER.to_owned(), Value::from(provider.as_str()));
     }
-    let is_microsoft365 = body.get(fields::SERVICE_PROVIDER).is_some_and(|name| name == "Microsoft365");
+    let provider = body.get(fields::SERVICE_PROVIDER).and_then(Value::as_str).and_then(ProviderKind::parse);
     if !set.is_empty() {
         body.entry(PROVIDER_CONFIG).or_insert_with(|| Value::Object(Map::new()));
     }
@@ -104,7 +102,7 @@ fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
     match body.get_mut(PROVIDER_CONFIG) {
         Some(Value::Object(members)) => {
             members.extend(set.into_iter().map(|(field, value)| (field.to_owned(), value)));
-            add_typed_secret(members, is_microsoft365, may_ask)?;
+            add_typed_secret(members, provider, may_ask)?;
         }
         Some(_) if !set.is_empty() => return Err(Failure::usage("-f: providerConfig is not a JSON object")),
         _ => {}
@@ -112,16 +110,15 @@ fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
     Ok(Value::Object(body))
 }
 
-/// Asks for the secret that goes with a user name or a client ID, where somebody can be asked.
+/// Prompts for the secret that goes with a user name or a client ID, on a terminal.
 fn add_typed_secret(
     members: &mut Map<String, Value>,
-    is_microsoft365: bool,
+    provider: Option<ProviderKind>,
     may_ask: bool,
 ) -> Result<(), Failure> {
-    let (owner, secret, kind) = if is_microsoft365 {
-        (fields::CLIENT_ID, fields::CLIENT_SECRET, "Client secret")
-    } else {
-        (fields::USERNAME, fields::EMAIL_PASSWORD, "Password")
+    let (owner, secret, kind) = match provider {
+        Some(ProviderKind::Microsoft365) => (fields::CLIENT_ID, fields::CLIENT_SECRET, "Client secret"),
+        Some(ProviderKind::BasicAuth) | None => (fields::USERNAME, fields::EMAIL_PASSWORD, "Password"),
     };
     let Some(name) = members.get(owner).and_then(Value::as_str).filter(|_| !members.contains_key(secret))
     else {

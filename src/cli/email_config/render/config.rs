@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::{row, text};
 use crate::cli::email_config::style::{Colours, shown};
+use crate::email_config::{ProviderKind, fields};
 
 /// Label and member, in the order of the form.
 const SETTINGS: [(&str, &str); 8] = [
@@ -23,7 +24,8 @@ const SETTINGS: [(&str, &str); 8] = [
 pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
     let mut out = String::new();
     row(&mut out, "Tenant", &text(body, "tenantId"));
-    row(&mut out, "Provider", &text(body, "serviceProvider"));
+    let provider = text(body, fields::SERVICE_PROVIDER);
+    row(&mut out, "Provider", &provider);
     for (label, member) in SETTINGS {
         let inner = &body["providerConfig"][member];
         let value = if inner.is_null() { &body[member] } else { inner };
@@ -34,11 +36,14 @@ pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
         };
         row(&mut out, label, &value);
     }
-    if body.get("serviceProvider").is_none() {
+    if body.get(fields::SERVICE_PROVIDER).is_none() {
         row(&mut out, "Configuration", "none");
     } else {
         let is_set = body["passwordExists"] == true;
-        let label = if body["serviceProvider"] == "Microsoft365" { "Client secret" } else { "Password" };
+        let label = match ProviderKind::parse(&provider) {
+            Some(ProviderKind::Microsoft365) => "Client secret",
+            Some(ProviderKind::BasicAuth) | None => "Password",
+        };
         row(&mut out, label, if is_set { "set" } else { "not set" });
     }
     let valid = if body["isValid"] == true { colours.good("yes") } else { colours.bad("no") };

@@ -89,7 +89,7 @@ pub struct Microsoft365Body<'a> {
 }
 
 impl<'a> Microsoft365Body<'a> {
-    fn of(app: &'a Microsoft365) -> Self {
+    fn new(app: &'a Microsoft365) -> Self {
         Self {
             client_id: &app.client_id,
             provider_tenant_id: &app.provider_tenant,
@@ -111,7 +111,7 @@ pub struct AdviceBody {
 }
 
 impl AdviceBody {
-    fn of(advice: &Advice, language: Language) -> Self {
+    fn new(advice: &Advice, language: Language) -> Self {
         Self {
             code: advice.code,
             title: advice.title.say(language),
@@ -152,17 +152,17 @@ pub struct StatusBody {
 }
 
 impl<'a> EmailConfigBody<'a> {
-    pub(super) fn of(tenant: &'a TenantId, stored: Option<&'a EmailConfig>, language: Language) -> Self {
+    pub(super) fn new(tenant: &'a TenantId, stored: Option<&'a EmailConfig>, language: Language) -> Self {
         let Some(stored) = stored else { return Self::default() };
         let flat = match &stored.settings {
-            Settings::BasicAuth(basic) => BasicAuthBody::of(basic),
+            Settings::BasicAuth(basic) => BasicAuthBody::new(basic),
             Settings::Microsoft365(app) => {
                 BasicAuthBody { email_address: Some(app.email_address.as_str()), ..BasicAuthBody::default() }
             }
         };
         let code = stored.error_code();
         let advice = advice(&stored.settings);
-        let advice: Vec<_> = advice.iter().map(|advice| AdviceBody::of(advice, language)).collect();
+        let advice: Vec<_> = advice.iter().map(|advice| AdviceBody::new(advice, language)).collect();
         Self {
             tenant_id: Some(tenant.as_str()),
             service_provider: Some(stored.settings.kind().as_str()),
@@ -173,7 +173,7 @@ impl<'a> EmailConfigBody<'a> {
             email_address: flat.email_address,
             provider_config: Some(match &stored.settings {
                 Settings::BasicAuth(_) => ProviderConfigBody::BasicAuth(flat),
-                Settings::Microsoft365(app) => ProviderConfigBody::Microsoft365(Microsoft365Body::of(app)),
+                Settings::Microsoft365(app) => ProviderConfigBody::Microsoft365(Microsoft365Body::new(app)),
             }),
             advice: Some(advice).filter(|advice| !advice.is_empty()),
             password_exists: stored.secret.is_some(),
@@ -191,7 +191,7 @@ impl<'a> EmailConfigBody<'a> {
 }
 
 impl<'a> BasicAuthBody<'a> {
-    fn of(basic: &'a BasicAuth) -> Self {
+    fn new(basic: &'a BasicAuth) -> Self {
         Self {
             server_address: basic.server_address.as_ref().map(Host::to_text),
             server_port: basic.server_port,
