@@ -1,0 +1,163 @@
+//! Tokens: permissions, cache, renewal, and Entra's refusals.
+
+use super::*;
+
+#[tokio::test]
+async fn verify_reports_the_permissions_of_the_token() {
+    let microsoft = Microsoft::start().await;
+    let app = microsoft.service().await;
+    let admin = app.admin("acme");
+    put(&admin, &microsoft.provider_config()).await.expect(204);
+    let answer = admin.verify().await;
+    assert_eq!(
+        (&answer["success"], &answer["unproved"]),
+        (&json!(true), &json!(["sender_address", "delivery"]))
+    );
+    microsoft.fake.update(|registration| registration.roles.clear());
+    let answer = admin.verify().await;
+    assert_eq!(answer["success"], json!(true), "an app limited to one mailbox has no such role: {answer}");
+    assert_eq!(answer["unproved"], json!(["sender_address", "send_permission", "delivery"]));
+    assert_eq!(admin.config().await["errorCode"], json!("OK"));
+    assert!(microsoft.mails().is_empty());
+}
+
+/// Security cases J5, J6.
+#[tokio::test]
+async fn tokens_are_cached_per_configuration() {
+    let microsoft = Microsoft::start().await;
+    let app = microsoft.service().await;
+    let (acme, other) = (app.admin("acme"), app.admin("other"));
+    for admin in [&acme, &other] {
+        put(admin, &microsoft.provider_config()).await.expect(204);
+    }
+    let start = microsoft.fake.token_requests();
+    for _ in 0..3 {
+        acme.send_test("bob@example.org").await;
+    }
+    assert_eq!(microsoft.fake.token_requests(), start + 1, "one token serves all");
+    other.send_test("bob@example.org").await;
+    assert_eq!(microsoft.fake.token_requests(), start + 2, "another tenant has its own");
+    put(&acme, &microsoft.provider_config()).await.expect(204);
+    acme.send_test("bob@example.org").await;
+    assert_eq!(microsoft.fake.token_requests(), start + 4, "a changed configuration drops it at once");
+    app.clock.advance(3_540_000);
+    acme.send_test("bob@example.org").await;
+    assert_eq!(microsoft.fake.token_requests(), start + 5, "60 s before its end it is no longer used");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_waiters_share_one_token() {
+    let microsoft = Microsoft::start().await;
+    let app = microsoft.service_with(|config| config.egress.max_connections_per_tenant = 16).await;
+    let admin = app.admin("acme");
+    put(&admin, &microsoft.provider_config()).await.expect(204);
+    let start = microsoft.fake.token_requests();
+    let sendings: Vec<_> = (0..8)
+        .map(|_| {
+            let admin = admin.clone();
+            tokio::spawn(async move { admin.send_test("bob@example.org").await })
+        })
+        .collect();
+    for sending in sendings {
+        assert_eq!(sending.await.expect("a sending")["success"], json!(true));
+    }
+    assert_eq!((microsoft.fake.token_requests(), microsoft.mails().len()), (start + 1, 8));
+}
+
+#[tokio::test]
+async fn a_refused_token_is_renewed_once() {
+    let microsoft = Microsoft::start().await;
+    let app = microsoft.service().await;
+    let admin = app.admin("acme");
+    put(&admin, &microsoft.provider_config()).await.expect(204);
+    admin.send_test("bob@example.org").await;
+    let start = microsoft.fake.token_requests();
+    microsoft.fake.revoke_tokens();
+    assert_eq!(admin.send_test("bob@example.org").await["success"], json!(true));
+    assert_eq!(microsoft.fake.token_requests(), start + 1);
+    for _ in 0..2 {
+        microsoft.fake.refuse_mail(401, "InvalidAuthenticationToken", "Access token validation failure.");
+    }
+    let answer = admin.send_test("bob@example.org").await;
+    assert_eq!(answer["diagnosis"]["code"], json!("GRAPH_TOKEN_AUDIENCE"), "{answer}");
+    assert_eq!(microsoft.fake.token_requests(), start + 2, "once, and not again and again");
+}
+
+/// What the fake answers to the token request, and what is made of it.
+#[tokio::test]
+async fn rows_70_to_82_are_told_by_their_numbers() {
+    let microsoft = Microsoft::start().await;
+    let app = microsoft.service().await;
+    let admin = app.admin("acme");
+    let refusals = [
+        (7_000_215, "invalid_client", "ENTRA_SECRET_INVALID", true),
+        (7_000_222, "invalid_client", "ENTRA_SECRET_EXPIRED", true),
+        (700_016, "unauthorized_client", "ENTRA_APP_NOT_FOUND", true),
+        (90_002, "invalid_request", "ENTRA_TENANT_NOT_FOUND", true),
+        (900_023, "invalid_request", "ENTRA_TENANT_NOT_FOUND", true),
+        (1_002_012, "invalid_scope", "ENTRA_SCOPE", false),
+        (70_011, "invalid_scope", "ENTRA_SCOPE", false),
+        (65_001, "invalid_grant", "ENTRA_CONSENT_MISSING", false),
+        (7_000_229, "unauthorized_client", "ENTRA_NO_SERVICE_PRINCIPAL", false),
+        (53_003, "access_denied", "ENTRA_CONDITIONAL_ACCESS", false),
+        (700_027, "invalid_client", "ENTRA_CERT_ASSERTION", true),
+        (700_082, "invalid_grant", "OAUTH_REAUTH_REQUIRED", true),
+        (50_053, "invalid_grant", "ENTRA_USER", true),
+        (4_711, "invalid_client", "UNKNOWN_REPLY", false),
+    ];
+    for (number, error, code, counts) in refusals {
+        put(&admin, &microsoft.provider_config()).await.expect(204);
+        microsoft.fake.refuse_token(number, error);
+        let answer = admin.verify().await;
+        assert_eq!(answer["diagnosis"]["code"], json!(code), "{number}: {answer}");
+        assert_eq!(answer["diagnosis"]["stage"], json!("token"));
+        assert_eq!((&answer["success"], &answer["connectionFailed"]), (&json!(false), &json!(false)));
+        assert_eq!(answer.get("smtpResponseCode"), None);
+        let shown = admin.config().await;
+        let error_code = if counts { "INVALID_CREDENTIALS" } else { "PROVIDER_ERROR" };
+        assert_eq!(
+            (&shown["errorCode"], &shown["authFailures"]),
+            (&json!(error_code), &json!(i64::from(counts))),
+            "{number}"
+        );
+    }
+}
+
+/// Security cases J3, J4.
+#[tokio::test]
+async fn a_malformed_token_response_does_not_blame_the_secret() {
+    let microsoft = Microsoft::start().await;
+    let elsewhere = Microsoft::start().await;
+    let app = microsoft.service_with(|config| config.egress.timeout_seconds = 1).await;
+    let admin = app.admin("acme");
+    put(&admin, &microsoft.provider_config()).await.expect(204);
+    let redirect = format!("{}/x/oauth2/v2.0/token", elsewhere.url);
+    let huge = format!("{{\"token_type\":\"Bearer\",\"access_token\":\"{}\"}}", "a".repeat(200_000));
+    let cases = [
+        (answer(302, &[("location", &redirect)], ""), "TOKEN_ENDPOINT_UNREACHABLE", true),
+        (answer(307, &[("location", &redirect)], ""), "TOKEN_ENDPOINT_UNREACHABLE", true),
+        (answer(200, &[], "<html>Welcome to the airport</html>"), "TOKEN_ENDPOINT_UNREACHABLE", true),
+        (answer(200, &[], "{\"token_type\":\"Bearer\"}"), "TOKEN_ENDPOINT_UNREACHABLE", true),
+        (answer(200, &[], &huge), "TOKEN_ENDPOINT_UNREACHABLE", true),
+        (answer(200, &[("content-encoding", "gzip")], "bomb"), "TOKEN_ENDPOINT_UNREACHABLE", true),
+        (answer(503, &[], "busy"), "TOKEN_ENDPOINT_TEMPORARY", false),
+        (ScriptedResponse::Hang, "TOKEN_ENDPOINT_TEMPORARY", true),
+        // The last one: no token is asked for until the time is over.
+        (answer(429, &[("retry-after", "5")], "{}"), "TOKEN_ENDPOINT_TEMPORARY", false),
+    ];
+    for (scripted, code, failed) in cases {
+        let case = format!("{scripted:.60?}");
+        microsoft.fake.script_token(scripted);
+        let answer = admin.verify().await;
+        assert_eq!(answer["diagnosis"]["code"], json!(code), "{case}: {answer}");
+        assert_eq!(answer["connectionFailed"], json!(failed), "{case}");
+        assert_eq!(answer["diagnosis"]["retryable"], json!(true), "{case}");
+        let shown = admin.config().await;
+        assert_eq!(
+            (&shown["errorCode"], &shown["authFailures"]),
+            (&json!("PROVIDER_ERROR"), &json!(0)),
+            "{case}"
+        );
+    }
+    assert_eq!(elsewhere.fake.token_requests(), 0, "no redirect is followed");
+}
