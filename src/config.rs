@@ -48,7 +48,7 @@ settings! {
         metrics_listen: Option<SocketAddr> = unset;
         /// Origins whose pages may call the API from a browser, such as `https://mail.example.com`.
         cors_origins: Vec<String> = [], StartsWith(&["https://", "http://"]);
-        /// Networks of the proxies whose `X-Forwarded-For` is believed. Nobody's is by default.
+        /// Networks of the proxies whose `X-Forwarded-For` is believed; none by default.
         trusted_proxies: Vec<IpNet> = [];
         /// Connections served at the same time. For a further one, the one that has waited longest for a request, or
         /// for its client to take an answer, is closed.
@@ -85,9 +85,9 @@ settings! {
     /// The keys that seal the tenants' secrets. `transports keys generate` makes one; see `docs/keys.md`.
     encryption: Encryption, derive(Debug) {
         /// Keys as `ID:BASE64`, 32 bytes each. The first encrypts, all decrypt: put a new key in front, and
-        /// keep the old one until everything is sealed anew.
+        /// keep the old one until every row is rewrapped.
         keys: Vec<Secret> = [];
-        /// The same from a file, one key a line. A file that everybody can read is refused. It is read again when it
+        /// The same from a file, one key a line. A file that every user can read is refused. It is read again when it
         /// changes, and `transports keys rotate` changes it.
         keys_file: Option<PathBuf> = unset;
         /// A `HashiCorp` Vault or `OpenBao` whose transit engine wraps the data keys, such as

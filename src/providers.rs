@@ -242,7 +242,7 @@ impl Outcome {
     }
 
     /// What this says about a stored configuration of which `known` was known.
-    pub fn for_health(&self, known: &Health) -> CheckOutcome {
+    pub fn health_outcome(&self, known: &Health) -> CheckOutcome {
         let finding = match &self.result {
             Ok(success) if known.outlasts(success.proven) => return CheckOutcome::Nothing,
             Ok(_) => return CheckOutcome::Success,

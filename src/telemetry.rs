@@ -62,14 +62,14 @@ fn parse_filter(filter: &str) -> Result<EnvFilter, Problem> {
     Ok(parsed.add_directive(format!("{TARGET}=off").parse().expect("a fixed directive")))
 }
 
-type Subscribing = Box<dyn Subscriber + Send + Sync>;
+type BoxedSubscriber = Box<dyn Subscriber + Send + Sync>;
 
 fn subscriber<W>(
     log: &Log,
     terminal: bool,
     writer: W,
     traces: Option<&Traces>,
-) -> Result<Subscribing, Problem>
+) -> Result<BoxedSubscriber, Problem>
 where
     W: for<'writer> MakeWriter<'writer> + Send + Sync + 'static,
 {

@@ -74,7 +74,7 @@ impl Accounts {
             providers::incomplete(missing)
         };
         self.metrics.record_check(Operation::SendTest, outcome.code());
-        let health = outcome.for_health(&stored.health);
+        let health = outcome.health_outcome(&stored.health);
         let action = Action::SendTestMail { recipient: &mail.recipient };
         self.record_check(actor, action, outcome.code(), &stored, &health).await?;
         Ok(outcome)
@@ -134,7 +134,7 @@ impl PreparedCheck {
             // No secret was used, and the users of a tenant must not fill its audit.
             return Ok(Verification::Checked(outcome));
         }
-        let health = outcome.for_health(&stored.health);
+        let health = outcome.health_outcome(&stored.health);
         accounts.record_check(&actor, Action::VerifyConnection, outcome.code(), &stored, &health).await?;
         Ok(Verification::Checked(outcome))
     }

@@ -41,7 +41,7 @@ pub struct ConsoleSignIn {
     ended: Cache<String, ()>,
 }
 
-/// What ties a browser that comes back from the provider to the one that left.
+/// Binds a sign-in to the browser that began it.
 #[derive(Serialize, Deserialize)]
 pub struct PendingSignIn {
     pub authorization: PendingAuthorization,
@@ -78,7 +78,7 @@ impl ConsoleSignIn {
         }))
     }
 
-    /// The cookie of a browser that leaves for the provider.
+    /// Begins a sign-in: its cookie, for the browser that goes to the provider.
     ///
     /// # Errors
     /// The system has no randomness.
@@ -87,11 +87,11 @@ impl ConsoleSignIn {
         authorization: PendingAuthorization,
         return_to: String,
     ) -> anyhow::Result<String> {
-        let until = self.end_of(SIGN_IN_TIME).0;
+        let until = self.expiry(SIGN_IN_TIME).0;
         self.sealer.seal(PENDING_COOKIE, &PendingSignIn { authorization, return_to, until })
     }
 
-    /// What the cookie of a returning browser holds, where it was sealed here and has not expired.
+    /// The sign-in in a returning browser's cookie, where it was sealed here and has not expired.
     pub fn open_pending(&self, cookie: &str) -> Option<PendingSignIn> {
         let pending: PendingSignIn = self.sealer.open(PENDING_COOKIE, cookie)?;
         (self.clock.now().0 < pending.until).then_some(pending)
@@ -107,7 +107,7 @@ impl ConsoleSignIn {
     /// # Errors
     /// The system has no randomness.
     pub fn begin_session(&self, token: IdToken) -> anyhow::Result<(Session, String)> {
-        let session = Session::new(token, self.end_of(self.session_time))?;
+        let session = Session::new(token, self.expiry(self.session_time))?;
         let cookie = self.sealer.seal(SESSION_COOKIE, &session)?;
         Ok((session, cookie))
     }
@@ -118,7 +118,7 @@ impl ConsoleSignIn {
         (self.clock.now().0 < session.until).then_some(session)
     }
 
-    fn end_of(&self, time: Duration) -> Timestamp {
+    fn expiry(&self, time: Duration) -> Timestamp {
         let milliseconds = i64::try_from(time.as_millis()).unwrap_or(i64::MAX);
         Timestamp(self.clock.now().0.saturating_add(milliseconds))
     }

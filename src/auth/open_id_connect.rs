@@ -58,7 +58,7 @@ pub struct BegunSignIn {
     pub pending: PendingAuthorization,
 }
 
-/// Ties the browser that comes back to the one that left. Kept in a sealed cookie.
+/// Binds the sign-in to one browser. Kept in a sealed cookie.
 #[derive(Serialize, Deserialize)]
 pub struct PendingAuthorization {
     pub state: String,

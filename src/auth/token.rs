@@ -36,7 +36,7 @@ use jwks::{Jwks, KeySet};
 use key::Key;
 use verified::{Fingerprint, KeySetVersion, VerifiedTokens};
 
-/// What a verified token says.
+/// The caller of a verified token.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     pub tenant: TenantId,
@@ -44,7 +44,7 @@ pub struct Caller {
     pub is_admin: bool,
 }
 
-/// What a verified ID token says (OpenID Connect Core 1.0 section 2).
+/// The user of a verified ID token (OpenID Connect Core 1.0 section 2).
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct IdToken {
     pub caller: Caller,

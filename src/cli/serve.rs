@@ -23,7 +23,7 @@ use crate::telemetry::traces::Traces;
 /// All settings are described in docs/configuration.md. The service refuses to start without a key for the
 /// tenants' secrets, without a source of token keys, an issuer and an audience, and with a key that does
 /// not open the stored secrets. SIGTERM and Ctrl-C let running requests finish first. SIGHUP reads
-/// `encryption.keys_file` again; a change of the file is also noticed by itself.
+/// `encryption.keys_file` again; a change of the file is noticed without it too.
 ///
 /// Example: transports --config /etc/transports.toml serve
 #[derive(Debug, Args)]

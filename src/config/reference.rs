@@ -62,10 +62,10 @@ if it is there.\n\
 separated by commas. An empty value leaves an optional setting unset. Only names with `__` are settings, so \
 `TRANSPORTS_TOKEN`, or what an orchestrator injects for a service of that name, is none.\n\
 - **Mistakes.** An unknown key is an error that names the nearest known one, a wrong value one that says what \
-was expected. All are told at once. `transports config check` finds them without starting anything, and \
+was expected. All are reported at once. `transports config check` finds them without starting anything, and \
 prints the settings in effect.\n\
 - **Secrets** are {secrets}. They appear in no message, no log and no output; `config check` prints `***`. \
-Everybody who can read the process's environment can read what stands there, so prefer files that only the \
+Every process that can read the environment can read what stands there, so prefer files that only the \
 service may read.\n\
 \n\
 ```toml\n{EXAMPLE}```\n\

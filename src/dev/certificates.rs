@@ -44,24 +44,24 @@ pub struct Identity {
 /// # Errors
 /// The folder cannot be read or written.
 pub fn load_or_issue(folder: &Folder, now: Timestamp) -> anyhow::Result<Identity> {
-    let stored = folder.read(IDENTITY_FILE)?.and_then(|pem| Loaded::parse(&pem, now));
+    let stored = folder.read(IDENTITY_FILE)?.and_then(|pem| LoadedIdentity::parse(&pem, now));
     let loaded = if let Some(loaded) = stored {
         loaded
     } else {
         let pem = issue(now).context("issuing the inbox's certificate")?;
         folder.write(IDENTITY_FILE, &pem)?;
-        Loaded::parse(&pem, now).context("the inbox's new certificate is not valid")?
+        LoadedIdentity::parse(&pem, now).context("the inbox's new certificate is not valid")?
     };
     folder.write(AUTHORITY_FILE, &loaded.authority_pem)?;
     Ok(Identity { tls: Arc::new(loaded.tls), authority_file: folder.file(AUTHORITY_FILE) })
 }
 
-struct Loaded {
+struct LoadedIdentity {
     tls: ServerConfig,
     authority_pem: String,
 }
 
-impl Loaded {
+impl LoadedIdentity {
     /// None where a client would not trust it [`RENEW_BEFORE`] from now.
     fn parse(pem: &str, now: Timestamp) -> Option<Self> {
         let provider = Arc::new(aws_lc_rs::default_provider());
@@ -160,9 +160,9 @@ mod tests {
     #[test]
     fn a_certificate_with_the_key_of_another_is_not_used() {
         let (one, other) = (issue(NOW).unwrap(), issue(NOW).unwrap());
-        assert!(Loaded::parse(&one, NOW).is_some());
+        assert!(LoadedIdentity::parse(&one, NOW).is_some());
         let certificates = |pem: &str| pem.find("-----BEGIN CERTIFICATE-----").unwrap();
         let mixed = format!("{}{}", &one[..certificates(&one)], &other[certificates(&other)..]);
-        assert!(Loaded::parse(&mixed, NOW).is_none());
+        assert!(LoadedIdentity::parse(&mixed, NOW).is_none());
     }
 }

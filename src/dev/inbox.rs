@@ -26,7 +26,7 @@ impl Default for Limits {
 #[derive(Clone, Default)]
 pub struct Inbox {
     limits: Limits,
-    stored: Arc<Mutex<Stored>>,
+    stored: Arc<Mutex<Mails>>,
     changes: watch::Sender<Changes>,
 }
 
@@ -40,7 +40,7 @@ pub struct Changes {
 }
 
 #[derive(Default)]
-struct Stored {
+struct Mails {
     /// The oldest first.
     mails: VecDeque<Arc<Mail>>,
     bytes: usize,
@@ -116,7 +116,7 @@ impl Inbox {
         self.changes.send_modify(|changes| changes.count += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Stored> {
+    fn lock(&self) -> MutexGuard<'_, Mails> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

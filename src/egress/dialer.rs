@@ -84,7 +84,7 @@ impl Dialer {
             .map_err(|refusal| refused(host, port, refusal, transcript))?;
         let lookup = self.policy.lookup_of(host);
         let addresses = self.look_up(host, port, lookup, deadline, transcript).await?;
-        // One bad answer among good ones is no accident: none is used.
+        // One denied address among allowed ones is suspicious: none is used.
         for address in &addresses {
             self.policy
                 .check_answer(host, *address)
@@ -93,7 +93,7 @@ impl Dialer {
         self.connect(&addresses, deadline, transcript).await
     }
 
-    /// Connects to a destination that the operator configured: not held to the tenants' policy.
+    /// Connects to a destination that the operator configured; the tenants' policy does not apply.
     pub async fn dial_for_operator(
         &self,
         host: &Host,
@@ -105,7 +105,7 @@ impl Dialer {
         self.connect(&addresses, deadline, &mut transcript).await
     }
 
-    /// Connects to one of the [`Connection::alternatives`] of a connection that led to nothing.
+    /// Connects to one of the [`Connection::alternatives`] after a connection that failed.
     pub async fn dial_alternative(
         &self,
         alternatives: &[SocketAddr],
@@ -150,7 +150,7 @@ impl Dialer {
         let answers = found.map_err(DialError::from).inspect_err(|error| {
             transcript.fail(Stage::Dns, started.elapsed(), &format!("{name}: {error}"));
         })?;
-        // Not how many or which: a refusal shows nothing of what the name resolves to.
+        // Neither how many nor which: a refusal must not show what the name resolves to.
         transcript.add(Stage::Dns, started.elapsed(), &format!("{name} was found"));
         let mut addresses = Vec::new();
         for answer in answers {
@@ -163,7 +163,7 @@ impl Dialer {
     }
 }
 
-/// Tells the operator why, and the tenant that.
+/// Logs the reason for the operator; the tenant learns only that it was refused.
 fn refused(host: &Host, port: u16, refusal: Refusal, transcript: &mut Transcript) -> DialError {
     match &refusal {
         Refusal::Address { address, class } => {

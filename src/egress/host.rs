@@ -7,7 +7,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use crate::error::{Reason, ValueError};
 use crate::mail::domain_name::{self, DomainNameError};
 
-/// Where a configuration points: a DNS name (ASCII, lower case, no final dot) or an IP literal.
+/// A host: a DNS name (ASCII, lower case, no final dot) or an IP literal.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub enum Host {
     Name(String),

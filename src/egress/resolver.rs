@@ -34,7 +34,7 @@ pub enum Lookup {
     SearchList,
 }
 
-/// What a test's name server says.
+/// The answers of a test's name server.
 type Answers = dyn Fn(&str) -> Result<Vec<IpAddr>, ResolveError> + Send + Sync;
 
 /// Resolves names, once per dial. Cheap to clone.

@@ -22,7 +22,7 @@ pub struct Untrusted {
     because: CertificateError,
 }
 
-/// What came of the way from the server's certificate to an authority.
+/// The chain from the server's certificate to an authority, as far as it explains the refusal.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Chain {
     /// The certificate names itself as its issuer.

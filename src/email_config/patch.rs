@@ -137,12 +137,12 @@ impl Patch {
 
     fn edit_basic_auth(&self, before: &BasicAuth, stored: Option<&EmailConfig>) -> Option<Change> {
         let after = BasicAuth {
-            server_address: edited(self.server_address.as_ref(), before.server_address.as_ref()),
-            server_port: edited(self.server_port.as_ref(), before.server_port.as_ref()),
-            security: edited(self.security.as_ref(), before.security.as_ref()),
-            username: edited(self.username.as_ref(), before.username.as_ref()),
-            email_address: edited(self.email_address.as_ref(), before.email_address.as_ref()),
-            sender_name: edited(self.sender_name.as_ref(), before.sender_name.as_ref()),
+            server_address: patched(self.server_address.as_ref(), before.server_address.as_ref()),
+            server_port: patched(self.server_port.as_ref(), before.server_port.as_ref()),
+            security: patched(self.security.as_ref(), before.security.as_ref()),
+            username: patched(self.username.as_ref(), before.username.as_ref()),
+            email_address: patched(self.email_address.as_ref(), before.email_address.as_ref()),
+            sender_name: patched(self.sender_name.as_ref(), before.sender_name.as_ref()),
         };
         let secret_exists = stored.is_some_and(|stored| stored.secret.is_some());
         let mut fields = after.changed_fields(Some(before));
@@ -209,6 +209,6 @@ fn for_field(path: &str) -> String {
     if PATHS.contains(&path) { format!(" for {}", path.trim_start_matches('/')) } else { String::new() }
 }
 
-fn edited<T: Clone>(edit: Option<&Option<T>>, before: Option<&T>) -> Option<T> {
+fn patched<T: Clone>(edit: Option<&Option<T>>, before: Option<&T>) -> Option<T> {
     edit.map_or(before, Option::as_ref).cloned()
 }

@@ -44,7 +44,7 @@ pub struct Entry {
 
 /// One row that was read.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Recorded {
+pub struct StoredEntry {
     pub position: Position,
     pub user: String,
     pub action: String,
@@ -92,15 +92,15 @@ pub async fn page(
     tenant: &TenantId,
     after: Option<&Position>,
     most: i64,
-) -> Result<Vec<Recorded>, DbError> {
+) -> Result<Vec<StoredEntry>, DbError> {
     let (at, id) = after.map_or((i64::MAX, ""), |position| (position.at.0, position.id.as_str()));
     let rows = db.all(sql(PAGE).bind(tenant.as_str()).bind(at).bind(id).bind(most)).await?;
     rows.into_iter().map(|row| read(&mut row.columns())).collect()
 }
 
-fn read(columns: &mut Columns) -> Result<Recorded, DbError> {
+fn read(columns: &mut Columns) -> Result<StoredEntry, DbError> {
     let (id, at) = (columns.text()?, Timestamp(columns.integer()?));
-    Ok(Recorded {
+    Ok(StoredEntry {
         position: Position { at, id },
         user: columns.text()?,
         action: columns.text()?,
@@ -117,6 +117,6 @@ fn read(columns: &mut Columns) -> Result<Recorded, DbError> {
 /// there are none.
 pub fn remove_older_than(oldest: Timestamp, most: i64, now: Timestamp) -> Write {
     Write::default()
-        .then(background_tasks::hold(AUDIT_RETENTION, now))
+        .then(background_tasks::hold_row(AUDIT_RETENTION, now))
         .then(sql(REMOVE_OLD).bind(oldest.0).bind(most).require_affected())
 }

@@ -12,6 +12,6 @@ pub const AUDIT_RETENTION: &str = "audit_retention";
 
 /// Holds the task's row until the write that this is the first statement of has ended: on PostgreSQL another
 /// process waits here, so that two of them never lock the same rows in different orders. SQLite has one writer.
-pub fn hold(task: &'static str, now: Timestamp) -> Statement {
+pub fn hold_row(task: &'static str, now: Timestamp) -> Statement {
     sql(HOLD).bind(task).bind(now.0).require_affected()
 }

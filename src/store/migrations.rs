@@ -72,7 +72,7 @@ impl Migration {
 }
 
 /// The next step of bringing the schema up to date.
-enum Next<'a> {
+enum NextMigration<'a> {
     Migrate(&'a Migration),
     UpToDate,
     /// The schema has this version, of a newer program. This program may or may not work with it.
@@ -80,10 +80,10 @@ enum Next<'a> {
 }
 
 /// Compares the known migrations with those that the database has recorded.
-fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result<Next<'a>> {
+fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result<NextMigration<'a>> {
     for migration in known {
         let Some((_, checksum)) = applied.iter().find(|(version, _)| *version == migration.version) else {
-            return Ok(Next::Migrate(migration));
+            return Ok(NextMigration::Migrate(migration));
         };
         if *checksum != migration.checksum() {
             bail!(
@@ -97,7 +97,7 @@ fn next<'a>(known: &'a [Migration], applied: &[(i64, String)]) -> anyhow::Result
     }
     let newest = newest(known);
     let newer = applied.last().map(|(version, _)| *version).filter(|version| *version > newest);
-    Ok(newer.map_or(Next::UpToDate, Next::Newer))
+    Ok(newer.map_or(NextMigration::UpToDate, NextMigration::Newer))
 }
 
 fn newest(known: &[Migration]) -> i64 {
@@ -132,9 +132,9 @@ pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> any
             .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
             .collect::<Result<Vec<(i64, String)>, _>>()?;
         let migration = match next(known, &applied)? {
-            Next::Migrate(migration) => migration,
-            Next::UpToDate => return Ok(transaction.commit()?),
-            Next::Newer(version) => {
+            NextMigration::Migrate(migration) => migration,
+            NextMigration::UpToDate => return Ok(transaction.commit()?),
+            NextMigration::Newer(version) => {
                 let incompatible = transaction.query_row(INCOMPATIBLE, [newest(known)], |row| row.get(0))?;
                 return check_newer(known, version, incompatible);
             }
@@ -164,9 +164,9 @@ pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> any
             .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
             .collect::<Result<Vec<(i64, String)>, tokio_postgres::Error>>()?;
         let migration = match next(known, &applied)? {
-            Next::Migrate(migration) => migration,
-            Next::UpToDate => return Ok(transaction.commit().await?),
-            Next::Newer(version) => {
+            NextMigration::Migrate(migration) => migration,
+            NextMigration::UpToDate => return Ok(transaction.commit().await?),
+            NextMigration::Newer(version) => {
                 let incompatible =
                     transaction.query_one(INCOMPATIBLE, &[&newest(known)]).await?.try_get(0)?;
                 return check_newer(known, version, incompatible);

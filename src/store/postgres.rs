@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
 use crate::config::{Database, Problem};
-use error::{Failure, Replace, classify, explain, is_foreign_key, pool_error, too_slow};
+use error::{Failure, Replace, classify, explain, is_foreign_key, pool_error, timeout_error};
 use readers::Readers;
 use session::Connector;
 
@@ -65,7 +65,7 @@ impl Postgres {
         let mut migrating = connector.plain(&config).await.map_err(|error| explain(&error))?;
         timeout(TIME_LIMIT, check_server(&connector, &config, &migrating))
             .await
-            .map_err(|_| too_slow())??;
+            .map_err(|_| timeout_error())??;
         migrations::on_postgres(&mut migrating, migrations::MIGRATIONS).await.map_err(rights::explain)?;
         rights::check(&migrating).await?;
         drop(migrating);
@@ -73,8 +73,9 @@ impl Postgres {
         let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let manager = Manager::from_connect(config.clone(), connector.clone(), manager);
         let pool = Pool::builder(manager).max_size(connections).build()?;
-        let client = timeout(TIME_LIMIT, pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
-        timeout(TIME_LIMIT, session::check_settings(&client)).await.map_err(|_| too_slow())??;
+        let client =
+            timeout(TIME_LIMIT, pool.get()).await.map_err(|_| timeout_error())?.map_err(pool_error)?;
+        timeout(TIME_LIMIT, session::check_settings(&client)).await.map_err(|_| timeout_error())??;
         drop(client);
         Ok(Self { readers: Readers::new(config, connector, READERS.min(connections)), pool })
     }
@@ -86,7 +87,7 @@ impl Postgres {
                 Err(error)
             }
             Ok(rows) => rows.map_err(|failure| failure.error),
-            Err(_) => Err(self.give_up()),
+            Err(_) => Err(self.give_up_connections()),
         }
     }
 
@@ -100,12 +101,12 @@ impl Postgres {
     async fn write_within_limit(self: Arc<Self>, write: Write) -> Result<WriteOutcome, DbError> {
         let begun = tokio::time::Instant::now();
         let mut client =
-            timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| too_slow())?.map_err(pool_error)?;
+            timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| timeout_error())?.map_err(pool_error)?;
         let left = TIME_LIMIT.saturating_sub(begun.elapsed());
         let Ok(outcome) = timeout(left, transaction(&mut client, &write)).await else {
             // A connection with outstanding answers does not go back to the pool.
             drop(Object::take(client));
-            return Err(self.give_up());
+            return Err(self.give_up_connections());
         };
         outcome.map_err(|Failure { error, replace }| {
             if replace != Replace::Nothing {
@@ -120,14 +121,14 @@ impl Postgres {
 
     /// Where one connection has been silent for so long, the others that lead the same way are no longer believed
     /// in: each would let a request wait as long to find out.
-    fn give_up(&self) -> DbError {
+    fn give_up_connections(&self) -> DbError {
         self.replace_connections();
-        too_slow()
+        timeout_error()
     }
 
     /// What is asked from now on makes new connections. Those that carry something end when it has come.
     fn replace_connections(&self) {
-        self.readers.give_up();
+        self.readers.replace_connections();
         self.pool.retain(|_, _| false);
     }
 

@@ -29,10 +29,10 @@ impl Sqlite {
     /// A text for the operator that names the file.
     pub async fn open(path: &Path, connections: usize) -> anyhow::Result<Self> {
         let path = path.to_owned();
-        task::spawn_blocking(move || Self::open_here(path, connections)).await?
+        task::spawn_blocking(move || Self::open_blocking(path, connections)).await?
     }
 
-    fn open_here(path: PathBuf, connections: usize) -> anyhow::Result<Self> {
+    fn open_blocking(path: PathBuf, connections: usize) -> anyhow::Result<Self> {
         let refused = |error: anyhow::Error| error.context(format!("database.url: {}", path.display()));
         connection::create_file(&path).map_err(refused)?;
         connection::check_access(&path).map_err(refused)?;

@@ -38,7 +38,7 @@ pub async fn remove(db: &Db, tenant: &TenantId, now: Timestamp) -> Result<(), Db
     let _ = db.write(Write::default().then(sql(REMOVE_CONFIG).bind(tenant.as_str()))).await?;
     loop {
         let step = Write::default()
-            .then(background_tasks::hold(AUDIT_RETENTION, now))
+            .then(background_tasks::hold_row(AUDIT_RETENTION, now))
             .then(sql(REMOVE_AUDIT).bind(tenant.as_str()).bind(BATCH_SIZE).require_affected());
         if db.write(step).await? == WriteOutcome::NoRowsAffected {
             return Ok(());

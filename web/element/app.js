@@ -43,7 +43,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {Check | null} check
  * @property {TestMail} testMail
  * @property {"" | "conflict"} dialog
- * @property {{ config: Config | null, etag: string | null } | null} theirs what somebody else has stored meanwhile
+ * @property {{ config: Config | null, etag: string | null } | null} theirs what another user has stored meanwhile
  * @property {import("./model/types.js").Setup | null} setup
  * @property {boolean} setupOpen
  * @property {string} setupWay

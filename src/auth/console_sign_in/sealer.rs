@@ -46,7 +46,7 @@ impl Sealer {
         Ok(URL_SAFE_NO_PAD.encode([nonce.as_ref().as_slice(), &bytes].concat()))
     }
 
-    /// `None` for whatever was not sealed here under this name.
+    /// `None` for what was not sealed here under this name.
     pub fn open<T: DeserializeOwned>(&self, name: &str, text: &str) -> Option<T> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
         let (nonce, sealed) = bytes.split_at_checked(NONCE_BYTES)?;

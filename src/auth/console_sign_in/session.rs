@@ -1,4 +1,4 @@
-//! Who is signed in to the console, as the session's cookie says.
+//! The session of the console: its user, its CSRF token and its end.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand;
@@ -46,7 +46,7 @@ impl Session {
         sealer::is_equal(token, &self.csrf)
     }
 
-    /// What the session is known by once it has ended: nothing that could be used.
+    /// The id under which an ended session is stored. It opens nothing.
     pub fn id_hash(&self) -> [u8; 32] {
         let mut hash = [0; 32];
         hash.copy_from_slice(digest(&SHA256, self.csrf.as_bytes()).as_ref());

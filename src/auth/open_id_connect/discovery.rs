@@ -48,11 +48,11 @@ pub(super) struct Discovery {
     http: HttpClient,
     clock: Clock,
     known: RwLock<Known>,
-    /// Held by the one fetch that is under way.
+    /// Held by the one running fetch.
     fetching: Mutex<()>,
 }
 
-/// What earlier fetches led to. Times are on the clock that only runs on.
+/// The results of earlier fetches. Times are on the monotonic clock.
 #[derive(Default)]
 struct Known {
     provider: Option<(Arc<Provider>, Duration)>,
@@ -70,7 +70,7 @@ impl Discovery {
         let known = self.known(|known| known.provider.clone());
         if let Some((provider, found_at)) = known {
             if self.since(found_at) >= MAX_AGE && self.recent_failure().is_none() {
-                tokio::spawn(Arc::clone(self).fetch_unless_under_way());
+                tokio::spawn(Arc::clone(self).fetch_unless_running());
             }
             return Ok(provider);
         }
@@ -82,7 +82,7 @@ impl Discovery {
         fetching.await.map_err(|_| SignInError::Provider("the question ended early".to_owned()))?
     }
 
-    async fn fetch_unless_under_way(self: Arc<Self>) {
+    async fn fetch_unless_running(self: Arc<Self>) {
         if let Ok(_fetching) = self.fetching.try_lock() {
             // Metadata of an hour ago is better than no sign-in.
             if let Err(error) = self.fetch().await {

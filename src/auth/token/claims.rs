@@ -10,7 +10,7 @@ use crate::id::{TenantId, UserId};
 /// How far the issuer's clock may be off, in seconds (RFC 7519 section 4.1.4: "no more than a few minutes").
 pub const LEEWAY_SECONDS: i64 = 30;
 /// The end of the year 9999, in seconds since 1970. No honest date lies beyond.
-const LATEST_SECONDS: f64 = 253_402_300_799.0;
+const MAX_SECONDS: f64 = 253_402_300_799.0;
 
 /// What the claims must say, from the settings.
 pub(super) struct ExpectedClaims {
@@ -114,12 +114,16 @@ impl ExpectedClaims {
     fn is_admin(&self, claims: &Map<String, Value>) -> Result<bool, TokenError> {
         let roles = match claims.get(&self.roles_claim) {
             None => Vec::new(),
-            Some(roles) => strings(roles).ok_or(TokenError::Invalid("roles is not an array of strings"))?,
+            Some(roles) => {
+                string_array(roles).ok_or(TokenError::Invalid("roles is not an array of strings"))?
+            }
         };
         let scopes = match claims.get("scope") {
             None => Vec::new(),
             Some(Value::String(scope)) => scope.split(' ').collect(),
-            Some(scope) => strings(scope).ok_or(TokenError::Invalid("scope is neither string nor array"))?,
+            Some(scope) => {
+                string_array(scope).ok_or(TokenError::Invalid("scope is neither string nor array"))?
+            }
         };
         Ok(roles.iter().any(|role| self.admin_roles.iter().any(|admin| admin == role))
             || scopes.iter().any(|scope| self.admin_scopes.iter().any(|admin| admin == scope)))
@@ -160,17 +164,17 @@ fn date(claims: &Map<String, Value>, name: &str) -> Result<Option<i64>, TokenErr
     let Some(value) = claims.get(name) else {
         return Ok(None);
     };
-    let seconds = value.as_f64().filter(|seconds| (0.0..=LATEST_SECONDS).contains(seconds));
+    let seconds = value.as_f64().filter(|seconds| (0.0..=MAX_SECONDS).contains(seconds));
     #[expect(clippy::cast_possible_truncation, reason = "within 0 and the year 9999; the fraction is to go")]
     let seconds = seconds.map(|seconds| seconds as i64);
     seconds.map(Some).ok_or(TokenError::Invalid("a time is no date"))
 }
 
 /// Members that ID tokens alone have (OpenID Connect Core 1.0 sections 2 and 3.1.3.6): an ID token tells a client who
-/// signed in, and gives nobody a right at a service that happens to have the same audience.
+/// signed in, and grants no right at a service that happens to have the same audience.
 const ID_TOKEN_MEMBERS: [&str; 2] = ["nonce", "at_hash"];
 
-/// Some issuers tell an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
+/// Some issuers mark an ID or refresh token only by a claim: Keycloak by `typ`, Cognito by `token_use`.
 fn require_access_token(claims: &Map<String, Value>) -> Result<(), TokenError> {
     let is_id_token = ID_TOKEN_MEMBERS.iter().any(|member| claims.contains_key(*member));
     if is_id_token || is_kind(claims, &["id", "refresh", "offline", "logout"]) {
@@ -189,13 +193,13 @@ fn is_kind(claims: &Map<String, Value>, kinds: &[&str]) -> bool {
 fn require_audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError> {
     let named = match claim {
         Some(Value::String(audience)) => audience == ours,
-        Some(audiences) => strings(audiences).is_some_and(|audiences| audiences.contains(&ours)),
+        Some(audiences) => string_array(audiences).is_some_and(|audiences| audiences.contains(&ours)),
         None => false,
     };
     if named { Ok(()) } else { Err(TokenError::Invalid("another audience")) }
 }
 
 /// The members of an array of strings; `None` for anything else.
-fn strings(value: &Value) -> Option<Vec<&str>> {
+fn string_array(value: &Value) -> Option<Vec<&str>> {
     value.as_array()?.iter().map(Value::as_str).collect()
 }

@@ -10,7 +10,7 @@ use super::algorithm::Algorithm;
 use super::key::Key;
 
 /// The usable keys of a set; a key that cannot be used is skipped with a line in the debug log, as RFC 7517
-/// section 5 says. Keys that share an id are all left out: the id does not tell which is meant.
+/// section 5 says. Keys that share an id are all left out: the id does not identify one.
 ///
 /// # Errors
 /// The document is no key set at all.

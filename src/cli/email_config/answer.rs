@@ -41,7 +41,7 @@ impl Answer {
     ///
     /// # Errors
     /// Every other status, and a body that is no JSON object.
-    pub fn good(&self) -> Result<Value, Failure> {
+    pub fn object(&self) -> Result<Value, Failure> {
         self.check()?;
         self.json()
             .filter(Value::is_object)

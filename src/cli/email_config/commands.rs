@@ -35,7 +35,7 @@ fn print(
             None => String::new(),
         }
     } else {
-        answer.good().map(|body| in_words(&body)).unwrap_or_default()
+        answer.object().map(|body| in_words(&body)).unwrap_or_default()
     };
     output::data(&text).map_err(|error| Failure::output(&error))
 }
@@ -52,7 +52,7 @@ fn print_result(
         if connection.quiet { String::new() } else { render::result(body, Colours::of_stdout()) }
     };
     print(connection, answer, words)?;
-    if answer.good()?["success"] == true { Ok(()) } else { Err(Failure::not_good()) }
+    if answer.object()?["success"] == true { Ok(()) } else { Err(Failure::negative()) }
 }
 
 /// Prints to standard error what was done, unless --quiet.

@@ -10,7 +10,7 @@ use crate::cli::output;
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     /// The check failed, or the configuration is not valid.
-    NotGood = 1,
+    NegativeResult = 1,
     Usage = 2,
     /// 4xx.
     Refused = 3,
@@ -30,12 +30,12 @@ pub struct Failure {
 
 impl Failure {
     /// The printed result is negative.
-    pub(super) fn not_good() -> Self {
-        Self::new(Kind::NotGood, String::new())
+    pub(super) fn negative() -> Self {
+        Self::new(Kind::NegativeResult, String::new())
     }
 
     pub(super) fn check_failed(text: impl Into<String>) -> Self {
-        Self::new(Kind::NotGood, text)
+        Self::new(Kind::NegativeResult, text)
     }
 
     pub(super) fn usage(text: impl Into<String>) -> Self {

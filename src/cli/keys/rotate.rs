@@ -19,7 +19,7 @@ use crate::vault::{Keys, check_keys, generate_key, rows_text};
 enum Plan {
     /// It is the first already, from an interrupted rotation.
     Finish,
-    /// It is in the file behind others.
+    /// It is in the file, after others.
     MakeFirst(String),
     New(String),
 }

@@ -10,7 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::data::Message;
-use super::dialogue::{Dialogue, Next};
+use super::dialogue::{Dialogue, NextInput};
 use super::lines::{Line, Lines};
 use super::{MAX_MESSAGE, Security, Server, reply};
 
@@ -61,14 +61,14 @@ where
         let (reply, next) = match timeout(COMMAND_TIMEOUT, lines.line()).await {
             Ok(line) => match line? {
                 Line::Read(line) => dialogue.handle(&line),
-                Line::TooLong => (reply::LINE_TOO_LONG.into(), Next::Close),
+                Line::TooLong => (reply::LINE_TOO_LONG.into(), NextInput::Close),
                 Line::Closed => return Ok(None),
             },
-            Err(_) => (reply::TIMED_OUT.into(), Next::Close),
+            Err(_) => (reply::TIMED_OUT.into(), NextInput::Close),
         };
         match next {
-            Next::Command => replies.push(&reply),
-            Next::Message => {
+            NextInput::Command => replies.push(&reply),
+            NextInput::Message => {
                 replies.push(&reply);
                 replies.send(&mut lines).await?;
                 let mut message = Message::new(MAX_MESSAGE);
@@ -78,16 +78,16 @@ where
                 replies.push(&deliver(server, &mut dialogue, message));
             }
             // Commands pipelined behind STARTTLS came without TLS; they must not count as sent over TLS.
-            Next::StartTls if !lines.has_read_ahead() => {
+            NextInput::StartTls if !lines.has_read_ahead() => {
                 replies.push(&reply);
                 replies.send(&mut lines).await?;
                 return Ok(lines.into_stream());
             }
-            Next::StartTls => {
+            NextInput::StartTls => {
                 replies.push(reply::INJECTION);
                 return close(lines, replies).await;
             }
-            Next::Close => {
+            NextInput::Close => {
                 replies.push(&reply);
                 return close(lines, replies).await;
             }

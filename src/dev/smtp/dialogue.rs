@@ -12,7 +12,7 @@ const MAX_RECIPIENTS: usize = 1000;
 
 /// What the connection does after it has sent the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Next {
+pub(super) enum NextInput {
     Command,
     Message,
     StartTls,
@@ -41,11 +41,11 @@ impl<'a> Dialogue<'a> {
     }
 
     /// Handles a line, given without its end.
-    pub(super) fn handle(&mut self, line: &[u8]) -> (Reply, Next) {
-        let Ok(line) = std::str::from_utf8(line) else { return (reply::NOT_UTF8.into(), Next::Command) };
+    pub(super) fn handle(&mut self, line: &[u8]) -> (Reply, NextInput) {
+        let Ok(line) = std::str::from_utf8(line) else { return (reply::NOT_UTF8.into(), NextInput::Command) };
         if let Some(awaited) = self.exchange.take() {
             let step = sign_in::respond(awaited, line, self.password);
-            return (self.apply_sign_in(step).into(), Next::Command);
+            return (self.apply_sign_in(step).into(), NextInput::Command);
         }
         let (verb, arguments) = line.split_once(' ').unwrap_or((line, ""));
         let arguments = arguments.trim();
@@ -54,14 +54,14 @@ impl<'a> Dialogue<'a> {
             "HELO" => self.helo(arguments).into(),
             "STARTTLS" if self.encrypted || !self.greeted => reply::OUT_OF_ORDER.into(),
             "STARTTLS" if !arguments.is_empty() => reply::SYNTAX.into(),
-            "STARTTLS" => return (reply::START_TLS.into(), Next::StartTls),
+            "STARTTLS" => return (reply::START_TLS.into(), NextInput::StartTls),
             "AUTH" => self.auth(arguments).into(),
             "MAIL" => self.mail(arguments).unwrap_or_else(|refusal| refusal).into(),
             "RCPT" => self.rcpt(arguments).unwrap_or_else(|refusal| refusal).into(),
             "DATA" => match &self.transaction {
                 None => reply::OUT_OF_ORDER.into(),
                 Some(transaction) if transaction.recipients.is_empty() => reply::NO_RECIPIENT.into(),
-                Some(_) => return (reply::SEND_MESSAGE.into(), Next::Message),
+                Some(_) => return (reply::SEND_MESSAGE.into(), NextInput::Message),
             },
             "RSET" => {
                 self.transaction = None;
@@ -70,10 +70,10 @@ impl<'a> Dialogue<'a> {
             "NOOP" => reply::OK.into(),
             "VRFY" => "252 2.1.5 Send it and see".into(),
             "HELP" => "214 2.0.0 See /dev/inbox beside the API".into(),
-            "QUIT" => return (reply::BYE.into(), Next::Close),
+            "QUIT" => return (reply::BYE.into(), NextInput::Close),
             _ => reply::UNKNOWN_COMMAND.into(),
         };
-        (reply, Next::Command)
+        (reply, NextInput::Command)
     }
 
     /// Ends the transaction and returns its envelope.

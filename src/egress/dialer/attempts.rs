@@ -16,7 +16,7 @@ use crate::mail::transcript::{Stage, Transcript};
 /// RFC 8305 section 5, "Connection Attempt Delay".
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// A host with many addresses does not make the service knock on each of them.
+/// The most addresses of a host that are tried.
 const MAX_ATTEMPTS: usize = 6;
 
 /// An established connection.
@@ -31,7 +31,7 @@ pub(super) struct Connected {
 type Attempt = (SocketAddr, io::Result<TcpStream>);
 
 /// Connects to the first of `addresses` that answers. A further one is tried where an attempt failed, and
-/// where none has answered for a while; those that are behind are dropped.
+/// where none has answered for a while; the slower ones are dropped.
 pub(super) async fn connect(
     addresses: &[SocketAddr],
     deadline: Instant,
@@ -110,7 +110,7 @@ fn interleaved(addresses: &[SocketAddr]) -> Vec<SocketAddr> {
 
 fn meaning(error: &io::Error) -> DialError {
     match error.kind() {
-        // The last two: it was taken, and had ended before anybody looked.
+        // The last two: the connection was accepted and ended at once.
         ErrorKind::ConnectionRefused | ErrorKind::ConnectionReset | ErrorKind::BrokenPipe => {
             DialError::ConnectRefused
         }

@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Sets `flushed` at the first flush behind a write. A request whose body is in one piece is written whole
+/// Sets `flushed` at the first flush after a write. A request whose body is in one piece is written whole
 /// before that: hyper flushes when its own buffer is empty.
 pub(super) struct Watched<S> {
     stream: S,

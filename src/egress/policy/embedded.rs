@@ -13,7 +13,7 @@ pub(super) fn nat64_target(prefix: &Ipv6Net, address: Ipv6Addr) -> Option<Ipv4Ad
         return None;
     }
     let octets = address.octets();
-    // Octet 8 is reserved, and the address goes on behind it.
+    // Octet 8 is reserved, and the address continues after it.
     let mut behind_prefix = (usize::from(prefix.prefix_len() / 8)..16).filter(|index| *index != 8);
     let mut next = || behind_prefix.next().map(|index| octets[index]);
     Some(Ipv4Addr::new(next()?, next()?, next()?, next()?))

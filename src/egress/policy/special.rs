@@ -17,7 +17,7 @@ pub(super) struct Range {
     pub source: &'static str,
 }
 
-/// No setting opens these.
+/// Refused whatever the settings say.
 pub(super) const NEVER_OPENED: &[Range] = &[
     v4([0, 0, 0, 0], 8, "this network", "RFC 791"),
     v4([224, 0, 0, 0], 4, "multicast", "RFC 5771"),

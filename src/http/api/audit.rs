@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::http::api::paging::{LinksBody, Page};
 use crate::http::caller::{TenantAdmin, Tier1};
 use crate::http::error::{Error, ErrorBody};
-use crate::store::audit::{self, Recorded};
+use crate::store::audit::{self, StoredEntry};
 
 /// A page of the audit, newest entries first.
 #[derive(Debug, Serialize, ToSchema)]
@@ -62,7 +62,7 @@ pub struct AuditEntryBody {
 }
 
 impl AuditEntryBody {
-    fn new(row: Recorded) -> Self {
+    fn new(row: StoredEntry) -> Self {
         Self {
             id: row.position.id,
             at: row.position.at.to_iso(),

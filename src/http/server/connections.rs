@@ -23,7 +23,7 @@ use crate::limits::network_of;
 const MIN_IDLE: Duration = Duration::from_millis(500);
 
 /// How often each of the two warnings is logged.
-const BETWEEN_WARNINGS: Duration = Duration::from_mins(1);
+const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 pub struct Connections {
     permits: Arc<Semaphore>,
@@ -88,7 +88,7 @@ impl Connections {
             let mut peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner);
             let count = peers.counts.entry(peer).or_default();
             if *count >= self.max_per_peer {
-                let is_due = peers.warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS);
+                let is_due = peers.warned.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL);
                 if is_due {
                     peers.warned = Some(Instant::now());
                     tracing::warn!(
@@ -124,7 +124,7 @@ impl Connections {
             tokio::select! {
                 permit = Arc::clone(&self.permits).acquire_owned() => return permit.ok(),
                 () = self.changed.notified() => {}
-                () = until(next) => {}
+                () = sleep_until(next) => {}
             }
         }
     }
@@ -139,7 +139,7 @@ impl Connections {
             return Some(earliest);
         }
         longest.remove().eviction.cancel();
-        if idle.warned.is_none_or(|warned| warned.elapsed() >= BETWEEN_WARNINGS) {
+        if idle.warned.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL) {
             idle.warned = Some(Instant::now());
             tracing::warn!("server.max_connections is reached: idle connections are closed to make room");
         }
@@ -165,7 +165,7 @@ impl Connections {
         let connection = Arc::new(Connection {
             connections: Arc::clone(self),
             permit,
-            state: AtomicU8::new(WAITING),
+            state: AtomicU8::new(AWAITING_REQUEST),
             is_blocked: AtomicBool::new(false),
             number: AtomicU64::new(0),
             eviction: self.end.child_token(),
@@ -193,7 +193,7 @@ impl Drop for PeerPermit {
 }
 
 /// Ends at this time, or never.
-async fn until(time: Option<Instant>) {
+async fn sleep_until(time: Option<Instant>) {
     match time {
         Some(time) => tokio::time::sleep_until(time).await,
         None => std::future::pending().await,
@@ -201,11 +201,11 @@ async fn until(time: Option<Instant>) {
 }
 
 /// Nothing of a request has been seen, or a part of its head.
-const WAITING: u8 = 0;
+const AWAITING_REQUEST: u8 = 0;
 /// A request is under way.
-const UNDER_WAY: u8 = 1;
+const IN_REQUEST: u8 = 1;
 /// The answer is whole, and may not have gone out to its end.
-const ANSWERED: u8 = 2;
+const SENDING_ANSWER: u8 = 2;
 
 /// Where one connection stands. All of it happens on the connection's own task.
 pub struct Connection {
@@ -222,8 +222,8 @@ pub struct Connection {
 impl Connection {
     /// The head of a request has been read.
     pub fn begin_request(self: &Arc<Self>) -> InFlight {
-        let was = self.state.swap(UNDER_WAY, Ordering::Relaxed);
-        if was == WAITING && !self.is_blocked.load(Ordering::Relaxed) {
+        let was = self.state.swap(IN_REQUEST, Ordering::Relaxed);
+        if was == AWAITING_REQUEST && !self.is_blocked.load(Ordering::Relaxed) {
             self.leave_queue();
         }
         InFlight(Arc::clone(self))
@@ -231,21 +231,29 @@ impl Connection {
 
     /// Something that was written does not fit into the network's buffers.
     pub fn write_blocked(&self) {
-        if !self.is_blocked.swap(true, Ordering::Relaxed) && self.state.load(Ordering::Relaxed) != WAITING {
+        if !self.is_blocked.swap(true, Ordering::Relaxed)
+            && self.state.load(Ordering::Relaxed) != AWAITING_REQUEST
+        {
             self.enter_queue();
         }
     }
 
     /// All that there was to write has been taken.
     pub fn write_unblocked(&self) {
-        if self.is_blocked.swap(false, Ordering::Relaxed) && self.state.load(Ordering::Relaxed) != WAITING {
+        if self.is_blocked.swap(false, Ordering::Relaxed)
+            && self.state.load(Ordering::Relaxed) != AWAITING_REQUEST
+        {
             self.leave_queue();
         }
     }
 
     /// Everything that was written has gone out.
     pub fn flushed(&self) {
-        if self.state.compare_exchange(ANSWERED, WAITING, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
+        if self
+            .state
+            .compare_exchange(SENDING_ANSWER, AWAITING_REQUEST, Ordering::Relaxed, Ordering::Relaxed)
+            .is_ok()
+        {
             self.enter_queue();
         }
     }
@@ -253,7 +261,7 @@ impl Connection {
     /// Whether it may be closed at once: no request is under way, or its client does not take the answer. At the end of
     /// the service a slow client may still take what it has been told.
     pub fn may_close(&self) -> bool {
-        let is_waiting = self.state.load(Ordering::Relaxed) == WAITING;
+        let is_waiting = self.state.load(Ordering::Relaxed) == AWAITING_REQUEST;
         is_waiting || (self.is_blocked.load(Ordering::Relaxed) && !self.connections.end.is_cancelled())
     }
 
@@ -290,7 +298,7 @@ pub struct InFlight(Arc<Connection>);
 
 impl Drop for InFlight {
     fn drop(&mut self) {
-        self.0.state.store(ANSWERED, Ordering::Relaxed);
+        self.0.state.store(SENDING_ANSWER, Ordering::Relaxed);
     }
 }
 

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use super::token::{not_answered, retry_after, short};
+use super::token::{no_answer_kind, retry_after, short};
 use super::{Error, ErrorKind};
 use crate::egress::http_client::{HttpClient, HttpError, Request, Response};
 use crate::json;
@@ -69,7 +69,7 @@ pub async fn send_mail(
             | HttpError::TooLarge(_)
             | HttpError::Compressed,
         ) => Err(Error::without_answer(Stage::Graph, ErrorKind::OutcomeUnknown)),
-        Err(error) => Err(Error::without_answer(Stage::Graph, not_answered(&error))),
+        Err(error) => Err(Error::without_answer(Stage::Graph, no_answer_kind(&error))),
     }
 }
 

@@ -81,12 +81,12 @@ pub async fn fetch(
     };
     match client.send(request).await {
         Ok(response) => read(&response),
-        Err(error) => Err(Error::without_answer(Stage::Token, not_answered(&error))),
+        Err(error) => Err(Error::without_answer(Stage::Token, no_answer_kind(&error))),
     }
 }
 
 /// What a call that got no answer means, where nothing can have been done by it.
-pub(super) fn not_answered(error: &HttpError) -> ErrorKind {
+pub(super) fn no_answer_kind(error: &HttpError) -> ErrorKind {
     match error {
         HttpError::Timeout { .. } => ErrorKind::Timeout,
         HttpError::TooLarge(_) => ErrorKind::Malformed("the answer is too large".to_owned()),

@@ -74,13 +74,13 @@ fn what_comes_next_follows_from_what_was_applied() {
         versions.iter().map(|version| (*version, checksum(*version))).collect()
     };
     let migrates = |versions: &[i64]| match next(&known, &applied(versions)).unwrap() {
-        Next::Migrate(migration) => Some(migration.version),
-        Next::UpToDate | Next::Newer(_) => None,
+        NextMigration::Migrate(migration) => Some(migration.version),
+        NextMigration::UpToDate | NextMigration::Newer(_) => None,
     };
     assert_eq!(migrates(&[]), Some(1));
     assert_eq!(migrates(&[1]), Some(2));
-    assert!(matches!(next(&known, &applied(&[1, 2])).unwrap(), Next::UpToDate));
-    assert!(matches!(next(&known, &applied(&[1, 2, 3])).unwrap(), Next::Newer(3)));
+    assert!(matches!(next(&known, &applied(&[1, 2])).unwrap(), NextMigration::UpToDate));
+    assert!(matches!(next(&known, &applied(&[1, 2, 3])).unwrap(), NextMigration::Newer(3)));
     let newer = check_newer(&known, 3, 1).unwrap_err().to_string();
     assert!(newer.contains("(its schema has version 3, this program knows 2)"), "{newer}");
     let mut other = applied(&[1, 2]);

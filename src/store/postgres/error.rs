@@ -15,7 +15,7 @@ use crate::store::db::chain;
 /// Classes of SQLSTATE that say something about the server or the connection, and nothing about the statement:
 /// connection, authorization, transaction rollback (as by a deadlock), resources, prerequisite state (as a
 /// lock), operator intervention, system error, internal error.
-const TROUBLE: [&str; 9] = ["08", "28", "40", "53", "55", "57", "58", "F0", "XX"];
+const UNAVAILABLE_CLASSES: [&str; 9] = ["08", "28", "40", "53", "55", "57", "58", "F0", "XX"];
 
 /// An error, and which connections cannot be trusted any more.
 #[derive(Debug)]
@@ -60,7 +60,7 @@ fn is_trouble(state: &SqlState) -> bool {
         SqlState::INSUFFICIENT_PRIVILEGE,
         SqlState::INVALID_SQL_STATEMENT_NAME,
     ];
-    single.contains(state) || TROUBLE.iter().any(|class| state.code().starts_with(class))
+    single.contains(state) || UNAVAILABLE_CLASSES.iter().any(|class| state.code().starts_with(class))
 }
 
 fn to_replace(state: &SqlState) -> Replace {
@@ -97,7 +97,7 @@ pub(super) fn pool_error(error: PoolError) -> DbError {
     }
 }
 
-pub(super) fn too_slow() -> DbError {
+pub(super) fn timeout_error() -> DbError {
     DbError::Unavailable(format!("it did not answer within {} s", TIME_LIMIT.as_secs()))
 }
 

@@ -81,11 +81,11 @@ impl Readers {
 
     pub fn close(&self) {
         self.closed.store(true, Ordering::Relaxed);
-        self.give_up();
+        self.replace_connections();
     }
 
     /// The next reads make new connections.
-    pub fn give_up(&self) {
+    pub fn replace_connections(&self) {
         for slot in &self.slots {
             *slot.client() = None;
         }

@@ -80,7 +80,7 @@ pub(super) fn open_first(path: &Path) -> anyhow::Result<Connection> {
     if path.is_dir() {
         bail!("is a folder: the database has to be a file");
     }
-    let connection = patiently(|| {
+    let connection = retry_while_busy(|| {
         let connection = open_writing(path)?;
         let mode: String =
             connection.pragma_update_and_check(None, "journal_mode", "wal", |row| row.get(0))?;
@@ -99,7 +99,7 @@ pub(super) fn open_first(path: &Path) -> anyhow::Result<Connection> {
 }
 
 /// SQLite answers busy here without waiting where two processes start on a new file at once.
-fn patiently<T>(open: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
+fn retry_while_busy<T>(open: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     const PAUSE: Duration = Duration::from_millis(10);
     for _ in 0..BUSY.as_millis() / PAUSE.as_millis() {
         match open() {

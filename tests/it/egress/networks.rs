@@ -202,7 +202,7 @@ fn page() -> String {
 This page is generated from the table in `tests/it/egress/networks.rs`, whose tests run every row.
 
 The names are [diagnosis codes](diagnosis.md) in the response of verify-connection; 503 is the status of the API.
-No acknowledged change is lost on any of these networks, and the service recovers by itself when the network does. A check
+No acknowledged change is lost on any of these networks, and the service recovers as soon as the network does. A check
 ends within `egress.timeout_seconds`, a request of the database within 5 s, the fetch of a key set within 3 s. Once
 fetched, keys are used for `auth.jwks_max_age_hours` while the issuer cannot be reached.
 

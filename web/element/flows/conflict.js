@@ -1,4 +1,4 @@
-// Resolves a conflict: somebody else changed the settings, and the user decides.
+// Resolves a conflict: another user changed the settings, and this one decides.
 
 import { Problem } from "../net/problem.js";
 import { remove } from "./remove.js";

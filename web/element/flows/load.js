@@ -66,11 +66,11 @@ export function adopt(app, config, etag) {
 }
 
 /**
- * Looks up what is stored now. What has been entered stays; where somebody else has changed the settings beneath
+ * Looks up what is stored now. What has been entered stays; where another user has changed the settings beneath
  * it, that is said. Says nothing about failures: the next action will meet them.
  *
  * @param {App} app
- * @param {{ texts: boolean }} options the texts that come from the service are wanted anew
+ * @param {{ texts: boolean }} options fetches the texts of the service again
  */
 export async function refresh(app, { texts }) {
   try {

@@ -31,7 +31,7 @@ export async function remove(app) {
   }
 }
 
-/** Also where somebody else was quicker. @param {App} app */
+/** Also where another user was quicker. @param {App} app */
 async function removed(app) {
   adopt(app, { passwordExists: false, isValid: false }, null);
   app.update({ dialog: "", check: null, testMail: { ...app.state.testMail, result: null, problem: null } });

@@ -36,7 +36,7 @@ export async function verify(app) {
     waitFor(app, error);
     app.update({ check: { ...check, running: false, stages: [], problem: error } });
     app.announce(app.t(`problem.${error.kind}.title`));
-    // Somebody else may have removed the settings.
+    // Another user may have removed the settings.
     if (error.kind === "not-found") await refresh(app, { texts: false });
   } finally {
     app.update({ busy: "" });

@@ -39,7 +39,7 @@ export class Client {
 
   /**
    * @param {() => Access} access read at each request, since a page may change it
-   * @param {() => void} onSignInRequired called where nobody is signed in any more
+   * @param {() => void} onSignInRequired called when the session has ended
    */
   constructor(access, onSignInRequired) {
     this.access = access;
@@ -69,7 +69,7 @@ export class Client {
   }
 
   /**
-   * Once more with a new token where the first one was refused.
+   * Repeats the request with a new token where the first one was refused.
    *
    * @param {string} method
    * @param {string} path

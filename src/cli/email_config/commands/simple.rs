@@ -55,7 +55,7 @@ pub(in super::super) async fn ls(connection: &connection::Connection) -> Result<
             render::config(body, answer.etag.as_deref(), Colours::of_stdout())
         }
     })?;
-    answer.good().map(drop)
+    answer.object().map(drop)
 }
 
 pub(in super::super) async fn rm(arguments: Rm, connection: &connection::Connection) -> Result<(), Failure> {
@@ -82,7 +82,7 @@ pub(in super::super) async fn validate(connection: &connection::Connection) -> R
             (false, false) => format!("{}: {code}\n", Colours::of_stdout().bad("not valid")),
         }
     })?;
-    if answer.good()?["isValid"] == true { Ok(()) } else { Err(Failure::not_good()) }
+    if answer.object()?["isValid"] == true { Ok(()) } else { Err(Failure::negative()) }
 }
 
 pub(in super::super) async fn verify_connection(connection: &connection::Connection) -> Result<(), Failure> {

@@ -90,7 +90,7 @@ fn envelopes_are_checked_for_size_script_and_recipient() {
 fn a_line_that_is_not_utf8_is_refused() {
     let password = Secret::new("hunter2".to_owned());
     let (reply, next) = Dialogue::new(&password, false).handle(b"EHLO \xff");
-    assert_eq!((reply.as_ref(), next), (reply::NOT_UTF8, Next::Command));
+    assert_eq!((reply.as_ref(), next), (reply::NOT_UTF8, NextInput::Command));
 }
 
 #[test]
