@@ -192,8 +192,8 @@ settings! {
         /// Where browsers find this service, such as `https://mail.example.com`. The provider has to know
         /// `/console/callback` below it as a redirect URI.
         public_url: Option<String> = unset, StartsWith(&["https://", "http://"]);
-        /// Seals the session cookies: at least 32 random bytes, the same on every replica. A new one signs
-        /// everybody out.
+        /// Seals the session cookies: at least 32 random bytes, the same on every replica. A new one ends all
+        /// sessions.
         session_secret: Option<Secret> = unset;
         /// How long a session lasts. Rights are those of the moment of signing in.
         session_minutes: u32 = 480, Between(1, 10_080);
@@ -216,14 +216,14 @@ settings! {
         /// Requests that begin or end a sign-in to the console, for each remote address; counted by each process. Each
         /// may ask the OpenID Connect provider with this service's own credentials.
         sign_ins_per_minute: u32 = 120, Between(0, MAX_PER_MINUTE);
-        /// Where the counts live. `memory`: each process counts by itself, so that several let as many times as much
-        /// through. `database`: one limit over all replicas; it needs PostgreSQL. Without it, `memory` on SQLite and
+        /// Where the counts live. `memory`: each process counts on its own, so that several together let through a
+        /// multiple. `database`: one limit over all replicas; it needs PostgreSQL. Without it, `memory` on SQLite and
         /// `database` on PostgreSQL.
         store: Option<RateLimitStore> = unset;
     }
 
-    /// Bounds on what tenants do to others with this installation's address and name. 0 is no bound. Counted by each
-    /// replica by itself.
+    /// Bounds on what tenants do to others with this installation's address and name. 0 is no bound. Each replica counts
+    /// on its own.
     quotas: Quotas, derive(Debug, Clone, PartialEq, Eq) {
         /// Test mails of one tenant in 24 hours. They leave through the tenant's own account, which its provider watches.
         test_mails_per_tenant_per_day: u32 = 200, Between(0, MAX_PER_MINUTE);

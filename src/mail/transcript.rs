@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 
 use crate::telemetry::spans;
 
-/// A stage of a check or a sending.
+/// Where in a check or a sending something happened.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
@@ -103,7 +103,7 @@ pub struct Entry {
     pub detail: String,
 }
 
-/// The state of a step.
+/// What becomes of a step.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StepState {

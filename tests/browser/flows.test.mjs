@@ -224,7 +224,7 @@ test("somebody else's change is shown, and whoever saves decides", async () => {
     { op: "replace", path: "/emailAddress", value: "theirs@example.com" },
   ]);
   await page.save();
-  const dialog = page.getByRole("dialog", { name: "Somebody else has changed these settings" });
+  const dialog = page.getByRole("dialog", { name: "Another user has changed these settings" });
   await dialog.waitFor();
   assert.deepEqual(await dialog.locator("tbody tr").allInnerTexts().then((rows) => rows.map((row) => row.split("\t"))), [
     ["Sender address", "platform@example.com", "theirs@example.com"],
@@ -280,7 +280,7 @@ test("what changed while the page lay in the background is shown when it comes b
   await dev.api(page.token, "PATCH", "/email-config", [{ op: "replace", path: "/senderName", value: "Theirs" }]);
   await page.clock.fastForward(60_000);
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  await page.getByText("Somebody else has changed these settings meanwhile.").first().waitFor();
+  await page.getByText("Another user has changed these settings meanwhile.").first().waitFor();
   assert.equal(await page.field("senderName").inputValue(), "Mine");
   await page.picture("10-changed-meanwhile");
   await page.done();

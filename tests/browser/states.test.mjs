@@ -144,7 +144,7 @@ test("where nobody can sign in, the page says what the operator has to do", asyn
   const page = await openConsole(browser, dev, { at: "about:blank" });
   await page.route("**/console/session", (route) => route.fulfill({ json: { mode: "none" } }));
   await page.goto(dev.console);
-  await page.getByRole("heading", { name: "Nobody can sign in here yet" }).waitFor();
+  await page.getByRole("heading", { name: "Sign-in is not set up here yet" }).waitFor();
   await page.getByText("console.oidc").waitFor();
   await page.picture("47-no-sign-in");
   await page.axe("no sign-in");

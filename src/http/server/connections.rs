@@ -1,9 +1,9 @@
 //! Limits the clients' connections, and closes the longest idle one where more want in.
 //!
-//! A connection that waits for a request, for the rest of a request's head, or for its client to take an answer, costs
-//! its client nothing. Where every permit is taken, the one that has waited longest is closed for a new one; otherwise
-//! whoever opens enough connections and says or reads nothing would keep everybody out. A request whose client takes
-//! the answer is never given up.
+//! A connection that waits for a request, for the rest of a request's head, or for its client to read a response costs
+//! its client nothing. Where every permit is taken, the one that has waited longest is closed for a new one; otherwise a
+//! client that opens enough connections and stays silent would lock out all others. A request whose client reads the
+//! response is never cut off.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
