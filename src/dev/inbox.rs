@@ -26,7 +26,7 @@ impl Default for Limits {
 #[derive(Clone, Default)]
 pub struct Inbox {
     limits: Limits,
-    stored: Arc<Mutex<Mails>>,
+    stored: Arc<Mutex<Contents>>,
     changes: watch::Sender<Changes>,
 }
 
@@ -40,7 +40,7 @@ pub struct Changes {
 }
 
 #[derive(Default)]
-struct Mails {
+struct Contents {
     /// The oldest first.
     mails: VecDeque<Arc<Mail>>,
     bytes: usize,
@@ -116,7 +116,7 @@ impl Inbox {
         self.changes.send_modify(|changes| changes.count += 1);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Mails> {
+    fn lock(&self) -> MutexGuard<'_, Contents> {
         self.stored.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -8,7 +8,7 @@ import { test } from "node:test";
 const root = path.resolve(fileURLToPath(new URL(".", import.meta.url)), "../..");
 const load = (name) => import(path.join(root, "web/element", name));
 const { faults, keepsSecret, smtpConfig, smtpDraft } = await load("model/form.js");
-const { meantServer, usualSecurity, withPreset } = await load("model/presets.js");
+const { intendedServer, usualSecurity, withPreset } = await load("model/presets.js");
 const { CODES, remedies } = await load("model/remedies.js");
 const { expectedStages, finished, withEvent } = await load("model/stages.js");
 const { fieldFault } = await load("model/faults.js");
@@ -61,8 +61,8 @@ test("a preset takes no password along to another service", () => {
   assert.deepEqual([filled.serverAddress, filled.serverPort, filled.username, filled.emailPassword], ["smtp.x.com", "465", "apikey", ""]);
   const region = withPreset({ ...filled, emailPassword: "secret" }, preset, "smtp.eu.x.com");
   assert.deepEqual([region.serverAddress, region.emailPassword], ["smtp.eu.x.com", "secret"]);
-  assert.equal(meantServer([preset], "imap.x.com"), "smtp.x.com");
-  for (const other of ["smtp.x.com", "mail.y.com", "localhost", ""]) assert.equal(meantServer([preset], other), null);
+  assert.equal(intendedServer([preset], "imap.x.com"), "smtp.x.com");
+  for (const other of ["smtp.x.com", "mail.y.com", "localhost", ""]) assert.equal(intendedServer([preset], other), null);
   assert.deepEqual([usualSecurity("465", "StartTLS"), usualSecurity("587", "SSL/TLS"), usualSecurity("4465", "none")], ["SSL/TLS", "StartTLS", null]);
 });
 

@@ -13,7 +13,7 @@ const THEMES = ["auto", "light", "dark"];
 const SIGN_IN_FAILURES = ["denied", "expired", "not_known", "provider"];
 
 /** Remembers choices in this browser, where storage is allowed. */
-const kept = {
+const storedChoices = {
   /** @param {string} name */
   get(name) {
     try {
@@ -36,14 +36,14 @@ const kept = {
 let settings = null;
 /** @type {Session | null} */
 let session = null;
-let language = languageOf(kept.get("language") ?? navigator.language);
-let theme = THEMES.find((known) => known === kept.get("theme")) ?? "auto";
+let language = languageOf(storedChoices.get("language") ?? navigator.language);
+let theme = THEMES.find((known) => known === storedChoices.get("theme")) ?? "auto";
 
 /** @param {string} id */
 const element = (id) => /** @type {HTMLElement} */ (document.getElementById(id));
 
 /** @returns {Promise<Session | null>} nothing where the service does not answer */
-async function askForSession() {
+async function fetchSession() {
   try {
     const response = await fetch("/console/session", { cache: "no-store" });
     return response.ok || response.status === 401 ? await response.json() : null;
@@ -52,7 +52,7 @@ async function askForSession() {
   }
 }
 
-async function speak() {
+async function renderTexts() {
   const texts = await loadTexts(language);
   const t = (/** @type {string} */ key) => text(texts, key);
   document.documentElement.lang = language;
@@ -62,15 +62,15 @@ async function speak() {
   element("theme-label").textContent = t("console.theme");
   element("inbox").textContent = t("console.inbox");
   element("sign-out").textContent = t("console.signOut");
-  fill("theme", THEMES.map((value) => [value, t(`console.theme.${value}`)]), theme);
+  fillSelect("theme", THEMES.map((value) => [value, t(`console.theme.${value}`)]), theme);
   // Languages are named in themselves.
-  fill("language", LANGUAGES.map((value) => [value, nameOf(value)]), language);
+  fillSelect("language", LANGUAGES.map((value) => [value, languageName(value)]), language);
   settings?.setAttribute("locale", language);
-  document.querySelector(".sign-in")?.replaceWith(notice(t));
+  document.querySelector(".sign-in")?.replaceWith(signInNotice(t));
 }
 
 /** @param {string} value */
-function nameOf(value) {
+function languageName(value) {
   return new Intl.DisplayNames([value], { type: "language" }).of(value) ?? value;
 }
 
@@ -79,7 +79,7 @@ function nameOf(value) {
  * @param {string[][]} options value and label
  * @param {string} chosen
  */
-function fill(id, options, chosen) {
+function fillSelect(id, options, chosen) {
   element(id).replaceChildren(...options.map(([value = "", label = ""]) => {
     const option = new Option(label, value);
     option.selected = value === chosen;
@@ -87,7 +87,7 @@ function fill(id, options, chosen) {
   }));
 }
 
-function dress() {
+function applyTheme() {
   document.documentElement.dataset.theme = theme;
   settings?.setAttribute("theme", theme);
 }
@@ -97,7 +97,7 @@ function dress() {
  *
  * @param {(key: string) => string} t
  */
-function notice(t) {
+function signInNotice(t) {
   const section = document.createElement("section");
   section.className = "sign-in";
   const signIn = session?.mode === "oidc" ? session.signIn : undefined;
@@ -126,7 +126,7 @@ function notice(t) {
 }
 
 /** @param {Session} signedIn */
-function show(signedIn) {
+function showSettings(signedIn) {
   settings = document.createElement("email-transport-settings");
   settings.setAttribute("locale", language);
   settings.setAttribute("theme", theme);
@@ -134,7 +134,7 @@ function show(signedIn) {
     let token = signedIn.token;
     settings.getToken = async (reason) => {
       if (reason === "expired") {
-        const next = await askForSession();
+        const next = await fetchSession();
         if (next?.mode === "dev") token = next.token;
       }
       return token;
@@ -143,7 +143,7 @@ function show(signedIn) {
   } else {
     element("sign-out").hidden = false;
   }
-  settings.addEventListener("sign-in-required", () => void leave());
+  settings.addEventListener("sign-in-required", () => void handleEndedSession());
   element("main").append(settings);
 }
 
@@ -151,31 +151,31 @@ function show(signedIn) {
  * The session may have ended while the page was open; where it has not, the element itself says what is wrong. What
  * has been entered and is not saved stays: then the sign-in has a tab of its own.
  */
-async function leave() {
-  const next = await askForSession();
+async function handleEndedSession() {
+  const next = await fetchSession();
   if (!next || isSignedIn(next)) return;
   if (settings?.hasUnsavedChanges) {
     if (document.querySelector(".sign-in")) return;
     session = next;
     element("title").after(Object.assign(document.createElement("section"), { className: "sign-in" }));
-    await speak();
+    await renderTexts();
   } else {
     settings?.remove();
-    await enter(next);
+    await applySession(next);
   }
 }
 
 /** Continues when the user returns from the tab of the sign-in. */
-async function back() {
+async function handleReturn() {
   const beside = settings && document.querySelector(".sign-in");
   if (document.visibilityState !== "visible" || !beside) return;
-  const next = await askForSession();
+  const next = await fetchSession();
   if (next && isSignedIn(next)) beside.remove();
 }
 
 /** Ends the session here, and then at the provider. */
 async function signOut() {
-  const current = await askForSession();
+  const current = await fetchSession();
   if (current?.mode === "oidc" && current.csrfToken) {
     const headers = { "qlik-csrf-token": current.csrfToken };
     const response = await fetch("/console/sign-out", { method: "POST", headers });
@@ -192,26 +192,26 @@ function isSignedIn(session) {
 }
 
 /** @param {Session | null} next */
-async function enter(next) {
+async function applySession(next) {
   session = next;
   element("sign-out").hidden = true;
   settings = null;
-  if (session && isSignedIn(session)) show(session);
+  if (session && isSignedIn(session)) showSettings(session);
   else element("main").append(Object.assign(document.createElement("section"), { className: "sign-in" }));
-  await speak();
+  await renderTexts();
 }
 
 element("language").addEventListener("change", (event) => {
   language = /** @type {HTMLSelectElement} */ (event.target).value;
-  kept.set("language", language);
-  void speak();
+  storedChoices.set("language", language);
+  void renderTexts();
 });
 element("theme").addEventListener("change", (event) => {
   theme = /** @type {HTMLSelectElement} */ (event.target).value;
-  kept.set("theme", theme);
-  dress();
+  storedChoices.set("theme", theme);
+  applyTheme();
 });
 element("sign-out").addEventListener("click", () => void signOut());
-document.addEventListener("visibilitychange", () => void back());
-dress();
-await enter(await askForSession());
+document.addEventListener("visibilitychange", () => void handleReturn());
+applyTheme();
+await applySession(await fetchSession());

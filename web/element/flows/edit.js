@@ -18,7 +18,7 @@ import { loadSetup, loadSetupSoon } from "./setup.js";
  * @param {State} state
  * @returns {Record<string, string | number>}
  */
-export function entered(state) {
+export function enteredValues(state) {
   if (state.provider === "Microsoft365") return microsoftConfig(state.microsoft);
   return state.provider === "BasicAuth" ? smtpConfig(state.smtp) : {};
 }
@@ -27,16 +27,16 @@ export function entered(state) {
 export function isChanged(state) {
   if (state.provider === "" || state.provider === "None") return false;
   if (state.config?.serviceProvider === state.provider) {
-    return changedFields(state.config, state.provider, entered(state)).length > 0;
+    return changedFields(state.config, state.provider, enteredValues(state)).length > 0;
   }
   const empty = state.provider === "Microsoft365" ? microsoftConfig(microsoftDraft(null)) : smtpConfig(smtpDraft(null));
-  return JSON.stringify(entered(state)) !== JSON.stringify(empty);
+  return JSON.stringify(enteredValues(state)) !== JSON.stringify(empty);
 }
 
 /** Whether a save would use the secret that is stored. @param {State} state */
 export function usesStoredSecret(state) {
   const { provider } = state;
-  return provider !== "" && provider !== "None" && keepsSecret(state.config, provider, entered(state));
+  return provider !== "" && provider !== "None" && keepsSecret(state.config, provider, enteredValues(state));
 }
 
 /**

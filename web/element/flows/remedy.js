@@ -1,6 +1,6 @@
 // Applies a remedy of a diagnosis with one click.
 
-import { choose, editMicrosoft, editSmtp, entered, usesStoredSecret } from "./edit.js";
+import { choose, editMicrosoft, editSmtp, enteredValues, usesStoredSecret } from "./edit.js";
 import { save } from "./save.js";
 import { openSetup } from "./setup.js";
 import { sendTestMail } from "./test-mail.js";
@@ -29,7 +29,7 @@ export async function apply(app, remedy, after) {
   if (remedy.focus) return goTo(app, remedy.focus);
   editSmtp(app, { ...remedy.changes });
   if (app.state.provider !== "BasicAuth") choose(app, "BasicAuth");
-  const config = entered(app.state);
+  const config = enteredValues(app.state);
   const secretMissing = config.username !== undefined && config.emailPassword === undefined;
   if (secretMissing && !usesStoredSecret(app.state)) {
     // The stored password is for another destination; the check needs a new one.

@@ -13,11 +13,11 @@ export async function remove(app) {
   app.update({ busy: "remove", problem: null });
   try {
     await app.client.request("DELETE", "/email-config", { ifMatch: app.state.etag });
-    await removed(app);
+    await applyRemoved(app);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     if (error.kind === "not-found") {
-      await removed(app);
+      await applyRemoved(app);
     } else if (error.kind === "changed") {
       app.update({ dialog: "" });
       await openConflict(app);
@@ -32,7 +32,7 @@ export async function remove(app) {
 }
 
 /** Also where another user was quicker. @param {App} app */
-async function removed(app) {
+async function applyRemoved(app) {
   adopt(app, { passwordExists: false, isValid: false }, null);
   app.update({ dialog: "", check: null, testMail: { ...app.state.testMail, result: null, problem: null } });
   app.announce(app.t("remove.done"));

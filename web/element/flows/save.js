@@ -5,7 +5,7 @@ import { fieldFault } from "../model/faults.js";
 import { expectedStages, finished, withEvent } from "../model/stages.js";
 import { Problem } from "../net/problem.js";
 import { openConflict } from "./conflict.js";
-import { entered, usesStoredSecret } from "./edit.js";
+import { enteredValues, usesStoredSecret } from "./edit.js";
 import { adopt, refresh } from "./load.js";
 import { waitFor } from "./wait.js";
 
@@ -15,7 +15,7 @@ import { waitFor } from "./wait.js";
 export async function save(app) {
   const { provider, busy } = app.state;
   if (provider === "" || provider === "None" || busy) return;
-  const config = entered(app.state);
+  const config = enteredValues(app.state);
   const wrong = faults(provider, config, usesStoredSecret(app.state));
   if (Object.keys(wrong).length > 0) {
     const errors = Object.fromEntries(Object.entries(wrong).map(([field, key]) => [field, app.t(key)]));
@@ -38,12 +38,12 @@ export async function save(app) {
       body: { serviceProvider: provider, providerConfig: config },
       ifMatch: app.state.etag,
       create: app.state.etag === null,
-      onStage: follow(app),
+      onStage: stageListener(app),
     });
-    await saved(app, answer.etag);
+    await applySaved(app, answer.etag);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    await refused(app, error);
+    await applyRefusal(app, error);
   } finally {
     app.update({ busy: "" });
   }
@@ -55,7 +55,7 @@ export async function save(app) {
  * @param {App} app
  * @returns {(event: import("../net/event-stream.js").StageEvent) => void}
  */
-export function follow(app) {
+export function stageListener(app) {
   return (event) => {
     const { check } = app.state;
     if (!check) return;
@@ -70,7 +70,7 @@ export function follow(app) {
  * @param {App} app
  * @param {string | null} etag
  */
-async function saved(app, etag) {
+async function applySaved(app, etag) {
   const { check } = app.state;
   if (!check) return;
   const { provider, config } = check.about;
@@ -100,7 +100,7 @@ async function saved(app, etag) {
  * @param {App} app
  * @param {Problem} problem
  */
-async function refused(app, problem) {
+async function applyRefusal(app, problem) {
   const { check, provider } = app.state;
   if (problem.kind === "check" && check) {
     const { diagnosis } = problem;

@@ -3,7 +3,7 @@
 import { expectedStages, finished } from "../model/stages.js";
 import { Problem } from "../net/problem.js";
 import { refresh } from "./load.js";
-import { follow } from "./save.js";
+import { stageListener } from "./save.js";
 import { waitFor } from "./wait.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -28,9 +28,9 @@ export async function verify(app) {
   app.announce(app.t("check.running"));
   try {
     const { body } = await app.client.request("POST", "/email-config/actions/verify-connection", {
-      onStage: follow(app),
+      onStage: stageListener(app),
     });
-    await ended(app, body);
+    await applyResult(app, body);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     waitFor(app, error);
@@ -48,7 +48,7 @@ export async function verify(app) {
  * @param {App} app
  * @param {import("../model/types.js").CheckResult} result
  */
-async function ended(app, result) {
+async function applyResult(app, result) {
   const { check } = app.state;
   if (!check) return;
   const diagnosis = result.diagnosis ?? null;

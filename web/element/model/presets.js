@@ -50,7 +50,7 @@ export function withPreset(draft, preset, server = preset.servers[0]?.serverAddr
  * @param {string} server
  * @returns {string | null}
  */
-export function meantServer(presets, server) {
+export function intendedServer(presets, server) {
   const name = server.trim().toLowerCase();
   const domain = (/** @type {string} */ host) => host.split(".").slice(-2).join(".");
   const known = presets

@@ -1,6 +1,6 @@
 // Remedies of a diagnosis with one click. Pure: from a code and the form.
 
-import { meantServer } from "./presets.js";
+import { intendedServer } from "./presets.js";
 
 /**
  * @typedef {import("./types.js").Preset} Preset
@@ -47,7 +47,7 @@ const otherPorts = ({ config }) =>
  * @returns {Remedy[]}
  */
 function suggestedServer(config, presets) {
-  const server = meantServer(presets, String(config.serverAddress ?? ""));
+  const server = intendedServer(presets, String(config.serverAddress ?? ""));
   return server ? [{ text: "remedy.server", values: { server }, changes: { serverAddress: server } }] : [];
 }
 

@@ -4,7 +4,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { loadMoreActivity } from "../flows/activity.js";
 import { text } from "../i18n.js";
 import * as icons from "./icons.js";
-import { moment } from "./status.js";
+import { timeElement } from "./status.js";
 
 /**
  * @typedef {import("../app.js").App} App
@@ -29,14 +29,14 @@ export function activityCard(app) {
  */
 function row(app, entry) {
   const ok = entry.outcome === "OK";
-  const changed = (entry.changed ?? []).map((field) => named(app, `field.${field}`, field)).join(", ");
+  const changed = (entry.changed ?? []).map((field) => textOr(app, `field.${field}`, field)).join(", ");
   return html`<li tabindex="-1">
     <span class="mark ${ok ? "ok" : "bad"}">${ok ? icons.check : icons.cross}</span>
-    <span class="what">${named(app, `activity.${entry.action}.${ok ? "ok" : "bad"}`, entry.action)}
+    <span class="what">${textOr(app, `activity.${entry.action}.${ok ? "ok" : "bad"}`, entry.action)}
       ${ok ? nothing : html`<code>${entry.outcome}</code>`}
       <span class="about">${[entry.userId, changed && app.t("activity.changed", { fields: changed })].filter(Boolean).join(" · ")}</span>
     </span>
-    <span class="when">${moment(app, entry.at)}</span>
+    <span class="when">${timeElement(app, entry.at)}</span>
   </li>`;
 }
 
@@ -47,7 +47,7 @@ function row(app, entry) {
  * @param {string} key
  * @param {string} otherwise
  */
-function named(app, key, otherwise) {
+function textOr(app, key, otherwise) {
   const found = text(app.texts, key);
   return found === key ? otherwise : found;
 }

@@ -2,10 +2,10 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { removeTheirs, takeMine, takeTheirs } from "../flows/conflict.js";
-import { entered } from "../flows/edit.js";
+import { enteredValues } from "../flows/edit.js";
 import { FIELDS } from "../model/form.js";
 import { button, notice } from "./parts.js";
-import { moment } from "./status.js";
+import { timeElement } from "./status.js";
 
 /** @typedef {import("../app.js").App} App */
 
@@ -28,7 +28,7 @@ export function conflictDialog(app) {
   return html`<dialog aria-labelledby="conflict-title" @cancel=${cancel} @close=${() => app.state.dialog && cancel()}>
     <h2 id="conflict-title" tabindex="-1" autofocus>${app.t("conflict.title")}</h2>
     <p>${app.t(theirs.config ? "conflict.text" : "conflict.removed")} ${theirs.config?.modificationTime
-      ? html`<span class="quiet-text">(${moment(app, theirs.config.modificationTime)})</span>` : nothing}</p>
+      ? html`<span class="quiet-text">(${timeElement(app, theirs.config.modificationTime)})</span>` : nothing}</p>
     ${theirs.config ? comparison(app, theirs.config) : nothing}
     <div class="actions">
       ${provider === "None"
@@ -50,7 +50,7 @@ function comparison(app, theirs) {
   const { provider } = app.state;
   if (provider === "" || provider === "None") return nothing;
   const stored = /** @type {Record<string, any>} */ (theirs.providerConfig ?? {});
-  const mine = entered(app.state);
+  const mine = enteredValues(app.state);
   const name = (/** @type {string} */ id) => app.t(`provider.${id}`);
   /** @type {[string, unknown, unknown][]} */
   const rows = [];

@@ -28,7 +28,7 @@ import * as icons from "./icons.js";
  * @param {Field} field
  */
 export function textField(app, field) {
-  return around(app, field, html`<input id="f-${field.name}" name=${field.name} type="text" .value=${live(field.value)}
+  return fieldFrame(app, field, html`<input id="f-${field.name}" name=${field.name} type="text" .value=${live(field.value)}
     ?disabled=${field.disabled} placeholder=${field.placeholder ?? nothing} inputmode=${field.inputMode ?? nothing}
     autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
     aria-invalid=${field.error ? "true" : nothing} aria-required=${field.optional ? nothing : "true"}
@@ -43,7 +43,7 @@ export function textField(app, field) {
  */
 export function secretField(app, field) {
   const { revealed } = app.state;
-  return around(app, field, html`<div class="with-button">
+  return fieldFrame(app, field, html`<div class="with-button">
     <input id="f-${field.name}" name=${field.name} type=${revealed ? "text" : "password"} .value=${live(field.value)}
       autocomplete="new-password" autocapitalize="none" autocorrect="off" spellcheck="false" data-1p-ignore
       data-lpignore="true" aria-invalid=${field.error ? "true" : nothing} aria-describedby=${describedBy(field)}
@@ -59,7 +59,7 @@ export function secretField(app, field) {
  * @param {Field} field
  * @param {unknown} control
  */
-export function around(app, field, control) {
+export function fieldFrame(app, field, control) {
   return html`<div class="field ${field.kind ?? ""}">
     <div class="label"><label for="f-${field.name}">${field.label}${field.optional
       ? html` <span class="optional">${app.t("field.optional")}</span>` : nothing}</label>${field.beside ?? nothing}</div>

@@ -65,16 +65,16 @@ function facts(app, config, code) {
       ? `${providerConfig.serverAddress}:${providerConfig.serverPort ?? "?"}`
       : null;
   return html`<dl class="facts">
-    ${through ? fact(app.t("fact.through"), html`${through}${providerConfig.securityType
+    ${through ? factRow(app.t("fact.through"), html`${through}${providerConfig.securityType
       ? html` <span class="quiet-text">${app.t(`security.${providerConfig.securityType}`)}</span>` : nothing}`) : nothing}
-    ${providerConfig.emailAddress ? fact(app.t("fact.from"), providerConfig.emailAddress) : nothing}
-    ${since && code !== "INCOMPLETE_CONFIG" ? fact(app.t("fact.since"), moment(app, since)) : nothing}
-    ${authFailures > 0 ? fact(app.t("fact.refused"), html`<span class="bad-text">${app.t("fact.refused.count", {
+    ${providerConfig.emailAddress ? factRow(app.t("fact.from"), providerConfig.emailAddress) : nothing}
+    ${since && code !== "INCOMPLETE_CONFIG" ? factRow(app.t("fact.since"), timeElement(app, since)) : nothing}
+    ${authFailures > 0 ? factRow(app.t("fact.refused"), html`<span class="bad-text">${app.t("fact.refused.count", {
       count: authFailures,
     })}</span>`) : nothing}
-    ${checked ? fact(app.t("fact.checked"), html`${moment(app, checked.at)} <span class="quiet-text">${
+    ${checked ? factRow(app.t("fact.checked"), html`${timeElement(app, checked.at)} <span class="quiet-text">${
       app.t(checked.outcome === "OK" ? "fact.checked.ok" : "fact.checked.bad")}</span>`) : nothing}
-    ${config.modificationTime ? fact(app.t("fact.changed"), moment(app, config.modificationTime)) : nothing}
+    ${config.modificationTime ? factRow(app.t("fact.changed"), timeElement(app, config.modificationTime)) : nothing}
   </dl>`;
 }
 
@@ -82,7 +82,7 @@ function facts(app, config, code) {
  * @param {string} name
  * @param {unknown} value
  */
-function fact(name, value) {
+function factRow(name, value) {
   return html`<div><dt>${name}</dt><dd>${value}</dd></div>`;
 }
 
@@ -90,6 +90,6 @@ function fact(name, value) {
  * @param {App} app
  * @param {string} iso
  */
-export function moment(app, iso) {
+export function timeElement(app, iso) {
   return html`<time datetime=${iso} title=${dateTime(iso, app.locale)}>${ago(iso, app.locale)}</time>`;
 }
