@@ -1,6 +1,10 @@
 //! The types of secrets: opened, which cannot be printed, compared by accident, cloned or serialised; and
 //! encrypted, as the database stores them.
 
+mod redactor;
+
+pub use redactor::{NOT_SHOWN, Redactor};
+
 use std::fmt;
 
 use zeroize::{Zeroize, ZeroizeOnDrop};

@@ -10,7 +10,6 @@ mod error;
 mod first_bytes;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod hidden;
 mod limits;
 mod reply;
 mod socket;

@@ -6,14 +6,14 @@ use tokio::time::Instant;
 
 use super::{Depth, NotVerified, Outbound, Outcome, SignInGuard, Success, UnlockedAccount};
 use crate::diagnosis::{Facts, Failure};
-use crate::egress::{DialError, Host};
+use crate::egress::{Connection, DialError, Host};
 use crate::email_config::{BasicAuth, fields};
 use crate::language::{Text, texts};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::secret::Secret;
-use crate::smtp::{Credentials, Envelope, Reply, Security, Session};
+use crate::smtp::{self, Credentials, Envelope, Reply, Security, Session};
 
 texts! {
     CONNECTED = "Connected to {place}.";
@@ -102,8 +102,7 @@ impl<'a> SmtpAccount<'a> {
         for _ in 1..MAX_ADDRESSES {
             let (peer, ipv6_path_broken) = (connection.peer.ip(), connection.ipv6_path_broken);
             let alternatives = std::mem::take(&mut connection.alternatives);
-            let opened =
-                Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
+            let opened = self.greet(connection, outbound, deadline, log).await;
             let error = match opened {
                 Ok(session) => return Ok((session, peer, ipv6_path_broken)),
                 Err(error) if error.refuses_address() && !alternatives.is_empty() => error,
@@ -115,8 +114,19 @@ impl<'a> SmtpAccount<'a> {
             };
         }
         let (peer, ipv6_path_broken) = (connection.peer.ip(), connection.ipv6_path_broken);
-        let opened = Session::open(connection, self.host, self.security, &outbound.smtp, deadline, log).await;
+        let opened = self.greet(connection, outbound, deadline, log).await;
         opened.map(|session| (session, peer, ipv6_path_broken)).map_err(Failure::Smtp)
+    }
+
+    async fn greet(
+        &self,
+        connection: Connection,
+        outbound: &Outbound,
+        deadline: Instant,
+        log: &mut Transcript,
+    ) -> Result<Session, smtp::Error> {
+        let credentials = self.credentials.as_ref();
+        Session::open(connection, self.host, self.security, &outbound.smtp, credentials, deadline, log).await
     }
 
     /// The result of the open session.

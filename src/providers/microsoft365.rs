@@ -117,9 +117,12 @@ impl<'a> Call<'a> {
             .await
             .map_err(Failure::Dial)?;
         let settings = &self.outbound.smtp;
-        let opened = Session::open(connection, &host, Security::StartTls, settings, self.deadline, log).await;
-        let mut session = opened.map_err(Failure::Smtp)?;
         let credentials = SignIn::OAuthToken { username: self.settings.email_address.as_str(), token };
+        let security = Security::StartTls;
+        let opened =
+            Session::open(connection, &host, security, settings, Some(&credentials), self.deadline, log)
+                .await;
+        let mut session = opened.map_err(Failure::Smtp)?;
         match session.sign_in(&credentials, log).await {
             Ok(_) => Ok(session),
             Err(error) => {

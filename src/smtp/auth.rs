@@ -10,9 +10,8 @@ use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use zeroize::Zeroizing;
 
-use super::hidden::Hidden;
 use crate::mail::transcript::printable;
-use crate::secret::Secret;
+use crate::secret::{NOT_SHOWN, Redactor, Secret};
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mechanism {
@@ -22,6 +21,8 @@ pub enum Mechanism {
 }
 
 impl Mechanism {
+    pub const ALL: [Self; 3] = [Self::Plain, Self::Login, Self::XOAuth2];
+
     /// The name in EHLO and in AUTH.
     pub fn as_str(self) -> &'static str {
         match self {
@@ -77,11 +78,11 @@ impl Credentials<'_> {
         })
     }
 
-    /// Has the secret, and the message that holds it, taken out of what the server says from now on.
-    pub(super) fn hide(&self, hidden: &mut Hidden) {
-        let (Self::Password { password: secret, .. } | Self::OAuthToken { token: secret, .. }) = self;
-        hidden.add(secret.expose().as_bytes());
-        hidden.add(&self.message());
+    /// Has the secret found in what the server says from now on. `public` is what may stand there all the same.
+    pub(super) fn add_to(&self, redactor: &mut Redactor, public: &[&str]) {
+        let (Self::Password { username, password: secret } | Self::OAuthToken { username, token: secret }) =
+            self;
+        redactor.add(secret, &[&[*username], public].concat());
     }
 }
 
@@ -97,13 +98,16 @@ fn opening(mechanism: Mechanism, first: &str) -> (Zeroizing<String>, bool) {
 }
 
 /// The text in the 334 to a refused XOAUTH2: JSON in Base64. Empty where it is no Base64.
-pub(super) fn challenge(text: &str, hidden: &Hidden) -> String {
+pub(super) fn challenge(text: &str, redactor: &Redactor) -> String {
     const LENIENT_BASE64: GeneralPurpose = GeneralPurpose::new(
         &ALPHABET,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
+    if text == NOT_SHOWN {
+        return text.to_owned();
+    }
     let decoded = LENIENT_BASE64.decode(text.trim()).unwrap_or_default();
-    printable(&String::from_utf8_lossy(&hidden.remove(&decoded)))
+    printable(&redactor.redact(String::from_utf8_lossy(&decoded).into_owned()))
 }
 
 #[cfg(test)]
@@ -173,17 +177,17 @@ mod tests {
 
     #[test]
     fn a_challenge_is_decoded_into_printable_text() {
-        let mut hidden = Hidden::default();
-        hidden.add(b"ya29.x");
+        let redactor = Redactor::new(&secret("ya29.x"), &[]);
         for (text, expected) in [
             ("eyJzdGF0dXMiOiI0MDEifQ==", r#"{"status":"401"}"#),
             ("eyJzdGF0dXMiOiI0MDEifQ", r#"{"status":"401"}"#),
-            ("eWEyOS54", "<hidden>"),
+            ("eWEyOS54", NOT_SHOWN),
+            (NOT_SHOWN, NOT_SHOWN),
             ("%%%", ""),
             ("", ""),
             ("AAEC/w==", "???"),
         ] {
-            assert_eq!(challenge(text, &hidden), expected, "{text}");
+            assert_eq!(challenge(text, &redactor), expected, "{text}");
         }
     }
 }

@@ -2,7 +2,8 @@
 
 use std::collections::HashSet;
 
-use super::Reply;
+use super::{Mechanism, Reply};
+use crate::secret::{NOT_SHOWN, Redactor};
 
 #[expect(clippy::struct_excessive_bools, reason = "each is a keyword of its own")]
 #[derive(Clone, Default, PartialEq, Eq, Debug)]
@@ -30,6 +31,23 @@ impl Capabilities {
         let mut seen = HashSet::new();
         offers.auth.retain(|name| seen.insert(name.clone()));
         offers
+    }
+
+    /// With [`NOT_SHOWN`] for the names that hold a part of a secret. Ours say nothing, and are needed.
+    pub(super) fn redacted(mut self, redactor: &Redactor) -> Self {
+        let is_ours = |name: &str| Mechanism::ALL.iter().any(|ours| ours.as_str() == name);
+        let other = |names: &[String]| -> String {
+            names.iter().filter(|name| !is_ours(name)).map(String::as_str).collect::<Vec<_>>().join(" ")
+        };
+        if redactor.finds(&other(&self.auth)) {
+            self.auth.retain(|name| is_ours(name) || !redactor.finds(name));
+            // The secret may be cut into several names.
+            if redactor.finds(&other(&self.auth)) {
+                self.auth.retain(|name| is_ours(name));
+            }
+            self.auth.push(NOT_SHOWN.to_owned());
+        }
+        self
     }
 
     fn add(&mut self, line: &str) {

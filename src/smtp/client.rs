@@ -13,6 +13,7 @@ use super::stream::Stream;
 use super::{Capabilities, Reply, limits};
 use crate::egress::Host;
 use crate::mail::address::EmailAddress;
+use crate::secret::Redactor;
 
 /// What is the same for every session of this process.
 #[derive(Clone)]
@@ -54,6 +55,8 @@ pub struct Session {
     opened_by_operator: bool,
     /// From the last EHLO; those from before TLS are dropped.
     capabilities: Capabilities,
+    /// Finds the account's secret in what the server says.
+    redactor: Redactor,
     /// The name in the server's greeting; `None` where it is no host name.
     greeted_as: Option<String>,
     /// Every command has its reply, except the RSET of `reset_pending`. False during a command, so that a session whose

@@ -3,12 +3,11 @@
 use std::collections::BTreeSet;
 
 use super::auth::{Dialogue, NextStep, challenge};
-use super::hidden::Hidden;
 use super::reply::{MAX_LINE, MAX_LINES, MAX_REPLY, Malformed, Replies};
 use super::{Capabilities, Credentials, Mechanism, Reply};
 use crate::fuzz_targets::Input;
 use crate::mail::transcript::Transcript;
-use crate::secret::Secret;
+use crate::secret::{Redactor, Secret};
 
 /// The reply parser: how the bytes are cut changes nothing; a reply is within the limits, printable, and reads back
 /// from its own bytes.
@@ -42,12 +41,12 @@ pub fn reply(data: &[u8]) {
 
 /// All replies of bytes that arrive in these pieces, up to what is none.
 fn read_all<'a>(pieces: impl Iterator<Item = &'a [u8]>) -> (Vec<Reply>, Result<(), Malformed>) {
-    let (mut replies, hidden) = (Replies::default(), Hidden::default());
+    let mut replies = Replies::default();
     let mut read = Vec::new();
     for piece in pieces {
         replies.feed(piece);
         loop {
-            match replies.next(&hidden) {
+            match replies.next() {
                 Ok(Some(reply)) => read.push(reply),
                 Ok(None) => break,
                 Err(malformed) => return (read, Err(malformed)),
@@ -128,16 +127,17 @@ pub fn sign_in(data: &[u8]) {
         Mechanism::XOAuth2 => Credentials::OAuthToken { username, token: &secret },
         Mechanism::Plain | Mechanism::Login => Credentials::Password { username, password: &secret },
     };
-    let mut hidden = Hidden::default();
-    credentials.hide(&mut hidden);
+    let mut redactor = Redactor::default();
+    credentials.add_to(&mut redactor, &[]);
     let mut replies = Replies::default();
     replies.feed(input.rest());
     let (mut dialogue, command) = Dialogue::begin(mechanism, &credentials);
     assert!(command.len() <= 512 && command.ends_with("\r\n"));
     let mut said = command.trim_end().split(' ').skip(2).map(str::to_owned).collect::<Vec<_>>();
     let mut lines = 1;
-    while let Ok(Some(reply)) = replies.next(&hidden) {
-        assert!(!reply.text().contains(secret.expose()));
+    while let Ok(Some(reply)) = replies.next() {
+        let reply = reply.redacted(&redactor);
+        assert!(!reply.text().contains(&PASSWORD[..12]));
         match dialogue.next(reply.code) {
             NextStep::Send(line) => {
                 assert_eq!(reply.code, 334);
@@ -154,9 +154,9 @@ pub fn sign_in(data: &[u8]) {
             }
             NextStep::TokenRefused => {
                 assert_eq!((mechanism, reply.code, said.len()), (Mechanism::XOAuth2, 334, 1));
-                let shown = challenge(&reply.text(), &hidden);
+                let shown = challenge(&reply.text(), &redactor);
                 assert!(is_printable(&shown) && shown.chars().count() <= Transcript::MAX_DETAIL);
-                assert!(!shown.contains(secret.expose()));
+                assert!(!shown.contains(&PASSWORD[..12]));
                 break;
             }
             NextStep::Refused => {

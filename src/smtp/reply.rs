@@ -7,6 +7,8 @@ mod parse;
 pub(super) use parse::{MAX_LINE, MAX_LINES, MAX_REPLY};
 pub(super) use parse::{Malformed, Replies};
 
+use crate::secret::{NOT_SHOWN, Redactor};
+
 /// `5.7.8`: class, subject, detail.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct EnhancedCode(pub u8, pub u16, pub u16);
@@ -29,6 +31,11 @@ impl Reply {
     /// The lines in one, separated by a space.
     pub fn text(&self) -> String {
         self.lines.join(" ")
+    }
+
+    /// As it may be shown and stored: without its text where that holds a part of a secret.
+    pub(super) fn redacted(self, redactor: &Redactor) -> Self {
+        if redactor.finds(&self.text()) { Self { lines: vec![NOT_SHOWN.to_owned()], ..self } } else { self }
     }
 
     /// A 4yz reply: the same may succeed later.

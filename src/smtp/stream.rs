@@ -8,7 +8,6 @@ use tokio::time::{Instant, timeout_at};
 use tokio_rustls::client::TlsStream;
 
 use super::Reply;
-use super::hidden::Hidden;
 use super::reply::{Malformed, Replies};
 use super::socket::Socket;
 use super::tls;
@@ -30,8 +29,6 @@ pub(super) struct Stream {
     io: Io,
     replies: Replies,
     chunk: Box<[u8]>,
-    /// Redacted from every reply.
-    pub hidden: Hidden,
 }
 
 enum Io {
@@ -51,7 +48,7 @@ impl Stream {
     /// The buffer is new: bytes that came unencrypted are no part of an encrypted session.
     fn from_io(io: Io) -> Self {
         let chunk = vec![0; READ_SIZE].into_boxed_slice();
-        Self { io, replies: Replies::default(), chunk, hidden: Hidden::default() }
+        Self { io, replies: Replies::default(), chunk }
     }
 
     /// The socket of an unencrypted connection; `None` where TLS is up.
@@ -83,11 +80,11 @@ impl Stream {
         self.replies.is_empty()
     }
 
-    /// One whole reply by `deadline`, however many reads it takes.
-    pub async fn reply(&mut self, deadline: Instant) -> Result<Reply, StreamError> {
+    /// One whole reply by `deadline`, however many reads it takes. It may hold what is kept secret.
+    pub async fn unredacted_reply(&mut self, deadline: Instant) -> Result<Reply, StreamError> {
         let whole = async {
             loop {
-                if let Some(reply) = self.replies.next(&self.hidden).map_err(StreamError::Malformed)? {
+                if let Some(reply) = self.replies.next().map_err(StreamError::Malformed)? {
                     return Ok(reply);
                 }
                 self.fill().await?;

@@ -187,7 +187,8 @@ impl Client {
             let started = Instant::now();
             let left = deadline.saturating_duration_since(started);
             let graph = &self.endpoints.graph;
-            let sending = graph::send_mail(&self.http, graph, mailbox, &token.text, message, left);
+            let sending =
+                graph::send_mail(&self.http, graph, mailbox, credentials, &token.text, message, left);
             let sent = sending.instrument(log.span()).await;
             record(log, Stage::Graph, started, sent.as_ref().err(), "202: accepted");
             let error = match sent {

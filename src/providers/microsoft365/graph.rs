@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use serde_json::Value;
 
-use super::token::{no_answer_kind, retry_after, short};
+use super::token::{Credentials, no_answer_kind, redact, retry_after, short};
 use super::{Error, ErrorKind};
 use crate::egress::http_client::{HttpClient, HttpError, Request, Response};
 use crate::json;
@@ -33,6 +33,7 @@ pub async fn send_mail(
     client: &HttpClient,
     graph: &str,
     mailbox: &EmailAddress,
+    credentials: &Credentials<'_>,
     token: &Secret,
     message: &Message,
     time_limit: Duration,
@@ -62,7 +63,7 @@ pub async fn send_mail(
         max_response_bytes: MAX_ANSWER,
     };
     match client.send(request).await {
-        Ok(response) => read(&response),
+        Ok(response) => read(&response).map_err(|error| redact(error, &response, credentials, Some(token))),
         Err(
             HttpError::Broken { sent: true, .. }
             | HttpError::Timeout { sent: true }

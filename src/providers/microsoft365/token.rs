@@ -12,7 +12,7 @@ use crate::egress::http_client::{HttpClient, HttpError, Request, Response};
 use crate::json;
 use crate::mail::transcript::{Stage, printable};
 use crate::percent::percent_encode;
-use crate::secret::Secret;
+use crate::secret::{NOT_SHOWN, Redactor, Secret};
 
 /// A token answer is some kilobytes; a token has to fit into a header or a line of SMTP.
 const MAX_BYTES: usize = 64 * 1024;
@@ -80,8 +80,38 @@ pub async fn fetch(
         max_response_bytes: MAX_BYTES,
     };
     match client.send(request).await {
-        Ok(response) => read(&response),
+        Ok(response) => read(&response).map_err(|error| redact(error, &response, credentials, None)),
         Err(error) => Err(Error::without_answer(Stage::Token, no_answer_kind(&error))),
+    }
+}
+
+/// The error without what the answer says, where it holds a part of the client secret or of the token. Microsoft
+/// repeats neither; a gateway in front of it may.
+pub(super) fn redact(
+    error: Error,
+    response: &Response,
+    credentials: &Credentials<'_>,
+    token: Option<&Secret>,
+) -> Error {
+    let public = [credentials.client_id, credentials.provider_tenant];
+    let mut redactor = Redactor::new(credentials.client_secret, &public);
+    if let Some(token) = token {
+        redactor.add(token, &public);
+    }
+    let clean = |text: &Option<String>| text.as_ref().is_none_or(|text| !redactor.finds(text));
+    // What is read of the body may be the secret only once its JSON is decoded, and may be cut off.
+    let is_clean = clean(&error.code)
+        && clean(&error.correlation_id)
+        && !redactor.finds(&error.message)
+        && !redactor.finds(&String::from_utf8_lossy(&response.body));
+    if is_clean {
+        return error;
+    }
+    Error {
+        code: error.code.filter(|code| !redactor.finds(code)),
+        message: NOT_SHOWN.to_owned(),
+        correlation_id: None,
+        ..error
     }
 }
 

@@ -100,7 +100,7 @@ impl Session {
         };
         // Some servers refuse and close without reading on: then their reply has arrived.
         let soon = limits::within(limits::FINAL_REPLY, self.deadline);
-        match self.stream.reply(soon).await {
+        match self.receive(step, soon).await {
             Ok(reply) if reply.is_refusal() => Err(self.refused(step, reply)),
             _ => Err(self.broken(step, broken)),
         }
@@ -121,7 +121,7 @@ impl Session {
             return Ok(());
         }
         self.in_step = false;
-        let early = self.stream.reply(Instant::now()).await;
+        let early = self.receive(step, Instant::now()).await;
         Err(match early {
             Ok(reply) if reply.closes() => self.refused(step, reply),
             _ => self.error(step, ErrorKind::Protocol("a reply came before its command".to_owned())),
@@ -144,7 +144,7 @@ impl Session {
 
     /// The next reply. A 421 ends the session wherever it comes.
     pub(super) async fn read(&mut self, step: &Step<'_>) -> ReplyResult {
-        match self.stream.reply(limits::within(step.limit, self.deadline)).await {
+        match self.receive(step, limits::within(step.limit, self.deadline)).await {
             Ok(reply) if reply.closes() => {
                 self.in_step = false;
                 Err(self.refused(step, reply))
@@ -155,6 +155,15 @@ impl Session {
                 Err(self.broken(step, broken))
             }
         }
+    }
+
+    /// The next reply, redacted. The capabilities are read before, since a secret may be a keyword of EHLO.
+    async fn receive(&mut self, step: &Step<'_>, deadline: Instant) -> Result<Reply, StreamError> {
+        let reply = self.stream.unredacted_reply(deadline).await?;
+        if step.verb == Some("EHLO") && is_success(reply.code) {
+            self.capabilities = Capabilities::parse(&reply).redacted(&self.redactor);
+        }
+        Ok(reply.redacted(&self.redactor))
     }
 
     /// Success, refusal, or neither. After a reply that is neither, the session cannot go on.

@@ -10,10 +10,13 @@ use super::exchange::{ReplyResult, Step, is_success, record, stream_error_kind};
 use super::{Session, Settings};
 use crate::egress::{Connection, Host};
 use crate::mail::transcript::{Stage, Transcript};
+use crate::secret::Redactor;
 use crate::smtp::first_bytes::{self, Verdict};
 use crate::smtp::socket::Socket;
 use crate::smtp::stream::{Stream, StreamError};
-use crate::smtp::{Capabilities, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure, limits, tls};
+use crate::smtp::{
+    Capabilities, Credentials, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure, limits, tls,
+};
 
 const GREETING: Step<'_> = Step {
     stage: Stage::Greeting,
@@ -36,7 +39,8 @@ const STARTTLS: Step<'_> = Step {
 };
 
 impl Session {
-    /// Greeting, EHLO, and STARTTLS or TLS where chosen.
+    /// Greeting, EHLO, and STARTTLS or TLS where chosen. Every reply is redacted by `credentials`: a server may know
+    /// the secret before the sign-in.
     ///
     /// # Errors
     /// See [`Error`]. Nothing but EHLO and STARTTLS has been said in the clear.
@@ -45,14 +49,20 @@ impl Session {
         host: &Host,
         security: Security,
         settings: &Settings,
+        credentials: Option<&Credentials<'_>>,
         deadline: Instant,
         transcript: &mut Transcript,
     ) -> Result<Self, Error> {
+        let mut redactor = Redactor::default();
+        if let Some(credentials) = credentials {
+            credentials.add_to(&mut redactor, &[&host.to_string()]);
+        }
         let mut session = Self {
             stream: Stream::plain(Socket::new(connection.stream)),
             deadline,
             opened_by_operator: connection.opened_by_operator,
             capabilities: Capabilities::default(),
+            redactor,
             greeted_as: None,
             in_step: false,
             reset_pending: false,
@@ -163,10 +173,7 @@ impl Session {
             accepts: is_success,
         };
         let refused = match self.exchange(&step, format!("{ehlo}\r\n").as_bytes(), transcript).await {
-            Ok(reply) => {
-                self.capabilities = Capabilities::parse(&reply);
-                return Ok(());
-            }
+            Ok(_) => return Ok(()),
             Err(error) => error,
         };
         if refused.reply.as_ref().is_none_or(|reply| reply.code < 500) {
@@ -264,8 +271,13 @@ impl Session {
                 let injected = failed.answered_in_plain_text && security == Security::StartTls;
                 let kind = match failed.kind {
                     _ if injected => ErrorKind::ResponseInjection,
-                    ErrorKind::Tls(TlsFailure::WrongName { names, .. }) => {
+                    ErrorKind::Tls(TlsFailure::WrongName { mut names, .. }) => {
+                        names.retain(|name| !self.redactor.finds(name));
                         ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as: self.greeted_as })
+                    }
+                    ErrorKind::Tls(TlsFailure::Untrusted { issuer, chain }) => {
+                        let issuer = issuer.filter(|issuer| !self.redactor.finds(issuer));
+                        ErrorKind::Tls(TlsFailure::Untrusted { issuer, chain })
                     }
                     kind => kind,
                 };

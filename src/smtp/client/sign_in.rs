@@ -37,8 +37,8 @@ impl Session {
                 return Err(error);
             }
         };
-        credentials.hide(&mut self.stream.hidden);
-        let shown = format!("AUTH {} {}", mechanism.as_str(), crate::smtp::hidden::HIDDEN);
+        credentials.add_to(&mut self.redactor, &[]);
+        let shown = format!("AUTH {} <hidden>", mechanism.as_str());
         let answer = self.authenticate(mechanism, credentials).await;
         record(&Step { shown: &shown, ..AUTH }, started, answer.as_ref(), transcript);
         answer
@@ -66,7 +66,7 @@ impl Session {
                 NextStep::Send(line) => self.exchange_unjudged(&AUTH, line.as_bytes()).await?,
                 NextStep::SignedIn => return Ok(reply),
                 NextStep::TokenRefused => {
-                    let challenge = auth::challenge(&reply.text(), &self.stream.hidden);
+                    let challenge = auth::challenge(&reply.text(), &self.redactor);
                     return Err(self.finish_refused_token(challenge).await);
                 }
                 NextStep::Refused => return self.judge(&Step { accepts: |_| false, ..AUTH }, reply),

@@ -2,7 +2,6 @@
 //! server sends.
 
 use super::{EnhancedCode, Reply, decode};
-use crate::smtp::hidden::Hidden;
 
 /// The longest line, CR LF included. RFC 5321 section 4.5.3.1.5 says 512; real servers send more.
 pub(in crate::smtp) const MAX_LINE: usize = 2_048;
@@ -76,8 +75,8 @@ impl Replies {
         self.pending().is_empty() && self.partial.is_none()
     }
 
-    /// The next whole reply, or `None` until more has arrived. Secrets are redacted first.
-    pub fn next(&mut self, hidden: &Hidden) -> Result<Option<Reply>, Malformed> {
+    /// The next whole reply, or `None` until more has arrived.
+    pub fn next(&mut self) -> Result<Option<Reply>, Malformed> {
         while let Some(end) = self.line_end()? {
             let line = &self.bytes[self.start..end];
             let octets = line.len() + 2;
@@ -88,7 +87,7 @@ impl Replies {
                 lines: Vec::new(),
                 octets: 0,
             });
-            partial.add(code, &hidden.remove(text), octets)?;
+            partial.add(code, text, octets)?;
             self.start = end + 2;
             self.searched = self.start;
             if last {

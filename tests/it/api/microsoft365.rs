@@ -8,6 +8,7 @@ mod tokens;
 use serde_json::{Value, json};
 use transports::config::MicrosoftTransport;
 use transports::dev::fake_microsoft365::ScriptedResponse;
+use transports::secret::NOT_SHOWN;
 
 use crate::support::certificates;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VERIFY};

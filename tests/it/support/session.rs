@@ -71,7 +71,10 @@ impl Caller {
     pub async fn open(&self, server: &SmtpServer, log: &mut Transcript) -> Result<Session, Error> {
         let connection = connect(server.address, self.opened_by_operator).await;
         let deadline = Instant::now() + self.time;
-        Session::open(connection, &self.host, self.security, &self.settings, deadline, log).await
+        let password = Secret::new(self.password.clone());
+        let credentials = Credentials::Password { username: &self.username, password: &password };
+        let (settings, credentials) = (&self.settings, Some(&credentials));
+        Session::open(connection, &self.host, self.security, settings, credentials, deadline, log).await
     }
 
     /// Opens, signs in, asks about the sender, and leaves: what verify-connection does.

@@ -5,7 +5,7 @@ use super::*;
 fn parse(bytes: &[u8]) -> Result<Option<Reply>, Malformed> {
     let mut replies = Replies::default();
     replies.feed(bytes);
-    replies.next(&Hidden::default())
+    replies.next()
 }
 
 fn reply(code: u16, enhanced: Option<EnhancedCode>, lines: &[&str]) -> Reply {
@@ -128,17 +128,16 @@ fn a_reply_is_at_most_64_kib() {
 #[test]
 fn replies_come_one_by_one_and_what_follows_is_seen() {
     let mut replies = Replies::default();
-    let hidden = Hidden::default();
     replies.feed(b"250 one\r\n250 two\r\n25");
-    assert_eq!(replies.next(&hidden).unwrap().unwrap().text(), "one");
+    assert_eq!(replies.next().unwrap().unwrap().text(), "one");
     assert!(!replies.is_empty());
-    assert_eq!(replies.next(&hidden).unwrap().unwrap().text(), "two");
+    assert_eq!(replies.next().unwrap().unwrap().text(), "two");
     assert_eq!(replies.pending(), b"25");
     replies.feed(b"0 three\r\n");
-    assert_eq!(replies.next(&hidden).unwrap().unwrap().text(), "three");
+    assert_eq!(replies.next().unwrap().unwrap().text(), "three");
     assert!(replies.is_empty());
     replies.feed(b"250-begun\r\n");
-    assert_eq!(replies.next(&hidden), Ok(None));
+    assert_eq!(replies.next(), Ok(None));
     assert!(!replies.is_empty(), "half a reply is something");
 }
 
@@ -152,7 +151,7 @@ fn all(bytes: &[u8], cuts: &[usize]) -> (Vec<Reply>, Option<Malformed>) {
     for pair in cuts.windows(2) {
         replies.feed(&bytes[pair[0]..pair[1]]);
         loop {
-            match replies.next(&Hidden::default()) {
+            match replies.next() {
                 Ok(Some(reply)) => read.push(reply),
                 Ok(None) => break,
                 Err(malformed) => return (read, Some(malformed)),
@@ -195,7 +194,7 @@ fn the_work_is_linear_in_what_arrives() {
     let mut replies = Replies::default();
     for fed in 1..MAX_LINE {
         replies.feed(b"2");
-        assert_eq!(replies.next(&Hidden::default()), Ok(None));
+        assert_eq!(replies.next(), Ok(None));
         assert_eq!(replies.searched, fed, "everything that arrived has been searched, and is not again");
     }
 }

@@ -123,6 +123,38 @@ async fn rows_70_to_82_are_told_by_their_numbers() {
     }
 }
 
+/// A gateway in front of Microsoft may repeat what it was sent.
+/// Security case M17.
+#[tokio::test]
+async fn what_repeats_the_client_secret_or_the_token_is_not_shown() {
+    let microsoft = Microsoft::start().await;
+    let app = microsoft.service().await;
+    let admin = app.admin("acme");
+    let secret = &microsoft.registration.client_secret;
+    let percent: String = secret.bytes().map(|octet| format!("%{octet:02x}")).collect();
+    for echo in [secret.clone(), secret[..secret.len() - 4].to_owned(), secret.to_lowercase(), percent] {
+        let body = json!({
+            "error": "invalid_client", "error_codes": [7_000_215], "correlation_id": echo,
+            "error_description": format!("AADSTS7000215: invalid {echo} Trace ID: x"),
+        });
+        microsoft.fake.script_token(answer(401, &[], &body.to_string()));
+        let refused = put(&admin, &microsoft.provider_config()).await.expect(400).json();
+        let diagnosis = &refused["errors"][0]["meta"]["diagnosis"];
+        assert_eq!(diagnosis["code"], json!("ENTRA_SECRET_INVALID"), "{refused}");
+        assert!(!refused.to_string().contains(&echo) && refused.to_string().contains(NOT_SHOWN), "{refused}");
+    }
+    put(&admin, &microsoft.provider_config()).await.expect(204);
+    let token = "TOPSECRETTOKEN.abc.def";
+    let issued = json!({"token_type": "Bearer", "expires_in": 3599, "access_token": token});
+    microsoft.fake.script_token(answer(200, &[], &issued.to_string()));
+    let error = json!({"code": "ErrorAccessDenied", "message": format!("denied for Bearer {token}")});
+    microsoft.fake.script_mail(answer(403, &[], &json!({"error": error}).to_string()));
+    let sent =
+        admin.json("POST", SEND_TEST, &json!({"recipient": "bob@example.com"})).await.expect(200).json();
+    assert_eq!(sent["diagnosis"]["code"], json!("GRAPH_PERMISSION_MISSING"), "{sent}");
+    assert!(!sent.to_string().contains("TOPSECRET") && sent.to_string().contains(NOT_SHOWN), "{sent}");
+}
+
 /// Security cases J3, J4.
 #[tokio::test]
 async fn a_malformed_token_response_does_not_blame_the_secret() {

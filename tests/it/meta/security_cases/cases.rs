@@ -207,4 +207,5 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("M14", "invented callbacks, and a provider that hangs", Tested),
     ("M15", "odd bytes and ports in forwarded addresses", Tested),
     ("M16", "a database that others can write", Tested),
+    ("M17", "replies that hold a part of a secret, in whatever form", Tested),
 ];
