@@ -317,6 +317,19 @@ fn a_listener_beyond_loopback_is_warned_of() {
     }
 }
 
+/// Security case M18.
+#[test]
+fn metrics_beside_an_api_that_others_reach_are_warned_of() {
+    let warned = |variables: &[(&str, &str)]| {
+        let found = warnings(&serving(variables));
+        found.iter().any(|problem| format!("{problem:?}").contains("/metrics is served to everybody"))
+    };
+    let everywhere = ("TRANSPORTS_SERVER__LISTEN", "0.0.0.0:80");
+    assert!(warned(&[everywhere]));
+    assert!(!warned(&[("TRANSPORTS_SERVER__LISTEN", "127.0.0.1:80")]));
+    assert!(!warned(&[everywhere, ("TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:9000")]));
+}
+
 #[test]
 fn every_setting_is_documented() {
     for setting in all() {

@@ -158,8 +158,9 @@ pub async fn end(State(app): State<Arc<App>>, headers: HeaderMap) -> Result<Resp
     Ok(([(SET_COOKIE, cookies(sign_in).clear(SESSION_COOKIE))], body).into_response())
 }
 
-/// The token that a browser with a session has to send back, in the same header, with whatever changes
-/// something.
+/// Returns the session's CSRF token.
+///
+/// A browser with a session of the console sends it back, in the same header, with whatever changes something.
 #[utoipa::path(
     get, path = "/api/v1/csrf-token", tag = "session", operation_id = "getCsrfToken",
     security(("session" = [])),

@@ -2,7 +2,7 @@
 
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
-use crate::smtp::Chain;
+use crate::smtp::{Chain, Security};
 
 const PART: Rule = Rule { connection_failed: true, ..RULE };
 
@@ -224,7 +224,25 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         confidence: Confidence::Generic,
         title: "{host} insists on encryption",
         meaning: "The server accepts nothing on this port before the connection is encrypted.",
-        steps: &["Choose the security type StartTLS and keep port {port}."],
+        cases: &[
+            Case {
+                conditions: &[Condition::Security(Security::None)],
+                meaning: "",
+                step: "Choose the security type StartTLS and keep port {port}.",
+            },
+            Case {
+                conditions: &[Condition::Security(Security::StartTls)],
+                meaning: "StartTLS is chosen already, but the server refused before it had offered it.",
+                step: "Try port 465 with SSL/TLS, which is encrypted from the first byte.",
+            },
+            Case {
+                conditions: &[Condition::Security(Security::Tls)],
+                meaning: "The connection is encrypted by SSL/TLS already, which the server does not see: something in \
+                          front of it may end the encryption.",
+                step: "Try port 587 with StartTLS.",
+            },
+        ],
+        steps: &["If that does not help, give the transcript below to the mail host."],
         ..RULE
     },
 ];

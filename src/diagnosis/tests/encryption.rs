@@ -1,9 +1,9 @@
 //! Failures of TLS and of the way to a server that is right, told apart.
 
-use super::{Facts, facts, failed};
+use super::{Facts, facts, failed, refused};
 use crate::diagnosis::{Failure, Owner, diagnose};
 use crate::egress::DialError;
-use crate::mail::transcript::Stage::{Auth, Greeting, Tls};
+use crate::mail::transcript::Stage::{Auth, Ehlo, Greeting, Tls};
 use crate::smtp::{Chain, ErrorKind, OtherProtocol, Security, TlsFailure};
 
 /// Title, meaning and steps.
@@ -105,4 +105,18 @@ fn what_is_offered_decides_what_is_advised_for_the_sign_in() {
     assert!(!text.contains("XOAUTH2") && !text.contains("Windows"), "{text}");
     assert!(said(&none(&["XOAUTH2"]), &facts).2.contains("XOAUTH2 takes tokens"));
     assert!(said(&none(&["NTLM", "GSSAPI"]), &facts).2.contains("Windows domain"));
+}
+
+#[test]
+fn who_has_chosen_encryption_is_not_told_to_choose_it() {
+    let failure = refused(Ehlo, "530 5.7.0 Must issue a STARTTLS command first");
+    for (security, expected) in [
+        (Security::None, "Choose the security type StartTLS and keep port 587."),
+        (Security::StartTls, "Try port 465 with SSL/TLS, which is encrypted from the first byte."),
+        (Security::Tls, "Try port 587 with StartTLS."),
+    ] {
+        let facts = Facts { security: Some(security), ..facts("mail.example.com") };
+        let diagnosis = diagnose(&failure, &facts, &[]).diagnosis;
+        assert_eq!((diagnosis.code, diagnosis.steps[0].as_str()), ("STARTTLS_REQUIRED", expected));
+    }
 }

@@ -78,8 +78,12 @@ impl AuditEntryBody {
     }
 }
 
-/// Returns the audit of the token's tenant: every change of the configuration and every use of its secret, newest
-/// first, also after the configuration was deleted.
+/// Returns the audit of the token's tenant.
+///
+/// For tenant administrators. Every change of the configuration and every use of its secret, newest first, also after
+/// the configuration was deleted. Like checks of plain users within a minute are one entry with a count. `traceId` is
+/// the one of the request's `traceparent`, if it had one: it finds the request in logs and traces, and proves nothing.
+/// User, address and time are the service's own.
 #[utoipa::path(
     get, path = "/email-config/audit", tag = "email-config", operation_id = "getEmailConfigAudit",
     params(

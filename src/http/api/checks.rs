@@ -23,7 +23,11 @@ use crate::language::{Language, texts};
 use crate::mail::message::HeaderText;
 use bodies::{SendTestBody, VerifyBody};
 
-/// Connects to the mail server, signs in, and asks whether it takes the sender. Sends nothing.
+/// Connects to the mail server, signs in, and asks whether it takes the sender.
+///
+/// For any user of the tenant. No mail is sent. The outcome is stored as the configuration's health. Administrators read
+/// the whole diagnosis; others read its code, a title without names, and who can act. After several refused sign-ins
+/// the stored verdict is repeated, so that nobody locks the mailbox.
 #[utoipa::path(
     post, path = "/email-config/actions/verify-connection", tag = "email-config",
     operation_id = "verifyConnection",
@@ -57,6 +61,10 @@ pub async fn verify_connection(
 }
 
 /// Sends one test mail through the tenant's account.
+///
+/// For tenant administrators. `subject` and `body` have defaults. 200 means that the sending was attempted: `success`
+/// says whether the server took the mail, which is not yet a delivery. The outcome is stored as the configuration's
+/// health. Quotas of the operator bound the mails of a tenant and to a recipient.
 #[utoipa::path(
     post, path = "/email-config/actions/send-test-email", tag = "email-config",
     operation_id = "sendTestEmail",

@@ -29,6 +29,9 @@ use bodies::{EmailConfigBody, PutResultBody, ValidateBody};
 use requests::{PatchBody, PutBody};
 
 /// Returns the email configuration of the token's tenant.
+///
+/// For tenant administrators. Secrets are never returned; `passwordExists` says whether one is stored. `status` and
+/// `lastCheck` say how the last check or sending of these settings ended.
 #[utoipa::path(
     get, path = "/email-config", tag = "email-config", operation_id = "getEmailConfig",
     params(("Accept-Language" = Option<String>, Header, description = "The language of `advice` and `status.statusReason`: `en` or `de`.")),
@@ -54,6 +57,10 @@ pub async fn get(
 }
 
 /// Creates or replaces the whole configuration, after a check against the real server.
+///
+/// For tenant administrators. Settings that are left out are cleared. A secret that is left out is kept while it would go
+/// to the same server, port and user name; otherwise it has to be entered again. Where the check fails, what was stored
+/// stays.
 #[utoipa::path(
     put, path = "/email-config", tag = "email-config", operation_id = "putEmailConfig",
     params(
@@ -101,7 +108,11 @@ pub async fn put(
     Ok(with_etag(StatusCode::NO_CONTENT, Some(&version)))
 }
 
-/// Changes single fields by JSON Patch. Deprecated in the public API; kept here for good.
+/// Changes single fields by JSON Patch.
+///
+/// For tenant administrators. Deprecated in the public API; kept here for good. All operations take effect or none. Nothing
+/// is checked against a server. A change of server, port or user name, or a weaker protection, drops the stored password
+/// unless the same request sets one.
 #[utoipa::path(
     patch, path = "/email-config", tag = "email-config", operation_id = "patchEmailConfig",
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be changed.")),
@@ -131,6 +142,8 @@ pub async fn patch(
 }
 
 /// Deletes the configuration of the token's tenant, and its secret.
+///
+/// For tenant administrators. The audit is kept.
 #[utoipa::path(
     delete, path = "/email-config", tag = "email-config", operation_id = "deleteEmailConfig",
     params(("If-Match" = Option<String>, Header, description = "The `ETag` of the version that is to be deleted.")),
@@ -148,7 +161,10 @@ pub async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Whether the configuration is complete and not known to fail. Never connects.
+/// Says whether the configuration is complete and not known to fail.
+///
+/// For any user of the tenant. Nothing is connected to: the answer comes from the stored settings and the outcome of their
+/// last check or sending.
 #[utoipa::path(
     post, path = "/email-config/actions/validate", tag = "email-config",
     operation_id = "validateEmailConfig",

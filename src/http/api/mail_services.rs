@@ -88,7 +88,9 @@ impl MailServiceBody {
     }
 }
 
-/// Known mail services: server, port, security, and what kind of user name and password each wants.
+/// Lists known mail services.
+///
+/// For any user. Each with its server, port and security, and what kind of user name and password it wants.
 #[utoipa::path(
     get, path = "/providers", tag = "providers", operation_id = "listProviders",
     params(("Accept-Language" = Option<String>, Header, description = "The language of names and notes: `en` or `de`.")),

@@ -140,7 +140,9 @@ fn malformed_query() -> InputFault {
     InputFault::request("The query", Reason::MalformedQuery, "is not well formed")
 }
 
-/// What the administrator of Microsoft 365 has to do, filled in with these values or the stored ones.
+/// Says what the administrator of Microsoft 365 has to do.
+///
+/// Steps and commands, filled in with the values of the query or, without them, the stored ones. Nothing is connected to.
 #[utoipa::path(
     get, path = "/email-config/microsoft365-setup", tag = "email-config",
     operation_id = "getMicrosoft365Setup",

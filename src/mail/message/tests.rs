@@ -230,6 +230,30 @@ fn long_lines_and_odd_characters_are_encoded() {
     }
 }
 
+/// Whoever stores mail in a mailbox file would put `>` before it, and break a signature.
+#[test]
+fn no_line_of_a_body_begins_like_a_mail_in_a_mailbox_file() {
+    let bodies = [
+        "From me to you".to_owned(),
+        "Hello\r\nFrom here on\r\n From there\r\nFrom \r\nFrom".to_owned(),
+        "Grüße\nFrom Köln, mit viel ASCII dahinter".to_owned(),
+        format!("From {}", "x".repeat(200)),
+        format!("From {}\nend", "From ".repeat(60)),
+        format!("{}From {}", "y".repeat(75), "From y ".repeat(30)),
+        format!("ü\nFrom {}", "z".repeat(70)),
+        format!("ü\nFrom {}=", "z".repeat(69)),
+    ];
+    for body in bodies {
+        let parts = Parts { body, ..Parts::plain() };
+        let bytes = parts.built(Timestamp(0)).bytes;
+        let mail = String::from_utf8(bytes).unwrap();
+        let text = mail.split_once("\r\n\r\n").unwrap().1;
+        assert!(text.split("\r\n").all(|line| !line.starts_with("From ") && line.len() <= 76), "{text}");
+        assert!(text.contains("=46rom "), "{text}");
+        parts.come_back();
+    }
+}
+
 fn addresses() -> impl Strategy<Value = EmailAddress> {
     let ascii = "[a-zA-Z0-9!#$&'*+/=?^_`{|}~-]{1,12}(\\.[a-zA-Z0-9!#$&'*+/=?^_`{|}~-]{1,12}){0,3}";
     let local = prop_oneof![4 => ascii, 1 => "\\PC{1,12}", 1 => "[a-zäöü用户हिन्दी]{1,20}"];

@@ -257,6 +257,25 @@ mod tests {
         }
     }
 
+    #[test]
+    fn no_wait_is_longer_than_a_day() {
+        for (header, expected) in [
+            (Some("0"), Some(0)),
+            (Some(" 30 "), Some(30)),
+            (Some("86400"), Some(86_400)),
+            (Some("86401"), Some(86_400)),
+            (Some("18446744073709551615"), Some(86_400)),
+            (Some("18446744073709551616"), None),
+            (Some("Wed, 21 Oct 2026 07:28:00 GMT"), None),
+            (Some("-1"), None),
+            (None, None),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.extend(header.map(|header| (RETRY_AFTER, HeaderValue::from_static(header))));
+            assert_eq!(retry_after(&headers), expected, "{header:?}");
+        }
+    }
+
     /// Security case J4.
     #[test]
     fn answers_that_are_no_token_are_refused() {

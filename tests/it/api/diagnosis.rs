@@ -222,6 +222,16 @@ async fn rows_19_to_23_sign_in() {
             false,
             pe,
         ),
+        (
+            "19, StartTLS",
+            "StartTLS",
+            Script::starttls()
+                .on(At::Ehlo, "500 unknown")
+                .on(At::Helo, "530 5.7.0 Must issue a STARTTLS command first"),
+            "STARTTLS_REQUIRED",
+            false,
+            pe,
+        ),
         ("20", "none", Script::plain().without("AUTH"), "AUTH_NEEDS_TLS", false, pe),
         (
             "20",

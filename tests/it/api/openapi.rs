@@ -43,6 +43,22 @@ fn every_status_of_the_contract_is_declared() {
     }
 }
 
+#[test]
+fn every_operation_has_a_summary_of_one_line_and_a_description() {
+    let document: serde_json::Value = serde_json::from_str(&document_json()).expect("JSON");
+    for path in document["paths"].as_object().expect("paths").values() {
+        for operation in path.as_object().expect("operations").values() {
+            let (summary, description) = (operation["summary"].as_str(), operation["description"].as_str());
+            let name = &operation["operationId"];
+            assert!(
+                summary.is_some_and(|summary| summary.ends_with('.') && !summary.contains('\n')),
+                "{name}"
+            );
+            assert!(description.is_some_and(|description| description.ends_with('.')), "{name}");
+        }
+    }
+}
+
 /// Generators make a call of each media type, and check nothing that needs no credentials.
 #[test]
 fn each_body_has_one_media_type_and_the_csrf_token_needs_the_session() {

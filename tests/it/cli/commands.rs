@@ -240,6 +240,27 @@ fn config_check_warns_of_a_database_without_tls() {
     }
 }
 
+/// Whoever runs a command in somebody else's folder does not mean their settings.
+/// Security case M20.
+#[test]
+fn settings_of_another_user_count_only_where_they_are_named() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let settings = folder.path().join("transports.toml");
+    std::fs::write(&settings, "[egress]\ntimeout_seconds = 7\n").expect("a file");
+    let check = |arguments: &[&str]| transports_in(folder.path(), arguments, &SERVING);
+    assert_eq!(check(&["config", "check"]).code, Some(0), "our own");
+    if std::os::unix::fs::chown(&settings, Some(65_534), None).is_err() {
+        return; // only root gives files away
+    }
+    let refused = check(&["config", "check"]);
+    assert!(
+        refused.code != Some(0) && refused.err.contains("belongs to another user (uid 65534)"),
+        "{refused:?}"
+    );
+    assert!(refused.err.contains("hint: name it with --config"), "{refused:?}");
+    assert_eq!(check(&["--config", "transports.toml", "config", "check"]).code, Some(0));
+}
+
 #[test]
 fn config_check_reports_every_fault() {
     let ran = transports(

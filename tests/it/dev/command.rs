@@ -236,6 +236,35 @@ async fn the_inbox_has_pages_beside_the_api() {
     client.get("/dev/inbox/1").await.expect(404);
 }
 
+/// A foreign page whose name leads to loopback.
+/// Security case M19.
+#[test]
+fn every_page_of_dev_answers_to_names_of_this_machine_only() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    let token_path = "/dev/microsoft365/d1d1d1d1-0000-4000-8000-000000000001/oauth2/v2.0/token";
+    let status = |method: &str, path: &str, host: &str| {
+        #[expect(clippy::disallowed_methods, reason = "a test connects to the program under test")]
+        let mut client = std::net::TcpStream::connect(dev.address()).expect("it listens");
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        );
+        client.write_all(head.as_bytes()).expect("can be sent");
+        let mut line = String::new();
+        BufReader::new(client).read_line(&mut line).expect("text");
+        line.split(' ').nth(1).expect("a status").to_owned()
+    };
+    let pages =
+        [("GET", "/dev/inbox"), ("GET", "/dev/inbox/1"), ("POST", token_path), ("GET", "/console/session")];
+    for (method, path) in pages {
+        assert_eq!(status(method, path, "evil.example"), "421", "{path}");
+        assert_ne!(status(method, path, &dev.address().to_string()), "421", "{path}");
+    }
+    let help = Command::new(env!("CARGO_BIN_EXE_transports")).args(["dev", "--help"]).output().expect("runs");
+    let help = String::from_utf8(help.stdout).expect("text").split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(help.contains("every user of this machine gets in as an administrator"), "{help}");
+}
+
 #[test]
 fn an_open_inbox_page_does_not_delay_shutdown() {
     let folder = Empty::new();

@@ -367,7 +367,8 @@ async fn a_reply_that_repeats_the_password_is_not_shown() {
     }
 }
 
-/// Security case M17: a server may know the password from before.
+/// A server may know the password from before.
+/// Security case M17.
 #[tokio::test]
 async fn what_repeats_the_password_before_the_sign_in_is_not_shown_either() {
     for echo in echoes() {

@@ -208,4 +208,7 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("M15", "odd bytes and ports in forwarded addresses", Tested),
     ("M16", "a database that others can write", Tested),
     ("M17", "replies that hold a part of a secret, in whatever form", Tested),
+    ("M18", "metrics beside an API that others reach", Tested),
+    ("M19", "pages of dev under a foreign name, and other users of the machine", Tested),
+    ("M20", "settings in a folder of somebody else", Tested),
 ];
