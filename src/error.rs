@@ -84,6 +84,11 @@ impl InputFault {
 
     /// About a member that this API does not know, within `parent`, which is a name in front of it or empty.
     pub fn unknown_field(parent: &str, name: &str) -> Self {
+        Self::member(parent, name, Reason::UnknownField, "is not a known field")
+    }
+
+    /// About a member whose name is the client's, within `parent`, which is a name in front of it or empty.
+    pub fn member(parent: &str, name: &str, reason: Reason, statement: impl Display) -> Self {
         let (parent_pointer, subject) = match parent {
             "" => (String::new(), shown(name)),
             parent => (format!("/{parent}"), shown(&format!("{parent}.{name}"))),
@@ -94,7 +99,7 @@ impl InputFault {
         } else {
             parent_pointer
         };
-        Self::new(&subject, Reason::UnknownField, "is not a known field").at(pointer)
+        Self::new(&subject, reason, statement).at(pointer)
     }
 
     /// The same fault, at another place in the body.
@@ -173,7 +178,7 @@ reasons! {
     NotAnObject "The value is not an object."
     NotAnArray "The value is not an array."
     NotOneOf "The value is not one of `meta.allowed`."
-    OutOfRange "The value is not a number of the range."
+    OutOfRange "The value is not a number of the range, or not a time within it."
     TooLong "The value is too long."
     ControlCharacter "The value contains a line break or another control character."
     UnknownField "The API does not know this member."
@@ -205,6 +210,14 @@ reasons! {
     SecretId "The client secret is its Secret ID in place of its Value."
     NotAClientId "The value is neither a GUID nor an Application ID URI."
     NotADirectory "The value is neither a Directory (tenant) ID nor a domain name."
+    Conflict "The value does not go together with another one of the request."
+    NotSupported "Other services know this member; this one has no use for it."
+    TooMany "There are more values than are taken."
+    NotBase64 "The value is not Base64."
+    NotATimestamp "The value is not a time in the form of RFC 3339."
+    NotAMessage "The value is not a message in the form of RFC 5322, or could be read in two ways."
+    NotAContentType "The value is not a media type that can be attached."
+    HeaderNotAllowed "A header of this name cannot be set."
     IncompleteSwitch "A patch switches from `Microsoft365` to `BasicAuth` only with a complete configuration."
 }
 

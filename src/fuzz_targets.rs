@@ -14,6 +14,7 @@ pub use crate::diagnosis::fuzz::diagnosis;
 pub use crate::egress::fuzz::{address, host};
 pub use crate::email_config::fuzz::{patch, put};
 pub use crate::json::fuzz::json;
+pub use crate::mail::message::fuzz::{message, raw_message};
 pub use crate::providers::microsoft365::fuzz::setup;
 pub use crate::smtp::fuzz::{capabilities, reply, sign_in};
 pub use crate::vault::fuzz::envelope;

@@ -2,5 +2,6 @@
 
 pub mod address;
 pub mod domain_name;
+pub mod mailbox;
 pub mod message;
 pub mod transcript;

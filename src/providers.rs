@@ -20,7 +20,8 @@ use crate::email_config::{CheckOutcome, EmailConfig, Health, Settings};
 use crate::id::TenantId;
 use crate::language::{Language, Text};
 use crate::mail::address::EmailAddress;
-use crate::mail::message::{self, Draft, HeaderText};
+use crate::mail::mailbox::Mailbox;
+use crate::mail::message::{self, Content, Draft, HeaderText, MessageId};
 use crate::mail::transcript::{ProgressSender, Stage, Transcript};
 use crate::secret::Secret;
 use crate::smtp::{self, Reply};
@@ -186,12 +187,15 @@ pub async fn send(
         return Ok(incomplete(account.settings.missing(account.secret.is_some())));
     };
     let mut message = message::build(&Draft {
-        from,
-        sender_name: account.settings.sender_name(),
-        to: mail.recipient,
+        message_id: &MessageId::random(from),
+        from: Some(&Mailbox::new(account.settings.sender_name(), from.clone())),
+        reply_to: &[],
+        to: &[mail.recipient.clone().into()],
+        cc: &[],
         subject: mail.subject,
-        body: mail.body,
         date: outbound.clock.now(),
+        headers: &[],
+        content: Content { text: Some(mail.body), ..Content::default() },
     })?;
     message.prepend("X-Mailer", &outbound.installation);
     message.prepend("X-Transports-Tenant", &tenant_mark(account.tenant));

@@ -94,3 +94,15 @@ fn envelopes_of_the_corpus_hold() {
 fn values_in_a_setup_help_of_the_corpus_hold() {
     replay("setup", super::setup);
 }
+
+/// Security cases C4, C5, C13.
+#[test]
+fn messages_of_the_corpus_hold() {
+    replay("message", super::message);
+}
+
+/// Security case C6.
+#[test]
+fn whole_messages_of_the_corpus_hold() {
+    replay("raw_message", super::raw_message);
+}

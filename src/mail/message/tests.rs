@@ -1,11 +1,15 @@
 //! What is built is read again by a reader of its own, and is the same.
 
+mod parsed;
+mod raw;
 mod reader;
 
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use self::reader::Mail;
 use super::*;
+use crate::mail::address::EmailAddress;
 
 const HEADERS: [&str; 8] = [
     "content-transfer-encoding",
@@ -47,12 +51,15 @@ impl Parts {
 
     fn built(&self, date: Timestamp) -> Message {
         let draft = Draft {
-            from: &self.from,
-            sender_name: self.sender_name.as_ref(),
-            to: &self.to,
+            message_id: &MessageId::random(&self.from),
+            from: Some(&Mailbox::new(self.sender_name.as_ref(), self.from.clone())),
+            reply_to: &[],
+            to: &[self.to.clone().into()],
+            cc: &[],
             subject: &self.subject,
-            body: &self.body,
             date,
+            headers: &[],
+            content: Content { text: Some(&self.body), ..Content::default() },
         };
         build(&draft).expect("these parts can be built")
     }
@@ -126,7 +133,7 @@ fn header_text_holds_no_control_character() {
         assert_eq!(HeaderText::parse(text), Err(HeaderTextError::ControlCharacter), "{text:?}");
     }
     assert!(HeaderText::parse(&"é".repeat(255)).is_ok());
-    assert_eq!(HeaderText::parse(&"é".repeat(256)), Err(HeaderTextError::TooLong));
+    assert_eq!(HeaderText::parse(&"é".repeat(256)), Err(HeaderTextError::TooLong(255)));
 }
 
 /// Security cases C4, C10.

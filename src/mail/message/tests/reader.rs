@@ -12,16 +12,7 @@ pub struct Mail {
 impl Mail {
     /// Also holds the bytes to what may go on the wire.
     pub fn read(bytes: &[u8], is_utf8: bool) -> Self {
-        assert!(bytes.ends_with(b"\r\n"));
-        assert!(!bytes.contains(&0), "a NUL");
-        assert!(is_utf8 || bytes.is_ascii(), "beyond ASCII");
-        let text = std::str::from_utf8(bytes).expect("UTF-8");
-        for line in text.split("\r\n") {
-            assert!(!line.contains(['\r', '\n']), "a bare CR or LF in {line:?}");
-            assert!(line.len() <= 998, "a line of {} octets", line.len());
-        }
-        let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
-        assert!(head.split("\r\n").all(|line| !line.trim().is_empty()), "RFC 5322 section 3.2.2");
+        let (head, body) = on_the_wire(bytes, is_utf8);
         let headers: Vec<_> = unfolded(head)
             .split("\r\n")
             .map(|line| line.split_once(':').expect("a header"))
@@ -83,6 +74,21 @@ impl Mail {
         };
         String::from_utf8(bytes).expect("UTF-8")
     }
+}
+
+/// The head and the body of a mail that may go on the wire.
+pub fn on_the_wire(bytes: &[u8], is_utf8: bool) -> (&str, &str) {
+    assert!(bytes.ends_with(b"\r\n"));
+    assert!(!bytes.contains(&0), "a NUL");
+    assert!(is_utf8 || bytes.is_ascii(), "beyond ASCII");
+    let text = std::str::from_utf8(bytes).expect("UTF-8");
+    for line in text.split("\r\n") {
+        assert!(!line.contains(['\r', '\n']), "a bare CR or LF in {line:?}");
+        assert!(line.len() <= 998, "a line of {} octets", line.len());
+    }
+    let (head, body) = text.split_once("\r\n\r\n").expect("an empty line");
+    assert!(head.split("\r\n").all(|line| !line.trim().is_empty()), "RFC 5322 section 3.2.2");
+    (head, body)
 }
 
 /// RFC 5322 section 2.2.3.

@@ -1,0 +1,258 @@
+//! A message that arrives whole: its octets are checked and stay as they are.
+//!
+//! What two servers could read differently is refused, not repaired (RFC 5321 section 2.3.8). Lines are added at the
+//! top, and lines with hidden recipients are removed; no other octet changes.
+
+use mail_parser::HeaderValue;
+use mail_parser::parsers::MessageStream;
+
+use super::{MessageId, head};
+use crate::clock::Timestamp;
+use crate::error::{Reason, ValueError};
+use crate::mail::mailbox::{Mailbox, MailboxError};
+
+/// A message that has passed the checks of [`RawMessage::parse`].
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct RawMessage {
+    bytes: Vec<u8>,
+}
+
+/// Each text ends a sentence that begins with the field's name.
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
+pub enum RawMessageError {
+    #[error("is empty")]
+    Empty,
+    #[error("contains a CR without LF, or an LF without CR, in line {0}; each line must end with CRLF")]
+    BareLineEnd(usize),
+    #[error("contains a NUL in line {0}")]
+    Nul(usize),
+    #[error("has more than {max} octets in line {0}", max = RawMessage::MAX_LINE)]
+    LongLine(usize),
+    #[error("does not end with CRLF")]
+    NoFinalLineEnd,
+    #[error("has headers of more than {} octets", RawMessage::MAX_HEAD)]
+    LongHead,
+    #[error("has more than {} headers", RawMessage::MAX_HEADERS)]
+    ManyHeaders,
+    #[error("has no header in line {0}: a name and a colon are missing")]
+    NotAHeader(usize),
+    #[error("has headers that are neither ASCII nor UTF-8")]
+    NotUtf8,
+    #[error("has no From header")]
+    NoFrom,
+    #[error("has more than one From header")]
+    SeveralFrom,
+    #[error("has been passed on more than {} times, which is a loop", RawMessage::MAX_RECEIVED)]
+    Loop,
+    #[error("has a From header that {0}")]
+    Sender(#[from] MailboxError),
+}
+
+impl ValueError for RawMessageError {
+    fn reason(&self) -> Reason {
+        match self {
+            Self::Empty => Reason::Empty,
+            Self::LongLine(_) | Self::LongHead | Self::ManyHeaders => Reason::TooLong,
+            Self::Sender(error) => error.reason(),
+            _ => Reason::NotAMessage,
+        }
+    }
+}
+
+/// One header: its name, and its lines with their line ends.
+struct Field<'a> {
+    name: &'a str,
+    lines: &'a str,
+}
+
+impl RawMessage {
+    pub const MAX_HEAD: usize = 64 * 1024;
+    /// Of headers, however many lines each has.
+    pub const MAX_HEADERS: usize = 200;
+    /// RFC 5322 section 2.1.1, without CRLF.
+    pub const MAX_LINE: usize = 998;
+    pub const MAX_RECEIVED: usize = 30;
+
+    /// # Errors
+    /// Names the first thing that is wrong, as the end of a sentence that begins with the field's name.
+    pub fn parse(bytes: Vec<u8>) -> Result<Self, RawMessageError> {
+        if bytes.is_empty() {
+            return Err(RawMessageError::Empty);
+        }
+        check_lines(&bytes)?;
+        check_head(head(&bytes))?;
+        let message = Self { bytes };
+        message.from()?;
+        Ok(message)
+    }
+
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Whether its headers are beyond ASCII, which a server takes for certain only if it offers SMTPUTF8 (RFC 6531).
+    pub fn needs_smtputf8(&self) -> bool {
+        !head(&self.bytes).is_ascii()
+    }
+
+    /// The sender, as every reader reads it.
+    ///
+    /// # Errors
+    /// Not exactly one mailbox, or one that could be read in two ways.
+    pub fn from(&self) -> Result<Mailbox, RawMessageError> {
+        let value = self.value("From").ok_or(RawMessageError::NoFrom)?;
+        // `root@example.com (Cron Daemon)` is an old form of `Cron Daemon <root@example.com>`.
+        let without_comment =
+            value.strip_suffix(')').and_then(|rest| rest.split_once('(')).filter(|(address, comment)| {
+                !address.contains(['<', '"']) && !comment.contains(['(', ')', '\\'])
+            });
+        Ok(match without_comment {
+            Some((address, _)) => Mailbox::parse_header(address)?,
+            None => Mailbox::parse_header(&value)?,
+        })
+    }
+
+    /// The identifier that it brings, as it stands there.
+    pub fn message_id(&self) -> Option<String> {
+        self.value("Message-ID")
+    }
+
+    /// The subject as people read it.
+    pub fn subject(&self) -> String {
+        let value = self.value("Subject").unwrap_or_default();
+        match MessageStream::new(format!("{value}\n").as_bytes()).parse_unstructured() {
+            HeaderValue::Text(decoded) => decoded.into_owned(),
+            _ => String::new(),
+        }
+    }
+
+    /// Puts a date and an identifier at the top where it has none (RFC 6409 section 8).
+    pub fn add_missing(&mut self, date: Timestamp, message_id: &MessageId) {
+        let mut lines = String::new();
+        if !self.has("Message-ID") {
+            super::encode::folded(&mut lines, "Message-ID", message_id.as_str());
+        }
+        if !self.has("Date") {
+            super::encode::date(&mut lines, date);
+        }
+        self.bytes.splice(0..0, lines.into_bytes());
+    }
+
+    /// Removes the headers with hidden recipients, so that nobody reads them.
+    pub fn remove_bcc(&mut self) {
+        let end = head(&self.bytes).len();
+        let is_hidden = |field: &Field<'_>| ["Bcc", "Resent-Bcc"].iter().any(|name| field.is(name));
+        if !self.fields().any(|field| is_hidden(&field)) {
+            return;
+        }
+        let kept: Vec<u8> =
+            self.fields().filter(|field| !is_hidden(field)).flat_map(|field| field.lines.bytes()).collect();
+        self.bytes.splice(..end, kept);
+    }
+
+    fn has(&self, name: &str) -> bool {
+        self.fields().any(|field| field.is(name))
+    }
+
+    /// The unfolded value of the first header of this name.
+    fn value(&self, name: &str) -> Option<String> {
+        let field = self.fields().find(|field| field.is(name))?;
+        let value = field.lines.get(field.name.len() + 1..)?.replace("\r\n", "").replace('\t', " ");
+        Some(value.trim_matches(' ').to_owned())
+    }
+
+    fn fields(&self) -> impl Iterator<Item = Field<'_>> {
+        fields(std::str::from_utf8(head(&self.bytes)).unwrap_or_default())
+    }
+}
+
+impl Field<'_> {
+    fn is(&self, name: &str) -> bool {
+        self.name.eq_ignore_ascii_case(name)
+    }
+}
+
+/// The headers of a head that has been checked.
+fn fields(head: &str) -> impl Iterator<Item = Field<'_>> {
+    let mut rest = head;
+    std::iter::from_fn(move || {
+        let mut end = 0;
+        for line in rest.split_inclusive("\r\n") {
+            if end > 0 && !line.starts_with([' ', '\t']) {
+                break;
+            }
+            end += line.len();
+        }
+        let (lines, behind) = rest.split_at(end);
+        rest = behind;
+        let (name, _) = lines.split_once(':')?;
+        Some(Field { name, lines })
+    })
+}
+
+/// CRLF ends each line and stands nowhere else, no NUL, no line too long.
+fn check_lines(bytes: &[u8]) -> Result<(), RawMessageError> {
+    let mut start = 0;
+    let mut number = 1;
+    for found in memchr::memchr3_iter(b'\r', b'\n', 0, bytes) {
+        if found < start {
+            // The LF of the line end before.
+            continue;
+        }
+        match bytes[found] {
+            0 => return Err(RawMessageError::Nul(number)),
+            b'\r' if bytes.get(found + 1) == Some(&b'\n') => {}
+            _ => return Err(RawMessageError::BareLineEnd(number)),
+        }
+        if found - start > RawMessage::MAX_LINE {
+            return Err(RawMessageError::LongLine(number));
+        }
+        start = found + 2;
+        number += 1;
+    }
+    match bytes.len() - start.min(bytes.len()) {
+        0 => Ok(()),
+        rest if rest > RawMessage::MAX_LINE => Err(RawMessageError::LongLine(number)),
+        _ => Err(RawMessageError::NoFinalLineEnd),
+    }
+}
+
+fn check_head(head: &[u8]) -> Result<(), RawMessageError> {
+    if head.len() > RawMessage::MAX_HEAD {
+        return Err(RawMessageError::LongHead);
+    }
+    let head = std::str::from_utf8(head).map_err(|_| RawMessageError::NotUtf8)?;
+    for (index, line) in head.split_terminator("\r\n").enumerate() {
+        let number = index + 1;
+        let is_continued = line.starts_with([' ', '\t']);
+        // A line of spaces alone is the end of the headers to some readers, and part of them to others.
+        let is_good = if is_continued {
+            number > 1 && !line.trim_matches([' ', '\t']).is_empty()
+        } else {
+            line.split_once(':').is_some_and(|(name, _)| is_field_name(name))
+        };
+        if !is_good {
+            return Err(RawMessageError::NotAHeader(number));
+        }
+    }
+    let count = |name: &str| fields(head).filter(|field| field.is(name)).count();
+    if fields(head).count() > RawMessage::MAX_HEADERS {
+        return Err(RawMessageError::ManyHeaders);
+    }
+    match count("From") {
+        0 => return Err(RawMessageError::NoFrom),
+        1 => {}
+        // Readers differ in which of them they show.
+        _ => return Err(RawMessageError::SeveralFrom),
+    }
+    if count("Received") > RawMessage::MAX_RECEIVED { Err(RawMessageError::Loop) } else { Ok(()) }
+}
+
+/// RFC 5322 section 2.2: printable ASCII but for the colon.
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
+}
