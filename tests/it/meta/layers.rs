@@ -10,7 +10,7 @@ const ORDER: [&[&str]; 18] = [
     &["dev"],
     &["http"],
     &["app"],
-    &["account"],
+    &["account", "delivery"],
     &["providers", "vault", "limits"],
     &["store"],
     &["email_config"],

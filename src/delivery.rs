@@ -1,0 +1,3 @@
+//! Sends the platform's own mail through a tenant's account.
+
+pub mod request;

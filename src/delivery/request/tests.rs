@@ -1,0 +1,649 @@
+//! Requests to send, as tables: what is read, and what is refused, where and why.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use super::*;
+use crate::error::{Reason, Source};
+
+const NOW: Timestamp = Timestamp(1_796_112_000_000);
+const DAY: i64 = 24 * 60 * 60 * 1000;
+
+fn parse(value: Value) -> Result<EmailRequest, RequestFaults> {
+    EmailRequest::parse(value, NOW)
+}
+
+/// A good request, with these members instead of its own; null removes one.
+fn request(changes: &Value) -> Value {
+    let mut request = json!({"to": "ada@example.com", "subject": "Hello", "text": "Hi"});
+    for (name, value) in changes.as_object().expect("an object") {
+        request[name] = value.clone();
+    }
+    request
+}
+
+fn good(changes: &Value) -> EmailRequest {
+    parse(request(changes)).expect("a good request")
+}
+
+/// The faults: pointer, reason, name.
+fn faults(value: Value) -> Vec<(String, Reason, &'static str)> {
+    let faults = parse(value).expect_err("is refused");
+    faults
+        .as_slice()
+        .iter()
+        .map(|fault| {
+            let Source::Pointer(pointer) = &fault.input.source else { panic!("no pointer: {}", fault.input) };
+            (pointer.clone(), fault.input.reason, fault.name.as_str())
+        })
+        .collect()
+}
+
+const INVALID: &str = "validation_error";
+const MISSING: &str = "missing_required_field";
+const ATTACHMENT: &str = "invalid_attachment";
+
+fn whole(message: &str) -> Value {
+    use base64::Engine as _;
+    json!(base64::engine::general_purpose::STANDARD.encode(message))
+}
+
+fn octets(request: &EmailRequest) -> String {
+    let id = MessageId::parse("<1@example.com>").unwrap();
+    let from = Mailbox::parse("Acme <acme@example.com>").unwrap();
+    let message = request.build(&id, Some(&from), Timestamp(0)).expect("it can be built");
+    String::from_utf8(message.bytes).expect("UTF-8")
+}
+
+#[test]
+fn the_whole_example_is_read() {
+    let request = parse(json!({
+        "from": "Acme <billing@acme.example>",
+        "to": "ada@example.com",
+        "cc": ["Bob <bob@example.com>"],
+        "bcc": ["c@example.com", "ada@example.com"],
+        "reply_to": "help@acme.example",
+        "subject": "Invoice 8841",
+        "text": "Hi",
+        "html": "<img src=\"cid:logo\">",
+        "headers": {"X-Entity-Ref-ID": "8841"},
+        "attachments": [
+            {"filename": "8841.pdf", "content": "UERG"},
+            {"content": [80, 78, 71], "content_type": "image/png", "content_id": "logo"},
+        ],
+        "tags": [{"name": "kind", "value": "invoice"}, {"name": "bare"}],
+        "scheduled_at": "2026-12-02T08:00:00+01:00",
+        "ttl_seconds": 600,
+        "lane": "bulk",
+        "on_unknown": "hold",
+        "metadata": {"invoice": "8841"},
+        "template": null,
+    }))
+    .expect("a good request");
+    assert_eq!(
+        request.from.as_ref().map(ToString::to_string).as_deref(),
+        Some("Acme <billing@acme.example>")
+    );
+    let recipients: Vec<_> = request
+        .recipients()
+        .iter()
+        .map(|recipient| (recipient.position, recipient.kind.as_str(), recipient.address.to_string()))
+        .collect();
+    let expected = [(0, "to", "ada@example.com"), (1, "cc", "bob@example.com"), (2, "bcc", "c@example.com")];
+    assert_eq!(recipients, expected.map(|(position, kind, address)| (position, kind, address.to_owned())));
+    assert_eq!(request.subject(), "Invoice 8841");
+    let tag = |name: &str, value: &str| Tag { name: name.to_owned(), value: value.to_owned() };
+    assert_eq!(request.tags, [tag("kind", "invoice"), tag("bare", "")]);
+    assert_eq!(request.metadata["invoice"], "8841");
+    assert_eq!(request.scheduled_at, Some(Timestamp(1_796_194_800_000)));
+    assert_eq!(request.expires_at(NOW, DAY), Timestamp(1_796_194_800_000 + 600_000));
+    assert_eq!((request.lane, request.on_unknown), (Lane::Bulk, Some(OnUnknown::Hold)));
+    let octets = octets(&request);
+    assert!(octets.contains("\r\nAuto-Submitted: auto-generated\r\n"));
+    for part in [
+        "Cc: Bob <bob@example.com>",
+        "Reply-To: help@acme.example",
+        "filename=\"8841.pdf\"",
+        "Content-ID: <logo>",
+    ] {
+        assert!(octets.contains(part), "{part}");
+    }
+    assert!(!octets.contains("c@example.com"), "a hidden recipient stands nowhere");
+}
+
+#[test]
+fn the_least_request_has_defaults() {
+    let request = good(&json!({}));
+    assert_eq!((&request.from, &request.cc, &request.tags), (&None, &vec![], &vec![]));
+    assert_eq!(
+        (request.lane, request.on_unknown, request.lifetime),
+        (Lane::Transactional, None, Lifetime::Default)
+    );
+    assert_eq!((request.due_at(NOW), request.expires_at(NOW, DAY)), (NOW, Timestamp(NOW.0 + DAY)));
+    assert!(octets(&request).starts_with("From: Acme <acme@example.com>\r\nTo: ada@example.com\r\n"));
+    assert_eq!(request.own_message_id(), None);
+}
+
+#[test]
+fn one_fault_has_a_place_a_reason_and_a_name() {
+    use Reason::*;
+    let long = "x".repeat(999);
+    let many = vec!["ada@example.com"; 101];
+    for (changes, pointer, reason, name) in [
+        (json!({"from": "Acme"}), "/from", NotAnEmailAddress, "invalid_from_address"),
+        (json!({"from": ["a@example.com"]}), "/from", NotAString, "invalid_from_address"),
+        (json!({"to": null}), "/to", Required, MISSING),
+        (json!({"to": []}), "/to", Empty, MISSING),
+        (json!({"to": 1}), "/to", NotAString, INVALID),
+        (json!({"to": ["ada@example.com", "ada"]}), "/to/1", NotAnEmailAddress, INVALID),
+        (json!({"to": ["a@example.com", null]}), "/to/1", NotAString, INVALID),
+        (json!({"to": "a@x.org, b@y.org"}), "/to", SeveralAddresses, INVALID),
+        (json!({"to": many}), "/to", TooMany, INVALID),
+        (json!({"to": many[..50], "cc": many[..51]}), "/to", TooMany, INVALID),
+        (json!({"cc": "ada"}), "/cc", NotAnEmailAddress, INVALID),
+        (json!({"bcc": ["a@b.org\r\nX: y"]}), "/bcc/0", ContainsBlank, INVALID),
+        (json!({"reply_to": {}}), "/reply_to", NotAString, INVALID),
+        (json!({"subject": null}), "/subject", Required, MISSING),
+        (json!({"subject": 1}), "/subject", NotAString, INVALID),
+        (json!({"subject": "a\nb"}), "/subject", ControlCharacter, INVALID),
+        (json!({"subject": long}), "/subject", TooLong, INVALID),
+        (json!({"text": null}), "/text", Required, MISSING),
+        (json!({"text": 1}), "/text", NotAString, INVALID),
+        (json!({"html": "a\u{0}b"}), "/html", ControlCharacter, INVALID),
+        (json!({"template": {"id": "1"}}), "/template", NotSupported, INVALID),
+        (json!({"topic_id": "1"}), "/topic_id", NotSupported, INVALID),
+        (json!({"region": "eu"}), "/region", NotSupported, INVALID),
+        (json!({"replyTo": "a@example.com"}), "/replyTo", UnknownField, INVALID),
+        (json!({"lane": "fast"}), "/lane", NotOneOf, INVALID),
+        (json!({"on_unknown": "retry"}), "/on_unknown", NotOneOf, INVALID),
+        (json!({"envelope": {"to": "a@example.com"}, "to": null}), "/envelope", Conflict, INVALID),
+        (json!({"headers": []}), "/headers", NotAnObject, INVALID),
+        (json!({"headers": {"X-A": 1}}), "/headers/X-A", NotAString, INVALID),
+        (json!({"headers": {"Bcc": "x@y.org"}}), "/headers/Bcc", HeaderNotAllowed, INVALID),
+        (
+            json!({"headers": {"X-Transports-Lane": "x"}}),
+            "/headers/X-Transports-Lane",
+            HeaderNotAllowed,
+            INVALID,
+        ),
+        (json!({"headers": {"X-A": "a\r\nBcc: x"}}), "/headers/X-A", ControlCharacter, INVALID),
+        (json!({"headers": {"X-A\r\nBcc": "a"}}), "/headers", InvalidCharacter, INVALID),
+        (json!({"headers": {"X-A": "1", "x-a": "2"}}), "/headers/x-a", Duplicate, INVALID),
+        (json!({"tags": {}}), "/tags", NotAnArray, INVALID),
+        (json!({"tags": ["a"]}), "/tags/0", NotAnObject, INVALID),
+        (json!({"tags": [{"value": "a"}]}), "/tags/0/name", Required, MISSING),
+        (json!({"tags": [{"name": ""}]}), "/tags/0/name", Empty, INVALID),
+        (json!({"tags": [{"name": "a b"}]}), "/tags/0/name", InvalidCharacter, INVALID),
+        (json!({"tags": [{"name": "ä"}]}), "/tags/0/name", InvalidCharacter, INVALID),
+        (json!({"tags": [{"name": "a", "value": "x".repeat(257)}]}), "/tags/0/value", TooLong, INVALID),
+        (json!({"tags": [{"name": "a", "color": "x"}]}), "/tags/0/color", UnknownField, INVALID),
+        (json!({"tags": [{"name": "a"}, {"name": "a"}]}), "/tags/1/name", Duplicate, INVALID),
+        (json!({"tags": vec![json!({"name": "a"}); 11]}), "/tags", TooMany, INVALID),
+        (json!({"metadata": "a"}), "/metadata", NotAnObject, INVALID),
+        (json!({"metadata": {"a/b": 1}}), "/metadata/a~1b", NotAString, INVALID),
+        (json!({"metadata": {"a": "\u{0}"}}), "/metadata/a", ControlCharacter, INVALID),
+        (json!({"metadata": {"a": "x".repeat(2048)}}), "/metadata", TooLong, INVALID),
+        (json!({"attachments": {}}), "/attachments", NotAnArray, ATTACHMENT),
+        (json!({"attachments": vec![json!({"content": ""}); 51]}), "/attachments", TooMany, ATTACHMENT),
+    ] {
+        let value = request(&changes);
+        assert_eq!(faults(value), [(pointer.to_owned(), reason, name)], "{changes}");
+    }
+}
+
+#[test]
+fn a_body_that_is_no_object_is_refused() {
+    for (bytes, reason) in [
+        (&b"[]"[..], Reason::NotAnObject),
+        (b"\"x\"", Reason::NotAnObject),
+        (b"{", Reason::NotJson),
+        (br#"{"to":"a@b.org","to":"c@d.org"}"#, Reason::Duplicate),
+    ] {
+        let faults = EmailRequest::from_bytes(bytes, NOW).expect_err("is refused");
+        assert_eq!(faults.as_slice()[0].input.reason, reason);
+        assert_eq!(faults.as_slice()[0].input.source, Source::Pointer(String::new()));
+    }
+    let body = br#"{"to":"a@b.org","subject":"x","html":"<p>"}"#;
+    assert!(EmailRequest::from_bytes(body, NOW).is_ok());
+}
+
+#[test]
+fn all_faults_are_told_at_once() {
+    let value = json!({
+        "from": "x", "to": ["a", "b@example.com", "c"], "html": 1, "color": "red", "lane": "x",
+        "attachments": [{"filename": "a/b", "path": "https://example.com"}],
+        "headers": {"To": "x", "X-A": ""}, "scheduled_at": "in 1 min",
+    });
+    let found: Vec<_> = faults(value.clone()).into_iter().map(|(pointer, ..)| pointer).collect();
+    let mut sorted = found.clone();
+    sorted.sort_unstable();
+    let expected = [
+        "/attachments/0/filename",
+        "/attachments/0/path",
+        "/color",
+        "/from",
+        "/headers/To",
+        "/headers/X-A",
+        "/html",
+        "/lane",
+        "/scheduled_at",
+        "/subject",
+        "/to/0",
+        "/to/2",
+    ];
+    assert_eq!(sorted, expected);
+    let faults = parse(value).expect_err("is refused");
+    assert_eq!(faults.name(), ErrorName::ValidationError, "they have several names");
+    let in_batch = faults.of_batch(3).into_inputs();
+    let pointers = in_batch.iter().map(|fault| fault.source.clone()).collect::<Vec<_>>();
+    assert!(pointers.contains(&Source::Pointer("/3/to/0".to_owned())), "{pointers:?}");
+    let only = parse(json!({"to": "a@example.com"})).expect_err("is refused");
+    assert_eq!((only.name(), only.as_slice().len()), (ErrorName::MissingRequiredField, 2));
+    let unknown: serde_json::Map<String, Value> = (0..1000).map(|n| (format!("x{n}"), json!(1))).collect();
+    assert_eq!(parse(Value::Object(unknown)).expect_err("is refused").as_slice().len(), 50);
+}
+
+#[test]
+fn sentences_name_the_place() {
+    for (changes, expected) in [
+        (json!({"to": ["x"]}), "to[0] is not an e-mail address: there is no @"),
+        (json!({"subject": null}), "subject is required"),
+        (json!({"attachments": [{"content": "?"}]}), "attachments[0].content is not Base64"),
+        (
+            json!({"attachments": [{"path": "https://example.com/a.pdf"}]}),
+            "attachments[0].path is not supported: no file is fetched from elsewhere; put it into content",
+        ),
+        (
+            json!({"headers": {"To": "x"}}),
+            "headers.To is not a header that can be set; these can: In-Reply-To",
+        ),
+        (
+            json!({"scheduled_at": "in 1 min"}),
+            "scheduled_at is not a time such as 2026-12-01T08:00:00Z (RFC 3339)",
+        ),
+    ] {
+        let faults = parse(request(&changes)).expect_err("is refused").into_inputs();
+        assert!(faults[0].to_string().starts_with(expected), "{}", faults[0]);
+    }
+}
+
+#[test]
+fn attachments_are_read_in_every_form_that_clients_send() {
+    let png = json!({"filename": "logo.png", "content": "UE5H", "inline_content_id": "logo"});
+    for (attachment, filename, content_type, content) in [
+        (json!({"filename": "a.pdf", "content": "UERG"}), Some("a.pdf"), "application/pdf", "PDF"),
+        (json!({"filename": "a.pdf", "content": "UEQ"}), Some("a.pdf"), "application/pdf", "PD"),
+        (json!({"content": "UE\r\nRG\r\n"}), None, "application/octet-stream", "PDF"),
+        (json!({"filename": false, "content": ""}), None, "application/octet-stream", ""),
+        (json!({"filename": "a", "content": [80, 68, 70]}), Some("a"), "application/octet-stream", "PDF"),
+        (
+            json!({"filename": "a.txt", "content": {"type": "Buffer", "data": [72, 105]}, "content_type": "x/y"}),
+            Some("a.txt"),
+            "x/y",
+            "Hi",
+        ),
+        (png, Some("logo.png"), "image/png", "PNG"),
+    ] {
+        let request = good(&json!({"attachments": [attachment]}));
+        let RequestBody::Parts { attachments, .. } = request.body else { panic!("not built of parts") };
+        let [found] = &attachments[..] else { panic!("one attachment") };
+        assert_eq!(
+            found.filename.as_ref().map(crate::mail::message::Filename::as_str),
+            filename,
+            "{attachment}"
+        );
+        assert_eq!(found.content_type.as_str(), content_type, "{attachment}");
+        assert_eq!(found.content, content.as_bytes(), "{attachment}");
+    }
+}
+
+#[test]
+fn bad_attachments_are_refused() {
+    use Reason::*;
+    for (attachment, pointer, reason) in [
+        (json!("x"), "", NotAnObject),
+        (json!({}), "/content", Required),
+        (json!({"content": "a*b"}), "/content", NotBase64),
+        (json!({"content": "AB==CD"}), "/content", NotBase64),
+        (json!({"content": [256]}), "/content", NotBase64),
+        (json!({"content": [-1]}), "/content", NotBase64),
+        (json!({"content": ["a"]}), "/content", NotBase64),
+        (json!({"content": {"type": "Buffer"}}), "/content", NotBase64),
+        (json!({"content": 1}), "/content", NotBase64),
+        (json!({"path": "https://example.com/a"}), "/path", NotSupported),
+        (json!({"path": "https://example.com/a", "content": "UERG"}), "/path", NotSupported),
+        (json!({"content": "", "filename": "a/b"}), "/filename", InvalidCharacter),
+        (json!({"content": "", "filename": true}), "/filename", NotAString),
+        (json!({"content": "", "filename": "a\r\nb"}), "/filename", ControlCharacter),
+        (json!({"content": "", "content_type": "pdf"}), "/content_type", NotAContentType),
+        (json!({"content": "", "content_type": "message/rfc822"}), "/content_type", NotAContentType),
+        (json!({"content": "", "content_id": "a b"}), "/content_id", InvalidCharacter),
+        (json!({"content": "", "contentType": "a/b"}), "/contentType", UnknownField),
+    ] {
+        let found = faults(request(&json!({"attachments": [{"content": ""}, attachment]})));
+        assert_eq!(found, [(format!("/attachments/1{pointer}"), reason, ATTACHMENT)], "{attachment}");
+    }
+}
+
+#[test]
+fn an_empty_text_beside_html_is_none() {
+    let request = good(&json!({"text": "", "html": "<p>Hi"}));
+    assert!(octets(&request).contains("\r\nContent-Type: text/html; charset=utf-8\r\n"));
+    let request = good(&json!({"text": ""}));
+    assert!(octets(&request).contains("\r\nContent-Type: text/plain; charset=utf-8\r\n"));
+}
+
+#[test]
+fn one_click_unsubscribing_needs_an_https_address() {
+    let one_click = "List-Unsubscribe=One-Click";
+    for (headers, faults_expected) in [
+        (json!({"List-Unsubscribe": "<mailto:a@example.com>"}), vec![]),
+        (
+            json!({"List-Unsubscribe": "<mailto:a@example.com>, <https://example.com/u>", "List-Unsubscribe-Post": one_click}),
+            vec![],
+        ),
+        (json!({"list-unsubscribe": "<HTTPS://example.com/u>", "list-unsubscribe-post": one_click}), vec![]),
+        (json!({"List-Unsubscribe-Post": one_click}), vec![Reason::Conflict]),
+        (
+            json!({"List-Unsubscribe": "<http://example.com/u>", "List-Unsubscribe-Post": one_click}),
+            vec![Reason::Conflict],
+        ),
+        (
+            json!({"List-Unsubscribe": "<mailto:a@example.com?x=https://example.com>", "List-Unsubscribe-Post": "x"}),
+            vec![Reason::NotOneOf, Reason::Conflict],
+        ),
+    ] {
+        let result = parse(request(&json!({"headers": headers})));
+        let found = result.err().map(RequestFaults::into_inputs).unwrap_or_default();
+        let reasons: Vec<_> = found.iter().map(|fault| fault.reason).collect();
+        assert_eq!(reasons, faults_expected, "{headers}");
+        let is_there = |fault: &crate::error::InputFault| {
+            fault.source == Source::Pointer("/headers/List-Unsubscribe-Post".to_owned())
+        };
+        assert!(found.iter().all(is_there));
+    }
+}
+
+#[test]
+fn the_caller_may_say_who_made_the_mail() {
+    for (headers, expected) in [
+        (json!({}), "Auto-Submitted: auto-generated\r\n"),
+        (json!({"auto-submitted": "no"}), "auto-submitted: no\r\n"),
+    ] {
+        let octets = octets(&good(&json!({"headers": headers})));
+        assert!(octets.contains(expected));
+        assert_eq!(octets.to_ascii_lowercase().matches("auto-submitted").count(), 1);
+    }
+}
+
+#[test]
+fn times_are_rfc_3339_and_within_bounds() {
+    let iso = |days: i64, milliseconds: i64| Timestamp(NOW.0 + days * DAY + milliseconds).to_iso();
+    for (changes, expected) in [
+        (json!({"scheduled_at": iso(30, 0)}), None),
+        (json!({"scheduled_at": iso(-300, 0)}), None),
+        (json!({"scheduled_at": "2026-12-01T08:00:00.123456+00:00"}), None),
+        (json!({"scheduled_at": iso(30, 1)}), Some(("/scheduled_at", Reason::OutOfRange))),
+        (json!({"scheduled_at": "in 1 min"}), Some(("/scheduled_at", Reason::NotATimestamp))),
+        (json!({"scheduled_at": "2026-12-01"}), Some(("/scheduled_at", Reason::NotATimestamp))),
+        (json!({"scheduled_at": "2026-12-01T08:00:00"}), Some(("/scheduled_at", Reason::NotATimestamp))),
+        (json!({"scheduled_at": 1_796_112_000}), Some(("/scheduled_at", Reason::NotAString))),
+        (json!({"expires_at": iso(7, 0)}), None),
+        (json!({"expires_at": iso(7, 1)}), Some(("/expires_at", Reason::OutOfRange))),
+        (json!({"expires_at": iso(27, 0), "scheduled_at": iso(20, 0)}), None),
+        (
+            json!({"expires_at": iso(27, 1), "scheduled_at": iso(20, 0)}),
+            Some(("/expires_at", Reason::OutOfRange)),
+        ),
+        (json!({"expires_at": "soon"}), Some(("/expires_at", Reason::NotATimestamp))),
+        (json!({"ttl_seconds": 1}), None),
+        (json!({"ttl_seconds": 604_800}), None),
+        (json!({"ttl_seconds": 604_801}), Some(("/ttl_seconds", Reason::OutOfRange))),
+        (json!({"ttl_seconds": 0}), Some(("/ttl_seconds", Reason::OutOfRange))),
+        (json!({"ttl_seconds": 1.5}), Some(("/ttl_seconds", Reason::OutOfRange))),
+        (json!({"ttl_seconds": "600"}), Some(("/ttl_seconds", Reason::OutOfRange))),
+        (json!({"ttl_seconds": 1, "expires_at": iso(1, 0)}), Some(("/ttl_seconds", Reason::Conflict))),
+    ] {
+        let result = parse(request(&changes));
+        let found = result.err().map(RequestFaults::into_inputs).unwrap_or_default();
+        let expected = expected.map(|(pointer, reason)| (Source::Pointer(pointer.to_owned()), reason));
+        let found: Vec<_> = found.iter().map(|fault| (fault.source.clone(), fault.reason)).collect();
+        assert_eq!(found, Vec::from_iter(expected), "{changes}");
+    }
+}
+
+#[test]
+fn a_lifetime_is_counted_from_the_time_at_which_the_email_is_due() {
+    let at = |days: i64| Timestamp(NOW.0 + days * DAY);
+    for (changes, due, expires, is_good) in [
+        (json!({}), at(0), at(3), true),
+        (json!({"scheduled_at": at(-1).to_iso()}), at(0), at(3), true),
+        (json!({"scheduled_at": at(2).to_iso()}), at(2), at(5), true),
+        (json!({"ttl_seconds": 86400}), at(0), at(1), true),
+        (json!({"ttl_seconds": 86400, "scheduled_at": at(2).to_iso()}), at(2), at(3), true),
+        (json!({"expires_at": at(1).to_iso()}), at(0), at(1), true),
+        (json!({"expires_at": at(0).to_iso()}), at(0), at(0), false),
+        (json!({"expires_at": at(-1).to_iso()}), at(0), at(-1), false),
+        (json!({"expires_at": at(1).to_iso(), "scheduled_at": at(2).to_iso()}), at(2), at(1), false),
+    ] {
+        let request = good(&changes);
+        assert_eq!((request.due_at(NOW), request.expires_at(NOW, 3 * DAY)), (due, expires), "{changes}");
+        let checked = request.check_lifetime(NOW).map_err(|fault| fault.input.source);
+        let expected = if is_good { Ok(()) } else { Err(Source::Pointer("/expires_at".to_owned())) };
+        assert_eq!(checked, expected, "{changes}");
+    }
+}
+
+#[test]
+fn a_whole_message_keeps_its_octets() {
+    let message = "From: Ada <ada@example.com>\r\nTo: x@y.org\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\
+                   Bcc: hidden@example.com\r\n\r\nHi\r\n";
+    let request = parse(json!({"raw": whole(message), "to": "bob@example.com", "tags": [{"name": "a"}]}));
+    let request = request.expect("a good request");
+    assert_eq!(request.from.as_ref().map(ToString::to_string).as_deref(), Some("Ada <ada@example.com>"));
+    assert_eq!((request.subject(), request.own_message_id()), ("Grüße".to_owned(), None));
+    let expected = format!(
+        "Message-ID: <1@example.com>\r\nDate: Thu, 01 Jan 1970 00:00:00 +0000\r\n{}",
+        message.replace("Bcc: hidden@example.com\r\n", "")
+    );
+    assert_eq!(octets(&request), expected);
+
+    let own = format!("Message-ID: <own@example.org>\r\nDate: x\r\n{message}");
+    let envelope =
+        json!({"from": "bounce@example.com", "to": ["a@example.com", "b@example.com", "a@example.com"]});
+    let request = parse(json!({"raw": whole(&own), "envelope": envelope})).expect("a good request");
+    assert_eq!(request.envelope.from.as_ref().map(EmailAddress::as_str), Some("bounce@example.com"));
+    let recipients = request.recipients();
+    let recipients: Vec<_> = recipients.iter().map(|one| (one.kind, one.address.as_str())).collect();
+    assert_eq!(recipients, [(RecipientKind::To, "a@example.com"), (RecipientKind::To, "b@example.com")]);
+    let message = request.build(&MessageId::parse("<1@example.com>").unwrap(), None, NOW).unwrap();
+    assert_eq!(message.message_id, "<own@example.org>");
+}
+
+#[test]
+fn a_whole_message_stands_alone() {
+    use Reason::*;
+    let message = whole("From: a@example.com\r\n\r\n");
+    let to = "bob@example.com";
+    for (value, expected) in [
+        (json!({"raw": message}), vec![("/to", Required)]),
+        (json!({"raw": 1, "to": to}), vec![("/raw", NotAString)]),
+        (json!({"raw": "*", "to": to}), vec![("/raw", NotBase64)]),
+        (json!({"raw": "", "to": to}), vec![("/raw", Empty)]),
+        (json!({"raw": whole("Subject: x\r\n\r\n"), "to": to}), vec![("/raw", NotAMessage)]),
+        (json!({"raw": whole("From: a@example.com\n"), "to": to}), vec![("/raw", NotAMessage)]),
+        (json!({"raw": message, "to": to, "from": "a@example.com"}), vec![("/from", Conflict)]),
+        (
+            json!({"raw": message, "to": to, "subject": "x", "text": "x", "html": "x", "headers": {},
+                   "attachments": [], "reply_to": "x"}),
+            vec![
+                ("/reply_to", Conflict),
+                ("/subject", Conflict),
+                ("/text", Conflict),
+                ("/html", Conflict),
+                ("/headers", Conflict),
+                ("/attachments", Conflict),
+            ],
+        ),
+        (
+            json!({"raw": message, "to": to, "envelope": {"to": to}, "cc": to}),
+            vec![("/to", Conflict), ("/cc", Conflict)],
+        ),
+        (
+            json!({"raw": message, "to": to, "envelope": {"from": "x"}}),
+            vec![("/envelope/from", NotAnEmailAddress)],
+        ),
+        (json!({"raw": message, "to": to, "envelope": {"size": 1}}), vec![("/envelope/size", UnknownField)]),
+        (
+            json!({"raw": message, "envelope": {"to": ["a@example.com", "A <b@example.com>"]}}),
+            vec![("/envelope/to/1", DisplayName)],
+        ),
+    ] {
+        let found: Vec<_> =
+            faults(value.clone()).into_iter().map(|(pointer, reason, _)| (pointer, reason)).collect();
+        let expected: Vec<_> =
+            expected.into_iter().map(|(pointer, reason)| (pointer.to_owned(), reason)).collect();
+        assert_eq!(found, expected, "{value}");
+    }
+}
+
+#[test]
+fn an_idempotency_key_is_visible_ascii() {
+    let long = "k".repeat(256);
+    for good in ["a", "order-8841/1", "~!\"#", long.as_str()] {
+        assert_eq!(
+            IdempotencyKey::parse(good.as_bytes()).map(|key| key.as_str().to_owned()),
+            Ok(good.to_owned())
+        );
+    }
+    let longer = "k".repeat(257);
+    for (bad, reason) in [
+        (&b""[..], Reason::Empty),
+        (b"a b", Reason::InvalidCharacter),
+        (b"a\r\n", Reason::InvalidCharacter),
+        (b"\xff", Reason::InvalidCharacter),
+        ("ä".as_bytes(), Reason::InvalidCharacter),
+        (longer.as_bytes(), Reason::TooLong),
+    ] {
+        let fault = IdempotencyKey::parse(bad).expect_err("is refused");
+        assert_eq!((fault.name, fault.input.reason), (ErrorName::InvalidIdempotencyKey, reason));
+        assert_eq!(fault.input.source, Source::Header("Idempotency-Key"));
+    }
+}
+
+#[test]
+fn a_fingerprint_is_that_of_what_was_read() {
+    let base = json!({"to": "ada@example.com", "headers": {"X-A": "1", "X-B": "2"}, "cc": null});
+    let same = [
+        json!({"to": ["ada@EXAMPLE.com"], "headers": {"X-B": "2", "X-A": "1"}}),
+        json!({"to": " <ada@example.com> ", "headers": {"x-a": " 1", "X-B": "2"}, "tags": [], "metadata": {}}),
+        json!({"to": "ada@example.com", "headers": {"X-A": "1", "X-B": "2"}, "lane": "transactional"}),
+    ];
+    let print = |changes: &Value| good(changes).fingerprint();
+    for changes in &same {
+        assert_eq!(print(changes), print(&base), "{changes}");
+    }
+    let mut seen = vec![print(&base)];
+    for changes in [
+        json!({}),
+        json!({"to": "bob@example.com"}),
+        json!({"to": "Ada <ada@example.com>"}),
+        json!({"to": "ada@example.com", "cc": "bob@example.com"}),
+        json!({"to": "ada@example.com", "bcc": "bob@example.com"}),
+        json!({"to": ["ada@example.com", "bob@example.com"]}),
+        json!({"from": "ada@example.com"}),
+        json!({"reply_to": "ada@example.com"}),
+        json!({"subject": "Hello!"}),
+        json!({"text": "Hello"}),
+        json!({"html": "Hi"}),
+        json!({"text": null, "html": "Hi"}),
+        json!({"attachments": [{"content": "UERG"}]}),
+        json!({"attachments": [{"content": "UERG", "filename": "a"}]}),
+        json!({"attachments": [{"content": "UERG", "content_id": "a"}]}),
+        json!({"attachments": [{"content": "UE5H"}]}),
+        json!({"tags": [{"name": "a"}]}),
+        json!({"tags": [{"name": "a", "value": "b"}]}),
+        json!({"metadata": {"a": "b"}}),
+        json!({"scheduled_at": "2026-12-02T08:00:00Z"}),
+        json!({"expires_at": "2026-12-02T08:00:00Z"}),
+        json!({"ttl_seconds": 600}),
+        json!({"lane": "bulk"}),
+        json!({"on_unknown": "hold"}),
+        json!({"on_unknown": "retry_once"}),
+    ] {
+        let print = print(&changes);
+        assert!(!seen.contains(&print), "{changes}");
+        seen.push(print);
+    }
+    let later = EmailRequest::parse(request(&json!({"ttl_seconds": 600})), Timestamp(NOW.0 + DAY)).unwrap();
+    assert_eq!(later.fingerprint(), print(&json!({"ttl_seconds": 600})), "the time of asking does not count");
+    let message = whole("From: a@example.com\r\n\r\n");
+    let raw =
+        |envelope: Value| parse(json!({"raw": message, "envelope": envelope})).expect("good").fingerprint();
+    let two = raw(json!({"to": ["a@example.com", "b@example.com"]}));
+    assert_ne!(two, raw(json!({"from": "a@example.com", "to": "b@example.com"})));
+    let [one, other] = [good(&json!({})), good(&json!({"html": "x"}))];
+    assert_ne!(Fingerprint::of_batch([&one, &other]), Fingerprint::of_batch([&other, &one]));
+    assert_ne!(Fingerprint::of_batch([&one]), one.fingerprint());
+}
+
+fn values() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::Bool),
+        any::<i64>().prop_map(Value::from),
+        "\\PC{0,20}".prop_map(Value::String),
+        prop::sample::select(vec![
+            "a@example.com",
+            "Ada <a@b.org>",
+            "UERG",
+            "2026-12-02T08:00:00Z",
+            "bulk",
+            "hold"
+        ])
+        .prop_map(|text| json!(text)),
+    ];
+    leaf.prop_recursive(3, 24, 4, |inner| {
+        let name =
+            prop::sample::select(vec!["name", "value", "content", "filename", "path", "X-A", "to", "from"]);
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Value::Array),
+            prop::collection::vec((name, inner), 0..4).prop_map(|members| members
+                .into_iter()
+                .map(|(name, value)| (name.to_owned(), value))
+                .collect()),
+        ]
+    })
+}
+
+proptest! {
+    /// A request is read or refused with a place for each fault; what is read can be built, and only as it should be.
+    #[test]
+    fn any_request_is_read_or_refused(
+        members in prop::collection::vec(
+            (
+                prop::sample::select(vec![
+                    "from", "to", "cc", "bcc", "reply_to", "subject", "text", "html", "headers", "attachments", "tags",
+                    "metadata", "scheduled_at", "expires_at", "ttl_seconds", "lane", "on_unknown", "raw", "envelope",
+                ]),
+                values(),
+            ),
+            0..4,
+        ),
+    ) {
+        let members: serde_json::Map<String, Value> =
+            members.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        match parse(request(&Value::Object(members))) {
+            Ok(read) => {
+                let octets = octets(&read);
+                RawMessage::parse(octets.into_bytes()).expect("it would be taken as a whole");
+                prop_assert!((1..=MAX_RECIPIENTS).contains(&read.recipients().len()));
+            }
+            Err(faults) => {
+                for fault in faults.into_inputs() {
+                    prop_assert!(matches!(fault.source, Source::Pointer(_)), "{}", fault);
+                }
+            }
+        }
+    }
+}
