@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::certificates;
 use crate::support::client::Client;
-use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password, reply};
 
 /// A tenant whose mail server plays a script.
 struct Stage {
@@ -117,6 +117,33 @@ async fn row_7_a_dead_ipv6_path_is_told_where_ipv4_works() {
     let message = answer["message"].as_str().expect("a message");
     assert!(message.contains("IPv6"), "{message}");
     assert_eq!(config["errorCode"], json!("OK"));
+}
+
+/// Servers of one name need not agree: one may refuse the client, or be closing.
+#[tokio::test]
+async fn a_greeting_that_refuses_is_a_reason_to_try_the_next_address() {
+    for refusal in [reply("554 5.7.1 you are not welcome here"), reply("421 4.3.2 closing"), Act::Close] {
+        let stage = Stage::new("none", Script::plain().on(At::Greeting, refusal.clone())).await;
+        let next = SocketAddr::from(([127, 0, 0, 2], stage.server.port()));
+        let other = SmtpServer::start_at(next, Script::plain()).await;
+        stage.app.names.set(HOST, &["127.0.0.1", "127.0.0.2"]);
+        let (answer, config) = stage.verify().await;
+        assert_eq!((&answer["success"], &config["errorCode"]), (&json!(true), &json!("OK")), "{answer}");
+        assert_eq!((stage.server.connections(), other.connections()), (1, 1), "{refusal:?}");
+        assert!(stage.server.sign_ins().is_empty());
+
+        other.play(Script::plain().on(At::Greeting, refusal.clone()));
+        let (answer, _) = stage.verify().await;
+        assert_eq!(answer["diagnosis"]["stage"], json!("greeting"), "{answer}");
+        assert_eq!((stage.server.connections(), other.connections()), (2, 2), "each is asked once");
+    }
+    // A refusal of the sign-in is no reason to try elsewhere: it would count twice.
+    let stage = Stage::new("none", Script::plain().account(USER, "another one")).await;
+    let next = SocketAddr::from(([127, 0, 0, 2], stage.server.port()));
+    let other = SmtpServer::start_at(next, Script::plain()).await;
+    stage.app.names.set(HOST, &["127.0.0.1", "127.0.0.2"]);
+    let (answer, _) = stage.verify().await;
+    assert_eq!((&answer["success"], other.connections()), (&json!(false), 0), "{answer}");
 }
 
 #[tokio::test]

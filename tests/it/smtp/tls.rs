@@ -1,14 +1,18 @@
 //! SMTP sessions and TLS: what a server, or somebody on the way to it, does around STARTTLS and the handshake.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use rustls::version::{TLS12, TLS13};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::time::Instant;
 use transports::egress::Host;
 use transports::mail::transcript::{Stage, Transcript};
-use transports::smtp::{Chain, Error, ErrorKind, OtherProtocol, Security, TlsFailure};
+use transports::smtp::{Chain, Error, ErrorKind, OtherProtocol, Security, Session, TlsFailure};
 
 use crate::support::certificates::{self, Certificate};
-use crate::support::session::{Caller, lines};
+use crate::support::session::{Caller, connect, lines};
 use crate::support::smtp_server::{Act, At, Script, SmtpServer, reply};
 
 const HOST: &str = "mail.example.com";
@@ -364,6 +368,53 @@ async fn old_versions_and_weak_ciphers_are_refused() {
     }
 }
 
+/// OpenSSL ends TLS 1.2 with `handshake_failure` where rustls sends `certificate_required`. Passes on one connection, and
+/// puts the one in place of the other.
+async fn relay_with_openssls_alert(server: SocketAddr) -> SocketAddr {
+    const CERTIFICATE_REQUIRED: [u8; 7] = [0x15, 3, 3, 0, 2, 2, 116];
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        let (mut client, _) = listener.accept().await.unwrap();
+        let mut server = connect(server, true).await.stream;
+        let ((mut from_client, mut to_client), (mut from_server, mut to_server)) =
+            (client.split(), server.split());
+        let back = async {
+            let mut chunk = [0; 16_384];
+            while let Ok(length @ 1..) = from_server.read(&mut chunk).await {
+                if chunk[..length].ends_with(&CERTIFICATE_REQUIRED) {
+                    chunk[length - 1] = 40;
+                }
+                to_client.write_all(&chunk[..length]).await.unwrap();
+            }
+        };
+        tokio::join!(back, tokio::io::copy(&mut from_client, &mut to_server)).1
+    });
+    address
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_client_certificate_is_told_from_one_without_a_common_cipher() {
+    let wanted = ErrorKind::Tls(TlsFailure::ClientCertificateWanted);
+    for version in [&TLS12, &TLS13] {
+        for (security, script) in
+            [(Security::StartTls, Script::starttls()), (Security::Tls, Script::implicit_tls())]
+        {
+            let (error, server) = refused(script.known_clients_only(version), &Caller::new(security)).await;
+            assert_eq!(error.kind, wanted, "{version:?}, {security:?}");
+            assert!(server.sign_ins().is_empty());
+        }
+    }
+    let server = SmtpServer::start(Script::implicit_tls().known_clients_only(&TLS12)).await;
+    let caller = Caller::new(Security::Tls);
+    let connection = connect(relay_with_openssls_alert(server.address).await, true).await;
+    let deadline = Instant::now() + caller.time;
+    let log = &mut Transcript::default();
+    let opened =
+        Session::open(connection, &caller.host, Security::Tls, &caller.settings, deadline, log).await;
+    assert_eq!(opened.err().expect("no certificate was shown").kind, wanted, "handshake_failure, late");
+}
+
 /// Security case D10.
 #[tokio::test]
 async fn both_versions_that_are_taken_are_written_down() {
@@ -548,4 +599,23 @@ async fn a_name_that_no_certificate_can_hold_is_refused_before_the_handshake() {
     let (error, server) = refused(Script::implicit_tls(), &caller).await;
     assert!(matches!(error.kind, ErrorKind::Tls(TlsFailure::Other(_))));
     assert!(server.seen().iter().all(|seen| !seen.tls));
+}
+
+/// Servers at these ports may pause before they greet, and punish who speaks first.
+#[tokio::test]
+async fn a_silent_server_at_a_port_for_plain_text_is_not_spoken_to() {
+    for (port, probed) in [(25, false), (587, false), (2525, false), (2465, true)] {
+        let server = SmtpServer::start(Script::plain().on(At::Greeting, Act::Silence)).await;
+        let caller = Caller::new(Security::StartTls).impatient();
+        // The port that the session is told; the socket is where the test may listen.
+        let mut connection = connect(server.address, true).await;
+        connection.peer.set_port(port);
+        let deadline = Instant::now() + caller.time;
+        let log = &mut Transcript::default();
+        let opened =
+            Session::open(connection, &caller.host, caller.security, &caller.settings, deadline, log).await;
+        assert_eq!(opened.err().expect("no greeting").kind, ErrorKind::Timeout, "{port}");
+        server.ended().await;
+        assert_eq!(!server.last().stray.is_empty(), probed, "{port}");
+    }
 }

@@ -107,8 +107,12 @@ impl SmtpServer {
 
     /// On another address of this machine: `::1`.
     pub async fn start_on(address: &str, script: Script) -> Self {
-        let address: std::net::IpAddr = address.parse().expect("an address");
-        let listener = TcpListener::bind((address, 0)).await.expect("loopback has a free port");
+        Self::start_at(SocketAddr::new(address.parse().expect("an address"), 0), script).await
+    }
+
+    /// At this address and port.
+    pub async fn start_at(address: SocketAddr, script: Script) -> Self {
+        let listener = TcpListener::bind(address).await.expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let shared = Arc::new(Shared {
             script: Mutex::new(Arc::new(script)),

@@ -234,6 +234,13 @@ impl Script {
         self
     }
 
+    /// Takes only clients that show a certificate in TLS.
+    #[must_use]
+    pub fn known_clients_only(mut self, version: &'static SupportedProtocolVersion) -> Self {
+        self.tls = certificates::server().server_config_for_known_clients(&[version]);
+        self
+    }
+
     /// What was said about a place.
     pub fn at(&self, at: &At) -> Option<&[Act]> {
         self.acts.iter().find(|(place, _)| place == at).map(|(_, acts)| &acts[..])
