@@ -62,6 +62,15 @@ pub enum UsernameForm {
 }
 
 impl UsernameForm {
+    /// Whether `username` can be one of this form.
+    pub fn fits(self, username: &str) -> bool {
+        match self {
+            Self::EmailAddress => username.contains('@'),
+            Self::Fixed(word) => username.eq_ignore_ascii_case(word),
+            Self::Issued => true,
+        }
+    }
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::EmailAddress => "email_address",

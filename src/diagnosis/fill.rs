@@ -1,4 +1,4 @@
-//! Puts what is known into the words of a rule.
+//! Fills the placeholders in a rule's texts.
 
 use super::observation::Observation;
 use super::rule::{Case, Rule};

@@ -1,4 +1,4 @@
-//! What was seen of a failure, in the form that rules ask for.
+//! One failure with the facts around it, prepared for matching against the rules.
 
 mod conditions;
 mod kind;

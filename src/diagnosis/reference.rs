@@ -83,7 +83,7 @@ fn owner(owner: Owner) -> &'static str {
         Owner::MailHost => "the mail host",
         Owner::Microsoft365Admin => "the Microsoft 365 administrator",
         Owner::WorkspaceAdmin => "the Google Workspace administrator",
-        Owner::DnsOwner => "whoever manages the DNS",
+        Owner::DnsOwner => "the administrators of the DNS",
         Owner::Operator => "the operator of this installation",
         Owner::Nobody => "nobody needs to",
     }

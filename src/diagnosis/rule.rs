@@ -160,7 +160,8 @@ pub(super) enum Condition {
     /// Entra's answer holds this number.
     Number(u32),
     UserLacksAt,
-    UserIsNot(&'static str),
+    /// The service's user names have another form than the configured one.
+    UserNameDoesNotFit,
     /// The reply names the sender address.
     ReplyNamesSender,
     /// The reply names the recipient, and not the sender.

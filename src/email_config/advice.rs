@@ -2,7 +2,7 @@
 
 use super::{BasicAuth, Settings};
 use crate::language::{Text, texts};
-use crate::mail_services::{self, Service};
+use crate::mail_services::{self, Service, UsernameForm};
 use crate::smtp::Security;
 
 /// One piece of advice.
@@ -27,6 +27,11 @@ texts! {
     PORT = "Port {port} is usually used with {wanted}";
     PORT_MEANING = "The security type is {chosen}. Most servers speak {wanted} on port {port}; if the check fails, \
                     choose that.";
+    USERNAME_FORM = "The user name {username} is not of the form that {service} uses";
+    USERNAME_IS_ADDRESS = "At {service} the user name is the whole e-mail address of the account.";
+    USERNAME_IS_FIXED = "At {service} the user name is always the word {expected}.";
+    SERVER_NAME = "{host} is not the server with which {service} sends";
+    SERVER_NAME_MEANING = "Mail programs send through {server}. Enter that as the server address.";
     SENDER_DOMAIN = "{service} may refuse the sender {sender}";
     SENDER_DOMAIN_MEANING = "The account is of the domain {account}, the sender address of {domain}. {service} lets \
                              an account send only as itself, or as addresses that were added to it; otherwise it \
@@ -36,10 +41,17 @@ texts! {
 /// In the order of their weight. Pure: it looks at the settings alone.
 pub fn advice(settings: &Settings) -> Vec<Advice> {
     let Settings::BasicAuth(basic) = settings else { return Vec::new() };
-    [password_sign_in(basic), clear_text(basic), port(basic), sender_domain(basic)]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        password_sign_in(basic),
+        server_name(basic),
+        username_form(basic),
+        clear_text(basic),
+        port(basic),
+        sender_domain(basic),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Whether it signs in with a password at Microsoft 365, as the advice `M365_PASSWORD_SIGN_IN` says.
@@ -58,6 +70,42 @@ fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
         title: Text::new(PASSWORD_SIGN_IN),
         meaning: Text::new(PASSWORD_SIGN_IN_MEANING).with("host", host),
         link: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
+    })
+}
+
+/// A relay without a sign-in may well be one of the service's other servers.
+fn server_name(basic: &BasicAuth) -> Option<Advice> {
+    let host = basic.server_address.as_ref()?.to_string();
+    basic.username.as_ref()?;
+    if mail_services::ends_password_sign_in(&host) {
+        return None;
+    }
+    let server = mail_services::suggested_server(&host)?;
+    let preset = mail_services::preset_of(server)?;
+    Some(Advice {
+        code: "SERVER_NOT_FOR_SENDING",
+        title: Text::new(SERVER_NAME).with("host", host).with("service", preset.name),
+        meaning: Text::new(SERVER_NAME_MEANING).with("server", server),
+        link: preset.help,
+    })
+}
+
+fn username_form(basic: &BasicAuth) -> Option<Advice> {
+    let host = basic.server_address.as_ref()?.to_string();
+    let username = basic.username.as_ref()?;
+    let preset = mail_services::preset_of(&host)?;
+    if preset.username.fits(username) {
+        return None;
+    }
+    let meaning = match preset.username {
+        UsernameForm::Fixed(word) => Text::new(USERNAME_IS_FIXED).with("expected", word),
+        UsernameForm::EmailAddress | UsernameForm::Issued => Text::new(USERNAME_IS_ADDRESS),
+    };
+    Some(Advice {
+        code: "USERNAME_FORM",
+        title: Text::new(USERNAME_FORM).with("username", username).with("service", preset.name),
+        meaning: meaning.with("service", preset.name),
+        link: preset.help,
     })
 }
 
@@ -162,6 +210,12 @@ mod tests {
             ),
             (codes("smtp.gmail.com", 587, StartTls, ann, "news@example.org"), vec!["SENDER_DOMAIN_DIFFERS"]),
             (codes("smtp.gmail.com", 587, StartTls, ann, "news@example.com"), vec![]),
+            (codes("smtp.gmail.com", 587, StartTls, Some("ann"), sender), vec!["USERNAME_FORM"]),
+            (codes("smtp.sendgrid.net", 587, StartTls, ann, sender), vec!["USERNAME_FORM"]),
+            (codes("smtp.sendgrid.net", 587, StartTls, Some("apikey"), sender), vec![]),
+            (codes("smtp.example.com", 587, StartTls, Some("ann"), sender), vec![]),
+            (codes("imap.gmail.com", 587, StartTls, ann, sender), vec!["SERVER_NOT_FOR_SENDING"]),
+            (codes("aspmx.l.google.com", 587, StartTls, None, sender), vec![]),
             (codes("smtp.example.com", 587, StartTls, ann, "news@example.org"), vec![]),
         ] {
             assert_eq!(found, expected);

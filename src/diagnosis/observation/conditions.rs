@@ -47,7 +47,9 @@ impl Observation<'_> {
             Condition::Security(security) => self.facts.security == Some(security),
             Condition::Number(number) => self.has_entra_number(number),
             Condition::UserLacksAt => !self.user.is_empty() && !self.user.contains('@'),
-            Condition::UserIsNot(user) => !self.user.is_empty() && self.user != user,
+            Condition::UserNameDoesNotFit => {
+                !self.user.is_empty() && self.preset().is_some_and(|preset| !preset.username.fits(&self.user))
+            }
             Condition::ReplyNamesSender => self.names(self.facts.sender.as_deref()),
             Condition::ReplyNamesRecipient => {
                 self.names(self.facts.recipient.as_deref()) && !self.names(self.facts.sender.as_deref())

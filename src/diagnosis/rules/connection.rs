@@ -44,7 +44,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   server itself was not contacted.",
         steps: &[
             "Try again in a few minutes.",
-            "If it stays so, ask whoever runs the DNS of this domain to check its name servers.",
+            "If it stays so, ask the administrators of the DNS of this domain to check its name servers.",
             "If other names fail too, ask the operator of this installation to check its own name resolution.",
         ],
         ..PART
@@ -235,7 +235,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Give the server's reply to the operator of this installation: only the operator can have the address taken \
              off a list, or made known to the server.",
-            "If {host} belongs to your organisation or your mail host, ask whoever runs it to let this installation in.",
+            "If {host} belongs to your organisation or your mail host, ask its administrator to let this installation in.",
         ],
         ..RULE
     },

@@ -1,4 +1,4 @@
-//! What servers say about a message, about amounts and reputation; and the outcome that nobody knows.
+//! What servers say about a message, about amounts and reputation; and mails whose delivery is uncertain.
 
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
 use crate::diagnosis::{Confidence, Owner};
@@ -53,7 +53,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   for it, DKIM holds the key of a signature, DMARC says what to do if neither fits. The domain of \
                   {from} did not pass.",
         steps: &[
-            "Ask whoever manages the DNS of the sender's domain to add the mail host's servers to the SPF record; the \
+            "Ask the administrators of the DNS of the sender's domain to add the mail host's servers to the SPF record; the \
              mail host's help states the line.",
             "Turn on DKIM signing at the mail host, and publish the record that it shows.",
             "Use a sender address in the domain for which the mail host sends.",
@@ -84,7 +84,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   are not the cause.",
         steps: &[
             "Wait, and send less at a time.",
-            "Ask whoever manages the DNS of the sender's domain to check its SPF, DKIM and DMARC records; they show \
+            "Ask the administrators of the DNS of the sender's domain to check its SPF, DKIM and DMARC records; they show \
              that mail from {from} is genuine.",
         ],
         links: &["https://support.google.com/mail/answer/81126"],
@@ -184,7 +184,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "The mailbox that sends, {from}, is full",
         meaning: "Sent mail is kept in the mailbox, and there is no room left in it. The sign-in worked.",
         steps: &[
-            "Delete mail in the mailbox {from}, also in its deleted items, or ask whoever manages it to make it larger.",
+            "Delete mail in the mailbox {from}, also in its deleted items, or ask its administrator to make it larger.",
             "Then send again.",
         ],
         ..RULE

@@ -6,7 +6,7 @@ use crate::mail::transcript::Stage;
 use crate::mail_services::Service;
 
 const GOOGLE: &[Service] = &[Service::Google];
-/// A refused token is another matter: an app password would not mend it.
+/// A refused token is another matter: an app password would not help.
 const PASSWORD: When = When { kinds: &[Kind::Refused], ..ANY };
 const APP_PASSWORDS: &str = "https://support.google.com/mail/answer/185833";
 

@@ -63,7 +63,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   which answers could go. It takes no mail from such a sender.",
         steps: &[
             "Check the sender address {from} for typing errors.",
-            "If it is right, ask whoever manages the DNS of this domain to add an MX record, or an A record, for it.",
+            "If it is right, ask the administrators of the DNS of this domain to add an MX record, or an A record, for it.",
         ],
         ..RULE
     },
@@ -77,7 +77,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   mail are not the cause. The server's reply: {reply}.",
         steps: &[
             "If the reply holds a link, open it: it names the list, and says how a domain is taken off it.",
-            "Ask who manages the domain to have it taken off, and to find out what was sent in its name.",
+            "Ask the administrators of the domain to have it taken off, and to find out what was sent in its name.",
             "Until then, use a sender address of another domain.",
         ],
         ..RULE

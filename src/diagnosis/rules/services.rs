@@ -97,7 +97,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "SendGrid refused the sign-in",
         meaning: "At SendGrid the user name is always the word apikey, and the password is an API key.",
         cases: &[Case {
-            conditions: &[Condition::UserIsNot("apikey")],
+            conditions: &[Condition::UserNameDoesNotFit],
             meaning: "The configured user name is {user}.",
             step: "Enter apikey as the user name.",
         }],

@@ -189,7 +189,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Sign in as {user} on the mail provider's web page, and switch on sending by programs: the switch is often \
              called POP3/SMTP/IMAP, external access or mail programs.",
-            "If there is no such switch, ask whoever manages the mail accounts.",
+            "If there is no such switch, ask the administrator of the mail accounts.",
         ],
         ..RULE
     },

@@ -280,7 +280,7 @@ fn corpus() -> Vec<Case> {
 
 /// `cargo test --lib corpus -- --nocapture` prints it.
 #[test]
-#[allow(clippy::print_stdout, reason = "the counts are for whoever works on the rules")]
+#[allow(clippy::print_stdout, reason = "the counts are for the work on the rules")]
 fn the_working_part_of_the_corpus_is_judged_right() {
     let mut counts: BTreeMap<(Part, String), BTreeMap<Judged, usize>> = BTreeMap::new();
     let (mut blame_is_wrong, mut not_right) = (Vec::new(), String::new());

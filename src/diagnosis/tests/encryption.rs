@@ -1,4 +1,4 @@
-//! Failures of TLS and of the way to a server that is right, told apart.
+//! Each failure of TLS, and of the way to a known service, has a diagnosis of its own.
 
 use super::{Facts, facts, failed, refused};
 use crate::diagnosis::{Failure, Owner, diagnose};
