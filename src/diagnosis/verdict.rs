@@ -207,13 +207,16 @@ const ENVELOPE: &[Row] = &[
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).with(&[Recipient]).without(&[Amount]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Code("552")]),
-    row("SENDING_LIMIT_REACHED").says(&[Amount, Quota]).without(&[MessageForm, Reputation]),
+    row("SENDING_LIMIT_REACHED").says(&[Amount, Quota]).without(&[MessageForm, MailLoop, Reputation]),
     row("RECIPIENT_REFUSED")
         .says(&[RecipientPolicy])
         .with(&[Recipient])
         .without(&[ClientAddress, Amount])
         .given(&[Fact::Class(5), Fact::SignedIn]),
     // Nobody signed in.
+    // What the last line says decides; lines before it explain, and name other causes besides.
+    row("SENDER_REFUSED").given(&[Fact::Later(SenderRefused, Reputation)]),
+    row("SIGN_IN_REQUIRED").given(&[Fact::Later(SignInWanted, Reputation), Fact::NobodySignedIn]),
     row("SENDER_DOMAIN_LISTED").says(&[SenderListed]).without(&[Content]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation]).without(&[Content, SignInWanted]),
     row("CLIENT_ADDRESS_REFUSED").says(&[Reputation]).with(&[ClientAddress]),

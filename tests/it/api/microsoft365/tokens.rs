@@ -193,3 +193,42 @@ async fn a_malformed_token_response_does_not_blame_the_secret() {
     }
     assert_eq!(elsewhere.fake.token_requests(), 0, "no redirect is followed");
 }
+
+#[tokio::test]
+async fn while_entra_throttles_it_is_not_asked_again_and_nothing_counts_as_a_refused_sign_in() {
+    let loop_found =
+        json!({"error": "invalid_grant", "error_codes": [50196], "error_description": "AADSTS50196: loop"});
+    for (scripted, seconds) in [
+        (answer(429, &[("retry-after", "120")], "{}"), 120),
+        (answer(429, &[], "{}"), 60),
+        (answer(400, &[], &loop_found.to_string()), 60),
+    ] {
+        let case = format!("{scripted:.80?}");
+        let microsoft = Microsoft::start().await;
+        let app = microsoft
+            .service_with(|config| {
+                config.quotas.refused_sign_ins_per_tenant_per_hour = 1;
+                config.quotas.refused_sign_ins_per_account_per_ten_minutes = 1;
+            })
+            .await;
+        let admin = app.admin("acme");
+        put(&admin, &microsoft.provider_config()).await.expect(204);
+        let before = microsoft.fake.token_requests();
+        microsoft.fake.script_token(scripted);
+        for attempt in 0..3 {
+            let answer =
+                if attempt == 1 { admin.send_test("bob@example.org").await } else { admin.verify().await };
+            let code = answer["diagnosis"]["code"].as_str().unwrap_or_default();
+            assert!(["TOKEN_ENDPOINT_TEMPORARY", "ENTRA_THROTTLED"].contains(&code), "{case}: {answer}");
+            assert_eq!(answer["diagnosis"]["retryable"], json!(true), "{case}");
+            let shown = admin.config().await;
+            let health = (&shown["errorCode"], &shown["authFailures"]);
+            assert_eq!(health, (&json!("PROVIDER_ERROR"), &json!(0)), "{case}");
+        }
+        assert_eq!(microsoft.fake.token_requests(), before + 1, "{case}");
+        app.clock.advance(seconds * 1_000);
+        let answer = admin.verify().await;
+        assert_eq!(answer["success"], json!(true), "the limit of refused sign-ins was not touched: {answer}");
+        assert_eq!(microsoft.fake.token_requests(), before + 2, "{case}");
+    }
+}
