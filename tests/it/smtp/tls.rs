@@ -411,7 +411,7 @@ async fn a_server_that_wants_a_client_certificate_is_told_from_one_without_a_com
     let deadline = Instant::now() + caller.time;
     let log = &mut Transcript::default();
     let opened =
-        Session::open(connection, &caller.host, Security::Tls, &caller.settings, deadline, log).await;
+        Session::open(connection, &caller.host, Security::Tls, &caller.settings, None, deadline, log).await;
     assert_eq!(opened.err().expect("no certificate was shown").kind, wanted, "handshake_failure, late");
 }
 
@@ -613,7 +613,8 @@ async fn a_silent_server_at_a_port_for_plain_text_is_not_spoken_to() {
         let deadline = Instant::now() + caller.time;
         let log = &mut Transcript::default();
         let opened =
-            Session::open(connection, &caller.host, caller.security, &caller.settings, deadline, log).await;
+            Session::open(connection, &caller.host, caller.security, &caller.settings, None, deadline, log)
+                .await;
         assert_eq!(opened.err().expect("no greeting").kind, ErrorKind::Timeout, "{port}");
         server.ended().await;
         assert_eq!(!server.last().stray.is_empty(), probed, "{port}");
