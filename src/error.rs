@@ -32,7 +32,7 @@ pub enum Source {
     Request,
 }
 
-/// Why a single value is refused. Displayed, it goes on with a sentence that begins with the field's name.
+/// Why a single value is refused. Displayed, it continues a sentence that begins with the field's name.
 pub trait ValueError: Display {
     fn reason(&self) -> Reason;
 }

@@ -36,7 +36,7 @@ pub enum Service {
     TencentMail,
 }
 
-/// What is known of one service.
+/// One mail service.
 struct MailService {
     service: Service,
     /// Its operator, as a text names it.

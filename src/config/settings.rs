@@ -1,6 +1,6 @@
 //! Generates structs, a loader and a list from the table of settings in `config.rs`.
 
-/// What is known about a setting without loading it.
+/// The description of a setting.
 #[derive(Clone, Debug)]
 pub struct Setting {
     pub section: &'static str,

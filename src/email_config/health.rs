@@ -1,4 +1,4 @@
-//! What is known about a configuration from the last check, and how it changes.
+//! The health of a configuration: the result of the last check, and its transitions.
 
 use crate::diagnosis;
 use crate::language::Language;

@@ -50,7 +50,7 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 /// `server.shutdown_seconds`.
 ///
 /// # Errors
-/// Only where the listener itself fails for good.
+/// Only where the listener itself fails permanently.
 pub async fn serve(
     listener: TcpListener,
     service: Router,

@@ -1,4 +1,4 @@
-//! Mail addresses: one mailbox of RFC 5321, in the form that goes on the wire.
+//! Mail addresses: one mailbox of RFC 5321, in the form of the wire.
 
 use std::fmt;
 use std::net::IpAddr;

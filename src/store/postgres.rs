@@ -119,14 +119,14 @@ impl Postgres {
         })
     }
 
-    /// Where one connection has been silent for so long, the others that lead the same way are no longer believed
-    /// in: each would let a request wait as long to find out.
+    /// After one connection has timed out, the others to the same server are replaced too: each would let a request wait
+    /// as long.
     fn give_up_connections(&self) -> DbError {
         self.replace_connections();
         timeout_error()
     }
 
-    /// What is asked from now on makes new connections. Those that carry something end when it has come.
+    /// Later statements make new connections. Old connections end after their last answer.
     fn replace_connections(&self) {
         self.readers.replace_connections();
         self.pool.retain(|_, _| false);

@@ -42,7 +42,7 @@ pub fn in_current_trace<T>(work: impl Future<Output = T>) -> impl Future<Output 
 /// What the platform asks every few seconds is not traced.
 const NOT_TRACED: [&str; 3] = ["/health/live", "/health/ready", "/metrics"];
 
-/// Begins the trace of a request, or goes on with the one that its `traceparent` names (W3C Trace Context). Gives
+/// Begins the trace of a request, or continues the one that its `traceparent` names (W3C Trace Context). Gives
 /// the span, which is none where nothing is exported, and the id of the trace where there is one.
 pub fn request(method: &Method, route: Option<&str>, headers: &HeaderMap) -> (Span, Option<TraceId>) {
     let parent = parent(headers);

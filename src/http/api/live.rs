@@ -1,5 +1,5 @@
-//! Answers of operations that take some seconds: they run to completion also where the client goes away, and report
-//! their progress as server-sent events where `Accept` asks for these.
+//! Runs operations that take some seconds to completion, also where the client goes away, and reports their progress as
+//! server-sent events where `Accept` asks for these.
 //!
 //! The events are a `stage` for each step as it starts and ends, then exactly one `result`, or `error` with the body
 //! of the refusal.

@@ -31,7 +31,7 @@ pub struct Connections {
     peers: Mutex<Peers>,
     max_per_peer: usize,
     trusted_proxies: Vec<IpNet>,
-    /// A connection has become idle, or one that was told to end goes on for the request that is under way.
+    /// A connection has become idle, or one that was asked to end continues for its running request.
     changed: Notify,
     /// Ends every connection.
     pub end: CancellationToken,

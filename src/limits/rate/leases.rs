@@ -35,7 +35,7 @@ pub struct Table {
     pending_queries: HashMap<u64, PendingQuery>,
 }
 
-/// What is known of one key until its window ends.
+/// The lease of one key until its window ends.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Lease {
     /// On the monotonic clock, in milliseconds; never later than the window ends in the database.

@@ -4,7 +4,7 @@ use super::Endpoints;
 use crate::language::{Language, Text, texts};
 use crate::percent::percent_encode;
 
-/// What is known already; what is not stands as a placeholder.
+/// The known values; a placeholder stands for each other one.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct Values<'a> {
     pub client_id: Option<&'a str>,

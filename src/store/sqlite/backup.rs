@@ -102,7 +102,7 @@ impl PartialCopy {
             fs::rename(&self.0, target)
                 .with_context(|| format!("{}: cannot be replaced", target.display()))?;
         } else {
-            // A link, unlike a new name, never replaces what has come to be there meanwhile.
+            // A link, unlike a rename, never replaces a file that has appeared meanwhile.
             match fs::hard_link(&self.0, target) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                     bail!("{}: has come to be there meanwhile: replace it with --force", target.display());

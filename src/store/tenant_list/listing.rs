@@ -19,7 +19,7 @@ pub struct Listing {
     last: Option<String>,
 }
 
-/// What is still to come of one group, or of all tenants.
+/// The rest of one group, or of all tenants.
 struct Range {
     group: Option<Group>,
     read: VecDeque<TenantRow>,

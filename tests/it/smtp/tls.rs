@@ -1,5 +1,8 @@
 //! SMTP sessions and TLS: what a server, or somebody on the way to it, does around STARTTLS and the handshake.
 
+mod other_services;
+mod trust;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -187,140 +190,6 @@ async fn where_tls_offers_no_ehlo_nothing_from_before_is_used() {
     assert_eq!(error.kind, ErrorKind::AuthNotOffered { encrypted: true });
 }
 
-fn fixture(chain: &str) -> Certificate {
-    certificates::from_pem(chain, include_str!("../fixtures/tls/key.pem"))
-}
-
-/// Trusts the authority of the fixtures.
-fn trusting_fixtures(security: Security) -> Caller {
-    let authority = fixture(include_str!("../fixtures/tls/authority.pem")).chain;
-    Caller::new(security).tls(certificates::client_config_trusting(&authority))
-}
-
-/// Security case D9.
-#[tokio::test]
-async fn a_certificate_that_does_not_prove_the_host_is_refused() {
-    let named = |name: &str| Host::Name(name.to_owned());
-    let untrusted = |issuer: &str, chain| TlsFailure::Untrusted { issuer: Some(issuer.to_owned()), chain };
-    let wrong = |names: &[&str]| TlsFailure::WrongName {
-        names: names.iter().map(|name| (*name).to_owned()).collect(),
-        greeted_as: None,
-    };
-    let loopback = Host::Address("127.0.0.1".parse().unwrap());
-    let cases = [
-        ("expired", certificates::expired(&[HOST]), named(HOST), TlsFailure::Expired),
-        ("not yet valid", certificates::not_yet_valid(&[HOST]), named(HOST), TlsFailure::NotYetValid),
-        (
-            "wrong name",
-            certificates::valid_for(&["other.example.com", "192.0.2.1"]),
-            named(HOST),
-            wrong(&["other.example.com", "192.0.2.1"]),
-        ),
-        (
-            "self-signed",
-            certificates::self_signed(&[HOST]),
-            named(HOST),
-            untrusted("CN=a server under test", Chain::SelfSigned),
-        ),
-        (
-            "self-signed authority",
-            certificates::self_signed_authority(&[HOST]),
-            named(HOST),
-            untrusted("CN=a server under test", Chain::SelfSigned),
-        ),
-        (
-            "unknown authority",
-            certificates::of_unknown_authority(&[HOST]),
-            named(HOST),
-            untrusted("CN=Nobody Knows This Authority", Chain::Alone),
-        ),
-        ("common name only", certificates::common_name_only(HOST), named(HOST), wrong(&[])),
-        (
-            "wildcard over two levels",
-            certificates::valid_for(&["*.example.com"]),
-            named("a.mail.example.com"),
-            wrong(&["*.example.com"]),
-        ),
-        ("IP host without IP SAN", certificates::valid_for(&["localhost"]), loopback, wrong(&["localhost"])),
-        (
-            "NUL in the name",
-            certificates::with_raw_name("mail.example.com\0.evil.test"),
-            named(HOST),
-            wrong(&["mail.example.com?.evil.test"]),
-        ),
-    ];
-    for (label, certificate, host, expected) in cases {
-        for (security, script) in
-            [(Security::StartTls, Script::starttls()), (Security::Tls, Script::implicit_tls())]
-        {
-            let caller = Caller::new(security).host(host.clone());
-            let (error, server) = refused(script.certificate(&certificate), &caller).await;
-            assert_eq!(error.stage, Stage::Tls, "{label}");
-            let kind = match error.kind.clone() {
-                // With STARTTLS the server had greeted before.
-                ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as }) => {
-                    assert!(greeted_as.is_none() || security == Security::StartTls, "{label}");
-                    ErrorKind::Tls(TlsFailure::WrongName { names, greeted_as: None })
-                }
-                kind => kind,
-            };
-            assert_eq!(kind, ErrorKind::Tls(expected.clone()), "{label}");
-            assert!(!error.is_transient());
-            assert_eq!(server.sign_ins(), [], "{label}");
-        }
-    }
-}
-
-/// Security case D9.
-#[tokio::test]
-async fn weak_signatures_and_keys_are_refused() {
-    for (chain, accepted) in [
-        (include_str!("../fixtures/tls/good.pem"), true),
-        (include_str!("../fixtures/tls/sha1.pem"), false),
-        (include_str!("../fixtures/tls/short.pem"), false),
-    ] {
-        let server = SmtpServer::start(Script::implicit_tls().certificate(&fixture(chain))).await;
-        let verified = trusting_fixtures(Security::Tls).verify(&server, &mut Transcript::default()).await;
-        match verified {
-            Ok(_) => assert!(accepted),
-            Err(error) => {
-                assert!(!accepted, "{:?}", error.kind);
-                assert!(
-                    matches!(error.kind, ErrorKind::Tls(TlsFailure::Untrusted { .. })),
-                    "{:?}",
-                    error.kind
-                );
-                assert_eq!(server.sign_ins(), []);
-            }
-        }
-    }
-}
-
-/// Security case D9.
-#[tokio::test]
-async fn an_authority_out_of_a_file_is_trusted() {
-    let pem = std::fs::read_to_string(certificates::authority_file()).unwrap();
-    let authority = fixture(&pem).chain;
-    let server = SmtpServer::start(Script::starttls()).await;
-    let caller = Caller::new(Security::StartTls).tls(certificates::client_config_trusting(&authority));
-    caller.verify(&server, &mut Transcript::default()).await.unwrap();
-}
-
-/// Security case D9.
-#[tokio::test]
-async fn a_certificate_that_proves_the_host_is_accepted() {
-    for (certificate, host) in [
-        (certificates::valid_for(&["*.example.com"]), Host::Name(HOST.to_owned())),
-        (certificates::valid_for(&["127.0.0.1"]), Host::Address("127.0.0.1".parse().unwrap())),
-        (certificates::valid_for(&["::1"]), Host::Address("::1".parse().unwrap())),
-        (certificates::valid_for(&[HOST]), Host::Name(HOST.to_owned())),
-    ] {
-        let server = SmtpServer::start(Script::starttls().certificate(&certificate)).await;
-        let caller = Caller::new(Security::StartTls).host(host);
-        caller.verify(&server, &mut Transcript::default()).await.unwrap();
-    }
-}
-
 /// A `ServerHello` as a server of this version would answer: no extensions, this cipher suite.
 fn server_hello(version: [u8; 2], suite: [u8; 2]) -> Act {
     let mut body = version.to_vec();
@@ -470,72 +339,6 @@ async fn garbage_instead_of_tls_is_no_smtp_and_no_tls() {
     assert!(matches!(error.kind, ErrorKind::Tls(TlsFailure::Other(_))), "{:?}", error.kind);
 }
 
-/// Security case D12.
-#[tokio::test]
-async fn a_server_in_plain_text_where_tls_was_chosen_is_told() {
-    for greeting in ["220 mail.example.com ESMTP", "554 5.7.1 not you", "220-one\n220 two"] {
-        let (error, server) =
-            refused(Script::plain().on(At::Greeting, greeting), &Caller::new(Security::Tls)).await;
-        assert_eq!((error.stage, error.kind), (Stage::Tls, ErrorKind::PlainTextOnTls));
-        assert_eq!(server.sign_ins(), []);
-    }
-}
-
-/// Security case D12.
-#[tokio::test]
-async fn other_services_where_tls_was_chosen_are_told() {
-    for (greeting, protocol) in [
-        ("* OK IMAP4 ready", OtherProtocol::Imap),
-        ("+OK POP3 ready", OtherProtocol::Pop3),
-        ("SSH-2.0-OpenSSH_9.2", OtherProtocol::Ssh),
-    ] {
-        let (error, _) =
-            refused(Script::plain().on(At::Greeting, greeting), &Caller::new(Security::Tls)).await;
-        assert_eq!(error.kind, ErrorKind::NotSmtp(protocol));
-    }
-    let script = Script::plain().on(At::Greeting, "HTTP/1.1 400 Bad Request");
-    let (error, _) = refused(script, &Caller::new(Security::Tls)).await;
-    assert_eq!(error.kind, ErrorKind::NotSmtp(OtherProtocol::Http));
-}
-
-/// Security case D12.
-#[tokio::test]
-async fn other_services_within_tls_are_told() {
-    let script = Script::implicit_tls().on(At::Greeting, "* OK IMAP4 ready");
-    let (error, server) = refused(script, &Caller::new(Security::Tls)).await;
-    assert_eq!((error.stage, error.kind), (Stage::Greeting, ErrorKind::NotSmtp(OtherProtocol::Imap)));
-    assert_eq!(server.verbs(), Vec::<String>::new());
-}
-
-/// Security case D12.
-#[tokio::test]
-async fn a_server_that_waits_for_tls_is_found_out_by_a_client_hello() {
-    for security in [Security::StartTls, Security::None] {
-        let (error, server) = refused(Script::implicit_tls(), &Caller::new(security).impatient()).await;
-        assert_eq!((error.stage, error.kind), (Stage::Greeting, ErrorKind::TlsFromFirstByte));
-        assert_eq!(server.verbs(), Vec::<String>::new());
-    }
-}
-
-/// Security case D12.
-#[tokio::test]
-async fn a_server_that_gives_up_waiting_for_tls_is_told() {
-    for security in [Security::StartTls, Security::None] {
-        let script = Script::plain().on(At::Greeting, [alert(40), Act::Close]);
-        let (error, _) = refused(script, &Caller::new(security)).await;
-        assert_eq!((error.stage, error.kind), (Stage::Greeting, ErrorKind::TlsFromFirstByte));
-    }
-}
-
-/// Security case D12.
-#[tokio::test]
-async fn a_server_that_is_silent_to_a_client_hello_too_is_slow_and_no_more() {
-    let script = Script::plain().on(At::Greeting, Act::Silence);
-    let (error, server) = refused(script, &Caller::new(Security::StartTls).impatient()).await;
-    assert_eq!((error.stage, error.kind), (Stage::Greeting, ErrorKind::Timeout));
-    assert!(server.last().stray.starts_with(&[0x16, 0x03]), "it was asked");
-}
-
 /// Security case D13.
 #[tokio::test]
 async fn a_reply_counts_when_its_line_is_whole_whatever_follows() {
@@ -571,34 +374,6 @@ async fn a_reply_counts_when_its_line_is_whole_whatever_follows() {
             assert_eq!(server.mails().len(), 1);
         }
     }
-}
-
-/// Security case D14.
-#[tokio::test]
-async fn the_name_in_tls_is_the_host_as_typed() {
-    for (host, sni) in [
-        (Host::Name(HOST.to_owned()), Some(HOST)),
-        (Host::Name("smtp.example.com".to_owned()), Some("smtp.example.com")),
-        (Host::Address("127.0.0.1".parse().unwrap()), None),
-    ] {
-        for (security, script) in
-            [(Security::StartTls, Script::starttls()), (Security::Tls, Script::implicit_tls())]
-        {
-            let server = SmtpServer::start(script).await;
-            let caller = Caller::new(security).host(host.clone());
-            caller.open(&server, &mut Transcript::default()).await.unwrap();
-            assert_eq!(server.last().sni.as_deref(), sni);
-        }
-    }
-}
-
-/// Security case D14.
-#[tokio::test]
-async fn a_name_that_no_certificate_can_hold_is_refused_before_the_handshake() {
-    let caller = Caller::new(Security::Tls).host(Host::Name("not a name".to_owned()));
-    let (error, server) = refused(Script::implicit_tls(), &caller).await;
-    assert!(matches!(error.kind, ErrorKind::Tls(TlsFailure::Other(_))));
-    assert!(server.seen().iter().all(|seen| !seen.tls));
 }
 
 /// Servers at these ports may pause before they greet, and punish who speaks first.
