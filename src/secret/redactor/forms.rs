@@ -76,15 +76,15 @@ pub(super) fn encoded(secret: &str) -> Vec<Form> {
         let hexadecimal = collect(secret, octets.iter().map(|octet| format!("{octet:02x}")));
         forms.push(Form::new(&hexadecimal, Encoding::Hexadecimal));
         forms.extend((0..3).map(|before| Form::new(&base64(octets, before), Encoding::Base64)));
-        let escapes: [fn(u8) -> bool; 2] = [
+        let conditions: [fn(u8) -> bool; 2] = [
             |octet| !octet.is_ascii_alphanumeric() && !b"-._~".contains(&octet),
             |octet| !octet.is_ascii_graphic() || octet == b'=',
         ];
-        for is_escaped in escapes {
-            let escaped = octets.iter().map(|octet| {
+        for is_escaped in conditions {
+            let characters = octets.iter().map(|octet| {
                 if is_escaped(*octet) { format!("%{octet:02x}") } else { char::from(*octet).to_string() }
             });
-            forms.push(Form::new(&collect(secret, escaped), Encoding::Escaped));
+            forms.push(Form::new(&collect(secret, characters), Encoding::Escaped));
         }
     }
     for escape in [html as fn(char) -> Option<String>, json] {

@@ -172,9 +172,8 @@ impl Session {
             limit: limits::COMMAND,
             accepts: is_success,
         };
-        let refused = match self.exchange(&step, format!("{ehlo}\r\n").as_bytes(), transcript).await {
-            Ok(_) => return Ok(()),
-            Err(error) => error,
+        let Err(refused) = self.exchange(&step, format!("{ehlo}\r\n").as_bytes(), transcript).await else {
+            return Ok(());
         };
         if refused.reply.as_ref().is_none_or(|reply| reply.code < 500) {
             return Err(refused);
