@@ -1,3 +1,5 @@
+#![expect(clippy::format_collect, reason = "short texts, built once")]
+
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use proptest::prelude::*;

@@ -126,6 +126,7 @@ async fn rows_70_to_82_are_told_by_their_numbers() {
 /// A gateway in front of Microsoft may repeat what it was sent.
 /// Security case M17.
 #[tokio::test]
+#[allow(clippy::format_collect, reason = "short texts, built once")]
 async fn what_repeats_the_client_secret_or_the_token_is_not_shown() {
     let microsoft = Microsoft::start().await;
     let app = microsoft.service().await;

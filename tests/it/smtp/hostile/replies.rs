@@ -24,6 +24,7 @@ async fn refusals_of_a_sign_in_are_told_as_they_came() {
 }
 
 /// The password in forms in which servers repeat it.
+#[allow(clippy::format_collect, reason = "short texts, built once")]
 fn echoes() -> Vec<String> {
     use base64::Engine;
     let base64 = |text: &str| base64::engine::general_purpose::STANDARD.encode(text);
