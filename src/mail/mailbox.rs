@@ -16,6 +16,12 @@ pub struct Mailbox {
     address: EmailAddress,
 }
 
+/// A display name as it stands in a text.
+enum Name<'a> {
+    Quoted(&'a str),
+    Unquoted(&'a str),
+}
+
 /// Each text ends a sentence that begins with the field's name.
 #[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum MailboxError {
@@ -59,30 +65,38 @@ impl Mailbox {
     /// Names what is wrong, as the end of a sentence that begins with the field's name.
     pub fn parse(text: &str) -> Result<Self, MailboxError> {
         Self::parse_with(text, |name| {
-            let is_list = name.contains('@') && name.contains([',', ';']);
+            let is_list =
+                matches!(name, Name::Unquoted(name) if name.contains('@') && name.contains([',', ';']));
             if is_list { Err(MailboxError::SeveralAddresses) } else { Ok(()) }
         })
     }
 
-    /// Reads the one mailbox of a header, as every reader reads it: a name with special characters is quoted.
+    /// Reads the one mailbox of a header, as every reader reads it: a name with special characters is quoted, and no
+    /// encoded word goes on beyond the name, where some readers look for its end.
     ///
     /// # Errors
     /// As [`Mailbox::parse`].
     pub fn parse_header(value: &str) -> Result<Self, MailboxError> {
+        let is_special = |c| "()[]:;@\\,".contains(c);
         Self::parse_with(value, |name| {
-            let is_special = |c| "()[]:;@\\,".contains(c);
-            if name.contains(is_special) { Err(MailboxError::Unquoted) } else { Ok(()) }
+            let is_plain = match name {
+                Name::Quoted(name) => name.rfind("=?") <= name.rfind("?="),
+                Name::Unquoted(name) => {
+                    !name.contains(is_special) && (!name.contains("=?") || is_all_encoded(name))
+                }
+            };
+            if is_plain { Ok(()) } else { Err(MailboxError::Unquoted) }
         })
     }
 
-    /// `check_unquoted` judges a name that stands without quotation marks.
     fn parse_with(
         text: &str,
-        check_unquoted: impl Fn(&str) -> Result<(), MailboxError>,
+        check_name: impl Fn(&Name<'_>) -> Result<(), MailboxError>,
     ) -> Result<Self, MailboxError> {
         let text = text.trim_matches(' ');
         if let Some(quoted) = text.strip_prefix('"') {
             let (name, rest) = quoted_string(quoted).ok_or(MailboxError::Quotes)?;
+            check_name(&Name::Quoted(&name))?;
             return Self::named(&name, rest.trim_start_matches(' '));
         }
         let Some(start) = text.find('<') else {
@@ -96,7 +110,7 @@ impl Mailbox {
         if name.contains('"') {
             return Err(MailboxError::Quotes);
         }
-        check_unquoted(name)?;
+        check_name(&Name::Unquoted(name))?;
         Self::named(&decode_words(name), address)
     }
 
@@ -155,10 +169,18 @@ fn quoted_string(text: &str) -> Option<(String, &str)> {
     None
 }
 
+/// Whether a name consists of encoded words, each with its charset, its encoding and its text between question marks.
+fn is_all_encoded(name: &str) -> bool {
+    let is_word = |word: &str| {
+        let inner = word.strip_prefix("=?").and_then(|word| word.strip_suffix("?="));
+        inner.is_some_and(|inner| inner.split('?').count() == 3)
+    };
+    !name.is_empty() && name.split(' ').filter(|word| !word.is_empty()).all(is_word)
+}
+
 /// A name that consists of encoded words, decoded; any other as it is.
 fn decode_words(name: &str) -> String {
-    let is_word = |word: &str| word.starts_with("=?") && word.ends_with("?=") && word.len() > 4;
-    if name.is_empty() || !name.split(' ').filter(|word| !word.is_empty()).all(is_word) {
+    if !is_all_encoded(name) {
         return name.to_owned();
     }
     match MessageStream::new(format!("{name}\n").as_bytes()).parse_unstructured() {
@@ -262,6 +284,19 @@ mod tests {
         }
         for text in ["a@x.org <ada@example.com>", "Lovelace, Ada <ada@example.com>", "x: <ada@example.com>"] {
             assert_eq!(Mailbox::parse_header(text), Err(MailboxError::Unquoted), "{text:?}");
+        }
+        // Some readers see one encoded word, up to the second `?=`.
+        for text in [
+            "=?utf-8?q?J?= =?utf-8?q?_M <?=@example.com>",
+            "=?utf-8?q?M<?=@example.com>",
+            "J =?utf-8?q?M?= <ada@example.com>",
+            "\"=?utf-8?q?M\" <?=@example.com>",
+            "\"=?utf-8?q?M?= =?utf-8?q?J\" <?=@example.com>",
+        ] {
+            assert_eq!(Mailbox::parse_header(text), Err(MailboxError::Unquoted), "{text:?}");
+        }
+        for text in ["=?utf-8?q?M?= =?utf-8?q?J?= <ada@example.com>", "\"=?utf-8?q?M?=\" <ada@example.com>"] {
+            assert!(Mailbox::parse_header(text).is_ok(), "{text:?}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! Fuzz targets: what a caller puts into a message, and a message that a caller brings whole.
 
-use mail_parser::{HeaderName as ParsedName, MessageParser};
+use mail_parser::MessageParser;
 
 use super::raw::RawMessage;
 use super::{
@@ -84,6 +84,6 @@ pub fn raw_message(data: &[u8]) {
     let again = RawMessage::parse(message.into_bytes()).expect("still good");
     assert_eq!((again.from(), again.subject()), (Ok(from), subject));
     assert_eq!(again.message_id(), message_id.or(Some("<1@example.com>".to_owned())));
-    let parsed = MessageParser::default().parse(again.as_bytes()).expect("a message");
-    assert!(parsed.headers().iter().all(|header| header.name != ParsedName::Bcc));
+    let lines = super::head(again.as_bytes()).split(|byte| *byte == b'\n');
+    assert!(lines.into_iter().all(|line| !line.to_ascii_lowercase().starts_with(b"bcc:")));
 }
