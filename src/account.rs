@@ -3,6 +3,7 @@
 //! The front doors call this; it knows neither HTTP nor a language.
 
 mod check;
+mod deliver;
 mod error;
 mod record;
 mod save;
@@ -13,6 +14,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 pub use check::{PreparedCheck, TestMail, Verification};
+pub use deliver::{NotOpened, OpenAccount};
 pub use error::Error;
 pub use save::{Precondition, PreparedPut, VersionCheck};
 

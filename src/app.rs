@@ -11,6 +11,7 @@ use crate::auth::console_sign_in::ConsoleSignIn;
 use crate::auth::token::Verifier;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid};
+use crate::delivery::Delivery;
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::limits::connections::ConnectionLimits;
@@ -33,6 +34,7 @@ pub struct App {
     pub db: Db,
     pub vault: Arc<Vault>,
     pub accounts: Arc<Accounts>,
+    pub delivery: Arc<Delivery>,
     pub tokens: Verifier,
     /// Signing in to the console, where it is configured.
     pub sign_in: Option<ConsoleSignIn>,
@@ -122,9 +124,11 @@ impl App {
             audit_recipients: config.audit.recipients,
             metrics: metrics.clone(),
         };
+        let accounts = Arc::new(accounts);
         Ok(Arc::new(Self {
             rate_limiter: RateLimiter::new(&config, clock.clone(), &db),
-            accounts: Arc::new(accounts),
+            delivery: Arc::new(Delivery::new(&accounts, config.delivery.clone())),
+            accounts,
             metrics,
             checks: TaskTracker::new(),
             config,

@@ -137,6 +137,8 @@ settings! {
         /// The scopes that make a tenant admin as well. `[]` switches them off: do so where clients of your provider may
         /// ask for any scope.
         admin_scopes: Vec<String> = ["admin_classic"];
+        /// The roles that may send mail and read what was sent, besides administrators.
+        sender_roles: Vec<String> = ["EmailSender"];
     }
 
     /// Where tenants' configurations may lead. Private and special-purpose addresses are refused unless
@@ -211,6 +213,8 @@ settings! {
         tier1_per_minute: u32 = 1000, Between(0, MAX_PER_MINUTE);
         /// Writing operations, and those that connect.
         tier2_per_minute: u32 = 100, Between(0, MAX_PER_MINUTE);
+        /// Requests of the send API, for each tenant.
+        send_per_minute: u32 = 6000, Between(0, MAX_PER_MINUTE);
         /// Requests without a valid token, for each remote address.
         unauthenticated_per_minute: u32 = 600, Between(0, MAX_PER_MINUTE);
         /// Requests that begin or end a sign-in to the console, for each remote address; counted by each process. Each
@@ -251,6 +255,31 @@ settings! {
         /// Checks of the connection in 24 hours that leave an entry in the audit, by all users of a tenant who are no
         /// administrators.
         audited_checks_of_users_per_tenant_per_day: u32 = 1000, Between(0, MAX_PER_MINUTE);
+    }
+
+    /// The delivery of mail through the tenants' accounts; see `docs/delivery.md`.
+    delivery: Delivery, derive(Debug, Clone) {
+        /// Whether this process sends. It takes mail in any case, so that some replicas may only do that.
+        enabled: bool = true;
+        /// Mails in hand at the same time in this process.
+        slots: usize = 256, Between(1, 10_000);
+        /// The largest message, in octets.
+        max_message_bytes: usize = 10_485_760, Between(1_024, 26_214_400);
+        /// How long a mail is tried that names no `expires_at`.
+        lifetime_hours: u64 = 72, Between(1, 168);
+        /// How long the policy for an unknown outcome waits before it acts.
+        unknown_wait_seconds: u64 = 600, Between(1, 86_400);
+        /// How long a process owns an account without renewing its lease; it renews it three times as often.
+        lease_seconds: u64 = 15, Between(3, 300);
+        /// How long the content of a mail is kept after its last outcome, where it was not accepted for all recipients.
+        /// The content of accepted mail is removed at once.
+        keep_content_hours: u64 = 72, Between(0, 8_760);
+        /// How long mails and their events are kept after that.
+        keep_metadata_days: u32 = 30, Between(1, 3_650);
+        /// Mails of one tenant that may wait.
+        max_waiting_per_tenant: u32 = 10_000, Between(1, 10_000_000);
+        /// Octets of one tenant's mail that may wait.
+        max_bytes_per_tenant: u64 = 1_073_741_824, Between(1_024, 1_099_511_627_776);
     }
 
     /// The trail of who changed what.

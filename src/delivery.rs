@@ -1,3 +1,161 @@
-//! Sends the platform's own mail through a tenant's account.
+//! Sends the platform's mail through the tenants' accounts: takes it durably, hands it over, and keeps what became of each
+//! recipient.
+//!
+//! One process at a time owns an account and sends its mail; a fence keeps an earlier owner from writing. See
+//! `docs/delivery.md`.
 
+mod account;
+mod content;
+mod details;
+mod handover;
+mod outbox;
+mod query;
 pub mod request;
+mod runner;
+mod submission;
+mod worker;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+use uuid::Uuid;
+
+use crate::account::Accounts;
+use crate::clock::Clock;
+use crate::config;
+use crate::id::TenantId;
+use crate::outgoing::transition::Waits;
+use crate::store::{Db, DbError};
+use crate::vault::{Vault, VaultError};
+
+pub use details::Details;
+pub use outbox::Enqueued;
+pub use query::{AccountView, EmailView};
+pub use worker::Worker;
+
+/// What takes mail, and what shows it.
+pub struct Delivery {
+    accounts: Arc<Accounts>,
+    db: Db,
+    vault: Arc<Vault>,
+    clock: Clock,
+    settings: config::Delivery,
+    keys: content::ContentKeys,
+    /// Wakes the worker of this process: an account without an owner has become due.
+    due: Notify,
+    /// Wakes those who send the mail of an account that this process owns.
+    owned: Mutex<HashMap<TenantId, Arc<Notify>>>,
+    /// Counts the changes that this process has written, for those who wait for one.
+    changes: watch::Sender<u64>,
+    /// The name of this process among the owners.
+    owner: String,
+}
+
+/// Why a use case of the delivery ended without its result.
+#[derive(Debug)]
+pub enum Error {
+    /// The tenant has no account to send with.
+    NotConfigured,
+    /// The sender is neither the account's address nor an allowed one.
+    SenderNotAllowed {
+        allowed: String,
+    },
+    /// A fault that shows only beside the account, or the time.
+    Refused(request::RequestFaults),
+    /// The idempotency key came with another request before.
+    KeyReused,
+    /// Larger than the limit; both in octets.
+    TooLarge {
+        limit: usize,
+        size: usize,
+    },
+    /// The tenant's queue is full.
+    QueueFull,
+    NotFound,
+    /// Nothing of the email is in a state that this can change.
+    Conflict(&'static str),
+    /// The content was removed.
+    ContentGone,
+    KeysUnavailable,
+    /// Other writes came first, again and again.
+    Contended,
+    Database(DbError),
+    Internal(anyhow::Error),
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        Self::Database(error)
+    }
+}
+
+impl From<VaultError> for Error {
+    fn from(error: VaultError) -> Self {
+        match error {
+            VaultError::Unavailable => Self::KeysUnavailable,
+            VaultError::Unreadable => Self::Internal(anyhow::anyhow!(
+                "a content key does not open with the keys of this installation"
+            )),
+        }
+    }
+}
+
+impl Delivery {
+    pub fn new(accounts: &Arc<Accounts>, settings: config::Delivery) -> Self {
+        Self {
+            db: accounts.db.clone(),
+            vault: Arc::clone(&accounts.vault),
+            clock: accounts.clock.clone(),
+            accounts: Arc::clone(accounts),
+            settings,
+            keys: content::ContentKeys::new(),
+            due: Notify::new(),
+            owned: Mutex::default(),
+            changes: watch::Sender::new(0),
+            owner: Uuid::new_v4().to_string(),
+        }
+    }
+
+    fn waits(&self) -> Waits {
+        Waits {
+            unknown: Duration::from_secs(self.settings.unknown_wait_seconds),
+            lease: Duration::from_secs(self.settings.lease_seconds),
+        }
+    }
+
+    /// How long a mail is tried that names no end.
+    pub fn lifetime(&self) -> Duration {
+        Duration::from_hours(self.settings.lifetime_hours)
+    }
+
+    /// The largest message, in octets.
+    pub fn max_message_bytes(&self) -> usize {
+        self.settings.max_message_bytes
+    }
+
+    /// Says that something of the tenant is due now.
+    fn wake(&self, tenant: &TenantId) {
+        let owner = self.owned.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned();
+        match owner {
+            Some(owner) => owner.notify_waiters(),
+            None => self.due.notify_one(),
+        }
+    }
+
+    /// Says that something was written, to those who wait for a change.
+    fn announce(&self) {
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// Waits until this process has written something, or a second has passed, since others may write as well.
+    pub async fn changed(&self, seen: &mut watch::Receiver<u64>) {
+        let _ = tokio::time::timeout(Duration::from_secs(1), seen.changed()).await;
+    }
+
+    /// For [`Self::changed`]; take it before the look that is repeated.
+    pub fn watch(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
+    }
+}

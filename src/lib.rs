@@ -23,6 +23,7 @@ pub mod language;
 pub mod limits;
 pub mod mail;
 pub mod mail_services;
+pub mod outgoing;
 pub mod percent;
 pub mod process;
 pub mod providers;

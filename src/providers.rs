@@ -3,6 +3,7 @@
 //! One match for each operation; each provider has a file. Nothing here uses the database.
 
 mod basic_auth;
+pub mod delivery;
 pub mod microsoft365;
 
 use std::fmt::Write as _;
@@ -243,6 +244,15 @@ impl Outcome {
         not_verified: Vec<NotVerified>,
     ) -> Self {
         Self { result: Err(Box::new(diagnose(failure, facts, transcript.entries()))), not_verified }
+    }
+
+    /// The hand-over of a mail that the server took, or the reason why it did not.
+    pub fn delivered(result: Result<Option<Reply>, Box<Finding>>) -> Self {
+        let success = |reply: Option<Reply>| {
+            let proven = if reply.is_some() { Stage::Data } else { Stage::Graph };
+            Success { reply, message: Vec::new(), proven }
+        };
+        Self { result: result.map(success), not_verified: Vec::new() }
     }
 
     /// What this says about a stored configuration of which `known` was known.

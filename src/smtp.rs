@@ -18,7 +18,7 @@ mod tls;
 
 pub use auth::{Credentials, Mechanism};
 pub use capabilities::Capabilities;
-pub use client::{Envelope, Receipt, RecipientReply, Session, Settings};
+pub use client::{Delivery, Envelope, Receipt, RecipientReply, Session, Settings};
 pub use error::{Chain, Error, ErrorKind, OtherProtocol, TlsFailure};
 pub use reply::{EnhancedCode, Reply};
 

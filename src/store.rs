@@ -5,14 +5,18 @@
 macro_rules! statements {
     ($( $(#[doc = $doc:literal])* $name:ident = $text:expr; )+) => {
         $( $(#[doc = $doc])* const $name: &str = $text; )+
-        pub(super) const ALL: &[&str] = &[$($name),+];
+        pub(in crate::store) const ALL: &[&str] = &[$($name),+];
     };
 }
 
 pub mod audit;
 pub mod background_tasks;
+pub mod content_keys;
 mod db;
+pub mod delivery_accounts;
 pub mod email_configs;
+pub mod email_events;
+pub mod emails;
 pub mod ended_sessions;
 pub mod key_canaries;
 mod migrations;
@@ -32,8 +36,8 @@ pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
 /// The SQL texts for PostgreSQL alone.
-pub fn postgres_texts() -> &'static [&'static str] {
-    rate_limits::ALL
+pub fn postgres_texts() -> Vec<&'static str> {
+    [rate_limits::ALL, email_events::postgres::ALL].concat()
 }
 
 /// Every SQL text on the tables of both engines, by the name of the file that holds it.
@@ -41,8 +45,13 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("audit", audit::ALL),
         ("background_tasks", background_tasks::ALL),
+        ("content_keys", content_keys::ALL),
         ("db", db::ALL),
+        ("delivery_accounts", delivery_accounts::ALL),
         ("email_configs", email_configs::ALL),
+        ("email_events", email_events::ALL),
+        ("emails", emails::ALL),
+        ("emails/list", emails::list::ALL),
         ("ended_sessions", ended_sessions::ALL),
         ("key_canaries", key_canaries::ALL),
         ("migrations", migrations::ALL),

@@ -4,6 +4,7 @@
 //! change of the named key rewraps data keys and leaves the secrets as they are.
 
 mod check;
+pub mod content;
 mod envelope;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;

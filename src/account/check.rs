@@ -55,7 +55,7 @@ impl Accounts {
         } else if stored.missing().is_empty() {
             let permit = self.connections.acquire_for_check(&actor.tenant, actor.is_admin)?;
             self.count_destination(&actor.tenant, &stored.settings)?;
-            self.guard_sign_in(actor, &stored.settings)?;
+            self.guard_sign_in(&actor.tenant, &stored.settings)?;
             self.check_audit_quota(actor)?;
             Plan::Connect(permit)
         } else {
@@ -88,7 +88,7 @@ impl Accounts {
     ) -> Result<Outcome, Error> {
         let _permit = self.connections.acquire_for_sending(&actor.tenant)?;
         self.count_destination(&actor.tenant, &stored.settings)?;
-        let guard = self.guard_sign_in(actor, &stored.settings)?;
+        let guard = self.guard_sign_in(&actor.tenant, &stored.settings)?;
         let signs_in = signs_in(&stored.settings);
         self.within_quota(self.quotas.count_test_mail(&actor.tenant, &mail.recipient, signs_in))?;
         let deadline = self.outbound.deadline();
@@ -153,7 +153,7 @@ impl Accounts {
             Err(error) => return secrets::outcome_without_secret(error),
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
-        let guard = self.guard_sign_in(actor, &stored.settings)?;
+        let guard = self.guard_sign_in(&actor.tenant, &stored.settings)?;
         let account = UnlockedAccount { progress, guard: Some(&guard), ..account };
         let outcome = providers::verify(&self.outbound, &account, Depth::Sender, deadline).await;
         self.count_sign_in(&guard, outcome)

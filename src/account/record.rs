@@ -11,7 +11,7 @@ use crate::email_config::{CheckOutcome, EmailConfig, Settings, Version};
 use crate::limits::quotas::QuotaExceeded;
 use crate::mail::address::EmailAddress;
 use crate::mail::transcript::Stage;
-use crate::store::{Statement, Write, WriteOutcome, audit, email_configs};
+use crate::store::{Statement, Write, WriteOutcome, audit, delivery_accounts, email_configs};
 
 /// What the audit calls it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -108,8 +108,10 @@ impl Accounts {
     ) -> Result<(), Error> {
         let tenant = &actor.tenant;
         let write = |row: Statement| {
-            let health = email_configs::record_check(tenant, checked, outcome, self.clock.now());
-            health.into_iter().fold(Write::default(), Write::then).then(row)
+            let now = self.clock.now();
+            let health = email_configs::record_check(tenant, checked, outcome, now);
+            let reopen = (*outcome == CheckOutcome::Success).then(|| delivery_accounts::reopen(tenant, now));
+            Write::default().then_all(health).then(row).then_all(reopen)
         };
         if actor.is_admin {
             let _ = self.db.write(write(self.audit_row(actor, action, code, &[]))).await?;

@@ -13,7 +13,7 @@ use crate::email_config::{Change, EmailConfig, SecretChange, Version};
 use crate::mail::transcript::ProgressSender;
 use crate::providers::{self, Depth, Outcome, UnlockedAccount};
 use crate::secret::Secret;
-use crate::store::{Write, WriteOutcome, email_configs};
+use crate::store::{Write, WriteOutcome, delivery_accounts, email_configs};
 use crate::telemetry::metrics::Operation;
 use crate::vault::VaultError;
 
@@ -130,7 +130,9 @@ impl Accounts {
             Some(stored) => email_configs::update(tenant, &stored.version.config, &next),
             None => email_configs::insert(tenant, &next),
         };
-        if self.db.write(Write::default().then(row).then(audit_row)).await? == WriteOutcome::Committed {
+        let reopen = delivery_accounts::reopen(&actor.tenant, self.clock.now());
+        let write = Write::default().then(row).then(audit_row).then(reopen);
+        if self.db.write(write).await? == WriteOutcome::Committed {
             return Ok(Some(next.version));
         }
         if let Some(sealed) = &next.secret {
@@ -172,7 +174,7 @@ impl PreparedPut {
         };
         let _permit = accounts.connections.acquire_for_check(&actor.tenant, actor.is_admin)?;
         accounts.count_destination(&actor.tenant, &change.settings)?;
-        let guard = accounts.guard_sign_in(actor, &change.settings)?;
+        let guard = accounts.guard_sign_in(&actor.tenant, &change.settings)?;
         let account = UnlockedAccount {
             tenant: &actor.tenant,
             version: None,

@@ -3,10 +3,11 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
-use super::{Accounts, Actor, Error};
+use super::{Accounts, Error};
 use crate::diagnosis::Effect;
 use crate::egress::Host;
 use crate::email_config::Settings;
+use crate::id::TenantId;
 use crate::limits::refused_sign_ins::{RefusedSignIns, SignInBarred, SignInTarget};
 use crate::mail::transcript::Stage;
 use crate::mail_services;
@@ -28,11 +29,11 @@ impl Accounts {
     /// Whether the account may be signed in to now.
     pub(super) fn guard_sign_in(
         &self,
-        actor: &Actor,
+        tenant: &TenantId,
         settings: &Settings,
     ) -> Result<GuardedSignIn<'_>, Error> {
         let limits = &self.refused_sign_ins;
-        let target = target(actor, settings);
+        let target = target(tenant, settings);
         if let Some(target) = &target {
             limits.check(target).map_err(|barred| self.refuse_sign_in(barred))?;
         }
@@ -76,8 +77,8 @@ impl SignInGuard for GuardedSignIn<'_> {
     }
 }
 
-fn target(actor: &Actor, settings: &Settings) -> Option<SignInTarget> {
-    let tenant = actor.tenant.clone();
+fn target(tenant: &TenantId, settings: &Settings) -> Option<SignInTarget> {
+    let tenant = tenant.clone();
     match settings {
         Settings::BasicAuth(basic) => {
             let user = basic.username.clone()?;

@@ -42,6 +42,8 @@ pub struct Caller {
     pub tenant: TenantId,
     pub user: UserId,
     pub is_admin: bool,
+    /// Whether a role lets the user send mail and read what was sent; every administrator may as well.
+    pub is_sender: bool,
 }
 
 /// The user of a verified ID token (OpenID Connect Core 1.0 section 2).

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::delivery;
 use crate::egress::Resolver;
 use crate::http::{self, server};
 use crate::telemetry::traces::Traces;
@@ -75,6 +76,10 @@ pub(super) async fn run_until_stopped(
     let retention = tokio::spawn(app.retention().run());
     let Signals { stop: stop_signals, hangup } = signals;
     let key_maintenance = tokio::spawn(maintain_keys(Arc::clone(app), hangup));
+    let worker = app.config.delivery.enabled.then(|| {
+        let worker = delivery::Worker::new(Arc::clone(&app.delivery), stopped.clone());
+        tokio::spawn(worker.run())
+    });
     tokio::spawn(async move {
         let signal = stop_signals.recv().await;
         tracing::info!("{signal}: waiting for running requests");
@@ -88,6 +93,13 @@ pub(super) async fn run_until_stopped(
     app.checks.close();
     if tokio::time::timeout(left, app.checks.wait()).await.is_err() {
         tracing::warn!("checks were still running when the shutdown timeout ended");
+    }
+    if let Some(worker) = worker
+        && tokio::time::timeout(left, worker).await.is_err()
+    {
+        tracing::warn!(
+            "mails were still in hand when the shutdown timeout ended: their outcome is looked at later"
+        );
     }
     if let Some(metrics) = metrics {
         metrics.await??;

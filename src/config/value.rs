@@ -153,6 +153,23 @@ macro_rules! integer {
 
 integer!(u16, u32, u64, usize);
 
+impl Value for bool {
+    fn expected(_rule: Rule) -> String {
+        "`true` or `false`".to_owned()
+    }
+
+    fn read(input: Input<'_>, _rule: Rule) -> Option<Self> {
+        match input {
+            Input::Toml(value) => value.as_bool(),
+            Input::Text(text) => text.trim().parse().ok(),
+        }
+    }
+
+    fn show(&self) -> Option<String> {
+        Some(self.to_string())
+    }
+}
+
 macro_rules! parsed {
     ($($type:ty: $expected:literal),+) => {$(
         impl Value for $type {

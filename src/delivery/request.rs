@@ -30,6 +30,8 @@ pub use idempotency::IdempotencyKey;
 pub use labels::Tag;
 pub use schedule::{Lifetime, parse_scheduled_at};
 
+pub use crate::outgoing::{Lane, OnUnknown, RecipientKind};
+
 /// To, cc and bcc together, and the recipients of an envelope.
 pub const MAX_RECIPIENTS: usize = 100;
 
@@ -73,28 +75,6 @@ pub struct Envelope {
     pub to: Vec<EmailAddress>,
 }
 
-/// Which mail goes first.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub enum Lane {
-    #[default]
-    Transactional,
-    Bulk,
-}
-
-/// What happens to a recipient of whom nobody knows whether they got the mail.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum OnUnknown {
-    RetryOnce,
-    Hold,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum RecipientKind {
-    To,
-    Cc,
-    Bcc,
-}
-
 /// One who is to get the email.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Recipient<'a> {
@@ -102,52 +82,6 @@ pub struct Recipient<'a> {
     pub position: usize,
     pub kind: RecipientKind,
     pub address: &'a EmailAddress,
-}
-
-impl Lane {
-    pub const ALL: [Self; 2] = [Self::Transactional, Self::Bulk];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Transactional => "transactional",
-            Self::Bulk => "bulk",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|lane| lane.as_str() == text)
-    }
-}
-
-impl OnUnknown {
-    pub const ALL: [Self; 2] = [Self::RetryOnce, Self::Hold];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::RetryOnce => "retry_once",
-            Self::Hold => "hold",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|policy| policy.as_str() == text)
-    }
-}
-
-impl RecipientKind {
-    pub const ALL: [Self; 3] = [Self::To, Self::Cc, Self::Bcc];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::To => "to",
-            Self::Cc => "cc",
-            Self::Bcc => "bcc",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == text)
-    }
 }
 
 impl EmailRequest {

@@ -32,11 +32,18 @@ pub trait Tier: Send {
 /// 1,000 requests a minute by default.
 pub struct Tier1;
 
+/// 6,000 requests a minute for a tenant by default: the send API.
+pub struct SendTier;
+
 /// The same, for operations whose answer does not depend on the database.
 pub struct StaticTier1;
 
 /// 100 requests a minute by default.
 pub struct Tier2;
+
+impl Tier for SendTier {
+    const LIMIT: Limit = Limit::Send;
+}
 
 impl Tier for Tier1 {
     const LIMIT: Limit = Limit::Tier1;
@@ -56,6 +63,10 @@ impl<T: Tier> Guard for Tenant<T> {
         Requirements { access: Access::AnyUser, limit: T::LIMIT, needs_database: T::NEEDS_DATABASE };
 }
 
+impl<T: Tier> Guard for Sender<T> {
+    const REQUIREMENTS: Requirements = Requirements { access: Access::Sender, ..Tenant::<T>::REQUIREMENTS };
+}
+
 impl<T: Tier> Guard for TenantAdmin<T> {
     const REQUIREMENTS: Requirements =
         Requirements { access: Access::TenantAdmin, ..Tenant::<T>::REQUIREMENTS };
@@ -64,8 +75,12 @@ impl<T: Tier> Guard for TenantAdmin<T> {
 /// Any user of a tenant.
 pub struct Tenant<T: Tier> {
     actor: Actor,
+    is_sender: bool,
     tier: PhantomData<T>,
 }
+
+/// An administrator of a tenant, or a user with a role of `auth.sender_roles`.
+pub struct Sender<T: Tier>(Tenant<T>);
 
 /// An administrator of a tenant.
 pub struct TenantAdmin<T: Tier>(Tenant<T>);
@@ -79,6 +94,14 @@ impl<T: Tier> Deref for Tenant<T> {
 }
 
 impl<T: Tier> Deref for TenantAdmin<T> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.0.actor
+    }
+}
+
+impl<T: Tier> Deref for Sender<T> {
     type Target = Actor;
 
     fn deref(&self) -> &Actor {
@@ -114,7 +137,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
             trace_id: context.trace_id,
             remote: context.remote,
         };
-        Ok(Self { actor, tier: PhantomData })
+        Ok(Self { actor, is_sender: caller.is_sender, tier: PhantomData })
     }
 }
 
@@ -166,6 +189,15 @@ impl<T: Tier> FromRequestParts<Arc<App>> for TenantAdmin<T> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let tenant = Tenant::from_request_parts(parts, app).await?;
         if tenant.is_admin { Ok(Self(tenant)) } else { Err(Error::new(Code::NotAdmin)) }
+    }
+}
+
+impl<T: Tier> FromRequestParts<Arc<App>> for Sender<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let tenant = Tenant::from_request_parts(parts, app).await?;
+        if tenant.is_sender { Ok(Self(tenant)) } else { Err(Error::new(Code::NotSender)) }
     }
 }
 

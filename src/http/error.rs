@@ -16,6 +16,7 @@ use crate::store::DbError;
 pub enum Code {
     Unauthorized,
     NotAdmin,
+    NotSender,
     /// A browser's session without the token that proves where the request comes from.
     CsrfToken,
     /// The input is wrong; the title names the field.
@@ -30,6 +31,16 @@ pub enum Code {
     BodyTooLarge,
     UnsupportedMediaType,
     PreconditionFailed,
+    /// The input of a request to send is wrong; the title names the field.
+    SendInput,
+    NotConfigured,
+    SenderNotAllowed,
+    MessageTooLarge,
+    QueueFull,
+    KeyReused,
+    NothingToChange,
+    ContentGone,
+    EmailNotFound,
     RateLimited,
     Internal,
     /// The database or the keys are not available.
@@ -43,6 +54,9 @@ impl Code {
         match self {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "HTTP-401", "Unauthorized"),
             Self::NotAdmin => (StatusCode::FORBIDDEN, "ROLECHECK-1", "Must be a tenant admin"),
+            Self::NotSender => {
+                (StatusCode::FORBIDDEN, "ROLECHECK-2", "Must be a tenant admin or have a role that may send")
+            }
             Self::CsrfToken => {
                 (StatusCode::FORBIDDEN, CSRF_TOKEN, "The header qlik-csrf-token is missing or wrong")
             }
@@ -62,6 +76,25 @@ impl Code {
             Self::PreconditionFailed => {
                 (StatusCode::PRECONDITION_FAILED, "HTTP-412", "The configuration changed meanwhile")
             }
+            Self::SendInput => (StatusCode::UNPROCESSABLE_ENTITY, "SEND-1", "The input is wrong"),
+            Self::NotConfigured => (
+                StatusCode::CONFLICT,
+                "SEND-2",
+                "The tenant has no mail account: set one up, then send again",
+            ),
+            Self::SenderNotAllowed => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "from is not an address of the tenant's account")
+            }
+            Self::MessageTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "SEND-4", "The message is too large"),
+            Self::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "SEND-5", "The tenant's queue is full"),
+            Self::KeyReused => {
+                (StatusCode::CONFLICT, "SEND-6", "The Idempotency-Key came with another request before")
+            }
+            Self::NothingToChange => {
+                (StatusCode::CONFLICT, "SEND-7", "Nothing of the email can be changed so")
+            }
+            Self::ContentGone => (StatusCode::GONE, "SEND-8", "The content of the email was removed"),
+            Self::EmailNotFound => (StatusCode::NOT_FOUND, "SEND-404", "Email not found"),
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "HTTP-429", "API rate limit reached"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "HTTP-500", "Internal error"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "HTTP-503", "Service unavailable"),
@@ -146,9 +179,25 @@ pub struct ErrorBody {
     #[serde(rename = "traceId")]
     #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: String,
+    /// Of the send API alone: the status, a word for the kind of error, and the first fault as a sentence, as clients of
+    /// Resend's API read them.
+    #[serde(flatten, skip_serializing_if = "Option::is_none")]
+    pub named: Option<NamedError>,
     /// `CSRF-TOKEN-2`, and only with it: browser clients look for it here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
+}
+
+/// The members by which clients of Resend's API know an error.
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct NamedError {
+    #[schema(example = 422)]
+    pub status_code: u16,
+    #[schema(example = "validation_error")]
+    pub name: &'static str,
+    #[schema(example = "to/0 is not an email address")]
+    pub message: String,
 }
 
 /// A refusal on its way to the client. It becomes a body where the trace id is known, in
@@ -158,13 +207,15 @@ pub struct Error {
     status: StatusCode,
     faults: Vec<Fault>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    /// The word for it in the send API.
+    name: Option<&'static str>,
 }
 
 impl Error {
     pub fn new(code: Code) -> Self {
         let (status, text, title) = code.parts();
         let fault = Fault { code: text, title: title.to_owned(), detail: None, source: None, meta: None };
-        let mut error = Self { status, faults: vec![fault], headers: Vec::new() };
+        let mut error = Self { status, faults: vec![fault], headers: Vec::new(), name: None };
         if code == Code::Unauthorized {
             error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
@@ -179,7 +230,12 @@ impl Error {
     /// 400 with one entry for each fault. There must be at least one.
     pub fn inputs(faults: Vec<InputFault>) -> Self {
         let (status, _, _) = Code::Input.parts();
-        Self { status, faults: faults.into_iter().map(Fault::from).collect(), headers: Vec::new() }
+        Self {
+            status,
+            faults: faults.into_iter().map(Fault::from).collect(),
+            headers: Vec::new(),
+            name: None,
+        }
     }
 
     /// 429; the client may come again after so many whole seconds.
@@ -219,6 +275,38 @@ impl Error {
         self
     }
 
+    /// 422 with one entry for each fault of a request to send. There must be at least one.
+    pub fn send_inputs(faults: Vec<InputFault>, name: &'static str) -> Self {
+        let (status, code, _) = Code::SendInput.parts();
+        let faults = faults.into_iter().map(|fault| Fault { code, ..Fault::from(fault) }).collect();
+        Self { status, faults, headers: Vec::new(), name: Some(name) }
+    }
+
+    /// The same error, with the members that clients of Resend's API read.
+    pub fn named(mut self, name: &'static str) -> Self {
+        self.name = Some(name);
+        self
+    }
+
+    /// The same error, with the name that its status has in the send API, unless it has one.
+    pub fn in_send_api(self) -> Self {
+        if self.name.is_some() {
+            return self;
+        }
+        let name = match self.status.as_u16() {
+            401 => "missing_api_key",
+            403 => "restricted_api_key",
+            404 => "not_found",
+            405 => "method_not_allowed",
+            413 => "message_too_large",
+            429 => "rate_limit_exceeded",
+            500 => "internal_server_error",
+            503 => "unavailable",
+            _ => "validation_error",
+        };
+        self.named(name)
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }
@@ -226,7 +314,12 @@ impl Error {
     /// The body, once the trace id is known.
     pub fn body(&self, trace_id: TraceId) -> ErrorBody {
         let code = self.faults.first().map(|fault| fault.code).filter(|code| *code == CSRF_TOKEN);
-        ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string(), code }
+        let named = self.name.map(|name| NamedError {
+            status_code: self.status.as_u16(),
+            name,
+            message: self.faults.first().map(|fault| fault.title.clone()).unwrap_or_default(),
+        });
+        ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string(), named, code }
     }
 }
 

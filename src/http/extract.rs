@@ -27,11 +27,37 @@ pub struct JsonBody(pub Value);
 /// A body of `application/json` or `application/json-patch+json` (RFC 6902).
 pub struct JsonPatchBody(pub Value);
 
+/// A body of `application/json`, where there is one.
+pub struct OptionalJsonBody(pub Option<Value>);
+
+/// A body of `application/json` that may hold a message: base64 makes a third more of it, and JSON may escape each line end.
+pub struct MessageBody(pub Value);
+
 impl FromRequest<Arc<App>> for JsonBody {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        read(app, request, &["application/json"]).await.map(Self)
+        read(app, request, &["application/json"], MAX_BODY).await.map(Self)
+    }
+}
+
+impl FromRequest<Arc<App>> for OptionalJsonBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+        if request.body().is_end_stream() {
+            return Ok(Self(None));
+        }
+        read(app, request, &["application/json"], MAX_BODY).await.map(|document| Self(Some(document)))
+    }
+}
+
+impl FromRequest<Arc<App>> for MessageBody {
+    type Rejection = Error;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
+        let max = app.delivery.max_message_bytes() / 2 * 3 + MAX_BODY;
+        read(app, request, &["application/json"], max).await.map(Self)
     }
 }
 
@@ -39,27 +65,29 @@ impl FromRequest<Arc<App>> for JsonPatchBody {
     type Rejection = Error;
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
-        read(app, request, &["application/json", "application/json-patch+json"]).await.map(Self)
+        read(app, request, &["application/json", "application/json-patch+json"], MAX_BODY).await.map(Self)
     }
 }
 
-async fn read(app: &App, request: Request, types: &[&str]) -> Result<Value, Error> {
+async fn read(app: &App, request: Request, types: &[&str], max: usize) -> Result<Value, Error> {
     // Without a body there is no type to judge: official clients then send none.
     if request.body().is_end_stream() && !request.headers().contains_key(CONTENT_TYPE) {
         return Err(Error::input(InputFault::body(Reason::Required, "is missing")));
     }
     check_type(request.headers(), types)?;
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: u64| length > MAX_BODY as u64) {
-        return Err(too_large());
+    if declared.is_some_and(|length: u64| length > max as u64) {
+        return Err(too_large(max));
     }
-    let body = Limited::new(request.into_body(), MAX_BODY);
+    let body = Limited::new(request.into_body(), max);
     let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
     let collected = tokio::time::timeout(limit, body.collect())
         .await
         .map_err(|_| incomplete("did not arrive in time"))?;
     let bytes = collected
-        .map_err(|error| if error.is::<LengthLimitError>() { too_large() } else { incomplete("broke off") })?
+        .map_err(
+            |error| if error.is::<LengthLimitError>() { too_large(max) } else { incomplete("broke off") },
+        )?
         .to_bytes();
     if bytes.is_empty() {
         return Err(Error::input(InputFault::body(Reason::Empty, "is empty")));
@@ -71,8 +99,8 @@ fn incomplete(statement: &str) -> Error {
     Error::input(InputFault::body(Reason::IncompleteBody, statement))
 }
 
-fn too_large() -> Error {
-    Error::new(Code::BodyTooLarge).detail(format!("At most {MAX_BODY} bytes are taken."))
+fn too_large(max: usize) -> Error {
+    Error::new(Code::BodyTooLarge).detail(format!("At most {max} bytes are taken."))
 }
 
 fn check_type(headers: &HeaderMap, types: &[&str]) -> Result<(), Error> {

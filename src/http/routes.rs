@@ -7,10 +7,13 @@ use axum::http::header::LINK;
 use axum::http::{HeaderValue, Uri};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use utoipa_axum::routes;
 
-use super::api::{audit, checks, email_config, mail_services, microsoft365_setup};
+use super::api::{
+    audit, checks, email_config, emails, events, mail_services, microsoft365_setup, sending_account,
+};
+use super::error::Error;
 use super::{health, openapi, sign_in};
 use crate::app::App;
 use crate::auth::open_id_connect::CALLBACK_PATH;
@@ -29,6 +32,8 @@ pub const PREFIXES: [&str; 2] = ["/api/v1/transports", "/v1/transports"];
 pub enum Access {
     Anybody,
     AnyUser,
+    /// An administrator, or a user with a role of `auth.sender_roles`.
+    Sender,
     TenantAdmin,
 }
 
@@ -61,6 +66,20 @@ pub(super) fn api_routes() -> Vec<Operation> {
         guarded!(audit::get),
         guarded!(microsoft365_setup::get),
         guarded!(mail_services::list),
+        guarded!(emails::send).map_handler(in_send_api),
+        guarded!(emails::send_batch).map_handler(in_send_api),
+        guarded!(emails::list).map_handler(in_send_api),
+        guarded!(emails::get).map_handler(in_send_api),
+        guarded!(emails::update).map_handler(in_send_api),
+        guarded!(emails::cancel).map_handler(in_send_api),
+        guarded!(emails::retry).map_handler(in_send_api),
+        guarded!(emails::settle).map_handler(in_send_api),
+        guarded!(emails::delete).map_handler(in_send_api),
+        guarded!(events::of_email).map_handler(in_send_api),
+        guarded!(events::list).map_handler(in_send_api),
+        guarded!(sending_account::get).map_handler(in_send_api),
+        guarded!(sending_account::pause).map_handler(in_send_api),
+        guarded!(sending_account::resume).map_handler(in_send_api),
     ]
 }
 
@@ -99,6 +118,16 @@ pub(super) fn router() -> Router<Arc<App>> {
         router = operation.serve(router, "");
     }
     router
+}
+
+/// Refusals of the send API have the members that clients of Resend's API read.
+fn in_send_api(handler: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
+    handler.layer(map_response(async |mut response: Response| {
+        if let Some(error) = response.extensions_mut().remove::<Error>() {
+            response.extensions_mut().insert(error.in_send_api());
+        }
+        response
+    }))
 }
 
 /// Every answer of PATCH says that the public API has deprecated it (RFC 9745), and where to look instead.

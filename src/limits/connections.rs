@@ -84,6 +84,11 @@ impl ConnectionLimits {
         self.acquire(tenant, Purpose::Sending)
     }
 
+    /// How many permits a tenant may have at the same time.
+    pub fn max_per_tenant(&self) -> usize {
+        self.max_per_tenant
+    }
+
     /// How many permits are in use.
     pub fn in_use(&self) -> usize {
         self.lock().total

@@ -22,6 +22,8 @@ const WINDOW: i64 = 60_000;
 pub enum Limit {
     Tier1,
     Tier2,
+    /// Requests of the send API, counted for the whole tenant.
+    Send,
     /// Requests that end in 401, counted by remote address.
     Unauthenticated,
     /// Sign-ins to the console, counted by remote address.
@@ -33,6 +35,7 @@ impl Limit {
         match self {
             Self::Tier1 => "tier1",
             Self::Tier2 => "tier2",
+            Self::Send => "send",
             Self::Unauthenticated => "unauthenticated",
             Self::SignIn => "sign_in",
         }
@@ -45,6 +48,7 @@ impl Limit {
             Self::Tier2 => 1,
             Self::Unauthenticated => 2,
             Self::SignIn => 3,
+            Self::Send => 4,
         }
     }
 }
@@ -95,10 +99,12 @@ impl RateLimiter {
 
     /// Counts one request of a user and says whether it may pass.
     pub async fn count_user(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Refused> {
+        let all_users = UserId("".into());
+        let user = if limit == Limit::Send { &all_users } else { user };
         let (max, counted) = (self.kind(limit).max, LimitedUser { limit, tenant, user });
         match (&self.shared, limit) {
             (Some(_), _) if max == 0 => Ok(()),
-            (Some(shared), Limit::Tier1) => shared.count_leased(&counted, max).await,
+            (Some(shared), Limit::Tier1 | Limit::Send) => shared.count_leased(&counted, max).await,
             (Some(shared), _) => shared.count_one(&counted, max).await,
             (None, _) => Ok(self.count_user_locally(limit, tenant, user)?),
         }
@@ -128,6 +134,7 @@ impl RateLimiter {
         let max = match limit {
             Limit::Tier1 => self.settings.tier1_per_minute,
             Limit::Tier2 => self.settings.tier2_per_minute,
+            Limit::Send => self.settings.send_per_minute,
             Limit::Unauthenticated => self.settings.unauthenticated_per_minute,
             Limit::SignIn => self.settings.sign_ins_per_minute,
         };

@@ -126,6 +126,12 @@ impl EmailAddress {
         &self.text[self.at + 1..]
     }
 
+    /// Whether both name the same mailbox: as nearly every server does, without a difference between capital and small
+    /// letters.
+    pub fn is_same_mailbox(&self, other: &Self) -> bool {
+        self.as_str().eq_ignore_ascii_case(other.as_str())
+    }
+
     /// Whether the server must offer SMTPUTF8 (RFC 6531): a local part beyond ASCII.
     pub fn needs_smtputf8(&self) -> bool {
         !self.local_part().is_ascii()

@@ -97,6 +97,15 @@ pub fn from_line(from: &Mailbox) -> String {
     line
 }
 
+/// The lines with the hidden recipients, for a service that has no envelope; empty where there are none.
+pub fn bcc_lines(hidden: &[Mailbox]) -> String {
+    let mut lines = String::new();
+    if !hidden.is_empty() {
+        encode::mailboxes(&mut lines, "Bcc", hidden);
+    }
+    lines
+}
+
 /// What stands before the empty line, with its last line end.
 fn head(bytes: &[u8]) -> &[u8] {
     if bytes.starts_with(b"\r\n") {

@@ -29,7 +29,7 @@ texts! {
 const MAX_ADDRESSES: usize = 3;
 
 /// A complete configuration: what a session needs.
-struct SmtpAccount<'a> {
+pub(super) struct SmtpAccount<'a> {
     host: &'a Host,
     port: u16,
     security: Security,
@@ -39,7 +39,7 @@ struct SmtpAccount<'a> {
 }
 
 impl<'a> SmtpAccount<'a> {
-    fn new(basic: &'a BasicAuth, account: &UnlockedAccount<'a>) -> Result<Self, Failure> {
+    pub(super) fn new(basic: &'a BasicAuth, account: &UnlockedAccount<'a>) -> Result<Self, Failure> {
         let password = account.secret;
         let incomplete = |field| Failure::ConfigIncomplete { missing: vec![field] };
         let credentials = match (&basic.username, password) {
@@ -59,7 +59,7 @@ impl<'a> SmtpAccount<'a> {
     }
 
     /// Connects, and signs in where the account has a password.
-    async fn sign_in(
+    pub(super) async fn sign_in(
         &self,
         outbound: &Outbound,
         deadline: Instant,
@@ -147,8 +147,8 @@ impl<'a> SmtpAccount<'a> {
 }
 
 /// An open session.
-struct SignedIn {
-    session: Session,
+pub(super) struct SignedIn {
+    pub session: Session,
     /// To the sign-in, where there was one.
     reply: Option<Reply>,
     ipv6_path_broken: bool,
@@ -277,7 +277,7 @@ fn is_unusual(password: &str) -> bool {
     !password.is_ascii() || password.trim() != password
 }
 
-fn facts(
+pub(super) fn facts(
     outbound: &Outbound,
     basic: &BasicAuth,
     password: Option<&Secret>,

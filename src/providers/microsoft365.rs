@@ -53,7 +53,7 @@ texts! {
 }
 
 /// A check or a sending with one account.
-struct Call<'a> {
+pub(super) struct Call<'a> {
     outbound: &'a Outbound,
     account: &'a UnlockedAccount<'a>,
     settings: &'a Microsoft365,
@@ -62,7 +62,7 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn new(
+    pub(super) fn new(
         outbound: &'a Outbound,
         account: &'a UnlockedAccount<'a>,
         settings: &'a Microsoft365,
@@ -80,7 +80,7 @@ impl<'a> Call<'a> {
         }
     }
 
-    fn uses_smtp(&self) -> bool {
+    pub(super) fn uses_smtp(&self) -> bool {
         self.outbound.microsoft365_transport == MicrosoftTransport::Smtp
     }
 
@@ -105,6 +105,42 @@ impl<'a> Call<'a> {
         let key = self.key();
         let client = &self.outbound.microsoft365;
         client.fresh_token(&self.credentials(), self.scope(), key.as_ref(), self.deadline, log).await
+    }
+
+    /// Hands one mail to Graph.
+    ///
+    /// # Errors
+    /// Also what the token says about the permission to send, where there was one.
+    pub(super) async fn send_by_graph(
+        &self,
+        message: &Message,
+        log: &mut Transcript,
+    ) -> Result<(), (Failure, Option<bool>)> {
+        let Some(key) = self.key() else {
+            return Err((Failure::ConfigNotSet, None));
+        };
+        let client = &self.outbound.microsoft365;
+        let mailbox = &self.settings.email_address;
+        let sent = client.send_mail(&self.credentials(), &key, mailbox, message, self.deadline, log).await;
+        sent.map_err(|(error, mail_send_role)| (Failure::Microsoft365(Box::new(error)), mail_send_role))
+    }
+
+    /// Signs in to the submission server with the cached token or a new one.
+    pub(super) async fn sign_in_with_cached_token(&self, log: &mut Transcript) -> Result<Session, Failure> {
+        let Some(key) = self.key() else {
+            return Err(Failure::ConfigNotSet);
+        };
+        let client = &self.outbound.microsoft365;
+        let token = client
+            .token(&self.credentials(), &key, self.deadline, log)
+            .await
+            .map_err(|error| Failure::Microsoft365(Box::new(error)))?;
+        let signed_in = self.sign_in(&token.text, log).await;
+        if signed_in.is_err() {
+            // Another token may be taken: the next sending asks for one.
+            client.forget(&key).await;
+        }
+        signed_in
     }
 
     /// Connects to Microsoft's submission server and signs in with the token.
@@ -219,17 +255,11 @@ async fn send_by_graph(
     facts: &mut Facts,
     log: &mut Transcript,
 ) -> Result<Success, Failure> {
-    let Some(key) = call.key() else {
-        return Err(Failure::ConfigNotSet);
-    };
-    let mailbox = &call.settings.email_address;
-    let client = &call.outbound.microsoft365;
-    let sent = client.send_mail(&call.credentials(), &key, mailbox, message, call.deadline, log).await;
-    sent.map_err(|(error, mail_send_role)| {
+    call.send_by_graph(message, log).await.map_err(|(failure, mail_send_role)| {
         facts.mail_send_role = mail_send_role;
-        Failure::Microsoft365(Box::new(error))
+        failure
     })?;
-    let message = Text::new(ACCEPTED).with("mailbox", mailbox.as_str());
+    let message = Text::new(ACCEPTED).with("mailbox", call.settings.email_address.as_str());
     Ok(Success { reply: None, message: vec![message], proven: Stage::Graph })
 }
 
@@ -239,22 +269,7 @@ async fn send_by_smtp(
     message: &Message,
     log: &mut Transcript,
 ) -> Result<Success, Failure> {
-    let Some(key) = call.key() else {
-        return Err(Failure::ConfigNotSet);
-    };
-    let client = &call.outbound.microsoft365;
-    let token = client
-        .token(&call.credentials(), &key, call.deadline, log)
-        .await
-        .map_err(|error| Failure::Microsoft365(Box::new(error)))?;
-    let mut session = match call.sign_in(&token.text, log).await {
-        Ok(session) => session,
-        Err(failure) => {
-            // Another token may be taken: the next sending asks for one.
-            client.forget(&key).await;
-            return Err(failure);
-        }
-    };
+    let mut session = call.sign_in_with_cached_token(log).await?;
     let from = &call.settings.email_address;
     let envelope = Envelope { from, to: std::slice::from_ref(recipient) };
     let sent = session.send(&envelope, message, log).await;
@@ -270,7 +285,7 @@ fn succeeded(message: Vec<Text>, proven: Stage, not_verified: Vec<NotVerified>) 
     Outcome { result: Ok(Success { reply: None, message, proven }), not_verified }
 }
 
-fn facts(outbound: &Outbound, settings: &Microsoft365, recipient: Option<&EmailAddress>) -> Facts {
+pub(super) fn facts(outbound: &Outbound, settings: &Microsoft365, recipient: Option<&EmailAddress>) -> Facts {
     let by_smtp = outbound.microsoft365_transport == MicrosoftTransport::Smtp;
     let endpoints = &outbound.microsoft365.endpoints;
     Facts {

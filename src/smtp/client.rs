@@ -10,9 +10,10 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
 use super::stream::Stream;
-use super::{Capabilities, Reply, limits};
+use super::{Capabilities, Error, ErrorKind, Reply, limits};
 use crate::egress::Host;
 use crate::mail::address::EmailAddress;
+use crate::mail::transcript::Stage;
 use crate::secret::Redactor;
 
 /// What is the same for every session of this process.
@@ -37,12 +38,34 @@ pub struct RecipientReply {
     pub reply: Reply,
 }
 
+impl RecipientReply {
+    /// The refusal as an error of the session.
+    pub fn error(&self) -> Error {
+        Error {
+            stage: Stage::RcptTo,
+            kind: ErrorKind::Refused,
+            command: Some("RCPT"),
+            reply: Some(Box::new(self.reply.clone())),
+            capabilities: None,
+        }
+    }
+}
+
 /// The server took the message for `accepted`.
 #[derive(Clone, Debug)]
 pub struct Receipt {
     pub reply: Reply,
     pub accepted: Vec<EmailAddress>,
     pub rejected: Vec<RecipientReply>,
+}
+
+/// What a server said about one message, for each recipient.
+#[derive(Debug)]
+pub struct Delivery {
+    pub accepted: Vec<EmailAddress>,
+    pub rejected: Vec<RecipientReply>,
+    /// How the message itself ended for those that were accepted; none where no recipient was.
+    pub result: Option<Result<Reply, Error>>,
 }
 
 /// An open session after EHLO (and after STARTTLS or TLS where chosen).
@@ -77,6 +100,16 @@ impl Session {
             let _ = self.stream.finish().await;
         };
         let _ = timeout(limits::QUIT, goodbye).await;
+    }
+
+    /// Sets when the next steps have to be over.
+    pub fn set_deadline(&mut self, deadline: Instant) {
+        self.deadline = deadline;
+    }
+
+    /// Whether another message may follow.
+    pub fn is_in_step(&self) -> bool {
+        self.in_step
     }
 
     /// What the server offers now (after TLS where it is up).

@@ -94,6 +94,13 @@ impl Db {
     /// See [`DbError`]; after an error the write may or may not have happened only where the
     /// connection broke during the commit.
     pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+        let rows = self.write_returning(write).await?;
+        Ok(if rows.is_some() { WriteOutcome::Committed } else { WriteOutcome::NoRowsAffected })
+    }
+
+    /// As [`Self::write`], with the rows of the statements that return rows, in their order; `None` where nothing was
+    /// written because a statement that has to affect a row affected none.
+    pub async fn write_returning(&self, write: Write) -> Result<Option<Vec<Row>>, DbError> {
         for statement in &write.statements {
             tracing::trace!(statement = statement.text, "writing");
         }
@@ -109,6 +116,11 @@ impl Db {
         self.fails_to_write.store(matches!(outcome, Err(DbError::Unavailable(_))), Ordering::Relaxed);
         spans::end_database(&span, outcome.is_ok());
         outcome
+    }
+
+    /// Whether texts that only PostgreSQL understands may be asked.
+    pub(super) fn is_postgres(&self) -> bool {
+        matches!(self.engine, Engine::Postgres(_))
     }
 
     /// Its name in a trace.

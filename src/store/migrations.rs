@@ -46,9 +46,12 @@ pub(super) struct Migration {
 }
 
 /// All migrations, in order. One that was released never changes.
-pub(super) const MIGRATIONS: &[Migration] =
-    &[Migration::new(1, 1, "first_schema", include_str!("../../migrations/0001_first_schema.sql"))
-        .with_postgres(include_str!("../../migrations/0001_first_schema.postgres.sql"))];
+pub(super) const MIGRATIONS: &[Migration] = &[
+    Migration::new(1, 1, "first_schema", include_str!("../../migrations/0001_first_schema.sql"))
+        .with_postgres(include_str!("../../migrations/0001_first_schema.postgres.sql")),
+    Migration::new(2, 1, "delivery", include_str!("../../migrations/0002_delivery.sql"))
+        .with_postgres(include_str!("../../migrations/0002_delivery.postgres.sql")),
+];
 
 impl Migration {
     const fn new(version: i64, works_with: i64, name: &'static str, text: &'static str) -> Self {

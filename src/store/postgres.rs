@@ -16,7 +16,8 @@ use tokio::time::timeout;
 use tokio_postgres::{Config, IsolationLevel};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
+use super::statement::WrittenRows;
+use super::{DbError, Row, Statement, Write, migrations};
 use crate::config::{Database, Problem};
 use error::{Failure, Replace, classify, explain, is_foreign_key, pool_error, timeout_error};
 use readers::Readers;
@@ -91,14 +92,14 @@ impl Postgres {
         }
     }
 
-    pub async fn write(self: &Arc<Self>, write: Write) -> Result<WriteOutcome, DbError> {
+    pub async fn write(self: &Arc<Self>, write: Write) -> Result<WrittenRows, DbError> {
         // A task of its own, since the caller may go away.
         tokio::spawn(Arc::clone(self).write_within_limit(write))
             .await
             .unwrap_or_else(|error| Err(DbError::Unavailable(error.to_string())))
     }
 
-    async fn write_within_limit(self: Arc<Self>, write: Write) -> Result<WriteOutcome, DbError> {
+    async fn write_within_limit(self: Arc<Self>, write: Write) -> Result<WrittenRows, DbError> {
         let begun = tokio::time::Instant::now();
         let mut client =
             timeout(TIME_LIMIT, self.pool.get()).await.map_err(|_| timeout_error())?.map_err(pool_error)?;
@@ -156,23 +157,38 @@ async fn check_server(
 }
 
 /// Read committed: the second of two writes waits for the first, then finds the version moved.
-async fn transaction(client: &mut Object, write: &Write) -> Result<WriteOutcome, Failure> {
+async fn transaction(client: &mut Object, write: &Write) -> Result<WrittenRows, Failure> {
     let isolation = IsolationLevel::ReadCommitted;
     let start = client.build_transaction().isolation_level(isolation).start();
     let transaction = start.await.map_err(|error| classify(&error))?;
+    let mut returned = Vec::new();
     for statement in &write.statements {
         let prepared = transaction.prepare_cached(statement.text).await.map_err(|error| classify(&error))?;
         let parameters = value::parameters(&prepared, &statement.values)?;
-        let unmet = match transaction.execute(&prepared, &parameters).await {
+        let executed = if statement.returns_rows {
+            match transaction.query(&prepared, &parameters).await {
+                Ok(rows) => {
+                    let count = rows.len() as u64;
+                    for row in &rows {
+                        returned.push(value::row(row)?);
+                    }
+                    Ok(count)
+                }
+                Err(error) => Err(error),
+            }
+        } else {
+            transaction.execute(&prepared, &parameters).await
+        };
+        let unmet = match executed {
             Ok(affected) => statement.is_unmet(affected),
             Err(error) if is_foreign_key(&error) => true,
             Err(error) => return Err(classify(&error)),
         };
         if unmet {
             transaction.rollback().await.map_err(|error| classify(&error))?;
-            return Ok(WriteOutcome::NoRowsAffected);
+            return Ok(None);
         }
     }
     transaction.commit().await.map_err(|error| classify(&error))?;
-    Ok(WriteOutcome::Committed)
+    Ok(Some(returned))
 }

@@ -13,7 +13,8 @@ use tokio::task;
 
 pub use backup::{Progress, backup};
 
-use super::{DbError, Row, Statement, Write, WriteOutcome, migrations};
+use super::statement::WrittenRows;
+use super::{DbError, Row, Statement, Write, migrations};
 use readers::Readers;
 use writer::Writer;
 
@@ -46,7 +47,7 @@ impl Sqlite {
         self.readers.read(statement)
     }
 
-    pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+    pub async fn write(&self, write: Write) -> Result<WrittenRows, DbError> {
         self.writer.write(write).await
     }
 

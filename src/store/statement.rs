@@ -1,5 +1,7 @@
 //! SQL statements with their bound values, and writes that consist of them.
 
+use super::Row;
+
 /// A value to bind, or one that was read. Portable types only.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Value {
@@ -55,11 +57,13 @@ pub struct Statement {
     pub values: Vec<Value>,
     /// Where this statement affects no row, the whole write is rolled back.
     pub requires_affected: bool,
+    /// In a [`Write`]: the rows of its `returning` clause are part of the outcome.
+    pub returns_rows: bool,
 }
 
 /// Starts a statement.
 pub fn sql(text: &'static str) -> Statement {
-    Statement { text, values: Vec::new(), requires_affected: false }
+    Statement { text, values: Vec::new(), requires_affected: false, returns_rows: false }
 }
 
 impl Statement {
@@ -71,6 +75,12 @@ impl Statement {
     /// In a [`Write`]: where this statement affects no row, the whole write is rolled back.
     pub fn require_affected(mut self) -> Self {
         self.requires_affected = true;
+        self
+    }
+
+    /// In a [`Write`]: the rows of its `returning` clause are part of the outcome. See [`super::Db::write_returning`].
+    pub fn returning_rows(mut self) -> Self {
+        self.returns_rows = true;
         self
     }
 
@@ -92,7 +102,16 @@ impl Write {
         self.statements.push(statement);
         self
     }
+
+    pub fn then_all(mut self, statements: impl IntoIterator<Item = Statement>) -> Self {
+        self.statements.extend(statements);
+        self
+    }
 }
+
+/// The rows that a committed [`Write`] returned, of all its statements in their order; none where it was rolled back
+/// because a statement that has to affect a row affected none.
+pub(super) type WrittenRows = Option<Vec<Row>>;
 
 /// How a [`Write`] ended; either way the database has answered.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -39,7 +39,7 @@ fn every_text_on_a_tenants_table_names_the_tenant() {
         }
         of_one_tenant += 1;
         let creates = text.starts_with("insert into") && words(text).any(|word| word == "tenant_id");
-        let selects = text.contains("where tenant_id = $1");
+        let selects = text.contains("tenant_id = $1");
         assert!(creates || selects, "{text}");
     }
     assert_eq!(of_all_tenants.len(), OF_ALL_TENANTS.len(), "a text of the operator's is gone");

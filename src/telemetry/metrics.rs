@@ -31,6 +31,7 @@ pub enum Operation {
     Verify,
     SendTest,
     Put,
+    Deliver,
 }
 
 impl Operation {
@@ -39,6 +40,7 @@ impl Operation {
             Self::Verify => "verify",
             Self::SendTest => "send_test",
             Self::Put => "put",
+            Self::Deliver => "deliver",
         }
     }
 }

@@ -1,6 +1,7 @@
 mod api;
 mod cli;
 mod crash;
+mod delivery;
 mod dev;
 mod egress;
 mod keys;

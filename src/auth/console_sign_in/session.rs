@@ -59,6 +59,8 @@ impl Session {
             tenant: TenantId::from_verified_claim(&self.tenant)?,
             user: UserId::from_verified_claim(&self.user)?,
             is_admin: self.is_admin,
+            // The console shows nothing that a mere sender may do.
+            is_sender: self.is_admin,
         })
     }
 }

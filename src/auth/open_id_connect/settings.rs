@@ -49,6 +49,7 @@ impl Settings {
             roles_claim: config.auth.roles_claim.clone(),
             admin_roles: config.auth.admin_roles.clone(),
             admin_scopes: config.auth.admin_scopes.clone(),
+            sender_roles: config.auth.sender_roles.clone(),
         };
         let secret = console.oidc_client_secret.as_ref();
         let client_secret = secret.map(|secret| Secret::new(secret.expose().to_owned()));

@@ -21,6 +21,7 @@ pub(super) struct ExpectedClaims {
     roles_claim: String,
     admin_roles: Vec<String>,
     admin_scopes: Vec<String>,
+    sender_roles: Vec<String>,
 }
 
 impl ExpectedClaims {
@@ -43,6 +44,7 @@ impl ExpectedClaims {
             roles_claim: settings.roles_claim.clone(),
             admin_roles: settings.admin_roles.clone(),
             admin_scopes: settings.admin_scopes.clone(),
+            sender_roles: settings.sender_roles.clone(),
         })
     }
 
@@ -103,15 +105,18 @@ impl ExpectedClaims {
         let tenant = tenant.and_then(TenantId::from_verified_claim);
         let user = claims.get(&self.user_claim).and_then(Value::as_str);
         let user = user.and_then(UserId::from_verified_claim);
+        let (is_admin, is_sender) = self.rights(claims)?;
         let caller = Caller {
             tenant: tenant.ok_or(TokenError::Invalid("no usable tenant"))?,
             user: user.ok_or(TokenError::Invalid("no usable user"))?,
-            is_admin: self.is_admin(claims)?,
+            is_admin,
+            is_sender,
         };
         Ok((caller, validity))
     }
 
-    fn is_admin(&self, claims: &Map<String, Value>) -> Result<bool, TokenError> {
+    /// Whether the caller is an administrator, and whether it may send mail.
+    fn rights(&self, claims: &Map<String, Value>) -> Result<(bool, bool), TokenError> {
         let roles = match claims.get(&self.roles_claim) {
             None => Vec::new(),
             Some(roles) => {
@@ -125,8 +130,10 @@ impl ExpectedClaims {
                 string_array(scope).ok_or(TokenError::Invalid("scope is neither string nor array"))?
             }
         };
-        Ok(roles.iter().any(|role| self.admin_roles.iter().any(|admin| admin == role))
-            || scopes.iter().any(|scope| self.admin_scopes.iter().any(|admin| admin == scope)))
+        let holds =
+            |held: &[&str], wanted: &[String]| held.iter().any(|one| wanted.iter().any(|other| other == one));
+        let is_admin = holds(&roles, &self.admin_roles) || holds(&scopes, &self.admin_scopes);
+        Ok((is_admin, is_admin || holds(&roles, &self.sender_roles)))
     }
 }
 

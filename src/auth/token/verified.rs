@@ -86,7 +86,7 @@ mod tests {
 
     fn caller(user: &str) -> Caller {
         let (tenant, user) = (TenantId::from_operator("tenant"), UserId(user.into()));
-        Caller { tenant, user, is_admin: false }
+        Caller { tenant, user, is_admin: false, is_sender: false }
     }
 
     fn an_hour() -> Validity {

@@ -68,11 +68,19 @@ impl Requirements {
             declared.or_insert_with(|| RefOr::T(refusal(description)));
         };
         declare("401", "No valid token.".to_owned());
-        if self.access == Access::TenantAdmin {
-            declare("403", "Must be a tenant admin.".to_owned());
+        match self.access {
+            Access::TenantAdmin => declare("403", "Must be a tenant admin.".to_owned()),
+            Access::Sender => {
+                declare("403", "Must be a tenant admin or have a role that may send.".to_owned())
+            }
+            Access::Anybody | Access::AnyUser => {}
         }
-        let tier = if self.limit == Limit::Tier1 { 1 } else { 2 };
-        declare("429", format!("Rate limit of tier {tier} reached."));
+        let limit = match self.limit {
+            Limit::Tier1 => "of tier 1",
+            Limit::Send => "of the send API",
+            _ => "of tier 2",
+        };
+        declare("429", format!("Rate limit {limit} reached."));
         declare("500", "Internal error.".to_owned());
         let source = if self.needs_database { "database is" } else { "keys that check tokens are" };
         declare("503", format!("The {source} not available."));

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use super::exchange::{ReplyResult, Step, is_success, record};
-use super::{Envelope, Receipt, RecipientReply, Session};
+use super::{Delivery, Envelope, Receipt, RecipientReply, Session};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
@@ -37,11 +37,18 @@ const DATA: Step<'_> = Step {
 const CONTENT: Step<'_> =
     Step { verb: None, shown: "message", limit: limits::DATA_END, accepts: is_success, ..DATA };
 
-/// The recipients of an envelope, outcomes by what the server said.
-#[derive(Default)]
-struct RecipientReplies {
+/// What the server said about an envelope.
+struct EnvelopeReplies {
     accepted: Vec<EmailAddress>,
     rejected: Vec<RecipientReply>,
+    /// Whether the server waits for the message; of no meaning where no recipient was accepted.
+    data: Result<(), Error>,
+}
+
+impl EnvelopeReplies {
+    fn new() -> Self {
+        Self { accepted: Vec::new(), rejected: Vec::new(), data: Ok(()) }
+    }
 }
 
 impl Session {
@@ -77,23 +84,47 @@ impl Session {
         message: &Message,
         transcript: &mut Transcript,
     ) -> Result<Receipt, Error> {
+        let Delivery { accepted, rejected, result } = self.deliver(envelope, message, transcript).await?;
+        match (result, rejected.first()) {
+            (Some(reply), _) => Ok(Receipt { reply: reply?, accepted, rejected }),
+            (None, Some(first)) => Err(self.refused(&RCPT, first.reply.clone())),
+            (None, None) => {
+                Err(self.error(&RCPT, ErrorKind::Protocol("the envelope has no recipient".to_owned())))
+            }
+        }
+    }
+
+    /// Sends one message, and says for each recipient what the server said.
+    ///
+    /// # Errors
+    /// What ended the transaction before each recipient had a reply.
+    pub async fn deliver(
+        &mut self,
+        envelope: &Envelope<'_>,
+        message: &Message,
+        transcript: &mut Transcript,
+    ) -> Result<Delivery, Error> {
         let mail = self.mail_command(envelope, message);
         if let Err(kind) = self.check(envelope, message) {
             return Err(self.give_up(&Step { shown: &mail, ..MAIL }, kind, transcript));
         }
-        let outcomes = if self.capabilities.pipelining {
+        let EnvelopeReplies { accepted, rejected, data } = if self.capabilities.pipelining {
             self.envelope_pipelined(&mail, envelope.to, transcript).await?
         } else {
             self.envelope_step_by_step(&mail, envelope.to, transcript).await?
         };
-        let reply = self.content(message, transcript).await?;
-        Ok(Receipt { reply, accepted: outcomes.accepted, rejected: outcomes.rejected })
+        let result = match data {
+            _ if accepted.is_empty() => None,
+            Ok(()) => Some(self.content(message, transcript).await),
+            Err(error) => Some(Err(error)),
+        };
+        Ok(Delivery { accepted, rejected, result })
     }
 
     /// Checks the envelope and the size against the server's capabilities.
     fn check(&self, envelope: &Envelope<'_>, message: &Message) -> Result<(), ErrorKind> {
         let size = message.bytes.len() as u64;
-        if needs_smtputf8(envelope) && !self.capabilities.smtputf8 {
+        if needs_smtputf8(envelope, message) && !self.capabilities.smtputf8 {
             return Err(ErrorKind::SmtpUtf8Missing);
         }
         match self.capabilities.size {
@@ -114,7 +145,7 @@ impl Session {
         let size = offers.size.map(|_| format!(" SIZE={}", message.bytes.len())).unwrap_or_default();
         let eight_bit = offers.eight_bit_mime && !message.bytes.is_ascii();
         let body = if eight_bit { " BODY=8BITMIME" } else { "" };
-        let utf8 = if needs_smtputf8(envelope) { " SMTPUTF8" } else { "" };
+        let utf8 = if needs_smtputf8(envelope, message) { " SMTPUTF8" } else { "" };
         format!("MAIL FROM:<{}>{size}{body}{utf8}", envelope.from)
     }
 
@@ -124,7 +155,7 @@ impl Session {
         mail: &str,
         to: &[EmailAddress],
         transcript: &mut Transcript,
-    ) -> Result<RecipientReplies, Error> {
+    ) -> Result<EnvelopeReplies, Error> {
         let recipients: Vec<_> = to.iter().map(rcpt_command).collect();
         let mut steps = vec![Step { shown: mail, ..MAIL }];
         steps.extend(recipients.iter().map(|shown| Step { shown, ..RCPT }));
@@ -133,7 +164,9 @@ impl Session {
         let (replies, ended) = self.exchange_pipelined(&steps, flight.as_bytes(), transcript).await;
         let waits_for_message = replies.get(to.len() + 1).is_some_and(|reply| (DATA.accepts)(reply.code));
         let judged = self.judge_envelope(to, &steps, replies, ended);
-        if judged.is_err() && self.in_step {
+        let is_over =
+            judged.as_ref().map_or(true, |replies| replies.accepted.is_empty() || replies.data.is_err());
+        if is_over && self.in_step {
             if waits_for_message {
                 // No recipient is left, but the server waits for a message: it gets an empty one (RFC 2920 section 3.1).
                 let _ = self.exchange(&CONTENT, data::EMPTY, transcript).await;
@@ -151,24 +184,23 @@ impl Session {
         steps: &[Step<'_>],
         replies: Vec<Reply>,
         ended: Result<(), Error>,
-    ) -> Result<RecipientReplies, Error> {
-        let mut outcomes = RecipientReplies::default();
+    ) -> Result<EnvelopeReplies, Error> {
+        let mut outcomes = EnvelopeReplies::new();
         for (position, (step, reply)) in steps.iter().zip(replies).enumerate() {
             let recipient = position.checked_sub(1).and_then(|index| to.get(index));
-            if step.stage == Stage::Data {
-                self.require_accepted(&outcomes)?;
-            }
-            let judged = self.judge(step, reply);
             match recipient {
-                Some(recipient) => Self::record_recipient(recipient, judged, &mut outcomes)?,
-                None => drop(judged?),
+                _ if step.stage == Stage::Data && outcomes.accepted.is_empty() => return Ok(outcomes),
+                Some(recipient) => Self::record_recipient(recipient, self.judge(step, reply), &mut outcomes)?,
+                None if step.stage == Stage::Data => outcomes.data = self.judge(step, reply).map(drop),
+                None => drop(self.judge(step, reply)?),
             }
         }
-        if let Err(ended) = ended {
-            if outcomes.rejected.len() == to.len() {
-                self.require_accepted(&outcomes)?;
-            }
+        let Err(ended) = ended else { return Ok(outcomes) };
+        if outcomes.accepted.len() + outcomes.rejected.len() < to.len() || to.is_empty() {
             return Err(ended);
+        }
+        if !outcomes.accepted.is_empty() {
+            outcomes.data = Err(ended);
         }
         Ok(outcomes)
     }
@@ -178,31 +210,30 @@ impl Session {
         mail: &str,
         to: &[EmailAddress],
         transcript: &mut Transcript,
-    ) -> Result<RecipientReplies, Error> {
+    ) -> Result<EnvelopeReplies, Error> {
         let step = Step { shown: mail, ..MAIL };
         self.exchange(&step, format!("{mail}\r\n").as_bytes(), transcript).await?;
-        let mut outcomes = RecipientReplies::default();
+        let mut outcomes = EnvelopeReplies::new();
         for recipient in to {
             let rcpt = rcpt_command(recipient);
             let step = Step { shown: &rcpt, ..RCPT };
             let answer = self.exchange(&step, format!("{rcpt}\r\n").as_bytes(), transcript).await;
             Self::record_recipient(recipient, answer, &mut outcomes)?;
         }
-        let started = match self.require_accepted(&outcomes) {
-            Ok(()) => self.exchange(&DATA, b"DATA\r\n", transcript).await.map(drop),
-            Err(error) => Err(error),
-        };
-        if started.is_err() {
+        if !outcomes.accepted.is_empty() {
+            outcomes.data = self.exchange(&DATA, b"DATA\r\n", transcript).await.map(drop);
+        }
+        if outcomes.accepted.is_empty() || outcomes.data.is_err() {
             self.reset().await;
         }
-        started.map(|()| outcomes)
+        Ok(outcomes)
     }
 
     /// A refusal concerns this recipient alone; any other error ends the transaction.
     fn record_recipient(
         recipient: &EmailAddress,
         answer: ReplyResult,
-        outcomes: &mut RecipientReplies,
+        outcomes: &mut EnvelopeReplies,
     ) -> Result<(), Error> {
         match answer {
             Ok(_) => outcomes.accepted.push(recipient.clone()),
@@ -212,16 +243,6 @@ impl Session {
             Err(error) => return Err(error),
         }
         Ok(())
-    }
-
-    fn require_accepted(&self, outcomes: &RecipientReplies) -> Result<(), Error> {
-        match (outcomes.accepted.first(), outcomes.rejected.first()) {
-            (Some(_), _) => Ok(()),
-            (None, Some(rejected)) => Err(self.refused(&RCPT, rejected.reply.clone())),
-            (None, None) => {
-                Err(self.error(&RCPT, ErrorKind::Protocol("the envelope has no recipient".to_owned())))
-            }
-        }
     }
 
     /// Sends the message with its final dot, and reads the reply that decides. An error before the dot was written means
@@ -259,8 +280,10 @@ impl Session {
     }
 }
 
-fn needs_smtputf8(envelope: &Envelope<'_>) -> bool {
-    envelope.from.needs_smtputf8() || envelope.to.iter().any(EmailAddress::needs_smtputf8)
+fn needs_smtputf8(envelope: &Envelope<'_>, message: &Message) -> bool {
+    message.needs_smtputf8()
+        || envelope.from.needs_smtputf8()
+        || envelope.to.iter().any(EmailAddress::needs_smtputf8)
 }
 
 fn rcpt_command(recipient: &EmailAddress) -> String {

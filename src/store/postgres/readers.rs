@@ -10,7 +10,7 @@ use tokio_postgres::Config;
 use super::error::{Failure, Replace, classify, is_outdated};
 use super::session::Connector;
 use super::value;
-use crate::store::{DbError, Row, Statement, Value};
+use crate::store::{DbError, Row, Statement};
 
 pub(super) struct Readers {
     config: Config,
@@ -103,11 +103,5 @@ async fn query(client: &ClientWrapper, statement: &Statement) -> Result<Vec<Row>
         rows = client.query(&prepared, &parameters).await;
     }
     let rows = rows.map_err(|error| classify(&error))?;
-    Ok(rows.iter().map(row).collect::<Result<_, _>>()?)
-}
-
-fn row(found: &tokio_postgres::Row) -> Result<Row, DbError> {
-    let value = |column| found.try_get::<_, Value>(column);
-    let values: Result<_, _> = (0..found.len()).map(value).collect();
-    values.map(Row).map_err(|error| DbError::Statement(error.to_string()))
+    Ok(rows.iter().map(value::row).collect::<Result<_, _>>()?)
 }

@@ -5,7 +5,7 @@ use std::error::Error;
 use tokio_postgres::Statement;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
-use crate::store::{DbError, Value};
+use crate::store::{DbError, Row, Value};
 
 type Parameter<'a> = &'a (dyn ToSql + Sync);
 
@@ -62,4 +62,11 @@ impl<'a> FromSql<'a> for Value {
     fn accepts(kind: &Type) -> bool {
         [Type::INT8, Type::BOOL, Type::BYTEA].contains(kind) || <String as FromSql>::accepts(kind)
     }
+}
+
+/// A row as every engine gives it.
+pub(super) fn row(found: &tokio_postgres::Row) -> Result<Row, DbError> {
+    let value = |column| found.try_get::<_, Value>(column);
+    let values: Result<_, _> = (0..found.len()).map(value).collect();
+    values.map(Row).map_err(|error| DbError::Statement(error.to_string()))
 }

@@ -8,9 +8,10 @@ use std::time::Duration;
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::connection::{checkpoint, execute, open_writing};
+use super::connection::{checkpoint, execute, open_writing, query};
 use super::error::{classify, is_foreign_key};
-use crate::store::{DbError, Write, WriteOutcome};
+use crate::store::statement::WrittenRows;
+use crate::store::{DbError, Write};
 
 /// Writes committed with one sync, at most: beyond this the sync is no longer what costs.
 const MAX_BATCH: usize = 64;
@@ -19,7 +20,7 @@ const MAX_BATCH: usize = 64;
 /// secret for long.
 const IDLE: Duration = Duration::from_secs(1);
 
-type Answer = oneshot::Sender<Result<WriteOutcome, DbError>>;
+type Answer = oneshot::Sender<Result<WrittenRows, DbError>>;
 
 enum Job {
     Write(Write, Answer),
@@ -41,7 +42,7 @@ impl Writer {
     }
 
     /// The write is in the thread's queue before the first await, so it runs even if the caller's future is dropped.
-    pub async fn write(&self, write: Write) -> Result<WriteOutcome, DbError> {
+    pub async fn write(&self, write: Write) -> Result<WrittenRows, DbError> {
         let closed = || DbError::Unavailable(format!("{}: is closed", self.path.display()));
         let (answer, answered) = oneshot::channel();
         self.jobs.send(Job::Write(write, answer)).map_err(|_| closed())?;
@@ -151,7 +152,7 @@ impl Thread {
     /// An error is of the transaction as a whole: nothing of it is to be relied on, nor the connection. After a sync
     /// that failed, SQLite has left the commit out of the log's index, and writes the next one over its pages: so
     /// nothing rests on what the disk may not have taken.
-    fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<rusqlite::Result<WriteOutcome>>> {
+    fn commit(&mut self, writes: &[Write]) -> rusqlite::Result<Vec<rusqlite::Result<WrittenRows>>> {
         let connection = self.connected()?;
         run(connection, "begin immediate")?;
         let mut outcomes = Vec::with_capacity(writes.len());
@@ -169,7 +170,7 @@ impl Thread {
 fn execute_in_savepoint(
     connection: &Connection,
     write: &Write,
-) -> rusqlite::Result<rusqlite::Result<WriteOutcome>> {
+) -> rusqlite::Result<rusqlite::Result<WrittenRows>> {
     run(connection, "savepoint one_write")?;
     let outcome = statements(connection, write);
     if let Err(error) = &outcome
@@ -177,22 +178,32 @@ fn execute_in_savepoint(
     {
         return outcome.map(Ok);
     }
-    if !matches!(outcome, Ok(WriteOutcome::Committed)) {
+    if !matches!(outcome, Ok(Some(_))) {
         run(connection, "rollback to one_write")?;
     }
     run(connection, "release one_write")?;
     Ok(outcome)
 }
 
-fn statements(connection: &Connection, write: &Write) -> rusqlite::Result<WriteOutcome> {
+fn statements(connection: &Connection, write: &Write) -> rusqlite::Result<WrittenRows> {
+    let mut returned = Vec::new();
     for statement in &write.statements {
-        match execute(connection, statement) {
-            Ok(affected) if statement.is_unmet(affected) => return Ok(WriteOutcome::NoRowsAffected),
-            Err(error) if is_foreign_key(&error) => return Ok(WriteOutcome::NoRowsAffected),
+        let executed = if statement.returns_rows {
+            query(connection, statement).map(|rows| {
+                let count = rows.len() as u64;
+                returned.extend(rows);
+                count
+            })
+        } else {
+            execute(connection, statement)
+        };
+        match executed {
+            Ok(affected) if statement.is_unmet(affected) => return Ok(None),
+            Err(error) if is_foreign_key(&error) => return Ok(None),
             executed => executed?,
         };
     }
-    Ok(WriteOutcome::Committed)
+    Ok(Some(returned))
 }
 
 /// Whether an error is more than a refused statement.

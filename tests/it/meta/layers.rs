@@ -4,16 +4,17 @@ use std::fs;
 use std::path::Path;
 
 /// From top to bottom. The rooms on one line do not import each other.
-const ORDER: [&[&str]; 18] = [
+const ORDER: [&[&str]; 19] = [
     &["main", "lib"],
     &["cli"],
     &["dev"],
     &["http"],
     &["app"],
-    &["account", "delivery"],
+    &["delivery"],
+    &["account"],
     &["providers", "vault", "limits"],
     &["store"],
-    &["email_config"],
+    &["email_config", "outgoing"],
     &["diagnosis"],
     &["mail_services"],
     &["auth", "smtp"],

@@ -8,11 +8,13 @@ use std::sync::{Arc, Mutex};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use transports::app::App;
 use transports::auth::token;
 use transports::clock::{Clock, Timestamp};
 use transports::config::{Config, Quotas};
+use transports::delivery::Worker;
 use transports::egress::{ResolveError, Resolver};
 use transports::http;
 use transports::secret::Secret;
@@ -59,6 +61,8 @@ pub struct TestApp {
     pub clock: Clock,
     pub database: Database,
     stop: Option<oneshot::Sender<()>>,
+    stop_worker: watch::Sender<bool>,
+    worker: Option<JoinHandle<()>>,
 }
 
 /// Where a manual clock starts: 2026-01-01T00:00:00Z.
@@ -105,7 +109,13 @@ impl TestApp {
             };
             http::server::serve(listener, service, &running.config.server, stopped).await
         });
-        Self { app, address, names, clock, database, stop: Some(stop) }
+        let (stop_worker, worker_stopped) = watch::channel(false);
+        let worker = app
+            .config
+            .delivery
+            .enabled
+            .then(|| tokio::spawn(Worker::new(Arc::clone(&app.delivery), worker_stopped).run()));
+        Self { app, address, names, clock, database, stop: Some(stop), stop_worker, worker }
     }
 
     /// An administrator of a tenant.
@@ -125,6 +135,18 @@ impl TestApp {
         self.bearer(&marked(token.expose(), &secret))
     }
 
+    /// A user of a tenant who may send.
+    pub fn sender(&self, tenant: &str) -> Client {
+        let secret = Secret::new(token_secret().to_owned());
+        let auth = &self.app.config.auth;
+        let claims = serde_json::json!({
+            "tenantId": tenant, "sub": "sender", "roles": ["EmailSender"], "iss": auth.issuer, "aud": auth.audience,
+            "exp": self.clock.now().seconds() + 3600,
+        });
+        let token = token::sign_hs256(&secret, &claims).expect("a token");
+        self.bearer(&marked(token.expose(), &secret))
+    }
+
     /// Somebody with this token.
     pub fn bearer(&self, token: &str) -> Client {
         Client { address: self.address, token: Some(token.to_owned()) }
@@ -139,6 +161,10 @@ impl TestApp {
     pub async fn stop(mut self) -> Database {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
+        }
+        let _ = self.stop_worker.send(true);
+        if let Some(worker) = self.worker.take() {
+            worker.await.expect("the worker ends");
         }
         self.app.db.close().await;
         self.database.clone()
@@ -158,6 +184,7 @@ impl Drop for TestApp {
         if let Some(stop) = self.stop.take() {
             let _ = stop.send(());
         }
+        let _ = self.stop_worker.send(true);
         if !std::thread::panicking() {
             leaks::assert_absent("the metrics", self.app.metrics.encode().as_bytes());
         }

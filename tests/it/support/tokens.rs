@@ -42,6 +42,7 @@ pub fn settings() -> Auth {
         roles_claim: "roles".to_owned(),
         admin_roles: vec!["TenantAdmin".to_owned()],
         admin_scopes: vec!["admin_classic".to_owned()],
+        sender_roles: vec!["EmailSender".to_owned()],
     }
 }
 

@@ -1,0 +1,124 @@
+//! Seals and opens what emails say, with the key of their tenant and day.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use moka::future::Cache;
+use uuid::Uuid;
+
+use super::{Delivery, Error};
+use crate::clock::Timestamp;
+use crate::id::TenantId;
+use crate::store::{Write, content_keys};
+use crate::vault::Binding;
+use crate::vault::content::{ContentBinding, ContentKey};
+
+/// Octets of a message in one part: nothing is ever held whole twice.
+const PART_BYTES: usize = 1024 * 1024;
+
+/// The name of the details among the parts.
+const DETAILS: &str = "details";
+
+const DAY_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
+
+/// Opened keys, for a while.
+pub(super) struct ContentKeys(Cache<(TenantId, i64), Arc<ContentKey>>);
+
+impl ContentKeys {
+    const MAX: u64 = 10_000;
+
+    pub fn new() -> Self {
+        let cache = Cache::builder().max_capacity(Self::MAX).time_to_live(Duration::from_mins(5));
+        Self(cache.build())
+    }
+}
+
+/// An email's sealed content.
+pub(super) struct SealedContent {
+    pub key_day: i64,
+    pub details: Vec<u8>,
+    pub parts: Vec<Vec<u8>>,
+}
+
+impl Delivery {
+    /// Seals details and message with today's key.
+    pub(super) async fn seal(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        details: &[u8],
+        message: &[u8],
+        now: Timestamp,
+    ) -> Result<SealedContent, Error> {
+        let key_day = now.0.div_euclid(DAY_MILLISECONDS);
+        let key = self.content_key(tenant, key_day).await?;
+        let id = id.to_string();
+        let seal = |plain: &[u8], part: &str| {
+            key.seal(plain, &ContentBinding { tenant, email: &id, part }).map_err(Error::Internal)
+        };
+        let parts = message.chunks(PART_BYTES).enumerate();
+        let parts = parts.map(|(part, octets)| seal(octets, &part.to_string())).collect::<Result<_, _>>()?;
+        Ok(SealedContent { key_day, details: seal(details, DETAILS)?, parts })
+    }
+
+    pub(super) async fn open_details(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        key_day: i64,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let key = self.content_key(tenant, key_day).await?;
+        let id = id.to_string();
+        let opened = key.open(sealed, &ContentBinding { tenant, email: &id, part: DETAILS });
+        opened.map(|bytes| bytes.to_vec()).map_err(unreadable)
+    }
+
+    pub(super) async fn open_message(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        key_day: i64,
+        parts: &[Vec<u8>],
+    ) -> Result<Vec<u8>, Error> {
+        let key = self.content_key(tenant, key_day).await?;
+        let id = id.to_string();
+        let mut message = Vec::with_capacity(parts.iter().map(Vec::len).sum());
+        for (part, sealed) in parts.iter().enumerate() {
+            let part = part.to_string();
+            let binding = ContentBinding { tenant, email: &id, part: &part };
+            message.extend_from_slice(&key.open(sealed, &binding).map_err(unreadable)?);
+        }
+        Ok(message)
+    }
+
+    /// The key of a tenant and day, which is made where there is none.
+    async fn content_key(&self, tenant: &TenantId, day: i64) -> Result<Arc<ContentKey>, Error> {
+        let cached = (tenant.clone(), day);
+        if let Some(key) = self.keys.0.get(&cached).await {
+            return Ok(key);
+        }
+        let destination = day.to_string();
+        let binding = Binding { tenant, field: "contentKey", destination: &destination };
+        let sealed = match content_keys::find(&self.db, tenant, day).await? {
+            Some(sealed) => sealed,
+            None => {
+                let key = ContentKey::random().map_err(Error::Internal)?;
+                let sealed = self.vault.seal(&key.to_secret(), &binding).await?;
+                let _ =
+                    self.db.write(Write::default().then(content_keys::insert(tenant, day, &sealed))).await?;
+                // Another process may have come first.
+                content_keys::find(&self.db, tenant, day).await?.ok_or(Error::Contended)?
+            }
+        };
+        let secret = self.vault.open(&sealed, &binding).await?;
+        let malformed = || Error::Internal(anyhow::anyhow!("a content key has another form"));
+        let key = Arc::new(ContentKey::from_secret(&secret).ok_or_else(malformed)?);
+        self.keys.0.insert(cached, Arc::clone(&key)).await;
+        Ok(key)
+    }
+}
+
+fn unreadable(reason: &'static str) -> Error {
+    Error::Internal(anyhow::anyhow!("the content of an email cannot be read: {reason}"))
+}

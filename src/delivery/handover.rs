@@ -1,0 +1,436 @@
+//! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::runner::Run;
+use super::{Details, Error};
+use crate::account::OpenAccount;
+use crate::clock::Timestamp;
+use crate::diagnosis::Finding;
+use crate::email_config::EmailConfig;
+use crate::language::Language;
+use crate::mail::address::EmailAddress;
+use crate::mail::mailbox::Mailbox;
+use crate::mail::message::{Message, bcc_lines, from_line};
+use crate::outgoing::breaker::Stop;
+use crate::outgoing::transition::{Attempt, AttemptResult};
+use crate::outgoing::{Email, Event, LastAttempt, RecipientKind};
+use crate::providers::delivery::{FailedHandover, Handover};
+use crate::smtp::{Envelope, Reply};
+use crate::store::emails::StoredEmail;
+use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
+
+/// How long a result that could not be written waits before the next try.
+const WRITE_RETRY: Duration = Duration::from_secs(1);
+
+/// How a hand-over ended for the run of its account.
+pub(super) enum Handed {
+    Done,
+    /// Nothing of this mail was due any more.
+    Nothing,
+    /// A bound of this service keeps the account from being opened once more now.
+    Busy,
+    /// The account belongs to another process.
+    Lost,
+    /// The account stops until then; none is until somebody changes something.
+    Closed(Option<Timestamp>),
+}
+
+/// A mail whose start is on disk.
+struct Begun {
+    email: Email,
+    positions: Vec<i64>,
+    sealed_details: Option<Vec<u8>>,
+    key_day: i64,
+}
+
+/// Hands over what is due of one mail.
+pub(super) async fn hand_over(
+    run: &Run<'_>,
+    id: Uuid,
+    pace_at: Timestamp,
+    session: &mut Option<OpenAccount>,
+) -> Handed {
+    // The account is opened first: where that fails nothing has begun. For a mail that has expired it is not.
+    if session.is_none() && sends_something(run, id).await {
+        match run.open().await {
+            Ok(open) => *session = Some(open),
+            Err(Some(failed)) => return close(run, &failed, id).await,
+            Err(None) => return Handed::Busy,
+        }
+    }
+    let begun = match begin(run, id, pace_at).await {
+        Ok(Ok(begun)) => begun,
+        Ok(Err(handed)) => return handed,
+        Err(error) => {
+            tracing::warn!(?error, "a hand-over could not begin");
+            return Handed::Closed(Some(run.delivery().clock.now().after(WRITE_RETRY)));
+        }
+    };
+    let outcome = send(run, &begun, session).await;
+    finish(run, begun, outcome, session).await
+}
+
+/// Whether something of the mail would be handed over now.
+async fn sends_something(run: &Run<'_>, id: Uuid) -> bool {
+    let delivery = run.delivery();
+    let Ok(Some(stored)) = emails::find(&delivery.db, &run.tenant, id).await else { return false };
+    let mut email = stored.email;
+    !change_due(&mut email, run, delivery.clock.now()).1.is_empty()
+}
+
+/// What is due of a mail: first what only time changes, then the recipients that are handed over.
+fn change_due(email: &mut Email, run: &Run<'_>, now: Timestamp) -> (Vec<Event>, Vec<i64>) {
+    let mut events = email.recover(run.fence, now);
+    events.extend(email.apply_unknown_policy(now));
+    events.extend(email.expire(now));
+    let positions = email.begin(run.max_recipients, run.fence, run.delivery().waits(), now);
+    (events, positions)
+}
+
+/// Writes the start. Nothing is sent before that is on disk.
+async fn begin(run: &Run<'_>, id: Uuid, pace_at: Timestamp) -> Result<Result<Begun, Handed>, Error> {
+    let delivery = run.delivery();
+    let Some(StoredEmail { email: before, sealed_details, key_day }) =
+        emails::find(&delivery.db, &run.tenant, id).await?
+    else {
+        return Ok(Err(Handed::Nothing));
+    };
+    let now = delivery.clock.now();
+    let mut email = before.clone();
+    let (events, positions) = change_due(&mut email, run, now);
+    if email == before {
+        return Ok(Err(Handed::Nothing));
+    }
+    let save = emails::save(&run.tenant, &before, &email, &events, Some(run.fence), now);
+    let pace = (!positions.is_empty()).then(|| delivery_accounts::set_pace(&run.tenant, run.fence, pace_at));
+    let written = delivery.db.write(Write::default().then_all(save).then_all(pace)).await?;
+    if written == WriteOutcome::NoRowsAffected {
+        return Ok(Err(if still_ours(run).await { Handed::Nothing } else { Handed::Lost }));
+    }
+    delivery.announce();
+    email.version += 1;
+    if positions.is_empty() {
+        return Ok(Err(Handed::Nothing));
+    }
+    Ok(Ok(Begun { email, positions, sealed_details, key_day }))
+}
+
+/// Whether the account still belongs to this run; assumed where the database does not say.
+async fn still_ours(run: &Run<'_>) -> bool {
+    let found = delivery_accounts::find(&run.delivery().db, &run.tenant).await;
+    !found.is_ok_and(|account| account.is_none_or(|account| account.fence != run.fence))
+}
+
+/// How the sending ended for each position.
+enum Sent {
+    Each(Vec<(i64, Handover)>),
+    /// A fault of this service, for all of them.
+    Fault(String),
+    /// The account could not be opened again.
+    NotOpened(Option<Box<FailedHandover>>),
+}
+
+async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -> Sent {
+    let prepared = match session {
+        Some(open) => prepare(run, begun, &open.config).await,
+        None => Err(Error::Contended),
+    };
+    let (from, message) = match prepared {
+        Ok(prepared) => prepared,
+        Err(error) => return Sent::Fault(format!("{error:?}")),
+    };
+    let addresses: Vec<(i64, EmailAddress)> = begun
+        .positions
+        .iter()
+        .filter_map(|position| {
+            let recipient =
+                begun.email.recipients.iter().find(|recipient| recipient.position == *position)?;
+            Some((*position, recipient.address.clone()?))
+        })
+        .collect();
+    let to: Vec<EmailAddress> = addresses.iter().map(|(_, address)| address.clone()).collect();
+    let envelope = Envelope { from: &from, to: &to };
+    for _ in 0..2 {
+        let Some(open) = session else { break };
+        if let Ok(outcomes) = open.send(&run.delivery().accounts, &envelope, &message).await {
+            return Sent::Each(addresses.iter().map(|(position, _)| *position).zip(outcomes).collect());
+        }
+        // The server had ended the idle session: another one, once, without an attempt.
+        *session = match run.open().await {
+            Ok(open) => Some(open),
+            Err(failed) => return Sent::NotOpened(failed),
+        };
+    }
+    Sent::NotOpened(None)
+}
+
+/// Opens the content, and puts the sender and the trace lines in front of it.
+async fn prepare(
+    run: &Run<'_>,
+    begun: &Begun,
+    config: &EmailConfig,
+) -> Result<(EmailAddress, Message), Error> {
+    let delivery = run.delivery();
+    let (tenant, id) = (&run.tenant, begun.email.id);
+    let sealed = begun.sealed_details.as_deref().ok_or(Error::ContentGone)?;
+    let details = delivery.open_details(tenant, id, begun.key_day, sealed).await?;
+    let details: Details = serde_json::from_slice(&details).map_err(|error| Error::Internal(error.into()))?;
+    let parts = emails::body(&delivery.db, tenant, id).await?;
+    if parts.is_empty() {
+        return Err(Error::ContentGone);
+    }
+    let mut bytes = delivery.open_message(tenant, id, begun.key_day, &parts).await?;
+    let mailbox = sender(&details, config)?;
+    if !details.is_raw {
+        bytes.splice(0..0, from_line(&mailbox).into_bytes());
+    }
+    if delivery.sends_by_graph(config) {
+        // Graph knows no envelope: hidden recipients stand in a header that it removes.
+        let hidden = begun.email.recipients.iter().filter(|recipient| {
+            recipient.kind == RecipientKind::Bcc && begun.positions.contains(&recipient.position)
+        });
+        let hidden: Vec<Mailbox> =
+            hidden.filter_map(|recipient| Some(recipient.address.clone()?.into())).collect();
+        bytes.splice(0..0, bcc_lines(&hidden).into_bytes());
+    }
+    let envelope_from = details.envelope_from.as_deref().map(EmailAddress::parse).transpose();
+    let envelope_from = envelope_from.map_err(|error| Error::Internal(error.into()))?;
+    let from = envelope_from.unwrap_or_else(|| mailbox.address().clone());
+    Ok((from, Message { message_id: begun.email.message_id.clone(), bytes }))
+}
+
+/// The sender as the account is now: a mail that waited never leaves in the name of an earlier account.
+fn sender(details: &Details, config: &EmailConfig) -> Result<Mailbox, Error> {
+    let account = config.settings.email_address().ok_or(Error::NotConfigured)?;
+    if details.is_from_account {
+        return Ok(Mailbox::new(config.settings.sender_name(), account.clone()));
+    }
+    let given = Mailbox::parse(&details.from).map_err(|error| Error::Internal(error.into()))?;
+    if !given.address().is_same_mailbox(account) {
+        return Err(Error::SenderNotAllowed { allowed: account.to_string() });
+    }
+    Ok(given)
+}
+
+/// Writes the result, however long that takes: nothing else begins on this session before.
+async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<OpenAccount>) -> Handed {
+    let delivery = run.delivery();
+    let now = delivery.clock.now();
+    let config = session.as_ref().map(|open| open.config.clone());
+    let mut stop = None;
+    let attempts: Vec<(i64, Attempt)> = match sent {
+        Sent::Fault(reason) => {
+            tracing::error!(email = %begun.email.id, reason, "a mail could not be prepared");
+            let last = fault(now);
+            begun
+                .positions
+                .iter()
+                .map(|position| (*position, attempt(AttemptResult::Failed, last.clone())))
+                .collect()
+        }
+        Sent::NotOpened(failed) => {
+            let version = config.as_ref().map(|config| config.version.config.as_str());
+            stop = failed.as_ref().and_then(|failed| run.count_failure(failed, version));
+            let last = failed.as_ref().map_or_else(|| fault(now), |failed| last_of_failure(failed, now));
+            begun
+                .positions
+                .iter()
+                .map(|position| (*position, attempt(AttemptResult::Held, last.clone())))
+                .collect()
+        }
+        Sent::Each(outcomes) => {
+            stop = judge_account(run, &outcomes, config.as_ref()).await;
+            outcomes
+                .iter()
+                .map(|(position, outcome)| (*position, result(outcome, stop.is_some(), now)))
+                .collect()
+        }
+    };
+    if !write_result(run, begun.email, &attempts).await {
+        return Handed::Lost;
+    }
+    if stop.is_some()
+        && let Some(session) = session.take()
+    {
+        session.close().await;
+    }
+    match stop {
+        Some(stop) => stopped(run, &stop).await,
+        None => Handed::Done,
+    }
+}
+
+/// What the outcomes say about the account. The stop, where they stop it.
+async fn judge_account(
+    run: &Run<'_>,
+    outcomes: &[(i64, Handover)],
+    config: Option<&EmailConfig>,
+) -> Option<Stop> {
+    let config = config?;
+    let accepted = outcomes.iter().find_map(|(_, outcome)| match outcome {
+        Handover::Accepted(reply) => Some(reply.as_ref()),
+        Handover::Failed(_) => None,
+    });
+    if let Some(reply) = accepted {
+        if run.count_success() {
+            write_state(run).await;
+        }
+        run.record(config, Ok(reply)).await;
+        return None;
+    }
+    for (_, outcome) in outcomes {
+        let Handover::Failed(failed) = outcome else { continue };
+        run.record(config, Err(failed)).await;
+        if let Some(stop) = run.count_failure(failed, Some(&config.version.config)) {
+            return Some(stop);
+        }
+    }
+    None
+}
+
+/// What an outcome is for its recipient. Where the account has stopped, the mail that met it first waits with the others.
+fn result(outcome: &Handover, has_stopped: bool, now: Timestamp) -> Attempt {
+    let failed = match outcome {
+        Handover::Accepted(reply) => {
+            return attempt(AttemptResult::Accepted, last_of_success(reply.as_ref(), now));
+        }
+        Handover::Failed(failed) => failed,
+    };
+    let last = last_of_failure(failed, now);
+    let result = if failed.is_unknown {
+        AttemptResult::Unknown
+    } else if has_stopped {
+        AttemptResult::Held
+    } else if failed.is_permanent && !failed.finding.diagnosis.retryable {
+        AttemptResult::Refused
+    } else {
+        AttemptResult::Deferred { retry_after: failed.retry_after }
+    };
+    attempt(result, last)
+}
+
+fn attempt(result: AttemptResult, last: LastAttempt) -> Attempt {
+    Attempt { result, last }
+}
+
+/// False where another owner has taken the recipients over: then the result is dropped.
+async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(i64, Attempt)]) -> bool {
+    let delivery = run.delivery();
+    loop {
+        let now = delivery.clock.now();
+        let mut email = before.clone();
+        let events = email.finish(attempts, run.fence, delivery.waits(), now);
+        if events.is_empty() {
+            tracing::warn!(email = %email.id, "a result came too late and was dropped: the account has another owner");
+            return false;
+        }
+        // The fence stands in the recipients: a late result of a lost lease is still the truth, until somebody else
+        // has taken them over.
+        let save = emails::save(&run.tenant, &before, &email, &events, None, now);
+        match delivery.db.write(Write::default().then_all(save)).await {
+            Ok(WriteOutcome::Committed) => {
+                delivery.announce();
+                return true;
+            }
+            Ok(WriteOutcome::NoRowsAffected) => {}
+            Err(error) => {
+                tracing::warn!(%error, "the result of a hand-over cannot be written; nothing else is sent meanwhile");
+                tokio::time::sleep(WRITE_RETRY).await;
+            }
+        }
+        match emails::find(&delivery.db, &run.tenant, before.id).await {
+            Ok(Some(stored)) => before = stored.email,
+            Ok(None) => return true,
+            Err(_) => tokio::time::sleep(WRITE_RETRY).await,
+        }
+    }
+}
+
+/// The account could not be opened for this mail, of which nothing has begun.
+async fn close(run: &Run<'_>, failed: &FailedHandover, id: Uuid) -> Handed {
+    let version = crate::store::email_configs::find(&run.delivery().db, &run.tenant).await;
+    let version = version.ok().flatten().map(|config| config.version.config);
+    let Some(stop) = run.count_failure(failed, version.as_deref()) else {
+        return Handed::Closed(Some(run.delivery().clock.now().after(Duration::from_secs(30))));
+    };
+    let last = last_of_failure(failed, run.delivery().clock.now());
+    if let Err(error) = run.hold_one(id, &last).await {
+        tracing::warn!(%error, "a mail could not be held");
+    }
+    stopped(run, &stop).await
+}
+
+/// Writes that the account has stopped, and holds what is due.
+async fn stopped(run: &Run<'_>, stop: &Stop) -> Handed {
+    write_state(run).await;
+    tracing::info!(code = stop.code, failures = stop.failures, "an account has stopped sending");
+    if let Err(error) = run.hold_all().await {
+        tracing::warn!(%error, "the mail of an account that has stopped could not be held");
+    }
+    let next_due = emails::next_due(&run.delivery().db, &run.tenant).await.ok().flatten();
+    Handed::Closed(next_due.into_iter().chain(stop.probe_at).min())
+}
+
+async fn write_state(run: &Run<'_>) {
+    let state = delivery_accounts::set_state(&run.account());
+    if let Err(error) = run.delivery().db.write(Write::default().then(state)).await {
+        tracing::warn!(%error, "the state of an account could not be written");
+    }
+}
+
+fn last_of_success(reply: Option<&Reply>, now: Timestamp) -> LastAttempt {
+    let stage = if reply.is_some() { "data" } else { "graph" };
+    LastAttempt {
+        at: now,
+        stage: stage.to_owned(),
+        smtp_code: reply.map(|reply| reply.code),
+        enhanced_code: reply.and_then(|reply| reply.enhanced).map(|code| code.to_string()),
+        reply: reply.map(ToString::to_string),
+        is_recipients_fault: false,
+        diagnosis: serde_json::Map::new(),
+    }
+}
+
+fn last_of_failure(failed: &FailedHandover, now: Timestamp) -> LastAttempt {
+    let finding = &failed.finding;
+    let reply = finding.reply.as_ref();
+    let is_recipients_fault = finding.diagnosis.stage == crate::mail::transcript::Stage::RcptTo
+        && finding.effect == crate::diagnosis::Effect::None
+        && failed.is_permanent;
+    LastAttempt {
+        at: now,
+        stage: finding.diagnosis.stage.as_str().to_owned(),
+        smtp_code: reply.map(|reply| reply.code),
+        enhanced_code: reply.and_then(|reply| reply.enhanced).map(|code| code.to_string()),
+        reply: reply.map(ToString::to_string),
+        is_recipients_fault,
+        diagnosis: in_each_language(finding),
+    }
+}
+
+/// The diagnosis as an administrator reads it, by the language's tag. The transcript is left out: it is that of one
+/// moment.
+fn in_each_language(finding: &Finding) -> serde_json::Map<String, serde_json::Value> {
+    let in_language = |language: Language| {
+        let mut diagnosis = serde_json::to_value(&finding.in_language(language).diagnosis).ok()?;
+        diagnosis.as_object_mut()?.remove("transcript");
+        Some((language.tag().to_owned(), diagnosis))
+    };
+    Language::ALL.into_iter().filter_map(in_language).collect()
+}
+
+/// The attempt that a fault of this service has ended.
+fn fault(now: Timestamp) -> LastAttempt {
+    LastAttempt {
+        at: now,
+        stage: "policy".to_owned(),
+        smtp_code: None,
+        enhanced_code: None,
+        reply: None,
+        is_recipients_fault: false,
+        diagnosis: serde_json::Map::new(),
+    }
+}

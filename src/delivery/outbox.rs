@@ -1,0 +1,193 @@
+//! Takes mail: everything that can be refused is refused here, and what is taken is on disk before the caller hears of it.
+
+use uuid::Uuid;
+
+use super::request::{EmailRequest, Envelope, ErrorName, RequestFault};
+use super::submission::Submission;
+use super::{Delivery, Error};
+use crate::clock::Timestamp;
+use crate::config::MicrosoftTransport;
+use crate::email_config::{EmailConfig, Settings};
+use crate::error::{InputFault, Reason};
+use crate::id::TenantId;
+use crate::mail::address::EmailAddress;
+use crate::outgoing::{Email, OnUnknown, Recipient, RecipientKind, RecipientState};
+use crate::store::emails::{IdempotencyKey, NewEmail};
+use crate::store::{Write, WriteOutcome, delivery_accounts, email_configs, emails};
+
+/// The largest message that Graph takes in one call, in octets: base64 makes a third more of it.
+const MAX_GRAPH_MESSAGE: usize = 3 * 1024 * 1024;
+
+/// What was taken.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Enqueued {
+    /// In the order of the request.
+    pub ids: Vec<Uuid>,
+    /// The same request had come before: these are the emails of that time.
+    pub is_replay: bool,
+}
+
+impl Delivery {
+    /// Stores all mails in one transaction, or none of them.
+    ///
+    /// # Errors
+    /// What keeps the first of them from being taken; nothing is stored then.
+    pub async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        requests: &[EmailRequest],
+        idempotency_key: Option<&str>,
+    ) -> Result<Enqueued, Error> {
+        if let Some(replay) = self.find_replay(tenant, requests, idempotency_key).await? {
+            return Ok(replay);
+        }
+        let config = email_configs::find(&self.db, tenant).await?.ok_or(Error::NotConfigured)?;
+        let now = self.clock.now();
+        let mut submissions = Vec::with_capacity(requests.len());
+        for request in requests {
+            request.check_lifetime(now).map_err(|fault| Error::Refused(fault.into()))?;
+            let submission = Submission::new(request, &config, self.lifetime(), now)?;
+            self.check(&config, request, &submission)?;
+            submissions.push(submission);
+        }
+        self.check_queue(tenant, &submissions).await?;
+        let (write, ids) = self.prepare(tenant, &config, &submissions, idempotency_key, now).await?;
+        if self.db.write(write).await? == WriteOutcome::NoRowsAffected {
+            // The key was taken by a request of the same moment, whose commit has been waited for.
+            let replay = self.find_replay(tenant, requests, idempotency_key).await?;
+            return replay.ok_or(Error::Contended);
+        }
+        self.announce();
+        self.wake(tenant);
+        Ok(Enqueued { ids, is_replay: false })
+    }
+
+    /// The statements that store the mails, and their ids.
+    async fn prepare(
+        &self,
+        tenant: &TenantId,
+        config: &EmailConfig,
+        submissions: &[Submission],
+        idempotency_key: Option<&str>,
+        now: Timestamp,
+    ) -> Result<(Write, Vec<Uuid>), Error> {
+        let (mut write, mut ids, mut due) = (Write::default(), Vec::new(), Vec::new());
+        for (position, submission) in (0..).zip(submissions) {
+            let email = self.email(config, submission, now);
+            // A structure of texts can always be written as JSON.
+            let details = serde_json::to_vec(&submission.details).unwrap_or_default();
+            let sealed = self.seal(tenant, email.id, &details, &submission.message, now).await?;
+            let events = email.created(now);
+            let new = NewEmail {
+                email: &email,
+                idempotency: idempotency_key.map(|key| IdempotencyKey { key, position }),
+                fingerprint: &submission.fingerprint,
+                sealed_details: &sealed.details,
+                key_day: sealed.key_day,
+                parts: &sealed.parts,
+                events: &events,
+            };
+            write = write.then_all(emails::insert(tenant, &new, now));
+            due.extend(email.due_at());
+            ids.push(email.id);
+        }
+        let wake = due.into_iter().min().map(|at| delivery_accounts::wake(tenant, at));
+        Ok((write.then_all(wake), ids))
+    }
+
+    fn email(&self, config: &EmailConfig, submission: &Submission, now: Timestamp) -> Email {
+        let first_attempt = submission.scheduled_at.unwrap_or(now).max(now);
+        let recipient = |(position, (kind, address)): (i64, &(RecipientKind, EmailAddress))| Recipient {
+            position,
+            address: Some(address.clone()),
+            kind: *kind,
+            state: RecipientState::Queued,
+            attempts: 0,
+            copies: 0,
+            started: None,
+            next_attempt_at: Some(first_attempt),
+            last: None,
+        };
+        let on_unknown = if self.sends_by_graph(config) { OnUnknown::Hold } else { OnUnknown::RetryOnce };
+        Email {
+            id: Uuid::now_v7(),
+            lane: submission.lane,
+            created_at: now,
+            scheduled_at: submission.scheduled_at,
+            expires_at: submission.expires_at,
+            on_unknown: submission.on_unknown.unwrap_or(on_unknown),
+            message_id: submission.message_id.clone(),
+            size: i64::try_from(submission.message.len()).unwrap_or(i64::MAX),
+            has_content: true,
+            version: 0,
+            recipients: (0..).zip(&submission.recipients).map(recipient).collect(),
+        }
+    }
+
+    /// The emails of an earlier request with this key; an error where that request was another one.
+    async fn find_replay(
+        &self,
+        tenant: &TenantId,
+        requests: &[EmailRequest],
+        idempotency_key: Option<&str>,
+    ) -> Result<Option<Enqueued>, Error> {
+        let Some(key) = idempotency_key else { return Ok(None) };
+        let found = emails::find_by_key(&self.db, tenant, key).await?;
+        if found.is_empty() {
+            return Ok(None);
+        }
+        let is_same = found.len() == requests.len()
+            && found.iter().zip(requests).all(|((_, kept), new)| kept[..] == new.fingerprint().0);
+        if !is_same {
+            return Err(Error::KeyReused);
+        }
+        let ids = found.into_iter().map(|(id, _)| id).collect();
+        Ok(Some(Enqueued { ids, is_replay: true }))
+    }
+
+    /// Refuses what the account could never send.
+    fn check(
+        &self,
+        config: &EmailConfig,
+        request: &EmailRequest,
+        submission: &Submission,
+    ) -> Result<(), Error> {
+        let by_graph = self.sends_by_graph(config);
+        let own_limit = self.settings.max_message_bytes;
+        let limit = if by_graph { own_limit.min(MAX_GRAPH_MESSAGE) } else { own_limit };
+        let size = submission.message.len();
+        if size > limit {
+            return Err(Error::TooLarge { limit, size });
+        }
+        if by_graph && request.envelope != Envelope::default() {
+            let statement = "cannot be used with an account of Microsoft 365, where the message's header says who \
+                             sends and who receives";
+            let input = InputFault::new("envelope", Reason::NotSupported, statement);
+            return Err(Error::Refused(RequestFault { name: ErrorName::ValidationError, input }.into()));
+        }
+        let Some(address) = config.settings.email_address() else { return Err(Error::NotConfigured) };
+        let mut senders = submission.sender.iter().chain(&request.envelope.from);
+        if senders.all(|sender| sender.is_same_mailbox(address)) {
+            Ok(())
+        } else {
+            Err(Error::SenderNotAllowed { allowed: address.to_string() })
+        }
+    }
+
+    /// Whether the account's mail goes through Graph, all recipients in one call.
+    pub(super) fn sends_by_graph(&self, config: &EmailConfig) -> bool {
+        matches!(config.settings, Settings::Microsoft365(_))
+            && self.accounts.outbound.microsoft365_transport == MicrosoftTransport::Graph
+    }
+
+    async fn check_queue(&self, tenant: &TenantId, submissions: &[Submission]) -> Result<(), Error> {
+        let (waiting, octets) = emails::waiting(&self.db, tenant).await?;
+        let (more, size) = (
+            submissions.len() as u64,
+            submissions.iter().map(|submission| submission.message.len() as u64).sum::<u64>(),
+        );
+        let is_full = waiting.unsigned_abs() + more > u64::from(self.settings.max_waiting_per_tenant)
+            || octets.unsigned_abs() + size > self.settings.max_bytes_per_tenant;
+        if is_full { Err(Error::QueueFull) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,277 @@
+//! Shows emails and their events, and changes what a person may change.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{Delivery, Details, Error};
+use crate::clock::Timestamp;
+use crate::id::TenantId;
+use crate::mail::address::EmailAddress;
+use crate::outgoing::breaker::AccountState;
+use crate::outgoing::{Email, Event};
+use crate::store::email_events::{self, StoredEvent};
+use crate::store::emails::{Filter, Page, StoredEmail};
+use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
+
+/// How often a change is tried again because another write came first.
+const MAX_ATTEMPTS: usize = 10;
+
+/// An email with what it says about itself; none of that once it was erased.
+#[derive(Clone, Debug)]
+pub struct EmailView {
+    pub email: Email,
+    pub details: Option<Details>,
+    /// None where it was not asked for, or is gone.
+    pub content: Option<Content>,
+}
+
+/// What an email says.
+#[derive(Clone, Debug, Default)]
+pub struct Content {
+    pub text: Option<String>,
+    pub html: Option<String>,
+}
+
+/// The account as a sender.
+#[derive(Clone, Debug)]
+pub struct AccountView {
+    pub is_configured: bool,
+    /// None where it has never sent anything.
+    pub state: Option<AccountState>,
+    /// Emails that wait, and their size in octets.
+    pub waiting: i64,
+    pub octets: i64,
+}
+
+impl Delivery {
+    /// One email with its content.
+    pub async fn find(&self, tenant: &TenantId, id: Uuid) -> Result<EmailView, Error> {
+        let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
+        let key_day = stored.key_day;
+        let mut view = self.view(tenant, stored).await?;
+        let parts = emails::body(&self.db, tenant, id).await?;
+        if view.email.has_content && !parts.is_empty() {
+            let message = self.open_message(tenant, id, key_day, &parts).await?;
+            view.content = Some(content(&message));
+        }
+        Ok(view)
+    }
+
+    /// One email without its content, where there is one.
+    pub async fn find_without_content(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+    ) -> Result<Option<EmailView>, Error> {
+        match emails::find(&self.db, tenant, id).await? {
+            Some(stored) => self.view(tenant, stored).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// One page of emails, the newest first, and whether more follow.
+    pub async fn list(
+        &self,
+        tenant: &TenantId,
+        filter: &Filter,
+        page: Page,
+        limit: usize,
+    ) -> Result<(Vec<EmailView>, bool), Error> {
+        let (ids, has_more) = emails::list(&self.db, tenant, filter, page, limit).await?;
+        let mut views = Vec::with_capacity(ids.len());
+        for id in ids {
+            // It may have been removed in between.
+            if let Some(stored) = emails::find(&self.db, tenant, id).await? {
+                views.push(self.view(tenant, stored).await?);
+            }
+        }
+        Ok((views, has_more))
+    }
+
+    async fn view(&self, tenant: &TenantId, stored: StoredEmail) -> Result<EmailView, Error> {
+        let StoredEmail { email, sealed_details, key_day } = stored;
+        let details = match sealed_details {
+            Some(sealed) => {
+                let opened = self.open_details(tenant, email.id, key_day, &sealed).await?;
+                Some(serde_json::from_slice(&opened).map_err(|error| Error::Internal(error.into()))?)
+            }
+            None => None,
+        };
+        Ok(EmailView { email, details, content: None })
+    }
+
+    /// The events of one email, the oldest first.
+    pub async fn events_of(&self, tenant: &TenantId, id: Uuid) -> Result<Vec<StoredEvent>, Error> {
+        emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
+        Ok(email_events::of_email(&self.db, tenant, id).await?)
+    }
+
+    /// The events of the tenant behind a cursor. Where there are none, waits for the next one.
+    pub async fn events_after(
+        &self,
+        tenant: &TenantId,
+        cursor: i64,
+        limit: i64,
+        wait: Duration,
+    ) -> Result<Vec<StoredEvent>, Error> {
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut seen = self.watch();
+        loop {
+            let events = email_events::after(&self.db, tenant, cursor, limit).await?;
+            if !events.is_empty() || tokio::time::Instant::now() >= deadline {
+                return Ok(events);
+            }
+            let _ = tokio::time::timeout_at(deadline, self.changed(&mut seen)).await;
+        }
+    }
+
+    /// Waits until nothing of the email is under way or due, at most so long.
+    pub async fn wait_until_settled(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        wait: Duration,
+    ) -> Result<(EmailView, bool), Error> {
+        let deadline = tokio::time::Instant::now() + wait;
+        let mut seen = self.watch();
+        loop {
+            let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
+            let is_settled = stored.email.due_at().is_none();
+            if is_settled || tokio::time::Instant::now() >= deadline {
+                return Ok((self.view(tenant, stored).await?, is_settled));
+            }
+            let _ = tokio::time::timeout_at(deadline, self.changed(&mut seen)).await;
+        }
+    }
+
+    /// Withdraws what was not handed over.
+    pub async fn cancel(&self, tenant: &TenantId, id: Uuid) -> Result<(), Error> {
+        self.change(tenant, id, "nothing of this email waits any more", |email, now| email.cancel(now)).await
+    }
+
+    /// Lets recipients be tried once more; all that can be where none are named.
+    pub async fn retry(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        recipients: Option<&[EmailAddress]>,
+    ) -> Result<(), Error> {
+        let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
+        if !stored.email.has_content {
+            return Err(Error::ContentGone);
+        }
+        let lifetime = self.lifetime();
+        self.change(tenant, id, "no recipient of this email can be tried again", |email, now| {
+            let positions = positions(email, recipients);
+            email.retry(positions.as_deref(), lifetime, now)
+        })
+        .await
+    }
+
+    /// Says of unknown outcomes that they have arrived; of all where no recipients are named.
+    pub async fn settle(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        recipients: Option<&[EmailAddress]>,
+    ) -> Result<(), Error> {
+        self.change(tenant, id, "no outcome of this email is unknown", |email, now| {
+            let positions = positions(email, recipients);
+            email.settle(positions.as_deref(), now)
+        })
+        .await
+    }
+
+    /// Moves the first attempt, or the end of the lifetime.
+    pub async fn reschedule(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        scheduled_at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+    ) -> Result<(), Error> {
+        const NOTHING_WAITS: &str = "nothing of this email waits any more";
+        let waits = |email: &Email| email.recipients.iter().any(|recipient| recipient.state.is_waiting());
+        self.save_change(tenant, id, |email, _now| {
+            if !waits(email) {
+                return Err(Error::Conflict(NOTHING_WAITS));
+            }
+            if let Some(at) = expires_at {
+                email.expires_at = at;
+            }
+            if let Some(at) = scheduled_at {
+                email.reschedule(at);
+            }
+            Ok(Vec::new())
+        })
+        .await
+    }
+
+    /// Removes content, subject, metadata and addresses; what waits is withdrawn. The states stay.
+    pub async fn erase(&self, tenant: &TenantId, id: Uuid) -> Result<(), Error> {
+        self.save_change(tenant, id, |email, now| Ok(email.erase(now))).await?;
+        let erase = emails::erase_details(tenant, id);
+        let _ = self.db.write(Write::default().then(erase)).await?;
+        Ok(())
+    }
+
+    /// Changes an email; a conflict where that changes nothing.
+    async fn change(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        conflict: &'static str,
+        mut change: impl FnMut(&mut Email, Timestamp) -> Vec<Event>,
+    ) -> Result<(), Error> {
+        self.save_change(tenant, id, |email, now| {
+            let events = change(email, now);
+            if events.is_empty() { Err(Error::Conflict(conflict)) } else { Ok(events) }
+        })
+        .await
+    }
+
+    /// Reads, changes and writes an email, again where another write came first.
+    async fn save_change(
+        &self,
+        tenant: &TenantId,
+        id: Uuid,
+        mut change: impl FnMut(&mut Email, Timestamp) -> Result<Vec<Event>, Error>,
+    ) -> Result<(), Error> {
+        for _ in 0..MAX_ATTEMPTS {
+            let before = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?.email;
+            let (mut after, now) = (before.clone(), self.clock.now());
+            let events = change(&mut after, now)?;
+            let save = emails::save(tenant, &before, &after, &events, None, now);
+            let wake = after.due_at().map(|at| delivery_accounts::wake(tenant, at));
+            let write = Write::default().then_all(save).then_all(wake);
+            if self.db.write(write).await? == WriteOutcome::Committed {
+                self.announce();
+                self.wake(tenant);
+                return Ok(());
+            }
+        }
+        Err(Error::Contended)
+    }
+}
+
+fn content(message: &[u8]) -> Content {
+    let Some(message) = mail_parser::MessageParser::default().parse(message) else {
+        return Content::default();
+    };
+    let part = |parts: &[u32], is_wanted: fn(&mail_parser::PartType<'_>) -> bool| {
+        let ids = parts.iter().filter_map(|id| message.parts.get(*id as usize));
+        ids.filter(|part| is_wanted(&part.body)).find_map(|part| part.text_contents()).map(str::to_owned)
+    };
+    Content {
+        text: part(&message.text_body, |body| matches!(body, mail_parser::PartType::Text(_))),
+        html: part(&message.html_body, |body| matches!(body, mail_parser::PartType::Html(_))),
+    }
+}
+
+fn positions(email: &Email, recipients: Option<&[EmailAddress]>) -> Option<Vec<i64>> {
+    let recipients = recipients?;
+    let named = |address: &EmailAddress| recipients.iter().any(|named| named.is_same_mailbox(address));
+    let positions = email.recipients.iter().filter(|recipient| recipient.address.as_ref().is_some_and(named));
+    Some(positions.map(|recipient| recipient.position).collect())
+}

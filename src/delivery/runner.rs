@@ -1,0 +1,541 @@
+//! Sends the mail of one account for as long as this process owns it and something is due.
+
+use std::collections::{HashSet, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use super::Delivery;
+use super::handover::{self, Handed};
+use super::worker::{Shared, stopped};
+use crate::account::{NotOpened, OpenAccount};
+use crate::clock::Timestamp;
+use crate::egress::{Host, Lookup};
+use crate::email_config::{EmailConfig, Settings};
+use crate::id::TenantId;
+use crate::mail_services;
+use crate::outgoing::breaker::{AccountState, FailureClass, Stop, class};
+use crate::outgoing::pace::Pace;
+use crate::outgoing::{Email, Event, Lane, LastAttempt};
+use crate::providers::delivery::FailedHandover;
+use crate::store::delivery_accounts::{self, DeliveryAccount};
+use crate::store::{DbError, Write, WriteOutcome, email_configs, emails};
+
+/// Emails that are read from the queue at once. Memory knows these, never all that wait.
+const WINDOW: i64 = 64;
+
+/// Recipients of one transaction, at most; one call of Graph has all of them.
+const MAX_RECIPIENTS: usize = 50;
+
+/// How long a session without a mail is kept open.
+const IDLE: Duration = Duration::from_secs(15);
+
+/// How often the queue of an account with an open session is looked at.
+const POLL: Duration = Duration::from_secs(1);
+
+/// Mails on one session, after which another one is opened.
+const MAX_MAILS_PER_SESSION: u32 = 100;
+
+/// An account whose last mail took longer is slow: it gets one session, and a part of the slots that slow accounts share.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// How long to wait where a bound of this service keeps an account from being opened.
+const BUSY_PAUSE: Duration = Duration::from_secs(5);
+
+/// One bulk mail in so many, where both lanes have mail.
+const BULK_SHARE: u64 = 8;
+
+/// The run of one account.
+pub(super) struct Run<'a> {
+    pub shared: &'a Shared,
+    pub tenant: TenantId,
+    pub fence: i64,
+    state: Mutex<RunState>,
+    pace: Pace,
+    /// Recipients of one hand-over, at most.
+    pub max_recipients: usize,
+    wake: &'a Notify,
+    /// Nothing more begins in this run.
+    is_over: AtomicBool,
+    is_slow: AtomicBool,
+}
+
+struct RunState {
+    account: DeliveryAccount,
+    window: VecDeque<Uuid>,
+    in_hand: HashSet<Uuid>,
+    /// Mails that were taken from the window, for the share of the lanes.
+    taken: u64,
+    /// A stopped account tries one mail.
+    probes: bool,
+    /// When a run that is over has to begin again, where that is not when the next mail is due.
+    until: Option<Timestamp>,
+}
+
+/// What is done with an account that was taken.
+enum Start<'a> {
+    Open(Box<Run<'a>>),
+    /// It sends nothing until then.
+    Closed(Option<Timestamp>),
+}
+
+/// Sends until nothing is due, the account stops, or it belongs to another process; then gives it up.
+pub(super) async fn run(shared: &Shared, account: DeliveryAccount, wake: &Notify) {
+    let (tenant, fence) = (account.tenant.clone(), account.fence);
+    let until = match Run::begin(shared, account, wake).await {
+        Ok(Start::Open(run)) => {
+            let sessions = (0..run.pace.connections).map(|index| run.send_all(index));
+            futures(sessions.collect()).await;
+            run.state().until
+        }
+        Ok(Start::Closed(until)) => until,
+        Err(error) => {
+            tracing::warn!(%error, "an account's queue cannot be read or written");
+            Some(shared.delivery.clock.now().after(BUSY_PAUSE))
+        }
+    };
+    let delivery = &shared.delivery;
+    let release = Write::default().then(delivery_accounts::release(&tenant, fence, until));
+    if let Err(error) = delivery.db.write(release).await {
+        // The lease ends by itself.
+        tracing::warn!(%error, "an account could not be given up");
+    }
+}
+
+/// Runs them at the same time, in this task.
+async fn futures(all: Vec<impl Future<Output = ()>>) {
+    let mut all: Vec<_> = all.into_iter().map(Box::pin).map(Some).collect();
+    std::future::poll_fn(|context| {
+        for future in &mut all {
+            if let Some(running) = future
+                && running.as_mut().poll(context).is_ready()
+            {
+                *future = None;
+            }
+        }
+        if all.iter().all(Option::is_none) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+    })
+    .await;
+}
+
+impl<'a> Run<'a> {
+    /// Decides what is done with the account now.
+    async fn begin(
+        shared: &'a Shared,
+        account: DeliveryAccount,
+        wake: &'a Notify,
+    ) -> Result<Start<'a>, DbError> {
+        let delivery = &shared.delivery;
+        let config = email_configs::find(&delivery.db, &account.tenant).await?;
+        let now = delivery.clock.now();
+        let version = config.as_ref().map(|config| config.version.config.clone());
+        let mut account = account;
+        let (mut probes, mut is_closed) = (false, false);
+        match &account.state {
+            AccountState::Open => {}
+            AccountState::Paused => is_closed = true,
+            AccountState::Stopped(_) if account.failed_version != version => {
+                account.state = AccountState::Open;
+                account.failures = 0;
+                let open = Write::default().then(delivery_accounts::set_state(&account));
+                let _ = delivery.db.write(open).await?;
+            }
+            AccountState::Stopped(stop) => {
+                probes = stop.probe_at.is_some_and(|at| at <= now);
+                is_closed = !probes;
+            }
+        }
+        let by_graph = config.as_ref().is_some_and(|config| delivery.sends_by_graph(config));
+        let pace = config.as_ref().map_or(Pace::OTHER, |config| pace(delivery, config));
+        // A tenant's checks need a connection as well.
+        let most = delivery.accounts.connections.max_per_tenant().saturating_sub(1).max(1);
+        let connections = if probes { 1 } else { pace.connections.min(most) };
+        let pace = Pace { connections, ..pace };
+        let run = Self {
+            shared,
+            tenant: account.tenant.clone(),
+            fence: account.fence,
+            state: Mutex::new(RunState {
+                account,
+                window: VecDeque::new(),
+                in_hand: HashSet::new(),
+                taken: 0,
+                probes,
+                until: None,
+            }),
+            pace,
+            max_recipients: if by_graph { usize::MAX } else { MAX_RECIPIENTS },
+            wake,
+            is_over: AtomicBool::new(false),
+            is_slow: AtomicBool::new(false),
+        };
+        run.expire_held().await?;
+        if is_closed {
+            run.hold_all().await?;
+            let next_due = emails::next_due(&delivery.db, &run.tenant).await?;
+            let probe_at = match run.account().state {
+                AccountState::Stopped(stop) => stop.probe_at,
+                _ => None,
+            };
+            return Ok(Start::Closed(next_due.into_iter().chain(probe_at).min()));
+        }
+        if probes {
+            run.release_held(1).await?;
+        } else {
+            while run.release_held(WINDOW).await? > 0 {}
+        }
+        Ok(Start::Open(Box::new(run)))
+    }
+
+    pub(super) fn delivery(&self) -> &Delivery {
+        &self.shared.delivery
+    }
+
+    fn state(&self) -> MutexGuard<'_, RunState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn may_begin(&self) -> bool {
+        !self.is_over.load(Ordering::Acquire) && self.shared.may_begin()
+    }
+
+    /// Ends this run after the mails in hand; it begins again at `until`, or when the next mail is due.
+    pub(super) fn end(&self, until: Option<Timestamp>) {
+        self.is_over.store(true, Ordering::Release);
+        self.state().until = until;
+        self.wake.notify_waiters();
+    }
+
+    /// Sends mail after mail on one session, until nothing is due for a while.
+    async fn send_all(&self, index: usize) {
+        let mut session: Option<OpenAccount> = None;
+        while self.may_begin() {
+            if index > 0 && self.is_slow.load(Ordering::Acquire) {
+                break;
+            }
+            let id = match self.next().await {
+                Ok(Some(id)) => id,
+                Ok(None) if self.wait_for_mail().await => continue,
+                Ok(None) => break,
+                Err(error) => {
+                    tracing::warn!(%error, "the queue of an account cannot be read");
+                    self.end(Some(self.delivery().clock.now().after(BUSY_PAUSE)));
+                    break;
+                }
+            };
+            let may_go_on = self.send_one(id, &mut session).await;
+            self.state().in_hand.remove(&id);
+            if !may_go_on {
+                break;
+            }
+        }
+        if let Some(session) = session {
+            session.close().await;
+        }
+    }
+
+    /// False where this session cannot go on.
+    async fn send_one(&self, id: Uuid, session: &mut Option<OpenAccount>) -> bool {
+        let Some(pace_at) = self.wait_for_pace().await else { return false };
+        let slow = self.is_slow.load(Ordering::Acquire);
+        let slots = if slow { &self.shared.slow_slots } else { &self.shared.slots };
+        let Ok(_slot) = slots.acquire().await else { return false };
+        if !self.may_begin() {
+            return false;
+        }
+        let begun = self.delivery().clock.elapsed();
+        if session.as_ref().is_some_and(|open| !open.is_usable() || open.sent() >= MAX_MAILS_PER_SESSION)
+            && let Some(old) = session.take()
+        {
+            old.close().await;
+        }
+        let mut may_go_on = true;
+        match handover::hand_over(self, id, pace_at, session).await {
+            Handed::Done | Handed::Nothing => {}
+            Handed::Busy => {
+                may_go_on = false;
+                // Another session of the account may go on; the last one leaves the account for a moment.
+                if self.state().in_hand.len() <= 1 {
+                    self.end(Some(self.delivery().clock.now().after(BUSY_PAUSE)));
+                }
+            }
+            Handed::Lost => self.end(None),
+            Handed::Closed(until) => self.end(until),
+        }
+        let took = self.delivery().clock.elapsed().saturating_sub(begun);
+        self.is_slow.store(took > SLOW, Ordering::Release);
+        if self.state().probes {
+            // The probe is over: where it succeeded, the next run begins with an open account.
+            let until = self.state().until;
+            self.end(until);
+        }
+        may_go_on
+    }
+
+    /// The next mail that is due and not in hand; none where nothing is due.
+    async fn next(&self) -> Result<Option<Uuid>, DbError> {
+        if let Some(id) = self.take_from_window() {
+            return Ok(Some(id));
+        }
+        self.fill_window().await?;
+        Ok(self.take_from_window())
+    }
+
+    fn take_from_window(&self) -> Option<Uuid> {
+        let mut state = self.state();
+        let id = state.window.pop_front()?;
+        state.in_hand.insert(id);
+        state.taken += 1;
+        Some(id)
+    }
+
+    /// Reads what is due: transactional mail first, and one bulk mail in eight.
+    async fn fill_window(&self) -> Result<(), DbError> {
+        let delivery = self.delivery();
+        let now = delivery.clock.now();
+        let read = async |lane| emails::window(&delivery.db, &self.tenant, lane, now, WINDOW).await;
+        let (first, bulk) = (read(Lane::Transactional).await?, read(Lane::Bulk).await?);
+        let mut state = self.state();
+        let fresh = |state: &RunState, id: &Uuid| !state.in_hand.contains(id) && !state.window.contains(id);
+        let [mut first, mut bulk] = [first, bulk].map(|due| {
+            due.into_iter().map(|(_, id)| id).filter(|id| fresh(&state, id)).collect::<VecDeque<_>>()
+        });
+        let room = if state.probes { 1 } else { WINDOW as usize };
+        let mut position = state.taken;
+        while state.window.len() < room {
+            let is_bulks_turn = position % BULK_SHARE == BULK_SHARE - 1;
+            let next = if is_bulks_turn {
+                bulk.pop_front().or_else(|| first.pop_front())
+            } else {
+                first.pop_front().or_else(|| bulk.pop_front())
+            };
+            let Some(id) = next else { break };
+            state.window.push_back(id);
+            position += 1;
+        }
+        Ok(())
+    }
+
+    /// Waits with an open session for another mail. False where the session may be closed.
+    async fn wait_for_mail(&self) -> bool {
+        if self.state().probes {
+            return false;
+        }
+        let delivery = self.delivery();
+        let mut stopping = self.shared.stopping.clone();
+        let end = tokio::time::Instant::now() + IDLE;
+        while self.may_begin() && tokio::time::Instant::now() < end {
+            tokio::select! {
+                () = self.wake.notified() => return self.may_begin(),
+                () = tokio::time::sleep(POLL) => {}
+                () = stopped(&mut stopping) => return false,
+            }
+            // Other processes take mail for this account as well, and cannot wake this one.
+            let next_due = emails::next_due(&delivery.db, &self.tenant).await.ok().flatten();
+            if next_due.is_some_and(|at| at <= delivery.clock.now()) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits until the account may send again; the state of its pace after this mail. None where the run has ended.
+    async fn wait_for_pace(&self) -> Option<Timestamp> {
+        loop {
+            let now = self.delivery().clock.now();
+            let wait = {
+                let mut state = self.state();
+                match self.pace.admit(state.account.pace_at, now) {
+                    Ok(pace_at) => {
+                        state.account.pace_at = pace_at;
+                        return Some(pace_at);
+                    }
+                    Err(wait) => wait,
+                }
+            };
+            let mut stopping = self.shared.stopping.clone();
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = stopped(&mut stopping) => return None,
+            }
+            if !self.may_begin() {
+                return None;
+            }
+        }
+    }
+
+    /// Opens the account.
+    ///
+    /// # Errors
+    /// Why it cannot send now; the account is stopped already where it is its fault.
+    pub(super) async fn open(&self) -> Result<OpenAccount, Option<Box<FailedHandover>>> {
+        match self.delivery().accounts.open_for_delivery(&self.tenant).await {
+            Ok(open) => Ok(open),
+            Err(NotOpened::Busy) => Err(None),
+            Err(NotOpened::NotConfigured(failed)) => Err(Some(failed)),
+            Err(NotOpened::Failed(config, failed)) => {
+                self.record(&config, Err(&failed)).await;
+                Err(Some(failed))
+            }
+        }
+    }
+
+    /// Writes what a hand-over showed about the account's configuration.
+    pub(super) async fn record(
+        &self,
+        config: &EmailConfig,
+        result: Result<Option<&crate::smtp::Reply>, &FailedHandover>,
+    ) {
+        let recorded = self.delivery().accounts.record_delivery(&self.tenant, config, result).await;
+        if let Err(error) = recorded {
+            tracing::warn!(?error, "what a hand-over showed about an account could not be stored");
+        }
+    }
+
+    /// Counts a failure of the account. The stop, where the account stops.
+    pub(super) fn count_failure(&self, failed: &FailedHandover, version: Option<&str>) -> Option<Stop> {
+        let diagnosis = &failed.finding.diagnosis;
+        let class = class(diagnosis.code, diagnosis.stage, failed.finding.effect);
+        if class == FailureClass::Message {
+            return None;
+        }
+        let now = self.delivery().clock.now();
+        let mut state = self.state();
+        let account = &mut state.account;
+        account.failures += 1;
+        if class == FailureClass::Throttle {
+            let pause = class.probe_after(account.failures, failed.retry_after).unwrap_or_default();
+            account.pace_at = account.pace_at.max(now.after(pause));
+            return None;
+        }
+        if !class.stops(account.failures) {
+            return None;
+        }
+        let since = match &account.state {
+            AccountState::Stopped(stop) => stop.since,
+            _ => now,
+        };
+        let probe_at = class.probe_after(account.failures, failed.retry_after).map(|after| now.after(after));
+        let stop = Stop { code: diagnosis.code.to_owned(), since, probe_at, failures: account.failures };
+        account.state = AccountState::Stopped(stop.clone());
+        account.failed_version = version.map(str::to_owned);
+        Some(stop)
+    }
+
+    /// Counts a success: an account that was stopped is open again. True where its state has changed.
+    pub(super) fn count_success(&self) -> bool {
+        let mut state = self.state();
+        let account = &mut state.account;
+        let changes = account.state != AccountState::Open || account.failures > 0;
+        account.state = AccountState::Open;
+        account.failures = 0;
+        account.failed_version = None;
+        changes
+    }
+
+    /// The account as this run knows it.
+    pub(super) fn account(&self) -> DeliveryAccount {
+        self.state().account.clone()
+    }
+
+    /// Ends the mail that has waited for its account until its lifetime was over.
+    async fn expire_held(&self) -> Result<(), DbError> {
+        let delivery = self.delivery();
+        loop {
+            let now = delivery.clock.now();
+            let due = emails::expired_while_held(&delivery.db, &self.tenant, now, WINDOW).await?;
+            if due.is_empty() {
+                return Ok(());
+            }
+            for (_, id) in due {
+                self.change(id, |email| email.expire(now)).await?;
+            }
+        }
+    }
+
+    /// Holds everything that is due, since the account is closed.
+    pub(super) async fn hold_all(&self) -> Result<(), DbError> {
+        let delivery = self.delivery();
+        for lane in Lane::ALL {
+            loop {
+                let now = delivery.clock.now();
+                let due = emails::window(&delivery.db, &self.tenant, lane, now, WINDOW).await?;
+                let count = due.len();
+                let mut changed = false;
+                for (_, id) in due {
+                    if self.state().in_hand.contains(&id) {
+                        continue;
+                    }
+                    changed |= self
+                        .change(id, |email| {
+                            let mut events = email.recover(self.fence, now);
+                            events.extend(email.expire(now));
+                            events.extend(email.hold(None, now));
+                            events
+                        })
+                        .await?;
+                }
+                if !changed || count < WINDOW as usize {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds one mail, and writes down why.
+    pub(super) async fn hold_one(&self, id: Uuid, last: &LastAttempt) -> Result<(), DbError> {
+        let now = self.delivery().clock.now();
+        self.change(id, |email| {
+            let mut events = email.expire(now);
+            events.extend(email.hold(Some(last), now));
+            events
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Queues held mail again, at most so many; how many it were.
+    async fn release_held(&self, limit: i64) -> Result<usize, DbError> {
+        let held = emails::held(&self.delivery().db, &self.tenant, limit).await?;
+        let now = self.delivery().clock.now();
+        for id in &held {
+            self.change(*id, |email| email.release(now)).await?;
+        }
+        Ok(held.len())
+    }
+
+    /// Changes one email as the owner of its account. False where the account has another owner, or nothing changed.
+    async fn change(&self, id: Uuid, change: impl FnOnce(&mut Email) -> Vec<Event>) -> Result<bool, DbError> {
+        let delivery = self.delivery();
+        let Some(stored) = emails::find(&delivery.db, &self.tenant, id).await? else { return Ok(false) };
+        let mut email = stored.email.clone();
+        let events = change(&mut email);
+        if email == stored.email {
+            return Ok(false);
+        }
+        let now = delivery.clock.now();
+        let save = emails::save(&self.tenant, &stored.email, &email, &events, Some(self.fence), now);
+        let outcome = delivery.db.write(Write::default().then_all(save)).await?;
+        delivery.announce();
+        if outcome == WriteOutcome::NoRowsAffected {
+            self.end(None);
+        }
+        Ok(outcome == WriteOutcome::Committed)
+    }
+}
+
+/// What the account's provider allows.
+fn pace(delivery: &Delivery, config: &EmailConfig) -> Pace {
+    let Settings::BasicAuth(basic) = &config.settings else { return Pace::MICROSOFT365 };
+    let policy = &delivery.accounts.outbound.dialer.policy;
+    match &basic.server_address {
+        Some(Host::Address(address)) if policy.is_opened_by_operator(*address) => Pace::OWN_RELAY,
+        Some(host) if policy.lookup_of(host) == Lookup::SearchList => Pace::OWN_RELAY,
+        Some(host) => Pace::of_service(mail_services::of_host(&host.to_string())),
+        None => Pace::OTHER,
+    }
+}

@@ -1,0 +1,162 @@
+//! Takes accounts that are due, and runs each until it is idle; renews their leases.
+
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::{Arc, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio::time::MissedTickBehavior;
+use tokio_util::task::TaskTracker;
+
+use super::{Delivery, runner};
+use crate::clock::Timestamp;
+use crate::store::delivery_accounts::{self, DeliveryAccount};
+use crate::store::{DbError, Write};
+
+/// How often accounts that have become due elsewhere are looked for.
+const POLL_INTERVAL: Duration = Duration::from_secs(1);
+
+/// How often accounts are looked for whose queue holds something although nothing of them is due.
+const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
+
+/// Accounts that are taken with one statement.
+const MAX_TAKEN: i64 = 64;
+
+/// Nothing new begins with less than this left of a lease.
+pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
+/// Sends the mail of the accounts that this process owns.
+pub struct Worker {
+    shared: Arc<Shared>,
+    runners: TaskTracker,
+}
+
+/// What all runners of this process share.
+pub(super) struct Shared {
+    pub delivery: Arc<Delivery>,
+    /// Mails in hand at the same time.
+    pub slots: Semaphore,
+    /// The part of the slots that slow accounts may use together.
+    pub slow_slots: Semaphore,
+    /// Until when, on the clock that only runs on, every lease of this process lasts at least; milliseconds.
+    lease_until: AtomicI64,
+    pub stopping: watch::Receiver<bool>,
+}
+
+impl Shared {
+    /// Whether the leases last long enough to begin something.
+    pub fn may_begin(&self) -> bool {
+        let left = self.lease_until.load(Ordering::Acquire) - elapsed(&self.delivery);
+        left > milliseconds(LEASE_MARGIN) && !*self.stopping.borrow()
+    }
+}
+
+/// Waits until the process stops.
+pub(super) async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stop| *stop).await;
+}
+
+fn elapsed(delivery: &Delivery) -> i64 {
+    milliseconds(delivery.clock.elapsed())
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Worker {
+    pub fn new(delivery: Arc<Delivery>, stopping: watch::Receiver<bool>) -> Self {
+        let slots = delivery.settings.slots;
+        let shared = Shared {
+            slots: Semaphore::new(slots),
+            slow_slots: Semaphore::new((slots / 4).max(1)),
+            lease_until: AtomicI64::new(0),
+            stopping,
+            delivery,
+        };
+        Self { shared: Arc::new(shared), runners: TaskTracker::new() }
+    }
+
+    /// Runs until the process stops; then waits for the mails in hand.
+    pub async fn run(self) {
+        let delivery = Arc::clone(&self.shared.delivery);
+        let mut stopping = self.shared.stopping.clone();
+        let lease = delivery.waits().lease;
+        let [mut poll, mut renew, mut sweep] = [POLL_INTERVAL, lease / 3, SWEEP_INTERVAL].map(|period| {
+            let mut interval = tokio::time::interval(period);
+            interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            interval
+        });
+        loop {
+            let done = tokio::select! {
+                () = stopped(&mut stopping) => break,
+                _ = renew.tick() => self.renew(lease).await,
+                _ = sweep.tick() => self.sweep().await,
+                _ = poll.tick() => self.take(lease).await,
+                () = delivery.due.notified() => self.take(lease).await,
+            };
+            if let Err(error) = done {
+                tracing::warn!(%error, "the queue of mail cannot be read or written");
+            }
+        }
+        self.runners.close();
+        let mut renew = tokio::time::interval(lease / 3);
+        loop {
+            tokio::select! {
+                () = self.runners.wait() => return,
+                _ = renew.tick() => {
+                    let _ = self.renew(lease).await;
+                }
+            }
+        }
+    }
+
+    async fn renew(&self, lease: Duration) -> Result<(), DbError> {
+        let delivery = &self.shared.delivery;
+        let (now, begun) = (delivery.clock.now(), elapsed(delivery));
+        if !self.runners.is_empty() {
+            let renewal = delivery_accounts::renew(&delivery.owner, now.after(lease));
+            let _ = delivery.db.write(Write::default().then(renewal)).await?;
+        }
+        self.shared.lease_until.store(begun + milliseconds(lease), Ordering::Release);
+        Ok(())
+    }
+
+    async fn sweep(&self) -> Result<(), DbError> {
+        let delivery = &self.shared.delivery;
+        let sweep = delivery_accounts::sweep(delivery.clock.now());
+        delivery.db.write(Write::default().then(sweep)).await.map(|_| ())
+    }
+
+    async fn take(&self, lease: Duration) -> Result<(), DbError> {
+        let delivery = &self.shared.delivery;
+        loop {
+            let now: Timestamp = delivery.clock.now();
+            let taken =
+                delivery_accounts::take(&delivery.db, &delivery.owner, now.after(lease), now, MAX_TAKEN)
+                    .await?;
+            let count = taken.len();
+            for account in taken {
+                self.start(account);
+            }
+            if i64::try_from(count).is_ok_and(|count| count < MAX_TAKEN) {
+                return Ok(());
+            }
+        }
+    }
+
+    fn start(&self, account: DeliveryAccount) {
+        let (shared, tenant) = (Arc::clone(&self.shared), account.tenant.clone());
+        let wake = Arc::new(Notify::new());
+        let owned = || self.shared.delivery.owned.lock().unwrap_or_else(PoisonError::into_inner);
+        owned().insert(tenant.clone(), Arc::clone(&wake));
+        self.runners.spawn(async move {
+            runner::run(&shared, account, &wake).await;
+            let mut owned = shared.delivery.owned.lock().unwrap_or_else(PoisonError::into_inner);
+            // Another run of the same account may have begun, where this one had lost it.
+            if owned.get(&tenant).is_some_and(|owner| Arc::ptr_eq(owner, &wake)) {
+                owned.remove(&tenant);
+            }
+        });
+    }
+}

@@ -1,0 +1,290 @@
+//! The send API: emails in the shape of Resend's, and what became of each recipient.
+
+mod bodies;
+mod parameters;
+mod refusal;
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::app::App;
+use crate::delivery::request::{EmailRequest, RequestFaults};
+use crate::http::caller::{SendTier, Sender};
+use crate::http::error::{Code, Error, ErrorBody};
+use crate::http::extract::{JsonBody, MessageBody, OptionalJsonBody};
+use crate::language::Language;
+use crate::mail::address::EmailAddress;
+use bodies::{BatchBody, DeletedBody, EmailBody, EmailList, ReferenceBody};
+use parameters::{ListParameters, idempotency_key, is_permissive, wait};
+
+pub(super) use bodies::diagnosis_in;
+pub use bodies::{EmailRequestBody, RecipientsBody, UpdateBody};
+
+/// Takes one email. It is on disk when the answer comes, and is handed over as soon as the account may send.
+#[utoipa::path(
+    post, path = "/emails", tag = "emails", operation_id = "sendEmail",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "1 to 256 visible ASCII characters. The same request with the same key is the same email: it gets the same id, and nothing is sent twice."),
+        ("Prefer" = Option<String>, Header, description = "`wait=N`: answer when the outcome is known, at most after N seconds (1 to 30)."),
+    ),
+    request_body = EmailRequestBody,
+    responses(
+        (status = 200, description = "The outcome is known (`Prefer: wait`), or the same request had come before (`Idempotency-Replayed: true`).", body = EmailBody),
+        (status = 202, description = "The email is stored and will be handed over.", body = EmailBody),
+        (status = 409, description = "The tenant has no mail account (`not_configured`), or the key came with another request (`invalid_idempotent_request`).", body = ErrorBody),
+        (status = 413, description = "The message is larger than the limit.", body = ErrorBody),
+        (status = 422, description = "The input is wrong: every fault has its place and its reason.", body = ErrorBody),
+        (status = 429, description = "Rate limit of the send API reached, or the tenant's queue is full (`queue_full`).", body = ErrorBody),
+    )
+)]
+pub async fn send(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    headers: HeaderMap,
+    language: Language,
+    MessageBody(document): MessageBody,
+) -> Result<Response, Error> {
+    let (key, wait) = (idempotency_key(&headers)?, wait(&headers)?);
+    let now = app.clock.now();
+    let request = EmailRequest::parse(document, now).map_err(refusal::faults)?;
+    let taken = app.delivery.enqueue(&sender.tenant, &[request], key.as_deref()).await?;
+    let Some(id) = taken.ids.first().copied() else {
+        return Err(Error::internal(&anyhow::anyhow!("an email was stored without an id")));
+    };
+    let (view, is_settled) = match wait {
+        Some(wait) => app.delivery.wait_until_settled(&sender.tenant, id, wait).await?,
+        None => (app.delivery.find(&sender.tenant, id).await?, false),
+    };
+    let status = if taken.is_replay || is_settled { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let body = EmailBody::new(&view, app.clock.now(), language);
+    let mut response = (status, Json(body)).into_response();
+    if let Ok(location) = HeaderValue::try_from(format!("{}/{id}", uri.path().trim_end_matches('/'))) {
+        response.headers_mut().insert(LOCATION, location);
+    }
+    mark_replay(&mut response, taken.is_replay);
+    Ok(response)
+}
+
+/// Takes up to 100 emails in one transaction: all of them, or, with `x-batch-validation: permissive`, those without a fault.
+#[utoipa::path(
+    post, path = "/emails/batch", tag = "emails", operation_id = "sendEmails",
+    params(
+        ("Idempotency-Key" = Option<String>, Header, description = "One key for all of the batch."),
+        ("x-batch-validation" = Option<String>, Header, description = "`strict` (default): one fault refuses all. `permissive`: the others are taken."),
+    ),
+    request_body = Vec<EmailRequestBody>,
+    responses(
+        (status = 200, description = "The same request had come before (`Idempotency-Replayed: true`).", body = BatchBody),
+        (status = 202, description = "The emails are stored and will be handed over.", body = BatchBody),
+        (status = 409, description = "The tenant has no mail account, or the key came with another request.", body = ErrorBody),
+        (status = 413, description = "A message is larger than the limit.", body = ErrorBody),
+        (status = 422, description = "The input is wrong: every fault has its place and its reason.", body = ErrorBody),
+        (status = 429, description = "Rate limit of the send API reached, or the tenant's queue is full (`queue_full`).", body = ErrorBody),
+    )
+)]
+pub async fn send_batch(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    MessageBody(document): MessageBody,
+) -> Result<Response, Error> {
+    let (key, permissive) = (idempotency_key(&headers)?, is_permissive(&headers)?);
+    let now = app.clock.now();
+    let mut requests = Vec::new();
+    let mut faults: Vec<(usize, RequestFaults)> = Vec::new();
+    for (index, document) in parameters::batch(document)?.into_iter().enumerate() {
+        match EmailRequest::parse(document, now) {
+            Ok(request) => requests.push(request),
+            Err(fault) => faults.push((index, fault)),
+        }
+    }
+    if !permissive && !faults.is_empty() {
+        return Err(refusal::batch_faults(faults));
+    }
+    let (ids, is_replay) = if requests.is_empty() {
+        (Vec::new(), false)
+    } else {
+        let taken = app.delivery.enqueue(&sender.tenant, &requests, key.as_deref()).await?;
+        (taken.ids, taken.is_replay)
+    };
+    let status = if is_replay { StatusCode::OK } else { StatusCode::ACCEPTED };
+    let body = BatchBody::new(&ids, permissive.then_some(faults));
+    let mut response = (status, Json(body)).into_response();
+    mark_replay(&mut response, is_replay);
+    Ok(response)
+}
+
+fn mark_replay(response: &mut Response, is_replay: bool) {
+    if is_replay {
+        response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+    }
+}
+
+/// Lists the tenant's emails, the newest first.
+#[utoipa::path(
+    get, path = "/emails", tag = "emails", operation_id = "listEmails",
+    params(ListParameters),
+    responses(
+        (status = 200, description = "One page.", body = EmailList),
+        (status = 422, description = "A parameter is wrong.", body = ErrorBody),
+    )
+)]
+pub async fn list(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    uri: Uri,
+    language: Language,
+) -> Result<Json<EmailList>, Error> {
+    let parameters = ListParameters::parse(&uri)?;
+    let (filter, page, limit) = parameters.into_parts();
+    let (views, has_more) = app.delivery.list(&sender.tenant, &filter, page, limit).await?;
+    Ok(Json(EmailList::new(&views, has_more, app.clock.now(), language)))
+}
+
+/// Shows one email, and what became of each recipient.
+#[utoipa::path(
+    get, path = "/emails/{id}", tag = "emails", operation_id = "getEmail",
+    params(("id" = String, Path, description = "The email's id.")),
+    responses(
+        (status = 200, description = "The email.", body = EmailBody),
+        (status = 404, description = "No such email of this tenant.", body = ErrorBody),
+    )
+)]
+pub async fn get(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    language: Language,
+) -> Result<Json<EmailBody>, Error> {
+    let view = app.delivery.find(&sender.tenant, parse_id(&id)?).await?;
+    Ok(Json(EmailBody::new(&view, app.clock.now(), language)))
+}
+
+/// Moves the first attempt or the end of the lifetime of an email that waits.
+#[utoipa::path(
+    patch, path = "/emails/{id}", tag = "emails", operation_id = "updateEmail",
+    params(("id" = String, Path, description = "The email's id.")),
+    request_body = UpdateBody,
+    responses(
+        (status = 200, description = "Changed.", body = ReferenceBody),
+        (status = 404, description = "No such email of this tenant.", body = ErrorBody),
+        (status = 409, description = "Nothing of the email waits any more.", body = ErrorBody),
+        (status = 422, description = "The input is wrong.", body = ErrorBody),
+    )
+)]
+pub async fn update(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    JsonBody(document): JsonBody,
+) -> Result<Json<ReferenceBody>, Error> {
+    let id = parse_id(&id)?;
+    let (scheduled_at, expires_at) = parameters::update(document, app.clock.now())?;
+    app.delivery.reschedule(&sender.tenant, id, scheduled_at, expires_at).await?;
+    Ok(Json(ReferenceBody::new(id)))
+}
+
+/// Withdraws what was not handed over yet.
+#[utoipa::path(
+    post, path = "/emails/{id}/cancel", tag = "emails", operation_id = "cancelEmail",
+    params(("id" = String, Path, description = "The email's id.")),
+    responses(
+        (status = 200, description = "What still waited is canceled.", body = ReferenceBody),
+        (status = 404, description = "No such email of this tenant.", body = ErrorBody),
+        (status = 409, description = "Nothing was left to cancel.", body = ErrorBody),
+    )
+)]
+pub async fn cancel(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<ReferenceBody>, Error> {
+    let id = parse_id(&id)?;
+    app.delivery.cancel(&sender.tenant, id).await?;
+    Ok(Json(ReferenceBody::new(id)))
+}
+
+/// Tries refused, expired, failed, held or unknown recipients once more, with the same Message-ID.
+#[utoipa::path(
+    post, path = "/emails/{id}/retry", tag = "emails", operation_id = "retryEmail",
+    params(("id" = String, Path, description = "The email's id.")),
+    request_body(content = Option<RecipientsBody>, description = "The recipients; all that can be tried where there is no body."),
+    responses(
+        (status = 200, description = "They wait again.", body = ReferenceBody),
+        (status = 404, description = "No such email of this tenant.", body = ErrorBody),
+        (status = 409, description = "No recipient can be tried again.", body = ErrorBody),
+        (status = 410, description = "The content was removed.", body = ErrorBody),
+        (status = 422, description = "The input is wrong.", body = ErrorBody),
+    )
+)]
+pub async fn retry(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<Json<ReferenceBody>, Error> {
+    let id = parse_id(&id)?;
+    let recipients = recipients(body, false)?;
+    app.delivery.retry(&sender.tenant, id, recipients.as_deref()).await?;
+    Ok(Json(ReferenceBody::new(id)))
+}
+
+/// Says of unknown outcomes that the mail has arrived: a person has looked.
+#[utoipa::path(
+    post, path = "/emails/{id}/settle", tag = "emails", operation_id = "settleEmail",
+    params(("id" = String, Path, description = "The email's id.")),
+    request_body = RecipientsBody,
+    responses(
+        (status = 200, description = "They count as accepted.", body = ReferenceBody),
+        (status = 404, description = "No such email of this tenant.", body = ErrorBody),
+        (status = 409, description = "No outcome is unknown.", body = ErrorBody),
+        (status = 422, description = "The input is wrong.", body = ErrorBody),
+    )
+)]
+pub async fn settle(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+    OptionalJsonBody(body): OptionalJsonBody,
+) -> Result<Json<ReferenceBody>, Error> {
+    let id = parse_id(&id)?;
+    let recipients = recipients(body, true)?;
+    app.delivery.settle(&sender.tenant, id, recipients.as_deref()).await?;
+    Ok(Json(ReferenceBody::new(id)))
+}
+
+/// Erases content, subject, metadata and addresses now, and cancels what waits. The states stay.
+#[utoipa::path(
+    delete, path = "/emails/{id}", tag = "emails", operation_id = "deleteEmail",
+    params(("id" = String, Path, description = "The email's id.")),
+    responses(
+        (status = 200, description = "Erased.", body = DeletedBody),
+        (status = 404, description = "No such email of this tenant.", body = ErrorBody),
+    )
+)]
+pub async fn delete(
+    sender: Sender<SendTier>,
+    State(app): State<Arc<App>>,
+    Path(id): Path<String>,
+) -> Result<Json<DeletedBody>, Error> {
+    let id = parse_id(&id)?;
+    app.delivery.erase(&sender.tenant, id).await?;
+    Ok(Json(DeletedBody::new(id)))
+}
+
+/// What is no id names no email.
+pub(super) fn parse_id(text: &str) -> Result<Uuid, Error> {
+    text.parse().map_err(|_| Error::new(Code::EmailNotFound))
+}
+
+fn recipients(body: Option<Value>, has_outcome: bool) -> Result<Option<Vec<EmailAddress>>, Error> {
+    body.map_or(Ok(None), |document| parameters::recipients(document, has_outcome))
+}

@@ -1,0 +1,336 @@
+//! Bodies of the send API, in the shape of Resend's with members of ours.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+use serde_json::Value;
+use utoipa::ToSchema;
+use uuid::Uuid;
+
+use crate::clock::Timestamp;
+use crate::delivery::EmailView;
+use crate::delivery::request::RequestFaults;
+use crate::language::Language;
+use crate::outgoing::{LastAttempt, Recipient};
+
+/// A request of an email, for the document: `delivery::request` reads it.
+#[derive(Debug, ToSchema)]
+#[schema(as = EmailRequest, example = json!({
+    "to": "ada@example.com", "subject": "Invoice 8841", "text": "Thank you. The invoice is attached.",
+}))]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub struct EmailRequestBody {
+    /// `Name <address>` or an address: the account's address. Without it, the account's address and sender name.
+    from: Option<String>,
+    /// One address or several. `to`, `cc` and `bcc` together are at most 100.
+    #[schema(value_type = Value)]
+    to: Option<Value>,
+    #[schema(value_type = Value)]
+    cc: Option<Value>,
+    #[schema(value_type = Value)]
+    bcc: Option<Value>,
+    #[schema(value_type = Value)]
+    reply_to: Option<Value>,
+    subject: Option<String>,
+    text: Option<String>,
+    html: Option<String>,
+    /// Header fields: `In-Reply-To`, `References`, `List-*`, `Auto-Submitted`, `Precedence`, `Importance`, `X-*`,
+    /// `Feedback-ID` and `Organization`.
+    headers: Option<BTreeMap<String, String>>,
+    attachments: Option<Vec<AttachmentBody>>,
+    /// At most 10.
+    tags: Option<Vec<TagBody>>,
+    /// RFC 3339, at most 30 days ahead.
+    scheduled_at: Option<String>,
+    /// Until when it is tried, RFC 3339. Without it and `ttl_seconds`, 72 hours.
+    expires_at: Option<String>,
+    /// How long it is tried, in place of `expires_at`.
+    ttl_seconds: Option<u64>,
+    /// `transactional` (default) goes first; `bulk` waits for it.
+    lane: Option<String>,
+    /// What follows an unknown outcome: `retry_once` (at most two copies) or `hold` (a person decides).
+    on_unknown: Option<String>,
+    /// Texts by name, at most 2 KiB; they come back in answers and events.
+    metadata: Option<BTreeMap<String, String>>,
+    /// A whole message in base64, in place of subject, text, html, attachments and headers.
+    raw: Option<String>,
+    /// With `raw`: sender and recipients, where they are not those of its header.
+    #[schema(value_type = Object)]
+    envelope: Option<Value>,
+}
+
+#[derive(Debug, ToSchema)]
+#[schema(as = EmailAttachment)]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub struct AttachmentBody {
+    filename: Option<String>,
+    /// Base64.
+    content: String,
+    content_type: Option<String>,
+    /// For an inline image: `cid:` and this in the HTML.
+    content_id: Option<String>,
+}
+
+/// A label.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmailTag)]
+pub struct TagBody {
+    pub name: String,
+    pub value: String,
+}
+
+/// Times to change.
+#[derive(Debug, ToSchema)]
+#[schema(as = EmailUpdate)]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub struct UpdateBody {
+    /// When it is tried first, RFC 3339.
+    scheduled_at: Option<String>,
+    /// Until when it is tried, RFC 3339.
+    expires_at: Option<String>,
+}
+
+/// Recipients of an email; all where none are named.
+#[derive(Debug, ToSchema)]
+#[schema(as = EmailRecipients)]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub struct RecipientsBody {
+    recipients: Option<Vec<String>>,
+    /// `accepted`, of `settle` alone.
+    outcome: Option<String>,
+}
+
+/// The id of an email.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmailReference)]
+pub struct ReferenceBody {
+    #[schema(example = "email")]
+    object: &'static str,
+    #[schema(example = "0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
+    id: String,
+}
+
+impl ReferenceBody {
+    pub(super) fn new(id: Uuid) -> Self {
+        Self { object: "email", id: id.to_string() }
+    }
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeletedEmail)]
+pub struct DeletedBody {
+    #[serde(flatten)]
+    email: ReferenceBody,
+    deleted: bool,
+}
+
+impl DeletedBody {
+    pub(super) fn new(id: Uuid) -> Self {
+        Self { email: ReferenceBody::new(id), deleted: true }
+    }
+}
+
+/// What became of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmailBatch)]
+pub struct BatchBody {
+    data: Vec<IdBody>,
+    /// In permissive mode: the emails that were refused.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    errors: Option<Vec<BatchErrorBody>>,
+}
+
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmailId)]
+pub struct IdBody {
+    #[schema(example = "0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
+    id: String,
+}
+
+/// An email of a batch that was refused.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmailBatchError)]
+pub struct BatchErrorBody {
+    /// Its place in the batch, from 0 on.
+    index: usize,
+    message: String,
+    name: &'static str,
+}
+
+impl BatchBody {
+    pub(super) fn new(ids: &[Uuid], faults: Option<Vec<(usize, RequestFaults)>>) -> Self {
+        let error = |(index, faults): (usize, RequestFaults)| {
+            let name = faults.name().as_str();
+            let messages: Vec<_> = faults.into_inputs().iter().map(ToString::to_string).collect();
+            BatchErrorBody { index, message: messages.join("; "), name }
+        };
+        Self {
+            data: ids.iter().map(|id| IdBody { id: id.to_string() }).collect(),
+            errors: faults.map(|faults| faults.into_iter().map(error).collect()),
+        }
+    }
+}
+
+/// One page of emails.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct EmailList {
+    #[schema(example = "list")]
+    object: &'static str,
+    has_more: bool,
+    data: Vec<EmailBody>,
+}
+
+impl EmailList {
+    pub(super) fn new(views: &[EmailView], has_more: bool, now: Timestamp, language: Language) -> Self {
+        let data = views.iter().map(|view| EmailBody::new(view, now, language)).collect();
+        Self { object: "list", has_more, data }
+    }
+}
+
+/// An email, and what became of each recipient.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Email)]
+pub struct EmailBody {
+    #[schema(example = "email")]
+    object: &'static str,
+    #[schema(example = "0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
+    id: String,
+    message_id: String,
+    from: Option<String>,
+    to: Vec<String>,
+    cc: Vec<String>,
+    bcc: Vec<String>,
+    reply_to: Vec<String>,
+    subject: Option<String>,
+    html: Option<String>,
+    text: Option<String>,
+    tags: Vec<TagBody>,
+    created_at: String,
+    scheduled_at: Option<String>,
+    /// The last thing that happened to the recipient for whom it is worst, in Resend's words.
+    last_event: &'static str,
+    /// `scheduled`, `queued`, `sending`, `held`, `unknown`, `accepted`, `partially_accepted`, `canceled`, `expired` or
+    /// `failed`. Accepted means: the account's server took it.
+    status: &'static str,
+    lane: &'static str,
+    expires_at: String,
+    on_unknown: &'static str,
+    metadata: BTreeMap<String, String>,
+    /// `available` or `erased`.
+    content: &'static str,
+    recipients: Vec<RecipientBody>,
+}
+
+/// What became of one recipient.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EmailRecipient)]
+pub struct RecipientBody {
+    /// Null once erased.
+    address: Option<String>,
+    /// `to`, `cc` or `bcc`.
+    kind: &'static str,
+    /// `queued`, `held`, `deferred`, `sending`, `unknown`, `accepted`, `expired`, `canceled`, `failed`, `refused`,
+    /// `suppressed`, `bounced` or `complained`.
+    state: &'static str,
+    /// Hand-overs that have begun.
+    attempts: i64,
+    /// Attempts after an unknown outcome: so many copies may have arrived besides the first.
+    copies: i64,
+    next_attempt_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last: Option<AttemptBody>,
+}
+
+/// The last attempt.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DeliveryAttempt)]
+pub struct AttemptBody {
+    at: String,
+    /// The stage of the session that decided.
+    #[schema(example = "rcpt_to")]
+    stage: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    smtp_code: Option<u16>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    enhanced_code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reply: Option<String>,
+    /// What went wrong, who can fix it and how.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Object)]
+    diagnosis: Option<Value>,
+}
+
+impl EmailBody {
+    pub(super) fn new(view: &EmailView, now: Timestamp, language: Language) -> Self {
+        let EmailView { email, details, content } = view;
+        let details = details.clone().unwrap_or_default();
+        let worst = email.recipients.iter().max_by_key(|recipient| recipient.state);
+        let last_event = worst.map_or("queued", |recipient| {
+            let is_recipients_fault = recipient.last.as_ref().is_some_and(|last| last.is_recipients_fault);
+            recipient.state.last_event(is_recipients_fault)
+        });
+        let is_scheduled = email.status(now) == crate::outgoing::EmailStatus::Scheduled;
+        Self {
+            object: "email",
+            id: email.id.to_string(),
+            message_id: email.message_id.clone(),
+            from: view.details.as_ref().map(|details| details.from.clone()),
+            to: details.to,
+            cc: details.cc,
+            bcc: details.bcc,
+            reply_to: details.reply_to,
+            subject: view.details.as_ref().map(|details| details.subject.clone()),
+            html: content.as_ref().and_then(|content| content.html.clone()),
+            text: content.as_ref().and_then(|content| content.text.clone()),
+            tags: details.tags.into_iter().map(|(name, value)| TagBody { name, value }).collect(),
+            created_at: email.created_at.to_iso(),
+            scheduled_at: email.scheduled_at.map(Timestamp::to_iso),
+            last_event: if is_scheduled { "scheduled" } else { last_event },
+            status: email.status(now).as_str(),
+            lane: email.lane.as_str(),
+            expires_at: email.expires_at.to_iso(),
+            on_unknown: email.on_unknown.as_str(),
+            metadata: details.metadata,
+            content: if email.has_content { "available" } else { "erased" },
+            recipients: email
+                .recipients
+                .iter()
+                .map(|recipient| RecipientBody::new(recipient, language))
+                .collect(),
+        }
+    }
+}
+
+impl RecipientBody {
+    fn new(recipient: &Recipient, language: Language) -> Self {
+        let waits = recipient.state.is_waiting();
+        Self {
+            address: recipient.address.as_ref().map(ToString::to_string),
+            kind: recipient.kind.as_str(),
+            state: recipient.state.as_str(),
+            attempts: recipient.attempts,
+            copies: recipient.copies,
+            next_attempt_at: recipient.next_attempt_at.filter(|_| waits).map(Timestamp::to_iso),
+            last: recipient.last.as_ref().map(|last| AttemptBody::new(last, language)),
+        }
+    }
+}
+
+impl AttemptBody {
+    fn new(last: &LastAttempt, language: Language) -> Self {
+        Self {
+            at: last.at.to_iso(),
+            stage: last.stage.clone(),
+            smtp_code: last.smtp_code,
+            enhanced_code: last.enhanced_code.clone(),
+            reply: last.reply.clone(),
+            diagnosis: diagnosis_in(last, language),
+        }
+    }
+}
+
+/// The diagnosis of an attempt in a language.
+pub(in crate::http::api) fn diagnosis_in(last: &LastAttempt, language: Language) -> Option<Value> {
+    last.diagnosis.get(language.tag()).or_else(|| last.diagnosis.get("en")).cloned()
+}

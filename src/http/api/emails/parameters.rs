@@ -1,0 +1,224 @@
+//! Reads headers, parameters and small bodies of the send API.
+
+use std::time::Duration;
+
+use axum::extract::Query;
+use axum::http::{HeaderMap, Uri};
+use serde_json::Value;
+use utoipa::IntoParams;
+use uuid::Uuid;
+
+use super::refusal;
+use crate::clock::Timestamp;
+use crate::delivery::request::{IdempotencyKey, parse_scheduled_at};
+use crate::email_config::fields;
+use crate::error::{InputFault, Reason};
+use crate::http::error::Error;
+use crate::mail::address::EmailAddress;
+use crate::outgoing::EmailStatus;
+use crate::store::emails::{Filter, Page};
+
+const DEFAULT_LIMIT: usize = 20;
+const MAX_LIMIT: usize = 100;
+const MAX_BATCH: usize = 100;
+const MAX_WAIT_SECONDS: u64 = 30;
+
+const INVALID: &str = "validation_error";
+
+fn invalid(fault: InputFault) -> Error {
+    Error::send_inputs(vec![fault], INVALID)
+}
+
+fn invalid_parameter(fault: InputFault) -> Error {
+    Error::send_inputs(vec![fault], "invalid_parameter")
+}
+
+/// `Idempotency-Key`.
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Error> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let key = IdempotencyKey::parse(value.as_bytes()).map_err(|fault| refusal::faults(fault.into()))?;
+    Ok(Some(key.as_str().to_owned()))
+}
+
+/// `wait=N` of `Prefer` (RFC 7240). Other preferences are not understood, which is no fault.
+pub(super) fn wait(headers: &HeaderMap) -> Result<Option<Duration>, Error> {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    let preferences = values.flat_map(|value| value.split(',')).filter_map(|one| one.trim().split_once('='));
+    let mut waits = preferences.filter(|(name, _)| name.trim().eq_ignore_ascii_case("wait"));
+    let Some((_, seconds)) = waits.next() else { return Ok(None) };
+    let seconds = seconds.trim().parse().ok().filter(|seconds| (1..=MAX_WAIT_SECONDS).contains(seconds));
+    let seconds = seconds.ok_or_else(|| {
+        let statement = format!("has a wait that is no whole number from 1 to {MAX_WAIT_SECONDS}");
+        invalid(InputFault::header("Prefer", Reason::OutOfRange, statement))
+    })?;
+    Ok(Some(Duration::from_secs(seconds)))
+}
+
+/// `x-batch-validation`.
+pub(super) fn is_permissive(headers: &HeaderMap) -> Result<bool, Error> {
+    match headers.get("x-batch-validation").map(|value| value.to_str().unwrap_or_default()) {
+        None | Some("strict") => Ok(false),
+        Some("permissive") => Ok(true),
+        Some(_) => {
+            let statement = "is neither strict nor permissive";
+            let mut fault = InputFault::header("x-batch-validation", Reason::NotOneOf, statement);
+            fault.allowed = vec!["strict".to_owned(), "permissive".to_owned()];
+            Err(invalid(fault))
+        }
+    }
+}
+
+/// The emails of a batch.
+pub(super) fn batch(document: Value) -> Result<Vec<Value>, Error> {
+    match document {
+        Value::Array(emails) if (1..=MAX_BATCH).contains(&emails.len()) => Ok(emails),
+        Value::Array(_) => {
+            let statement = format!("does not hold 1 to {MAX_BATCH} emails");
+            Err(invalid(InputFault::body(Reason::OutOfRange, statement)))
+        }
+        _ => Err(invalid(InputFault::body(Reason::NotAnArray, "is not an array"))),
+    }
+}
+
+/// The query of the list of emails.
+#[derive(Default, Debug, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct ListParameters {
+    /// How many emails; 20 by default.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<usize>,
+    /// Older than this email.
+    after: Option<String>,
+    /// Newer than this email.
+    before: Option<String>,
+    /// Of this status.
+    status: Option<String>,
+    /// With this recipient.
+    recipient: Option<String>,
+}
+
+impl ListParameters {
+    pub(super) fn parse(uri: &Uri) -> Result<Self, Error> {
+        let Ok(Query(pairs)) = Query::<Vec<(String, String)>>::try_from_uri(uri) else {
+            let statement = "is not of the form name=value&name=value";
+            return Err(invalid_parameter(InputFault::request(
+                "The query",
+                Reason::MalformedQuery,
+                statement,
+            )));
+        };
+        let mut parameters = Self::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "limit" => {
+                    let limit = value.parse().ok().filter(|limit| (1..=MAX_LIMIT).contains(limit));
+                    parameters.limit = Some(limit.ok_or_else(|| {
+                        let statement = format!("is no whole number from 1 to {MAX_LIMIT}");
+                        invalid_parameter(InputFault::parameter("limit", Reason::OutOfRange, statement))
+                    })?);
+                }
+                "after" => parameters.after = Some(value),
+                "before" => parameters.before = Some(value),
+                "status" => parameters.status = Some(value),
+                "recipient" => parameters.recipient = Some(value),
+                _ => {
+                    let statement =
+                        "is not a known parameter; limit, after, before, status and recipient are";
+                    return Err(invalid_parameter(InputFault::parameter(
+                        &name,
+                        Reason::UnknownParameter,
+                        statement,
+                    )));
+                }
+            }
+        }
+        parameters.check()
+    }
+
+    fn check(self) -> Result<Self, Error> {
+        for (name, id) in [("after", &self.after), ("before", &self.before)] {
+            if id.as_deref().is_some_and(|id| id.parse::<Uuid>().is_err()) {
+                let statement = "is not the id of an email";
+                return Err(invalid_parameter(InputFault::parameter(name, Reason::InvalidCursor, statement)));
+            }
+        }
+        if self.after.is_some() && self.before.is_some() {
+            let statement = "cannot stand beside after: set one of them";
+            return Err(invalid_parameter(InputFault::parameter("before", Reason::Conflict, statement)));
+        }
+        if self.status.as_deref().is_some_and(|status| EmailStatus::parse(status).is_none()) {
+            let mut fault = InputFault::parameter("status", Reason::NotOneOf, "is not a status of an email");
+            fault.allowed = EmailStatus::ALL.map(|status| status.as_str().to_owned()).to_vec();
+            return Err(invalid_parameter(fault));
+        }
+        Ok(self)
+    }
+
+    pub(super) fn into_parts(self) -> (Filter, Page, usize) {
+        let id = |text: Option<String>| text.and_then(|text| text.parse().ok());
+        let page = match (id(self.after), id(self.before)) {
+            (Some(id), _) => Page::After(id),
+            (_, Some(id)) => Page::Before(id),
+            (None, None) => Page::First,
+        };
+        let status = self.status.as_deref().and_then(EmailStatus::parse);
+        (Filter { status, recipient: self.recipient }, page, self.limit.unwrap_or(DEFAULT_LIMIT))
+    }
+}
+
+/// The recipients that a person names; none are all.
+pub(super) fn recipients(document: Value, has_outcome: bool) -> Result<Option<Vec<EmailAddress>>, Error> {
+    let Value::Object(mut members) = document else {
+        return Err(invalid(InputFault::body(Reason::NotAnObject, "is not an object")));
+    };
+    let mut faults = Vec::new();
+    if let Some(outcome) = members.remove("outcome").filter(|_| has_outcome)
+        && outcome != "accepted"
+    {
+        let mut fault = InputFault::new("outcome", Reason::NotOneOf, "is not accepted");
+        fault.allowed = vec!["accepted".to_owned()];
+        faults.push(fault);
+    }
+    let recipients = match members.remove("recipients") {
+        None => None,
+        Some(Value::Array(addresses)) => {
+            let mut parsed = Vec::new();
+            for (index, address) in addresses.iter().enumerate() {
+                match fields::mail_address(&format!("recipients/{index}"), address) {
+                    Ok(address) => parsed.push(address),
+                    Err(fault) => faults.push(fault),
+                }
+            }
+            Some(parsed)
+        }
+        Some(_) => {
+            faults.push(InputFault::new("recipients", Reason::NotAnArray, "is not an array"));
+            None
+        }
+    };
+    faults.extend(members.keys().map(|name| InputFault::unknown_field("", name)));
+    if faults.is_empty() { Ok(recipients) } else { Err(Error::send_inputs(faults, INVALID)) }
+}
+
+/// The times of a PATCH.
+pub(super) fn update(
+    document: Value,
+    now: Timestamp,
+) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
+    let Value::Object(mut members) = document else {
+        return Err(invalid(InputFault::body(Reason::NotAnObject, "is not an object")));
+    };
+    let (scheduled_at, expires_at) = (members.remove("scheduled_at"), members.remove("expires_at"));
+    let mut faults: Vec<InputFault> =
+        members.keys().map(|name| InputFault::unknown_field("", name)).collect();
+    if scheduled_at.is_none() && expires_at.is_none() && faults.is_empty() {
+        faults.push(InputFault::body(Reason::Required, "names neither scheduled_at nor expires_at"));
+    }
+    let mut time = |field: &str, value: Option<Value>| {
+        let parsed = parse_scheduled_at(value?, now);
+        // Both are times of the near future; the fault names its own member.
+        parsed.map_err(|fault| faults.push(fault.input.at(format!("/{field}")))).ok()
+    };
+    let times = (time("scheduled_at", scheduled_at), time("expires_at", expires_at));
+    if faults.is_empty() { Ok(times) } else { Err(Error::send_inputs(faults, INVALID)) }
+}

@@ -1,0 +1,51 @@
+//! Maps errors of the delivery to status, code, name and words.
+
+use axum::http::HeaderValue;
+use axum::http::header::RETRY_AFTER;
+
+use crate::delivery::Error as DeliveryError;
+use crate::delivery::request::RequestFaults;
+use crate::http::error::{Code, Error};
+
+impl From<DeliveryError> for Error {
+    fn from(error: DeliveryError) -> Self {
+        match error {
+            DeliveryError::NotConfigured => Self::new(Code::NotConfigured).named("not_configured"),
+            DeliveryError::SenderNotAllowed { allowed } => Self::new(Code::SenderNotAllowed)
+                .detail(format!("The account sends from {allowed}. Leave from out, or name that address."))
+                .named("invalid_from_address"),
+            DeliveryError::Refused(refused) => faults(refused),
+            DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
+            DeliveryError::TooLarge { limit, size } => Self::new(Code::MessageTooLarge)
+                .detail(format!("The message has {size} octets; the account takes {limit}."))
+                .named("message_too_large"),
+            DeliveryError::QueueFull => Self::new(Code::QueueFull)
+                .detail("Send again when mail has left the queue.")
+                .header(RETRY_AFTER, HeaderValue::from_static("60"))
+                .named("queue_full"),
+            DeliveryError::NotFound => Self::new(Code::EmailNotFound).named("not_found"),
+            DeliveryError::Conflict(reason) => Self::new(Code::NothingToChange).detail(format!(
+                "{}{}.",
+                reason[..1].to_uppercase(),
+                &reason[1..]
+            )),
+            DeliveryError::ContentGone => Self::new(Code::ContentGone),
+            DeliveryError::KeysUnavailable | DeliveryError::Contended => Self::unavailable(),
+            DeliveryError::Database(error) => error.into(),
+            DeliveryError::Internal(cause) => Self::internal(&cause),
+        }
+    }
+}
+
+/// 422 with all faults of one email.
+pub(super) fn faults(faults: RequestFaults) -> Error {
+    let name = faults.name().as_str();
+    Error::send_inputs(faults.into_inputs(), name)
+}
+
+/// 422 with the faults of every email of a batch.
+pub(super) fn batch_faults(faults: Vec<(usize, RequestFaults)>) -> Error {
+    let name = faults.first().map_or("validation_error", |(_, faults)| faults.name().as_str());
+    let inputs = faults.into_iter().flat_map(|(index, faults)| faults.of_batch(index).into_inputs());
+    Error::send_inputs(inputs.collect(), name)
+}

@@ -1,0 +1,100 @@
+//! The tenant's account as a sender: whether it sends, and what waits.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::extract::State;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::app::App;
+use crate::clock::Timestamp;
+use crate::delivery::AccountView;
+use crate::http::caller::{SendTier, Sender, TenantAdmin};
+use crate::http::error::Error;
+use crate::outgoing::breaker::AccountState;
+
+/// The account as a sender.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SendingAccount)]
+pub struct AccountBody {
+    #[schema(example = "account")]
+    object: &'static str,
+    /// Whether the tenant has a mail account.
+    configured: bool,
+    /// `open`, `paused` by a person, or `stopped` by a failure.
+    #[schema(example = "open")]
+    state: &'static str,
+    /// The code of the diagnosis that stopped it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    since: Option<String>,
+    /// When one mail tries again; absent where somebody has to change something first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_attempt_at: Option<String>,
+    waiting: WaitingBody,
+}
+
+/// What waits.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = WaitingMail)]
+pub struct WaitingBody {
+    emails: i64,
+    bytes: i64,
+}
+
+impl AccountBody {
+    fn new(view: AccountView) -> Self {
+        let stop = match &view.state {
+            Some(AccountState::Stopped(stop)) => Some(stop.clone()),
+            _ => None,
+        };
+        Self {
+            object: "account",
+            configured: view.is_configured,
+            state: match view.state {
+                None | Some(AccountState::Open) => "open",
+                Some(AccountState::Paused) => "paused",
+                Some(AccountState::Stopped(_)) => "stopped",
+            },
+            code: stop.as_ref().map(|stop| stop.code.clone()),
+            since: stop.as_ref().map(|stop| stop.since.to_iso()),
+            next_attempt_at: stop.and_then(|stop| stop.probe_at).map(Timestamp::to_iso),
+            waiting: WaitingBody { emails: view.waiting, bytes: view.octets },
+        }
+    }
+}
+
+/// Shows whether the account sends, why not, and what waits.
+#[utoipa::path(
+    get, path = "/account", tag = "emails", operation_id = "getSendingAccount",
+    responses((status = 200, description = "The account.", body = AccountBody))
+)]
+pub async fn get(sender: Sender<SendTier>, State(app): State<Arc<App>>) -> Result<Json<AccountBody>, Error> {
+    Ok(Json(AccountBody::new(app.delivery.account(&sender.tenant).await?)))
+}
+
+/// Stops sending until it is resumed. Mail is still taken, and waits.
+#[utoipa::path(
+    post, path = "/account/pause", tag = "emails", operation_id = "pauseSendingAccount",
+    responses((status = 200, description = "The account.", body = AccountBody))
+)]
+pub async fn pause(
+    admin: TenantAdmin<SendTier>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<AccountBody>, Error> {
+    Ok(Json(AccountBody::new(app.delivery.pause(&admin.tenant).await?)))
+}
+
+/// Sends again, whether a person or a failure has stopped the account.
+#[utoipa::path(
+    post, path = "/account/resume", tag = "emails", operation_id = "resumeSendingAccount",
+    responses((status = 200, description = "The account.", body = AccountBody))
+)]
+pub async fn resume(
+    admin: TenantAdmin<SendTier>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<AccountBody>, Error> {
+    Ok(Json(AccountBody::new(app.delivery.resume(&admin.tenant).await?)))
+}

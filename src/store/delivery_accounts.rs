@@ -1,0 +1,175 @@
+//! The accounts as senders of mail: who owns each for the moment, whether it sends, and how fast.
+
+use super::{Columns, Db, DbError, Row, Statement, Write, sql};
+use crate::clock::Timestamp;
+use crate::id::TenantId;
+use crate::outgoing::breaker::{AccountState, Stop};
+
+statements! {
+    /// Touches no row where something is due earlier already.
+    WAKE = "insert into delivery_accounts (tenant_id, next_due_at) values ($1, $2)
+        on conflict (tenant_id) do update set next_due_at = excluded.next_due_at
+            where delivery_accounts.next_due_at is null or delivery_accounts.next_due_at > excluded.next_due_at";
+    /// The outer conditions are those that are looked at again where another owner came first.
+    TAKE = "update delivery_accounts set owner = $1, fence = fence + 1, lease_until = $2
+        where tenant_id in (select tenant_id from delivery_accounts
+                where next_due_at <= $3 and lease_until < $3 order by next_due_at limit $4)
+            and next_due_at <= $3 and lease_until < $3
+        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at";
+    RENEW = "update delivery_accounts set lease_until = $2 where owner = $1";
+    /// The account belongs to nobody, and is due when its next email is.
+    RELEASE = "update delivery_accounts set owner = null, lease_until = 0,
+            next_due_at = (select min(due_at) from email_queue where email_queue.tenant_id = $1)
+        where tenant_id = $1 and fence = $2";
+    /// The same, where it is stopped and tries again at $3.
+    RELEASE_UNTIL = "update delivery_accounts set owner = null, lease_until = 0, next_due_at = $3
+        where tenant_id = $1 and fence = $2";
+    /// Nothing earlier is forgotten: an account that nothing waits for is looked at again where its queue holds something.
+    SWEEP = "update delivery_accounts set next_due_at = $1
+        where next_due_at is null and exists (select 1 from email_queue
+            where email_queue.tenant_id = delivery_accounts.tenant_id)";
+    FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at
+        from delivery_accounts where tenant_id = $1";
+    SET_STATE = "update delivery_accounts set state = $2, state_code = $3, state_since = $4, probe_at = $5, failures = $6,
+            failed_version = $7
+        where tenant_id = $1 and fence = $8";
+    SET_PACE = "update delivery_accounts set pace_at = $3 where tenant_id = $1 and fence = $2";
+    /// By a person: whoever owns the account reads it again.
+    PAUSE = "insert into delivery_accounts (tenant_id, state, state_since) values ($1, 'paused', $2)
+        on conflict (tenant_id) do update set state = 'paused', state_code = null, state_since = excluded.state_since,
+            probe_at = null, failures = 0, failed_version = null, fence = delivery_accounts.fence + 1, owner = null,
+            lease_until = 0";
+    /// After a change of the configuration or a passed check: what a failure has stopped goes on, what a person has
+    /// stopped does not.
+    REOPEN = "update delivery_accounts set state = 'open', state_code = null, state_since = $2, probe_at = null,
+            failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
+        where tenant_id = $1 and state = 'stopped'";
+    OPEN = "update delivery_accounts set state = 'open', state_code = null, state_since = $2, probe_at = null,
+            failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
+        where tenant_id = $1 and state <> 'open'";
+}
+
+/// An account with what its owner needs to know.
+#[derive(Clone, PartialEq, Debug)]
+pub struct DeliveryAccount {
+    pub tenant: TenantId,
+    pub fence: i64,
+    pub state: AccountState,
+    /// Failures of the same class in a row, also while the account is open.
+    pub failures: i64,
+    /// The version of the configuration that failed.
+    pub failed_version: Option<String>,
+    pub pace_at: Timestamp,
+}
+
+/// Makes the account due at this time, unless it is due earlier.
+pub fn wake(tenant: &TenantId, at: Timestamp) -> Statement {
+    sql(WAKE).bind(tenant.as_str()).bind(at.0)
+}
+
+/// Takes accounts that are due and belong to nobody, until the lease ends.
+pub async fn take(
+    db: &Db,
+    owner: &str,
+    lease_until: Timestamp,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<DeliveryAccount>, DbError> {
+    let take = sql(TAKE).bind(owner).bind(lease_until.0).bind(now.0).bind(limit).returning_rows();
+    let rows = db.write_returning(Write::default().then(take)).await?.unwrap_or_default();
+    rows.into_iter().map(read).collect()
+}
+
+/// Renews the leases of all accounts that this process owns.
+pub fn renew(owner: &str, lease_until: Timestamp) -> Statement {
+    sql(RENEW).bind(owner).bind(lease_until.0)
+}
+
+/// Gives the account up. `until` is when a stopped account tries again; otherwise it is due when its next email is.
+pub fn release(tenant: &TenantId, fence: i64, until: Option<Timestamp>) -> Statement {
+    match until {
+        Some(until) => sql(RELEASE_UNTIL).bind(tenant.as_str()).bind(fence).bind(until.0),
+        None => sql(RELEASE).bind(tenant.as_str()).bind(fence),
+    }
+}
+
+/// Makes accounts due that nothing waits for although their queue holds something.
+pub fn sweep(now: Timestamp) -> Statement {
+    sql(SWEEP).bind(now.0)
+}
+
+pub async fn find(db: &Db, tenant: &TenantId) -> Result<Option<DeliveryAccount>, DbError> {
+    db.optional(sql(FIND).bind(tenant.as_str())).await?.map(read).transpose()
+}
+
+/// Writes down whether the account sends. Affects no row where it has another owner.
+pub fn set_state(account: &DeliveryAccount) -> Statement {
+    let (state, stop) = match &account.state {
+        AccountState::Open => (OPEN_TEXT, None),
+        AccountState::Paused => (PAUSED_TEXT, None),
+        AccountState::Stopped(stop) => (STOPPED_TEXT, Some(stop)),
+    };
+    sql(SET_STATE)
+        .bind(account.tenant.as_str())
+        .bind(state)
+        .bind(stop.map(|stop| stop.code.as_str()))
+        .bind(stop.map(|stop| stop.since.0))
+        .bind(stop.and_then(|stop| stop.probe_at).map(|at| at.0))
+        .bind(account.failures)
+        .bind(account.failed_version.as_deref())
+        .bind(account.fence)
+}
+
+/// Writes down that a mail has gone. Affects no row where the account has another owner.
+pub fn set_pace(tenant: &TenantId, fence: i64, pace_at: Timestamp) -> Statement {
+    sql(SET_PACE).bind(tenant.as_str()).bind(fence).bind(pace_at.0)
+}
+
+/// Stops the account until a person resumes it, whoever owns it.
+pub fn pause(tenant: &TenantId, now: Timestamp) -> Statement {
+    sql(PAUSE).bind(tenant.as_str()).bind(now.0)
+}
+
+/// Opens an account that is paused or stopped, whoever owns it; touches no row where it is open.
+pub fn open(tenant: &TenantId, now: Timestamp) -> Statement {
+    sql(OPEN).bind(tenant.as_str()).bind(now.0)
+}
+
+/// Lets an account go on that a failure has stopped: its configuration has changed, or a check has passed.
+pub fn reopen(tenant: &TenantId, now: Timestamp) -> Statement {
+    sql(REOPEN).bind(tenant.as_str()).bind(now.0)
+}
+
+const OPEN_TEXT: &str = "open";
+const PAUSED_TEXT: &str = "paused";
+const STOPPED_TEXT: &str = "stopped";
+
+fn read(row: Row) -> Result<DeliveryAccount, DbError> {
+    let columns = &mut row.columns();
+    let tenant = TenantId::from_operator(&columns.text()?);
+    let fence = columns.integer()?;
+    let (state, code) = (columns.text()?, columns.optional_text()?);
+    let (since, probe_at) = (time(columns)?, time(columns)?);
+    let failures = columns.integer()?;
+    let state = match state.as_str() {
+        OPEN_TEXT => AccountState::Open,
+        PAUSED_TEXT => AccountState::Paused,
+        STOPPED_TEXT => AccountState::Stopped(Stop {
+            code: code.unwrap_or_default(),
+            since: since.unwrap_or(Timestamp(0)),
+            probe_at,
+            failures,
+        }),
+        _ => {
+            let text = "a row of delivery_accounts cannot be understood: state is not one of ours";
+            return Err(DbError::Statement(text.to_owned()));
+        }
+    };
+    let failed_version = columns.optional_text()?;
+    let pace_at = Timestamp(columns.integer()?);
+    Ok(DeliveryAccount { tenant, fence, state, failures, failed_version, pace_at })
+}
+
+fn time(columns: &mut Columns) -> Result<Option<Timestamp>, DbError> {
+    Ok(columns.optional_integer()?.map(Timestamp))
+}

@@ -1,0 +1,81 @@
+//! The feed of events: appended with each change, read in the order of their commits.
+
+use uuid::Uuid;
+
+use super::{Db, DbError, Row, Statement, sql};
+use crate::clock::Timestamp;
+use crate::id::TenantId;
+use crate::outgoing::event::EventDetails;
+use crate::outgoing::{Event, EventKind};
+
+statements! {
+    INSERT = "insert into email_events (id, tenant_id, email_id, kind, at, details) values ($1, $2, $3, $4, $5, $6)";
+    OF_EMAIL = "select seq, id, email_id, kind, at, details from email_events
+        where tenant_id = $1 and email_id = $2 order by seq";
+    AFTER = "select seq, id, email_id, kind, at, details from email_events
+        where tenant_id = $1 and seq > $2 order by seq limit $3";
+}
+
+/// An event as it was stored.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoredEvent {
+    /// The cursor behind this event.
+    pub seq: i64,
+    pub email: Option<Uuid>,
+    pub event: Event,
+}
+
+/// Appends an event.
+pub fn insert(tenant: &TenantId, email: Option<Uuid>, event: &Event) -> Statement {
+    // Numbers, texts and maps with text keys: they can always be written as JSON.
+    let details = serde_json::to_string(&event.details).unwrap_or_default();
+    sql(INSERT)
+        .bind(event.id.to_string())
+        .bind(tenant.as_str())
+        .bind(email.map(|email| email.to_string()))
+        .bind(event.kind.as_str())
+        .bind(event.at.0)
+        .bind(details)
+}
+
+/// All events of one email, the oldest first.
+pub async fn of_email(db: &Db, tenant: &TenantId, email: Uuid) -> Result<Vec<StoredEvent>, DbError> {
+    let rows = db.all(sql(OF_EMAIL).bind(tenant.as_str()).bind(email.to_string())).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The events of a tenant behind a cursor, at most so many. On PostgreSQL no transaction that still runs can commit an
+/// event before the last of them.
+pub async fn after(db: &Db, tenant: &TenantId, cursor: i64, limit: i64) -> Result<Vec<StoredEvent>, DbError> {
+    let text = if db.is_postgres() { postgres::after() } else { AFTER };
+    let rows = db.all(sql(text).bind(tenant.as_str()).bind(cursor).bind(limit)).await?;
+    rows.into_iter().map(read).collect()
+}
+
+/// The texts for PostgreSQL alone.
+pub(super) mod postgres {
+    statements! {
+        AFTER = "select seq, id, email_id, kind, at, details from email_events
+            where tenant_id = $1 and seq > $2
+                and transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+            order by seq limit $3";
+    }
+
+    pub(super) fn after() -> &'static str {
+        AFTER
+    }
+}
+
+fn read(row: Row) -> Result<StoredEvent, DbError> {
+    let mut columns = row.columns();
+    let unreadable =
+        || DbError::Statement("a row of email_events cannot be understood: it is not one of ours".to_owned());
+    let seq = columns.integer()?;
+    let id = columns.text()?.parse().map_err(|_| unreadable())?;
+    let email = columns.optional_text()?.map(|text| text.parse()).transpose().map_err(|_| unreadable())?;
+    let kind = columns.text()?;
+    let kind = EventKind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(unreadable)?;
+    let at = Timestamp(columns.integer()?);
+    let details: EventDetails = serde_json::from_str(&columns.text()?).map_err(|_| unreadable())?;
+    Ok(StoredEvent { seq, email, event: Event { id, kind, at, details } })
+}

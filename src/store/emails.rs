@@ -1,0 +1,347 @@
+//! The tables of outgoing emails: an email with its recipients and its row of the queue is written as one.
+
+pub(super) mod list;
+
+use uuid::Uuid;
+
+use super::{Columns, Db, DbError, Row, Statement, email_events, sql};
+use crate::clock::Timestamp;
+use crate::id::TenantId;
+use crate::mail::address::EmailAddress;
+use crate::outgoing::{
+    Email, Event, Lane, LastAttempt, OnUnknown, Recipient, RecipientKind, RecipientState, Started,
+};
+
+pub use list::{Filter, Page, list};
+
+/// The lane of mail that waits for its account to open.
+const HELD: &str = "held";
+
+statements! {
+    INSERT = "insert into emails (tenant_id, id, idempotency_key, batch_position, fingerprint, lane, status, created_at,
+            scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+        on conflict do nothing";
+    INSERT_RECIPIENT = "insert into email_recipients (tenant_id, email_id, position, address, kind, state, attempts,
+            copies, next_attempt_at)
+        values ($1, $2, $3, $4, $5, $6, 0, 0, $7)";
+    INSERT_BODY = "insert into email_bodies (tenant_id, email_id, part, sealed) values ($1, $2, $3, $4)";
+    INSERT_QUEUE = "insert into email_queue (tenant_id, lane, due_at, email_id, size) values ($1, $2, $3, $4, $5)";
+    REMOVE_QUEUE = "delete from email_queue where tenant_id = $1 and lane = $2 and due_at = $3 and email_id = $4";
+    REMOVE_BODY = "delete from email_bodies where tenant_id = $1 and email_id = $2";
+    /// One row for each recipient, in one statement: email and recipients are of the same moment.
+    FIND = "select emails.lane, emails.created_at, emails.scheduled_at, emails.expires_at, emails.on_unknown,
+            emails.message_id, emails.size, emails.has_content, emails.version, emails.sealed_details, emails.key_day,
+            email_recipients.position, email_recipients.address, email_recipients.kind, email_recipients.state,
+            email_recipients.attempts, email_recipients.copies, email_recipients.started_at, email_recipients.fence,
+            email_recipients.next_attempt_at, email_recipients.last
+        from emails join email_recipients
+            on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
+        where emails.tenant_id = $1 and emails.id = $2 order by email_recipients.position";
+    FIND_BY_KEY = "select id, fingerprint from emails where tenant_id = $1 and idempotency_key = $2
+        order by batch_position";
+    BODY = "select sealed from email_bodies where tenant_id = $1 and email_id = $2 order by part";
+    UPDATE = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7, version = version + 1
+        where tenant_id = $1 and id = $2 and version = $3";
+    /// For the owner of the account alone.
+    UPDATE_AS_OWNER = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7,
+            version = version + 1
+        where tenant_id = $1 and id = $2 and version = $3
+            and exists (select 1 from delivery_accounts where tenant_id = $1 and fence = $8)";
+    UPDATE_RECIPIENT = "update email_recipients set address = $4, state = $5, attempts = $6, copies = $7, started_at = $8,
+            fence = $9, next_attempt_at = $10, last = $11
+        where tenant_id = $1 and email_id = $2 and position = $3";
+    ERASE = "update emails set sealed_details = null, idempotency_key = null where tenant_id = $1 and id = $2";
+    WINDOW = "select due_at, email_id from email_queue
+        where tenant_id = $1 and lane = $2 and due_at <= $3 order by due_at, email_id limit $4";
+    NEXT_DUE = "select min(due_at) from email_queue where tenant_id = $1";
+    HELD_EMAILS = "select email_id from email_queue where tenant_id = $1 and lane = 'held' order by due_at limit $2";
+    WAITING = "select count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue where tenant_id = $1";
+}
+
+/// An email with what only the delivery reads.
+#[derive(Clone, PartialEq, Debug)]
+pub struct StoredEmail {
+    pub email: Email,
+    /// None once erased.
+    pub sealed_details: Option<Vec<u8>>,
+    /// The day of the key that details and body are sealed with.
+    pub key_day: i64,
+}
+
+/// A new email, and what is stored with it.
+pub struct NewEmail<'a> {
+    pub email: &'a Email,
+    pub idempotency: Option<IdempotencyKey<'a>>,
+    /// SHA-256 of the request.
+    pub fingerprint: &'a [u8],
+    pub sealed_details: &'a [u8],
+    pub key_day: i64,
+    /// The message in sealed parts.
+    pub parts: &'a [Vec<u8>],
+    pub events: &'a [Event],
+}
+
+/// The key that a client has given to its request.
+#[derive(Clone, Copy, Debug)]
+pub struct IdempotencyKey<'a> {
+    pub key: &'a str,
+    /// The position of the email in its batch.
+    pub position: i64,
+}
+
+/// The statements that store a new email. The first one affects no row where the idempotency key is taken, which rolls
+/// back all of them.
+pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Statement> {
+    let NewEmail { email, .. } = new;
+    let id = email.id.to_string();
+    let row = sql(INSERT)
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .bind(new.idempotency.map(|idempotency| idempotency.key))
+        .bind(new.idempotency.map_or(0, |idempotency| idempotency.position))
+        .bind(new.fingerprint)
+        .bind(email.lane.as_str())
+        .bind(email.status(now).as_str())
+        .bind(email.created_at.0)
+        .bind(email.scheduled_at.map(|at| at.0))
+        .bind(email.expires_at.0)
+        .bind(email.on_unknown.as_str())
+        .bind(email.message_id.as_str())
+        .bind(email.size)
+        .bind(email.has_content)
+        .bind(new.sealed_details)
+        .bind(new.key_day)
+        .bind(email.version)
+        .require_affected();
+    let mut statements = vec![row];
+    statements.extend(email.recipients.iter().map(|recipient| {
+        sql(INSERT_RECIPIENT)
+            .bind(tenant.as_str())
+            .bind(id.as_str())
+            .bind(recipient.position)
+            .bind(recipient.address.as_ref().map(EmailAddress::as_str))
+            .bind(recipient.kind.as_str())
+            .bind(recipient.state.as_str())
+            .bind(recipient.next_attempt_at.map(|at| at.0))
+    }));
+    statements.extend((0..).zip(new.parts).map(|(part, sealed)| {
+        sql(INSERT_BODY).bind(tenant.as_str()).bind(id.as_str()).bind(part).bind(sealed.as_slice())
+    }));
+    statements.extend(queue_row(email).map(|row| insert_queue_row(tenant, email, row)));
+    statements.extend(new.events.iter().map(|event| email_events::insert(tenant, Some(email.id), event)));
+    statements
+}
+
+/// The statements that store what has changed in an email since it was read. The first one affects no row where another
+/// write came first, or where `fence` is given and the account has another owner by now.
+pub fn save(
+    tenant: &TenantId,
+    before: &Email,
+    after: &Email,
+    events: &[Event],
+    fence: Option<i64>,
+    now: Timestamp,
+) -> Vec<Statement> {
+    let id = after.id.to_string();
+    let row = sql(if fence.is_some() { UPDATE_AS_OWNER } else { UPDATE })
+        .bind(tenant.as_str())
+        .bind(id.as_str())
+        .bind(before.version)
+        .bind(after.status(now).as_str())
+        .bind(after.scheduled_at.map(|at| at.0))
+        .bind(after.expires_at.0)
+        .bind(after.has_content);
+    let mut statements = vec![fence.into_iter().fold(row, Statement::bind).require_affected()];
+    let changed = before.recipients.iter().zip(&after.recipients).filter(|(before, after)| before != after);
+    statements.extend(changed.map(|(_, recipient)| update_recipient(tenant, &id, recipient)));
+    let (old, new) = (queue_row(before), queue_row(after));
+    if old != new {
+        statements.extend(old.map(|(lane, due_at)| {
+            sql(REMOVE_QUEUE).bind(tenant.as_str()).bind(lane).bind(due_at.0).bind(id.as_str())
+        }));
+        statements.extend(new.map(|row| insert_queue_row(tenant, after, row)));
+    }
+    if before.has_content && !after.has_content {
+        statements.push(sql(REMOVE_BODY).bind(tenant.as_str()).bind(id.as_str()));
+    }
+    statements.extend(events.iter().map(|event| email_events::insert(tenant, Some(after.id), event)));
+    statements
+}
+
+/// Removes what says what the email was about; beside [`save`].
+pub fn erase_details(tenant: &TenantId, id: Uuid) -> Statement {
+    sql(ERASE).bind(tenant.as_str()).bind(id.to_string())
+}
+
+fn update_recipient(tenant: &TenantId, email: &str, recipient: &Recipient) -> Statement {
+    // Numbers, texts and maps with text keys: they can always be written as JSON.
+    let last = recipient.last.as_ref().and_then(|last| serde_json::to_string(last).ok());
+    sql(UPDATE_RECIPIENT)
+        .bind(tenant.as_str())
+        .bind(email)
+        .bind(recipient.position)
+        .bind(recipient.address.as_ref().map(EmailAddress::as_str))
+        .bind(recipient.state.as_str())
+        .bind(recipient.attempts)
+        .bind(recipient.copies)
+        .bind(recipient.started.map(|started| started.at.0))
+        .bind(recipient.started.map(|started| started.fence))
+        .bind(recipient.next_attempt_at.map(|at| at.0))
+        .bind(last)
+}
+
+/// Where the email stands in the queue; none where nothing waits.
+fn queue_row(email: &Email) -> Option<(&'static str, Timestamp)> {
+    let lane = if email.is_held() { HELD } else { email.lane.as_str() };
+    email.due_at().map(|due_at| (lane, due_at))
+}
+
+fn insert_queue_row(tenant: &TenantId, email: &Email, (lane, due_at): (&str, Timestamp)) -> Statement {
+    sql(INSERT_QUEUE)
+        .bind(tenant.as_str())
+        .bind(lane)
+        .bind(due_at.0)
+        .bind(email.id.to_string())
+        .bind(email.size)
+}
+
+/// One email of the tenant.
+pub async fn find(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Option<StoredEmail>, DbError> {
+    let rows = db.all(sql(FIND).bind(tenant.as_str()).bind(id.to_string())).await?;
+    let mut found: Option<StoredEmail> = None;
+    for row in rows {
+        let columns = &mut row.columns();
+        let stored = read(columns, id)?;
+        let recipient = read_recipient(columns)?;
+        found.get_or_insert(stored).email.recipients.push(recipient);
+    }
+    Ok(found)
+}
+
+/// The emails that came with an idempotency key, with the fingerprints of their requests, in the order of their batch.
+pub async fn find_by_key(db: &Db, tenant: &TenantId, key: &str) -> Result<Vec<(Uuid, Vec<u8>)>, DbError> {
+    let rows = db.all(sql(FIND_BY_KEY).bind(tenant.as_str()).bind(key)).await?;
+    let row = |row: Row| {
+        let mut columns = row.columns();
+        Ok((read_id(&columns.text()?)?, columns.bytes()?))
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// The sealed parts of the message.
+pub async fn body(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Vec<Vec<u8>>, DbError> {
+    let rows = db.all(sql(BODY).bind(tenant.as_str()).bind(id.to_string())).await?;
+    rows.into_iter().map(|row| row.columns().bytes()).collect()
+}
+
+/// The emails of a lane that are due, the oldest first, at most so many.
+pub async fn window(
+    db: &Db,
+    tenant: &TenantId,
+    lane: Lane,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Timestamp, Uuid)>, DbError> {
+    due_in_lane(db, tenant, lane.as_str(), now, limit).await
+}
+
+/// The held emails whose lifetime is over.
+pub async fn expired_while_held(
+    db: &Db,
+    tenant: &TenantId,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Timestamp, Uuid)>, DbError> {
+    due_in_lane(db, tenant, HELD, now, limit).await
+}
+
+async fn due_in_lane(
+    db: &Db,
+    tenant: &TenantId,
+    lane: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Timestamp, Uuid)>, DbError> {
+    let rows = db.all(sql(WINDOW).bind(tenant.as_str()).bind(lane).bind(now.0).bind(limit)).await?;
+    let row = |row: Row| {
+        let mut columns = row.columns();
+        Ok((Timestamp(columns.integer()?), read_id(&columns.text()?)?))
+    };
+    rows.into_iter().map(row).collect()
+}
+
+/// Emails that wait for their account to open, at most so many.
+pub async fn held(db: &Db, tenant: &TenantId, limit: i64) -> Result<Vec<Uuid>, DbError> {
+    let rows = db.all(sql(HELD_EMAILS).bind(tenant.as_str()).bind(limit)).await?;
+    rows.into_iter().map(|row| read_id(&row.columns().text()?)).collect()
+}
+
+/// When the tenant's next email is due.
+pub async fn next_due(db: &Db, tenant: &TenantId) -> Result<Option<Timestamp>, DbError> {
+    let row = db.optional(sql(NEXT_DUE).bind(tenant.as_str())).await?;
+    Ok(row.map(|row| row.columns().optional_integer()).transpose()?.flatten().map(Timestamp))
+}
+
+/// How many emails of the tenant wait, and their size in octets.
+pub async fn waiting(db: &Db, tenant: &TenantId) -> Result<(i64, i64), DbError> {
+    let Some(row) = db.optional(sql(WAITING).bind(tenant.as_str())).await? else { return Ok((0, 0)) };
+    let mut columns = row.columns();
+    Ok((columns.integer()?, columns.integer()?))
+}
+
+fn read_id(text: &str) -> Result<Uuid, DbError> {
+    text.parse().map_err(|_| unreadable("id"))
+}
+
+/// Reads the email's columns of [`FIND`], in its order.
+fn read(columns: &mut Columns, id: Uuid) -> Result<StoredEmail, DbError> {
+    let email = Email {
+        id,
+        lane: Lane::parse(&columns.text()?).ok_or_else(|| unreadable("lane"))?,
+        created_at: Timestamp(columns.integer()?),
+        scheduled_at: columns.optional_integer()?.map(Timestamp),
+        expires_at: Timestamp(columns.integer()?),
+        on_unknown: OnUnknown::parse(&columns.text()?).ok_or_else(|| unreadable("on_unknown"))?,
+        message_id: columns.text()?,
+        size: columns.integer()?,
+        has_content: columns.boolean()?,
+        version: columns.integer()?,
+        recipients: Vec::new(),
+    };
+    Ok(StoredEmail { email, sealed_details: columns.optional_bytes()?, key_day: columns.integer()? })
+}
+
+/// Reads the recipient's columns of [`FIND`], in its order.
+fn read_recipient(columns: &mut Columns) -> Result<Recipient, DbError> {
+    let position = columns.integer()?;
+    let address = columns.optional_text()?.map(|text| EmailAddress::parse(&text)).transpose();
+    let kind = RecipientKind::parse(&columns.text()?).ok_or_else(|| unreadable("kind"))?;
+    let state = RecipientState::parse(&columns.text()?).ok_or_else(|| unreadable("state"))?;
+    let (attempts, copies) = (columns.integer()?, columns.integer()?);
+    let started = match (columns.optional_integer()?, columns.optional_integer()?) {
+        (Some(at), Some(fence)) => Some(Started { at: Timestamp(at), fence }),
+        _ => None,
+    };
+    let next_attempt_at = columns.optional_integer()?.map(Timestamp);
+    let last: Option<LastAttempt> = match columns.optional_text()? {
+        Some(text) => Some(serde_json::from_str(&text).map_err(|_| unreadable("last"))?),
+        None => None,
+    };
+    Ok(Recipient {
+        position,
+        address: address.map_err(|_| unreadable("address"))?,
+        kind,
+        state,
+        attempts,
+        copies,
+        started,
+        next_attempt_at,
+        last,
+    })
+}
+
+/// Never holds the value: it was edited by hand, and may be anything.
+fn unreadable(column: &str) -> DbError {
+    DbError::Statement(format!("a row of emails cannot be understood: {column} is not one of ours"))
+}

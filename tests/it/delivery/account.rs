@@ -1,0 +1,93 @@
+//! When an account stops and goes on again.
+
+use serde_json::json;
+
+use super::{EMAILS, Post, account, status, to};
+use crate::support::eventually::eventually;
+use crate::support::smtp_server::{At, Script, good_password};
+
+const ACCOUNT: &str = "/api/v1/transports/account";
+
+/// After refused credentials three sign-ins are made in all, then none until the configuration changes.
+#[tokio::test]
+async fn refused_credentials_hold_the_mail_until_they_are_right() {
+    let post = Post::open(Script::starttls()).await;
+    post.server.play(Script::starttls().account("ada", "another password"));
+    let before = post.server.sign_ins().len();
+    let mut ids = Vec::new();
+    for number in 0..3 {
+        let email =
+            post.admin().json("POST", EMAILS, &to(&[&format!("r{number}@example.net")])).await.expect(202);
+        ids.push(email.json()["id"].as_str().expect("an id").to_owned());
+    }
+    for id in &ids {
+        post.until(id, |email| status(email) == "held").await;
+    }
+    let shown = post.admin().get(ACCOUNT).await.expect(200).json();
+    assert_eq!((&shown["state"], &shown["waiting"]["emails"]), (&json!("stopped"), &json!(3)), "{shown}");
+    let config = post.admin().config().await;
+    assert_eq!(config["errorCode"], json!("INVALID_CREDENTIALS"), "health follows delivery");
+    let attempts = async |expected: usize| {
+        eventually("the next sign-in", async || post.server.sign_ins().len() - before >= expected).await;
+        post.until(&ids[0], |email| status(email) == "held").await;
+    };
+    for expected in [2, 3] {
+        post.pass_seconds(31 * 60);
+        attempts(expected).await;
+    }
+    post.pass_seconds(24 * 3_600);
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert_eq!(post.server.sign_ins().len() - before, 3, "no further sign-in");
+
+    post.server.play(Script::starttls());
+    let mut right = account(&post.server);
+    right["emailPassword"] = json!(good_password());
+    post.admin().put(&right).await.expect(204);
+    for id in &ids {
+        post.until(id, |email| status(email) == "accepted").await;
+    }
+    assert_eq!(post.server.mails().len(), 3);
+}
+
+#[tokio::test]
+async fn a_server_that_is_away_gets_its_mail_when_it_is_back() {
+    let post = Post::open(Script::starttls()).await;
+    post.server.play(Script::starttls().on(At::Greeting, "554 5.3.2 Not now"));
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    let held = post.until(&id, |email| status(email) == "held").await;
+    assert_eq!(held["recipients"][0]["attempts"], json!(0), "no attempt was consumed");
+    assert_eq!(held["recipients"][0]["last"]["stage"], json!("greeting"));
+    post.server.play(Script::starttls());
+    post.pass_seconds(31);
+    post.until(&id, |email| status(email) == "accepted").await;
+    assert_eq!(post.admin().get(ACCOUNT).await.json()["state"], json!("open"));
+    assert_eq!(post.events(&id).await, ["email.queued", "email.held", "email.queued", "email.sent"]);
+}
+
+#[tokio::test]
+async fn a_person_pauses_and_resumes() {
+    let post = Post::open(Script::starttls()).await;
+    let paused = post.admin().post(&format!("{ACCOUNT}/pause")).await.expect(200).json();
+    assert_eq!(paused["state"], json!("paused"));
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    post.until(&id, |email| status(email) == "held").await;
+    assert_eq!(post.server.mails().len(), 0);
+    let resumed = post.admin().post(&format!("{ACCOUNT}/resume")).await.expect(200).json();
+    assert_eq!(resumed["state"], json!("open"));
+    post.until(&id, |email| status(email) == "accepted").await;
+}
+
+#[tokio::test]
+async fn mail_of_a_deleted_account_waits_for_the_next_one() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.enabled = true).await;
+    post.admin().post(&format!("{ACCOUNT}/pause")).await.expect(200);
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    post.admin().delete().await.expect(204);
+    post.admin().post(&format!("{ACCOUNT}/resume")).await.expect(200);
+    let held = post
+        .until(&id, |email| email["recipients"][0]["last"]["diagnosis"]["code"] == json!("CONFIG_NOT_SET"))
+        .await;
+    assert_eq!(status(&held), "held");
+    post.admin().put(&account(&post.server)).await.expect(204);
+    post.until(&id, |email| status(email) == "accepted").await;
+}

@@ -1,0 +1,149 @@
+//! What a server says decides about each recipient.
+
+use serde_json::json;
+
+use super::{EMAILS, Post, states, status, to};
+use crate::support::smtp_server::{Act, At, Script};
+
+/// RCPT × DATA: every combination of replies, with the states that follow.
+#[tokio::test]
+async fn replies_to_recipients_and_message_decide_for_each_recipient() {
+    let rcpt = [
+        ("250 OK", None),
+        ("450 4.7.1 Later", Some("deferred")),
+        ("550 5.1.1 No such user", Some("refused")),
+    ];
+    let data = [
+        ("250 2.0.0 Queued", "accepted"),
+        ("451 4.3.0 Try later", "deferred"),
+        ("554 5.6.0 Message refused", "refused"),
+    ];
+    let mut post = Post::open(Script::starttls()).await;
+    for (first, first_state) in rcpt {
+        for (second, second_state) in rcpt {
+            for (end, end_state) in data {
+                for script in [Script::starttls(), Script::starttls().without("PIPELINING")] {
+                    // Each tenant has a session of its own, which plays its script from the start.
+                    post.next_tenant(
+                        script
+                            .on(At::RcptTo("a@example.net"), first)
+                            .on(At::RcptTo("b@example.net"), second)
+                            .on(At::Message, end),
+                    )
+                    .await;
+                    let email = post.send(&to(&["a@example.net", "b@example.net"])).await;
+                    let expected = [first_state.unwrap_or(end_state), second_state.unwrap_or(end_state)];
+                    assert_eq!(states(&email), expected, "{first} {second} {end}: {email}");
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_carries_its_diagnosis_in_the_readers_language() {
+    let post = Post::open(Script::starttls().on(At::Rcpt, "550 5.1.1 No such user")).await;
+    let email = post.send(&to(&["bob@example.net"])).await;
+    assert_eq!((status(&email), email["last_event"].as_str()), ("failed", Some("bounced")));
+    let last = &email["recipients"][0]["last"];
+    assert_eq!((&last["stage"], &last["smtp_code"]), (&json!("rcpt_to"), &json!(550)));
+    assert_eq!(
+        (&last["enhanced_code"], &last["diagnosis"]["code"]),
+        (&json!("5.1.1"), &json!("RECIPIENT_UNKNOWN"))
+    );
+    let id = email["id"].as_str().expect("an id");
+    let path = format!("{EMAILS}/{id}");
+    let german =
+        post.admin().send("GET", &path, &[("Accept-Language", "de")], Vec::new()).await.expect(200).json();
+    let title = german["recipients"][0]["last"]["diagnosis"]["title"].as_str().expect("a title");
+    assert!(title.contains("gibt es nicht") || title.contains("existiert nicht"), "{title}");
+    assert_eq!(post.events(id).await, ["email.queued", "email.bounced"]);
+    let config = post.admin().config().await;
+    assert_eq!(config["errorCode"], json!("OK"), "a refused recipient says nothing about the account");
+}
+
+#[tokio::test]
+async fn a_deferred_mail_is_tried_again_when_it_is_due_until_it_expires() {
+    // The server ends the idle session each time, so that what it plays next is met.
+    let later =
+        Script::starttls().without("PIPELINING").on(At::Rcpt, "450 4.2.0 Later").on(At::Rset, Act::Close);
+    let post = Post::open(later).await;
+    let mut email = to(&["bob@example.net"]);
+    email["ttl_seconds"] = json!(600);
+    let id = post.send(&email).await["id"].as_str().expect("an id").to_owned();
+    let recipient = |email: &serde_json::Value| email["recipients"][0].clone();
+    let deferred = recipient(&post.get(&id).await);
+    assert_eq!((&deferred["state"], &deferred["attempts"]), (&json!("deferred"), &json!(1)));
+    post.pass_seconds(90);
+    let again =
+        post.until(&id, |email| recipient(email)["attempts"] == json!(2) && status(email) == "queued").await;
+    assert_eq!(recipient(&again)["state"], json!("deferred"));
+    post.pass_seconds(600);
+    let expired = post.until(&id, |email| status(email) == "expired").await;
+    assert_eq!(recipient(&expired)["state"], json!("expired"));
+    let events = post.events(&id).await;
+    assert_eq!(events.last().map(String::as_str), Some("email.expired"), "{events:?}");
+
+    post.server.play(Script::starttls());
+    post.post(&id, "retry").await.expect(200);
+    let email = post.settled(&id).await;
+    assert_eq!(status(&email), "accepted", "{email}");
+    assert_eq!(post.server.mails().len(), 1);
+    let message_id = post.get(&id).await["message_id"].clone();
+    let text = String::from_utf8(post.server.mails()[0].bytes()).expect("ASCII");
+    assert!(text.contains(message_id.as_str().expect("an id")), "the same Message-ID");
+    post.post(&id, "retry").await.expect(410);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_is_tried_once_more_with_the_same_octets() {
+    let post = Post::open(Script::starttls().on(At::Message, Act::Close)).await;
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    let email = post.until(&id, |email| status(email) == "unknown").await;
+    assert_eq!(email["recipients"][0]["last"]["diagnosis"]["code"], json!("OUTCOME_UNKNOWN"));
+    assert_eq!((post.server.mails().len(), &email["recipients"][0]["copies"]), (1, &json!(0)));
+    post.pass_seconds(599);
+    post.server.play(Script::starttls().on(At::Message, Act::Close));
+    post.pass_seconds(2);
+    let email = post
+        .until(&id, |email| email["recipients"][0]["copies"] == json!(1) && status(email) == "unknown")
+        .await;
+    let mails = post.server.mails();
+    assert_eq!(mails.len(), 2, "{email}");
+    assert_eq!(mails[0].bytes(), mails[1].bytes(), "the same octets");
+    post.pass_seconds(24 * 3_600);
+    assert_eq!(status(&post.get(&id).await), "unknown", "no third copy");
+    post.post(&id, "settle").await.expect(200);
+    assert_eq!(status(&post.get(&id).await), "accepted");
+    assert_eq!(post.server.mails().len(), 2);
+}
+
+#[tokio::test]
+async fn an_unknown_outcome_with_hold_waits_for_a_person() {
+    let post = Post::open(Script::starttls().on(At::Message, Act::Close)).await;
+    let mut email = to(&["bob@example.net"]);
+    email["on_unknown"] = json!("hold");
+    let id = post.send(&email).await["id"].as_str().expect("an id").to_owned();
+    post.until(&id, |email| status(email) == "unknown").await;
+    post.server.play(Script::starttls());
+    post.pass_seconds(24 * 3_600);
+    assert_eq!(status(&post.send(&to(&["carol@example.net"])).await), "accepted", "others go on");
+    assert_eq!(status(&post.get(&id).await), "unknown");
+    post.post(&id, "retry").await.expect(200);
+    let email = post.settled(&id).await;
+    assert_eq!((status(&email), &email["recipients"][0]["copies"]), ("accepted", &json!(1)));
+}
+
+#[tokio::test]
+async fn a_connection_that_ends_before_the_message_is_whole_is_tried_again() {
+    for place in [At::Mail, At::Rcpt, At::Data] {
+        let post = Post::open(Script::starttls().on(place.clone(), Act::Close)).await;
+        let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+        assert_ne!(status(&post.get(&id).await), "unknown", "{place:?}");
+        post.server.play(Script::starttls());
+        post.pass_seconds(120);
+        let email = post.until(&id, |email| status(email) == "accepted").await;
+        assert_eq!(email["recipients"][0]["copies"], json!(0), "{place:?}");
+        assert_eq!(post.server.mails().len(), 1, "{place:?}");
+    }
+}

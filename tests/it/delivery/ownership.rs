@@ -1,0 +1,55 @@
+//! One process at a time sends an account's mail; mail outlives processes.
+
+use super::{EMAILS, Post, account, status, to};
+use crate::support::app::TestApp;
+use crate::support::smtp_server::Script;
+
+#[tokio::test]
+async fn mail_that_was_taken_is_sent_after_a_restart() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.enabled = false).await;
+    for number in 0..3 {
+        post.admin().json("POST", EMAILS, &to(&[&format!("r{number}@example.net")])).await.expect(202);
+    }
+    let Post { app, server, .. } = post;
+    let database = app.stop().await;
+    assert_eq!(server.mails().len(), 0);
+    let app = TestApp::with_database(database, |config| config.delivery.enabled = true).await;
+    app.names.set("localhost", &["127.0.0.1"]);
+    let post = Post::over(app, server);
+    let list = post.admin().get(EMAILS).await.expect(200).json();
+    for email in list["data"].as_array().expect("emails") {
+        post.until(email["id"].as_str().expect("an id"), |email| status(email) == "accepted").await;
+    }
+    assert_eq!(post.server.mails().len(), 3);
+}
+
+#[tokio::test]
+async fn two_processes_on_one_database_send_each_mail_once() {
+    let post = Post::open(Script::starttls()).await;
+    let second = TestApp::with_database(post.app.database.clone(), |config| {
+        config.delivery.enabled = true;
+        config.rate_limit.send_per_minute = 0;
+    })
+    .await;
+    second.names.set("localhost", &["127.0.0.1"]);
+    let mut ids = Vec::new();
+    for tenant in ["acme", "beta", "gamma"] {
+        let admin = post.app.admin(tenant);
+        admin.put(&account(&post.server)).await.expect(204);
+        for number in 0..20 {
+            let client = if number % 2 == 0 { post.app.admin(tenant) } else { second.admin(tenant) };
+            let email =
+                client.json("POST", EMAILS, &to(&[&format!("r{number}@example.net")])).await.expect(202);
+            ids.push((tenant, email.json()["id"].as_str().expect("an id").to_owned()));
+        }
+    }
+    for (tenant, id) in &ids {
+        let admin = post.app.admin(tenant);
+        crate::support::eventually::eventually("it is accepted", async || {
+            let email = admin.get(&format!("{EMAILS}/{id}")).await.expect(200).json();
+            status(&email) == "accepted"
+        })
+        .await;
+    }
+    assert_eq!(post.server.mails().len(), ids.len());
+}
