@@ -217,7 +217,7 @@ impl Words<'_> {
         }
     }
 
-    /// Octets as a person reads them: MB are millions, as mail hosts count them.
+    /// Octets as a person reads them: MB are millions, as mail providers count them.
     fn octets(&self, count: u64) -> String {
         let text = if count < 1_000_000 {
             Text::new(BYTES).with("count", count.to_string())

@@ -80,7 +80,7 @@ fn entry(page: &mut String, rule: &Rule) {
 fn owner(owner: Owner) -> &'static str {
     match owner {
         Owner::TenantAdmin => "the tenant's administrator",
-        Owner::MailHost => "the mail host",
+        Owner::MailHost => "the mail provider",
         Owner::Microsoft365Admin => "the Microsoft 365 administrator",
         Owner::WorkspaceAdmin => "the Google Workspace administrator",
         Owner::DnsOwner => "the administrators of the DNS",

@@ -130,8 +130,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
         ],
         steps: &[
-            "Compare host and port with your mail provider's help. Usual are 587 with StartTLS and 465 with SSL/TLS.",
-            "If both are right, ask the mail host whether the service is running and whether it lets us in.",
+            "Compare host and port with your mail provider's help. The usual ports are 587 with StartTLS and 465 with SSL/TLS.",
+            "If both are right, ask the mail provider whether the service is running and whether it lets us in.",
         ],
         ..PART
     },
@@ -140,7 +140,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::ConnectTimeout, Kind::Unreachable], ..ANY }],
         retryable: true,
         title: "{host} cannot be reached on port {port}",
-        meaning: "No connection came about.",
+        meaning: "No connection could be made.",
         cases: &[
             Case {
                 conditions: &[Condition::Kind(Kind::ConnectTimeout)],
@@ -150,7 +150,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
             Case {
                 conditions: &[Condition::Kind(Kind::Unreachable)],
-                meaning: "The network has no working way from this installation to that server.",
+                meaning: "The network has no route from this installation to that server.",
                 step: "",
             },
             Case {
@@ -160,8 +160,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
         ],
         steps: &[
-            "Check host and port. Usual are 587 with StartTLS and 465 with SSL/TLS.",
-            "Ask the mail host whether its firewall lets this installation in.",
+            "Check host and port. The usual ports are 587 with StartTLS and 465 with SSL/TLS.",
+            "Ask the mail provider whether its firewall lets this installation in.",
             "Ask the operator of this installation whether outgoing connections to port {port} are open.",
         ],
         ..PART
@@ -210,7 +210,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Check that {host} is the server for sending with a sign-in, not the one that receives mail from outside.",
-            "Ask the mail host to allow connections from this installation; its operator can name the address.",
+            "Ask the mail provider to allow connections from this installation; its operator can name the address.",
         ],
         ..PART
     },
@@ -235,7 +235,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Give the server's reply to the operator of this installation: only the operator can have the address taken \
              off a list, or made known to the server.",
-            "If {host} belongs to your organisation or your mail host, ask its administrator to let this installation in.",
+            "If {host} belongs to your organisation or your mail provider, ask its administrator to let this installation in.",
         ],
         ..RULE
     },
@@ -265,7 +265,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   password are not the cause.",
         steps: &[
             "Try again in some minutes; nothing needs to be changed.",
-            "If it happens often, ask the mail host for its limits, and tell them to the operator of this installation.",
+            "If it happens often, ask the mail provider for its limits, and tell them to the operator of this installation.",
         ],
         ..RULE
     },
@@ -279,7 +279,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   mail program, so the server, or something in front of it, is set up in an unusual way.",
         steps: &[
             "Check that host and port are those of a mail server for sending.",
-            "If they are, give the transcript below to the mail host.",
+            "If they are, give the transcript below to the mail provider.",
             "If other mail servers answer so too, ask the operator of this installation whether a firewall changes mail \
              traffic.",
         ],
@@ -308,7 +308,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Try again in a few minutes.",
-            "If it happens each time, give the transcript below to the mail host and ask what its log says.",
+            "If it happens each time, give the transcript below to the mail provider and ask what its log says.",
         ],
         ..PART
     },
@@ -334,7 +334,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Try again in a few minutes.",
-            "If it happens each time, ask the mail host whether the server is overloaded or delays connections.",
+            "If it happens each time, ask the mail provider whether the server is overloaded or delays connections.",
         ],
         ..PART
     },
@@ -352,7 +352,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         steps: &[
             "Check that host and port are those of a mail server for sending.",
-            "If they are, give the transcript below to the mail host.",
+            "If they are, give the transcript below to the mail provider.",
         ],
         ..PART
     },

@@ -11,9 +11,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::OutcomeUnknown], ..ANY }],
         owner: Owner::Nobody,
         title: "It is not known whether {host} took the message",
-        meaning: "The message was handed over whole, and the connection ended before the server confirmed it. We did \
-                  not send it again, because it could arrive twice.",
-        steps: &["Look whether the message has arrived at {recipient}.", "If it has not, send it again."],
+        meaning: "The message was handed over whole, and the connection ended before the server confirmed it. If it \
+                  is sent again, it could arrive twice.",
+        steps: &["Check whether the message has arrived at {recipient}.", "If it has not, send it again."],
         ..RULE
     },
     Rule {
@@ -39,7 +39,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Send less, or a link instead of an attachment.",
-            "If you need this size, ask the mail host for a higher limit.",
+            "If you need this size, ask the mail provider for a higher limit.",
         ],
         ..RULE
     },
@@ -53,10 +53,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   for it, DKIM holds the key of a signature, DMARC says what to do if neither fits. The domain of \
                   {from} did not pass.",
         steps: &[
-            "Ask the administrators of the DNS of the sender's domain to add the mail host's servers to the SPF record; the \
-             mail host's help states the line.",
-            "Turn on DKIM signing at the mail host, and publish the record that it shows.",
-            "Use a sender address in the domain for which the mail host sends.",
+            "Ask the administrators of the DNS of the sender's domain to add the mail provider's servers to the SPF record; the \
+             mail provider's help states the line.",
+            "Turn on DKIM signing at the mail provider, and publish the record that it shows.",
+            "Use a sender address in the domain for which the mail provider sends.",
         ],
         links: &["https://support.google.com/mail/answer/81126"],
         ..RULE
@@ -99,7 +99,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Change what the reply names: text, links or attachments. A message of plain text shows whether the \
              content is the cause.",
-            "If that is refused too, ask the mail host and give it the server's reply.",
+            "If that is refused too, ask the mail provider and give it the server's reply.",
         ],
         ..RULE
     },
@@ -152,7 +152,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   the mail.",
         steps: &[
             "If the reply holds a link, open it: it often explains the rule.",
-            "Ask the mail host which rule it was, and give it the server's reply.",
+            "Ask the mail provider which rule it was, and give it the server's reply.",
         ],
         ..RULE
     },
@@ -164,11 +164,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         retryable: true,
         confidence: Confidence::Generic,
         title: "A sending limit at {host} is reached",
-        meaning: "The mail host limits how much or how often one may send, and this is more. The server's reply: {reply}. It \
+        meaning: "The mail provider limits how much or how often one may send, and this is more. The server's reply: {reply}. It \
                   opens again by itself; user name and password are fine, and the text of the mail was not judged.",
         steps: &[
-            "Wait until the limit opens again, for a daily one within 24 hours, and send less at a time.",
-            "If it happens often, ask the mail host for a higher limit.",
+            "Wait until sending is possible again, with a daily limit within 24 hours, and send less at a time.",
+            "If it happens often, ask the mail provider for a higher limit.",
         ],
         ..RULE
     },

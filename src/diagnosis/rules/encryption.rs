@@ -43,7 +43,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 meaning: "The server sent this one certificate alone. Most often the certificate between it and the \
                           authority (intermediate certificate) is missing on the server; or the issuer is a private \
                           authority.",
-                step: "Ask the mail host to install the missing intermediate certificate, so that the server sends its \
+                step: "Ask the mail provider to install the missing intermediate certificate, so that the server sends its \
                        full chain.",
             },
             Case {
@@ -53,7 +53,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
         ],
         steps: &[
-            "Ask the mail host to install a certificate of a public authority with its full chain.",
+            "Ask the mail provider to install a certificate of a public authority with its full chain.",
             "If the server belongs to your own organisation and uses an authority of its own, ask the operator of \
              this installation to trust that authority.",
         ],
@@ -85,7 +85,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Look up the right name of the server in your mail provider's help.",
-            "If {host} is right, ask the mail host to add this name to its certificate.",
+            "If {host} is right, ask the mail provider to add this name to its certificate.",
         ],
         ..PART
     },
@@ -100,16 +100,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             Case {
                 conditions: &[Condition::Kind(Kind::TlsExpired)],
                 meaning: "This one has expired.",
-                step: "Ask the mail host to renew the certificate of {host}.",
+                step: "Ask the mail provider to renew the certificate of {host}.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsNotYetValid)],
                 meaning: "This one is not valid yet.",
-                step: "Ask the mail host to check from when on the certificate of {host} is valid.",
+                step: "Ask the mail provider to check from when on the certificate of {host} is valid.",
             },
         ],
         steps: &[
-            "If the mail host finds its certificate in order, ask the operator of this installation to check \
+            "If the mail provider finds its certificate in order, ask the operator of this installation to check \
                   its clock.",
         ],
         ..PART
@@ -133,25 +133,25 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 conditions: &[Condition::Kind(Kind::TlsVersion)],
                 meaning: "Both sides must know a common version of the encryption protocol TLS. There is none: this \
                           installation takes TLS 1.2 and newer. The password was not sent.",
-                step: "Ask the mail host to offer TLS 1.2 or newer on port {port}.",
+                step: "Ask the mail provider to offer TLS 1.2 or newer on port {port}.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsNoCommonCipher)],
                 meaning: "Both sides must know a common cipher. There is none: the server has only old ones, without \
                           forward secrecy (RSA key exchange). Programs that still take those can connect, so it may \
                           work elsewhere. The password was not sent.",
-                step: "Ask the mail host for an endpoint with ECDHE ciphers, which have forward secrecy.",
+                step: "Ask the mail provider for an endpoint with ECDHE ciphers, which have forward secrecy.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsServerError)],
                 meaning: "The server broke the handshake off with an internal error (alert internal_error). The \
                           password was not sent.",
-                step: "Try again in a few minutes. If it stays so, ask the mail host what the log of its server says.",
+                step: "Try again in a few minutes. If it stays so, ask the mail provider what the log of its server says.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsOther)],
                 meaning: "The start of the encryption failed. The password was not sent.",
-                step: "Ask the mail host what the log of its server says about the encryption on port {port}.",
+                step: "Ask the mail provider what the log of its server says about the encryption on port {port}.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsOther), Condition::ProblemKnown],
@@ -165,7 +165,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                        whether it lowers the TLS version.",
             },
         ],
-        steps: &["Give the transcript below to the mail host."],
+        steps: &["Give the transcript below to the mail provider."],
         ..PART
     },
     Rule {
@@ -175,7 +175,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "{host} wants a client certificate",
         meaning: "The server lets in only clients that show a certificate of their own. This installation has none: \
                   signing in with a client certificate is not supported here. The password was not sent.",
-        steps: &["Ask the mail host for a server or a port where user name and password are enough."],
+        steps: &["Ask the mail provider for a server or a port where user name and password are enough."],
         ..PART
     },
     Rule {
@@ -187,7 +187,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   That is how a connection is manipulated, so it was ended. The password was not sent.",
         steps: &[
             "Choose port 465 with SSL/TLS, which is encrypted from the first byte, if the server offers it.",
-            "Ask the mail host to check the server and what stands in front of it (firewall, mail filter).",
+            "Ask the mail provider to check the server and what stands in front of it (firewall, mail filter).",
         ],
         ..PART
     },
@@ -201,7 +201,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The server offers encryption, but could not start it just now. The password was not sent.",
         steps: &[
             "Try again in a few minutes.",
-            "If it stays so, tell the mail host: the TLS set-up or the certificate of the server is often the cause.",
+            "If it stays so, tell the mail provider: the TLS set-up or the certificate of the server is often the cause.",
         ],
         ..PART
     },
@@ -213,7 +213,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   the password was not sent in the clear.",
         steps: &[
             "Try port 465 with SSL/TLS, or port 587 with StartTLS.",
-            "If neither works, ask the mail host to enable encryption.",
+            "If neither works, ask the mail provider to enable encryption.",
         ],
         ..PART
     },
@@ -242,7 +242,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 step: "Try port 587 with StartTLS.",
             },
         ],
-        steps: &["If that does not help, give the transcript below to the mail host."],
+        steps: &["If that does not help, give the transcript below to the mail provider."],
         ..RULE
     },
 ];

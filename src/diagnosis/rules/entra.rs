@@ -39,8 +39,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "ENTRA_SECRET_EXPIRED",
         when: &[When { numbers: &[7_000_222], ..REFUSAL }],
         title: "The client secret has expired",
-        meaning: "Client secrets of Microsoft apps end on a date that was chosen when they were made. This one is over; \
-                  nothing else is wrong.",
+        meaning: "Client secrets of Microsoft apps end on a date that was chosen when they were made. This one has \
+                  expired; a new one is all that is needed.",
         steps: &[
             PORTAL,
             "Under Certificates & secrets make a new client secret, and copy its Value.",

@@ -17,22 +17,22 @@ pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
     cases: &[
         Case {
             conditions: &[Condition::Class(4)],
-            meaning: "By its number the refusal is temporary: the same may succeed later.",
+            meaning: "The reply's code says that the refusal is temporary: the same may succeed later.",
             step: "Try again in some minutes.",
         },
         Case {
             conditions: &[Condition::Class(5)],
-            meaning: "By its number the refusal is permanent.",
+            meaning: "The reply's code says that the refusal is permanent.",
             step: "",
         },
         Case {
             conditions: &[Condition::Stage(Stage::Token)],
-            meaning: "It came where an access token for the app {client_id} was asked for, so nothing was sent.",
+            meaning: "It came when an access token for the app {client_id} was requested, so nothing was sent.",
             step: "Look up the number that begins with AADSTS in Microsoft's list of error codes.",
         },
         Case {
             conditions: &[Condition::Stage(Stage::Graph)],
-            meaning: "It came where the message was handed to Microsoft Graph; the app's sign-in had worked.",
+            meaning: "It came when the message was handed to Microsoft Graph; the app's sign-in had worked.",
             step: "",
         },
         Case {
@@ -42,48 +42,52 @@ pub(in crate::diagnosis) const UNKNOWN_REPLY: Rule = Rule {
         },
         Case {
             conditions: &[Condition::Stage(Stage::MailFrom)],
-            meaning: "It came where the sender address {from} was given.",
+            meaning: "It came when the sender address {from} was given.",
             step: "Check that {from} is an address from which this account may send.",
         },
         Case {
             conditions: &[Condition::Stage(Stage::RcptTo)],
-            meaning: "It came where the recipient {recipient} was given, and says nothing against your configuration.",
+            meaning: "It came when the recipient {recipient} was given, and does not mean that your configuration is wrong.",
             step: "Check the recipient's address, or try another recipient.",
         },
         Case {
             conditions: &[Condition::Stage(Stage::Data)],
-            meaning: "It came where the message itself was handed over.",
+            meaning: "It came when the message itself was handed over.",
             step: "",
         },
-        Case { conditions: &[Condition::Subject(1)], meaning: "The server means an address.", step: "" },
+        Case {
+            conditions: &[Condition::Subject(1)],
+            meaning: "The reply's code says that it is about an address.",
+            step: "",
+        },
         Case {
             conditions: &[Condition::Subject(2)],
-            meaning: "The server means a mailbox, for example a full one.",
+            meaning: "The reply's code says that it is about a mailbox, for example a full one.",
             step: "",
         },
         Case {
             conditions: &[Condition::Subject(3)],
-            meaning: "The server means the state of a mail system.",
+            meaning: "The reply's code says that it is about the state of a mail server.",
             step: "",
         },
         Case {
             conditions: &[Condition::Subject(4)],
-            meaning: "The server means the network or the way to another server.",
+            meaning: "The reply's code says that it is about the network or the route to another server.",
             step: "",
         },
         Case {
             conditions: &[Condition::Subject(5)],
-            meaning: "The server means the course of the conversation.",
+            meaning: "The reply's code says that it is about the commands that were exchanged with the server.",
             step: "",
         },
         Case {
             conditions: &[Condition::Subject(6)],
-            meaning: "The server means the content of the message or its form.",
+            meaning: "The reply's code says that it is about the content of the message or its form.",
             step: "",
         },
         Case {
             conditions: &[Condition::Subject(7)],
-            meaning: "The server means a rule of security or policy.",
+            meaning: "The reply's code says that it is about a rule of security or policy.",
             step: "",
         },
     ],

@@ -132,9 +132,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         retryable: true,
         title: "The daily sending limit of {user} is used up",
         meaning: "The mail provider limits how much one account may send in a day. User name and password are fine; \
-                  sending opens again within 24 hours.",
+                  sending is possible again within 24 hours.",
         steps: &[
-            "Wait until the limit opens again; nothing needs to be changed.",
+            "Wait until sending is possible again; nothing needs to be changed.",
             "If it happens often, use an account or a service with a higher limit.",
         ],
         links: &["https://support.google.com/a/answer/166852"],

@@ -34,8 +34,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   override it, and your password was not judged. It applies to sign-in with OAuth tokens too.",
         steps: &[
             USE_GRAPH,
-            "Or ask your Microsoft 365 administrator to allow Authenticated SMTP for this one mailbox: \
-             Set-CASMailbox {user} -SmtpClientAuthenticationDisabled $false",
+            "Or ask your Microsoft 365 administrator to allow Authenticated SMTP for this one mailbox, \
+             in Exchange Online PowerShell: Set-CASMailbox {user} -SmtpClientAuthenticationDisabled $false",
         ],
         links: &[SUBMISSION],
         ..PART

@@ -15,13 +15,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   them. The sign-in itself was not refused.",
         cases: &[Case {
             conditions: &[Condition::Host("smtp.zoho.*")],
-            meaning: "Zoho says this also where the account belongs to another region, or where its domain is not verified \
-                      at Zoho.",
+            meaning: "Zoho also says this if the account belongs to another region, or if its domain is not verified at \
+                      Zoho.",
             step: "",
         }],
         steps: &[
             "Use the address of the account as the sender address.",
-            "Or add {from} to the account at the mail host, as an alias or as a permitted sender.",
+            "Or add {from} to the account at the mail provider, as an alias or as a permitted sender.",
         ],
         ..RULE
     },
@@ -92,11 +92,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         cases: &[Case {
             conditions: &[Condition::Fact(Fact::SignedIn)],
             meaning: "The sign-in as {user} had worked; often an account may send only as its own addresses.",
-            step: "Use the address of the account {user} as the sender address, or add {from} to the account at the mail host.",
+            step: "Use the address of the account {user} as the sender address, or add {from} to the account at the mail provider.",
         }],
         steps: &[
             "Check the sender address {from} for typing errors.",
-            "If it is right, ask the mail host why it refuses it, and give it the server's reply.",
+            "If it is right, ask the mail provider why it refuses it, and give it the server's reply.",
         ],
         ..RULE
     },
@@ -137,7 +137,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Use port 587 with StartTLS, or port 465 with SSL/TLS: sign-in is usual there.",
-            "If this is a relay that should know us by our network address, ask the mail host to allow that address; the \
+            "If this is a relay that should know us by our network address, ask the mail provider to allow that address; the \
              operator of this installation can name it. A server that knows only POP before SMTP cannot be used from here.",
         ],
         ..RULE
@@ -154,7 +154,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Enter user name and password if they are missing.",
             "Use the server that your mail provider names for sending with a sign-in, with port 587 and StartTLS, or \
              port 465 and SSL/TLS.",
-            "If it is a relay that should know us by our address, ask the mail host to allow that address.",
+            "If it is a relay that should know us by our address, ask the mail provider to allow that address.",
         ],
         ..RULE
     },
@@ -187,7 +187,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::None,
         confidence: Confidence::Generic,
         title: "The address {recipient} does not exist",
-        meaning: "The server that answered knows no such recipient. Your configuration reached it without trouble.",
+        meaning: "The server that answered knows no such recipient. Nothing is wrong with the connection to your mail server.",
         steps: &["Check the recipient's address for typing errors, or try another recipient."],
         ..RULE
     },
@@ -247,11 +247,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         retryable: true,
         confidence: Confidence::Generic,
         title: "{host} put the mail off, and asks to try later",
-        meaning: "By its number the refusal is permanent, by its words it is not: {reply}. The server does not say more. The \
-                  recipient's address need not be wrong.",
+        meaning: "The reply's code says that the refusal is permanent, its words say that it is not: \
+                  {reply}. The server does not say more. The recipient's address need not be wrong.",
         steps: &[
             "Try again in some minutes.",
-            "If it happens each time, ask the mail host why, and give it the server's reply.",
+            "If it happens each time, ask the mail provider why, and give it the server's reply.",
         ],
         ..RULE
     },
@@ -264,7 +264,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   with the extension SMTPUTF8, and this one does not offer it.",
         steps: &[
             "Use addresses with plain letters only.",
-            "Or ask the mail host whether it can enable SMTPUTF8.",
+            "Or ask the mail provider whether it can enable SMTPUTF8.",
         ],
         ..RULE
     },

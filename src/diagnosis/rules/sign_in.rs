@@ -25,7 +25,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Ask the operator of this installation to set its EHLO name to a full public host name that leads to \
              its address.",
-            "If that is already so, ask the mail host which names it accepts.",
+            "If that is already so, ask the mail provider which names it accepts.",
         ],
         ..RULE
     },
@@ -107,7 +107,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             Case { conditions: &[Condition::Offers("NTLM")], meaning: WINDOWS_SIGN_IN, step: "" },
             Case { conditions: &[Condition::Offers("GSSAPI")], meaning: WINDOWS_SIGN_IN, step: "" },
         ],
-        steps: &["Ask the mail host to allow sign-in with PLAIN or LOGIN over an encrypted connection."],
+        steps: &["Ask the mail provider to allow sign-in with PLAIN or LOGIN over an encrypted connection."],
         ..RULE
     },
     Rule {
@@ -141,8 +141,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[],
         effect: Effect::CredentialsRefused,
         title: "{host} wants an app password for {user}",
-        meaning: "This mail service does not take the account's own password from programs. It wants an app password: one \
-                  that it makes for one program. Entering the account's password again will not help.",
+        meaning: "This mail service does not take the account's own password from programs. It wants an app password: a \
+                  password that it creates for one program. Entering the account's password again will not help.",
         steps: &[
             "Sign in as {user} on the mail service's web page, open the security settings, and create an app password.",
             "Enter the app password here.",
@@ -218,7 +218,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   does not say that user name or password are wrong. Its reply: {reply}.",
         steps: &[
             "Leave the configuration as it is, and wait some minutes before you try again.",
-            "If it lasts for hours, ask the mail host and give it the server's reply.",
+            "If it lasts for hours, ask the mail provider and give it the server's reply.",
         ],
         ..RULE
     },
@@ -253,30 +253,30 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         cases: &[
             Case {
                 conditions: &[Condition::UnusualPassword],
-                meaning: "The stored password has letters or signs beyond plain ASCII, or blanks around it, and some servers read \
-                          those differently than the provider's web page does.",
-                step: "Set a password of plain letters, digits and ASCII signs without blanks at the provider, and enter \
-                       it here.",
+                meaning: "The stored password has letters or signs beyond plain ASCII (accents, for example), or spaces \
+                          around it. Some servers read these differently than the mail provider's web page does.",
+                step: "Set a password of plain letters, digits and ASCII signs (such as - or !) without spaces at the mail \
+                       provider, and enter it here.",
             },
             Case {
                 conditions: &[Condition::WantsAppPassword],
-                meaning: "This service takes an app password: one that it makes for one program.",
+                meaning: "This mail service wants an app password: a password that it creates for one program.",
                 step: "Create an app password in the account's security settings, and enter it here.",
             },
             Case {
                 conditions: &[Condition::UserNameIsFixed],
                 meaning: "",
-                step: "Enter {user_name_form} as the user name: this service prescribes it.",
+                step: "Enter {user_name_form} as the user name: this mail service requires it.",
             },
             Case {
                 conditions: &[Condition::UserLacksAt],
                 meaning: "",
-                step: "Try the full e-mail address as user name: many mail hosts want it, and {user} is none.",
+                step: "Try the full e-mail address as user name: many mail providers want it, and {user} is not an address.",
             },
         ],
         steps: &[
             "Enter the password again, and check the user name for typing errors.",
-            "Sign in with both on your mail provider's web page, to see that they work there.",
+            "Sign in with this user name and password on your mail provider's web page, to see whether they work there.",
             "If sign-in with a second factor is on, create an app password at the provider and enter it here.",
             "Look in the provider's settings for a switch that allows sending by SMTP.",
         ],

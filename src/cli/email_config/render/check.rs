@@ -69,7 +69,7 @@ pub fn diagnosis(diagnosis: &Value, colours: Colours) -> String {
 fn owner_label(owner: &str) -> &str {
     match owner {
         "tenant_admin" => "the tenant's administrator",
-        "mail_host" => "the mail host",
+        "mail_host" => "the mail provider",
         "microsoft365_admin" => "the Microsoft 365 administrator",
         "workspace_admin" => "the Google Workspace administrator",
         "dns_owner" => "whoever manages the DNS",

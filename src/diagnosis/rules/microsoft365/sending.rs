@@ -106,7 +106,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "The mailbox {user} has reached its sending limit at Microsoft 365",
         meaning: "Microsoft limits to how many recipients one mailbox may send in a day. The sign-in itself is fine.",
         steps: &[
-            "Wait until the limit opens again, within 24 hours.",
+            "Wait until sending is possible again, within 24 hours.",
             "If this mailbox has not sent so much, ask your Microsoft 365 administrator whether somebody else uses it.",
             "For large amounts use a sending service.",
         ],
@@ -124,7 +124,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Microsoft limits to how many outside recipients a whole organisation may send in a day. Others in \
                   the organisation may have used it up.",
         steps: &[
-            "Wait until the limit opens again, within 24 hours.",
+            "Wait until sending is possible again, within 24 hours.",
             "Ask your Microsoft 365 administrator to look at the report on the tenant's external recipients in the \
              Exchange admin center.",
         ],
