@@ -58,12 +58,13 @@ impl Delivery {
         Ok(view)
     }
 
-    /// One email without its content, where there is one.
-    pub async fn find_without_content(
-        &self,
-        tenant: &TenantId,
-        id: Uuid,
-    ) -> Result<Option<EmailView>, Error> {
+    /// One email without its content.
+    pub async fn find_without_content(&self, tenant: &TenantId, id: Uuid) -> Result<EmailView, Error> {
+        self.find_if_there(tenant, id).await?.ok_or(Error::NotFound)
+    }
+
+    /// The same, where there is one.
+    pub async fn find_if_there(&self, tenant: &TenantId, id: Uuid) -> Result<Option<EmailView>, Error> {
         match emails::find(&self.db, tenant, id).await? {
             Some(stored) => self.view(tenant, stored).await.map(Some),
             None => Ok(None),

@@ -185,7 +185,7 @@ impl<'a> Run<'a> {
         if probes {
             run.release_held(1).await?;
         } else {
-            while run.release_held(WINDOW).await? > 0 {}
+            while !run.is_over() && run.release_held(WINDOW).await? > 0 {}
         }
         Ok(Start::Open(Box::new(run)))
     }
@@ -199,7 +199,11 @@ impl<'a> Run<'a> {
     }
 
     fn may_begin(&self) -> bool {
-        !self.is_over.load(Ordering::Acquire) && self.shared.may_begin()
+        !self.is_over() && self.shared.may_begin()
+    }
+
+    fn is_over(&self) -> bool {
+        self.is_over.load(Ordering::Acquire)
     }
 
     /// Ends this run after the mails in hand; it begins again at `until`, or when the next mail is due.
@@ -447,7 +451,7 @@ impl<'a> Run<'a> {
         loop {
             let now = delivery.clock.now();
             let due = emails::expired_while_held(&delivery.db, &self.tenant, now, WINDOW).await?;
-            if due.is_empty() {
+            if due.is_empty() || self.is_over() {
                 return Ok(());
             }
             for (_, id) in due {

@@ -9,7 +9,6 @@ use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
 use super::{Delivery, runner};
-use crate::clock::Timestamp;
 use crate::store::delivery_accounts::{self, DeliveryAccount};
 use crate::store::{DbError, Write};
 
@@ -21,9 +20,6 @@ const SWEEP_INTERVAL: Duration = Duration::from_mins(1);
 
 /// Accounts that are taken with one statement.
 const MAX_TAKEN: i64 = 64;
-
-/// Nothing new begins with less than this left of a lease.
-pub(super) const LEASE_MARGIN: Duration = Duration::from_secs(2);
 
 /// Sends the mail of the accounts that this process owns.
 pub struct Worker {
@@ -47,7 +43,8 @@ impl Shared {
     /// Whether the leases last long enough to begin something.
     pub fn may_begin(&self) -> bool {
         let left = self.lease_until.load(Ordering::Acquire) - elapsed(&self.delivery);
-        left > milliseconds(LEASE_MARGIN) && !*self.stopping.borrow()
+        // What begins now is still ours when its first command has gone.
+        left > milliseconds(self.delivery.waits().lease / 3) && !*self.stopping.borrow()
     }
 }
 
@@ -131,7 +128,11 @@ impl Worker {
     async fn take(&self, lease: Duration) -> Result<(), DbError> {
         let delivery = &self.shared.delivery;
         loop {
-            let now: Timestamp = delivery.clock.now();
+            let now = delivery.clock.now();
+            // A read costs nothing, where a write would wake the disk each second.
+            if !delivery_accounts::is_any_due(&delivery.db, now).await? {
+                return Ok(());
+            }
             let taken =
                 delivery_accounts::take(&delivery.db, &delivery.owner, now.after(lease), now, MAX_TAKEN)
                     .await?;

@@ -16,6 +16,7 @@ statements! {
                 where next_due_at <= $3 and lease_until < $3 order by next_due_at limit $4)
             and next_due_at <= $3 and lease_until < $3
         returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at";
+    ANY_DUE = "select tenant_id from delivery_accounts where next_due_at <= $1 and lease_until < $1 limit 1";
     RENEW = "update delivery_accounts set lease_until = $2 where owner = $1";
     /// The account belongs to nobody, and is due when its next email is.
     RELEASE = "update delivery_accounts set owner = null, lease_until = 0,
@@ -65,6 +66,11 @@ pub struct DeliveryAccount {
 /// Makes the account due at this time, unless it is due earlier.
 pub fn wake(tenant: &TenantId, at: Timestamp) -> Statement {
     sql(WAKE).bind(tenant.as_str()).bind(at.0)
+}
+
+/// Whether an account is due that belongs to nobody.
+pub async fn is_any_due(db: &Db, now: Timestamp) -> Result<bool, DbError> {
+    db.optional(sql(ANY_DUE).bind(now.0)).await.map(|row| row.is_some())
 }
 
 /// Takes accounts that are due and belong to nobody, until the lease ends.

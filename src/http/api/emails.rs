@@ -5,6 +5,7 @@ mod parameters;
 mod refusal;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Json;
 use axum::extract::{Path, State};
@@ -60,8 +61,8 @@ pub async fn send(
         return Err(Error::internal(&anyhow::anyhow!("an email was stored without an id")));
     };
     let (view, is_settled) = match wait {
-        Some(wait) => app.delivery.wait_until_settled(&sender.tenant, id, wait).await?,
-        None => (app.delivery.find(&sender.tenant, id).await?, false),
+        Some(wait) => app.delivery.wait_until_settled(&sender.tenant, id, max_wait(&app, wait)).await?,
+        None => (app.delivery.find_without_content(&sender.tenant, id).await?, false),
     };
     let status = if taken.is_replay || is_settled { StatusCode::OK } else { StatusCode::ACCEPTED };
     let body = EmailBody::new(&view, app.clock.now(), language);
@@ -164,7 +165,13 @@ pub async fn get(
     Path(id): Path<String>,
     language: Language,
 ) -> Result<Json<EmailBody>, Error> {
-    let view = app.delivery.find(&sender.tenant, parse_id(&id)?).await?;
+    let id = parse_id(&id)?;
+    // What the mail says is for administrators.
+    let view = if sender.is_admin {
+        app.delivery.find(&sender.tenant, id).await?
+    } else {
+        app.delivery.find_without_content(&sender.tenant, id).await?
+    };
     Ok(Json(EmailBody::new(&view, app.clock.now(), language)))
 }
 
@@ -278,6 +285,11 @@ pub async fn delete(
     let id = parse_id(&id)?;
     app.delivery.erase(&sender.tenant, id).await?;
     Ok(Json(DeletedBody::new(id)))
+}
+
+/// The time that is left to wait before the request itself would take too long.
+pub(super) fn max_wait(app: &App, wait: Duration) -> Duration {
+    wait.min(Duration::from_secs(app.config.server.request_timeout_seconds.saturating_sub(1)))
 }
 
 /// What is no id names no email.

@@ -12,7 +12,7 @@ use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::emails::{diagnosis_in, parse_id};
+use super::emails::{diagnosis_in, max_wait, parse_id};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
@@ -134,12 +134,12 @@ pub async fn list(
     language: Language,
 ) -> Result<Json<EventList>, Error> {
     let (after, limit, wait) = parse(&uri)?;
-    let events = app.delivery.events_after(&sender.tenant, after, limit, wait).await?;
+    let events = app.delivery.events_after(&sender.tenant, after, limit, max_wait(&app, wait)).await?;
     let next = events.last().map_or(after, |event| event.seq).to_string();
     let mut views: BTreeMap<Uuid, Option<EmailView>> = BTreeMap::new();
     for id in events.iter().filter_map(|event| event.email) {
         if let std::collections::btree_map::Entry::Vacant(entry) = views.entry(id) {
-            entry.insert(app.delivery.find_without_content(&sender.tenant, id).await?);
+            entry.insert(app.delivery.find_if_there(&sender.tenant, id).await?);
         }
     }
     let body = |event: &StoredEvent| {
@@ -165,7 +165,7 @@ pub async fn of_email(
     language: Language,
 ) -> Result<Json<EventList>, Error> {
     let id = parse_id(&id)?;
-    let view = app.delivery.find_without_content(&sender.tenant, id).await?;
+    let view = app.delivery.find_if_there(&sender.tenant, id).await?;
     let events = app.delivery.events_of(&sender.tenant, id).await?;
     let data =
         events.iter().map(|event| EventBody::new(&sender.tenant, event, view.as_ref(), language)).collect();

@@ -68,6 +68,16 @@ async fn only_administrators_and_senders_may_call_and_only_for_their_tenant() {
 }
 
 #[tokio::test]
+async fn what_a_mail_says_is_for_administrators() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.enabled = false).await;
+    let id = post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202).json()["id"].clone();
+    let path = format!("{EMAILS}/{}", id.as_str().expect("an id"));
+    assert_eq!(post.admin().get(&path).await.expect(200).json()["text"], json!("Thank you.\r\n"));
+    let seen = post.app.sender("acme").get(&path).await.expect(200).json();
+    assert_eq!((&seen["text"], &seen["subject"]), (&json!(null), &json!("Invoice 8841")));
+}
+
+#[tokio::test]
 async fn the_same_key_is_the_same_mail() {
     let post = Post::open(Script::starttls()).await;
     let key = [("Idempotency-Key", "order-17")];
