@@ -24,7 +24,7 @@ use crate::email_config::{EmailConfig, ErrorCode, Settings};
 use crate::id::{TenantId, TraceId, UserId};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::quotas::Quotas;
-use crate::limits::recent_rows::RecentRows;
+use crate::limits::recent_audit_rows::RecentAuditRows;
 use crate::limits::refused_sign_ins::RefusedSignIns;
 use crate::providers::Outbound;
 use crate::store::{Db, email_configs};
@@ -40,7 +40,7 @@ pub struct Accounts {
     pub connections: ConnectionLimits,
     pub quotas: Quotas,
     pub refused_sign_ins: RefusedSignIns,
-    pub recent_rows: RecentRows,
+    pub recent_audit_rows: RecentAuditRows,
     /// How the audit keeps the recipients of test mails.
     pub audit_recipients: AuditRecipients,
     pub metrics: Metrics,

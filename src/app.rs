@@ -17,7 +17,7 @@ use crate::egress::{Dialer, Host, Policy, Resolver};
 use crate::limits::connections::ConnectionLimits;
 use crate::limits::quotas::Quotas;
 use crate::limits::rate::RateLimiter;
-use crate::limits::recent_rows::RecentRows;
+use crate::limits::recent_audit_rows::RecentAuditRows;
 use crate::limits::refused_sign_ins::RefusedSignIns;
 use crate::providers::{Outbound, microsoft365};
 use crate::store::Db;
@@ -120,7 +120,7 @@ impl App {
             connections: ConnectionLimits::new(egress.max_connections, egress.max_connections_per_tenant),
             quotas: Quotas::new(&config.quotas, clock.clone()),
             refused_sign_ins: RefusedSignIns::new(&config.quotas, clock.clone()),
-            recent_rows: RecentRows::new(&config.quotas, clock.clone()),
+            recent_audit_rows: RecentAuditRows::new(&config.quotas, clock.clone()),
             audit_recipients: config.audit.recipients,
             metrics: metrics.clone(),
         };

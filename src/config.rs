@@ -30,7 +30,7 @@ pub use load::DEFAULT_FILE;
 pub use operator_url::check_operator_url;
 pub use problem::{Invalid, Problem};
 pub use reference::reference_markdown;
-pub use settings::{Setting, Shown};
+pub use settings::{EffectiveSetting, Setting};
 
 use settings::settings;
 use value::Rule::{Between, StartsWith};

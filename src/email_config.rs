@@ -109,9 +109,9 @@ impl EmailConfig {
         match self.error_code() {
             ErrorCode::Ok => "OK".to_owned(),
             ErrorCode::IncompleteConfig => {
-                Text::new(NOT_SET_YET).with("missing", self.missing().join(", ")).say(language)
+                Text::new(NOT_SET_YET).with("missing", self.missing().join(", ")).render(language)
             }
-            ErrorCode::ConfigNotSet => Text::new(NO_ACCOUNT).say(language),
+            ErrorCode::ConfigNotSet => Text::new(NO_ACCOUNT).render(language),
             code @ (ErrorCode::InvalidCredentials | ErrorCode::ProviderError) => {
                 self.health.reason_in(language).unwrap_or_else(|| code.as_str().to_owned())
             }

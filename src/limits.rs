@@ -5,7 +5,7 @@ mod bounded;
 pub mod connections;
 pub mod quotas;
 pub mod rate;
-pub mod recent_rows;
+pub mod recent_audit_rows;
 pub mod refused_sign_ins;
 mod windows;
 

@@ -154,7 +154,7 @@ pub struct Success {
 impl Success {
     /// What the administrator reads.
     pub fn message(&self, language: Language) -> String {
-        let sentences: Vec<String> = self.message.iter().map(|sentence| sentence.say(language)).collect();
+        let sentences: Vec<String> = self.message.iter().map(|sentence| sentence.render(language)).collect();
         sentences.join(" ")
     }
 }

@@ -10,10 +10,10 @@ mod error;
 mod first_bytes;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
-mod limits;
 mod reply;
 mod socket;
 mod stream;
+mod timeouts;
 mod tls;
 
 pub use auth::{Credentials, Mechanism};

@@ -182,7 +182,7 @@ impl Vault {
     /// The state of the keys now.
     pub fn state(&self) -> KeysState {
         match &self.keys().remote {
-            Some(remote) if !remote.is_tried() => KeysState::Unavailable,
+            Some(remote) if !remote.is_checked() => KeysState::Unavailable,
             Some(remote) if !remote.answers() => KeysState::Degraded,
             _ => KeysState::Ok,
         }
@@ -218,7 +218,7 @@ pub async fn check_keys(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<(
 /// Nothing is sealed or opened with a service whose canaries were not tried.
 fn usable(remote: Option<&Arc<Remote>>) -> Result<(), VaultError> {
     match remote {
-        Some(remote) if !remote.is_tried() => Err(VaultError::Unavailable),
+        Some(remote) if !remote.is_checked() => Err(VaultError::Unavailable),
         _ => Ok(()),
     }
 }

@@ -119,14 +119,14 @@ impl Accounts {
         }
         // Other users must not fill the audit: like checks within a minute are one row with a count.
         let content = (tenant.as_str(), actor.user.as_str(), action.as_str(), code);
-        if let Some(id) = self.recent_rows.find(&content)
-            && self.db.write(write(audit::count_again(tenant, id))).await? == WriteOutcome::Committed
+        if let Some(id) = self.recent_audit_rows.find(&content)
+            && self.db.write(write(audit::count_repetition(tenant, id))).await? == WriteOutcome::Committed
         {
             return Ok(());
         }
         let id = Uuid::now_v7();
         let _ = self.db.write(write(self.audit_row_with_id(id, actor, action, code, &[]))).await?;
-        self.recent_rows.remember(tenant, &content, id);
+        self.recent_audit_rows.remember(tenant, &content, id);
         Ok(())
     }
 
@@ -135,7 +135,7 @@ impl Accounts {
         if actor.is_admin {
             return Ok(());
         }
-        self.within_quota(self.recent_rows.check(&actor.tenant))
+        self.within_quota(self.recent_audit_rows.check(&actor.tenant))
     }
 
     /// Records a successful check of what is stored already, and returns the version that this makes.

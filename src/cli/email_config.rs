@@ -5,13 +5,13 @@
 mod answer;
 mod api;
 mod commands;
-mod connection;
 mod events;
 mod failure;
 mod fields;
 mod input;
 mod progress;
 mod render;
+mod server_options;
 mod style;
 
 use clap::{Args, Subcommand};
@@ -19,7 +19,7 @@ use clap::{Args, Subcommand};
 pub use failure::Failure;
 pub(super) use style::shown;
 
-use connection::Connection;
+use server_options::ServerOptions;
 
 use commands::{patch, send_test_email, simple, update};
 
@@ -38,7 +38,7 @@ could not be written.";
 #[command(after_help = EXIT_CODES)]
 pub struct Arguments {
     #[command(flatten)]
-    connection: Connection,
+    server: ServerOptions,
 
     #[command(subcommand)]
     command: Command,
@@ -57,14 +57,14 @@ enum Command {
 
 /// Runs one operation and prints its result. A failure carries the exit code.
 pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { connection, command } = arguments;
+    let Arguments { server, command } = arguments;
     match command {
-        Command::Ls(_) => simple::ls(&connection).await,
-        Command::Update(arguments) => update::run(*arguments, &connection).await,
-        Command::Patch(arguments) => patch::run(arguments, &connection).await,
-        Command::Rm(arguments) => simple::rm(arguments, &connection).await,
-        Command::SendTestEmail(arguments) => send_test_email::run(arguments, &connection).await,
-        Command::Validate(_) => simple::validate(&connection).await,
-        Command::VerifyConnection(_) => simple::verify_connection(&connection).await,
+        Command::Ls(_) => simple::ls(&server).await,
+        Command::Update(arguments) => update::run(*arguments, &server).await,
+        Command::Patch(arguments) => patch::run(arguments, &server).await,
+        Command::Rm(arguments) => simple::rm(arguments, &server).await,
+        Command::SendTestEmail(arguments) => send_test_email::run(arguments, &server).await,
+        Command::Validate(_) => simple::validate(&server).await,
+        Command::VerifyConnection(_) => simple::verify_connection(&server).await,
     }
 }

@@ -60,7 +60,7 @@ pub enum Command {
         #[arg(long, value_name = "NEW")]
         id: Option<String>,
         #[command(flatten)]
-        watching: Watching,
+        watching: WaitArguments,
     },
 
     /// Wrap the data keys of all rows with the current key.
@@ -72,7 +72,7 @@ pub enum Command {
     #[command(after_help = super::EXIT_CODES)]
     Rewrap {
         #[command(flatten)]
-        watching: Watching,
+        watching: WaitArguments,
     },
 
     /// Remove a key that no row needs.
@@ -89,7 +89,7 @@ pub enum Command {
 }
 
 #[derive(Debug, clap::Args)]
-pub struct Watching {
+pub struct WaitArguments {
     /// How long to watch afterwards for rows that another process still seals with an old key.
     #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=3600))]
     wait: u64,

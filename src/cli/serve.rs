@@ -72,7 +72,7 @@ pub(super) async fn run_until_stopped(
     };
     app.egress_policy().add_own_listener(listener.local_addr()?);
     let metrics = metrics_listener(app, stopping(stopped.clone()))?;
-    let traces = traces.map(|traces| traces.deliver(app.http_client(), app.metrics.clone()));
+    let traces = traces.map(|traces| traces.start_export(app.http_client(), app.metrics.clone()));
     let retention = tokio::spawn(app.retention().run());
     let Signals { stop: stop_signals, hangup } = signals;
     let key_maintenance = tokio::spawn(maintain_keys(Arc::clone(app), hangup));

@@ -1,7 +1,7 @@
 //! `transports tenants`: lists and counts the tenants for an operator, and deletes one.
 
-mod choice;
 mod csv;
+mod filter;
 mod json;
 mod ls;
 mod rm;

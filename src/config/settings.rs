@@ -17,7 +17,7 @@ pub struct Setting {
 
 /// One effective setting, for people: secrets are `***`.
 #[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Shown {
+pub struct EffectiveSetting {
     pub section: &'static str,
     pub key: &'static str,
     /// As it would stand in the file; none where it is not set.
@@ -80,10 +80,10 @@ macro_rules! settings {
             }
 
             /// Every setting as it is in effect, in the order of the documentation, without secrets.
-            pub fn shown(&self) -> Vec<$crate::config::settings::Shown> {
+            pub fn shown(&self) -> Vec<$crate::config::settings::EffectiveSetting> {
                 use $crate::config::value::Value as _;
                 vec![$($(
-                    $crate::config::settings::Shown {
+                    $crate::config::settings::EffectiveSetting {
                         section: stringify!($section),
                         key: stringify!($key),
                         value: self.$section.$key.show(),

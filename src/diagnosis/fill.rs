@@ -212,7 +212,7 @@ impl Words<'_> {
         match names.len().saturating_sub(MAX_LISTED) {
             0 => shown,
             more => {
-                Text::new(AND_MORE).with("names", shown).with("count", more.to_string()).say(self.language)
+                Text::new(AND_MORE).with("names", shown).with("count", more.to_string()).render(self.language)
             }
         }
     }
@@ -227,7 +227,7 @@ impl Words<'_> {
                 .with("whole", (count / 1_000_000).to_string())
                 .with("tenths", tenths.to_string())
         };
-        text.say(self.language)
+        text.render(self.language)
     }
 }
 

@@ -83,8 +83,8 @@ pub struct HttpClient {
 }
 
 impl traces::Transport for HttpClient {
-    async fn post(&self, post: traces::Post<'_>) -> Result<Vec<u8>, String> {
-        let traces::Post { url, headers, body, time_limit, max_response_bytes } = post;
+    async fn post(&self, post: traces::ExportRequest<'_>) -> Result<Vec<u8>, String> {
+        let traces::ExportRequest { url, headers, body, time_limit, max_response_bytes } = post;
         let request =
             Request { method: hyper::Method::POST, url, headers, body, time_limit, max_response_bytes };
         let response = self.send(request).await.map_err(|error| error.to_string())?;

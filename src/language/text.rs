@@ -31,8 +31,7 @@ impl Text {
         self
     }
 
-    /// Renders the text.
-    pub fn say(&self, language: Language) -> String {
+    pub fn render(&self, language: Language) -> String {
         fill(language.text(self.template), |name| {
             self.values
                 .iter()
@@ -93,7 +92,7 @@ mod tests {
     #[test]
     fn values_that_look_like_placeholders_stay_what_they_are() {
         let text = Text::new("{a} and {b} {").with("a", "{b}").with("b", "{a}");
-        assert_eq!(text.say(Language::English), "{b} and {a} ");
+        assert_eq!(text.render(Language::English), "{b} and {a} ");
     }
 
     #[test]

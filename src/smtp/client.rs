@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio::time::{Instant, timeout};
 
 use super::stream::Stream;
-use super::{Capabilities, Error, ErrorKind, Reply, limits};
+use super::{Capabilities, Error, ErrorKind, Reply, timeouts};
 use crate::egress::Host;
 use crate::mail::address::EmailAddress;
 use crate::mail::transcript::Stage;
@@ -94,12 +94,12 @@ impl Session {
     pub async fn quit(mut self) {
         let goodbye = async {
             if self.in_step {
-                let _ = self.stream.write(b"QUIT\r\n", Instant::now() + limits::QUIT).await;
+                let _ = self.stream.write(b"QUIT\r\n", Instant::now() + timeouts::QUIT).await;
             }
             // The server may have closed first.
             let _ = self.stream.finish().await;
         };
-        let _ = timeout(limits::QUIT, goodbye).await;
+        let _ = timeout(timeouts::QUIT, goodbye).await;
     }
 
     /// Sets when the next steps have to be over.

@@ -82,7 +82,7 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
 }
 
 /// Counts a repetition in a row; undoes the write where the row is gone.
-pub fn count_again(tenant: &TenantId, id: Uuid) -> Statement {
+pub fn count_repetition(tenant: &TenantId, id: Uuid) -> Statement {
     sql(COUNT_AGAIN).bind(tenant.as_str()).bind(id.to_string()).require_affected()
 }
 

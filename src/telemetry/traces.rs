@@ -95,16 +95,16 @@ impl Traces {
         self.provider.tracer("transports")
     }
 
-    /// Begins to deliver, on a task of its own.
-    pub fn deliver(self, transport: impl Transport, metrics: Metrics) -> Delivery {
+    /// Begins to export, on a task of its own.
+    pub fn start_export(self, transport: impl Transport, metrics: Metrics) -> ExportTask {
         let (stop, stopped) = watch::channel(false);
         let worker = Worker { traces: self, transport, metrics, failing: false };
-        Delivery { stop, worker: tokio::spawn(worker.run(stopped)) }
+        ExportTask { stop, worker: tokio::spawn(worker.run(stopped)) }
     }
 }
 
 /// One call of the collector.
-pub struct Post<'a> {
+pub struct ExportRequest<'a> {
     pub url: &'a str,
     pub headers: HeaderMap,
     pub body: Vec<u8>,
@@ -115,17 +115,17 @@ pub struct Post<'a> {
 /// Carries batches to the collector.
 pub trait Transport: Send + Sync + 'static {
     /// The body of an answer with status 200, or why there is none.
-    fn post(&self, post: Post<'_>) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
+    fn post(&self, post: ExportRequest<'_>) -> impl Future<Output = Result<Vec<u8>, String>> + Send;
 }
 
-/// The delivery under way.
-pub struct Delivery {
+/// The running export.
+pub struct ExportTask {
     stop: watch::Sender<bool>,
     worker: JoinHandle<()>,
 }
 
-impl Delivery {
-    /// Delivers what waits, for a bounded time.
+impl ExportTask {
+    /// Exports what waits, for a bounded time.
     pub async fn finish(self) {
         let _ = self.stop.send(true);
         if tokio::time::timeout(SHUTDOWN_TIME, self.worker).await.is_err() {
@@ -204,7 +204,7 @@ impl SpanProcessor for Queue {
         }
     }
 
-    /// [`Delivery::finish`] does it.
+    /// [`ExportTask::finish`] does it.
     fn force_flush(&self) -> OTelSdkResult {
         Ok(())
     }
@@ -247,11 +247,11 @@ impl<T: Transport> Worker<T> {
             if batch.is_empty() {
                 return;
             }
-            self.deliver(batch).await;
+            self.export(batch).await;
         }
     }
 
-    async fn deliver(&mut self, batch: Vec<SpanData>) {
+    async fn export(&mut self, batch: Vec<SpanData>) {
         let count = batch.len() as u64;
         let resource_spans = group_spans_by_resource_and_scope(batch, &self.traces.resource);
         match self.call(&ExportTraceServiceRequest { resource_spans }).await {
@@ -279,7 +279,7 @@ impl<T: Transport> Worker<T> {
     /// How many spans the collector did not want, or why the call failed.
     async fn call(&self, request: &ExportTraceServiceRequest) -> Result<u64, String> {
         let Destination { url, headers } = &self.traces.destination;
-        let post = Post {
+        let post = ExportRequest {
             url,
             headers: headers.clone(),
             body: request.encode_to_vec(),

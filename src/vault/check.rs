@@ -133,7 +133,7 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
             }
         }
     }
-    remote.set_tried();
+    remote.set_checked();
     Ok(())
 }
 

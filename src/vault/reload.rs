@@ -52,7 +52,7 @@ impl Vault {
         }
         let Some(remote) = self.keys().remote.clone() else { return };
         remote.forget_old().await;
-        if !remote.is_tried() {
+        if !remote.is_checked() {
             match check::try_service(&remote, &self.db, &self.clock).await {
                 Ok(()) => tracing::info!(key = remote.name(), "the key service answers, and its key fits"),
                 Err(wrong @ CanaryCheckError::Wrong(_)) => {

@@ -24,7 +24,7 @@ pub struct Remote {
     keep: Duration,
     clock: Clock,
     /// Its canaries were opened: before that nothing is sealed or opened with it.
-    is_tried: AtomicBool,
+    is_checked: AtomicBool,
     /// Whether the last call was answered.
     answers: AtomicBool,
     /// Versions that have a canary.
@@ -72,7 +72,7 @@ impl Remote {
             unwrapped,
             keep,
             clock,
-            is_tried: AtomicBool::new(false),
+            is_checked: AtomicBool::new(false),
             answers: AtomicBool::new(true),
             registered: Mutex::default(),
             metrics,
@@ -154,12 +154,12 @@ impl Remote {
         answer
     }
 
-    pub(super) fn is_tried(&self) -> bool {
-        self.is_tried.load(Ordering::Acquire)
+    pub(super) fn is_checked(&self) -> bool {
+        self.is_checked.load(Ordering::Acquire)
     }
 
-    pub(super) fn set_tried(&self) {
-        self.is_tried.store(true, Ordering::Release);
+    pub(super) fn set_checked(&self) {
+        self.is_checked.store(true, Ordering::Release);
     }
 
     pub(super) fn answers(&self) -> bool {

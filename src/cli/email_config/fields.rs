@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Map, Value};
 
-use super::connection::{Typed, warn_of_visible_secret};
 use super::failure::Failure;
 use super::input;
+use super::server_options::{SecretArgument, warn_of_visible_secret};
 use crate::email_config::fields;
 use crate::secret::Secret;
 
@@ -39,7 +39,7 @@ pub(super) struct Smtp {
 
     /// The password. Other users of this machine can see it: prefer --email-password-file.
     #[arg(long = "emailPassword", alias = "providerConfig-emailPassword", value_name = "PASSWORD")]
-    email_password: Option<Typed>,
+    email_password: Option<SecretArgument>,
 
     /// Display name in From.
     #[arg(long = "senderName", alias = "providerConfig-senderName", value_name = "NAME")]
@@ -68,7 +68,7 @@ pub(super) struct Microsoft365 {
 
     /// The client secret. Other users of this machine can see it: prefer --client-secret-file.
     #[arg(long = "clientSecret", alias = "providerConfig-clientSecret", value_name = "SECRET")]
-    client_secret: Option<Typed>,
+    client_secret: Option<SecretArgument>,
 }
 
 /// Fields and their values, in the order of the form.
@@ -110,7 +110,7 @@ impl Microsoft365 {
 
 fn secret(
     (file_option, file): (&str, Option<PathBuf>),
-    (option, typed): (&str, Option<Typed>),
+    (option, typed): (&str, Option<SecretArgument>),
 ) -> Result<Option<Secret>, Failure> {
     if let Some(typed) = typed {
         warn_of_visible_secret(option, &format!("use {file_option}"));

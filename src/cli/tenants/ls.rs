@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::choice::Choice;
+use super::filter::FilterOptions;
 use super::{Format, csv, examples, json, open, output, table};
 use crate::cli::email_config::shown;
 use crate::config::Config;
@@ -17,7 +17,7 @@ use crate::store::tenant_list::{Listing, TenantRow};
 #[command(after_help = examples(&EXAMPLES))]
 pub struct Arguments {
     #[command(flatten)]
-    choice: Choice,
+    filter: FilterOptions,
 
     /// Size of a page.
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Resul
 
 async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     let mut left = if arguments.all { usize::MAX } else { usize::try_from(arguments.limit)? };
-    let mut listing = Listing::new(db, &arguments.choice.filter(), &arguments.after).await?;
+    let mut listing = Listing::new(db, &arguments.filter.to_filter(), &arguments.after).await?;
     let mut printer = Printer::new(arguments.format);
     let more = loop {
         let asked = PAGE_SIZE.min(left);

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use clap::Args;
 use serde_json::json;
 
-use super::choice::Choice;
+use super::filter::FilterOptions;
 use super::{Format, csv, examples, open, output};
 use crate::cli::email_config::shown;
 use crate::config::Config;
@@ -21,7 +21,7 @@ use crate::store::{Db, DbError};
 #[command(after_help = examples(&EXAMPLES))]
 pub struct Arguments {
     #[command(flatten)]
-    choice: Choice,
+    filter: FilterOptions,
 
     /// Output format.
     #[arg(long, value_enum, default_value_t)]
@@ -63,7 +63,7 @@ struct Section<'a> {
 impl Counts {
     async fn read(db: &Db, arguments: &Arguments) -> Result<Self, DbError> {
         let mut counts = Self::default();
-        for group in tenant_list::groups(db, &arguments.choice.filter()).await? {
+        for group in tenant_list::groups(db, &arguments.filter.to_filter()).await? {
             let tenants = tenant_list::count(db, &group).await?;
             counts.add(&group, tenants);
         }

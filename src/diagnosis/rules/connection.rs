@@ -6,7 +6,7 @@ use crate::diagnosis::{Confidence, Owner};
 use crate::mail::transcript::Stage;
 use crate::smtp::Security;
 
-const PART: Rule = Rule { connection_failed: true, ..RULE };
+const BASE: Rule = Rule { connection_failed: true, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -32,7 +32,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Look up the name of the server for outgoing mail (SMTP) in your mail provider's help; it often begins \
              with smtp or mail.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "DNS_UNAVAILABLE",
@@ -47,7 +47,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If it stays so, ask the administrators of the DNS of this domain to check its name servers.",
             "If other names fail too, ask the operator of this installation to check its own name resolution.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "DEST_BLOCKED",
@@ -60,7 +60,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Use a mail server that is reachable on the public internet.",
             "If {host} is right, ask the operator of this installation to allow it.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "PORT_BLOCKED",
@@ -71,7 +71,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Choose one of the allowed ports: {ports}. Most mail servers take 587 with StartTLS or 465 with SSL/TLS.",
             "If your server listens only on port {port}, ask the operator of this installation to allow it.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "CONNECTION_INTERCEPTED",
@@ -93,7 +93,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Leave the configuration as it is: another host name or port could give your password to a stranger.",
             "Ask the operator of this installation to look whether its network or hoster diverts outgoing mail ports.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "NETWORK_BLOCKED",
@@ -111,7 +111,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Try again in a few minutes, in case the mail service has a short outage.",
             "If it stays so, ask the operator of this installation whether outgoing connections to port {port} are open.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "CONNECT_REFUSED",
@@ -133,7 +133,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Compare host and port with your mail provider's help. The usual ports are 587 with StartTLS and 465 with SSL/TLS.",
             "If both are right, ask the mail provider whether the service is running and whether it lets us in.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "CONNECT_TIMEOUT",
@@ -164,7 +164,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Ask the mail provider whether its firewall lets this installation in.",
             "Ask the operator of this installation whether outgoing connections to port {port} are open.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "NOT_SMTP",
@@ -181,7 +181,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Enter the server for outgoing mail (SMTP), not the one for reading mail.",
             "Use port 587 with StartTLS, or port 465 with SSL/TLS.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GREETING_REFUSED",
@@ -212,7 +212,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Check that {host} is the server for sending with a sign-in, not the one that receives mail from outside.",
             "Ask the mail provider to allow connections from this installation; its operator can name the address.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "CLIENT_ADDRESS_REFUSED",
@@ -310,7 +310,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Try again in a few minutes.",
             "If it happens each time, give the transcript below to the mail provider and ask what its log says.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "REPLY_TIMEOUT",
@@ -336,7 +336,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Try again in a few minutes.",
             "If it happens each time, ask the mail provider whether the server is overloaded or delays connections.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "PROTOCOL_ERROR",
@@ -354,6 +354,6 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Check that host and port are those of a mail server for sending.",
             "If they are, give the transcript below to the mail provider.",
         ],
-        ..PART
+        ..BASE
     },
 ];

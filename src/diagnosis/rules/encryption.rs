@@ -4,7 +4,7 @@ use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When
 use crate::diagnosis::{Confidence, Owner};
 use crate::smtp::{Chain, Security};
 
-const PART: Rule = Rule { connection_failed: true, ..RULE };
+const BASE: Rule = Rule { connection_failed: true, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -14,7 +14,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The security type is SSL/TLS, which encrypts from the first byte. This server begins in plain \
                   text, and encrypts after that (StartTLS). The password was not sent.",
         steps: &["Choose the security type StartTLS and keep port {port}."],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_MODE_MISMATCH_USE_IMPLICIT",
@@ -23,7 +23,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "This server waits for encryption from the first byte, so it did not greet us in plain text. The \
                   password was not sent.",
         steps: &["Choose the security type SSL/TLS and keep port {port}."],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_CERT_UNTRUSTED",
@@ -57,7 +57,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If the server belongs to your own organisation and uses an authority of its own, ask the operator of \
              this installation to trust that authority.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_CERT_NAME",
@@ -87,7 +87,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Look up the right name of the server in your mail provider's help.",
             "If {host} is right, ask the mail provider to add this name to its certificate.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_CERT_EXPIRED",
@@ -112,7 +112,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If the mail provider finds its certificate in order, ask the operator of this installation to check \
                   its clock.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_VERSION",
@@ -166,7 +166,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
         ],
         steps: &["Give the transcript below to the mail provider."],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_CLIENT_CERTIFICATE",
@@ -176,7 +176,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The server lets in only clients that show a certificate of their own. This installation has none: \
                   signing in with a client certificate is not supported here. The password was not sent.",
         steps: &["Ask the mail provider for a server or a port where user name and password are enough."],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TLS_RESPONSE_INJECTION",
@@ -189,7 +189,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Choose port 465 with SSL/TLS, which is encrypted from the first byte, if the server offers it.",
             "Ask the mail provider to check the server and what stands in front of it (firewall, mail filter).",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "STARTTLS_TEMP",
@@ -203,7 +203,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Try again in a few minutes.",
             "If it stays so, tell the mail provider: the TLS set-up or the certificate of the server is often the cause.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "STARTTLS_MISSING",
@@ -215,7 +215,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Try port 465 with SSL/TLS, or port 587 with StartTLS.",
             "If neither works, ask the mail provider to enable encryption.",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "STARTTLS_REQUIRED",

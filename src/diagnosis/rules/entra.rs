@@ -12,10 +12,10 @@ const PORTAL: &str = "Open the app in the Microsoft Entra admin center, under Ap
 /// A refusal by the token endpoint, for `..REFUSAL`.
 const REFUSAL: When = When { kinds: &[Kind::TokenRefused], ..ANY };
 
-const PART: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
+const BASE: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
 
 /// What says that the app's own credentials are wrong.
-const CREDENTIALS: Rule = Rule { effect: Effect::CredentialsRefused, ..PART };
+const CREDENTIALS: Rule = Rule { effect: Effect::CredentialsRefused, ..BASE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -91,7 +91,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Ask the operator of this installation to check the addresses that are set for Microsoft 365.",
         ],
         links: &[ERRORS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_PUBLIC_CLIENT",
@@ -107,7 +107,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              here.",
         ],
         links: &[ERRORS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_APP_DISABLED",
@@ -121,7 +121,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If Microsoft has disabled it, register a new app and enter its client ID and secret here.",
         ],
         links: &[ERRORS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_THROTTLED",
@@ -136,7 +136,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If it stays so, ask the operator of this installation whether something asks for tokens again and again.",
         ],
         links: &[ERRORS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_CONSENT_MISSING",
@@ -149,7 +149,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Wait some minutes, then run the check again.",
         ],
         links: &[CONSENT],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_NO_SERVICE_PRINCIPAL",
@@ -162,7 +162,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Wait some minutes, then run the check again.",
         ],
         links: &[CONSENT],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_CONDITIONAL_ACCESS",
@@ -180,7 +180,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              name it.",
         ],
         links: &["https://learn.microsoft.com/entra/identity/conditional-access/workload-identity"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "ENTRA_CERT_ASSERTION",
@@ -256,7 +256,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   nothing about your settings.",
         steps: &["Try again in a few minutes; nothing needs to be changed."],
         links: &["https://status.cloud.microsoft/"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "TOKEN_ENDPOINT_UNREACHABLE",
@@ -286,6 +286,6 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              Microsoft's sign-in service and Microsoft Graph.",
         ],
         links: &["https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges"],
-        ..PART
+        ..BASE
     },
 ];

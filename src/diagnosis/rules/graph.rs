@@ -14,7 +14,7 @@ const THROTTLING: &[&str] =
 /// A refusal by Graph, for `..REFUSAL`.
 const REFUSAL: When = When { kinds: &[Kind::GraphRefused], ..ANY };
 
-const PART: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
+const BASE: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -33,7 +33,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              the one of your organisation.",
         ],
         links: &["https://learn.microsoft.com/graph/deployments"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_SEND_AS_DENIED",
@@ -47,7 +47,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         links: &[
             "https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-permissions-for-recipients",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_MAILBOX_OUT_OF_SCOPE",
@@ -64,7 +64,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Wait: such a change can take more than half an hour. Then run the check again.",
         ],
         links: &[SCOPE],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_PERMISSION_MISSING",
@@ -84,7 +84,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              them.",
         ],
         links: &[PERMISSIONS, SCOPE],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_NO_CLOUD_MAILBOX",
@@ -97,7 +97,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If the mailbox is on a server of your own, choose SMTP as the provider and enter that server.",
         ],
         links: &["https://learn.microsoft.com/graph/resolve-auth-errors"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_USER_NOT_FOUND",
@@ -119,7 +119,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Enter the user principal name of the mailbox; the Microsoft 365 admin center shows it as Username.",
         ],
         links: &["https://learn.microsoft.com/entra/identity/hybrid/connect/plan-connect-userprincipalname"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_THROTTLED",
@@ -131,7 +131,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   later. The mail was not taken, and your settings are fine.",
         steps: &["Try again in a few minutes; nothing needs to be changed."],
         links: &[LIMITS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_TOO_LARGE",
@@ -152,7 +152,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         steps: &["Send less, or a link instead of an attachment."],
         links: &["https://learn.microsoft.com/graph/outlook-large-attachments"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_MIME",
@@ -165,7 +165,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The message did not arrive at Microsoft in the form that it wants. Your settings are not the cause.",
         steps: &["Ask the operator of this installation to look at it, with the transcript below."],
         links: &["https://learn.microsoft.com/graph/outlook-send-mime-message"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "GRAPH_RECIPIENT_REFUSED",
@@ -178,6 +178,6 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "Microsoft 365 does not take {recipient} as a recipient",
         meaning: "The address is not one to which mail can go. Your configuration is fine.",
         steps: &["Check the recipient's address for typing errors, or try another recipient."],
-        ..PART
+        ..BASE
     },
 ];

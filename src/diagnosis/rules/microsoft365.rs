@@ -19,7 +19,7 @@ const LIMITS: &str = "https://learn.microsoft.com/office365/servicedescriptions/
 const USE_GRAPH: &str =
     "Recommended: choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.";
 
-const PART: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
+const BASE: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
 
 pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
@@ -38,7 +38,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              in Exchange Online PowerShell: Set-CASMailbox {user} -SmtpClientAuthenticationDisabled $false",
         ],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "MSA_SMTP_UNAVAILABLE",
@@ -62,7 +62,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   administrator can switch it on. Your password was not judged.",
         steps: &["Send from another mailbox: one of your organisation, or an account at a sending service."],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_SMTP_AUTH_DISABLED_MAILBOX",
@@ -81,7 +81,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
         ],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_BASIC_AUTH_DISABLED",
@@ -91,7 +91,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   password may be right: it was not judged.",
         steps: &[USE_GRAPH, "If this is a personal mailbox of Outlook.com, send from another mailbox."],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_BASIC_AUTH_RETIRED",
@@ -108,7 +108,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   administrator can bring it back.",
         steps: &[USE_GRAPH],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_SECURITY_DEFAULTS",
@@ -126,7 +126,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Please do not turn the security defaults off for this: they protect every account of the organisation.",
         ],
         links: &["https://learn.microsoft.com/entra/fundamentals/security-defaults"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_CONDITIONAL_ACCESS",
@@ -141,7 +141,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
         ],
         links: &["https://learn.microsoft.com/entra/identity/monitoring-health/concept-sign-ins"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_BAD_CREDENTIALS",
@@ -163,7 +163,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              here: choose the provider Microsoft 365 in this configuration.",
         ],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_AUTH_GENERIC",
@@ -188,7 +188,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
         ],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_APP_NOT_REGISTERED_IN_EXCHANGE",
@@ -214,7 +214,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         links: &[
             "https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_TOKEN_USER_MISMATCH",
@@ -237,7 +237,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              -Identity {user} -User USER -AccessRights FullAccess",
         ],
         links: &[SUBMISSION],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_NOT_AUTHENTICATED",
@@ -254,7 +254,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              mail.protection.outlook.com, with port 25.",
         ],
         links: &[DEVICES],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_CONCURRENCY",
@@ -271,6 +271,6 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "If other programs send as the same mailbox, give them a mailbox of their own.",
         ],
         links: &[LIMITS],
-        ..PART
+        ..BASE
     },
 ];

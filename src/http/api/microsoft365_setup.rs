@@ -71,16 +71,16 @@ impl SetupOptionBody {
     fn new(option: SetupOption, language: Language) -> Self {
         let text = setup::as_text(&option, language);
         let step = |Step { title, text, link, commands }: Step| StepBody {
-            title: title.say(language),
-            text: text.say(language),
+            title: title.render(language),
+            text: text.render(language),
             link,
             commands,
         };
         Self {
             id: option.id,
-            title: option.title.say(language),
-            meaning: option.meaning.say(language),
-            permission: option.permission.say(language),
+            title: option.title.render(language),
+            meaning: option.meaning.render(language),
+            permission: option.permission.render(language),
             steps: option.steps.into_iter().map(step).collect(),
             text,
         }

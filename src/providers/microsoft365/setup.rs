@@ -256,12 +256,13 @@ fn quoted(text: &str) -> String {
 
 /// An option as plain text, to be sent to the administrator of Microsoft 365.
 pub fn as_text(option: &SetupOption, language: Language) -> String {
-    let permission = Text::new(PERMISSION).with("permission", option.permission.say(language));
-    let mut lines = vec![option.title.say(language), option.meaning.say(language), permission.say(language)];
+    let permission = Text::new(PERMISSION).with("permission", option.permission.render(language));
+    let mut lines =
+        vec![option.title.render(language), option.meaning.render(language), permission.render(language)];
     for (number, step) in (1..).zip(&option.steps) {
         lines.push(String::new());
-        lines.push(format!("{number}. {}", step.title.say(language)));
-        lines.push(step.text.say(language));
+        lines.push(format!("{number}. {}", step.title.render(language)));
+        lines.push(step.text.render(language));
         lines.extend(step.link.clone());
         lines.extend(step.commands.iter().map(|command| format!("    {command}")));
     }

@@ -8,7 +8,7 @@ use super::Session;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::reply::Malformed;
 use crate::smtp::stream::StreamError;
-use crate::smtp::{Capabilities, Error, ErrorKind, Reply, TlsFailure, limits};
+use crate::smtp::{Capabilities, Error, ErrorKind, Reply, TlsFailure, timeouts};
 
 /// A command as errors and transcripts name it.
 #[derive(Clone, Copy)]
@@ -57,7 +57,7 @@ impl Session {
     ) -> (Vec<Reply>, Result<(), Error>) {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(steps.len());
-        let mut written = self.write(&steps[0], flight, limits::WRITE).await;
+        let mut written = self.write(&steps[0], flight, timeouts::WRITE).await;
         for step in steps {
             transcript.begin(step.stage);
             let answer = match written {
@@ -77,7 +77,7 @@ impl Session {
 
     /// Writes one command and reads its reply, whatever its code.
     pub(super) async fn exchange_unjudged(&mut self, step: &Step<'_>, line: &[u8]) -> ReplyResult {
-        self.write(step, line, limits::WRITE).await?;
+        self.write(step, line, timeouts::WRITE).await?;
         let reply = self.read(step).await?;
         self.in_step = true;
         Ok(reply)
@@ -95,11 +95,11 @@ impl Session {
         }
         self.read_pending_reset(step).await?;
         self.in_step = false;
-        let Err(broken) = self.stream.write(flight, limits::within(limit, self.deadline)).await else {
+        let Err(broken) = self.stream.write(flight, timeouts::within(limit, self.deadline)).await else {
             return Ok(());
         };
         // Some servers refuse and close without reading on: then their reply has arrived.
-        let soon = limits::within(limits::FINAL_REPLY, self.deadline);
+        let soon = timeouts::within(timeouts::FINAL_REPLY, self.deadline);
         match self.receive(step, soon).await {
             Ok(reply) if reply.is_refusal() => Err(self.refused(step, reply)),
             _ => Err(self.broken(step, broken)),
@@ -110,7 +110,7 @@ impl Session {
     async fn read_pending_reset(&mut self, step: &Step<'_>) -> Result<(), Error> {
         if self.reset_pending {
             self.in_step = false;
-            let reply = self.read(&Step { limit: limits::COMMAND, ..*step }).await?;
+            let reply = self.read(&Step { limit: timeouts::COMMAND, ..*step }).await?;
             if !is_success(reply.code) {
                 return Err(self.unexpected(step, &reply));
             }
@@ -131,7 +131,7 @@ impl Session {
     /// Refuses bytes that follow a reply, before a missing offer is reported: they may be the rest of a malformed
     /// reply that held the offer.
     pub(super) async fn require_no_surplus(&mut self, step: &Step<'_>) -> Result<(), Error> {
-        let soon = limits::within(limits::SURPLUS, self.deadline);
+        let soon = timeouts::within(timeouts::SURPLUS, self.deadline);
         // An error means that nothing came, as it should be.
         let _ = self.stream.fill_until(|bytes| !bytes.is_empty(), soon).await;
         if self.stream.is_drained() {
@@ -144,7 +144,7 @@ impl Session {
 
     /// The next reply. A 421 ends the session wherever it comes.
     pub(super) async fn read(&mut self, step: &Step<'_>) -> ReplyResult {
-        match self.receive(step, limits::within(step.limit, self.deadline)).await {
+        match self.receive(step, timeouts::within(step.limit, self.deadline)).await {
             Ok(reply) if reply.closes() => {
                 self.in_step = false;
                 Err(self.refused(step, reply))

@@ -15,14 +15,14 @@ use crate::smtp::first_bytes::{self, Verdict};
 use crate::smtp::socket::Socket;
 use crate::smtp::stream::{Stream, StreamError};
 use crate::smtp::{
-    Capabilities, Credentials, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure, limits, tls,
+    Capabilities, Credentials, Error, ErrorKind, OtherProtocol, Reply, Security, TlsFailure, timeouts, tls,
 };
 
 const GREETING: Step<'_> = Step {
     stage: Stage::Greeting,
     verb: None,
     shown: "",
-    limit: limits::GREETING,
+    limit: timeouts::GREETING,
     accepts: |code| code == 220,
 };
 
@@ -34,7 +34,7 @@ const STARTTLS: Step<'_> = Step {
     stage: Stage::Starttls,
     verb: Some("STARTTLS"),
     shown: "STARTTLS",
-    limit: limits::COMMAND,
+    limit: timeouts::COMMAND,
     accepts: |code| code == 220,
 };
 
@@ -114,10 +114,10 @@ impl Session {
 
     /// Reads the greeting, or recognises a server that speaks another protocol or waits for TLS.
     async fn read_greeting(&mut self, host: &Host, probe: Option<&Arc<ClientConfig>>) -> ReplyResult {
-        let deadline = limits::within(GREETING.limit, self.deadline);
+        let deadline = timeouts::within(GREETING.limit, self.deadline);
         let probe = probe.filter(|_| !self.stream.is_encrypted());
         let greeting_deadline =
-            if probe.is_some() { limits::greeting_deadline(self.deadline) } else { deadline };
+            if probe.is_some() { timeouts::greeting_deadline(self.deadline) } else { deadline };
         let decided = |bytes: &[u8]| first_bytes::judge(bytes) != Verdict::Undecided;
         let filled = self.stream.fill_until(decided, greeting_deadline).await;
         match first_bytes::judge(self.stream.pending()) {
@@ -169,7 +169,7 @@ impl Session {
             stage: Stage::Ehlo,
             verb: Some("EHLO"),
             shown: &ehlo,
-            limit: limits::COMMAND,
+            limit: timeouts::COMMAND,
             accepts: is_success,
         };
         let Err(refused) = self.exchange(&step, format!("{ehlo}\r\n").as_bytes(), transcript).await else {
@@ -248,7 +248,7 @@ impl Session {
     ) -> Result<Self, Error> {
         transcript.begin(Stage::Tls);
         let started = Instant::now();
-        let end = limits::within(limits::HANDSHAKE, self.deadline);
+        let end = timeouts::within(timeouts::HANDSHAKE, self.deadline);
         let handshake = match self.stream.into_plain() {
             Some(socket) => tls::handshake(socket, host, &settings.tls, end).await,
             None => {

@@ -7,13 +7,13 @@ use super::{Delivery, Envelope, Receipt, RecipientReply, Session};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
-use crate::smtp::{Error, ErrorKind, Reply, data, limits};
+use crate::smtp::{Error, ErrorKind, Reply, data, timeouts};
 
 const MAIL: Step<'_> = Step {
     stage: Stage::MailFrom,
     verb: Some("MAIL"),
     shown: "MAIL",
-    limit: limits::MAIL,
+    limit: timeouts::MAIL,
     accepts: is_success,
 };
 
@@ -21,7 +21,7 @@ const RCPT: Step<'_> = Step {
     stage: Stage::RcptTo,
     verb: Some("RCPT"),
     shown: "RCPT",
-    limit: limits::RECIPIENT,
+    limit: timeouts::RECIPIENT,
     accepts: is_success,
 };
 
@@ -29,13 +29,13 @@ const DATA: Step<'_> = Step {
     stage: Stage::Data,
     verb: Some("DATA"),
     shown: "DATA",
-    limit: limits::DATA_START,
+    limit: timeouts::DATA_START,
     accepts: |code| code == 354,
 };
 
 /// The message itself, up to the reply to its final dot. It is no command, so it has no verb.
 const CONTENT: Step<'_> =
-    Step { verb: None, shown: "message", limit: limits::DATA_END, accepts: is_success, ..DATA };
+    Step { verb: None, shown: "message", limit: timeouts::DATA_END, accepts: is_success, ..DATA };
 
 /// What the server said about an envelope.
 struct EnvelopeReplies {
@@ -251,7 +251,7 @@ impl Session {
         transcript.begin(CONTENT.stage);
         let started = Instant::now();
         let wire = data::encode(&message.bytes);
-        let answer = match self.write(&CONTENT, &wire, limits::transfer(wire.len())).await {
+        let answer = match self.write(&CONTENT, &wire, timeouts::transfer(wire.len())).await {
             Ok(()) => self.outcome().await,
             Err(error) => Err(error),
         };
@@ -273,8 +273,8 @@ impl Session {
 
     /// Ends a transaction without waiting for the reply: the next command reads it first.
     async fn reset(&mut self) {
-        let step = Step { verb: Some("RSET"), shown: "RSET", limit: limits::COMMAND, ..MAIL };
-        if self.in_step && self.write(&step, b"RSET\r\n", limits::RESET).await.is_ok() {
+        let step = Step { verb: Some("RSET"), shown: "RSET", limit: timeouts::COMMAND, ..MAIL };
+        if self.in_step && self.write(&step, b"RSET\r\n", timeouts::RESET).await.is_ok() {
             (self.in_step, self.reset_pending) = (true, true);
         }
     }

@@ -6,13 +6,13 @@ use super::Session;
 use super::exchange::{ReplyResult, Step, record};
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::auth::{self, Credentials, Dialogue, Mechanism, NextStep};
-use crate::smtp::{Error, ErrorKind, limits};
+use crate::smtp::{Error, ErrorKind, timeouts};
 
 const AUTH: Step<'_> = Step {
     stage: Stage::Auth,
     verb: Some("AUTH"),
     shown: "AUTH",
-    limit: limits::COMMAND,
+    limit: timeouts::COMMAND,
     accepts: |code| code == 235,
 };
 

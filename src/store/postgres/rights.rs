@@ -9,7 +9,7 @@ const TABLES: [&str; 6] =
     ["audit", "background_tasks", "email_configs", "ended_sessions", "key_canaries", "rate_limits"];
 
 /// The rights on the tables of $1 that this user lacks, as `RIGHT on TABLE`.
-const LACKING: &str = "select format('%s on %s', lacking.name, tables.name)
+const MISSING_RIGHTS: &str = "select format('%s on %s', lacking.name, tables.name)
     from unnest($1::text[]) as tables (name),
         unnest(array['select', 'insert', 'update', 'delete']) as lacking (name)
     where not has_table_privilege(format('%I.%I', current_schema(), tables.name), lacking.name)";
@@ -17,7 +17,7 @@ const LACKING: &str = "select format('%s on %s', lacking.name, tables.name)
 /// # Errors
 /// Names each right that is missing.
 pub(super) async fn check(client: &Client) -> anyhow::Result<()> {
-    let lacking = client.query(LACKING, &[&TABLES.as_slice()]).await?;
+    let lacking = client.query(MISSING_RIGHTS, &[&TABLES.as_slice()]).await?;
     let lacking: Vec<String> = lacking.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     if !lacking.is_empty() {
         bail!("this user lacks rights ({}): {GRANT}", lacking.join(", "));

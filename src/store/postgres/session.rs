@@ -18,7 +18,7 @@ const SETTINGS: [(&str, &str); 3] = [
 ];
 
 /// Two looks might meet a pooler at the moment at which it gives both connections what they had before.
-const LOOKS: usize = 3;
+const CHECK_ROUNDS: usize = 3;
 
 /// Makes sessions with [`SETTINGS`]: for the pool, and for the readers.
 #[derive(Clone)]
@@ -82,7 +82,7 @@ pub(super) async fn check_own(first: &Client, second: &Client) -> anyhow::Result
     const MARK: &str = "select current_setting('transports.session', true)";
     let mark = Uuid::new_v4().to_string();
     first.batch_execute(&format!("set transports.session = '{mark}'")).await?;
-    for _ in 0..LOOKS {
+    for _ in 0..CHECK_ROUNDS {
         let seen =
             [show(second, MARK).await?, show(first, MARK).await?].map(|seen| seen == Some(mark.clone()));
         if seen != [false, true] {

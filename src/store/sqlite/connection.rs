@@ -17,10 +17,10 @@ use crate::store::{Row, Statement, Value};
 
 /// How long a connection waits for another process: a backup, or a second service on the same file. A write
 /// may wait behind one such wait for its own, so that two of them stay below five seconds.
-const BUSY: Duration = Duration::from_millis(2400);
+const BUSY_TIMEOUT: Duration = Duration::from_millis(2400);
 
 /// More than there are texts, so that each is prepared once for each connection.
-const PREPARED: usize = 64;
+const STATEMENT_CACHE_SIZE: usize = 64;
 
 /// The write-ahead log is truncated to this size when it restarts.
 const JOURNAL_BYTES: i64 = 16 * 1024 * 1024;
@@ -101,7 +101,7 @@ pub(super) fn open_first(path: &Path) -> anyhow::Result<Connection> {
 /// SQLite answers busy here without waiting where two processes start on a new file at once.
 fn retry_while_busy<T>(open: impl Fn() -> rusqlite::Result<T>) -> rusqlite::Result<T> {
     const PAUSE: Duration = Duration::from_millis(10);
-    for _ in 0..BUSY.as_millis() / PAUSE.as_millis() {
+    for _ in 0..BUSY_TIMEOUT.as_millis() / PAUSE.as_millis() {
         match open() {
             Err(error) if is_busy(&error) => thread::sleep(PAUSE),
             result => return result,
@@ -124,8 +124,8 @@ fn quick_check(connection: &Connection) -> rusqlite::Result<Option<String>> {
 pub(super) fn open_writing(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
-    connection.busy_timeout(BUSY)?;
-    connection.set_prepared_statement_cache_capacity(PREPARED);
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_SIZE);
     // `full` is what survives a loss of power; with `normal`, acknowledged commits were lost in trials.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;
@@ -145,7 +145,7 @@ pub(super) fn open_reading(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn checkpoint(connection: &Connection) -> rusqlite::Result<bool> {
     connection.busy_timeout(Duration::ZERO)?;
     let busy = connection.query_row("pragma wal_checkpoint(truncate)", [], |row| row.get::<_, i64>(0));
-    connection.busy_timeout(BUSY)?;
+    connection.busy_timeout(BUSY_TIMEOUT)?;
     Ok(busy? == 0)
 }
 

@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 
 use super::{done, print, progress};
 use crate::cli::email_config::api::Call;
-use crate::cli::email_config::connection::{Typed, warn_of_visible_secret};
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::fields::Smtp;
-use crate::cli::email_config::{connection, input};
+use crate::cli::email_config::server_options::{SecretArgument, warn_of_visible_secret};
+use crate::cli::email_config::{input, server_options};
 use crate::secret::Secret;
 
 const PASSWORD_PATH: &str = "/emailPassword";
@@ -42,7 +42,7 @@ pub(in super::super) struct Arguments {
 
     /// Value of the operation.
     #[arg(long, value_name = "VALUE", requires = "path")]
-    value: Option<Typed>,
+    value: Option<SecretArgument>,
 
     /// Change only the version with this `ETag` (ls shows it).
     #[arg(long, value_name = "ETAG")]
@@ -54,21 +54,21 @@ pub(in super::super) struct Arguments {
 
 pub(in super::super) async fn run(
     arguments: Arguments,
-    connection: &connection::Connection,
+    server: &server_options::ServerOptions,
 ) -> Result<(), Failure> {
-    connection.one_from_stdin(&[
+    server.one_from_stdin(&[
         ("-f", arguments.file.as_ref()),
         ("--email-password-file", arguments.smtp.email_password_file.as_ref()),
     ])?;
-    let api = connection.api()?;
+    let api = server.api()?;
     let tag = arguments.if_match.clone();
-    let body = document(arguments, !connection.no_input)?;
+    let body = document(arguments, !server.no_input)?;
     // RFC 5789 does not promise that a patch may be sent twice.
     let call = Call::new(Method::PATCH, "").with_body(&body).if_match(tag.as_deref()).repeatable(false);
-    let answer = api.call(&call, &mut progress(connection)).await?;
-    print(connection, &answer, |_| String::new())?;
+    let answer = api.call(&call, &mut progress(server)).await?;
+    print(server, &answer, |_| String::new())?;
     answer.check()?;
-    done(connection, "The configuration was changed; check it with verify-connection.");
+    done(server, "The configuration was changed; check it with verify-connection.");
     Ok(())
 }
 
@@ -93,12 +93,12 @@ fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
     Ok(Value::Array(operations))
 }
 
-fn operation(op: &str, path: &str, value: Option<Typed>, may_ask: bool) -> Result<Value, Failure> {
+fn operation(op: &str, path: &str, value: Option<SecretArgument>, may_ask: bool) -> Result<Value, Failure> {
     let is_password = path == PASSWORD_PATH;
     if is_password && value.is_some() {
         warn_of_visible_secret("--value", "use --email-password-file");
     }
-    let value = match value.map(Typed::into_secret) {
+    let value = match value.map(SecretArgument::into_secret) {
         None if is_password && op != "remove" => input::ask("Password: ", may_ask)?,
         value => value,
     };

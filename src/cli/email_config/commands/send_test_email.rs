@@ -10,7 +10,7 @@ use super::{print_result, progress};
 use crate::cli::email_config::api::Call;
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::fields::object;
-use crate::cli::email_config::{connection, input};
+use crate::cli::email_config::{input, server_options};
 
 /// Send one test mail with the stored configuration.
 ///
@@ -39,9 +39,9 @@ pub(in super::super) struct Arguments {
 
 pub(in super::super) async fn run(
     arguments: Arguments,
-    connection: &connection::Connection,
+    server: &server_options::ServerOptions,
 ) -> Result<(), Failure> {
-    connection.one_from_stdin(&[("-f", arguments.file.as_ref())])?;
+    server.one_from_stdin(&[("-f", arguments.file.as_ref())])?;
     let mut members = object(arguments.file.as_deref().map(input::document).transpose()?)?;
     let options =
         [("recipient", arguments.recipient), ("subject", arguments.subject), ("body", arguments.body)];
@@ -52,7 +52,7 @@ pub(in super::super) async fn run(
     }
     let body = Value::Object(members);
     let call = Call::new(Method::POST, "/actions/send-test-email").with_body(&body);
-    let mut progress = progress(connection);
-    let answer = connection.api()?.call(&call, &mut progress).await?;
-    print_result(connection, &answer, &mut progress)
+    let mut progress = progress(server);
+    let answer = server.api()?.call(&call, &mut progress).await?;
+    print_result(server, &answer, &mut progress)
 }

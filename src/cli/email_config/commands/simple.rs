@@ -5,9 +5,9 @@ use hyper::Method;
 
 use super::{done, print, print_result, progress};
 use crate::cli::email_config::api::Call;
-use crate::cli::email_config::connection;
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::render;
+use crate::cli::email_config::server_options;
 use crate::cli::email_config::style::{Colours, shown};
 
 /// Show the configuration without its secret, and its status.
@@ -45,11 +45,11 @@ pub(in super::super) struct Validate {}
 #[command(after_help = crate::cli::email_config::EXIT_CODES)]
 pub(in super::super) struct VerifyConnection {}
 
-pub(in super::super) async fn ls(connection: &connection::Connection) -> Result<(), Failure> {
+pub(in super::super) async fn ls(server: &server_options::ServerOptions) -> Result<(), Failure> {
     let call = Call::new(Method::GET, "");
-    let answer = connection.api()?.call(&call, &mut progress(connection)).await?;
-    print(connection, &answer, |body| {
-        if connection.quiet {
+    let answer = server.api()?.call(&call, &mut progress(server)).await?;
+    print(server, &answer, |body| {
+        if server.quiet {
             body["tenantId"].as_str().map(|id| format!("{}\n", shown(id))).unwrap_or_default()
         } else {
             render::config(body, answer.etag.as_deref(), Colours::of_stdout())
@@ -58,25 +58,28 @@ pub(in super::super) async fn ls(connection: &connection::Connection) -> Result<
     answer.object().map(drop)
 }
 
-pub(in super::super) async fn rm(arguments: Rm, connection: &connection::Connection) -> Result<(), Failure> {
+pub(in super::super) async fn rm(
+    arguments: Rm,
+    server: &server_options::ServerOptions,
+) -> Result<(), Failure> {
     let call = Call::new(Method::DELETE, "").if_match(arguments.if_match.as_deref());
-    let answer = connection.api()?.call(&call, &mut progress(connection)).await?;
+    let answer = server.api()?.call(&call, &mut progress(server)).await?;
     // The answer to an earlier try was lost, and now there is nothing left: that try deleted it.
     let deleted_before = answer.status == 404 && answer.outcome_unknown;
     if !deleted_before {
-        print(connection, &answer, |_| String::new())?;
+        print(server, &answer, |_| String::new())?;
         answer.check()?;
     }
-    done(connection, "The configuration was deleted.");
+    done(server, "The configuration was deleted.");
     Ok(())
 }
 
-pub(in super::super) async fn validate(connection: &connection::Connection) -> Result<(), Failure> {
+pub(in super::super) async fn validate(server: &server_options::ServerOptions) -> Result<(), Failure> {
     let call = Call::new(Method::POST, "/actions/validate").repeatable(true);
-    let answer = connection.api()?.call(&call, &mut progress(connection)).await?;
-    print(connection, &answer, |body| {
+    let answer = server.api()?.call(&call, &mut progress(server)).await?;
+    print(server, &answer, |body| {
         let code = shown(body["errorCode"].as_str().unwrap_or_default());
-        match (connection.quiet, body["isValid"] == true) {
+        match (server.quiet, body["isValid"] == true) {
             (true, _) => String::new(),
             (false, true) => format!("{}\n", Colours::of_stdout().good("valid")),
             (false, false) => format!("{}: {code}\n", Colours::of_stdout().bad("not valid")),
@@ -85,10 +88,12 @@ pub(in super::super) async fn validate(connection: &connection::Connection) -> R
     if answer.object()?["isValid"] == true { Ok(()) } else { Err(Failure::negative()) }
 }
 
-pub(in super::super) async fn verify_connection(connection: &connection::Connection) -> Result<(), Failure> {
+pub(in super::super) async fn verify_connection(
+    server: &server_options::ServerOptions,
+) -> Result<(), Failure> {
     // Each try signs in, and a refused sign-in counts: it is not repeated where it may have happened.
     let call = Call::new(Method::POST, "/actions/verify-connection").live();
-    let mut progress = progress(connection);
-    let answer = connection.api()?.call(&call, &mut progress).await?;
-    print_result(connection, &answer, &mut progress)
+    let mut progress = progress(server);
+    let answer = server.api()?.call(&call, &mut progress).await?;
+    print_result(server, &answer, &mut progress)
 }

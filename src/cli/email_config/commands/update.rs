@@ -11,7 +11,7 @@ use crate::cli::email_config::api::Call;
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::fields::{Microsoft365, Smtp, object};
 use crate::cli::email_config::style::{Colours, shown};
-use crate::cli::email_config::{connection, input, render};
+use crate::cli::email_config::{input, render, server_options};
 use crate::cli::output;
 use crate::email_config::{ProviderKind, fields};
 use crate::secret::Secret;
@@ -49,24 +49,24 @@ pub(in super::super) struct Arguments {
 
 pub(in super::super) async fn run(
     arguments: Arguments,
-    connection: &connection::Connection,
+    server: &server_options::ServerOptions,
 ) -> Result<(), Failure> {
-    connection.one_from_stdin(&[
+    server.one_from_stdin(&[
         ("-f", arguments.file.as_ref()),
         ("--email-password-file", arguments.smtp.email_password_file.as_ref()),
         ("--client-secret-file", arguments.microsoft365.client_secret_file.as_ref()),
     ])?;
-    let api = connection.api()?;
+    let api = server.api()?;
     let tag = arguments.if_match.clone();
-    let body = document(arguments, !connection.no_input)?;
+    let body = document(arguments, !server.no_input)?;
     let call = Call::new(Method::PUT, "").with_body(&body).if_match(tag.as_deref()).live();
-    let mut progress = progress(connection);
+    let mut progress = progress(server);
     let answer = api.call(&call, &mut progress).await?;
-    print(connection, &answer, |_| String::new())?;
+    print(server, &answer, |_| String::new())?;
     if let Some(error) = answer.failed_check() {
         let diagnosis = &error["meta"]["diagnosis"];
         progress.transcript(diagnosis);
-        if !connection.quiet && !connection.json && !connection.raw {
+        if !server.quiet && !server.json && !server.raw {
             let text = render::diagnosis(diagnosis, Colours::of_stdout());
             output::data(&text).map_err(|error| Failure::output(&error))?;
         }
@@ -75,7 +75,7 @@ pub(in super::super) async fn run(
     }
     answer.check()?;
     let tag = answer.etag.as_deref().map(|tag| format!(" (ETag {})", shown(tag))).unwrap_or_default();
-    done(connection, &format!("The configuration was checked and stored{tag}."));
+    done(server, &format!("The configuration was checked and stored{tag}."));
     Ok(())
 }
 

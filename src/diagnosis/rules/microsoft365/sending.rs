@@ -1,6 +1,6 @@
 //! Microsoft 365 and Outlook.com over SMTP, after the sign-in: senders, limits and blocked accounts.
 
-use super::{DEVICES, LIMITS, MICROSOFT, MICROSOFTS_WORDS, PART};
+use super::{BASE, DEVICES, LIMITS, MICROSOFT, MICROSOFTS_WORDS};
 use crate::diagnosis::Owner;
 use crate::diagnosis::rule::{ANY, Kind, REPLY, Rule, When};
 
@@ -27,7 +27,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Then wait some hours, and send little at first.",
         ],
         links: &[LIMITS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_SEND_AS_DENIED",
@@ -47,7 +47,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         links: &[
             "https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-permissions-for-recipients",
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_SENDER_BLOCKED",
@@ -70,7 +70,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Then remove it from the Restricted entities in the Microsoft Defender portal.",
         ],
         links: &["https://learn.microsoft.com/defender-office-365/outbound-spam-restore-restricted-users"],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_CONNECTOR_MISMATCH",
@@ -93,7 +93,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "https://learn.microsoft.com/exchange/mail-flow-best-practices/use-connectors-to-configure-mail-flow/set-up-connectors-to-route-mail",
             DEVICES,
         ],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_QUOTA_MAILBOX",
@@ -111,7 +111,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "For large amounts use a sending service.",
         ],
         links: &[LIMITS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_QUOTA_TENANT",
@@ -129,7 +129,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              Exchange admin center.",
         ],
         links: &[LIMITS],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_SUSPICIOUS",
@@ -156,7 +156,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
              reply.",
         ],
         links: &[NDR],
-        ..PART
+        ..BASE
     },
     Rule {
         code: "M365_TENANT_BLOCKED",
@@ -182,6 +182,6 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Then open a case with Microsoft, with the server's reply.",
         ],
         links: &[NDR],
-        ..PART
+        ..BASE
     },
 ];

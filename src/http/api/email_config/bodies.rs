@@ -114,8 +114,8 @@ impl AdviceBody {
     fn new(advice: &Advice, language: Language) -> Self {
         Self {
             code: advice.code,
-            title: advice.title.say(language),
-            meaning: advice.meaning.say(language),
+            title: advice.title.render(language),
+            meaning: advice.meaning.render(language),
             link: advice.link,
         }
     }

@@ -17,7 +17,7 @@ const MINUTE: i64 = 60_000;
 const DAY: i64 = 24 * 60 * MINUTE;
 
 /// The rows that were written in the last minute, by what they say. Of this process.
-pub struct RecentRows {
+pub struct RecentAuditRows {
     clock: Clock,
     hasher: RandomState,
     rows: Mutex<BoundedTable<Recent>>,
@@ -32,7 +32,7 @@ struct Recent {
     id: Uuid,
 }
 
-impl RecentRows {
+impl RecentAuditRows {
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         let max = settings.audited_checks_of_users_per_tenant_per_day;
         Self {

@@ -10,7 +10,7 @@ use crate::store::tenant_list::Filter;
 /// Selects tenants. Values of one option, repeated or separated by commas, are alternatives; different options must all
 /// match.
 #[derive(Debug, Args)]
-pub(super) struct Choice {
+pub(super) struct FilterOptions {
     /// State: the `errorCode` of the API.
     #[arg(long, value_name = "STATE", value_enum, ignore_case = true, value_delimiter = ',')]
     state: Vec<ErrorCode>,
@@ -49,8 +49,8 @@ impl ValueEnum for ProviderKind {
     }
 }
 
-impl Choice {
-    pub fn filter(&self) -> Filter {
+impl FilterOptions {
+    pub fn to_filter(&self) -> Filter {
         Filter {
             states: names(&self.state),
             providers: names(&self.provider),

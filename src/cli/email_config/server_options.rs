@@ -23,14 +23,14 @@ const TOKEN_VARIABLE: &str = "TRANSPORTS_TOKEN";
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server and output")]
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own on the command line")]
-pub(super) struct Connection {
+pub(super) struct ServerOptions {
     /// URL of the server, such as `https://mail.example.com`; `TRANSPORTS_SERVER` by default.
     #[arg(short, long, global = true, value_name = "URL")]
     server: Option<String>,
 
     /// Bearer token. Other users of this machine can see it: prefer `TRANSPORTS_TOKEN`.
     #[arg(long, global = true, value_name = "TOKEN", conflicts_with = "token_file")]
-    token: Option<Typed>,
+    token: Option<SecretArgument>,
 
     /// File with the bearer token; - is standard input.
     #[arg(long, global = true, value_name = "FILE")]
@@ -79,27 +79,27 @@ pub(super) struct Connection {
 
 /// A secret that was typed on the command line. `Debug` hides it; clap wants `Clone`.
 #[derive(Clone)]
-pub(super) struct Typed(String);
+pub(super) struct SecretArgument(String);
 
-impl Typed {
+impl SecretArgument {
     pub fn into_secret(self) -> Secret {
         Secret::new(self.0)
     }
 }
 
-impl From<&str> for Typed {
+impl From<&str> for SecretArgument {
     fn from(text: &str) -> Self {
         Self(text.to_owned())
     }
 }
 
-impl fmt::Debug for Typed {
+impl fmt::Debug for SecretArgument {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("***")
     }
 }
 
-impl Connection {
+impl ServerOptions {
     /// Builds the client. Warns where the token would travel without TLS.
     pub fn api(&self) -> Result<Api, Failure> {
         let base = self.base()?;
