@@ -1,4 +1,4 @@
-//! Builds the service once, at the start: settings, keys, database, and what the front doors call.
+//! Builds the service once, at the start: settings, keys, database, and the use cases that `http` calls.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The subject: a tenant's mail configuration, its completeness and its health, as values.
+//! A tenant's mail configuration: its settings, whether they are complete, and its health, as values.
 //!
 //! Nothing here reads a clock, a database or a network.
 

@@ -1,4 +1,4 @@
-//! The errors of the use cases, for a front door to put into its own words.
+//! The errors of the use cases, without a status or a language: `http` adds both.
 
 use crate::diagnosis::Finding;
 use crate::error::InputFault;

@@ -1,4 +1,5 @@
-//! Holds sign-ins to their limits: before anything is connected to, and when the server's address is known.
+//! Counts refused sign-ins, and stops further ones at the limits: before anything is connected to, and when the address of
+//! the server is known.
 
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};

@@ -1,4 +1,4 @@
-//! What can go wrong at Entra's token endpoint or at Graph, in a form that can be asked.
+//! What can go wrong at Entra's token endpoint or at Graph, as values that rules can match.
 
 use crate::mail::transcript::Stage;
 

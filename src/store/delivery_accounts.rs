@@ -1,4 +1,4 @@
-//! The accounts as senders of mail: who owns each for the moment, whether it sends, and how fast.
+//! The table of sending accounts: which process owns each (lease and fence), whether it sends, and how fast.
 
 use super::{Columns, Db, DbError, Row, Statement, Write, sql};
 use crate::clock::Timestamp;

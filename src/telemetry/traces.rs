@@ -1,7 +1,7 @@
 //! Traces for an OpenTelemetry collector: OTLP over HTTP, in batches.
 //!
 //! A request never waits for it: a span goes into a queue, and where the queue is full it is dropped and counted.
-//! What cannot be delivered is counted, told once, and not tried again.
+//! What cannot be exported is counted, logged once, and not tried again.
 
 use std::future::Future;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! The kind of a failure, which rules ask for first.
+//! The kind of a failure, which rules match first.
 
 use super::microsoft365_answer;
 use crate::diagnosis::Failure;

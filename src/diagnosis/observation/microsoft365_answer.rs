@@ -1,4 +1,4 @@
-//! Answers of Entra and Graph, in the form that rules ask for.
+//! Answers of Entra and Graph, in the form that rules match.
 
 use crate::diagnosis::microsoft365::{Error, ErrorKind};
 use crate::diagnosis::rule::Kind;

@@ -1,4 +1,4 @@
-//! What stands in the way before anything is dialled. None of it says anything about the mail server.
+//! Failures before anything is dialled. None of them says anything about the mail server.
 
 use crate::diagnosis::rule::{ANY, Kind, RULE, Rule, When};
 use crate::diagnosis::{Effect, Owner};

@@ -1,4 +1,4 @@
-//! Microsoft 365 and Outlook.com over SMTP, up to the sign-in. Entra and Graph have their own replies, which are none of SMTP's.
+//! Microsoft 365 and Outlook.com over SMTP, up to the sign-in. Entra and Graph have files of their own.
 
 pub(super) mod sending;
 

@@ -1,4 +1,4 @@
-//! The send API: emails in the shape of Resend's, and what became of each recipient.
+//! The send API: takes emails in the shape of Resend's API, and shows what became of each recipient.
 
 mod bodies;
 mod parameters;
