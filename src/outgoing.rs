@@ -165,7 +165,8 @@ impl Email {
     /// The status as the API shows it at `now`.
     pub fn status(&self, now: Timestamp) -> EmailStatus {
         let is_scheduled = self.scheduled_at.is_some_and(|at| at > now);
-        state::status(self.recipients.iter().map(|recipient| recipient.state), is_scheduled)
+        let states: Vec<_> = self.recipients.iter().map(|recipient| recipient.state).collect();
+        state::status(&states, is_scheduled)
     }
 
     /// When something has to be done: the next attempt, the policy of an unknown outcome, or the end of the lifetime.

@@ -100,16 +100,14 @@ impl Delivery {
         }
         let destination = day.to_string();
         let binding = Binding { tenant, field: "contentKey", destination: &destination };
-        let sealed = match content_keys::find(&self.db, tenant, day).await? {
-            Some(sealed) => sealed,
-            None => {
-                let key = ContentKey::random().map_err(Error::Internal)?;
-                let sealed = self.vault.seal(&key.to_secret(), &binding).await?;
-                let _ =
-                    self.db.write(Write::default().then(content_keys::insert(tenant, day, &sealed))).await?;
-                // Another process may have come first.
-                content_keys::find(&self.db, tenant, day).await?.ok_or(Error::Contended)?
-            }
+        let sealed = if let Some(sealed) = content_keys::find(&self.db, tenant, day).await? {
+            sealed
+        } else {
+            let key = ContentKey::random().map_err(Error::Internal)?;
+            let sealed = self.vault.seal(&key.to_secret(), &binding).await?;
+            let _ = self.db.write(Write::default().then(content_keys::insert(tenant, day, &sealed))).await?;
+            // Another process may have come first.
+            content_keys::find(&self.db, tenant, day).await?.ok_or(Error::Contended)?
         };
         let secret = self.vault.open(&sealed, &binding).await?;
         let malformed = || Error::Internal(anyhow::anyhow!("a content key has another form"));

@@ -1,5 +1,7 @@
 //! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
 
+mod record;
+
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,9 +10,7 @@ use super::runner::Run;
 use super::{Details, Error};
 use crate::account::OpenAccount;
 use crate::clock::Timestamp;
-use crate::diagnosis::Finding;
 use crate::email_config::EmailConfig;
-use crate::language::Language;
 use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::{Message, bcc_lines, from_line};
@@ -18,9 +18,10 @@ use crate::outgoing::breaker::Stop;
 use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, Event, LastAttempt, RecipientKind};
 use crate::providers::delivery::{FailedHandover, Handover};
-use crate::smtp::{Envelope, Reply};
+use crate::smtp::Envelope;
 use crate::store::emails::StoredEmail;
 use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
+use record::{fault, last_of_failure, last_of_success};
 
 /// How long a result that could not be written waits before the next try.
 const WRITE_RETRY: Duration = Duration::from_secs(1);
@@ -378,59 +379,5 @@ async fn write_state(run: &Run<'_>) {
     let state = delivery_accounts::set_state(&run.account());
     if let Err(error) = run.delivery().db.write(Write::default().then(state)).await {
         tracing::warn!(%error, "the state of an account could not be written");
-    }
-}
-
-fn last_of_success(reply: Option<&Reply>, now: Timestamp) -> LastAttempt {
-    let stage = if reply.is_some() { "data" } else { "graph" };
-    LastAttempt {
-        at: now,
-        stage: stage.to_owned(),
-        smtp_code: reply.map(|reply| reply.code),
-        enhanced_code: reply.and_then(|reply| reply.enhanced).map(|code| code.to_string()),
-        reply: reply.map(ToString::to_string),
-        is_recipients_fault: false,
-        diagnosis: serde_json::Map::new(),
-    }
-}
-
-fn last_of_failure(failed: &FailedHandover, now: Timestamp) -> LastAttempt {
-    let finding = &failed.finding;
-    let reply = finding.reply.as_ref();
-    let is_recipients_fault = finding.diagnosis.stage == crate::mail::transcript::Stage::RcptTo
-        && finding.effect == crate::diagnosis::Effect::None
-        && failed.is_permanent;
-    LastAttempt {
-        at: now,
-        stage: finding.diagnosis.stage.as_str().to_owned(),
-        smtp_code: reply.map(|reply| reply.code),
-        enhanced_code: reply.and_then(|reply| reply.enhanced).map(|code| code.to_string()),
-        reply: reply.map(ToString::to_string),
-        is_recipients_fault,
-        diagnosis: in_each_language(finding),
-    }
-}
-
-/// The diagnosis as an administrator reads it, by the language's tag. The transcript is left out: it is that of one
-/// moment.
-fn in_each_language(finding: &Finding) -> serde_json::Map<String, serde_json::Value> {
-    let in_language = |language: Language| {
-        let mut diagnosis = serde_json::to_value(&finding.in_language(language).diagnosis).ok()?;
-        diagnosis.as_object_mut()?.remove("transcript");
-        Some((language.tag().to_owned(), diagnosis))
-    };
-    Language::ALL.into_iter().filter_map(in_language).collect()
-}
-
-/// The attempt that a fault of this service has ended.
-fn fault(now: Timestamp) -> LastAttempt {
-    LastAttempt {
-        at: now,
-        stage: "policy".to_owned(),
-        smtp_code: None,
-        enhanced_code: None,
-        reply: None,
-        is_recipients_fault: false,
-        diagnosis: serde_json::Map::new(),
     }
 }

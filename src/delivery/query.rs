@@ -148,7 +148,7 @@ impl Delivery {
 
     /// Withdraws what was not handed over.
     pub async fn cancel(&self, tenant: &TenantId, id: Uuid) -> Result<(), Error> {
-        self.change(tenant, id, "nothing of this email waits any more", |email, now| email.cancel(now)).await
+        self.change(tenant, id, "nothing of this email waits any more", Email::cancel).await
     }
 
     /// Lets recipients be tried once more; all that can be where none are named.

@@ -1,5 +1,8 @@
 //! Sends the mail of one account for as long as this process owns it and something is due.
 
+mod breaker;
+mod hold;
+
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,21 +14,21 @@ use uuid::Uuid;
 use super::Delivery;
 use super::handover::{self, Handed};
 use super::worker::{Shared, stopped};
-use crate::account::{NotOpened, OpenAccount};
+use crate::account::OpenAccount;
 use crate::clock::Timestamp;
 use crate::egress::{Host, Lookup};
 use crate::email_config::{EmailConfig, Settings};
 use crate::id::TenantId;
 use crate::mail_services;
-use crate::outgoing::breaker::{AccountState, FailureClass, Stop, class};
+use crate::outgoing::Lane;
+use crate::outgoing::breaker::AccountState;
 use crate::outgoing::pace::Pace;
-use crate::outgoing::{Email, Event, Lane, LastAttempt};
-use crate::providers::delivery::FailedHandover;
 use crate::store::delivery_accounts::{self, DeliveryAccount};
-use crate::store::{DbError, Write, WriteOutcome, email_configs, emails};
+use crate::store::{DbError, Write, email_configs, emails};
 
 /// Emails that are read from the queue at once. Memory knows these, never all that wait.
 const WINDOW: i64 = 64;
+const WINDOW_LENGTH: usize = 64;
 
 /// Recipients of one transaction, at most; one call of Graph has all of them.
 const MAX_RECIPIENTS: usize = 50;
@@ -307,7 +310,7 @@ impl<'a> Run<'a> {
         let [mut first, mut bulk] = [first, bulk].map(|due| {
             due.into_iter().map(|(_, id)| id).filter(|id| fresh(&state, id)).collect::<VecDeque<_>>()
         });
-        let room = if state.probes { 1 } else { WINDOW as usize };
+        let room = if state.probes { 1 } else { WINDOW_LENGTH };
         let mut position = state.taken;
         while state.window.len() < room {
             let is_bulks_turn = position % BULK_SHARE == BULK_SHARE - 1;
@@ -371,164 +374,9 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Opens the account.
-    ///
-    /// # Errors
-    /// Why it cannot send now; the account is stopped already where it is its fault.
-    pub(super) async fn open(&self) -> Result<OpenAccount, Option<Box<FailedHandover>>> {
-        match self.delivery().accounts.open_for_delivery(&self.tenant).await {
-            Ok(open) => Ok(open),
-            Err(NotOpened::Busy) => Err(None),
-            Err(NotOpened::NotConfigured(failed)) => Err(Some(failed)),
-            Err(NotOpened::Failed(config, failed)) => {
-                self.record(&config, Err(&failed)).await;
-                Err(Some(failed))
-            }
-        }
-    }
-
-    /// Writes what a hand-over showed about the account's configuration.
-    pub(super) async fn record(
-        &self,
-        config: &EmailConfig,
-        result: Result<Option<&crate::smtp::Reply>, &FailedHandover>,
-    ) {
-        let recorded = self.delivery().accounts.record_delivery(&self.tenant, config, result).await;
-        if let Err(error) = recorded {
-            tracing::warn!(?error, "what a hand-over showed about an account could not be stored");
-        }
-    }
-
-    /// Counts a failure of the account. The stop, where the account stops.
-    pub(super) fn count_failure(&self, failed: &FailedHandover, version: Option<&str>) -> Option<Stop> {
-        let diagnosis = &failed.finding.diagnosis;
-        let class = class(diagnosis.code, diagnosis.stage, failed.finding.effect);
-        if class == FailureClass::Message {
-            return None;
-        }
-        let now = self.delivery().clock.now();
-        let mut state = self.state();
-        let account = &mut state.account;
-        account.failures += 1;
-        if class == FailureClass::Throttle {
-            let pause = class.probe_after(account.failures, failed.retry_after).unwrap_or_default();
-            account.pace_at = account.pace_at.max(now.after(pause));
-            return None;
-        }
-        if !class.stops(account.failures) {
-            return None;
-        }
-        let since = match &account.state {
-            AccountState::Stopped(stop) => stop.since,
-            _ => now,
-        };
-        let probe_at = class.probe_after(account.failures, failed.retry_after).map(|after| now.after(after));
-        let stop = Stop { code: diagnosis.code.to_owned(), since, probe_at, failures: account.failures };
-        account.state = AccountState::Stopped(stop.clone());
-        account.failed_version = version.map(str::to_owned);
-        Some(stop)
-    }
-
-    /// Counts a success: an account that was stopped is open again. True where its state has changed.
-    pub(super) fn count_success(&self) -> bool {
-        let mut state = self.state();
-        let account = &mut state.account;
-        let changes = account.state != AccountState::Open || account.failures > 0;
-        account.state = AccountState::Open;
-        account.failures = 0;
-        account.failed_version = None;
-        changes
-    }
-
     /// The account as this run knows it.
     pub(super) fn account(&self) -> DeliveryAccount {
         self.state().account.clone()
-    }
-
-    /// Ends the mail that has waited for its account until its lifetime was over.
-    async fn expire_held(&self) -> Result<(), DbError> {
-        let delivery = self.delivery();
-        loop {
-            let now = delivery.clock.now();
-            let due = emails::expired_while_held(&delivery.db, &self.tenant, now, WINDOW).await?;
-            if due.is_empty() || self.is_over() {
-                return Ok(());
-            }
-            for (_, id) in due {
-                self.change(id, |email| email.expire(now)).await?;
-            }
-        }
-    }
-
-    /// Holds everything that is due, since the account is closed.
-    pub(super) async fn hold_all(&self) -> Result<(), DbError> {
-        let delivery = self.delivery();
-        for lane in Lane::ALL {
-            loop {
-                let now = delivery.clock.now();
-                let due = emails::window(&delivery.db, &self.tenant, lane, now, WINDOW).await?;
-                let count = due.len();
-                let mut changed = false;
-                for (_, id) in due {
-                    if self.state().in_hand.contains(&id) {
-                        continue;
-                    }
-                    changed |= self
-                        .change(id, |email| {
-                            let mut events = email.recover(self.fence, now);
-                            events.extend(email.expire(now));
-                            events.extend(email.hold(None, now));
-                            events
-                        })
-                        .await?;
-                }
-                if !changed || count < WINDOW as usize {
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Holds one mail, and writes down why.
-    pub(super) async fn hold_one(&self, id: Uuid, last: &LastAttempt) -> Result<(), DbError> {
-        let now = self.delivery().clock.now();
-        self.change(id, |email| {
-            let mut events = email.expire(now);
-            events.extend(email.hold(Some(last), now));
-            events
-        })
-        .await
-        .map(drop)
-    }
-
-    /// Queues held mail again, at most so many; how many it were.
-    async fn release_held(&self, limit: i64) -> Result<usize, DbError> {
-        let held = emails::held(&self.delivery().db, &self.tenant, limit).await?;
-        let now = self.delivery().clock.now();
-        for id in &held {
-            self.change(*id, |email| email.release(now)).await?;
-        }
-        Ok(held.len())
-    }
-
-    /// Changes one email as the owner of its account. False where the account has another owner, or nothing changed.
-    async fn change(&self, id: Uuid, change: impl FnOnce(&mut Email) -> Vec<Event>) -> Result<bool, DbError> {
-        let delivery = self.delivery();
-        let Some(stored) = emails::find(&delivery.db, &self.tenant, id).await? else { return Ok(false) };
-        let mut email = stored.email.clone();
-        let events = change(&mut email);
-        if email == stored.email {
-            return Ok(false);
-        }
-        let now = delivery.clock.now();
-        let save = emails::save(&self.tenant, &stored.email, &email, &events, Some(self.fence), now);
-        let outcome = delivery.db.write(Write::default().then_all(save)).await?;
-        delivery.announce();
-        if outcome == WriteOutcome::NoRowsAffected {
-            self.end(None);
-        }
-        Ok(outcome == WriteOutcome::Committed)
     }
 }
 

@@ -103,10 +103,8 @@ pub fn class(code: &str, stage: Stage, effect: Effect) -> FailureClass {
         _ if listed.is_some() => listed.unwrap_or(FailureClass::Message),
         (Effect::CredentialsRefused, _) => FailureClass::Credential,
         (_, Stage::Policy) => FailureClass::OwnPolicy,
-        (_, Stage::MailFrom) => FailureClass::Sender,
-        (_, Stage::RcptTo | Stage::Data) => FailureClass::Message,
-        (Effect::None, Stage::Graph) => FailureClass::Message,
-        (Effect::ProviderError, Stage::Graph) => FailureClass::Sender,
+        (_, Stage::MailFrom) | (Effect::ProviderError, Stage::Graph) => FailureClass::Sender,
+        (_, Stage::RcptTo | Stage::Data) | (Effect::None, Stage::Graph) => FailureClass::Message,
         _ => FailureClass::Reach,
     }
 }

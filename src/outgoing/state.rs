@@ -145,9 +145,9 @@ impl EmailStatus {
 
 /// The status that follows from the states of all recipients: what is under way before what waits, what waits before
 /// what is decided. Where nothing was accepted, the most frequent end decides.
-pub fn status(states: impl Iterator<Item = RecipientState> + Clone, is_scheduled: bool) -> EmailStatus {
+pub fn status(states: &[RecipientState], is_scheduled: bool) -> EmailStatus {
     use RecipientState as State;
-    let count = |wanted: fn(State) -> bool| states.clone().filter(|state| wanted(*state)).count();
+    let count = |wanted: fn(State) -> bool| states.iter().filter(|state| wanted(**state)).count();
     if count(|state| state == State::Sending) > 0 {
         return EmailStatus::Sending;
     }
@@ -162,12 +162,12 @@ pub fn status(states: impl Iterator<Item = RecipientState> + Clone, is_scheduled
     }
     let accepted = count(State::was_accepted);
     if accepted > 0 {
-        let is_whole = accepted == states.clone().count();
+        let is_whole = accepted == states.len();
         return if is_whole { EmailStatus::Accepted } else { EmailStatus::PartiallyAccepted };
     }
     let (canceled, expired) =
         (count(|state| state == State::Canceled), count(|state| state == State::Expired));
-    let failed = states.clone().count() - canceled - expired;
+    let failed = states.len() - canceled - expired;
     if failed >= canceled.max(expired) {
         EmailStatus::Failed
     } else if expired >= canceled {
@@ -213,9 +213,9 @@ mod tests {
             (&[State::Failed], EmailStatus::Failed),
         ];
         for (states, expected) in cases {
-            assert_eq!(status(states.iter().copied(), false), expected, "{states:?}");
+            assert_eq!(status(states, false), expected, "{states:?}");
         }
-        assert_eq!(status([State::Queued].into_iter(), true), EmailStatus::Scheduled);
-        assert_eq!(status([State::Accepted].into_iter(), true), EmailStatus::Accepted);
+        assert_eq!(status(&[State::Queued], true), EmailStatus::Scheduled);
+        assert_eq!(status(&[State::Accepted], true), EmailStatus::Accepted);
     }
 }

@@ -45,7 +45,7 @@ pub struct WaitingBody {
 }
 
 impl AccountBody {
-    fn new(view: AccountView) -> Self {
+    fn new(view: &AccountView) -> Self {
         let stop = match &view.state {
             Some(AccountState::Stopped(stop)) => Some(stop.clone()),
             _ => None,
@@ -72,7 +72,7 @@ impl AccountBody {
     responses((status = 200, description = "The account.", body = AccountBody))
 )]
 pub async fn get(sender: Sender<SendTier>, State(app): State<Arc<App>>) -> Result<Json<AccountBody>, Error> {
-    Ok(Json(AccountBody::new(app.delivery.account(&sender.tenant).await?)))
+    Ok(Json(AccountBody::new(&app.delivery.account(&sender.tenant).await?)))
 }
 
 /// Stops sending until it is resumed. Mail is still taken, and waits.
@@ -84,7 +84,7 @@ pub async fn pause(
     admin: TenantAdmin<SendTier>,
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountBody>, Error> {
-    Ok(Json(AccountBody::new(app.delivery.pause(&admin.tenant).await?)))
+    Ok(Json(AccountBody::new(&app.delivery.pause(&admin.tenant).await?)))
 }
 
 /// Sends again, whether a person or a failure has stopped the account.
@@ -96,5 +96,5 @@ pub async fn resume(
     admin: TenantAdmin<SendTier>,
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountBody>, Error> {
-    Ok(Json(AccountBody::new(app.delivery.resume(&admin.tenant).await?)))
+    Ok(Json(AccountBody::new(&app.delivery.resume(&admin.tenant).await?)))
 }

@@ -71,7 +71,7 @@ impl Requirements {
         match self.access {
             Access::TenantAdmin => declare("403", "Must be a tenant admin.".to_owned()),
             Access::Sender => {
-                declare("403", "Must be a tenant admin or have a role that may send.".to_owned())
+                declare("403", "Must be a tenant admin or have a role that may send.".to_owned());
             }
             Access::Anybody | Access::AnyUser => {}
         }

@@ -70,7 +70,8 @@ async fn only_administrators_and_senders_may_call_and_only_for_their_tenant() {
 #[tokio::test]
 async fn what_a_mail_says_is_for_administrators() {
     let post = Post::with(Script::starttls(), |config| config.delivery.enabled = false).await;
-    let id = post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202).json()["id"].clone();
+    let id =
+        post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202).json()["id"].clone();
     let path = format!("{EMAILS}/{}", id.as_str().expect("an id"));
     assert_eq!(post.admin().get(&path).await.expect(200).json()["text"], json!("Thank you.\r\n"));
     let seen = post.app.sender("acme").get(&path).await.expect(200).json();

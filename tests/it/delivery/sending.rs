@@ -1,5 +1,6 @@
 //! A mail goes out: the octets, the answers and the events.
 
+use base64::Engine as _;
 use serde_json::json;
 
 use super::{EMAILS, Post, states, status, to};
@@ -45,7 +46,6 @@ async fn a_raw_message_arrives_as_it_was_given() {
     let post = Post::open(Script::starttls()).await;
     let message = "From: ada@example.com\r\nTo: bob@example.net\r\nSubject: As it is\r\nMessage-ID: <1@example.com>\r\n\
                    Date: Thu, 1 Jan 2026 00:00:00 +0000\r\n\r\n.a line with a dot\r\n  two blanks\r\n";
-    use base64::Engine as _;
     let raw = base64::engine::general_purpose::STANDARD.encode(message);
     let email = post.send(&json!({"raw": raw, "envelope": {"to": ["bob@example.net"]}})).await;
     assert_eq!(status(&email), "accepted", "{email}");

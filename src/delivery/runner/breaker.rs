@@ -1,0 +1,82 @@
+//! Opens the account, and counts what it shows about itself.
+
+use super::Run;
+use crate::account::{NotOpened, OpenAccount};
+use crate::email_config::EmailConfig;
+use crate::outgoing::breaker::{AccountState, FailureClass, Stop, class};
+use crate::providers::delivery::FailedHandover;
+
+impl Run<'_> {
+    /// Opens the account.
+    ///
+    /// # Errors
+    /// Why it cannot send now; the account is stopped already where it is its fault.
+    pub(in crate::delivery) async fn open(&self) -> Result<OpenAccount, Option<Box<FailedHandover>>> {
+        match self.delivery().accounts.open_for_delivery(&self.tenant).await {
+            Ok(open) => Ok(open),
+            Err(NotOpened::Busy) => Err(None),
+            Err(NotOpened::NotConfigured(failed)) => Err(Some(failed)),
+            Err(NotOpened::Failed(config, failed)) => {
+                self.record(&config, Err(&failed)).await;
+                Err(Some(failed))
+            }
+        }
+    }
+
+    /// Writes what a hand-over showed about the account's configuration.
+    pub(in crate::delivery) async fn record(
+        &self,
+        config: &EmailConfig,
+        result: Result<Option<&crate::smtp::Reply>, &FailedHandover>,
+    ) {
+        let recorded = self.delivery().accounts.record_delivery(&self.tenant, config, result).await;
+        if let Err(error) = recorded {
+            tracing::warn!(?error, "what a hand-over showed about an account could not be stored");
+        }
+    }
+
+    /// Counts a failure of the account. The stop, where the account stops.
+    pub(in crate::delivery) fn count_failure(
+        &self,
+        failed: &FailedHandover,
+        version: Option<&str>,
+    ) -> Option<Stop> {
+        let diagnosis = &failed.finding.diagnosis;
+        let class = class(diagnosis.code, diagnosis.stage, failed.finding.effect);
+        if class == FailureClass::Message {
+            return None;
+        }
+        let now = self.delivery().clock.now();
+        let mut state = self.state();
+        let account = &mut state.account;
+        account.failures += 1;
+        if class == FailureClass::Throttle {
+            let pause = class.probe_after(account.failures, failed.retry_after).unwrap_or_default();
+            account.pace_at = account.pace_at.max(now.after(pause));
+            return None;
+        }
+        if !class.stops(account.failures) {
+            return None;
+        }
+        let since = match &account.state {
+            AccountState::Stopped(stop) => stop.since,
+            _ => now,
+        };
+        let probe_at = class.probe_after(account.failures, failed.retry_after).map(|after| now.after(after));
+        let stop = Stop { code: diagnosis.code.to_owned(), since, probe_at, failures: account.failures };
+        account.state = AccountState::Stopped(stop.clone());
+        account.failed_version = version.map(str::to_owned);
+        Some(stop)
+    }
+
+    /// Counts a success: an account that was stopped is open again. True where its state has changed.
+    pub(in crate::delivery) fn count_success(&self) -> bool {
+        let mut state = self.state();
+        let account = &mut state.account;
+        let changes = account.state != AccountState::Open || account.failures > 0;
+        account.state = AccountState::Open;
+        account.failures = 0;
+        account.failed_version = None;
+        changes
+    }
+}

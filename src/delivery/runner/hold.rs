@@ -1,0 +1,95 @@
+//! Holds the mail of an account that is closed, and lets it go on.
+
+use uuid::Uuid;
+
+use super::{Run, WINDOW, WINDOW_LENGTH};
+use crate::outgoing::{Email, Event, Lane, LastAttempt};
+use crate::store::{DbError, Write, WriteOutcome, emails};
+
+impl Run<'_> {
+    /// Ends the mail that has waited for its account until its lifetime was over.
+    pub(super) async fn expire_held(&self) -> Result<(), DbError> {
+        let delivery = self.delivery();
+        loop {
+            let now = delivery.clock.now();
+            let due = emails::expired_while_held(&delivery.db, &self.tenant, now, WINDOW).await?;
+            if due.is_empty() || self.is_over() {
+                return Ok(());
+            }
+            for (_, id) in due {
+                self.change(id, |email| email.expire(now)).await?;
+            }
+        }
+    }
+
+    /// Holds everything that is due, since the account is closed.
+    pub(in crate::delivery) async fn hold_all(&self) -> Result<(), DbError> {
+        let delivery = self.delivery();
+        for lane in Lane::ALL {
+            loop {
+                let now = delivery.clock.now();
+                let due = emails::window(&delivery.db, &self.tenant, lane, now, WINDOW).await?;
+                let count = due.len();
+                let mut changed = false;
+                for (_, id) in due {
+                    if self.state().in_hand.contains(&id) {
+                        continue;
+                    }
+                    changed |= self
+                        .change(id, |email| {
+                            let mut events = email.recover(self.fence, now);
+                            events.extend(email.expire(now));
+                            events.extend(email.hold(None, now));
+                            events
+                        })
+                        .await?;
+                }
+                if !changed || count < WINDOW_LENGTH {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Holds one mail, and writes down why.
+    pub(in crate::delivery) async fn hold_one(&self, id: Uuid, last: &LastAttempt) -> Result<(), DbError> {
+        let now = self.delivery().clock.now();
+        self.change(id, |email| {
+            let mut events = email.expire(now);
+            events.extend(email.hold(Some(last), now));
+            events
+        })
+        .await
+        .map(drop)
+    }
+
+    /// Queues held mail again, at most so many; how many it were.
+    pub(super) async fn release_held(&self, limit: i64) -> Result<usize, DbError> {
+        let held = emails::held(&self.delivery().db, &self.tenant, limit).await?;
+        let now = self.delivery().clock.now();
+        for id in &held {
+            self.change(*id, |email| email.release(now)).await?;
+        }
+        Ok(held.len())
+    }
+
+    /// Changes one email as the owner of its account. False where the account has another owner, or nothing changed.
+    async fn change(&self, id: Uuid, change: impl FnOnce(&mut Email) -> Vec<Event>) -> Result<bool, DbError> {
+        let delivery = self.delivery();
+        let Some(stored) = emails::find(&delivery.db, &self.tenant, id).await? else { return Ok(false) };
+        let mut email = stored.email.clone();
+        let events = change(&mut email);
+        if email == stored.email {
+            return Ok(false);
+        }
+        let now = delivery.clock.now();
+        let save = emails::save(&self.tenant, &stored.email, &email, &events, Some(self.fence), now);
+        let outcome = delivery.db.write(Write::default().then_all(save)).await?;
+        delivery.announce();
+        if outcome == WriteOutcome::NoRowsAffected {
+            self.end(None);
+        }
+        Ok(outcome == WriteOutcome::Committed)
+    }
+}
