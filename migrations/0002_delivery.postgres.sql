@@ -7,6 +7,13 @@ alter table emails
     alter column tenant_id type text collate "C",
     alter column id type text collate "C";
 
+alter table email_recipients
+    alter column tenant_id type text collate "C",
+    alter column email_id type text collate "C";
+
+alter table content_keys
+    alter column tenant_id type text collate "C";
+
 -- A sequence is not the order of commits. Each event names its transaction, and readers see those alone whose transaction
 -- ended before every one that is still running.
 alter table email_events

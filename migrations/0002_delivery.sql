@@ -50,9 +50,18 @@ create table emails (
     sealed_details bytea,
     -- The day of the key that details and body are sealed with.
     key_day bigint not null,
+    -- Since when nothing of it waits or is under way; null before. Its retention begins here.
+    settled_at bigint,
     version bigint not null,
     primary key (tenant_id, id)
 );
+
+-- For the removal of content, and of rows, whose retention has ended.
+create index emails_with_content_by_end on emails (settled_at) where has_content and settled_at is not null;
+create index emails_by_end on emails (settled_at) where settled_at is not null;
+
+-- Which keys no email needs any more.
+create index emails_by_key_day on emails (tenant_id, key_day);
 
 create unique index emails_by_key on emails (tenant_id, idempotency_key, batch_position)
     where idempotency_key is not null;
@@ -107,9 +116,10 @@ create table content_keys (
     primary key (tenant_id, day)
 );
 
-create index content_keys_by_key on content_keys (key_id, tenant_id);
+-- Which keys of the ring are needed, by how many rows, and which rows come next when they are wrapped again.
+create index content_keys_by_key on content_keys (key_id, tenant_id, day);
 
--- The feed: readers follow `seq`.
+-- The feed: readers follow `seq`. The newest row is never deleted, since SQLite would use its number again.
 create table email_events (
     seq integer not null primary key,
     id text not null,

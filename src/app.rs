@@ -127,7 +127,7 @@ impl App {
         let accounts = Arc::new(accounts);
         Ok(Arc::new(Self {
             rate_limiter: RateLimiter::new(&config, clock.clone(), &db),
-            delivery: Arc::new(Delivery::new(&accounts, config.delivery.clone())),
+            delivery: Arc::new(Delivery::new(&accounts, &config)),
             accounts,
             metrics,
             checks: TaskTracker::new(),

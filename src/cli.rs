@@ -6,6 +6,7 @@ mod backup;
 mod config;
 mod dev;
 mod email_config;
+mod erase;
 mod keys;
 mod openapi;
 mod output;
@@ -54,6 +55,7 @@ enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Tenants(tenants::Command),
+    Erase(erase::Arguments),
     #[command(subcommand)]
     Config(config::Command),
     EmailConfig(Box<email_config::Arguments>),
@@ -98,6 +100,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Backup(arguments) => backup::run(arguments, &Config::load(file)?).await,
         Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
         Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
+        Command::Erase(arguments) => erase::run(&arguments, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),
         Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),
         Command::Completions(arguments) => shell::completions(&arguments),

@@ -274,12 +274,17 @@ settings! {
         /// How long the content of a mail is kept after its last outcome, where it was not accepted for all recipients.
         /// The content of accepted mail is removed at once.
         keep_content_hours: u64 = 72, Between(0, 8_760);
-        /// How long mails and their events are kept after that.
+        /// How long mails and their events are kept after the last outcome, and at least as long as their content.
         keep_metadata_days: u32 = 30, Between(1, 3_650);
         /// Mails of one tenant that may wait.
         max_waiting_per_tenant: u32 = 10_000, Between(1, 10_000_000);
         /// Octets of one tenant's mail that may wait.
         max_bytes_per_tenant: u64 = 1_073_741_824, Between(1_024, 1_099_511_627_776);
+        /// Octets of all tenants' mail that may wait; 0 is no limit. Beyond it no new mail is taken.
+        max_bytes: u64 = 0, Between(0, 1_125_899_906_842_624);
+        /// No new mail is taken where less than this much of the disk with the SQLite file is free; mail that was taken is
+        /// still sent. 0 is off.
+        min_free_disk_percent: u64 = 5, Between(0, 99);
     }
 
     /// The trail of who changed what.

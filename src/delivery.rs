@@ -5,6 +5,7 @@
 //! `docs/delivery.md`.
 
 mod account;
+mod capacity;
 mod content;
 mod details;
 mod handover;
@@ -24,7 +25,7 @@ use uuid::Uuid;
 
 use crate::account::Accounts;
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, Config};
 use crate::id::TenantId;
 use crate::outgoing::transition::Waits;
 use crate::store::{Db, DbError};
@@ -43,6 +44,7 @@ pub struct Delivery {
     clock: Clock,
     settings: config::Delivery,
     keys: content::ContentKeys,
+    capacity: capacity::Capacity,
     /// Wakes the worker of this process: an account without an owner has become due.
     due: Notify,
     /// Wakes those who send the mail of an account that this process owns.
@@ -73,6 +75,8 @@ pub enum Error {
     },
     /// The tenant's queue is full.
     QueueFull,
+    /// This installation has no room for more mail: its disk is nearly full, or all tenants together have too much waiting.
+    NoRoom,
     NotFound,
     /// Nothing of the email is in a state that this can change.
     Conflict(&'static str),
@@ -103,14 +107,15 @@ impl From<VaultError> for Error {
 }
 
 impl Delivery {
-    pub fn new(accounts: &Arc<Accounts>, settings: config::Delivery) -> Self {
+    pub fn new(accounts: &Arc<Accounts>, config: &Config) -> Self {
         Self {
             db: accounts.db.clone(),
             vault: Arc::clone(&accounts.vault),
             clock: accounts.clock.clone(),
             accounts: Arc::clone(accounts),
-            settings,
+            settings: config.delivery.clone(),
             keys: content::ContentKeys::new(),
+            capacity: capacity::Capacity::new(config),
             due: Notify::new(),
             owned: Mutex::default(),
             changes: watch::Sender::new(0),

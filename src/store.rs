@@ -18,12 +18,14 @@ pub mod email_configs;
 pub mod email_events;
 pub mod emails;
 pub mod ended_sessions;
+pub mod erasure;
 pub mod key_canaries;
 mod migrations;
 mod postgres;
 pub mod rate_limits;
 pub mod retention;
 mod row;
+pub mod sealed_rows;
 mod sqlite;
 mod statement;
 pub mod tenant_list;
@@ -52,9 +54,12 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("email_events", email_events::ALL),
         ("emails", emails::ALL),
         ("emails/list", emails::list::ALL),
+        ("emails/removal", emails::removal::ALL),
         ("ended_sessions", ended_sessions::ALL),
+        ("erasure", erasure::ALL),
         ("key_canaries", key_canaries::ALL),
         ("migrations", migrations::ALL),
+        ("sealed_rows", sealed_rows::ALL),
         ("tenant_list", tenant_list::ALL),
         ("tenants", tenants::ALL),
     ]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use super::email_config::Failure;
@@ -49,6 +49,23 @@ fn for_terminal(text: &str) -> Cow<'_, str> {
 /// Writes a line to standard error, and ignores that it may be closed.
 pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// Refuses a command that deletes where nobody can be asked and `--yes` is missing.
+pub(super) fn require_answer(command: &str, yes: bool) -> Result<(), Invalid> {
+    if yes || io::stdin().is_terminal() {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("{command}: there is no terminal to ask whether to go on"));
+    Err(problem.with_hint("add --yes to delete without a question").into())
+}
+
+/// Asks on the terminal; only `yes` is a yes.
+pub(super) fn confirm(question: &str) -> io::Result<bool> {
+    note(&format!("{question} Type yes to go on:"));
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    Ok(answer.trim() == "yes")
 }
 
 /// Prints the error with its hints, and returns the exit code.

@@ -48,7 +48,7 @@ pub(super) async fn run(command: &Command, config: &Config) -> anyhow::Result<()
 }
 
 /// Opens the configured database, which must exist.
-async fn open(config: &Config) -> anyhow::Result<Db> {
+pub(super) async fn open(config: &Config) -> anyhow::Result<Db> {
     let tls = egress::tls::client_config(&config.tls)?;
     crate::app::require_database_file(config)?;
     Db::open(&config.database, &tls).await.context("opening the database")

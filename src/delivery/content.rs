@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Delivery, Error};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
-use crate::store::{Write, content_keys};
+use crate::store::{Write, WriteOutcome, content_keys};
 use crate::vault::Binding;
 use crate::vault::content::{ContentBinding, ContentKey};
 
@@ -21,8 +21,9 @@ const DETAILS: &str = "details";
 
 const DAY_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 
-/// Opened keys, for a while.
-pub(super) struct ContentKeys(Cache<(TenantId, i64), Arc<ContentKey>>);
+/// Opened keys, for a while, by their tenant, day and sealed form: whoever uses one has just read it, so that a key which was
+/// removed, or made again, is never taken for the stored one.
+pub(super) struct ContentKeys(Cache<(TenantId, i64, Vec<u8>), Arc<ContentKey>>);
 
 impl ContentKeys {
     const MAX: u64 = 10_000;
@@ -35,30 +36,40 @@ impl ContentKeys {
 
 /// An email's sealed content.
 pub(super) struct SealedContent {
-    pub key_day: i64,
     pub details: Vec<u8>,
     pub parts: Vec<Vec<u8>>,
 }
 
-impl Delivery {
-    /// Seals details and message with today's key.
-    pub(super) async fn seal(
+/// The key that new emails of a tenant are sealed with.
+pub(super) struct KeyOfDay {
+    pub day: i64,
+    key: Arc<ContentKey>,
+}
+
+impl KeyOfDay {
+    /// Seals an email's details and message.
+    pub fn seal(
         &self,
         tenant: &TenantId,
         id: Uuid,
         details: &[u8],
         message: &[u8],
-        now: Timestamp,
     ) -> Result<SealedContent, Error> {
-        let key_day = now.0.div_euclid(DAY_MILLISECONDS);
-        let key = self.content_key(tenant, key_day).await?;
         let id = id.to_string();
         let seal = |plain: &[u8], part: &str| {
-            key.seal(plain, &ContentBinding { tenant, email: &id, part }).map_err(Error::Internal)
+            self.key.seal(plain, &ContentBinding { tenant, email: &id, part }).map_err(Error::Internal)
         };
         let parts = message.chunks(PART_BYTES).enumerate();
         let parts = parts.map(|(part, octets)| seal(octets, &part.to_string())).collect::<Result<_, _>>()?;
-        Ok(SealedContent { key_day, details: seal(details, DETAILS)?, parts })
+        Ok(SealedContent { details: seal(details, DETAILS)?, parts })
+    }
+}
+
+impl Delivery {
+    /// Today's key of a tenant.
+    pub(super) async fn key_of_today(&self, tenant: &TenantId, now: Timestamp) -> Result<KeyOfDay, Error> {
+        let day = now.0.div_euclid(DAY_MILLISECONDS);
+        Ok(KeyOfDay { day, key: self.content_key(tenant, day).await? })
     }
 
     pub(super) async fn open_details(
@@ -94,10 +105,6 @@ impl Delivery {
 
     /// The key of a tenant and day, which is made where there is none.
     async fn content_key(&self, tenant: &TenantId, day: i64) -> Result<Arc<ContentKey>, Error> {
-        let cached = (tenant.clone(), day);
-        if let Some(key) = self.keys.0.get(&cached).await {
-            return Ok(key);
-        }
         let destination = day.to_string();
         let binding = Binding { tenant, field: "contentKey", destination: &destination };
         let sealed = if let Some(sealed) = content_keys::find(&self.db, tenant, day).await? {
@@ -105,10 +112,17 @@ impl Delivery {
         } else {
             let key = ContentKey::random().map_err(Error::Internal)?;
             let sealed = self.vault.seal(&key.to_secret(), &binding).await?;
-            let _ = self.db.write(Write::default().then(content_keys::insert(tenant, day, &sealed))).await?;
+            let insert = content_keys::insert(tenant, day, &sealed);
+            if self.db.write(Write::default().then(insert)).await? == WriteOutcome::NoRowsAffected {
+                self.vault.check_not_removed(&sealed).await?;
+            }
             // Another process may have come first.
             content_keys::find(&self.db, tenant, day).await?.ok_or(Error::Contended)?
         };
+        let cached = (tenant.clone(), day, sealed.payload.clone());
+        if let Some(key) = self.keys.0.get(&cached).await {
+            return Ok(key);
+        }
         let secret = self.vault.open(&sealed, &binding).await?;
         let malformed = || Error::Internal(anyhow::anyhow!("a content key has another form"));
         let key = Arc::new(ContentKey::from_secret(&secret).ok_or_else(malformed)?);

@@ -51,6 +51,7 @@ impl Delivery {
             submissions.push(submission);
         }
         self.check_queue(tenant, &submissions).await?;
+        self.check_capacity(&submissions).await?;
         let (write, ids) = self.prepare(tenant, &config, &submissions, idempotency_key, now).await?;
         if self.db.write(write).await? == WriteOutcome::NoRowsAffected {
             // The key was taken by a request of the same moment, whose commit has been waited for.
@@ -71,19 +72,20 @@ impl Delivery {
         idempotency_key: Option<&str>,
         now: Timestamp,
     ) -> Result<(Write, Vec<Uuid>), Error> {
+        let key = self.key_of_today(tenant, now).await?;
         let (mut write, mut ids, mut due) = (Write::default(), Vec::new(), Vec::new());
         for (position, submission) in (0..).zip(submissions) {
             let email = self.email(config, submission, now);
             // A structure of texts can always be written as JSON.
             let details = serde_json::to_vec(&submission.details).unwrap_or_default();
-            let sealed = self.seal(tenant, email.id, &details, &submission.message, now).await?;
+            let sealed = key.seal(tenant, email.id, &details, &submission.message)?;
             let events = email.created(now);
             let new = NewEmail {
                 email: &email,
                 idempotency: idempotency_key.map(|key| IdempotencyKey { key, position }),
                 fingerprint: &submission.fingerprint,
                 sealed_details: &sealed.details,
-                key_day: sealed.key_day,
+                key_day: key.day,
                 parts: &sealed.parts,
                 events: &events,
             };
@@ -182,12 +184,20 @@ impl Delivery {
 
     async fn check_queue(&self, tenant: &TenantId, submissions: &[Submission]) -> Result<(), Error> {
         let (waiting, octets) = emails::waiting(&self.db, tenant).await?;
-        let (more, size) = (
-            submissions.len() as u64,
-            submissions.iter().map(|submission| submission.message.len() as u64).sum::<u64>(),
-        );
+        let (more, size) = (submissions.len() as u64, octets_of(submissions));
         let is_full = waiting.unsigned_abs() + more > u64::from(self.settings.max_waiting_per_tenant)
             || octets.unsigned_abs() + size > self.settings.max_bytes_per_tenant;
         if is_full { Err(Error::QueueFull) } else { Ok(()) }
     }
+
+    async fn check_capacity(&self, submissions: &[Submission]) -> Result<(), Error> {
+        if self.capacity.has_room(&self.db, octets_of(submissions)).await? {
+            return Ok(());
+        }
+        Err(Error::NoRoom)
+    }
+}
+
+fn octets_of(submissions: &[Submission]) -> u64 {
+    submissions.iter().map(|submission| submission.message.len() as u64).sum()
 }

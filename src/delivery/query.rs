@@ -12,6 +12,7 @@ use crate::outgoing::breaker::AccountState;
 use crate::outgoing::{Email, Event};
 use crate::store::email_events::{self, StoredEvent};
 use crate::store::emails::{Filter, Page, StoredEmail};
+use crate::store::erasure::{self, Erasure};
 use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
 
 /// How often a change is tried again because another write came first.
@@ -158,14 +159,16 @@ impl Delivery {
         id: Uuid,
         recipients: Option<&[EmailAddress]>,
     ) -> Result<(), Error> {
-        let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
-        if !stored.email.has_content {
-            return Err(Error::ContentGone);
-        }
         let lifetime = self.lifetime();
-        self.change(tenant, id, "no recipient of this email can be tried again", |email, now| {
+        self.save_change(tenant, id, |email, now| {
+            // The retention may remove the content at any time.
+            if !email.has_content {
+                return Err(Error::ContentGone);
+            }
             let positions = positions(email, recipients);
-            email.retry(positions.as_deref(), lifetime, now)
+            let events = email.retry(positions.as_deref(), lifetime, now);
+            let conflict = Error::Conflict("no recipient of this email can be tried again");
+            if events.is_empty() { Err(conflict) } else { Ok(events) }
         })
         .await
     }
@@ -211,10 +214,15 @@ impl Delivery {
 
     /// Removes content, subject, metadata and addresses; what waits is withdrawn. The states stay.
     pub async fn erase(&self, tenant: &TenantId, id: Uuid) -> Result<(), Error> {
-        self.save_change(tenant, id, |email, now| Ok(email.erase(now))).await?;
-        let erase = emails::erase_details(tenant, id);
-        let _ = self.db.write(Write::default().then(erase)).await?;
-        Ok(())
+        match erasure::erase(&self.db, tenant, id, self.clock.now()).await? {
+            Erasure::Erased => {
+                self.announce();
+                self.wake(tenant);
+                Ok(())
+            }
+            Erasure::NotFound => Err(Error::NotFound),
+            Erasure::Contended => Err(Error::Contended),
+        }
     }
 
     /// Changes an email; a conflict where that changes nothing.

@@ -210,10 +210,13 @@ impl Email {
 
     /// Removes what says who the recipients were. What waits is withdrawn first.
     pub fn erase(&mut self, now: Timestamp) -> Vec<Event> {
-        let events = self.cancel(now);
+        let mut events = self.cancel(now);
         for recipient in &mut self.recipients {
             recipient.address = None;
             recipient.last = None;
+        }
+        for event in &mut events {
+            event.details.last = None;
         }
         self.has_content = false;
         events
@@ -283,7 +286,8 @@ fn apply(
     waits: Waits,
     now: Timestamp,
 ) {
-    recipient.last = Some(attempt.last.clone());
+    // The reply may name a recipient that was erased meanwhile.
+    recipient.last = recipient.address.is_some().then(|| attempt.last.clone());
     match attempt.result {
         AttemptResult::Accepted => end(recipient, RecipientState::Accepted),
         AttemptResult::Refused => end(recipient, RecipientState::Refused),

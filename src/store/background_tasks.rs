@@ -10,6 +10,9 @@ statements! {
 /// Removing rows of the audit.
 pub const AUDIT_RETENTION: &str = "audit_retention";
 
+/// Removing emails, what they say, and their events.
+pub const EMAIL_RETENTION: &str = "email_retention";
+
 /// Holds the task's row until the write that this is the first statement of has ended: on PostgreSQL another
 /// process waits here, so that two of them never lock the same rows in different orders. SQLite has one writer.
 pub fn hold_row(task: &'static str, now: Timestamp) -> Statement {

@@ -1,6 +1,8 @@
 //! The keys that the content of emails is sealed with: one for each tenant and day.
 
-use super::{Db, DbError, Statement, sql};
+use super::background_tasks::{self, EMAIL_RETENTION};
+use super::{Db, DbError, Statement, Write, sql};
+use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::secret::Sealed;
 
@@ -8,6 +10,11 @@ statements! {
     FIND = "select key_id, wrapped_key, payload from content_keys where tenant_id = $1 and day = $2";
     INSERT = "insert into content_keys (tenant_id, day, key_id, wrapped_key, payload) values ($1, $2, $3, $4, $5)
         on conflict do nothing";
+    /// The operator's, of all tenants: keys of earlier days that no email needs any more.
+    REMOVE_UNUSED = "delete from content_keys where (tenant_id, day) in (select tenant_id, day from content_keys
+            where day < $1 and not exists (select 1 from emails
+                where emails.tenant_id = content_keys.tenant_id and emails.key_day = content_keys.day)
+            limit $2)";
 }
 
 pub async fn find(db: &Db, tenant: &TenantId, day: i64) -> Result<Option<Sealed>, DbError> {
@@ -24,4 +31,12 @@ pub fn insert(tenant: &TenantId, day: i64, sealed: &Sealed) -> Statement {
         .bind(sealed.key_id.as_str())
         .bind(sealed.wrapped_key.as_slice())
         .bind(sealed.payload.as_slice())
+}
+
+/// Removes at most `most` of the keys of days before this one that no email needs any more. Affects nothing where there are
+/// none.
+pub fn remove_unused(before_day: i64, most: i64, now: Timestamp) -> Write {
+    Write::default()
+        .then(background_tasks::hold_row(EMAIL_RETENTION, now))
+        .then(sql(REMOVE_UNUSED).bind(before_day).bind(most).require_affected())
 }

@@ -54,17 +54,6 @@ statements! {
         where tenant_id = $1 and config_version = $2 and (health_state <> $4
             or diagnosis_code is distinct from $6 or health_reason is distinct from $7
             or failed_stage is distinct from $8)";
-    /// The operator's, of all tenants: the first name of a key behind `$1` that seals any row. Asked again and
-    /// again from the empty text on, it walks over the index from key to key, however many rows there are.
-    NEXT_KEY_IN_USE = "select min(secret_key_id) from email_configs where secret_key_id > $1";
-    /// The operator's, of all tenants.
-    COUNT_SEALED_WITH = "select count(*) from email_configs where secret_key_id = $1";
-    /// The operator's, of all tenants: the next rows behind tenant `$2`.
-    NEXT_SEALED_WITH = "select tenant_id, secret_wrapped_key from email_configs
-        where secret_key_id = $1 and tenant_id > $2 order by tenant_id limit $3";
-    /// Touches neither version nor times: the secret is the same. Touches no row where another write has come first.
-    REWRAP = "update email_configs set secret_key_id = $4, secret_wrapped_key = $5
-        where tenant_id = $1 and secret_key_id = $2 and secret_wrapped_key = $3";
 }
 
 /// The tenant's configuration.
@@ -127,63 +116,6 @@ pub fn record_check(
         }
         None => statement,
     })
-}
-
-/// The names of all keys that some row needs.
-pub async fn keys_in_use(db: &Db) -> Result<Vec<String>, DbError> {
-    let mut keys: Vec<String> = Vec::new();
-    loop {
-        let last = keys.last().map_or("", String::as_str);
-        let row = db.optional(sql(NEXT_KEY_IN_USE).bind(last)).await?;
-        let Some(key) = row.map(|row| row.columns().optional_text()).transpose()?.flatten() else {
-            return Ok(keys);
-        };
-        keys.push(key);
-    }
-}
-
-/// How many rows are sealed with this key.
-pub async fn count_sealed_with(db: &Db, key_id: &str) -> Result<i64, DbError> {
-    let row = db.optional(sql(COUNT_SEALED_WITH).bind(key_id)).await?;
-    row.map_or(Ok(0), |row| row.columns().integer())
-}
-
-/// A wrapped data key, and whose it is.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct WrappedKey {
-    pub tenant: TenantId,
-    pub key_id: String,
-    pub wrapped_key: Vec<u8>,
-}
-
-/// The first `count` rows that are sealed with this key, behind the tenant `after`, in the tenants' order.
-pub async fn sealed_with(
-    db: &Db,
-    key_id: &str,
-    after: Option<&TenantId>,
-    count: usize,
-) -> Result<Vec<WrappedKey>, DbError> {
-    // No tenant has an empty name.
-    let after = after.map_or("", TenantId::as_str);
-    let count = i64::try_from(count).unwrap_or(i64::MAX);
-    let rows = db.all(sql(NEXT_SEALED_WITH).bind(key_id).bind(after).bind(count)).await?;
-    let row = |row: super::Row| {
-        let mut columns = row.columns();
-        let tenant = TenantId::from_operator(&columns.text()?);
-        Ok(WrappedKey { tenant, key_id: key_id.to_owned(), wrapped_key: columns.bytes()? })
-    };
-    rows.into_iter().map(row).collect()
-}
-
-/// Replaces a wrapped data key by its rewrapped form; affects no row where the stored one has changed since it was
-/// read.
-pub fn rewrap(read: &WrappedKey, key_id: &str, wrapped_key: &[u8]) -> Statement {
-    sql(REWRAP)
-        .bind(read.tenant.as_str())
-        .bind(read.key_id.as_str())
-        .bind(read.wrapped_key.as_slice())
-        .bind(key_id)
-        .bind(wrapped_key)
 }
 
 /// Binds the row in the order of the columns of [`INSERT`] and [`UPDATE`].

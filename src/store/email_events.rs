@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Db, DbError, Row, Statement, sql};
+use super::background_tasks::{self, EMAIL_RETENTION};
+use super::{Db, DbError, Row, Statement, Write, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::outgoing::event::EventDetails;
@@ -14,6 +15,14 @@ statements! {
         where tenant_id = $1 and email_id = $2 order by seq";
     AFTER = "select seq, id, email_id, kind, at, details from email_events
         where tenant_id = $1 and seq > $2 order by seq limit $3";
+    SET_DETAILS = "update email_events set details = $3 where tenant_id = $1 and seq = $2";
+    /// The operator's, of all tenants: old events of emails that are gone, or of none. The newest row of all stays, since
+    /// SQLite would use its number again.
+    REMOVE_OLD = "delete from email_events where seq in (select seq from email_events
+            where at <= $1 and seq < (select max(seq) from email_events)
+                and not exists (select 1 from emails
+                    where emails.tenant_id = email_events.tenant_id and emails.id = email_events.email_id)
+            order by at limit $2)";
 }
 
 /// An event as it was stored.
@@ -27,15 +36,18 @@ pub struct StoredEvent {
 
 /// Appends an event.
 pub fn insert(tenant: &TenantId, email: Option<Uuid>, event: &Event) -> Statement {
-    // Numbers, texts and maps with text keys: they can always be written as JSON.
-    let details = serde_json::to_string(&event.details).unwrap_or_default();
     sql(INSERT)
         .bind(event.id.to_string())
         .bind(tenant.as_str())
         .bind(email.map(|email| email.to_string()))
         .bind(event.kind.as_str())
         .bind(event.at.0)
-        .bind(details)
+        .bind(to_json(&event.details))
+}
+
+/// Numbers, texts and maps with text keys can always be written as JSON.
+fn to_json(details: &EventDetails) -> String {
+    serde_json::to_string(details).unwrap_or_default()
 }
 
 /// All events of one email, the oldest first.
@@ -50,6 +62,24 @@ pub async fn after(db: &Db, tenant: &TenantId, cursor: i64, limit: i64) -> Resul
     let text = if db.is_postgres() { postgres::after() } else { AFTER };
     let rows = db.all(sql(text).bind(tenant.as_str()).bind(cursor).bind(limit)).await?;
     rows.into_iter().map(read).collect()
+}
+
+/// Removes at most `most` of the events that are as old as this, of emails that are gone; those of other emails stay.
+/// Affects nothing where there are none.
+pub fn remove_old(oldest: Timestamp, most: i64, now: Timestamp) -> Write {
+    Write::default()
+        .then(background_tasks::hold_row(EMAIL_RETENTION, now))
+        .then(sql(REMOVE_OLD).bind(oldest.0).bind(most).require_affected())
+}
+
+/// Removes from stored events what servers have said: that may name a recipient.
+pub fn forget_replies(tenant: &TenantId, events: Vec<StoredEvent>) -> Vec<Statement> {
+    let with_reply = events.into_iter().filter(|stored| stored.event.details.last.is_some());
+    let forget = with_reply.map(|stored| {
+        let details = EventDetails { last: None, ..stored.event.details };
+        sql(SET_DETAILS).bind(tenant.as_str()).bind(stored.seq).bind(to_json(&details))
+    });
+    forget.collect()
 }
 
 /// The texts for PostgreSQL alone.

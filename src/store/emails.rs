@@ -1,6 +1,7 @@
 //! The tables of outgoing emails: an email with its recipients and its row of the queue is written as one.
 
 pub(super) mod list;
+pub(super) mod removal;
 
 use uuid::Uuid;
 
@@ -13,14 +14,15 @@ use crate::outgoing::{
 };
 
 pub use list::{Filter, Page, list};
+pub use removal::{Ended, ended, remove_content, remove_rows};
 
 /// The lane of mail that waits for its account to open.
 const HELD: &str = "held";
 
 statements! {
     INSERT = "insert into emails (tenant_id, id, idempotency_key, batch_position, fingerprint, lane, status, created_at,
-            scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
+            scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version, settled_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
         on conflict do nothing";
     INSERT_RECIPIENT = "insert into email_recipients (tenant_id, email_id, position, address, kind, state, attempts,
             copies, next_attempt_at)
@@ -41,21 +43,25 @@ statements! {
     FIND_BY_KEY = "select id, fingerprint from emails where tenant_id = $1 and idempotency_key = $2
         order by batch_position";
     BODY = "select sealed from email_bodies where tenant_id = $1 and email_id = $2 order by part";
-    UPDATE = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7, version = version + 1
+    UPDATE = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7, settled_at = $8,
+            version = version + 1
         where tenant_id = $1 and id = $2 and version = $3";
     /// For the owner of the account alone.
     UPDATE_AS_OWNER = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7,
-            version = version + 1
+            settled_at = $8, version = version + 1
         where tenant_id = $1 and id = $2 and version = $3
-            and exists (select 1 from delivery_accounts where tenant_id = $1 and fence = $8)";
+            and exists (select 1 from delivery_accounts where tenant_id = $1 and fence = $9)";
     UPDATE_RECIPIENT = "update email_recipients set address = $4, state = $5, attempts = $6, copies = $7, started_at = $8,
             fence = $9, next_attempt_at = $10, last = $11
         where tenant_id = $1 and email_id = $2 and position = $3";
-    ERASE = "update emails set sealed_details = null, idempotency_key = null where tenant_id = $1 and id = $2";
+    ERASE = "update emails set sealed_details = null, idempotency_key = null, fingerprint = $3
+        where tenant_id = $1 and id = $2";
     WINDOW = "select due_at, email_id from email_queue
         where tenant_id = $1 and lane = $2 and due_at <= $3 order by due_at, email_id limit $4";
     NEXT_DUE = "select min(due_at) from email_queue where tenant_id = $1";
     HELD_EMAILS = "select email_id from email_queue where tenant_id = $1 and lane = 'held' order by due_at limit $2";
+    /// The operator's, of all tenants.
+    WAITING_OCTETS = "select cast(coalesce(sum(size), 0) as bigint) from email_queue";
     WAITING = "select count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue where tenant_id = $1";
 }
 
@@ -113,6 +119,7 @@ pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Stat
         .bind(new.sealed_details)
         .bind(new.key_day)
         .bind(email.version)
+        .bind(settled_at(email, now))
         .require_affected();
     let mut statements = vec![row];
     statements.extend(email.recipients.iter().map(|recipient| {
@@ -151,7 +158,8 @@ pub fn save(
         .bind(after.status(now).as_str())
         .bind(after.scheduled_at.map(|at| at.0))
         .bind(after.expires_at.0)
-        .bind(after.has_content);
+        .bind(after.has_content)
+        .bind(settled_at(after, now));
     let mut statements = vec![fence.into_iter().fold(row, Statement::bind).require_affected()];
     let changed = before.recipients.iter().zip(&after.recipients).filter(|(before, after)| before != after);
     statements.extend(changed.map(|(_, recipient)| update_recipient(tenant, &id, recipient)));
@@ -171,7 +179,12 @@ pub fn save(
 
 /// Removes what says what the email was about; beside [`save`].
 pub fn erase_details(tenant: &TenantId, id: Uuid) -> Statement {
-    sql(ERASE).bind(tenant.as_str()).bind(id.to_string())
+    sql(ERASE).bind(tenant.as_str()).bind(id.to_string()).bind(&[][..])
+}
+
+/// Since when nothing of the email waits or is under way, as it is written now.
+fn settled_at(email: &Email, now: Timestamp) -> Option<i64> {
+    email.due_at().is_none().then_some(now.0)
 }
 
 fn update_recipient(tenant: &TenantId, email: &str, recipient: &Recipient) -> Statement {
@@ -283,6 +296,12 @@ pub async fn next_due(db: &Db, tenant: &TenantId) -> Result<Option<Timestamp>, D
     Ok(row.map(|row| row.columns().optional_integer()).transpose()?.flatten().map(Timestamp))
 }
 
+/// The size of all mail that waits, in octets.
+pub async fn waiting_octets(db: &Db) -> Result<i64, DbError> {
+    let row = db.optional(sql(WAITING_OCTETS)).await?;
+    row.map_or(Ok(0), |row| row.columns().integer())
+}
+
 /// How many emails of the tenant wait, and their size in octets.
 pub async fn waiting(db: &Db, tenant: &TenantId) -> Result<(i64, i64), DbError> {
     let Some(row) = db.optional(sql(WAITING).bind(tenant.as_str())).await? else { return Ok((0, 0)) };
@@ -290,7 +309,7 @@ pub async fn waiting(db: &Db, tenant: &TenantId) -> Result<(i64, i64), DbError> 
     Ok((columns.integer()?, columns.integer()?))
 }
 
-fn read_id(text: &str) -> Result<Uuid, DbError> {
+pub(super) fn read_id(text: &str) -> Result<Uuid, DbError> {
     text.parse().map_err(|_| unreadable("id"))
 }
 

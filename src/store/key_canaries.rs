@@ -9,10 +9,11 @@ statements! {
     /// Where another process has come first, its canary stands.
     INSERT = "insert into key_canaries (key_id, wrapped_key, payload, created_at)
         values ($1, $2, $3, $4) on conflict (key_id) do nothing";
-    /// The operator's, of all tenants. The table of configurations refers to this one, so that a row which is being
+    /// The operator's, of all tenants. The tables with sealed rows refer to this one, so that a row which is being
     /// sealed with the key at this moment is not missed.
     REMOVE_UNUSED = "delete from key_canaries where key_id = $1
-        and not exists (select 1 from email_configs where secret_key_id = $1)";
+        and not exists (select 1 from email_configs where secret_key_id = $1)
+        and not exists (select 1 from content_keys where key_id = $1)";
 }
 
 /// The canaries of all keys that this database was ever used with.

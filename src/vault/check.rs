@@ -9,7 +9,7 @@ use super::remote::Remote;
 use super::ring::Key;
 use crate::clock::Clock;
 use crate::secret::Sealed;
-use crate::store::{Db, Write, email_configs, key_canaries};
+use crate::store::{Db, Write, key_canaries, sealed_rows};
 use envelope::{DataKey, length_prefixed};
 
 const CANARY_LABEL: &str = "transports key canary";
@@ -27,9 +27,9 @@ pub(super) async fn check_ring(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::R
 
 async fn refuse_missing_keys(keys: &Keys, db: &Db) -> anyhow::Result<()> {
     let mut missing = Vec::new();
-    for id in email_configs::keys_in_use(db).await? {
+    for id in sealed_rows::keys_in_use(db).await? {
         if !keys.has(&id) {
-            let rows = email_configs::count_sealed_with(db, &id).await?;
+            let rows = sealed_rows::count(db, &id).await?;
             missing.push(format!("key {id} needed by {}", rows_text(rows)));
         }
     }
@@ -74,7 +74,7 @@ async fn refuse_other_bytes(keys: &Keys, db: &Db) -> anyhow::Result<()> {
             continue;
         }
         if keys.open_bytes(&canary, &length_prefixed(&[CANARY_LABEL, id])).await.is_err() {
-            let rows = email_configs::count_sealed_with(db, id).await?;
+            let rows = sealed_rows::count(db, id).await?;
             bail!(
                 "{}: key {id} is not the key {id} that this database was used with, needed by {}: put the right \
                  bytes under this name, or give the new key a name of its own",
@@ -113,7 +113,7 @@ impl From<crate::store::DbError> for CanaryCheckError {
 /// used.
 pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Result<(), CanaryCheckError> {
     let current = add_service_canary(remote, db, clock).await?;
-    let needed = email_configs::keys_in_use(db).await?;
+    let needed = sealed_rows::keys_in_use(db).await?;
     for canary in key_canaries::all(db).await? {
         let id = &canary.key_id;
         if !remote.has(id) || !(needed.contains(id) || *id == current) {
@@ -125,7 +125,7 @@ pub(super) async fn try_service(remote: &Remote, db: &Db, clock: &Clock) -> Resu
             }
             Err(error @ WrapError::Unavailable(_)) => return Err(error.into()),
             Ok(_) | Err(WrapError::Refused(_)) => {
-                let rows = rows_text(email_configs::count_sealed_with(db, id).await?);
+                let rows = rows_text(sealed_rows::count(db, id).await?);
                 return Err(CanaryCheckError::Wrong(format!(
                     "encryption.vault_url: the service no longer opens what {id} has wrapped, needed by {rows}: it \
                      may be another key of this name, or its min_decryption_version was raised too early"

@@ -14,8 +14,8 @@ use super::key_service::{WrapError, Wrapped};
 use super::keys::Keys;
 use crate::clock::Clock;
 use crate::id::TenantId;
-use crate::store::email_configs::WrappedKey;
-use crate::store::{Db, DbError, Write, WriteOutcome, email_configs};
+use crate::store::sealed_rows::{self, SealedRow};
+use crate::store::{Db, DbError, Write, WriteOutcome};
 
 /// Rows in one transaction: it locks them, so that it has to be short.
 const BATCH_SIZE: usize = 100;
@@ -37,7 +37,7 @@ pub struct Rewrap {
 pub struct RewrapReport {
     /// Rows whose data key was rewrapped, or that another write has changed meanwhile.
     pub done: i64,
-    /// Tenants whose data key does not open with the key that the row names. Their rows stay as they are.
+    /// Tenants with a data key that does not open with the key that its row names. These rows stay as they are.
     pub unreadable: Vec<TenantId>,
 }
 
@@ -68,11 +68,9 @@ impl Rewrap {
     /// The other keys that rows need, each with how many.
     pub async fn remaining(&self) -> Result<Vec<(String, i64)>, DbError> {
         let mut left = Vec::new();
-        for key in self.retry_database(async || email_configs::keys_in_use(&self.db).await).await? {
+        for key in self.retry_database(async || sealed_rows::keys_in_use(&self.db).await).await? {
             if key != self.target {
-                let rows = self
-                    .retry_database(async || email_configs::count_sealed_with(&self.db, &key).await)
-                    .await?;
+                let rows = self.retry_database(async || sealed_rows::count(&self.db, &key).await).await?;
                 left.push((key, rows));
             }
         }
@@ -88,11 +86,10 @@ impl Rewrap {
         for (key, _) in self.remaining().await? {
             let mut last = None;
             loop {
-                let next =
-                    async || email_configs::sealed_with(&self.db, &key, last.as_ref(), BATCH_SIZE).await;
+                let next = async || sealed_rows::next(&self.db, &key, last.as_ref(), BATCH_SIZE).await;
                 let rows = self.retry_database(next).await?;
                 let Some(end) = rows.last() else { break };
-                last = Some(end.tenant.clone());
+                last = Some(end.clone());
                 pass.done += self.batch(rows, &mut pass.unreadable).await?;
                 progress(pass.done);
             }
@@ -100,13 +97,13 @@ impl Rewrap {
         Ok(pass)
     }
 
-    async fn batch(&self, rows: Vec<WrappedKey>, unreadable: &mut Vec<TenantId>) -> anyhow::Result<i64> {
+    async fn batch(&self, rows: Vec<SealedRow>, unreadable: &mut Vec<TenantId>) -> anyhow::Result<i64> {
         let mut write = Write::default();
         for (row, wrapped) in self.rewrap_rows(rows).await {
             match wrapped {
                 Ok(wrapped) if wrapped.key_id == row.key_id => {}
                 Ok(wrapped) => {
-                    write = write.then(email_configs::rewrap(&row, &wrapped.key_id, &wrapped.bytes));
+                    write = write.then(sealed_rows::rewrap(&row, &wrapped.key_id, &wrapped.bytes));
                 }
                 Err(WrapError::Refused(_)) => unreadable.push(row.tenant),
                 Err(error @ WrapError::Unavailable(_)) => return Err(error).context("the key service"),
@@ -121,14 +118,16 @@ impl Rewrap {
     }
 
     /// Each row with its new wrapping, in the order of the rows. A service is asked for many of them at once.
-    async fn rewrap_rows(&self, rows: Vec<WrappedKey>) -> Vec<(WrappedKey, Result<Wrapped, WrapError>)> {
+    async fn rewrap_rows(&self, rows: Vec<SealedRow>) -> Vec<(SealedRow, Result<Wrapped, WrapError>)> {
         let mut tasks = JoinSet::new();
         for row in rows {
             tasks.spawn(rewrap_row(Arc::clone(&self.keys), row));
         }
         let mut done = tasks.join_all().await;
         // The same order everywhere, so that two of them never wait for each other's rows.
-        done.sort_by(|(one, _), (other, _)| one.tenant.as_str().cmp(other.tenant.as_str()));
+        done.sort_by(|(one, _), (other, _)| {
+            (one.tenant.as_str(), one.day).cmp(&(other.tenant.as_str(), other.day))
+        });
         done
     }
 
@@ -138,7 +137,7 @@ impl Rewrap {
     }
 }
 
-async fn rewrap_row(keys: Arc<Keys>, row: WrappedKey) -> (WrappedKey, Result<Wrapped, WrapError>) {
+async fn rewrap_row(keys: Arc<Keys>, row: SealedRow) -> (SealedRow, Result<Wrapped, WrapError>) {
     let mut tries = 1;
     loop {
         let wrapped = keys.rewrap(&row.key_id, &row.wrapped_key).await;

@@ -5,6 +5,7 @@ mod door;
 mod microsoft365;
 mod outcomes;
 mod ownership;
+mod removal;
 mod sending;
 
 use serde_json::{Value, json};

@@ -7,7 +7,7 @@ use crate::app::open_keys;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
+use crate::store::{Db, Write, WriteOutcome, key_canaries, sealed_rows};
 use crate::vault::key_file::{self, LockedKeyFile};
 
 pub(super) async fn run(config: &Config, id: &str) -> anyhow::Result<()> {
@@ -64,7 +64,7 @@ async fn remove_canary(db: &Db, id: &str) -> anyhow::Result<bool> {
 }
 
 async fn refuse_needed(db: &Db, id: &str) -> anyhow::Result<()> {
-    let rows = email_configs::count_sealed_with(db, id).await?;
+    let rows = sealed_rows::count(db, id).await?;
     if rows > 0 {
         bail!("{} {id}: run `transports keys rewrap` first", rows_need(rows));
     }

@@ -10,7 +10,7 @@ use crate::app::open_keys;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid, Problem};
-use crate::store::{Db, email_configs, key_canaries};
+use crate::store::{Db, key_canaries, sealed_rows};
 use crate::vault::key_file::{self, LockedKeyFile};
 use crate::vault::{Keys, check_keys, generate_key, rows_text};
 
@@ -91,8 +91,8 @@ async fn plan(keys: &Keys, db: &Db, id: Option<&str>, clock: &Clock) -> anyhow::
 
 async fn rows_on_others(db: &Db, first: &str) -> anyhow::Result<i64> {
     let mut rows = 0;
-    for key in email_configs::keys_in_use(db).await?.iter().filter(|key| *key != first) {
-        rows += email_configs::count_sealed_with(db, key).await?;
+    for key in sealed_rows::keys_in_use(db).await?.iter().filter(|key| *key != first) {
+        rows += sealed_rows::count(db, key).await?;
     }
     Ok(rows)
 }

@@ -10,7 +10,7 @@ use crate::app::open_keys;
 use crate::cli::output;
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::store::{Db, DbError, email_configs, key_canaries};
+use crate::store::{Db, DbError, key_canaries, sealed_rows};
 use crate::vault::Keys;
 
 /// One key, of the ring or of the database.
@@ -41,12 +41,12 @@ pub(super) async fn run(config: &Config, json: bool) -> anyhow::Result<()> {
 /// The first key, then the others of the ring, then those that only the database names.
 async fn lines(keys: &Keys, db: &Db, first: Option<&str>) -> Result<Vec<Line>, DbError> {
     let mut ids: Vec<String> = first.into_iter().chain(keys.ids()).map(str::to_owned).collect();
-    ids.extend(email_configs::keys_in_use(db).await?);
+    ids.extend(sealed_rows::keys_in_use(db).await?);
     ids.extend(key_canaries::all(db).await?.into_iter().map(|canary| canary.key_id));
     let mut lines: Vec<Line> = Vec::new();
     for id in ids {
         if lines.iter().all(|line| line.id != id) {
-            let rows = email_configs::count_sealed_with(db, &id).await?;
+            let rows = sealed_rows::count(db, &id).await?;
             lines.push(Line { rows, in_ring: keys.has(&id), id });
         }
     }

@@ -1,20 +1,18 @@
 //! `transports tenants rm`: deletes all that is stored of a tenant.
 
-use std::io::{self, BufRead as _, IsTerminal as _};
-
 use anyhow::bail;
 use clap::Args;
 
 use super::{open, output};
 use crate::clock::Clock;
-use crate::config::{Config, Invalid, Problem};
+use crate::config::Config;
 use crate::id::TenantId;
 use crate::store::tenants::{self, TenantRows};
 use crate::store::{Db, DbError};
 
-/// Delete everything that is stored of a tenant: its configuration, its secret and its audit.
+/// Delete everything that is stored of a tenant: its configuration, its secret, its emails and its audit.
 ///
-/// Only a backup can restore it. The service may run. Stop issuing tokens for the tenant first: a user with a token
+/// Emails that wait are not sent any more. Only a backup can restore it. The service may run. Stop issuing tokens for the tenant first: a user with a token
 /// can configure it again.
 ///
 /// Example: transports --config /etc/transports.toml tenants rm acme --yes
@@ -31,12 +29,7 @@ pub struct Arguments {
 
 pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> {
     let Arguments { tenant, yes } = arguments;
-    if !yes && !io::stdin().is_terminal() {
-        Invalid::unless_empty(vec![
-            Problem::new("tenants rm: there is no terminal to ask whether to go on")
-                .with_hint("add --yes to delete without a question"),
-        ])?;
-    }
+    output::require_answer("tenants rm", *yes)?;
     let db = open(config).await?;
     let done = remove_from(&db, &TenantId::from_operator(tenant), *yes).await;
     db.close().await;
@@ -45,11 +38,12 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Resul
 
 async fn remove_from(db: &Db, tenant: &TenantId, yes: bool) -> anyhow::Result<()> {
     let stored = tenants::count(db, tenant).await.map_err(unavailable)?;
-    if stored == (TenantRows { configuration: false, audit_rows: 0 }) {
+    if stored.is_empty() {
         bail!("nothing is stored of the tenant {:?}; names are compared byte by byte", tenant.as_str());
     }
     let what = described(stored);
-    if !yes && !confirmed(tenant, &what)? {
+    output::note(&format!("Stored of the tenant {:?}: {what}.", tenant.as_str()));
+    if !yes && !output::confirm("Delete it for good?")? {
         bail!("nothing was deleted");
     }
     tenants::remove(db, tenant, Clock::System.now()).await.map_err(unavailable)?;
@@ -57,19 +51,33 @@ async fn remove_from(db: &Db, tenant: &TenantId, yes: bool) -> anyhow::Result<()
 }
 
 fn described(stored: TenantRows) -> String {
-    let configuration = if stored.configuration { "its configuration" } else { "no configuration" };
-    match stored.audit_rows {
-        1 => format!("{configuration}, 1 entry of the audit"),
-        rows => format!("{configuration}, {rows} entries of the audit"),
+    let mut parts =
+        vec![if stored.configuration { "its configuration" } else { "no configuration" }.to_owned()];
+    if stored.delivery_account {
+        parts.push("the state of its account".to_owned());
     }
+    match (stored.emails, stored.waiting) {
+        (0, _) => {}
+        (emails, 0) => parts.push(counted(emails, "email", "emails")),
+        (emails, waiting) => {
+            let wait = if waiting == 1 { "waits" } else { "wait" };
+            parts.push(format!(
+                "{} ({waiting} of them {wait} to be sent)",
+                counted(emails, "email", "emails")
+            ));
+        }
+    }
+    for (count, one, many) in
+        [(stored.events, "event", "events"), (stored.content_keys, "key of its emails", "keys of its emails")]
+    {
+        parts.extend((count > 0).then(|| counted(count, one, many)));
+    }
+    parts.push(counted(stored.audit_rows, "entry of the audit", "entries of the audit"));
+    parts.join(", ")
 }
 
-fn confirmed(tenant: &TenantId, what: &str) -> anyhow::Result<bool> {
-    output::note(&format!("Stored of the tenant {:?}: {what}.", tenant.as_str()));
-    output::note("Delete it for good? Type yes to go on:");
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    Ok(answer.trim() == "yes")
+fn counted(count: i64, one: &str, many: &str) -> String {
+    format!("{count} {}", if count == 1 { one } else { many })
 }
 
 fn unavailable(error: DbError) -> anyhow::Error {

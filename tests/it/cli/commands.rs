@@ -61,6 +61,7 @@ fn help_texts_match_their_snapshots() {
         ("tenants_ls", &["tenants", "ls", "--help"]),
         ("tenants_summary", &["tenants", "summary", "--help"]),
         ("tenants_rm", &["tenants", "rm", "--help"]),
+        ("erase", &["erase", "--help"]),
         ("keys_status", &["keys", "status", "--help"]),
         ("keys_rotate", &["keys", "rotate", "--help"]),
         ("keys_rewrap", &["keys", "rewrap", "--help"]),
@@ -91,6 +92,7 @@ fn wrong_usage_exits_with_2_and_prints_no_data() {
         &["keys"],
         &["tenants"],
         &["tenants", "rm"],
+        &["erase", "--yes"],
         &["config"],
     ] {
         let ran = transports(arguments, &[]);

@@ -1,5 +1,6 @@
 //! `transports keys`: what the commands do to the file and to the database, and what they refuse.
 
+mod content;
 mod rewrap;
 
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +12,7 @@ use transports::config::{Config, Encryption};
 use transports::email_config::{BasicAuth, EmailConfig, Health, Settings, Version};
 use transports::id::TenantId;
 use transports::secret::{Sealed, Secret};
-use transports::store::{Db, Write, WriteOutcome, email_configs, key_canaries};
+use transports::store::{Db, Write, WriteOutcome, content_keys, email_configs, key_canaries, sealed_rows};
 use transports::vault::{Binding, Keys, Rewrap, check_keys};
 
 use crate::support::database::{Database, Engine};
@@ -51,7 +52,12 @@ fn row(secret: Option<Sealed>) -> EmailConfig {
 impl Place {
     /// With this many rows that are sealed with the first key of the file, and one row without a secret.
     pub async fn with(text: &str, rows: usize) -> Self {
-        let (file, database) = (KeyFile::with(text), Database::create(Engine::chosen()).await);
+        Self::on(Engine::chosen(), text, rows).await
+    }
+
+    /// The same on an engine.
+    pub async fn on(engine: Engine, text: &str, rows: usize) -> Self {
+        let (file, database) = (KeyFile::with(text), Database::create(engine).await);
         let path = file.path().display().to_string();
         let settings = with_all(
             &variables(&database),

@@ -22,6 +22,7 @@ use crate::support::transit::{KEY, MOUNT, TOKEN, Transit, Way};
 
 const KEY_V1: &str = "vault:team/transit/mail:v1";
 const KEY_V2: &str = "vault:team/transit/mail:v2";
+const EMAILS: &str = "/api/v1/transports/emails";
 const CACHE_SECONDS: i64 = 300;
 
 /// A service whose secrets are sealed through Vault, and a mail server.
@@ -286,6 +287,7 @@ async fn rows_move_from_keys_to_the_service_and_back() {
         "serverAddress": "localhost", "serverPort": server.port(), "securityType": "none",
         "username": USER, "emailPassword": good_password(), "emailAddress": "ada@example.com",
     });
+    let mut mail = Value::Null;
     for (step, settings, expected) in
         [("keys", &keys_alone, "test"), ("to the service", &both, KEY_V1), ("and back", &back, "test")]
     {
@@ -301,7 +303,13 @@ async fn rows_move_from_keys_to_the_service_and_back() {
         eventually("it is ready", async || admin.get("/health/ready").await.status == 200).await;
         if step == "keys" {
             admin.patch(&account).await.expect(204);
+            let email = json!({"to": "bob@example.net", "subject": "Invoice 8841", "text": "Thank you."});
+            mail = admin.json("POST", EMAILS, &email).await.expect(202).json();
         }
+        let shown = admin.get(&format!("{EMAILS}/{}", mail["id"].as_str().expect("an id"))).await.expect(200);
+        assert_eq!(shown.json()["subject"], json!("Invoice 8841"), "{step}");
+        let content = database.query("select key_id from content_keys").await;
+        assert_eq!(content, [[Some(expected.to_owned())]], "{step}");
         assert_eq!(admin.verify().await["success"], json!(true), "{step}");
         assert_eq!(key_ids(&database).await, [expected], "{step}");
         assert_eq!(process.stop().0, Some(0));

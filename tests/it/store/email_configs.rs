@@ -15,7 +15,9 @@ use transports::mail::transcript::Stage;
 use transports::secret::{Sealed, Secret};
 use transports::smtp::Security;
 use transports::store::tenant_list::{Filter, Group, Listing};
-use transports::store::{Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries};
+use transports::store::{
+    Db, DbError, Statement, Write, WriteOutcome, audit, email_configs, key_canaries, sealed_rows,
+};
 use transports::vault::{Binding, Keys, VaultError};
 use uuid::Uuid;
 

@@ -161,11 +161,20 @@ async fn rows_are_sealed_with_known_keys_only_and_a_key_that_rows_need_stays() {
         let foreign_keys = if engine == Engine::Sqlite { "pragma foreign_keys = on;" } else { "" };
         let remove = format!("{foreign_keys} delete from key_canaries where key_id = 'k1'");
         assert!(database.try_execute(&remove).await.is_err(), "{engine:?}: a key that rows need stays");
-        let stranger = format!("{foreign_keys} {}", row("c", "'k9'"));
-        assert!(
-            database.try_execute(&stranger).await.is_err(),
-            "{engine:?}: no row with a key that is not known"
-        );
+        let content = |key: &str| {
+            format!(
+                "insert into content_keys (tenant_id, day, key_id, wrapped_key, payload)
+                 values ('a', 1, '{key}', '', '');"
+            )
+        };
+        for stranger in [row("c", "'k9'"), content("k9")] {
+            assert!(
+                database.try_execute(&format!("{foreign_keys} {stranger}")).await.is_err(),
+                "{engine:?}: no row with a key that is not known"
+            );
+        }
+        database.execute(&format!("delete from email_configs; {}", content("k1"))).await;
+        assert!(database.try_execute(&remove).await.is_err(), "{engine:?}: nor goes one that content needs");
     }
 }
 

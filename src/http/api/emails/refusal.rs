@@ -30,6 +30,9 @@ impl From<DeliveryError> for Error {
                 &reason[1..]
             )),
             DeliveryError::ContentGone => Self::new(Code::ContentGone),
+            DeliveryError::NoRoom => {
+                Self::unavailable().detail("There is no room for more mail. Send again later.")
+            }
             DeliveryError::KeysUnavailable | DeliveryError::Contended => Self::unavailable(),
             DeliveryError::Database(error) => error.into(),
             DeliveryError::Internal(cause) => Self::internal(&cause),

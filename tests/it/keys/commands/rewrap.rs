@@ -36,7 +36,7 @@ async fn rewrapping_and_a_concurrent_write_both_take_effect() {
     let tenant = TenantId::from_operator("t00000");
     let find = async || email_configs::find(&db, &tenant).await.expect("reads").expect("a row");
     let write = async |statement| db.write(Write::default().then(statement)).await.expect("writes");
-    let next_rows = async || email_configs::sealed_with(&db, "k1", None, 10).await.expect("reads");
+    let next_rows = async || sealed_rows::next(&db, "k1", None, 10).await.expect("reads");
 
     // A change that keeps the secret was read before the rewrapping and is written behind it.
     let read = find().await;
@@ -45,10 +45,7 @@ async fn rewrapping_and_a_concurrent_write_both_take_effect() {
     let keys = place.keys();
     check_keys(&keys, &db, &Clock::System).await.expect("good keys");
     let anew = keys.seal(&secret(&tenant), &binding(&tenant)).await.expect("sealed");
-    assert_eq!(
-        write(email_configs::rewrap(&rows[0], "k2", &anew.wrapped_key)).await,
-        WriteOutcome::Committed
-    );
+    assert_eq!(write(sealed_rows::rewrap(&rows[0], "k2", &anew.wrapped_key)).await, WriteOutcome::Committed);
     let changed = EmailConfig { version: Version { config: "v2".to_owned(), health: 0 }, ..read };
     assert_eq!(write(email_configs::update(&tenant, "v1", &changed)).await, WriteOutcome::Committed);
     let found = find().await;
@@ -61,15 +58,17 @@ async fn rewrapping_and_a_concurrent_write_both_take_effect() {
     assert_eq!(found.version.config, "v2", "nor is the change lost");
 
     // A new secret was written behind the rewrapping's back.
-    let stale = email_configs::WrappedKey {
+    let stale = sealed_rows::SealedRow {
+        table: sealed_rows::SealedTable::EmailConfigs,
         tenant: tenant.clone(),
+        day: 0,
         key_id: "k2".to_owned(),
         wrapped_key: anew.wrapped_key.clone(),
     };
     let new = keys.seal(&Secret::new("another".to_owned()), &binding(&tenant)).await.expect("sealed");
     let changed = EmailConfig { secret: Some(new.clone()), ..found };
     assert_eq!(write(email_configs::update(&tenant, "v2", &changed)).await, WriteOutcome::Committed);
-    let _ = write(email_configs::rewrap(&stale, "k1", b"an old wrapping")).await;
+    let _ = write(sealed_rows::rewrap(&stale, "k1", b"an old wrapping")).await;
     assert_eq!(find().await.secret, Some(new));
 }
 

@@ -87,17 +87,17 @@ async fn keys_in_use_are_found_and_counted() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = opened(&database).await;
-        assert!(email_configs::keys_in_use(&db).await.unwrap().is_empty());
+        assert!(sealed_rows::keys_in_use(&db).await.unwrap().is_empty());
         for (index, key) in ["b", "a", "b", "B", "k-1", "k_1"].into_iter().enumerate() {
             let secret = Some(Sealed { key_id: key.to_owned(), ..sealed() });
             let config = EmailConfig { secret, ..empty() };
             let _ = write(&db, email_configs::insert(&tenant(&index.to_string()), &config)).await;
         }
         let _ = write(&db, email_configs::insert(&tenant("none"), &empty())).await;
-        let mut keys = email_configs::keys_in_use(&db).await.unwrap();
+        let mut keys = sealed_rows::keys_in_use(&db).await.unwrap();
         keys.sort();
         assert_eq!(keys, ["B", "a", "b", "k-1", "k_1"], "{engine:?}");
-        assert_eq!(email_configs::count_sealed_with(&db, "b").await.unwrap(), 2, "{engine:?}");
-        assert_eq!(email_configs::count_sealed_with(&db, "c").await.unwrap(), 0, "{engine:?}");
+        assert_eq!(sealed_rows::count(&db, "b").await.unwrap(), 2, "{engine:?}");
+        assert_eq!(sealed_rows::count(&db, "c").await.unwrap(), 0, "{engine:?}");
     }
 }
