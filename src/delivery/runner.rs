@@ -254,10 +254,12 @@ impl<'a> Run<'a> {
             return false;
         }
         let begun = self.delivery().clock.elapsed();
-        if session.as_ref().is_some_and(|open| !open.is_usable() || open.sent() >= MAX_MAILS_PER_SESSION)
-            && let Some(old) = session.take()
-        {
-            old.close().await;
+        if let Some(open) = session.take() {
+            if open.is_usable() && open.sent() < MAX_MAILS_PER_SESSION && !self.is_outdated(&open).await {
+                *session = Some(open);
+            } else {
+                open.close().await;
+            }
         }
         let mut may_go_on = true;
         match handover::hand_over(self, id, pace_at, session).await {

@@ -5,6 +5,7 @@ use crate::account::{NotOpened, OpenAccount};
 use crate::email_config::EmailConfig;
 use crate::outgoing::breaker::{AccountState, FailureClass, Stop, class};
 use crate::providers::delivery::FailedHandover;
+use crate::store::email_configs;
 
 impl Run<'_> {
     /// Opens the account.
@@ -21,6 +22,14 @@ impl Run<'_> {
                 Err(Some(failed))
             }
         }
+    }
+
+    /// Whether the configuration has changed since the session was opened: no mail meets a new server with an old secret,
+    /// or leaves in the name of an earlier account.
+    pub(super) async fn is_outdated(&self, open: &OpenAccount) -> bool {
+        let found = email_configs::find(&self.delivery().db, &self.tenant).await;
+        let is_same = |config: EmailConfig| config.version.config == open.config.version.config;
+        found.is_ok_and(|config| !config.is_some_and(is_same))
     }
 
     /// Writes what a hand-over showed about the account's configuration.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{EMAILS, Post, account, status, to};
 use crate::support::eventually::eventually;
-use crate::support::smtp_server::{At, Script, good_password};
+use crate::support::smtp_server::{At, Script, SmtpServer, good_password};
 
 const ACCOUNT: &str = "/api/v1/transports/account";
 
@@ -47,6 +47,26 @@ async fn refused_credentials_hold_the_mail_until_they_are_right() {
         post.until(id, |email| status(email) == "accepted").await;
     }
     assert_eq!(post.server.mails().len(), 3);
+}
+
+/// A session stays open for a while after a mail; a changed configuration ends it.
+#[tokio::test]
+async fn the_next_mail_goes_through_the_account_of_now() {
+    let post = Post::open(Script::starttls()).await;
+    post.send(&to(&["bob@example.net"])).await;
+    let other = SmtpServer::start(Script::starttls()).await;
+    let mut changed = account(&other);
+    changed["emailAddress"] = json!("eve@example.com");
+    post.admin().put(&changed).await.expect(204);
+    let email = post.send(&to(&["carol@example.net"])).await;
+    assert_eq!(status(&email), "accepted");
+    assert_eq!((post.server.mails().len(), other.mails().len()), (1, 1));
+    let mail = &other.mails()[0];
+    assert_eq!(mail.from, "eve@example.com");
+    assert!(String::from_utf8_lossy(&mail.bytes()).contains("<eve@example.com>"));
+
+    post.admin().delete().await.expect(204);
+    post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(409);
 }
 
 #[tokio::test]
