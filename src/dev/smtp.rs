@@ -1,13 +1,15 @@
 //! The SMTP server of the inbox (RFC 5321): accepts any mail on loopback.
 //!
 //! Without TLS no sign-in is needed, as with a relay in a private network; over TLS, MAIL needs one, as with a mail
-//! host. Wrong passwords and recipients that begin with [`UNKNOWN_USER`] are refused, so that users can try failures.
+//! host. Wrong passwords are refused, and an [`Outcome`] is played for recipients that ask for it, so that users can try
+//! failures.
 
 mod command;
 mod connection;
 mod data;
 mod dialogue;
 mod lines;
+mod outcomes;
 mod reply;
 mod sign_in;
 
@@ -20,12 +22,12 @@ use tokio::sync::Semaphore;
 use super::inbox::Inbox;
 use crate::clock::Clock;
 use crate::secret::Secret;
+use outcomes::LaterAttempts;
+
+pub use outcomes::Outcome;
 
 /// The only user that can sign in.
 pub const USER: &str = "dev";
-
-/// A recipient whose local part begins with this is unknown.
-pub const UNKNOWN_USER: &str = "nouser";
 
 /// The largest accepted mail, in bytes.
 pub const MAX_MESSAGE: usize = 25 * 1024 * 1024;
@@ -48,12 +50,14 @@ pub struct Server {
     password: Secret,
     clock: Clock,
     permits: Arc<Semaphore>,
+    later: LaterAttempts,
 }
 
 impl Server {
     /// `password` is that of [`USER`].
     pub fn new(inbox: Inbox, tls: Arc<ServerConfig>, password: Secret, clock: Clock) -> Arc<Self> {
-        Arc::new(Self { inbox, tls, password, clock, permits: Arc::new(Semaphore::new(MAX_CONNECTIONS)) })
+        let permits = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+        Arc::new(Self { inbox, tls, password, clock, permits, later: LaterAttempts::default() })
     }
 
     /// Accepts connections until the runtime stops; each runs as a task.

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::dev::fake_microsoft365::Registration;
-use crate::dev::smtp::{UNKNOWN_USER, USER};
+use crate::dev::smtp::{Outcome, USER};
 use crate::secret::Secret;
 
 /// The tenant that the printed tokens are for.
@@ -86,13 +86,14 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
     }
 }
 
-/// From a new tenant to a mail in the inbox, and to a first failure.
+/// From a new tenant to a mail in the inbox, and to each other outcome.
 fn requests(api: u16, smtp: u16) -> String {
+    let [unknown, later, slow, lost] = Outcome::ALL.map(Outcome::prefix);
     format!(
-        r#"API=http://127.0.0.1:{api}/api/v1/transports/email-config
+        r#"API=http://127.0.0.1:{api}/api/v1/transports
 
 # Configure: the account is checked against the server before it is stored.
-curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
+curl -i -X PUT $API/email-config -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
   "serviceProvider": "BasicAuth",
   "providerConfig": {{
     "serverAddress": "localhost", "serverPort": {smtp}, "securityType": "StartTLS",
@@ -101,17 +102,31 @@ curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: applicat
 }}'
 
 # Read it back: the password is stored, and not shown.
-curl $API -H "Authorization: Bearer $TOKEN"; echo
+curl $API/email-config -H "Authorization: Bearer $TOKEN"; echo
 
-# Check the connection, then send a test mail and find it in the inbox.
-curl -X POST $API/actions/verify-connection -H "Authorization: Bearer $TOKEN"; echo
-curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
+# Check the connection, and send a test mail.
+curl -X POST $API/email-config/actions/verify-connection -H "Authorization: Bearer $TOKEN"; echo
+curl -X POST $API/email-config/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
      -H 'Content-Type: application/json' -d '{{"recipient": "you@example.com"}}'; echo
+
+# Send an email of your own, wait up to five seconds for its outcome, and find it in the inbox.
+curl -X POST $API/emails -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+     -H 'Prefer: wait=5' -d '{{"to": "ada@example.org", "subject": "Invoice 8841", "text": "Thank you."}}'; echo
 curl http://127.0.0.1:{api}/dev/inbox.json; echo
 
-# Break something and read the diagnosis: the inbox refuses recipients that begin with {UNKNOWN_USER}.
-curl -X POST $API/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
-     -H 'Content-Type: application/json' -d '{{"recipient": "{UNKNOWN_USER}@example.com"}}'; echo
+# The same with the npm client of Resend. Before: npm install resend
+API=$API TOKEN=$TOKEN node --input-type=module -e '
+import {{ Resend }} from "resend";
+const resend = new Resend(process.env.TOKEN, {{ baseUrl: process.env.API }});
+console.log(await resend.emails.send({{ from: "platform@example.com", to: "ada@example.org", subject: "Hi", text: "Hi" }}));'
+
+# See the other outcomes. Recipients that begin with {unknown} are refused, with {later} refused twice for now,
+# with {slow} answered after five seconds, and with {lost} caught without an answer.
+curl -X POST $API/emails -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Prefer: wait=2' \
+     -d '{{"to": ["{unknown}@example.org", "{later}@example.org"], "subject": "Hi", "text": "Hi"}}'; echo
+
+# Follow the events of all emails. The answer has the cursor for the next request, and waits where there is none yet.
+curl "$API/events?wait=5" -H "Authorization: Bearer $TOKEN"; echo
 "#
     )
 }
@@ -121,7 +136,7 @@ fn microsoft365(app: &Registration) -> String {
     format!(
         r#"
 # Configure Microsoft 365, against a fake that delivers to the same inbox.
-curl -i -X PUT $API -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
+curl -i -X PUT $API/email-config -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -d '{{
   "serviceProvider": "Microsoft365",
   "providerConfig": {{
     "clientId": "{client_id}", "clientSecret": "'"$CLIENT_SECRET"'",

@@ -9,7 +9,7 @@ use maud::{DOCTYPE, Markup, html};
 
 use crate::clock::Timestamp;
 use crate::dev::mail::Mail;
-use crate::dev::smtp::{UNKNOWN_USER, USER};
+use crate::dev::smtp::{Outcome, USER};
 use crate::percent::percent_encode;
 
 pub(super) use mail::View;
@@ -65,7 +65,9 @@ fn introduction(total: usize) -> Markup {
         p class="note" {
             "Every mail that arrives here stays here until the program ends. Over TLS, user " code { (USER) }
             " has to sign in; without TLS nobody has to. To see a failure, sign in with a wrong password (535), \
-             or send to a recipient that begins with " code { (UNKNOWN_USER) } " (550). The same mails as JSON: "
+             or send to a recipient that begins with " code { (Outcome::Unknown.prefix()) } " (550), "
+             code { (Outcome::Later.prefix()) } " (450 twice), " code { (Outcome::Slow.prefix()) } " (a late answer) or "
+             code { (Outcome::Lost.prefix()) } " (no answer). The same mails as JSON: "
             a href="/dev/inbox.json" { "/dev/inbox.json" } ". " code { "DELETE /dev/inbox" } " deletes all of \
              them, " code { "DELETE /dev/inbox/1" } " deletes one."
         }

@@ -12,6 +12,7 @@ use tokio_rustls::server::TlsStream;
 use super::data::Message;
 use super::dialogue::{Dialogue, NextInput};
 use super::lines::{Line, Lines};
+use super::outcomes::Outcome;
 use super::{MAX_MESSAGE, Security, Server, reply};
 
 /// For reading a command and for writing replies (RFC 5321 section 4.5.3.2.7).
@@ -19,6 +20,8 @@ const COMMAND_TIMEOUT: Duration = Duration::from_mins(5);
 /// For a whole message.
 const MESSAGE_TIMEOUT: Duration = Duration::from_mins(10);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the reply takes where a recipient asks for a slow one.
+const SLOW_REPLY: Duration = Duration::from_secs(5);
 /// For a whole connection.
 const SESSION_TIMEOUT: Duration = Duration::from_mins(30);
 
@@ -49,7 +52,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut lines = Lines::new(stream);
-    let mut dialogue = Dialogue::new(&server.password, encrypted);
+    let mut dialogue = Dialogue::new(&server.password, &server.later, encrypted);
     let mut replies = Replies::default();
     if !greeting.is_empty() {
         replies.push(greeting);
@@ -75,7 +78,15 @@ where
                 if !timeout(MESSAGE_TIMEOUT, lines.message(&mut message)).await?? {
                     return Ok(None);
                 }
-                replies.push(&deliver(server, &mut dialogue, message));
+                match deliver(server, &mut dialogue, message) {
+                    (_, Some(Outcome::Lost)) => return Ok(None),
+                    (reply, outcome) => {
+                        if outcome == Some(Outcome::Slow) {
+                            tokio::time::sleep(SLOW_REPLY).await;
+                        }
+                        replies.push(&reply);
+                    }
+                }
             }
             // Commands pipelined behind STARTTLS came without TLS; they must not count as sent over TLS.
             NextInput::StartTls if !lines.has_read_ahead() => {
@@ -104,8 +115,17 @@ where
     Ok(None)
 }
 
-fn deliver(server: &Server, dialogue: &mut Dialogue<'_>, message: Message) -> reply::Reply {
-    match (dialogue.finish_message(), message.into_source()) {
+/// The reply to a message, and the outcome that one of its recipients has asked for.
+fn deliver(
+    server: &Server,
+    dialogue: &mut Dialogue<'_>,
+    message: Message,
+) -> (reply::Reply, Option<Outcome>) {
+    let envelope = dialogue.finish_message();
+    let outcome = envelope.as_ref().and_then(|envelope| {
+        [Outcome::Lost, Outcome::Slow].into_iter().find(|outcome| outcome.is_of(envelope))
+    });
+    let reply = match (envelope, message.into_source()) {
         (Some(envelope), Some(source)) => {
             let id = server.inbox.add(server.clock.now(), envelope, source);
             tracing::info!("a mail was caught: /dev/inbox/{id}");
@@ -113,7 +133,8 @@ fn deliver(server: &Server, dialogue: &mut Dialogue<'_>, message: Message) -> re
         }
         (Some(_), None) => reply::TOO_LARGE.into(),
         (None, _) => reply::OUT_OF_ORDER.into(),
-    }
+    };
+    (reply, outcome)
 }
 
 /// Collects replies, so that those to pipelined commands are sent together (RFC 2920).

@@ -1,9 +1,10 @@
 //! The state machine of one session: takes command lines, returns replies and builds the envelope. Without I/O.
 
+use super::MAX_MESSAGE;
 use super::command::Path;
+use super::outcomes::{LaterAttempts, Outcome};
 use super::reply::{self, Reply};
 use super::sign_in::{self, Awaited, Step};
-use super::{MAX_MESSAGE, UNKNOWN_USER};
 use crate::dev::mail::Envelope;
 use crate::secret::Secret;
 
@@ -21,6 +22,7 @@ pub(super) enum NextInput {
 
 pub(super) struct Dialogue<'a> {
     password: &'a Secret,
+    later: &'a LaterAttempts,
     encrypted: bool,
     greeted: bool,
     signed_in: bool,
@@ -36,8 +38,16 @@ struct Transaction {
 
 impl<'a> Dialogue<'a> {
     /// A new dialogue begins after STARTTLS (RFC 3207 section 4.2); `encrypted` is true then.
-    pub(super) fn new(password: &'a Secret, encrypted: bool) -> Self {
-        Self { password, encrypted, greeted: false, signed_in: false, exchange: None, transaction: None }
+    pub(super) fn new(password: &'a Secret, later: &'a LaterAttempts, encrypted: bool) -> Self {
+        Self {
+            password,
+            later,
+            encrypted,
+            greeted: false,
+            signed_in: false,
+            exchange: None,
+            transaction: None,
+        }
     }
 
     /// Handles a line, given without its end.
@@ -179,9 +189,10 @@ impl<'a> Dialogue<'a> {
         if !path.address.is_ascii() && !transaction.utf8 {
             return Err(reply::NEEDS_SMTPUTF8);
         }
-        let start = path.address.as_bytes().get(..UNKNOWN_USER.len());
-        if start.is_some_and(|start| start.eq_ignore_ascii_case(UNKNOWN_USER.as_bytes())) {
-            return Err(reply::NO_SUCH_USER);
+        match Outcome::find(path.address) {
+            Some(Outcome::Unknown) => return Err(reply::NO_SUCH_USER),
+            Some(Outcome::Later) if self.later.refuses(path.address) => return Err(reply::COME_LATER),
+            _ => {}
         }
         if transaction.recipients.len() >= MAX_RECIPIENTS {
             return Err(reply::TOO_MANY_RECIPIENTS);

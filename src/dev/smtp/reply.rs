@@ -24,6 +24,7 @@ pub(super) const NO_RECIPIENT: &str = "554 5.5.1 No valid recipients";
 pub(super) const UNKNOWN_PARAMETER: &str = "555 5.5.4 Unknown parameter";
 
 pub(super) const NO_SUCH_USER: &str = "550 5.1.1 No such user here";
+pub(super) const COME_LATER: &str = "450 4.2.1 The mailbox is busy, try again later";
 pub(super) const TOO_LARGE: &str = "552 5.3.4 The message is too large";
 pub(super) const TOO_MANY_RECIPIENTS: &str = "452 4.5.3 Too many recipients";
 pub(super) const NEEDS_SMTPUTF8: &str = "553 5.6.7 The address needs SMTPUTF8";

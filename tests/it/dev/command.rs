@@ -80,10 +80,10 @@ struct Curl {
     body: String,
 }
 
-/// Lets a shell read the lines, with a `curl` that only tells its arguments: so the quotes, the variables and
-/// the line ends are the shell's to understand, and no curl is needed.
+/// Lets a shell read the lines, with a `curl` that only tells its arguments and a `node` that does nothing: so the quotes,
+/// the variables and the line ends are the shell's to understand, and neither is needed.
 fn pasted(lines: &str) -> Vec<Curl> {
-    let script = format!("curl() {{ printf '%s\\0' \"$@\"; printf '\\1\\0'; }}\n{lines}\n");
+    let script = format!("curl() {{ printf '%s\\0' \"$@\"; printf '\\1\\0'; }}\nnode() {{ :; }}\n{lines}\n");
     let output = Command::new("sh").args(["-eu", "-c", &script]).output().expect("there is a shell");
     assert!(output.status.success(), "{output:?}");
     let told = String::from_utf8(output.stdout).expect("text");
@@ -143,7 +143,8 @@ async fn the_printed_commands_deliver_a_mail_to_the_inbox() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
     let requests = pasted(dev.to_be_pasted());
-    let [configure, read, verify, send_test, inbox, broken, microsoft365] = &requests[..] else {
+    let [configure, read, verify, send_test, email, inbox, outcomes, events, microsoft365] = &requests[..]
+    else {
         panic!("{requests:#?}");
     };
     send(configure).await.expect(204);
@@ -153,26 +154,33 @@ async fn the_printed_commands_deliver_a_mail_to_the_inbox() {
     assert_eq!(verified["success"], true, "{verified}");
     let sent = send(send_test).await.expect(200).json();
     assert_eq!(sent["success"], true, "{sent}");
+    let taken = send(email).await.expect(200).json();
+    assert_eq!(taken["status"], "accepted", "{taken}");
     let caught = send(inbox).await.expect(200).json();
-    assert_eq!(caught["mails"].as_array().map(Vec::len), Some(1), "{caught}");
-    let mail = &caught["mails"][0];
-    assert_eq!(mail["envelope"]["to"], serde_json::json!(["you@example.com"]));
-    assert_eq!(mail["envelope"]["from"], "platform@example.com");
-    assert_eq!((&mail["envelope"]["encrypted"], &mail["envelope"]["signedIn"]), (&true.into(), &true.into()));
-    let refused = send(broken).await.expect(200).json();
-    assert_eq!(
-        (&refused["success"], &refused["smtpResponseCode"]),
-        (&false.into(), &550.into()),
-        "{refused}"
-    );
-    assert!(refused["diagnosis"]["code"].is_string(), "{refused}");
+    assert_eq!(caught["mails"].as_array().map(Vec::len), Some(2), "{caught}");
+    for (mail, recipient) in
+        [(&caught["mails"][0], "ada@example.org"), (&caught["mails"][1], "you@example.com")]
+    {
+        assert_eq!(mail["envelope"]["to"], serde_json::json!([recipient]));
+        assert_eq!(mail["envelope"]["from"], "platform@example.com");
+        let envelope = &mail["envelope"];
+        assert_eq!((&envelope["encrypted"], &envelope["signedIn"]), (&true.into(), &true.into()));
+    }
+    let failed = send(outcomes).await.expect(202).json();
+    let last = |recipient: usize| &failed["recipients"][recipient]["last"];
+    assert_eq!((&last(0)["smtp_code"], &last(1)["smtp_code"]), (&550.into(), &450.into()), "{failed}");
+    assert!(last(0)["diagnosis"]["code"].is_string(), "{failed}");
+    let told = send(events).await.expect(200).json();
+    let types: Vec<_> = told["data"].as_array().expect("events").iter().map(|event| &event["type"]).collect();
+    let expected = ["email.queued", "email.sent", "email.queued", "email.bounced", "email.delivery_delayed"];
+    assert_eq!(types, expected, "{told}");
     send(microsoft365).await.expect(204);
     let config = send(read).await.expect(200).json();
     assert_eq!(config["serviceProvider"], "Microsoft365", "{config}");
     assert_eq!(send(verify).await.expect(200).json()["success"], true);
     assert_eq!(send(send_test).await.expect(200).json()["success"], true);
     let caught = send(inbox).await.expect(200).json();
-    assert_eq!(caught["mails"].as_array().map(Vec::len), Some(2), "{caught}");
+    assert_eq!(caught["mails"].as_array().map(Vec::len), Some(3), "{caught}");
 }
 
 #[tokio::test]
@@ -292,19 +300,21 @@ fn the_readme_lines_are_valid_shell() {
     let start = readme.find("API=http://").expect("the first requests");
     let block = readme[start..].split("```").next().expect("a block");
     let requests = pasted(&format!("TOKEN=a.b-c_d\nPASSWORD=e-f_g\n{block}"));
-    let [configure, read, verify, send_test, inbox, broken] = &requests[..] else {
+    let [configure, read, verify, send_test, email, inbox, outcomes, events] = &requests[..] else {
         panic!("{requests:#?}");
     };
     let body: Value = serde_json::from_str(&configure.body).expect("JSON");
     assert_eq!(configure.method.as_deref(), Some("PUT"));
     assert_eq!(body["providerConfig"]["emailPassword"], "e-f_g");
-    let api = "http://127.0.0.1:8080/api/v1/transports/email-config";
+    let api = "http://127.0.0.1:8080/api/v1/transports";
     for (request, url) in [
-        (configure, api.to_owned()),
-        (read, api.to_owned()),
-        (verify, format!("{api}/actions/verify-connection")),
-        (send_test, format!("{api}/actions/send-test-email")),
-        (broken, format!("{api}/actions/send-test-email")),
+        (configure, format!("{api}/email-config")),
+        (read, format!("{api}/email-config")),
+        (verify, format!("{api}/email-config/actions/verify-connection")),
+        (send_test, format!("{api}/email-config/actions/send-test-email")),
+        (email, format!("{api}/emails")),
+        (outcomes, format!("{api}/emails")),
+        (events, format!("{api}/events?wait=5")),
     ] {
         assert_eq!(request.url, url);
         let token = ("Authorization".to_owned(), "Bearer a.b-c_d".to_owned());

@@ -33,15 +33,15 @@ const PASSWORD: &str = "the password of the inbox";
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
 /// A listening inbox and its certificate authority.
-struct Running {
-    inbox: Inbox,
-    port: u16,
+pub struct Running {
+    pub inbox: Inbox,
+    pub port: u16,
     tls_port: u16,
     authority: CertificateDer<'static>,
 }
 
 impl Running {
-    async fn start() -> Self {
+    pub async fn start() -> Self {
         // The client's library uses the system's clock, so the certificate must be valid now.
         let path = std::env::temp_dir().join(format!("transports-inbox-{}", uuid::Uuid::new_v4().simple()));
         let folder = Folder::open(&path).expect("a new folder");

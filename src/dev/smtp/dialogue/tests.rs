@@ -6,7 +6,8 @@ const SIGN_IN: &str = "AUTH PLAIN AGRldgBodW50ZXIy";
 /// Runs lines through a session and returns the first word of every reply, with the enhanced code.
 fn codes(encrypted: bool, lines: &[&str]) -> Vec<String> {
     let password = Secret::new("hunter2".to_owned());
-    let mut dialogue = Dialogue::new(&password, encrypted);
+    let later = LaterAttempts::default();
+    let mut dialogue = Dialogue::new(&password, &later, encrypted);
     lines
         .iter()
         .map(|line| {
@@ -89,7 +90,7 @@ fn envelopes_are_checked_for_size_script_and_recipient() {
 #[test]
 fn a_line_that_is_not_utf8_is_refused() {
     let password = Secret::new("hunter2".to_owned());
-    let (reply, next) = Dialogue::new(&password, false).handle(b"EHLO \xff");
+    let (reply, next) = Dialogue::new(&password, &LaterAttempts::default(), false).handle(b"EHLO \xff");
     assert_eq!((reply.as_ref(), next), (reply::NOT_UTF8, NextInput::Command));
 }
 
@@ -106,7 +107,7 @@ fn recipients_are_bounded() {
 fn starttls_is_offered_until_it_is_used() {
     let password = Secret::new("hunter2".to_owned());
     for (encrypted, offered) in [(false, true), (true, false)] {
-        let (reply, _) = Dialogue::new(&password, encrypted).handle(b"EHLO me");
+        let (reply, _) = Dialogue::new(&password, &LaterAttempts::default(), encrypted).handle(b"EHLO me");
         assert_eq!(reply.lines().any(|line| line == "250-STARTTLS"), offered);
         for line in
             ["250-PIPELINING", "250-8BITMIME", "250-SMTPUTF8", "250-SIZE 26214400", "250-AUTH PLAIN LOGIN"]
