@@ -179,25 +179,21 @@ pub struct ErrorBody {
     #[serde(rename = "traceId")]
     #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: String,
-    /// Of the send API alone: the status, a word for the kind of error, and the first fault as a sentence, as clients of
-    /// Resend's API read them.
-    #[serde(flatten, skip_serializing_if = "Option::is_none")]
-    pub named: Option<NamedError>,
+    /// Of the send API alone, as clients of Resend's API read it: the status.
+    #[serde(rename = "statusCode", skip_serializing_if = "Option::is_none")]
+    #[schema(example = 422)]
+    pub status_code: Option<u16>,
+    /// Of the send API alone: a word for the kind of error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "validation_error")]
+    pub name: Option<&'static str>,
+    /// Of the send API alone: the first fault as a sentence.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "to/0 is not an email address")]
+    pub message: Option<String>,
     /// `CSRF-TOKEN-2`, and only with it: browser clients look for it here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub code: Option<&'static str>,
-}
-
-/// The members by which clients of Resend's API know an error.
-#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct NamedError {
-    #[schema(example = 422)]
-    pub status_code: u16,
-    #[schema(example = "validation_error")]
-    pub name: &'static str,
-    #[schema(example = "to/0 is not an email address")]
-    pub message: String,
 }
 
 /// A refusal on its way to the client. It becomes a body where the trace id is known, in
@@ -314,12 +310,14 @@ impl Error {
     /// The body, once the trace id is known.
     pub fn body(&self, trace_id: TraceId) -> ErrorBody {
         let code = self.faults.first().map(|fault| fault.code).filter(|code| *code == CSRF_TOKEN);
-        let named = self.name.map(|name| NamedError {
-            status_code: self.status.as_u16(),
-            name,
-            message: self.faults.first().map(|fault| fault.title.clone()).unwrap_or_default(),
-        });
-        ErrorBody { errors: self.faults.clone(), trace_id: trace_id.to_string(), named, code }
+        ErrorBody {
+            errors: self.faults.clone(),
+            trace_id: trace_id.to_string(),
+            status_code: self.name.map(|_| self.status.as_u16()),
+            name: self.name,
+            message: self.name.and_then(|_| self.faults.first()).map(|fault| fault.title.clone()),
+            code,
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::auth::console_sign_in::SESSION_COOKIE;
     info(
         title = "transports",
         description = "Email transports of a multi-tenant platform: each tenant's own mail account, set, checked \
-                       and tried. The tenant comes from the token.\n\nThe same operations are served under \
+                       and tried, and the platform's mail through it. The tenant comes from the token.\n\nThe same operations are served under \
                        `/v1/transports`. `HEAD` is answered where `GET` is; `OPTIONS` tells the methods.\n\nWhat an \
                        administrator reads is in English or German, by `Accept-Language`; `Content-Language` tells \
                        which. Codes and the titles of refusals are the same in every language.",
@@ -31,6 +31,7 @@ use crate::auth::console_sign_in::SESSION_COOKIE;
     components(schemas(ErrorBody)),
     tags(
         (name = "email-config", description = "The mail account of the token's tenant."),
+        (name = "emails", description = "The platform's mail through that account, in the shape of Resend's API."),
         (name = "providers", description = "Known mail services."),
         (name = "session", description = "Browsers that signed in to the console send its cookie in place of a token."),
     ),
@@ -70,10 +71,14 @@ fn assemble() -> OpenApi {
     document
 }
 
-/// What is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
+/// Answers in which what is unset is null, as clients of Resend's API expect.
+const WITH_NULLS: [&str; 3] = ["Email", "EmailRecipient", "EventData"];
+
+/// Elsewhere what is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
 fn remove_null(document: &mut OpenApi) {
-    let schemas = document.components.iter_mut().flat_map(|components| components.schemas.values_mut());
-    schemas.for_each(without_null);
+    let schemas = document.components.iter_mut().flat_map(|components| components.schemas.iter_mut());
+    let without = schemas.filter(|(name, _)| !WITH_NULLS.contains(&name.as_str()));
+    without.for_each(|(_, schema)| without_null(schema));
     for (_, operation) in document.paths.paths.values_mut().flat_map(operations) {
         let parameters = operation.parameters.iter_mut().flatten().filter_map(|parameter| match parameter {
             RefOr::T(parameter) => parameter.schema.as_mut(),

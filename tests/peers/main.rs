@@ -1,5 +1,5 @@
-//! The built binary against real peers: Postfix with Dovecot, mail servers of two registries, a pooler, the two official
-//! clients, a browser, and requests that schemathesis generates.
+//! The built binary against real peers: Postfix with Dovecot, mail servers of two registries, a pooler, the official
+//! clients of this API and of Resend's, a browser, and requests that schemathesis generates.
 //!
 //! `scripts/test` installs and starts the peers, names their folder in `TRANSPORTS_PEERS`, and runs what
 //! `cargo test` alone leaves out.
@@ -14,11 +14,13 @@ mod leaks {
     pub fn assert_absent(_place: &str, _bytes: &[u8]) {}
 }
 mod deployment;
+mod destinations;
 mod mail_server;
 mod official_clients;
 mod other_mail_servers;
 mod pgbouncer;
 mod postfix_delivery;
 mod postfix_refusals;
+mod resend;
 mod schemathesis;
 mod service;

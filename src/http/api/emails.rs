@@ -26,9 +26,12 @@ use bodies::{BatchBody, DeletedBody, EmailBody, EmailList, ReferenceBody};
 use parameters::{ListParameters, idempotency_key, is_permissive, wait};
 
 pub(super) use bodies::diagnosis_in;
-pub use bodies::{EmailRequestBody, RecipientsBody, UpdateBody};
+pub use bodies::{EmailRequestBody, RecipientsBody, SettlementBody, UpdateBody};
 
-/// Takes one email. It is on disk when the answer comes, and is handed over as soon as the account may send.
+/// Takes one email.
+///
+/// For tenant administrators and roles that may send. The email is on disk when the answer comes, and is handed over as
+/// soon as the account may send. What became of each recipient is told by `getEmail` and by the events.
 #[utoipa::path(
     post, path = "/emails", tag = "emails", operation_id = "sendEmail",
     params(
@@ -38,7 +41,18 @@ pub use bodies::{EmailRequestBody, RecipientsBody, UpdateBody};
     request_body = EmailRequestBody,
     responses(
         (status = 200, description = "The outcome is known (`Prefer: wait`), or the same request had come before (`Idempotency-Replayed: true`).", body = EmailBody),
-        (status = 202, description = "The email is stored and will be handed over.", body = EmailBody),
+        (status = 202, description = "The email is stored and will be handed over.", body = EmailBody,
+         headers(("Location" = String, description = "Where the email is shown.")),
+         links(
+             ("read" = (operation_id = "getEmail", parameters(("path.id" = "$response.body#/id")))),
+             ("change" = (operation_id = "updateEmail", parameters(("path.id" = "$response.body#/id")))),
+             ("cancel" = (operation_id = "cancelEmail", parameters(("path.id" = "$response.body#/id")))),
+             ("retry" = (operation_id = "retryEmail", parameters(("path.id" = "$response.body#/id")))),
+             ("settle" = (operation_id = "settleEmail", parameters(("path.id" = "$response.body#/id")))),
+             ("events" = (operation_id = "listEmailEvents", parameters(("path.id" = "$response.body#/id")))),
+             ("erase" = (operation_id = "deleteEmail", parameters(("path.id" = "$response.body#/id")))),
+         )),
+        (status = 400, description = "The body is not JSON.", body = ErrorBody),
         (status = 409, description = "The tenant has no mail account (`not_configured`), or the key came with another request (`invalid_idempotent_request`).", body = ErrorBody),
         (status = 413, description = "The message is larger than the limit.", body = ErrorBody),
         (status = 422, description = "The input is wrong: every fault has its place and its reason.", body = ErrorBody),
@@ -74,17 +88,24 @@ pub async fn send(
     Ok(response)
 }
 
-/// Takes up to 100 emails in one transaction: all of them, or, with `x-batch-validation: permissive`, those without a fault.
+/// Takes up to 100 emails in one transaction.
+///
+/// For tenant administrators and roles that may send. All of them are taken or none; with `x-batch-validation: permissive`,
+/// those whose input has no fault, and `errors` names the others.
 #[utoipa::path(
     post, path = "/emails/batch", tag = "emails", operation_id = "sendEmails",
     params(
         ("Idempotency-Key" = Option<String>, Header, description = "One key for all of the batch."),
         ("x-batch-validation" = Option<String>, Header, description = "`strict` (default): one fault refuses all. `permissive`: the others are taken."),
     ),
-    request_body = Vec<EmailRequestBody>,
+    request_body(content = Vec<EmailRequestBody>, example = json!([
+        {"to": "ada@example.com", "subject": "Invoice 8841", "text": "Thank you."},
+        {"to": "bob@example.com", "subject": "Invoice 8842", "text": "Thank you."},
+    ])),
     responses(
         (status = 200, description = "The same request had come before (`Idempotency-Replayed: true`).", body = BatchBody),
         (status = 202, description = "The emails are stored and will be handed over.", body = BatchBody),
+        (status = 400, description = "The body is not JSON.", body = ErrorBody),
         (status = 409, description = "The tenant has no mail account, or the key came with another request.", body = ErrorBody),
         (status = 413, description = "A message is larger than the limit.", body = ErrorBody),
         (status = 422, description = "The input is wrong: every fault has its place and its reason.", body = ErrorBody),
@@ -130,6 +151,9 @@ fn mark_replay(response: &mut Response, is_replay: bool) {
 }
 
 /// Lists the tenant's emails, the newest first.
+///
+/// For tenant administrators and roles that may send. Without content. The next page begins `after` the last email of this
+/// one.
 #[utoipa::path(
     get, path = "/emails", tag = "emails", operation_id = "listEmails",
     params(ListParameters),
@@ -151,6 +175,9 @@ pub async fn list(
 }
 
 /// Shows one email, and what became of each recipient.
+///
+/// For tenant administrators and roles that may send. `html` and `text` are null once the content is erased, which it is
+/// when the last recipient has been accepted; others than administrators never see them.
 #[utoipa::path(
     get, path = "/emails/{id}", tag = "emails", operation_id = "getEmail",
     params(("id" = String, Path, description = "The email's id.")),
@@ -176,12 +203,16 @@ pub async fn get(
 }
 
 /// Moves the first attempt or the end of the lifetime of an email that waits.
+///
+/// For tenant administrators and roles that may send. Recipients that were tried already keep the time of their next
+/// attempt.
 #[utoipa::path(
     patch, path = "/emails/{id}", tag = "emails", operation_id = "updateEmail",
     params(("id" = String, Path, description = "The email's id.")),
     request_body = UpdateBody,
     responses(
         (status = 200, description = "Changed.", body = ReferenceBody),
+        (status = 400, description = "The body is not JSON.", body = ErrorBody),
         (status = 404, description = "No such email of this tenant.", body = ErrorBody),
         (status = 409, description = "Nothing of the email waits any more.", body = ErrorBody),
         (status = 422, description = "The input is wrong.", body = ErrorBody),
@@ -194,12 +225,14 @@ pub async fn update(
     JsonBody(document): JsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
     let id = parse_id(&id)?;
-    let (scheduled_at, expires_at) = parameters::update(document, app.clock.now())?;
+    let (scheduled_at, expires_at) = parameters::update(document, id, app.clock.now())?;
     app.delivery.reschedule(&sender.tenant, id, scheduled_at, expires_at).await?;
     Ok(Json(ReferenceBody::new(id)))
 }
 
 /// Withdraws what was not handed over yet.
+///
+/// For tenant administrators and roles that may send. Recipients whose hand-over has begun are left alone.
 #[utoipa::path(
     post, path = "/emails/{id}/cancel", tag = "emails", operation_id = "cancelEmail",
     params(("id" = String, Path, description = "The email's id.")),
@@ -219,13 +252,17 @@ pub async fn cancel(
     Ok(Json(ReferenceBody::new(id)))
 }
 
-/// Tries refused, expired, failed, held or unknown recipients once more, with the same Message-ID.
+/// Tries recipients once more, with the same Message-ID.
+///
+/// For tenant administrators and roles that may send. Recipients can be tried again that were refused, expired, failed, are
+/// held, or have an unknown outcome; all such where none are named.
 #[utoipa::path(
     post, path = "/emails/{id}/retry", tag = "emails", operation_id = "retryEmail",
     params(("id" = String, Path, description = "The email's id.")),
     request_body(content = Option<RecipientsBody>, description = "The recipients; all that can be tried where there is no body."),
     responses(
         (status = 200, description = "They wait again.", body = ReferenceBody),
+        (status = 400, description = "The body is not JSON.", body = ErrorBody),
         (status = 404, description = "No such email of this tenant.", body = ErrorBody),
         (status = 409, description = "No recipient can be tried again.", body = ErrorBody),
         (status = 410, description = "The content was removed.", body = ErrorBody),
@@ -244,13 +281,17 @@ pub async fn retry(
     Ok(Json(ReferenceBody::new(id)))
 }
 
-/// Says of unknown outcomes that the mail has arrived: a person has looked.
+/// Says of unknown outcomes that the mail has arrived.
+///
+/// For tenant administrators and roles that may send. A person has looked, and the recipients count as accepted; all of
+/// unknown outcome where none are named.
 #[utoipa::path(
     post, path = "/emails/{id}/settle", tag = "emails", operation_id = "settleEmail",
     params(("id" = String, Path, description = "The email's id.")),
-    request_body = RecipientsBody,
+    request_body(content = Option<SettlementBody>, description = "The recipients; all of unknown outcome where there is no body."),
     responses(
         (status = 200, description = "They count as accepted.", body = ReferenceBody),
+        (status = 400, description = "The body is not JSON.", body = ErrorBody),
         (status = 404, description = "No such email of this tenant.", body = ErrorBody),
         (status = 409, description = "No outcome is unknown.", body = ErrorBody),
         (status = 422, description = "The input is wrong.", body = ErrorBody),
@@ -268,7 +309,10 @@ pub async fn settle(
     Ok(Json(ReferenceBody::new(id)))
 }
 
-/// Erases content, subject, metadata and addresses now, and cancels what waits. The states stay.
+/// Erases what an email says and to whom.
+///
+/// For tenant administrators and roles that may send. Content, subject, metadata and addresses go now, and what waits is
+/// canceled. The states stay.
 #[utoipa::path(
     delete, path = "/emails/{id}", tag = "emails", operation_id = "deleteEmail",
     params(("id" = String, Path, description = "The email's id.")),

@@ -119,6 +119,9 @@ pub struct FeedParameters {
 }
 
 /// Follows what happens to all emails of the tenant.
+///
+/// For tenant administrators and roles that may send. Events come in the order in which they were committed, at least once;
+/// one that comes again has the same id.
 #[utoipa::path(
     get, path = "/events", tag = "emails", operation_id = "listEvents",
     params(FeedParameters),
@@ -149,7 +152,9 @@ pub async fn list(
     Ok(Json(EventList { object: "list", data: events.iter().map(body).collect(), next: Some(next) }))
 }
 
-/// What happened to one email, the oldest first.
+/// Lists what happened to one email, the oldest first.
+///
+/// For tenant administrators and roles that may send. Recipients that changed together in one attempt share an event.
 #[utoipa::path(
     get, path = "/emails/{id}/events", tag = "emails", operation_id = "listEmailEvents",
     params(("id" = String, Path, description = "The email's id.")),

@@ -67,6 +67,9 @@ impl AccountBody {
 }
 
 /// Shows whether the account sends, why not, and what waits.
+///
+/// For tenant administrators and roles that may send. A stopped account tries one mail at `next_attempt_at`; without it
+/// somebody has to change something first.
 #[utoipa::path(
     get, path = "/account", tag = "emails", operation_id = "getSendingAccount",
     responses((status = 200, description = "The account.", body = AccountBody))
@@ -75,7 +78,9 @@ pub async fn get(sender: Sender<SendTier>, State(app): State<Arc<App>>) -> Resul
     Ok(Json(AccountBody::new(&app.delivery.account(&sender.tenant).await?)))
 }
 
-/// Stops sending until it is resumed. Mail is still taken, and waits.
+/// Stops sending until it is resumed.
+///
+/// For tenant administrators. Mail is still taken, and waits. A mail in hand is finished.
 #[utoipa::path(
     post, path = "/account/pause", tag = "emails", operation_id = "pauseSendingAccount",
     responses((status = 200, description = "The account.", body = AccountBody))
@@ -88,6 +93,8 @@ pub async fn pause(
 }
 
 /// Sends again, whether a person or a failure has stopped the account.
+///
+/// For tenant administrators. What is held is queued again.
 #[utoipa::path(
     post, path = "/account/resume", tag = "emails", operation_id = "resumeSendingAccount",
     responses((status = 200, description = "The account.", body = AccountBody))

@@ -33,6 +33,14 @@ fn every_status_of_the_contract_is_declared() {
         (actions("validate"), vec!["200", "401", "429", "500", "503"]),
         (actions("verify-connection"), vec!["200", "401", "404", "429", "500", "503"]),
         (
+            &document["paths"]["/api/v1/transports/emails"]["post"],
+            vec!["200", "202", "400", "401", "403", "409", "413", "415", "422", "429", "500", "503"],
+        ),
+        (
+            &document["paths"]["/api/v1/transports/events"]["get"],
+            vec!["200", "401", "403", "422", "429", "500", "503"],
+        ),
+        (
             actions("send-test-email"),
             vec!["200", "400", "401", "403", "404", "413", "415", "429", "500", "503"],
         ),

@@ -12,6 +12,7 @@ use crate::support::leaks::canary;
 /// A body with which each operation gets beyond the check of rights.
 fn body_for(method: &str, path: &str) -> Value {
     match method {
+        "POST" if path.ends_with("/emails") => json!({"to": "bob@example.com", "subject": "x", "text": "y"}),
         "PUT" => json!({"serviceProvider": "BasicAuth", "providerConfig": {}}),
         "PATCH" => json!([{"op": "replace", "path": "/username", "value": "ann"}]),
         "POST" if path.ends_with("send-test-email") => json!({"recipient": "bob@example.com"}),
@@ -31,21 +32,25 @@ async fn call(client: &Client, method: &str, path: &str) -> Answer {
 async fn every_route_requires_a_token_and_its_right() {
     let app = TestApp::start().await;
     let guarded: Vec<_> = routes().into_iter().filter(|route| route.access != Access::Anybody).collect();
-    assert_eq!(guarded.len(), 20, "ten operations under two prefixes");
+    assert_eq!(guarded.len(), 48, "24 operations under two prefixes");
     for Route { method, path, access } in guarded {
         let answer = call(&app.anybody(), method, &path).await.expect(401);
         assert_eq!(answer.error().0, "HTTP-401", "{method} {path}");
         let member = call(&app.member("acme"), method, &path).await;
-        if access == Access::TenantAdmin {
-            let body = member.expect(403).json();
-            assert_eq!(
-                body["errors"],
-                json!([{"code": "ROLECHECK-1", "title": "Must be a tenant admin"}]),
-                "{path}"
-            );
-        } else {
-            assert!(matches!(member.status, 200 | 404), "{} {path}: {}", method, member.status);
+        let refused = match access {
+            Access::TenantAdmin => Some(("ROLECHECK-1", "Must be a tenant admin")),
+            Access::Sender => Some(("ROLECHECK-2", "Must be a tenant admin or have a role that may send")),
+            Access::AnyUser | Access::Anybody => None,
+        };
+        match refused {
+            Some((code, title)) => {
+                let body = member.expect(403).json();
+                assert_eq!(body["errors"], json!([{"code": code, "title": title}]), "{method} {path}");
+            }
+            None => assert!(matches!(member.status, 200 | 404), "{} {path}: {}", method, member.status),
         }
+        let sender = call(&app.sender("acme"), method, &path).await;
+        assert_eq!(sender.status == 403, access == Access::TenantAdmin, "{method} {path}: {}", sender.status);
         let admin = call(&app.admin("acme"), method, &path).await;
         assert!(!matches!(admin.status, 401 | 403 | 405), "{} {path}: {}", method, admin.status);
     }

@@ -23,14 +23,10 @@ pub struct EmailRequestBody {
     /// `Name <address>` or an address: the account's address. Without it, the account's address and sender name.
     from: Option<String>,
     /// One address or several. `to`, `cc` and `bcc` together are at most 100.
-    #[schema(value_type = Value)]
-    to: Option<Value>,
-    #[schema(value_type = Value)]
-    cc: Option<Value>,
-    #[schema(value_type = Value)]
-    bcc: Option<Value>,
-    #[schema(value_type = Value)]
-    reply_to: Option<Value>,
+    to: Option<AddressesBody>,
+    cc: Option<AddressesBody>,
+    bcc: Option<AddressesBody>,
+    reply_to: Option<AddressesBody>,
     subject: Option<String>,
     text: Option<String>,
     html: Option<String>,
@@ -54,9 +50,27 @@ pub struct EmailRequestBody {
     metadata: Option<BTreeMap<String, String>>,
     /// A whole message in base64, in place of subject, text, html, attachments and headers.
     raw: Option<String>,
-    /// With `raw`: sender and recipients, where they are not those of its header.
-    #[schema(value_type = Object)]
-    envelope: Option<Value>,
+    /// With `raw`: sender and recipients, where they are not those of the header.
+    envelope: Option<EnvelopeBody>,
+}
+
+/// One address or several, each as `Name <address>` or an address.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+#[schema(as = EmailAddresses)]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub enum AddressesBody {
+    One(String),
+    Several(Vec<String>),
+}
+
+/// The sender and the recipients that the server is told.
+#[derive(Debug, ToSchema)]
+#[schema(as = EmailEnvelope)]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub struct EnvelopeBody {
+    from: Option<String>,
+    to: Option<Vec<String>>,
 }
 
 #[derive(Debug, ToSchema)]
@@ -81,7 +95,7 @@ pub struct TagBody {
 
 /// Times to change.
 #[derive(Debug, ToSchema)]
-#[schema(as = EmailUpdate)]
+#[schema(as = EmailUpdate, example = json!({"scheduled_at": "2026-12-01T08:00:00Z"}))]
 #[expect(dead_code, reason = "for the OpenAPI document alone")]
 pub struct UpdateBody {
     /// When it is tried first, RFC 3339.
@@ -92,11 +106,19 @@ pub struct UpdateBody {
 
 /// Recipients of an email; all where none are named.
 #[derive(Debug, ToSchema)]
-#[schema(as = EmailRecipients)]
+#[schema(as = EmailRecipients, example = json!({"recipients": ["ada@example.com"]}))]
 #[expect(dead_code, reason = "for the OpenAPI document alone")]
 pub struct RecipientsBody {
     recipients: Option<Vec<String>>,
-    /// `accepted`, of `settle` alone.
+}
+
+/// Recipients whose mail has arrived; all of unknown outcome where none are named.
+#[derive(Debug, ToSchema)]
+#[schema(as = EmailSettlement, example = json!({"recipients": ["ada@example.com"], "outcome": "accepted"}))]
+#[expect(dead_code, reason = "for the OpenAPI document alone")]
+pub struct SettlementBody {
+    recipients: Option<Vec<String>>,
+    /// `accepted`: the only one that a person can tell.
     outcome: Option<String>,
 }
 

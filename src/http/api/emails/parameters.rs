@@ -172,9 +172,8 @@ pub(super) fn recipients(document: Value, has_outcome: bool) -> Result<Option<Ve
         return Err(invalid(InputFault::body(Reason::NotAnObject, "is not an object")));
     };
     let mut faults = Vec::new();
-    if let Some(outcome) = members.remove("outcome").filter(|_| has_outcome)
-        && outcome != "accepted"
-    {
+    let outcome = if has_outcome { members.remove("outcome") } else { None };
+    if outcome.is_some_and(|outcome| outcome != "accepted") {
         let mut fault = InputFault::new("outcome", Reason::NotOneOf, "is not accepted");
         fault.allowed = vec!["accepted".to_owned()];
         faults.push(fault);
@@ -200,15 +199,17 @@ pub(super) fn recipients(document: Value, has_outcome: bool) -> Result<Option<Ve
     if faults.is_empty() { Ok(recipients) } else { Err(Error::send_inputs(faults, INVALID)) }
 }
 
-/// The times of a PATCH.
+/// The times of a PATCH. The id may be repeated in the body, as Resend's PyPI client has it.
 pub(super) fn update(
     document: Value,
+    id: Uuid,
     now: Timestamp,
 ) -> Result<(Option<Timestamp>, Option<Timestamp>), Error> {
     let Value::Object(mut members) = document else {
         return Err(invalid(InputFault::body(Reason::NotAnObject, "is not an object")));
     };
     let (scheduled_at, expires_at) = (members.remove("scheduled_at"), members.remove("expires_at"));
+    members.retain(|name, value| name != "id" || *value != id.to_string());
     let mut faults: Vec<InputFault> =
         members.keys().map(|name| InputFault::unknown_field("", name)).collect();
     if scheduled_at.is_none() && expires_at.is_none() && faults.is_empty() {

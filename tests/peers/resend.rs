@@ -1,0 +1,47 @@
+//! Resend's official clients, unmodified, with the base URL of this service, through every flow of emails.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use crate::destinations::Destinations;
+use crate::service::{Service, peers};
+
+/// Runs a script with a service of its own, and shows all that it printed where it fails.
+async fn run(program: PathBuf, arguments: &[&str], script: &str, summary: &str) {
+    let destinations = Destinations::start().await;
+    let service = destinations.service(None);
+    destinations.configure(&service.admin("acme")).await;
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/resend");
+    let mut command = Command::new(program);
+    command
+        .args(arguments)
+        .arg(folder.join(script))
+        .env("PYTHONDONTWRITEBYTECODE", "1")
+        .env("RESEND_BASE_URL", format!("http://{}/api/v1/transports", service.address))
+        .env("RESEND_API_URL", format!("http://{}/api/v1/transports", service.address))
+        .env("RESEND_API_KEY", Service::token("acme", "admin", true))
+        .env("OTHER_API_KEY", Service::token("acme", "member", false))
+        .stdin(Stdio::null());
+    let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it ends");
+    let output = output.expect("the client's interpreter is installed");
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{script}: {}\n{text}", output.status);
+    assert!(text.contains(summary), "{script} has run no test:\n{text}");
+    let mails = destinations.inbox.newest_first();
+    let everything = ["ada", "bob", "carol", "dan"].map(|user| format!("{user}@example.org"));
+    let arrived = mails.iter().filter(|mail| mail.envelope.recipients == everything);
+    assert_eq!(arrived.count(), 1, "the email with everything arrives once, blind copies included");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/test"]
+async fn the_npm_client_passes_every_flow() {
+    run("node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 9\n").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/test"]
+async fn the_pypi_client_passes_every_flow() {
+    run(peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 8 tests").await;
+}
