@@ -31,4 +31,5 @@ pub mod secret;
 pub mod smtp;
 pub mod store;
 pub mod telemetry;
+pub mod unwind;
 pub mod vault;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::runner::Run;
+use super::runner::{BUSY_PAUSE, FailedOpening, Run};
 use super::{Details, Error};
 use crate::account::OpenAccount;
 use crate::clock::Timestamp;
@@ -17,10 +17,11 @@ use crate::mail::message::{Message, bcc_lines, from_line};
 use crate::outgoing::breaker::Stop;
 use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, Event, LastAttempt, RecipientKind};
-use crate::providers::delivery::{FailedHandover, Handover};
+use crate::providers::delivery::Handover;
 use crate::smtp::Envelope;
 use crate::store::emails::StoredEmail;
-use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
+use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, email_configs, emails};
+use crate::unwind::catch_panic;
 use record::{fault, last_of_failure, last_of_success};
 
 /// How long a result that could not be written waits before the next try.
@@ -33,6 +34,8 @@ pub(super) enum Handed {
     Nothing,
     /// A bound of this service keeps the account from being opened once more now.
     Busy,
+    /// The mail stands in the queue as due, and nothing of it can begin.
+    Skipped,
     /// The account belongs to another process.
     Lost,
     /// The account stops until then; none is until somebody changes something.
@@ -58,13 +61,17 @@ pub(super) async fn hand_over(
     if session.is_none() && sends_something(run, id).await {
         match run.open().await {
             Ok(open) => *session = Some(open),
-            Err(Some(failed)) => return close(run, &failed, id).await,
+            Err(Some(failed)) => return close(run, failed, id).await,
             Err(None) => return Handed::Busy,
         }
     }
     let begun = match begin(run, id, pace_at).await {
         Ok(Ok(begun)) => begun,
         Ok(Err(handed)) => return handed,
+        Err(Error::Database(DbError::Statement(error))) => {
+            tracing::error!(email = %id, error, "a mail cannot be read or written");
+            return Handed::Skipped;
+        }
         Err(error) => {
             tracing::warn!(?error, "a hand-over could not begin");
             return Handed::Closed(Some(run.delivery().clock.now().after(WRITE_RETRY)));
@@ -97,13 +104,14 @@ async fn begin(run: &Run<'_>, id: Uuid, pace_at: Timestamp) -> Result<Result<Beg
     let Some(StoredEmail { email: before, sealed_details, key_day }) =
         emails::find(&delivery.db, &run.tenant, id).await?
     else {
-        return Ok(Err(Handed::Nothing));
+        return Ok(Err(Handed::Skipped));
     };
     let now = delivery.clock.now();
     let mut email = before.clone();
     let (events, positions) = change_due(&mut email, run, now);
     if email == before {
-        return Ok(Err(Handed::Nothing));
+        let is_due = before.due_at().is_some_and(|at| at <= now);
+        return Ok(Err(if is_due { Handed::Skipped } else { Handed::Nothing }));
     }
     let save = emails::save(&run.tenant, &before, &email, &events, Some(run.fence), now);
     let pace = (!positions.is_empty()).then(|| delivery_accounts::set_pace(&run.tenant, run.fence, pace_at));
@@ -131,16 +139,22 @@ enum Sent {
     /// A fault of this service, for all of them.
     Fault(String),
     /// The account could not be opened again.
-    NotOpened(Option<Box<FailedHandover>>),
+    NotOpened(Option<FailedOpening>),
+    /// The database or the keys do not answer: nothing was sent.
+    NotReadable(String),
 }
 
 async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -> Sent {
     let prepared = match session {
-        Some(open) => prepare(run, begun, &open.config).await,
-        None => Err(Error::Contended),
+        Some(open) => catch_panic(prepare(run, begun, &open.config)).await,
+        None => Some(Err(Error::Contended)),
     };
+    let Some(prepared) = prepared else { return Sent::Fault("it panicked".to_owned()) };
     let (from, message) = match prepared {
         Ok(prepared) => prepared,
+        Err(
+            error @ (Error::KeysUnavailable | Error::Contended | Error::Database(DbError::Unavailable(_))),
+        ) => return Sent::NotReadable(format!("{error:?}")),
         Err(error) => return Sent::Fault(format!("{error:?}")),
     };
     let addresses: Vec<(i64, EmailAddress)> = begun
@@ -222,25 +236,30 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
     let now = delivery.clock.now();
     let config = session.as_ref().map(|open| open.config.clone());
     let mut stop = None;
+    // Without a stop as well: what is held is released by the next run.
+    let mut pause = None;
+    let all = |result: AttemptResult, last: LastAttempt| {
+        let positions = begun.positions.iter();
+        positions.map(|position| (*position, attempt(result, last.clone()))).collect()
+    };
     let attempts: Vec<(i64, Attempt)> = match sent {
         Sent::Fault(reason) => {
             tracing::error!(email = %begun.email.id, reason, "a mail could not be prepared");
-            let last = fault(now);
-            begun
-                .positions
-                .iter()
-                .map(|position| (*position, attempt(AttemptResult::Failed, last.clone())))
-                .collect()
+            all(AttemptResult::Failed, fault(now))
+        }
+        Sent::NotReadable(reason) => {
+            tracing::warn!(email = %begun.email.id, reason, "the content of a mail cannot be read for now");
+            pause = Some(BUSY_PAUSE);
+            all(AttemptResult::Held, fault(now))
         }
         Sent::NotOpened(failed) => {
-            let version = config.as_ref().map(|config| config.version.config.as_str());
-            stop = failed.as_ref().and_then(|failed| run.count_failure(failed, version));
-            let last = failed.as_ref().map_or_else(|| fault(now), |failed| last_of_failure(failed, now));
-            begun
-                .positions
-                .iter()
-                .map(|position| (*position, attempt(AttemptResult::Held, last.clone())))
-                .collect()
+            pause = Some(BUSY_PAUSE);
+            let failed = failed.as_ref();
+            stop = failed.and_then(|opening| run.count_failure(&opening.failed, opening.version.as_deref()));
+            all(
+                AttemptResult::Held,
+                failed.map_or_else(|| fault(now), |opening| last_of_failure(&opening.failed, now)),
+            )
         }
         Sent::Each(outcomes) => {
             stop = judge_account(run, &outcomes, config.as_ref()).await;
@@ -258,9 +277,27 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
     {
         session.close().await;
     }
-    match stop {
-        Some(stop) => stopped(run, &stop).await,
-        None => Handed::Done,
+    match (stop, pause) {
+        (Some(stop), _) => stopped(run, &stop).await,
+        (None, Some(pause)) => Handed::Closed(Some(delivery.clock.now().after(pause))),
+        (None, None) => Handed::Done,
+    }
+}
+
+/// Ends a hand-over that panicked, so that it does not panic again and again: what was under way may have been sent,
+/// what had not begun has failed.
+pub(super) async fn abandon(run: &Run<'_>, id: Uuid) -> Handed {
+    let delivery = run.delivery();
+    tracing::error!(email = %id, "the hand-over of a mail panicked");
+    let now = delivery.clock.now();
+    let last = fault(now);
+    let abandoned = run.change(id, |email| email.abandon(run.fence, &last, delivery.waits(), now)).await;
+    match abandoned {
+        Ok(_) => Handed::Done,
+        Err(error) => {
+            tracing::warn!(%error, "a mail that panicked could not be written");
+            Handed::Closed(Some(now.after(BUSY_PAUSE)))
+        }
     }
 }
 
@@ -351,13 +388,12 @@ async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(i64, Attemp
 }
 
 /// The account could not be opened for this mail, of which nothing has begun.
-async fn close(run: &Run<'_>, failed: &FailedHandover, id: Uuid) -> Handed {
-    let version = crate::store::email_configs::find(&run.delivery().db, &run.tenant).await;
-    let version = version.ok().flatten().map(|config| config.version.config);
-    let Some(stop) = run.count_failure(failed, version.as_deref()) else {
+async fn close(run: &Run<'_>, opening: FailedOpening, id: Uuid) -> Handed {
+    let FailedOpening { failed, version } = opening;
+    let Some(stop) = run.count_failure(&failed, version.as_deref()) else {
         return Handed::Closed(Some(run.delivery().clock.now().after(Duration::from_secs(30))));
     };
-    let last = last_of_failure(failed, run.delivery().clock.now());
+    let last = last_of_failure(&failed, run.delivery().clock.now());
     if let Err(error) = run.hold_one(id, &last).await {
         tracing::warn!(%error, "a mail could not be held");
     }
@@ -371,7 +407,14 @@ async fn stopped(run: &Run<'_>, stop: &Stop) -> Handed {
     if let Err(error) = run.hold_all().await {
         tracing::warn!(%error, "the mail of an account that has stopped could not be held");
     }
-    let next_due = emails::next_due(&run.delivery().db, &run.tenant).await.ok().flatten();
+    let delivery = run.delivery();
+    let config = email_configs::find(&delivery.db, &run.tenant).await.ok().flatten();
+    let version = config.map(|config| config.version.config);
+    if version.is_some() && version != run.account().failed_version {
+        // It was changed while the old one failed.
+        return Handed::Closed(Some(delivery.clock.now()));
+    }
+    let next_due = emails::next_due(&delivery.db, &run.tenant).await.ok().flatten();
     Handed::Closed(next_due.into_iter().chain(stop.probe_at).min())
 }
 

@@ -4,11 +4,13 @@ mod breaker;
 mod hold;
 
 use std::collections::{HashSet, VecDeque};
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 use uuid::Uuid;
 
 use super::Delivery;
@@ -23,8 +25,10 @@ use crate::mail_services;
 use crate::outgoing::Lane;
 use crate::outgoing::breaker::AccountState;
 use crate::outgoing::pace::Pace;
+use crate::providers::delivery::FailedHandover;
 use crate::store::delivery_accounts::{self, DeliveryAccount};
 use crate::store::{DbError, Write, email_configs, emails};
+use crate::unwind::catch_panic;
 
 /// Emails that are read from the queue at once. Memory knows these, never all that wait.
 const WINDOW: i64 = 64;
@@ -46,7 +50,13 @@ const MAX_MAILS_PER_SESSION: u32 = 100;
 const SLOW: Duration = Duration::from_secs(10);
 
 /// How long to wait where a bound of this service keeps an account from being opened.
-const BUSY_PAUSE: Duration = Duration::from_secs(5);
+pub(super) const BUSY_PAUSE: Duration = Duration::from_secs(5);
+
+/// How long an account is left alone of which some mail could not begin.
+const SKIPPED_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long to wait before an account that could not be given up is given up again.
+const RELEASE_RETRY: Duration = Duration::from_secs(1);
 
 /// One bulk mail in so many, where both lanes have mail.
 const BULK_SHARE: u64 = 8;
@@ -70,12 +80,21 @@ struct RunState {
     account: DeliveryAccount,
     window: VecDeque<Uuid>,
     in_hand: HashSet<Uuid>,
+    /// Mails that stand in the queue, and of which nothing can begin: the next run looks at them again.
+    skipped: HashSet<Uuid>,
     /// Mails that were taken from the window, for the share of the lanes.
     taken: u64,
     /// A stopped account tries one mail.
     probes: bool,
     /// When a run that is over has to begin again, where that is not when the next mail is due.
     until: Option<Timestamp>,
+}
+
+/// Why an account could not be opened.
+pub(super) struct FailedOpening {
+    pub failed: Box<FailedHandover>,
+    /// The version of the configuration that was tried: a newer one has not failed yet.
+    pub version: Option<String>,
 }
 
 /// What is done with an account that was taken.
@@ -88,23 +107,40 @@ enum Start<'a> {
 /// Sends until nothing is due, the account stops, or it belongs to another process; then gives it up.
 pub(super) async fn run(shared: &Shared, account: DeliveryAccount, wake: &Notify) {
     let (tenant, fence) = (account.tenant.clone(), account.fence);
-    let until = match Run::begin(shared, account, wake).await {
+    let until = catch_panic(send_due(shared, account, wake)).await;
+    let until = until.unwrap_or_else(|| Some(shared.delivery.clock.now().after(BUSY_PAUSE)));
+    release(shared, &tenant, fence, until).await;
+}
+
+/// When the account is due again, where that is not when its next mail is.
+async fn send_due(shared: &Shared, account: DeliveryAccount, wake: &Notify) -> Option<Timestamp> {
+    match Run::begin(shared, account, wake).await {
         Ok(Start::Open(run)) => {
             let sessions = (0..run.pace.connections).map(|index| run.send_all(index));
             futures(sessions.collect()).await;
-            run.state().until
+            run.due_again()
         }
         Ok(Start::Closed(until)) => until,
         Err(error) => {
             tracing::warn!(%error, "an account's queue cannot be read or written");
             Some(shared.delivery.clock.now().after(BUSY_PAUSE))
         }
-    };
-    let delivery = &shared.delivery;
-    let release = Write::default().then(delivery_accounts::release(&tenant, fence, until));
-    if let Err(error) = delivery.db.write(release).await {
-        // The lease ends by itself.
+    }
+}
+
+/// Gives the account up, however long that takes: its lease is renewed with those of the other accounts, so that nobody
+/// else could take it.
+async fn release(shared: &Shared, tenant: &TenantId, fence: i64, until: Option<Timestamp>) {
+    let mut stopping = shared.stopping.clone();
+    loop {
+        let release = Write::default().then_all(delivery_accounts::release(tenant, fence, until));
+        let Err(error) = shared.delivery.db.write(release).await else { return };
         tracing::warn!(%error, "an account could not be given up");
+        tokio::select! {
+            () = tokio::time::sleep(RELEASE_RETRY) => {}
+            // The lease ends by itself then.
+            () = stopped(&mut stopping) => return,
+        }
     }
 }
 
@@ -165,6 +201,7 @@ impl<'a> Run<'a> {
                 account,
                 window: VecDeque::new(),
                 in_hand: HashSet::new(),
+                skipped: HashSet::new(),
                 taken: 0,
                 probes,
                 until: None,
@@ -188,7 +225,7 @@ impl<'a> Run<'a> {
         if probes {
             run.release_held(1).await?;
         } else {
-            while !run.is_over() && run.release_held(WINDOW).await? > 0 {}
+            while !run.is_over() && run.release_held(WINDOW).await? {}
         }
         Ok(Start::Open(Box::new(run)))
     }
@@ -209,6 +246,19 @@ impl<'a> Run<'a> {
         self.is_over.load(Ordering::Acquire)
     }
 
+    /// When this run, which is over, has to begin again; none is when the next mail is due.
+    fn due_again(&self) -> Option<Timestamp> {
+        let now = self.delivery().clock.now();
+        let state = self.state();
+        let pause = (!state.skipped.is_empty()).then(|| now.after(SKIPPED_PAUSE));
+        let until = state.until.or(pause);
+        match state.account.state {
+            // Another session may have opened the account again after one had stopped it, and mail is held.
+            AccountState::Open => until.map(|until| until.min(now.after(SKIPPED_PAUSE))),
+            _ => until,
+        }
+    }
+
     /// Ends this run after the mails in hand; it begins again at `until`, or when the next mail is due.
     pub(super) fn end(&self, until: Option<Timestamp>) {
         self.is_over.store(true, Ordering::Release);
@@ -223,9 +273,11 @@ impl<'a> Run<'a> {
             if index > 0 && self.is_slow.load(Ordering::Acquire) {
                 break;
             }
+            // From before the look at the queue, so that nothing that comes meanwhile is missed.
+            let woken = self.wake.notified();
             let id = match self.next().await {
                 Ok(Some(id)) => id,
-                Ok(None) if self.wait_for_mail().await => continue,
+                Ok(None) if self.wait_for_mail(woken).await => continue,
                 Ok(None) => break,
                 Err(error) => {
                     tracing::warn!(%error, "the queue of an account cannot be read");
@@ -261,9 +313,20 @@ impl<'a> Run<'a> {
                 open.close().await;
             }
         }
+        let handed = match catch_panic(handover::hand_over(self, id, pace_at, session)).await {
+            Some(handed) => handed,
+            None => {
+                // Nobody knows what was said on it last.
+                drop(session.take());
+                handover::abandon(self, id).await
+            }
+        };
         let mut may_go_on = true;
-        match handover::hand_over(self, id, pace_at, session).await {
+        match handed {
             Handed::Done | Handed::Nothing => {}
+            Handed::Skipped => {
+                self.state().skipped.insert(id);
+            }
             Handed::Busy => {
                 may_go_on = false;
                 // Another session of the account may go on; the last one leaves the account for a moment.
@@ -277,9 +340,12 @@ impl<'a> Run<'a> {
         let took = self.delivery().clock.elapsed().saturating_sub(begun);
         self.is_slow.store(took > SLOW, Ordering::Release);
         if self.state().probes {
-            // The probe is over: where it succeeded, the next run begins with an open account.
-            let until = self.state().until;
-            self.end(until);
+            // The probe is over: where it succeeded, the next run begins at once, and sends what was held.
+            let state = self.state();
+            let is_open = state.account.state == AccountState::Open;
+            let until = state.until;
+            drop(state);
+            self.end(if is_open { Some(self.delivery().clock.now()) } else { until });
         }
         may_go_on
     }
@@ -308,7 +374,9 @@ impl<'a> Run<'a> {
         let read = async |lane| emails::window(&delivery.db, &self.tenant, lane, now, WINDOW).await;
         let (first, bulk) = (read(Lane::Transactional).await?, read(Lane::Bulk).await?);
         let mut state = self.state();
-        let fresh = |state: &RunState, id: &Uuid| !state.in_hand.contains(id) && !state.window.contains(id);
+        let fresh = |state: &RunState, id: &Uuid| {
+            ![&state.in_hand, &state.skipped].iter().any(|ids| ids.contains(id)) && !state.window.contains(id)
+        };
         let [mut first, mut bulk] = [first, bulk].map(|due| {
             due.into_iter().map(|(_, id)| id).filter(|id| fresh(&state, id)).collect::<VecDeque<_>>()
         });
@@ -329,16 +397,21 @@ impl<'a> Run<'a> {
     }
 
     /// Waits with an open session for another mail. False where the session may be closed.
-    async fn wait_for_mail(&self) -> bool {
-        if self.state().probes {
+    async fn wait_for_mail(&self, woken: Notified<'_>) -> bool {
+        let may_wait = {
+            let state = self.state();
+            !state.probes && state.skipped.is_empty()
+        };
+        if !may_wait {
             return false;
         }
         let delivery = self.delivery();
         let mut stopping = self.shared.stopping.clone();
         let end = tokio::time::Instant::now() + IDLE;
+        let mut woken = pin!(woken);
         while self.may_begin() && tokio::time::Instant::now() < end {
             tokio::select! {
-                () = self.wake.notified() => return self.may_begin(),
+                () = &mut woken => return self.may_begin(),
                 () = tokio::time::sleep(POLL) => {}
                 () = stopped(&mut stopping) => return false,
             }

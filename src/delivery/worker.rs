@@ -79,6 +79,8 @@ impl Worker {
         let delivery = Arc::clone(&self.shared.delivery);
         let mut stopping = self.shared.stopping.clone();
         let lease = delivery.waits().lease;
+        // Before the first account is taken: nothing of it would begin otherwise.
+        self.extend_lease(lease, elapsed(&delivery));
         let [mut poll, mut renew, mut sweep] = [POLL_INTERVAL, lease / 3, SWEEP_INTERVAL].map(|period| {
             let mut interval = tokio::time::interval(period);
             interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -115,8 +117,12 @@ impl Worker {
             let renewal = delivery_accounts::renew(&delivery.owner, now.after(lease));
             let _ = delivery.db.write(Write::default().then(renewal)).await?;
         }
-        self.shared.lease_until.store(begun + milliseconds(lease), Ordering::Release);
+        self.extend_lease(lease, begun);
         Ok(())
+    }
+
+    fn extend_lease(&self, lease: Duration, begun: i64) {
+        self.shared.lease_until.store(begun + milliseconds(lease), Ordering::Release);
     }
 
     async fn sweep(&self) -> Result<(), DbError> {

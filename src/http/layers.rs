@@ -1,10 +1,6 @@
 //! The layer of every request: rejects ambiguous requests, limits their time, and answers 500 after a panic.
 
-use std::future::poll_fn;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::pin::pin;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use axum::extract::{Request, State};
@@ -17,20 +13,21 @@ use super::observe;
 use crate::app::App;
 use crate::error::{InputFault, Reason};
 use crate::http::error::{Code, Error};
+use crate::unwind::catch_panic;
 
 /// The one layer round every request: each further layer would clone the service again.
 pub async fn request_layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
     let handle = async move |request: Request| match reject_ambiguous(&request) {
         Err(refusal) => refusal.into_response(),
-        Ok(()) => with_timeout(limit, catch_panic(next.run(request))).await,
+        Ok(()) => with_timeout(limit, answer_panic(next.run(request))).await,
     };
     observe::observe(&app, request, handle).await
 }
 
 /// The layer of the listener for metrics.
 pub async fn metrics_layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
-    observe::observe(&app, request, |request| catch_panic(next.run(request))).await
+    observe::observe(&app, request, |request| answer_panic(next.run(request))).await
 }
 
 /// The last resort: every operation has a shorter limit of its own.
@@ -41,15 +38,10 @@ async fn with_timeout(limit: Duration, answer: impl Future<Output = Response>) -
     })
 }
 
-/// Answers 500 where the handler panics, so that a panic ends its own request only. The panic hook has logged it.
-async fn catch_panic(answer: impl Future<Output = Response>) -> Response {
-    let mut answer = pin!(answer);
-    poll_fn(|context| {
-        // Nothing of the request is used again.
-        let polled = catch_unwind(AssertUnwindSafe(|| answer.as_mut().poll(context)));
-        polled.unwrap_or_else(|_| Poll::Ready(Error::new(Code::Internal).into_response()))
-    })
-    .await
+/// Answers 500 where the handler panics, so that a panic ends its own request only.
+async fn answer_panic(answer: impl Future<Output = Response>) -> Response {
+    // Nothing of the request is used again.
+    catch_panic(answer).await.unwrap_or_else(|| Error::new(Code::Internal).into_response())
 }
 
 /// Refuses a request that a proxy in front may read in another way than we do, and closes its connection: HTTP/1.1

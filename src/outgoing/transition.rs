@@ -124,6 +124,26 @@ impl Email {
         events
     }
 
+    /// Ends a hand-over that broke off by a fault of ours. What was under way may have been sent; what was due and had
+    /// not begun has failed, so that the fault is not met again and again.
+    pub fn abandon(&mut self, fence: i64, last: &LastAttempt, waits: Waits, now: Timestamp) -> Vec<Event> {
+        let under_way = |recipient: &&Recipient| recipient.state == RecipientState::Sending;
+        let attempt = Attempt { result: AttemptResult::Unknown, last: last.clone() };
+        let positions = self.recipients.iter().filter(under_way).map(|recipient| recipient.position);
+        let attempts: Vec<_> = positions.map(|position| (position, attempt.clone())).collect();
+        if !attempts.is_empty() {
+            return self.finish(&attempts, fence, waits, now);
+        }
+        self.change(now, |recipient| {
+            let is_due = matches!(recipient.state, RecipientState::Queued | RecipientState::Deferred)
+                && recipient.next_attempt_at.is_none_or(|at| at <= now);
+            is_due.then(|| {
+                recipient.last = Some(last.clone());
+                end(recipient, RecipientState::Failed);
+            })
+        })
+    }
+
     /// Ends what still waits when the lifetime is over.
     pub fn expire(&mut self, now: Timestamp) -> Vec<Event> {
         if self.expires_at > now {

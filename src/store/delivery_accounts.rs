@@ -18,11 +18,14 @@ statements! {
         returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at";
     ANY_DUE = "select tenant_id from delivery_accounts where next_due_at <= $1 and lease_until < $1 limit 1";
     RENEW = "update delivery_accounts set lease_until = $2 where owner = $1";
-    /// The account belongs to nobody, and is due when its next email is.
-    RELEASE = "update delivery_accounts set owner = null, lease_until = 0,
-            next_due_at = (select min(due_at) from email_queue where email_queue.tenant_id = $1)
+    /// The account belongs to nobody.
+    RELEASE = "update delivery_accounts set owner = null, lease_until = 0 where tenant_id = $1 and fence = $2";
+    /// It is due when its next email is. A statement of its own, so that on PostgreSQL it sees the mail of the
+    /// transactions that [`WAKE`] had made [`RELEASE`] wait for.
+    SET_NEXT_DUE = "update delivery_accounts
+        set next_due_at = (select min(due_at) from email_queue where email_queue.tenant_id = $1)
         where tenant_id = $1 and fence = $2";
-    /// The same, where it is stopped and tries again at $3.
+    /// The account belongs to nobody, and is due at $3.
     RELEASE_UNTIL = "update delivery_accounts set owner = null, lease_until = 0, next_due_at = $3
         where tenant_id = $1 and fence = $2";
     /// Nothing earlier is forgotten: an account that nothing waits for is looked at again where its queue holds something.
@@ -92,10 +95,11 @@ pub fn renew(owner: &str, lease_until: Timestamp) -> Statement {
 }
 
 /// Gives the account up. `until` is when a stopped account tries again; otherwise it is due when its next email is.
-pub fn release(tenant: &TenantId, fence: i64, until: Option<Timestamp>) -> Statement {
+pub fn release(tenant: &TenantId, fence: i64, until: Option<Timestamp>) -> Vec<Statement> {
+    let bound = |text| sql(text).bind(tenant.as_str()).bind(fence);
     match until {
-        Some(until) => sql(RELEASE_UNTIL).bind(tenant.as_str()).bind(fence).bind(until.0),
-        None => sql(RELEASE).bind(tenant.as_str()).bind(fence),
+        Some(until) => vec![bound(RELEASE_UNTIL).bind(until.0)],
+        None => vec![bound(RELEASE), bound(SET_NEXT_DUE)],
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod clock_jumps;
 mod damage;
+mod delivery;
 mod disk_trouble;
 mod kills;
 mod postgres;

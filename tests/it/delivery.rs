@@ -2,6 +2,7 @@
 
 mod account;
 mod door;
+mod faults;
 mod microsoft365;
 mod outcomes;
 mod ownership;
@@ -16,7 +17,7 @@ use crate::support::client::{Answer, Client};
 use crate::support::eventually::eventually;
 use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
 
-const EMAILS: &str = "/api/v1/transports/emails";
+pub const EMAILS: &str = "/api/v1/transports/emails";
 
 /// A service that sends, and the mail server of the tenant that is looked at.
 pub struct Post {

@@ -1,6 +1,7 @@
 //! The database, on the engine of `TEST_ENGINE`.
 
 mod backup;
+mod delivery;
 mod email_configs;
 mod postgres;
 mod schema;

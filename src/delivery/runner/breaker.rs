@@ -1,6 +1,6 @@
 //! Opens the account, and counts what it shows about itself.
 
-use super::Run;
+use super::{FailedOpening, Run};
 use crate::account::{NotOpened, OpenAccount};
 use crate::email_config::EmailConfig;
 use crate::outgoing::breaker::{AccountState, FailureClass, Stop, class};
@@ -12,14 +12,14 @@ impl Run<'_> {
     ///
     /// # Errors
     /// Why it cannot send now; the account is stopped already where it is its fault.
-    pub(in crate::delivery) async fn open(&self) -> Result<OpenAccount, Option<Box<FailedHandover>>> {
+    pub(in crate::delivery) async fn open(&self) -> Result<OpenAccount, Option<FailedOpening>> {
         match self.delivery().accounts.open_for_delivery(&self.tenant).await {
             Ok(open) => Ok(open),
             Err(NotOpened::Busy) => Err(None),
-            Err(NotOpened::NotConfigured(failed)) => Err(Some(failed)),
+            Err(NotOpened::NotConfigured(failed)) => Err(Some(FailedOpening { failed, version: None })),
             Err(NotOpened::Failed(config, failed)) => {
                 self.record(&config, Err(&failed)).await;
-                Err(Some(failed))
+                Err(Some(FailedOpening { failed, version: Some(config.version.config.clone()) }))
             }
         }
     }
@@ -57,6 +57,12 @@ impl Run<'_> {
         }
         let now = self.delivery().clock.now();
         let mut state = self.state();
+        if !state.probes
+            && let AccountState::Stopped(stop) = &state.account.state
+        {
+            // Another session has met the same: together they are one failure.
+            return Some(stop.clone());
+        }
         let account = &mut state.account;
         account.failures += 1;
         if class == FailureClass::Throttle {

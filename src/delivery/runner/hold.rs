@@ -13,11 +13,12 @@ impl Run<'_> {
         loop {
             let now = delivery.clock.now();
             let due = emails::expired_while_held(&delivery.db, &self.tenant, now, WINDOW).await?;
-            if due.is_empty() || self.is_over() {
-                return Ok(());
-            }
+            let mut changed = false;
             for (_, id) in due {
-                self.change(id, |email| email.expire(now)).await?;
+                changed |= self.change(id, |email| email.expire(now)).await?;
+            }
+            if !changed || self.is_over() {
+                return Ok(());
             }
         }
     }
@@ -64,18 +65,24 @@ impl Run<'_> {
         .map(drop)
     }
 
-    /// Queues held mail again, at most so many; how many it were.
-    pub(super) async fn release_held(&self, limit: i64) -> Result<usize, DbError> {
+    /// Queues held mail again, at most so many. False where none was queued: there was none, or the account has another
+    /// owner.
+    pub(super) async fn release_held(&self, limit: i64) -> Result<bool, DbError> {
         let held = emails::held(&self.delivery().db, &self.tenant, limit).await?;
         let now = self.delivery().clock.now();
-        for id in &held {
-            self.change(*id, |email| email.release(now)).await?;
+        let mut changed = false;
+        for id in held {
+            changed |= self.change(id, |email| email.release(now)).await?;
         }
-        Ok(held.len())
+        Ok(changed)
     }
 
     /// Changes one email as the owner of its account. False where the account has another owner, or nothing changed.
-    async fn change(&self, id: Uuid, change: impl FnOnce(&mut Email) -> Vec<Event>) -> Result<bool, DbError> {
+    pub(in crate::delivery) async fn change(
+        &self,
+        id: Uuid,
+        change: impl FnOnce(&mut Email) -> Vec<Event>,
+    ) -> Result<bool, DbError> {
         let delivery = self.delivery();
         let Some(stored) = emails::find(&delivery.db, &self.tenant, id).await? else { return Ok(false) };
         let mut email = stored.email.clone();

@@ -194,3 +194,23 @@ fn an_erased_email_names_nobody_and_waits_for_nothing() {
     assert_eq!((email.due_at(), email.has_content), (None, false));
     assert_eq!(email.status(NOW), EmailStatus::PartiallyAccepted);
 }
+
+#[test]
+fn a_hand_over_that_broke_off_is_unknown_where_it_had_begun_and_failed_where_not() {
+    let last = attempt(AttemptResult::Failed).last;
+    let mut begun = email(2);
+    begun.begin(1, 1, WAITS, NOW);
+    let kinds = |events: Vec<Event>| events.iter().map(|event| event.kind).collect::<Vec<_>>();
+    assert_eq!(kinds(begun.abandon(1, &last, WAITS, NOW)), [EventKind::Unknown]);
+    assert_eq!(states(&begun), [RecipientState::Unknown, RecipientState::Queued]);
+    assert_eq!(begun.recipients[0].next_attempt_at, Some(NOW.after(WAITS.unknown)), "its policy acts");
+
+    let mut of_another_owner = email(1);
+    of_another_owner.begin(1, 2, WAITS, NOW);
+    assert_eq!(of_another_owner.abandon(1, &last, WAITS, NOW), []);
+
+    let mut not_begun = email(2);
+    not_begun.recipients[1].next_attempt_at = Some(NOW.after(WAITS.lease));
+    assert_eq!(kinds(not_begun.abandon(1, &last, WAITS, NOW)), [EventKind::Failed]);
+    assert_eq!(states(&not_begun), [RecipientState::Failed, RecipientState::Queued]);
+}

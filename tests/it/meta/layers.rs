@@ -23,7 +23,7 @@ const ORDER: [&[&str]; 19] = [
     &["telemetry"],
     &["config", "language"],
     &["json"],
-    &["clock", "error", "id", "percent", "process", "secret"],
+    &["clock", "error", "id", "percent", "process", "secret", "unwind"],
 ];
 
 fn level(room: &str) -> usize {
