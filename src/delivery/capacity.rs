@@ -31,10 +31,9 @@ struct Measured {
 impl Capacity {
     pub fn new(config: &Config) -> Self {
         let path = config.database.sqlite_path();
-        let folder = path.and_then(Path::parent).map(|folder| match folder.as_os_str().is_empty() {
-            true => PathBuf::from("."),
-            false => folder.to_owned(),
-        });
+        let folder = path
+            .and_then(Path::parent)
+            .map(|folder| if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder.to_owned() });
         Self {
             folder,
             min_free_percent: config.delivery.min_free_disk_percent,

@@ -313,13 +313,14 @@ impl<'a> Run<'a> {
                 open.close().await;
             }
         }
-        let handed = match catch_panic(handover::hand_over(self, id, pace_at, session)).await {
-            Some(handed) => handed,
-            None => {
-                // Nobody knows what was said on it last.
-                drop(session.take());
-                handover::abandon(self, id).await
-            }
+        // On the heap: the future of a whole session is large.
+        let handed = Box::pin(catch_panic(handover::hand_over(self, id, pace_at, session))).await;
+        let handed = if let Some(handed) = handed {
+            handed
+        } else {
+            // Nobody knows what was said on it last.
+            drop(session.take());
+            handover::abandon(self, id).await
         };
         let mut may_go_on = true;
         match handed {

@@ -20,7 +20,8 @@ const TABLES_OF_TENANTS: [&str; 9] = [
 
 /// Texts on tenants' tables that are the operator's or the worker's: the end of the
 /// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address.
-const OF_ALL_TENANTS: [&str; 22] = [
+const OF_ALL_TENANTS: [&str; 23] = [
+    "select tenant_id from delivery_accounts where next_due_at <= $1 and lease_until < $1 limit 1",
     "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
     "select min(secret_key_id) from email_configs where secret_key_id > $1",
     "select count(*) from email_configs where secret_key_id = $1",

@@ -337,7 +337,7 @@ async fn a_write_gives_the_rows_that_it_returns_or_none_where_it_is_rolled_back(
             .then(sql("insert into things (id, number) values ('c', $1)").bind(3))
             .then(step().returning_rows());
         let rows = db.write_returning(writes).await.unwrap().unwrap();
-        let mut rows: Vec<_> = rows.into_iter().map(|row| row.columns()).collect();
+        let mut rows: Vec<_> = rows.into_iter().map(transports::store::Row::columns).collect();
         assert_eq!(rows.len(), 3, "{engine:?}: of the statements that were asked, in their order");
         assert_eq!((rows[0].text().unwrap(), rows[0].integer().unwrap()), ("a".to_owned(), 1));
         let mut stepped = [rows[1].integer().unwrap(), rows[2].integer().unwrap()];

@@ -199,7 +199,7 @@ pub(super) fn recipients(document: Value, has_outcome: bool) -> Result<Option<Ve
     if faults.is_empty() { Ok(recipients) } else { Err(Error::send_inputs(faults, INVALID)) }
 }
 
-/// The times of a PATCH. The id may be repeated in the body, as Resend's PyPI client has it.
+/// The times of a PATCH. The id may be repeated in the body, as Resend's client for Python has it.
 pub(super) fn update(
     document: Value,
     id: Uuid,

@@ -74,7 +74,7 @@ async fn a_kill_before_the_enqueue_commits_leaves_nothing_and_the_retry_makes_on
 async fn a_kill_between_the_reply_and_its_commit_copies_once_or_holds() {
     for (on_unknown, expected) in [("retry_once", (2, "accepted")), ("hold", (1, "unknown"))] {
         let (site, process) = Site::open().await;
-        let late = [Act::Pause(Duration::from_millis(1_000)), Act::Usual];
+        let late = [Act::Pause(Duration::from_secs(1)), Act::Usual];
         site.server.play(script().on(At::Message, late));
         let client = process.known_admin("acme");
         let id = id_of(&client.json("POST", EMAILS, &mail(on_unknown)).await.expect(202).json());
@@ -97,7 +97,7 @@ async fn a_kill_between_the_reply_and_its_commit_copies_once_or_holds() {
 async fn a_kill_before_the_start_commits_sends_once() {
     for on_unknown in ["retry_once", "hold"] {
         let (site, process) = Site::open().await;
-        site.server.play(script().on(At::Auth, [Act::Pause(Duration::from_millis(1_000)), Act::Usual]));
+        site.server.play(script().on(At::Auth, [Act::Pause(Duration::from_secs(1)), Act::Usual]));
         let client = process.known_admin("acme");
         let id = id_of(&client.json("POST", EMAILS, &mail(on_unknown)).await.expect(202).json());
         eventually("it signs in", async || site.server.sign_ins().len() == 1).await;
