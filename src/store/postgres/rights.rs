@@ -5,8 +5,21 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Each table that the service reads and writes.
-const TABLES: [&str; 6] =
-    ["audit", "background_tasks", "email_configs", "ended_sessions", "key_canaries", "rate_limits"];
+const TABLES: [&str; 13] = [
+    "audit",
+    "background_tasks",
+    "content_keys",
+    "delivery_accounts",
+    "email_bodies",
+    "email_configs",
+    "email_events",
+    "email_queue",
+    "email_recipients",
+    "emails",
+    "ended_sessions",
+    "key_canaries",
+    "rate_limits",
+];
 
 /// The rights on the tables of $1 that this user lacks, as `RIGHT on TABLE`.
 const MISSING_RIGHTS: &str = "select format('%s on %s', lacking.name, tables.name)

@@ -105,7 +105,7 @@ async fn a_start_reads_only_the_rows_that_it_needs() {
     for engine in Engine::all() {
         let database = filled(engine).await;
         for (file, part, values, index) in [
-            ("email_configs", "min(secret_key_id)", &["''"][..], "email_configs_secret_key"),
+            ("sealed_rows", "min(secret_key_id)", &["''"][..], "email_configs_secret_key"),
             ("audit", "delete from audit", &["0", "1000"], "audit_by_time"),
         ] {
             let text = the_text(file, part);

@@ -65,11 +65,16 @@ async fn a_sender_beyond_ascii_is_probed_only_with_smtputf8() {
 #[tokio::test]
 async fn eight_bit_messages_are_announced_where_the_server_knows_them() {
     for (message, script, expected) in [
-        (&b"caf\xc3\xa9\r\n"[..], Script::plain(), "MAIL FROM:<ada@example.com> SIZE=7 BODY=8BITMIME"),
-        (b"cafe\r\n", Script::plain(), "MAIL FROM:<ada@example.com> SIZE=6"),
-        (b"cafe\r\n", Script::plain().without("SIZE"), "MAIL FROM:<ada@example.com>"),
+        (&b"\r\ncaf\xc3\xa9\r\n"[..], Script::plain(), "MAIL FROM:<ada@example.com> SIZE=9 BODY=8BITMIME"),
+        (b"\r\ncafe\r\n", Script::plain(), "MAIL FROM:<ada@example.com> SIZE=8"),
         (
-            b"caf\xc3\xa9\r\n",
+            b"Subject: caf\xc3\xa9\r\n\r\n",
+            Script::plain(),
+            "MAIL FROM:<ada@example.com> SIZE=18 BODY=8BITMIME SMTPUTF8",
+        ),
+        (b"\r\ncafe\r\n", Script::plain().without("SIZE"), "MAIL FROM:<ada@example.com>"),
+        (
+            b"\r\ncaf\xc3\xa9\r\n",
             Script::plain().without("8BITMIME").without("SIZE"),
             "MAIL FROM:<ada@example.com>",
         ),
