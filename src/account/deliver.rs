@@ -17,7 +17,7 @@ use crate::store::{DbError, Write, email_configs};
 use crate::telemetry::metrics::Operation;
 use crate::vault::VaultError;
 
-/// How long connecting and signing in may take where nobody waits for it.
+/// How long connecting and signing in may take for a delivery.
 const OPEN_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// How long one mail may take, from MAIL to the reply that decides: RFC 5321 section 4.5.3.2 lets the last reply alone

@@ -1,6 +1,7 @@
 //! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
 
 mod record;
+mod result;
 
 use std::time::Duration;
 
@@ -22,7 +23,8 @@ use crate::smtp::Envelope;
 use crate::store::emails::StoredEmail;
 use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, email_configs, emails};
 use crate::unwind::catch_panic;
-use record::{fault, last_of_failure, last_of_success};
+use record::{fault, last_of_failure};
+use result::{attempt, result, write_result};
 
 /// How long a result that could not be written waits before the next try.
 const WRITE_RETRY: Duration = Duration::from_secs(1);
@@ -32,13 +34,13 @@ pub(super) enum Handed {
     Done,
     /// Nothing of this mail was due any more.
     Nothing,
-    /// A bound of this service keeps the account from being opened once more now.
+    /// A limit of this service allows no further session of the account now.
     Busy,
     /// The mail stands in the queue as due, and nothing of it can begin.
     Skipped,
     /// The account belongs to another process.
     Lost,
-    /// The account stops until then; none is until somebody changes something.
+    /// The account stops until then; without a time, until a person changes something.
     Closed(Option<Timestamp>),
 }
 
@@ -327,64 +329,6 @@ async fn judge_account(
         }
     }
     None
-}
-
-/// What an outcome is for its recipient. Where the account has stopped, the mail that met it first waits with the others.
-fn result(outcome: &Handover, has_stopped: bool, now: Timestamp) -> Attempt {
-    let failed = match outcome {
-        Handover::Accepted(reply) => {
-            return attempt(AttemptResult::Accepted, last_of_success(reply.as_ref(), now));
-        }
-        Handover::Failed(failed) => failed,
-    };
-    let last = last_of_failure(failed, now);
-    let result = if failed.is_unknown {
-        AttemptResult::Unknown
-    } else if has_stopped {
-        AttemptResult::Held
-    } else if failed.is_permanent && !failed.finding.diagnosis.retryable {
-        AttemptResult::Refused
-    } else {
-        AttemptResult::Deferred { retry_after: failed.retry_after }
-    };
-    attempt(result, last)
-}
-
-fn attempt(result: AttemptResult, last: LastAttempt) -> Attempt {
-    Attempt { result, last }
-}
-
-/// False where another owner has taken the recipients over: then the result is dropped.
-async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(i64, Attempt)]) -> bool {
-    let delivery = run.delivery();
-    loop {
-        let now = delivery.clock.now();
-        let mut email = before.clone();
-        let events = email.finish(attempts, run.fence, delivery.waits(), now);
-        if events.is_empty() {
-            tracing::warn!(email = %email.id, "a result came too late and was dropped: the account has another owner");
-            return false;
-        }
-        // The fence stands in the recipients: a late result of a lost lease is still the truth, until somebody else
-        // has taken them over.
-        let save = emails::save(&run.tenant, &before, &email, &events, None, now);
-        match delivery.db.write(Write::default().then_all(save)).await {
-            Ok(WriteOutcome::Committed) => {
-                delivery.announce();
-                return true;
-            }
-            Ok(WriteOutcome::NoRowsAffected) => {}
-            Err(error) => {
-                tracing::warn!(%error, "the result of a hand-over cannot be written; nothing else is sent meanwhile");
-                tokio::time::sleep(WRITE_RETRY).await;
-            }
-        }
-        match emails::find(&delivery.db, &run.tenant, before.id).await {
-            Ok(Some(stored)) => before = stored.email,
-            Ok(None) => return true,
-            Err(_) => tokio::time::sleep(WRITE_RETRY).await,
-        }
-    }
 }
 
 /// The account could not be opened for this mail, of which nothing has begun.

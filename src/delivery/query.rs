@@ -152,7 +152,7 @@ impl Delivery {
         self.change(tenant, id, "nothing of this email waits any more", Email::cancel).await
     }
 
-    /// Lets recipients be tried once more; all that can be where none are named.
+    /// Queues recipients for another attempt; all that allow one where none are named.
     pub async fn retry(
         &self,
         tenant: &TenantId,
