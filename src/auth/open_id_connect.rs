@@ -34,8 +34,8 @@ pub const CALLBACK_PATH: &str = "/console/callback";
 const TIME_LIMIT: Duration = Duration::from_secs(8);
 const MAX_RESPONSE_BYTES: usize = 256 * 1024;
 
-/// Sign-ins that wait for the provider at the same time. Further ones fail at once: a provider that hangs takes no more
-/// of the service's connections than this.
+/// Sign-ins that wait for the provider at the same time. Further ones fail at once, so that a
+/// provider that hangs does not use up the service's connections.
 const MAX_CALLS: usize = 32;
 
 /// Why the sign-in failed.

@@ -51,7 +51,7 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Refuses a command that deletes where nobody can be asked and `--yes` is missing.
+/// Refuses a command that deletes if no terminal can ask and `--yes` is missing.
 pub(super) fn require_answer(command: &str, yes: bool) -> Result<(), Invalid> {
     if yes || io::stdin().is_terminal() {
         return Ok(());

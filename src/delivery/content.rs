@@ -21,8 +21,8 @@ const DETAILS: &str = "details";
 
 const DAY_MILLISECONDS: i64 = 24 * 3_600 * 1_000;
 
-/// Opened keys, for a while, by their tenant, day and sealed form: whoever uses one has just read it, so that a key which was
-/// removed, or made again, is never taken for the stored one.
+/// A cache of opened keys by tenant, day and sealed form. The caller has just read the sealed form, so a key that was removed
+/// or replaced is never used.
 pub(super) struct ContentKeys(Cache<(TenantId, i64, Vec<u8>), Arc<ContentKey>>);
 
 impl ContentKeys {

@@ -254,7 +254,7 @@ impl<'a> Run<'a> {
             if index > 0 && self.is_slow.load(Ordering::Acquire) {
                 break;
             }
-            // From before the look at the queue, so that nothing that comes meanwhile is missed.
+            // Registered before the queue is read, so that no wake-up in between is lost.
             let woken = self.wake.notified();
             let id = match self.next().await {
                 Ok(Some(id)) => id,
@@ -299,7 +299,7 @@ impl<'a> Run<'a> {
         let handed = if let Some(handed) = handed {
             handed
         } else {
-            // Nobody knows what was said on it last.
+            // The state of the session is unknown after a panic.
             drop(session.take());
             handover::abandon(self, id).await
         };

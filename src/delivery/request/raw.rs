@@ -12,7 +12,7 @@ use crate::mail::message::raw::RawMessage;
 /// What a whole message has in itself.
 const REPLACED: [&str; 7] = ["from", "reply_to", "subject", "text", "html", "headers", "attachments"];
 
-/// Reads `raw`, and refuses what cannot stand beside it.
+/// Reads `raw`, and refuses the members that exclude it.
 pub(super) fn raw(value: Value, others: &mut Map<String, Value>, faults: &mut Faults) -> Option<RawMessage> {
     for name in REPLACED {
         if others.remove(name).is_some() {
