@@ -41,20 +41,11 @@ async fn a_mail_without_a_second_session_is_not_held_for_good() {
     post.send(&to(&["first@example.net"])).await;
     let busy = "421 4.7.0 Too many connections from your address";
     post.server.play(Script::starttls().on(At::Greeting, busy));
-    let before = post.server.connections();
     let id = enqueue(&post, 2).await;
-    eventually("another session is tried", async || {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        post.server.connections() > before
-    })
-    .await;
+    post.until(&id, |email| status(email) == "held").await;
     post.server.play(Script::starttls());
-    eventually("it is accepted", async || {
-        tokio::time::sleep(Duration::from_millis(100)).await;
-        post.pass_seconds(10);
-        status(&post.get(&id).await) == "accepted"
-    })
-    .await;
+    post.pass_seconds(31);
+    post.until(&id, |email| status(email) == "accepted").await;
     assert!(post.server.mails().iter().filter(|mail| mail.to == ["r2@example.net"]).count() == 1);
 }
 
