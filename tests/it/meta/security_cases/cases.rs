@@ -196,6 +196,7 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("M1", "names of many tenants whose name servers are silent", Tested),
     ("M2", "answers that nobody reads", Tested),
     ("M3", "a search list in the resolver's configuration", Tested),
+    ("M4", "a certificate that was exchanged behind a known TLS session", Tested),
     ("M5", "a database server that says no to TLS", Tested),
     ("M6", "passwords guessed against a foreign server", Tested),
     ("M7", "mail to any server without a sign-in", Tested),

@@ -1,5 +1,8 @@
 //! Certificates: which prove a host, and which do not.
 
+use transports::config;
+use transports::egress::tls;
+
 use super::*;
 
 fn fixture(chain: &str) -> Certificate {
@@ -119,6 +122,23 @@ async fn an_authority_out_of_a_file_is_trusted() {
     let server = SmtpServer::start(Script::starttls()).await;
     let caller = Caller::new(Security::StartTls).tls(certificates::client_config_trusting(&authority));
     caller.verify(&server, &mut Transcript::default()).await.unwrap();
+}
+
+/// Security case M4.
+#[tokio::test]
+async fn an_exchanged_certificate_is_judged_although_the_server_knows_the_session() {
+    let settings = config::Tls { ca_file: Some(certificates::authority_file().to_owned()) };
+    for version in [&TLS12, &TLS13] {
+        let script = Script::implicit_tls().tls_version(version);
+        let server = SmtpServer::start(script.clone()).await;
+        let caller = Caller::new(Security::Tls).tls(tls::client_config(&settings).unwrap());
+        caller.verify(&server, &mut Transcript::default()).await.unwrap();
+        let expired = certificates::expired(&[HOST]);
+        server.play(Script::implicit_tls().certificate_with_sessions_of(&expired, &script));
+        let error = caller.verify(&server, &mut Transcript::default()).await.expect_err("it has expired");
+        assert_eq!(error.kind, ErrorKind::Tls(TlsFailure::Expired));
+        assert_eq!(server.sign_ins().len(), 1, "the first session alone signed in");
+    }
 }
 
 /// Security case D9.

@@ -228,6 +228,16 @@ impl Script {
         self
     }
 
+    /// Presents this certificate, and goes on with the TLS sessions of another script.
+    #[must_use]
+    pub fn certificate_with_sessions_of(mut self, certificate: &Certificate, other: &Self) -> Self {
+        let mut tls = ServerConfig::clone(&certificate.server_config(&[&TLS12, &TLS13]));
+        tls.session_storage = Arc::clone(&other.tls.session_storage);
+        tls.ticketer = Arc::clone(&other.tls.ticketer);
+        self.tls = Arc::new(tls);
+        self
+    }
+
     #[must_use]
     pub fn tls_version(mut self, version: &'static SupportedProtocolVersion) -> Self {
         self.tls = certificates::server().server_config(&[version]);
