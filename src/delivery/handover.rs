@@ -67,6 +67,10 @@ pub(super) async fn hand_over(
             Err(None) => return Handed::Busy,
         }
     }
+    // Opening may have taken as long as the lease.
+    if !run.may_begin() {
+        return Handed::Nothing;
+    }
     let begun = match begin(run, id, pace_at).await {
         Ok(Ok(begun)) => begun,
         Ok(Err(handed)) => return handed,

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Delivery, runner};
 use crate::store::delivery_accounts::{self, DeliveryAccount};
-use crate::store::{DbError, Write};
+use crate::store::{DbError, SenderLock, Write};
 
 /// How often accounts that have become due elsewhere are looked for.
 const POLL_INTERVAL: Duration = Duration::from_secs(1);
@@ -42,10 +42,14 @@ pub(super) struct Shared {
 impl Shared {
     /// Whether the leases last long enough to begin something.
     pub fn may_begin(&self) -> bool {
-        let left = self.lease_until.load(Ordering::Acquire) - elapsed(&self.delivery);
-        // What begins now is still ours when its first command has gone.
-        left > milliseconds(self.delivery.waits().lease / 3) && !*self.stopping.borrow()
+        let lease_until = self.lease_until.load(Ordering::Acquire);
+        lasts(lease_until, self.delivery.waits().lease, elapsed(&self.delivery)) && !*self.stopping.borrow()
     }
+}
+
+/// Whether enough of a lease is left: what begins now is still ours when its first command has gone.
+fn lasts(lease_until: i64, lease: Duration, elapsed: i64) -> bool {
+    lease_until - elapsed > milliseconds(lease / 3)
 }
 
 /// Waits until the process stops.
@@ -79,6 +83,7 @@ impl Worker {
         let delivery = Arc::clone(&self.shared.delivery);
         let mut stopping = self.shared.stopping.clone();
         let lease = delivery.waits().lease;
+        let Some(_lock) = self.join_senders().await else { return };
         // Before the first account is taken: nothing of it would begin otherwise.
         self.extend_lease(lease, elapsed(&delivery));
         let [mut poll, mut renew, mut sweep] = [POLL_INTERVAL, lease / 3, SWEEP_INTERVAL].map(|period| {
@@ -110,11 +115,37 @@ impl Worker {
         }
     }
 
+    /// The lock under which this process sends; none where it stops first. On SQLite the leases of former processes end
+    /// here where no other process sends, so that nobody waits for them.
+    async fn join_senders(&self) -> Option<Option<SenderLock>> {
+        let mut stopping = self.shared.stopping.clone();
+        loop {
+            match self.try_join_senders().await {
+                Ok(lock) => return Some(lock),
+                Err(error) => tracing::warn!(%error, "nothing can be sent yet"),
+            }
+            tokio::select! {
+                () = stopped(&mut stopping) => return None,
+                () = tokio::time::sleep(POLL_INTERVAL) => {}
+            }
+        }
+    }
+
+    async fn try_join_senders(&self) -> anyhow::Result<Option<SenderLock>> {
+        let db = &self.shared.delivery.db;
+        let Some(mut lock) = db.lock_as_sender().await? else { return Ok(None) };
+        if lock.is_alone() {
+            let _ = db.write(Write::default().then(delivery_accounts::void_leases())).await?;
+        }
+        lock.share()?;
+        Ok(Some(lock))
+    }
+
     async fn renew(&self, lease: Duration) -> Result<(), DbError> {
         let delivery = &self.shared.delivery;
         let (now, begun) = (delivery.clock.now(), elapsed(delivery));
         if !self.runners.is_empty() {
-            let renewal = delivery_accounts::renew(&delivery.owner, now.after(lease));
+            let renewal = delivery_accounts::renew(&delivery.owner, lease, now);
             let _ = delivery.db.write(Write::default().then(renewal)).await?;
         }
         self.extend_lease(lease, begun);
@@ -139,9 +170,7 @@ impl Worker {
             if !delivery_accounts::is_any_due(&delivery.db, now).await? {
                 return Ok(());
             }
-            let taken =
-                delivery_accounts::take(&delivery.db, &delivery.owner, now.after(lease), now, MAX_TAKEN)
-                    .await?;
+            let taken = delivery_accounts::take(&delivery.db, &delivery.owner, lease, now, MAX_TAKEN).await?;
             let count = taken.len();
             for account in taken {
                 self.start(account);
@@ -165,5 +194,19 @@ impl Worker {
                 owned.remove(&tenant);
             }
         });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_begins_in_the_last_third_of_a_lease() {
+        let lease = Duration::from_secs(15);
+        for (elapsed, begins) in [(0, true), (9_999, true), (10_000, false), (15_000, false), (90_000, false)]
+        {
+            assert_eq!(lasts(15_000, lease, elapsed), begins, "{elapsed}");
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::Instrument as _;
 
 use super::postgres::Postgres;
-use super::sqlite::Sqlite;
+use super::sqlite::{SenderLock, Sqlite};
 use super::{Row, Statement, Write, WriteOutcome, sql};
 use crate::config::Database;
 use crate::telemetry::spans;
@@ -116,6 +116,14 @@ impl Db {
         self.fails_to_write.store(matches!(outcome, Err(DbError::Unavailable(_))), Ordering::Relaxed);
         spans::end_database(&span, outcome.is_ok());
         outcome
+    }
+
+    /// The lock of a process that sends mail from this database; none on PostgreSQL, where leases alone decide.
+    pub async fn lock_as_sender(&self) -> Result<Option<SenderLock>, DbError> {
+        match &self.engine {
+            Engine::Sqlite(sqlite) => sqlite.lock_as_sender().await.map(Some),
+            Engine::Postgres(_) => Ok(None),
+        }
     }
 
     /// Whether texts that only PostgreSQL understands may be asked.

@@ -1,5 +1,7 @@
 //! The table of sending accounts: which process owns each (lease and fence), whether it sends, and how fast.
 
+use std::time::Duration;
+
 use super::{Columns, Db, DbError, Row, Statement, Write, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
@@ -10,14 +12,21 @@ statements! {
     WAKE = "insert into delivery_accounts (tenant_id, next_due_at) values ($1, $2)
         on conflict (tenant_id) do update set next_due_at = excluded.next_due_at
             where delivery_accounts.next_due_at is null or delivery_accounts.next_due_at > excluded.next_due_at";
-    /// The outer conditions are those that are looked at again where another owner came first.
-    TAKE = "update delivery_accounts set owner = $1, fence = fence + 1, lease_until = $2
+    /// The outer conditions are those that are looked at again where another owner came first. Leases are those of the
+    /// database's clock, where it has one; $3 is the time of this process, and $2 the length of a lease.
+    TAKE = "update delivery_accounts set owner = $1, fence = fence + 1,
+            lease_until = coalesce((select now from lease_clock), $3) + $2
         where tenant_id in (select tenant_id from delivery_accounts
-                where next_due_at <= $3 and lease_until < $3 order by next_due_at limit $4)
-            and next_due_at <= $3 and lease_until < $3
+                where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
+                order by next_due_at limit $4)
+            and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
         returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at";
-    ANY_DUE = "select tenant_id from delivery_accounts where next_due_at <= $1 and lease_until < $1 limit 1";
-    RENEW = "update delivery_accounts set lease_until = $2 where owner = $1";
+    ANY_DUE = "select tenant_id from delivery_accounts
+        where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1";
+    RENEW = "update delivery_accounts set lease_until = coalesce((select now from lease_clock), $3) + $2
+        where owner = $1";
+    /// The leases of processes that have ended.
+    VOID_LEASES = "update delivery_accounts set owner = null, lease_until = 0 where owner is not null";
     /// The account belongs to nobody.
     RELEASE = "update delivery_accounts set owner = null, lease_until = 0 where tenant_id = $1 and fence = $2";
     /// It is due when its next email is. A statement of its own, so that on PostgreSQL it sees the mail of the
@@ -80,18 +89,27 @@ pub async fn is_any_due(db: &Db, now: Timestamp) -> Result<bool, DbError> {
 pub async fn take(
     db: &Db,
     owner: &str,
-    lease_until: Timestamp,
+    lease: Duration,
     now: Timestamp,
     limit: i64,
 ) -> Result<Vec<DeliveryAccount>, DbError> {
-    let take = sql(TAKE).bind(owner).bind(lease_until.0).bind(now.0).bind(limit).returning_rows();
+    let take = sql(TAKE).bind(owner).bind(milliseconds(lease)).bind(now.0).bind(limit).returning_rows();
     let rows = db.write_returning(Write::default().then(take)).await?.unwrap_or_default();
     rows.into_iter().map(read).collect()
 }
 
 /// Renews the leases of all accounts that this process owns.
-pub fn renew(owner: &str, lease_until: Timestamp) -> Statement {
-    sql(RENEW).bind(owner).bind(lease_until.0)
+pub fn renew(owner: &str, lease: Duration, now: Timestamp) -> Statement {
+    sql(RENEW).bind(owner).bind(milliseconds(lease)).bind(now.0)
+}
+
+/// Ends all leases. For the only process that sends: every lease is that of a process which has ended.
+pub fn void_leases() -> Statement {
+    sql(VOID_LEASES)
+}
+
+fn milliseconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// Gives the account up. `until` is when a stopped account tries again; otherwise it is due when its next email is.

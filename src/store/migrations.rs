@@ -51,6 +51,8 @@ pub(super) const MIGRATIONS: &[Migration] = &[
         .with_postgres(include_str!("../../migrations/0001_first_schema.postgres.sql")),
     Migration::new(2, 1, "delivery", include_str!("../../migrations/0002_delivery.sql"))
         .with_postgres(include_str!("../../migrations/0002_delivery.postgres.sql")),
+    Migration::new(3, 2, "delivery_extended", include_str!("../../migrations/0003_delivery_extended.sql"))
+        .with_postgres(include_str!("../../migrations/0003_delivery_extended.postgres.sql")),
 ];
 
 impl Migration {

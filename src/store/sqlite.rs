@@ -5,6 +5,7 @@ mod connection;
 mod error;
 mod log;
 mod readers;
+mod senders;
 mod writer;
 
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ use std::path::{Path, PathBuf};
 use tokio::task;
 
 pub use backup::{Progress, backup};
+pub use senders::SenderLock;
 
 use super::statement::WrittenRows;
 use super::{DbError, Row, Statement, Write, migrations};
@@ -19,6 +21,7 @@ use readers::Readers;
 use writer::Writer;
 
 pub(super) struct Sqlite {
+    path: PathBuf,
     readers: Readers,
     writer: Writer,
 }
@@ -40,7 +43,7 @@ impl Sqlite {
         let mut connection = connection::open_first(&path).map_err(refused)?;
         migrations::on_sqlite(&mut connection, migrations::MIGRATIONS).map_err(refused)?;
         let readers = Readers::open(&path, connections).map_err(|error| refused(error.into()))?;
-        Ok(Self { readers, writer: Writer::start(path, connection)? })
+        Ok(Self { writer: Writer::start(path.clone(), connection)?, readers, path })
     }
 
     pub fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {
@@ -49,6 +52,19 @@ impl Sqlite {
 
     pub async fn write(&self, write: Write) -> Result<WrittenRows, DbError> {
         self.writer.write(write).await
+    }
+
+    /// The lock of a process that sends mail from this file. Waits for another one that is starting.
+    ///
+    /// # Errors
+    /// The file beside the database cannot be opened or locked.
+    pub async fn lock_as_sender(&self) -> Result<SenderLock, DbError> {
+        let path = self.path.clone();
+        let lock = task::spawn_blocking(move || SenderLock::acquire(&path)).await;
+        let unavailable = |error: &dyn std::fmt::Display| {
+            DbError::Unavailable(format!("{}: the lock of its senders: {error}", self.path.display()))
+        };
+        lock.map_err(|error| unavailable(&error))?.map_err(|error| unavailable(&error))
     }
 
     /// All reading connections, and those in use.

@@ -20,8 +20,9 @@ const TABLES_OF_TENANTS: [&str; 9] = [
 
 /// Texts on tenants' tables that are the operator's or the worker's: the end of the
 /// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address.
-const OF_ALL_TENANTS: [&str; 23] = [
-    "select tenant_id from delivery_accounts where next_due_at <= $1 and lease_until < $1 limit 1",
+const OF_ALL_TENANTS: [&str; 24] = [
+    "select tenant_id from delivery_accounts
+        where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1",
     "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
     "select min(secret_key_id) from email_configs where secret_key_id > $1",
     "select count(*) from email_configs where secret_key_id = $1",
@@ -42,12 +43,16 @@ const OF_ALL_TENANTS: [&str; 23] = [
     "select tenant_id, listing_group, server_address, server_port, security_type, email_address,
             provider_tenant_id, auth_failures, modified_at, updated_at
         from email_configs where tenant_id > $1 order by tenant_id limit $2",
-    "update delivery_accounts set owner = $1, fence = fence + 1, lease_until = $2
+    "update delivery_accounts set owner = $1, fence = fence + 1,
+            lease_until = coalesce((select now from lease_clock), $3) + $2
         where tenant_id in (select tenant_id from delivery_accounts
-                where next_due_at <= $3 and lease_until < $3 order by next_due_at limit $4)
-            and next_due_at <= $3 and lease_until < $3
+                where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
+                order by next_due_at limit $4)
+            and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
         returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at",
-    "update delivery_accounts set lease_until = $2 where owner = $1",
+    "update delivery_accounts set lease_until = coalesce((select now from lease_clock), $3) + $2
+        where owner = $1",
+    "update delivery_accounts set owner = null, lease_until = 0 where owner is not null",
     "update delivery_accounts set next_due_at = $1
         where next_due_at is null and exists (select 1 from email_queue
             where email_queue.tenant_id = delivery_accounts.tenant_id)",

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Each table that the service reads and writes.
-const TABLES: [&str; 13] = [
+const TABLES: [&str; 14] = [
     "audit",
     "background_tasks",
     "content_keys",
@@ -18,6 +18,7 @@ const TABLES: [&str; 13] = [
     "emails",
     "ended_sessions",
     "key_canaries",
+    "lease_clock",
     "rate_limits",
 ];
 

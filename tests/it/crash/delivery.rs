@@ -260,3 +260,23 @@ async fn the_next_process_sends_as_soon_as_the_lease_is_over() {
     assert_eq!(status(&settled(&process.known_admin("acme"), &id).await), "accepted");
     assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
 }
+
+/// The one process that SQLite serves has no need to wait: the lease would outlast this test by minutes.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn on_sqlite_a_restart_waits_for_no_lease_of_the_process_before() {
+    if Engine::chosen() != Engine::Sqlite {
+        return;
+    }
+    let (mut site, process) = Site::open().await;
+    process.kill();
+    site.settings = with_all(&site.settings, &[("TRANSPORTS_DELIVERY__LEASE_SECONDS", "300")]);
+    let process = site.start().await;
+    let connections = site.server.connections();
+    site.server.play(script().on(At::Greeting, Act::Silence));
+    let id = id_of(&process.known_admin("acme").json("POST", EMAILS, &mail("hold")).await.expect(202).json());
+    eventually("it connects", async || site.server.connections() > connections).await;
+    process.kill();
+    site.server.play(script());
+    let process = site.start().await;
+    assert_eq!(status(&settled(&process.known_admin("acme"), &id).await), "accepted");
+}

@@ -2,6 +2,7 @@
 
 use super::{EMAILS, Post, account, status, to};
 use crate::support::app::TestApp;
+use crate::support::database::Engine;
 use crate::support::smtp_server::Script;
 
 #[tokio::test]
@@ -25,6 +26,18 @@ async fn mail_that_was_taken_is_sent_after_a_restart() {
 
 #[tokio::test]
 async fn two_processes_on_one_database_send_each_mail_once() {
+    send_from_two_processes(0).await;
+}
+
+/// Leases end by the clock of the database: the process that is ahead takes no account that the other one owns.
+#[tokio::test]
+async fn on_postgresql_two_processes_with_clocks_an_hour_apart_send_each_mail_once() {
+    if Engine::chosen() == Engine::Postgres {
+        send_from_two_processes(3_600).await;
+    }
+}
+
+async fn send_from_two_processes(seconds_ahead: i64) {
     let post = Post::open(Script::starttls()).await;
     let second = TestApp::with_database(post.app.database.clone(), |config| {
         config.delivery.enabled = true;
@@ -32,6 +45,7 @@ async fn two_processes_on_one_database_send_each_mail_once() {
     })
     .await;
     second.names.set("localhost", &["127.0.0.1"]);
+    second.clock.advance(seconds_ahead * 1_000);
     let mut ids = Vec::new();
     for tenant in ["acme", "beta", "gamma"] {
         let admin = post.app.admin(tenant);
@@ -44,7 +58,8 @@ async fn two_processes_on_one_database_send_each_mail_once() {
         }
     }
     for (tenant, id) in &ids {
-        let admin = post.app.admin(tenant);
+        // By the clock that is ahead, all of it is due.
+        let admin = second.admin(tenant);
         crate::support::eventually::eventually("it is accepted", async || {
             let email = admin.get(&format!("{EMAILS}/{id}")).await.expect(200).json();
             status(&email) == "accepted"

@@ -1,5 +1,7 @@
 //! The tables of the delivery: mail with its queue, and the accounts that are leased.
 
+use std::time::Duration;
+
 use transports::clock::Timestamp;
 use transports::id::TenantId;
 use transports::mail::address::EmailAddress;
@@ -13,9 +15,9 @@ use uuid::Uuid;
 use crate::support::database::{Database, Engine};
 
 const NOW: Timestamp = Timestamp(1_767_225_600_000);
+const LEASE: Duration = Duration::from_secs(15);
 const LEASE_END: Timestamp = Timestamp(NOW.0 + 15_000);
-const WAITS: Waits =
-    Waits { unknown: std::time::Duration::from_mins(10), lease: std::time::Duration::from_secs(15) };
+const WAITS: Waits = Waits { unknown: Duration::from_mins(10), lease: LEASE };
 const TABLES: [&str; 5] = ["emails", "email_recipients", "email_bodies", "email_queue", "email_events"];
 
 fn tenant(name: &str) -> TenantId {
@@ -113,7 +115,7 @@ async fn a_change_of_an_old_version_or_by_an_earlier_owner_writes_nothing() {
         let before = email(Lane::Transactional, NOW);
         let wake = delivery_accounts::wake(&acme, NOW);
         let _ = db.write(insert(&acme, &before, None).then(wake)).await.unwrap();
-        let fence = delivery_accounts::take(&db, "one", LEASE_END, NOW, 9).await.unwrap()[0].fence;
+        let fence = delivery_accounts::take(&db, "one", LEASE, NOW, 9).await.unwrap()[0].fence;
         let mut begun = before.clone();
         assert_eq!(begun.begin(50, fence, WAITS, NOW), [0, 1]);
         let save = |before: &Email, fence| emails::save(&acme, before, &begun, &[], Some(fence), NOW);
@@ -162,6 +164,7 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
     for engine in Engine::all() {
         let database = Database::create(engine).await;
         let db = database.open().await;
+        set_lease_clock(&database, engine, "null").await;
         let (acme, beta) = (tenant("acme"), tenant("beta"));
         let later = Timestamp(NOW.0 + 60_000);
         let wakes = [(&acme, later), (&acme, NOW), (&acme, later), (&beta, later)];
@@ -170,8 +173,7 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
             WriteOutcome::Committed
         );
         let take = async |owner: &str, now: Timestamp, limit| {
-            let until = Timestamp(now.0 + 15_000);
-            let taken = delivery_accounts::take(&db, owner, until, now, limit).await.unwrap();
+            let taken = delivery_accounts::take(&db, owner, LEASE, now, limit).await.unwrap();
             taken.into_iter().map(|account| (account.tenant, account.fence)).collect::<Vec<_>>()
         };
         assert_eq!(
@@ -181,8 +183,8 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
         );
         assert_eq!(take("two", NOW, 9).await, [], "{engine:?}: it has an owner");
         assert_eq!(take("two", LEASE_END, 9).await, [], "{engine:?}: until its lease is over");
-        let _ = write(&db, [delivery_accounts::renew("one", later), delivery_accounts::renew("two", later)])
-            .await;
+        let renew = |owner| delivery_accounts::renew(owner, Duration::from_mins(1), NOW);
+        let _ = write(&db, [renew("one"), renew("two")]).await;
         assert_eq!(take("two", later, 1).await, [(beta.clone(), 1)], "{engine:?}: the lease was renewed");
         let after = Timestamp(later.0 + 1);
         assert_eq!(
@@ -224,6 +226,43 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
     }
 }
 
+/// What the clock of the leases says on PostgreSQL from now on; null is the time of the process that asks.
+async fn set_lease_clock(database: &Database, engine: Engine, now: &str) {
+    if engine == Engine::Postgres {
+        let view = format!("create or replace view lease_clock as select cast({now} as bigint) as now");
+        database.execute(&view).await;
+    }
+}
+
+/// An hour between the clocks of two processes takes no account from its owner, and ends no lease later.
+#[tokio::test]
+async fn on_postgresql_leases_end_by_the_clock_of_the_database() {
+    let Some(engine) = Engine::postgres() else { return };
+    let database = Database::create(engine).await;
+    let db = database.open().await;
+    let acme = tenant("acme");
+    let _ = write(&db, [delivery_accounts::wake(&acme, NOW)]).await;
+    let ahead = NOW.after(Duration::from_hours(1));
+    let take = async |owner: &str, now| {
+        let is_any_due = delivery_accounts::is_any_due(&db, now).await.unwrap();
+        let taken = delivery_accounts::take(&db, owner, LEASE, now, 9).await.unwrap().len();
+        assert_eq!(is_any_due, taken > 0);
+        taken
+    };
+    assert_eq!(take("ahead", ahead).await, 1);
+    assert_eq!(take("behind", NOW).await, 0);
+    let _ = write(&db, delivery_accounts::release(&acme, 1, Some(NOW))).await;
+    assert_eq!(take("behind", NOW).await, 1);
+    assert_eq!(take("ahead", ahead).await, 0, "it has an owner");
+    let _ = write(&db, [delivery_accounts::renew("behind", LEASE, NOW)]).await;
+    assert_eq!(take("ahead", ahead).await, 0, "its owner renews by the same clock");
+    let lease_end = "(select lease_until from delivery_accounts)";
+    set_lease_clock(&database, engine, lease_end).await;
+    assert_eq!(take("ahead", ahead).await, 0);
+    set_lease_clock(&database, engine, &format!("{lease_end} + 1")).await;
+    assert_eq!(take("behind", NOW).await, 1, "when the lease is over anybody takes it");
+}
+
 /// Two processes that look at the same moment never own an account together.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn of_many_who_take_an_account_one_owns_it() {
@@ -239,7 +278,7 @@ async fn of_many_who_take_an_account_one_owns_it() {
                     let mut taken = Vec::new();
                     for _ in 0..10 {
                         let owner = format!("owner {name}");
-                        taken.extend(delivery_accounts::take(&db, &owner, LEASE_END, NOW, 7).await.unwrap());
+                        taken.extend(delivery_accounts::take(&db, &owner, LEASE, NOW, 7).await.unwrap());
                     }
                     taken
                 })
@@ -266,7 +305,7 @@ async fn a_mail_of_the_moment_in_which_the_account_is_given_up_is_not_forgotten(
     let db = database.open().await;
     let acme = tenant("acme");
     let _ = write(&db, [delivery_accounts::wake(&acme, NOW)]).await;
-    let fence = delivery_accounts::take(&db, "one", LEASE_END, NOW, 9).await.unwrap()[0].fence;
+    let fence = delivery_accounts::take(&db, "one", LEASE, NOW, 9).await.unwrap()[0].fence;
     let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let enqueue = format!(
@@ -285,7 +324,7 @@ async fn a_mail_of_the_moment_in_which_the_account_is_given_up_is_not_forgotten(
     assert!(!releasing.is_finished(), "it waits for the other's commit");
     client.batch_execute("commit").await.unwrap();
     assert_eq!(releasing.await.unwrap(), WriteOutcome::Committed);
-    let taken = delivery_accounts::take(&db, "one", LEASE_END, Timestamp(NOW.0 + 3), 9).await.unwrap();
+    let taken = delivery_accounts::take(&db, "one", LEASE, Timestamp(NOW.0 + 3), 9).await.unwrap();
     assert_eq!(taken.len(), 1, "the mail is due");
 }
 

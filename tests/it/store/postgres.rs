@@ -390,6 +390,7 @@ async fn a_user_who_may_not_make_tables_can_serve() {
         "emails",
         "ended_sessions",
         "key_canaries",
+        "lease_clock",
         "rate_limits",
         "schema_migrations",
     ];
