@@ -34,7 +34,7 @@ pub mod tenants;
 pub use db::{Db, DbError};
 pub use postgres::warnings;
 pub use row::{Columns, Row};
-pub use sqlite::{Progress as BackupProgress, backup as backup_sqlite};
+pub use sqlite::{Progress as BackupProgress, SenderLock, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
 /// The SQL texts for PostgreSQL alone.
