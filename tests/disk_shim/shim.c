@@ -10,6 +10,10 @@
  *
  *     write ENOSPC | write EROFS | write EIO | sync EIO      and a second word such as -wal: only names that end so
  *
+ * or that holds a commit, until it says something else: `hold before TEXT` or `hold after TEXT` stops the writer
+ * before or after the sync of the write-ahead log that follows a write with this text, and makes the file
+ * DISK_SHIM_CONTROL-held.
+ *
  * DISK_SHIM_LAZY_LOG=1 makes of `synchronous = full` what SQLite does with `normal`: the write-ahead log is not
  * synced at a commit, but only before its pages are copied into the database.
  *
@@ -22,6 +26,7 @@
 #include <pthread.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -40,6 +45,8 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static const char *folder, *control;
 static int journal = -1, lazy, log_owes_a_sync, log_descriptor = -1;
+/* Where the next sync of the log stops. */
+static enum { NOWHERE, BEFORE, AFTER } hold;
 /* The last write was the head of a log that begins anew: with `normal`, too, that is synced at once. */
 static int log_begins;
 
@@ -120,23 +127,49 @@ static int ends(const char *name, const char *with) {
 
 static int written_down(const char *name) { return name[0] != 0 && !ends(name, "-shm"); }
 
-/* The error that an operation has to fail with now, or 0. */
-static int trouble(const char *operation, const char *name) {
-    if (control == NULL || name[0] == 0) return 0;
+enum { WORD = 64 };
+
+/* The three words of the control file; 0 where it says nothing. */
+static int read_control(char words[3][WORD]) {
+    memset(words, 0, 3 * WORD);
+    if (control == NULL) return 0;
     int file = real_open(control, O_RDONLY | O_CLOEXEC);
     if (file < 0) return 0;
-    char text[128] = "", what[32] = "", error[32] = "", only[64] = "";
+    char text[128] = "";
     ssize_t length = read(file, text, sizeof text - 1);
     real_close(file);
     if (length <= 0) return 0;
     char *rest = text, *word;
-    char *places[3] = {what, error, only};
-    size_t sizes[3] = {sizeof what, sizeof error, sizeof only};
-    for (int i = 0; i < 3 && (word = strsep(&rest, " \n")) != NULL; i++) strncpy(places[i], word, sizes[i] - 1);
-    if (strcmp(what, operation) != 0 || !ends(name, only)) return 0;
+    for (int i = 0; i < 3 && (word = strsep(&rest, " \n")) != NULL; i++) strncpy(words[i], word, WORD - 1);
+    return 1;
+}
+
+/* The error that an operation has to fail with now, or 0. */
+static int trouble(const char *operation, const char *name) {
+    char words[3][WORD];
+    if (name[0] == 0 || !read_control(words)) return 0;
+    const char *error = words[1];
+    if (strcmp(words[0], operation) != 0 || !ends(name, words[2])) return 0;
     if (strcmp(error, "ENOSPC") == 0) return ENOSPC;
     if (strcmp(error, "EROFS") == 0) return EROFS;
     return EIO;
+}
+
+/* Whether the commit that these bytes belong to is held, and where. */
+static void look_for_hold(const char *name, const void *bytes, size_t length) {
+    char words[3][WORD];
+    if (!ends(name, "-wal") || !read_control(words) || strcmp(words[0], "hold") != 0) return;
+    if (memmem(bytes, length, words[2], strlen(words[2])) == NULL) return;
+    hold = strcmp(words[1], "before") == 0 ? BEFORE : AFTER;
+}
+
+/* Says that a commit is held, and waits while the control file says so. */
+static void hold_here(void) {
+    char path[512], words[3][WORD];
+    snprintf(path, sizeof path, "%s-held", control);
+    int file = real_open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (file >= 0) real_close(file);
+    while (read_control(words) && strcmp(words[0], "hold") == 0) usleep(1000);
 }
 
 /* Lets go of the lock while the disk works: an answer that does not wait for it has to come before in the journal. */
@@ -144,14 +177,22 @@ static int sync_now(int descriptor, int (*real)(int)) {
     char name[NAME];
     strcpy(name, name_of(descriptor));
     note(SYNC_BEGUN, name, 0, NULL, 0);
-    int error = trouble("sync", name);
+    int error = trouble("sync", name), side = ends(name, "-wal") ? hold : NOWHERE;
+    if (side != NOWHERE) hold = NOWHERE;
     pthread_mutex_unlock(&lock);
+    if (side == BEFORE) hold_here();
     int result = error ? -1 : real(descriptor);
     if (error) errno = error;
     int kept = errno;
     pthread_mutex_lock(&lock);
     errno = kept;
     note(result == 0 ? SYNCED : SYNC_FAILED, name, 0, NULL, 0);
+    if (side == AFTER) {
+        pthread_mutex_unlock(&lock);
+        hold_here();
+        pthread_mutex_lock(&lock);
+        errno = kept;
+    }
     return result;
 }
 
@@ -247,6 +288,7 @@ static ssize_t write_at(int descriptor, const void *bytes, size_t length, off64_
     } else {
         result = real_pwrite(descriptor, bytes, length, offset);
         if (ends(name, "-wal")) log_begins = offset == 0;
+        if (result > 0) look_for_hold(name, bytes, (size_t)result);
         if (result > 0 && written_down(name)) note(WRITE, name, (uint64_t)offset, bytes, (size_t)result);
     }
     end();

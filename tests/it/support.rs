@@ -11,6 +11,7 @@ pub mod disk;
 pub mod email_config_cli;
 pub mod eventually;
 pub mod figures;
+pub mod gate;
 pub mod http_server;
 pub mod journal;
 pub mod jwks_server;

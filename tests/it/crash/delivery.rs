@@ -1,11 +1,13 @@
 //! `kill -9` while mail is taken and handed over: nothing is lost, and a copy arises only where the whole message may
 //! have left, at most one.
 
+mod commits;
 mod locked;
 mod stopped;
 
 use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use serde_json::{Value, json};
 
 use crate::delivery::{EMAILS, account, status};
@@ -15,41 +17,83 @@ use crate::support::eventually::eventually;
 use crate::support::process::{Process, unlimited, with_all};
 use crate::support::smtp_server::{Act, At, Script, SmtpServer, reply};
 
-/// A service that is killed, its database and the mail server of its tenant `acme`.
+/// The least that may be set: what a killed process owned is free again after so long.
+pub const LEASE: Duration = Duration::from_secs(3);
+
+/// Longer than the wait for unknown outcomes: what may still follow has followed.
+pub const NOTHING_FOLLOWS: Duration = Duration::from_millis(1_500);
+
+/// A service that is killed, and its database.
 pub struct Site {
     pub database: Database,
-    pub server: SmtpServer,
     pub settings: Vec<(String, String)>,
 }
 
 impl Site {
-    pub async fn open() -> (Self, Process) {
+    pub async fn new() -> Self {
         let database = Database::create(Engine::chosen()).await;
-        let settings = with_all(
-            &unlimited(&database),
-            &[
-                ("TRANSPORTS_DELIVERY__LEASE_SECONDS", "3"),
-                ("TRANSPORTS_DELIVERY__UNKNOWN_WAIT_SECONDS", "1"),
-                ("TRANSPORTS_DATABASE__CONNECTIONS", "3"),
-            ],
-        );
-        let site = Self { database, server: SmtpServer::start(script()).await, settings };
-        let process = site.start().await;
-        process.known_admin("acme").put(&account(&site.server)).await.expect(204);
-        (site, process)
+        let settings = settings(&database);
+        Self { database, settings }
     }
 
     pub async fn start(&self) -> Process {
-        let process = Process::serve(&self.settings);
-        process.anybody().get("/health/ready").await.expect(200);
-        process
+        start(&self.settings).await
+    }
+}
+
+/// Settings with which leases and the wait for unknown outcomes are soon over.
+pub fn settings(database: &Database) -> Vec<(String, String)> {
+    with_all(
+        &unlimited(database),
+        &[
+            ("TRANSPORTS_DELIVERY__LEASE_SECONDS", "3"),
+            ("TRANSPORTS_DELIVERY__UNKNOWN_WAIT_SECONDS", "1"),
+            ("TRANSPORTS_DATABASE__CONNECTIONS", "3"),
+        ],
+    )
+}
+
+pub async fn start(settings: &[(String, String)]) -> Process {
+    let process = Process::serve(settings);
+    process.anybody().get("/health/ready").await.expect(200);
+    process
+}
+
+/// A tenant with a mail server of its own.
+pub struct Tenant {
+    pub name: String,
+    pub server: SmtpServer,
+}
+
+impl Tenant {
+    pub async fn create(process: &Process, name: &str) -> Self {
+        let server = SmtpServer::start(script()).await;
+        process.known_admin(name).put(&account(&server)).await.expect(204);
+        // The connection that checked the account.
+        server.forget().await;
+        Self { name: name.to_owned(), server }
     }
 
-    /// How many mails came whole for these recipients, by the message's own Message-ID.
-    pub fn copies(&self, message_id: &str, to: &[&str]) -> usize {
-        let line = format!("Message-ID: {message_id}");
+    pub fn admin(&self, process: &Process) -> Client {
+        process.known_admin(&self.name)
+    }
+
+    /// Enqueues a mail; its id.
+    pub async fn enqueue(&self, process: &Process, email: &Value) -> String {
+        id_of(&self.admin(process).json("POST", EMAILS, email).await.expect(202).json())
+    }
+
+    /// How many copies of this mail came whole, and its status, once it is decided.
+    pub async fn outcome(&self, process: &Process, id: &str) -> (usize, String) {
+        let email = settled(&self.admin(process), id).await;
+        (self.copies(&email), status(&email).to_owned())
+    }
+
+    /// How many copies of this mail came whole for its recipients, by the message's own Message-ID.
+    pub fn copies(&self, email: &Value) -> usize {
+        let line = format!("Message-ID: {}", email["message_id"].as_str().expect("an id"));
         let is_copy = |wire: &[u8]| String::from_utf8_lossy(wire).contains(&line);
-        self.server.mails().iter().filter(|mail| mail.to == to && is_copy(&mail.wire)).count()
+        self.server.mails().iter().filter(|mail| mail.to == TO && is_copy(&mail.wire)).count()
     }
 }
 
@@ -59,6 +103,8 @@ pub fn script() -> Script {
 }
 
 pub const TO: [&str; 2] = ["a@example.net", "b@example.net"];
+
+pub const POLICIES: [&str; 2] = ["retry_once", "hold"];
 
 pub fn mail(on_unknown: &str) -> Value {
     json!({"to": TO, "subject": "Invoice 8841", "text": "Thank you.", "on_unknown": on_unknown})
@@ -76,7 +122,7 @@ pub async fn get(client: &Client, id: &str) -> Value {
 pub async fn settled(client: &Client, id: &str) -> Value {
     let mut email = Value::Null;
     eventually("an email is decided", async || {
-        tokio::time::sleep(Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
         email = get(client, id).await;
         let is_due = email["recipients"].as_array().expect("recipients").iter();
         let is_due = is_due.clone().any(|recipient| !recipient["next_attempt_at"].is_null());
@@ -86,178 +132,189 @@ pub async fn settled(client: &Client, id: &str) -> Value {
     email
 }
 
+/// Waits for something that another process or server does.
+pub async fn until(what: &str, mut is_so: impl FnMut() -> bool) {
+    eventually(what, async || {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        is_so()
+    })
+    .await;
+}
+
 /// A place at which the process is killed, as the mail server sees it.
 struct Place {
     name: &'static str,
     script: Script,
     text_bytes: usize,
     is_reached: fn(&SmtpServer) -> bool,
+    /// MAIL was sent: the start is on disk.
+    is_begun: bool,
     /// The final dot was sent.
     is_whole: bool,
 }
 
-/// Whether a verb has come in a session that was opened for mail.
 fn has(server: &SmtpServer, verb: &str, times: usize) -> bool {
     server.verbs().iter().filter(|seen| *seen == verb).count() == times
 }
 
-/// Connected, after MAIL, after some RCPT, half of the body, the dot without a reply. Where the connection is not signed
-/// in yet, the account is taken and the window read, and the start is not committed.
-fn places() -> [Place; 6] {
-    let place =
-        |name, script, is_reached, is_whole| Place { name, script, text_bytes: 10, is_reached, is_whole };
+/// Connected, after MAIL, after some RCPT, half of the body, the body without its dot, the dot without a reply. Where the
+/// connection is not signed in yet, the account is taken and the window read, and the start is not committed.
+fn places() -> [Place; 7] {
+    let place = |name, script, is_reached| Place {
+        name,
+        script,
+        text_bytes: 10,
+        is_reached,
+        is_begun: true,
+        is_whole: false,
+    };
     [
-        place("connected", script().on(At::Greeting, Act::Silence), |server| server.connections() > 0, false),
-        place("after MAIL", script().on(At::Mail, Act::Silence), |server| has(server, "MAIL", 1), false),
-        place(
-            "after some RCPT",
-            script().on(At::RcptTo(TO[1]), Act::Silence),
-            |server| has(server, "RCPT", 2),
-            false,
-        ),
-        place("after DATA", script().on(At::Data, Act::Silence), |server| has(server, "DATA", 1), false),
+        Place {
+            is_begun: false,
+            ..place("connected", script().on(At::Greeting, Act::Silence), |server| server.connections() > 0)
+        },
+        place("after MAIL", script().on(At::Mail, Act::Silence), |server| has(server, "MAIL", 1)),
+        place("after some RCPT", script().on(At::RcptTo(TO[1]), Act::Silence), |server| {
+            has(server, "RCPT", 2)
+        }),
+        place("after DATA", script().on(At::Data, Act::Silence), |server| has(server, "DATA", 1)),
         Place {
             // Far more than all buffers between the two hold.
             text_bytes: 7_000_000,
-            ..place(
-                "half of the body",
-                script().on(At::Data, [reply("354 go on"), Act::Freeze]),
-                |server| has(server, "DATA", 1),
-                false,
-            )
+            ..place("half of the body", script().on(At::Data, [reply("354 go on"), Act::Freeze]), |server| {
+                has(server, "DATA", 1)
+            })
         },
-        place(
-            "the dot without a reply",
-            script().on(At::Message, Act::Silence),
-            |server| server.mails().len() == 1,
-            true,
-        ),
+        place("the body without its dot", script().on(At::Dot, Act::Silence), |server| {
+            server.lost_dots() == 1
+        }),
+        Place {
+            is_whole: true,
+            ..place("the dot without a reply", script().on(At::Message, Act::Silence), |server| {
+                server.mails().len() == 1
+            })
+        },
     ]
 }
 
-async fn kill_at(place: Place, on_unknown: &str) {
-    let (site, process) = Site::open().await;
-    site.server.play(place.script);
-    let mut email = mail(on_unknown);
-    email["text"] = json!(
-        "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
-            .repeat(place.text_bytes / 72 + 1)
-    );
-    let taken = process.known_admin("acme").json("POST", EMAILS, &email).await.expect(202).json();
-    let id = id_of(&taken);
-    eventually(place.name, async || {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        (place.is_reached)(&site.server)
-    })
-    .await;
+/// One process, killed while each of its tenants is at another place.
+async fn kill_at_each_place(on_unknown: &str) {
+    let site = Site::new().await;
+    let process = site.start().await;
+    let begun = places().map(async |place| {
+        let tenant = Tenant::create(&process, &place.name.replace(' ', "-")).await;
+        tenant.server.play(place.script.clone());
+        let mut email = mail(on_unknown);
+        email["text"] = json!(
+            "0123456789012345678901234567890123456789012345678901234567890123456789\r\n"
+                .repeat(place.text_bytes / 72 + 1)
+        );
+        let id = tenant.enqueue(&process, &email).await;
+        until(place.name, || (place.is_reached)(&tenant.server)).await;
+        (place, tenant, id)
+    });
+    let begun = join_all(begun).await;
     // What is under way between the two arrives.
     tokio::time::sleep(Duration::from_millis(100)).await;
     process.kill();
-    site.server.play(script());
+    begun.iter().for_each(|(_, tenant, _)| tenant.server.play(script()));
     let process = site.start().await;
-    let client = process.known_admin("acme");
-    let email = settled(&client, &id).await;
-    // Nothing follows.
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let copies = site.copies(email["message_id"].as_str().expect("an id"), &TO);
-    let found = (copies, status(&email));
-    let is_begun = place.name != "connected";
-    let expected = match (is_begun, on_unknown, place.is_whole) {
-        (true, "hold", _) => (usize::from(place.is_whole), "unknown"),
-        (_, _, is_whole) => (1 + usize::from(is_whole), "accepted"),
-    };
-    assert_eq!(found, expected, "{} with {on_unknown}: {email}", place.name);
+    join_all(begun.iter().map(|(_, tenant, id)| tenant.outcome(&process, id))).await;
+    tokio::time::sleep(NOTHING_FOLLOWS).await;
+    for (place, tenant, id) in &begun {
+        let expected = match (place.is_begun, on_unknown) {
+            (true, "hold") => (usize::from(place.is_whole), "unknown"),
+            _ => (1 + usize::from(place.is_whole), "accepted"),
+        };
+        let (copies, status) = tenant.outcome(&process, id).await;
+        assert_eq!((copies, &*status), expected, "{} with {on_unknown}", place.name);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_while_mail_is_handed_over_loses_nothing_and_copies_only_after_the_dot() {
-    for place in places() {
-        kill_at(place, "retry_once").await;
-    }
+    kill_at_each_place("retry_once").await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_while_mail_is_handed_over_never_copies_what_is_held_on_unknown() {
-    for place in places() {
-        kill_at(place, "hold").await;
-    }
+    kill_at_each_place("hold").await;
 }
 
 /// Kills after the answer, and after the result was written: then nothing is sent any more, and the content is gone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_after_the_answer_or_the_result_leaves_one_copy() {
-    for waits_for_result in [false, true] {
-        let (site, process) = Site::open().await;
-        let client = process.known_admin("acme");
-        let id = id_of(&client.json("POST", EMAILS, &mail("retry_once")).await.expect(202).json());
-        if waits_for_result {
-            settled(&client, &id).await;
-        }
-        let before = site.server.mails().len();
-        process.kill();
-        let process = site.start().await;
-        let email = settled(&process.known_admin("acme"), &id).await;
-        tokio::time::sleep(Duration::from_millis(1_500)).await;
-        let copies = site.copies(email["message_id"].as_str().expect("an id"), &TO);
-        assert_eq!(status(&email), "accepted");
-        if waits_for_result {
-            assert_eq!((before, copies), (1, 1));
-        } else {
-            // The kill may have come at any place.
-            assert!((1..=2).contains(&copies), "{copies}");
-        }
-        assert_eq!(site.database.count("email_bodies").await, 0, "the content goes with the last acceptance");
-        assert_eq!(site.database.count("email_queue").await, 0);
-    }
+    let site = Site::new().await;
+    let process = site.start().await;
+    let [decided, taken] = ["decided", "taken"].map(async |name| {
+        let tenant = Tenant::create(&process, name).await;
+        let id = tenant.enqueue(&process, &mail("retry_once")).await;
+        (tenant, id)
+    });
+    let decided = decided.await;
+    decided.0.outcome(&process, &decided.1).await;
+    let taken = taken.await;
+    process.kill();
+    assert_eq!(decided.0.server.mails().len(), 1);
+    let process = site.start().await;
+    let (copies, status) = taken.0.outcome(&process, &taken.1).await;
+    tokio::time::sleep(NOTHING_FOLLOWS).await;
+    // The kill may have come at any place.
+    assert!((1..=2).contains(&copies) && status == "accepted", "{copies} {status}");
+    assert_eq!(decided.0.outcome(&process, &decided.1).await, (1, "accepted".to_owned()));
+    assert_eq!(site.database.count("email_bodies").await, 0, "the content goes with the last acceptance");
+    assert_eq!(site.database.count("email_queue").await, 0);
 }
 
-fn headers(key: &str) -> [(&str, &str); 2] {
+pub fn headers(key: &str) -> [(&str, &str); 2] {
     [("content-type", "application/json"), ("idempotency-key", key)]
 }
 
 /// The answer to the first request never came: the same request with its key finds the one mail, or makes it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_kill_before_the_answer_leaves_one_mail_for_the_retry_with_its_key() {
-    let (site, mut process) = Site::open().await;
+    let site = Site::new().await;
+    let mut process = site.start().await;
+    let tenant = Tenant::create(&process, "acme").await;
+    let mut ids = Vec::new();
     for (round, pause) in [0, 1, 2, 4, 8, 16].into_iter().enumerate() {
         let key = format!("key-{round}");
-        let client = process.known_admin("acme");
+        let body = mail("retry_once").to_string().into_bytes();
         let request = {
-            let (client, key) = (client.clone(), key.clone());
-            let body = mail("retry_once").to_string().into_bytes();
+            let (client, key, body) = (tenant.admin(&process), key.clone(), body.clone());
             tokio::spawn(async move { client.try_send("POST", EMAILS, &headers(&key), body).await })
         };
         tokio::time::sleep(Duration::from_millis(pause)).await;
         process.kill();
         let first = request.await.expect("a client").ok().map(|answer| id_of(&answer.expect(202).json()));
         process = site.start().await;
-        let client = process.known_admin("acme");
-        let body = mail("retry_once").to_string().into_bytes();
-        let again = client.send("POST", EMAILS, &headers(&key), body).await;
+        let again = tenant.admin(&process).send("POST", EMAILS, &headers(&key), body).await;
         assert!([200, 202].contains(&again.status), "{again:?}");
         let id = id_of(&again.json());
         assert!(first.is_none_or(|first| first == id), "round {round}: another mail for the same key");
-        let email = settled(&client, &id).await;
-        assert_eq!(status(&email), "accepted", "round {round}");
-        let copies = site.copies(email["message_id"].as_str().expect("an id"), &TO);
-        assert!((1..=2).contains(&copies), "round {round}: {copies}");
         assert_eq!(site.database.count("emails").await, round + 1, "round {round}: one mail for each key");
+        ids.push(id);
+    }
+    for id in ids {
+        let (copies, status) = tenant.outcome(&process, &id).await;
+        assert!((1..=2).contains(&copies) && status == "accepted", "{copies} {status}");
     }
 }
 
 /// A process that starts after the other was killed begins when the lease is over, and not later.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_next_process_sends_as_soon_as_the_lease_is_over() {
-    let (site, process) = Site::open().await;
-    site.server.play(script().on(At::Greeting, Act::Silence));
-    let client = process.known_admin("acme");
-    let id = id_of(&client.json("POST", EMAILS, &mail("hold")).await.expect(202).json());
-    eventually("it connects", async || site.server.connections() == 1).await;
+    let site = Site::new().await;
+    let process = site.start().await;
+    let tenant = Tenant::create(&process, "acme").await;
+    tenant.server.play(script().on(At::Greeting, Act::Silence));
+    let id = tenant.enqueue(&process, &mail("hold")).await;
+    until("it connects", || tenant.server.connections() == 1).await;
     process.kill();
     let killed = Instant::now();
-    site.server.play(script());
+    tenant.server.play(script());
     let process = site.start().await;
-    assert_eq!(status(&settled(&process.known_admin("acme"), &id).await), "accepted");
+    assert_eq!(tenant.outcome(&process, &id).await, (1, "accepted".to_owned()));
     assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
 }
 

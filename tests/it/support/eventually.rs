@@ -9,7 +9,8 @@ const HOPELESS: Duration = Duration::from_mins(1);
 pub async fn eventually(what: &str, mut ask: impl AsyncFnMut() -> bool) {
     let asking = async {
         while !ask().await {
-            tokio::task::yield_now().await;
+            // Busy waiting would take the processor from what is waited for.
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     };
     assert!(tokio::time::timeout(HOPELESS, asking).await.is_ok(), "it never came to pass: {what}");

@@ -69,6 +69,16 @@ impl Journal {
         fs::write(&new, what).and_then(|()| fs::rename(new, control)).expect("a free disk");
     }
 
+    /// Holds the commit that follows a write with this text; see the shim.
+    pub fn hold(&self, side: &str, text: &str) {
+        self.trouble(&format!("hold {side} {text}"));
+    }
+
+    /// Whether a commit is held.
+    pub fn is_held(&self) -> bool {
+        self.folder.path().join("control-held").exists()
+    }
+
     fn mark(&self, text: &str) {
         let mut record = Vec::new();
         record.extend(MARK.to_ne_bytes());

@@ -60,13 +60,23 @@ impl Proxy {
 
     /// A way to a database on PostgreSQL, and its URL by that way.
     pub async fn to_database(database: &Database) -> (Self, String) {
+        let proxy = Self::to(Self::server_of(database)).await;
+        let url = Self::url_by(database, proxy.address);
+        (proxy, url)
+    }
+
+    /// The server of a database.
+    pub fn server_of(database: &Database) -> SocketAddr {
         let config: tokio_postgres::Config = database.url().parse().expect("a URL");
         let [Host::Tcp(host)] = config.get_hosts() else { panic!("leads over TCP") };
-        let server = format!("{host}:{}", config.get_ports()[0]).parse().expect("an address");
-        let proxy = Self::to(server).await;
+        format!("{host}:{}", config.get_ports()[0]).parse().expect("an address")
+    }
+
+    /// The URL of a database by another address.
+    pub fn url_by(database: &Database, address: SocketAddr) -> String {
+        let config: tokio_postgres::Config = database.url().parse().expect("a URL");
         let name = config.get_dbname().expect("a name");
-        let url = format!("postgres://postgres@{}/{name}?sslmode=disable", proxy.address);
-        (proxy, url)
+        format!("postgres://postgres@{address}/{name}?sslmode=disable")
     }
 
     /// Holds for connections that are there and for those to come.

@@ -27,6 +27,8 @@ pub struct Seen {
     pub commands: Vec<Command>,
     pub sign_ins: Vec<SignIn>,
     pub mails: Vec<Mail>,
+    /// How many messages came without their end.
+    pub lost_dots: usize,
     /// The name that the client asked for in TLS.
     pub sni: Option<String>,
     /// TLS came about.
@@ -148,6 +150,13 @@ impl SmtpServer {
         self.shared.seen.lock().unwrap().len()
     }
 
+    /// Forgets the connections so far, so that a test sees those to come.
+    pub async fn forget(&self) {
+        self.ended().await;
+        self.shared.ended.send_replace(0);
+        self.shared.seen.lock().unwrap().clear();
+    }
+
     /// What every connection showed so far, in the order in which they were accepted.
     pub fn seen(&self) -> Vec<Seen> {
         self.shared.seen.lock().unwrap().iter().map(|seen| seen.lock().unwrap().clone()).collect()
@@ -172,6 +181,11 @@ impl SmtpServer {
     /// The attempts to sign in of all connections.
     pub fn sign_ins(&self) -> Vec<SignIn> {
         self.seen().into_iter().flat_map(|seen| seen.sign_ins).collect()
+    }
+
+    /// How many messages came without their end.
+    pub fn lost_dots(&self) -> usize {
+        self.seen().iter().map(|seen| seen.lost_dots).sum()
     }
 
     /// The messages of all connections.

@@ -1,48 +1,73 @@
 //! An owner that is stopped for longer than its lease, and goes on when another has taken over.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{EMAILS, Site, TO, get, id_of, mail, script, settled};
-use crate::delivery::status;
+use futures_util::future::join_all;
+
+use super::{LEASE, NOTHING_FOLLOWS, POLICIES, Site, Tenant, get, mail, script, settled, start, until};
 use crate::support::database::Engine;
-use crate::support::eventually::eventually;
+use crate::support::gate::{Gate, Side};
 use crate::support::smtp_server::{Act, At};
 
-/// Where the first owner is stopped, and how many copies there may be at most.
-const PLACES: [(At, usize); 3] = [(At::Greeting, 1), (At::Mail, 2), (At::Message, 2)];
+/// Where the first owner is stopped, and how many copies there may be at most with `retry_once`.
+const PLACES: [(At, usize); 4] = [(At::Greeting, 1), (At::Mail, 2), (At::Dot, 2), (At::Message, 2)];
 
-async fn stop_at(at: At, on_unknown: &str, most: usize) {
-    let (site, first) = Site::open().await;
-    // The answer comes while the owner is stopped: it reads it when it goes on.
-    site.server.play(script().on(at.clone(), [Act::Pause(Duration::from_secs(1)), Act::Usual]));
-    let client = first.known_admin("acme");
-    let id = id_of(&client.json("POST", EMAILS, &mail(on_unknown)).await.expect(202).json());
-    eventually("the place is reached", async || {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-        match at {
-            At::Greeting => site.server.connections() == 1,
-            At::Mail => site.server.verbs().contains(&"MAIL".to_owned()),
-            _ => site.server.mails().len() == 1,
-        }
-    })
-    .await;
-    first.signal("-STOP");
-    site.server.play(script());
-    let second = site.start().await;
-    let client = second.known_admin("acme");
-    let decided = settled(&client, &id).await;
-    first.signal("-CONT");
+fn is_reached(at: &At, tenant: &Tenant) -> bool {
+    match at {
+        At::Greeting => tenant.server.connections() == 1,
+        At::Mail => tenant.server.verbs().contains(&"MAIL".to_owned()),
+        At::Dot => tenant.server.lost_dots() == 1,
+        _ => tenant.server.mails().len() == 1,
+    }
+}
+
+struct Case {
+    tenant: Tenant,
+    on_unknown: &'static str,
+    most: usize,
+    at: String,
+    id: String,
+}
+
+/// The late owner has gone on: what was decided stands, and its next mail goes out once.
+async fn look_at_late(
+    first: &crate::support::process::Process,
+    cases: &[Case],
+    decided: &[serde_json::Value],
+) {
     // Longer than a lease and the wait for unknown outcomes.
-    tokio::time::sleep(Duration::from_secs(5)).await;
-    let after = get(&client, &id).await;
-    let message_id = |email: &serde_json::Value| email["message_id"].as_str().expect("an id").to_owned();
-    let copies = site.copies(&message_id(&after), &TO);
-    assert_eq!(after["recipients"], decided["recipients"], "{at:?}: a late result changes nothing");
-    assert!((1..=most).contains(&copies), "{at:?} {on_unknown}: {copies} copies");
-    // The late owner lives, and its next mail goes out once.
-    let next = first.known_admin("acme").json("POST", EMAILS, &mail(on_unknown)).await.expect(202).json();
-    let next = settled(&client, &id_of(&next)).await;
-    assert_eq!((status(&next), site.copies(&message_id(&next), &TO)), ("accepted", 1), "{at:?}");
+    tokio::time::sleep(LEASE + NOTHING_FOLLOWS).await;
+    for (case, decided) in cases.iter().zip(decided) {
+        let client = case.tenant.admin(first);
+        let after = get(&client, &case.id).await;
+        let (at, policy) = (&case.at, case.on_unknown);
+        assert_eq!(
+            after["recipients"], decided["recipients"],
+            "{at} {policy}: a late result changes nothing"
+        );
+        let copies = case.tenant.copies(&after);
+        let least = usize::from(policy == "retry_once");
+        assert!((least..=case.most).contains(&copies), "{at} {policy}: {copies} copies");
+    }
+    let next = join_all(cases.iter().map(async |case| {
+        let id = case.tenant.enqueue(first, &mail(case.on_unknown)).await;
+        (case, case.tenant.outcome(first, &id).await)
+    }));
+    for (case, outcome) in next.await {
+        assert_eq!(outcome, (1, "accepted".to_owned()), "{} {}: the next mail", case.at, case.on_unknown);
+    }
+}
+
+/// Waits until another process has decided, and three leases are over.
+async fn decide(
+    second: &crate::support::process::Process,
+    cases: &[Case],
+    stopped: Instant,
+) -> Vec<serde_json::Value> {
+    let settled = cases.iter().map(async |case| settled(&case.tenant.admin(second), &case.id).await);
+    let decided = join_all(settled).await;
+    tokio::time::sleep((3 * LEASE).saturating_sub(stopped.elapsed())).await;
+    decided
 }
 
 /// On PostgreSQL alone: SQLite has one process.
@@ -51,8 +76,52 @@ async fn an_owner_that_was_stopped_is_fenced_and_copies_no_more_than_the_bound()
     if Engine::chosen() != Engine::Postgres {
         return;
     }
-    for (at, most) in PLACES {
-        stop_at(at.clone(), "retry_once", most).await;
-        stop_at(at, "hold", 1).await;
+    let site = Site::new().await;
+    let first = site.start().await;
+    let places = PLACES.iter().flat_map(|place| POLICIES.map(|on_unknown| (place, on_unknown)));
+    let cases = places.enumerate().map(async |(number, ((at, most), on_unknown))| {
+        let tenant = Tenant::create(&first, &format!("t{number}")).await;
+        // The answer comes while the owner is stopped: it reads it when it goes on.
+        tenant.server.play(script().on(at.clone(), [Act::Pause(Duration::from_secs(2)), Act::Usual]));
+        let id = tenant.enqueue(&first, &mail(on_unknown)).await;
+        until("the place is reached", || is_reached(at, &tenant)).await;
+        let most = if on_unknown == "hold" { 1 } else { *most };
+        Case { tenant, on_unknown, most, at: format!("{at:?}"), id }
+    });
+    let cases = join_all(cases).await;
+    first.signal("-STOP");
+    let stopped = Instant::now();
+    cases.iter().for_each(|case| case.tenant.server.play(script()));
+    let second = site.start().await;
+    let decided = decide(&second, &cases, stopped).await;
+    first.signal("-CONT");
+    look_at_late(&first, &cases, &decided).await;
+}
+
+/// The start is committed and the owner stopped before it hears of that: the first thing that it does later is to send.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_owner_that_was_stopped_before_it_sends_copies_no_more_than_the_bound() {
+    if Engine::chosen() != Engine::Postgres {
+        return;
     }
+    join_all(POLICIES.map(async |on_unknown| {
+        let site = Site::new().await;
+        let Some((gate, settings)) = Gate::new(&site.database, &site.settings).await else { return };
+        let first = start(&settings).await;
+        let tenant = Tenant::create(&first, "acme").await;
+        gate.hold(Side::After, "sending");
+        let id = tenant.enqueue(&first, &mail(on_unknown)).await;
+        gate.until_held("the start is committed").await;
+        assert!(!tenant.server.verbs().contains(&"MAIL".to_owned()), "nothing is sent before");
+        first.signal("-STOP");
+        let stopped = Instant::now();
+        gate.release();
+        let second = site.start().await;
+        let most = if on_unknown == "hold" { 1 } else { 2 };
+        let cases = [Case { tenant, on_unknown, most, at: "before MAIL".to_owned(), id }];
+        let decided = decide(&second, &cases, stopped).await;
+        first.signal("-CONT");
+        look_at_late(&first, &cases, &decided).await;
+    }))
+    .await;
 }

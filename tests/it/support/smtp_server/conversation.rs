@@ -181,15 +181,21 @@ impl Conversation<'_> {
         if self.buffer.is_empty() {
             self.seen.lock().unwrap().flights += 1;
         }
+        let mut searched = 0;
         let end = loop {
             if self.buffer.starts_with(b".\r\n") {
                 break 0;
             }
-            if let Some(end) = self.buffer.windows(5).position(|window| window == b"\r\n.\r\n") {
-                break end + 2;
+            if let Some(end) = self.buffer[searched..].windows(5).position(|window| window == b"\r\n.\r\n") {
+                break searched + end + 2;
             }
+            searched = self.buffer.len().saturating_sub(4);
             self.fill().await?;
         };
+        if self.script.at(&At::Dot).is_some() {
+            self.seen.lock().unwrap().lost_dots += 1;
+            return self.act(&At::Dot, "").await;
+        }
         let rest = self.buffer.split_off(end + 3);
         let mut wire = std::mem::replace(&mut self.buffer, rest);
         wire.truncate(end);

@@ -49,6 +49,8 @@ pub enum At {
     /// RCPT for this address; stands over [`At::Rcpt`].
     RcptTo(&'static str),
     Data,
+    /// Instead of the final dot, which is lost on its way: the message came, and its end did not.
+    Dot,
     /// The final dot.
     Message,
     Rset,
