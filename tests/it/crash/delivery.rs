@@ -324,16 +324,15 @@ async fn on_sqlite_a_restart_waits_for_no_lease_of_the_process_before() {
     if Engine::chosen() != Engine::Sqlite {
         return;
     }
-    let (mut site, process) = Site::open().await;
-    process.kill();
+    let mut site = Site::new().await;
     site.settings = with_all(&site.settings, &[("TRANSPORTS_DELIVERY__LEASE_SECONDS", "300")]);
     let process = site.start().await;
-    let connections = site.server.connections();
-    site.server.play(script().on(At::Greeting, Act::Silence));
-    let id = id_of(&process.known_admin("acme").json("POST", EMAILS, &mail("hold")).await.expect(202).json());
-    eventually("it connects", async || site.server.connections() > connections).await;
+    let tenant = Tenant::create(&process, "acme").await;
+    tenant.server.play(script().on(At::Greeting, Act::Silence));
+    let id = tenant.enqueue(&process, &mail("hold")).await;
+    until("it connects", || tenant.server.connections() > 0).await;
     process.kill();
-    site.server.play(script());
+    tenant.server.play(script());
     let process = site.start().await;
-    assert_eq!(status(&settled(&process.known_admin("acme"), &id).await), "accepted");
+    assert_eq!(tenant.outcome(&process, &id).await, (1, "accepted".to_owned()));
 }
