@@ -139,6 +139,9 @@ settings! {
         admin_scopes: Vec<String> = ["admin_classic"];
         /// The roles that may send mail and read what was sent, besides administrators.
         sender_roles: Vec<String> = ["EmailSender"];
+        /// The scope by which a token without a tenant is the platform's: it sends and reads for every tenant, and names the
+        /// tenant in the path. Empty switches it off: do so where clients of your provider may ask for any scope.
+        platform_scope: String = "transports:platform";
     }
 
     /// Where tenants' configurations may lead. Private and special-purpose addresses are refused unless

@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-/// The tenant that a verified token names: the exact bytes, neither trimmed nor folded.
+/// The tenant that a verified token or the platform names: the exact bytes, neither trimmed nor folded.
 ///
-/// Cheap to clone. Only the token verifier, a worker that reads its own rows and the operator's command line make one.
+/// Cheap to clone. Only the token verifier, the extractor of callers, a worker that reads its own rows and the operator's
+/// command line make one.
 #[derive(Clone, PartialEq, Eq, Hash, Debug)]
 pub struct TenantId(Arc<str>);
 
@@ -17,6 +18,11 @@ impl TenantId {
 
     /// From the claim of a token whose signature and times have been checked.
     pub(crate) fn from_verified_claim(text: &str) -> Option<Self> {
+        is_plain_name(text).then(|| Self(text.into()))
+    }
+
+    /// From the path of a request with a credential of the platform, which may name any tenant.
+    pub(crate) fn from_platform(text: &str) -> Option<Self> {
         is_plain_name(text).then(|| Self(text.into()))
     }
 

@@ -22,7 +22,7 @@ use std::time::Duration;
 use anyhow::{Context, bail, ensure};
 
 pub use claims::LEEWAY_SECONDS;
-pub use issue::{issue, sign_hs256};
+pub use issue::{issue, issue_for_platform, sign_hs256};
 pub use jwks::{JwksAnswer, JwksSource, REFRESH_AFTER, REFRESH_INTERVAL, RETRY_INTERVAL};
 
 use crate::clock::Clock;
@@ -36,7 +36,16 @@ use jwks::{Jwks, KeySet};
 use key::Key;
 use verified::{Fingerprint, KeySetVersion, VerifiedTokens};
 
-/// The caller of a verified token.
+/// Whom a verified token speaks for.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Principal {
+    /// A user of one tenant.
+    User(Caller),
+    /// The platform: it sends and reads for every tenant.
+    Platform(UserId),
+}
+
+/// The user of a tenant that a verified token names.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Caller {
     pub tenant: TenantId,
@@ -116,17 +125,17 @@ impl Verifier {
         if self.has_keys(self.fetched().as_deref()) { Ok(()) } else { Err(TokenError::NoKeys) }
     }
 
-    pub async fn verify(&self, token: &str) -> Result<Caller, TokenError> {
+    pub async fn verify(&self, token: &str) -> Result<Principal, TokenError> {
         let key_set = self.fetched().map(|set| set.number);
         let fingerprint = Fingerprint::new(token);
-        if let Some(caller) = self.verified.caller(fingerprint, key_set, self.clock.now())? {
-            return Ok(caller);
+        if let Some(principal) = self.verified.principal(fingerprint, key_set, self.clock.now())? {
+            return Ok(principal);
         }
         let compact = Compact::parse(token)?;
         let key_set = self.check_signature(&compact).await?;
-        let (caller, validity) = self.expected.caller(&compact.claims()?, self.clock.now())?;
-        self.verified.insert(fingerprint, key_set, validity, caller.clone());
-        Ok(caller)
+        let (principal, validity) = self.expected.principal(&compact.claims()?, self.clock.now())?;
+        self.verified.insert(fingerprint, key_set, validity, principal.clone());
+        Ok(principal)
     }
 
     /// Checks an ID token that came from the token endpoint for this client (OpenID Connect Core 1.0 section

@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::output;
+use crate::auth::token;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid, Problem};
 
@@ -18,8 +19,8 @@ const SECONDS_PER_MINUTE: i64 = 60;
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
     /// Tenant of the token.
-    #[arg(long, value_name = "ID")]
-    tenant: String,
+    #[arg(long, value_name = "ID", required_unless_present = "platform")]
+    tenant: Option<String>,
 
     /// User of the token.
     #[arg(long, value_name = "ID")]
@@ -28,6 +29,10 @@ pub struct Arguments {
     /// Make the user a tenant admin.
     #[arg(long)]
     admin: bool,
+
+    /// Make a token of the platform in place of a tenant's: it sends and reads for every tenant.
+    #[arg(long, conflicts_with_all = ["tenant", "admin"])]
+    platform: bool,
 
     /// Lifetime in minutes; at most a year.
     #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=525_600))]
@@ -42,14 +47,11 @@ pub(super) fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> 
         );
         return Err(Invalid::from(problem).into());
     };
-    let token = crate::auth::token::issue(
-        secret,
-        &config.auth,
-        &arguments.tenant,
-        &arguments.user,
-        arguments.admin,
-        arguments.minutes * SECONDS_PER_MINUTE,
-        Clock::System.now(),
-    )?;
+    let (user, seconds) = (&arguments.user, arguments.minutes * SECONDS_PER_MINUTE);
+    let (auth, now) = (&config.auth, Clock::System.now());
+    let token = match &arguments.tenant {
+        Some(tenant) => token::issue(secret, auth, tenant, user, arguments.admin, seconds, now)?,
+        None => token::issue_for_platform(secret, auth, user, seconds, now)?,
+    };
     output::data(&format!("{}\n", token.expose()))
 }

@@ -10,7 +10,7 @@ use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
 use crate::outgoing::breaker::AccountState;
 use crate::outgoing::{Email, Event};
-use crate::store::email_events::{self, StoredEvent};
+use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails::{Filter, Page, StoredEmail};
 use crate::store::erasure::{self, Erasure};
 use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
@@ -109,10 +109,10 @@ impl Delivery {
         Ok(email_events::of_email(&self.db, tenant, id).await?)
     }
 
-    /// The events of the tenant behind a cursor. Where there are none, waits for the next one.
+    /// The events behind a cursor. Where there are none, waits for the next one.
     pub async fn events_after(
         &self,
-        tenant: &TenantId,
+        feed: &Feed,
         cursor: i64,
         limit: i64,
         wait: Duration,
@@ -120,7 +120,7 @@ impl Delivery {
         let deadline = tokio::time::Instant::now() + wait;
         let mut seen = self.watch();
         loop {
-            let events = email_events::after(&self.db, tenant, cursor, limit).await?;
+            let events = email_events::after(&self.db, feed, cursor, limit).await?;
             if !events.is_empty() || tokio::time::Instant::now() >= deadline {
                 return Ok(events);
             }

@@ -6,20 +6,22 @@ use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
-use axum::extract::FromRequestParts;
+use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
 use super::observe::RequestContext;
-use super::routes::{Access, Guard, Requirements};
+use super::routes::{Access, Guard, Requirements, TENANT_PARAMETER};
 use super::sign_in;
 use crate::account::Actor;
 use crate::app::App;
-use crate::auth::token::{self, TokenError};
+use crate::auth::token::{self, Principal, TokenError};
 use crate::http::error::{Code, Error};
+use crate::id::{TenantId, UserId};
 use crate::limits::Exceeded;
 use crate::limits::rate::{Limit, Refused};
 use crate::store::DbError;
+use crate::store::email_events::Feed;
 
 /// A rate limit as a type, for the signature of a handler.
 pub trait Tier: Send {
@@ -67,6 +69,10 @@ impl<T: Tier> Guard for Sender<T> {
     const REQUIREMENTS: Requirements = Requirements { access: Access::Sender, ..Tenant::<T>::REQUIREMENTS };
 }
 
+impl<T: Tier> Guard for FeedReader<T> {
+    const REQUIREMENTS: Requirements = Sender::<T>::REQUIREMENTS;
+}
+
 impl<T: Tier> Guard for TenantAdmin<T> {
     const REQUIREMENTS: Requirements =
         Requirements { access: Access::TenantAdmin, ..Tenant::<T>::REQUIREMENTS };
@@ -79,8 +85,14 @@ pub struct Tenant<T: Tier> {
     tier: PhantomData<T>,
 }
 
-/// An administrator of a tenant, or a user with a role of `auth.sender_roles`.
+/// An administrator of a tenant, a user with a role of `auth.sender_roles`, or the platform for the tenant that it names.
 pub struct Sender<T: Tier>(Tenant<T>);
+
+/// A sender who follows the events of the tenant, or the platform, which follows those of all tenants where it names none.
+pub struct FeedReader<T: Tier> {
+    pub feed: Feed,
+    tier: PhantomData<T>,
+}
 
 /// An administrator of a tenant.
 pub struct TenantAdmin<T: Tier>(Tenant<T>);
@@ -109,51 +121,113 @@ impl<T: Tier> Deref for Sender<T> {
     }
 }
 
+/// Whom a request is made for.
+enum Authority {
+    Tenant {
+        actor: Actor,
+        is_sender: bool,
+    },
+    /// The platform, which has named no tenant.
+    AllTenants,
+}
+
+/// Checks the credential, counts the request, and compares the credential with the tenant that the path names.
+async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority, Error> {
+    let context = RequestContext::from_parts(parts);
+    let (principal, is_protected) = match identify(parts, app).await {
+        Ok(identified) => identified,
+        Err(Unidentified::Database(error)) => return Err(error.into()),
+        Err(Unidentified::Token(TokenError::NoKeys)) => return Err(Error::unavailable()),
+        Err(Unidentified::Token(TokenError::Invalid(reason))) => {
+            tracing::debug!(reason, "the token was refused");
+            let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
+            counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))?;
+            return Err(Error::new(Code::Unauthorized));
+        }
+    };
+    let in_path = TenantInPath::read(parts).await;
+    let caller = match (principal, in_path) {
+        (Principal::User(caller), in_path) => {
+            context.set_tenant(&caller.tenant);
+            count::<T>(app, &caller.tenant, &caller.user).await?;
+            if in_path != TenantInPath::None {
+                return Err(Error::new(Code::NotPlatform));
+            }
+            caller
+        }
+        (Principal::Platform(user), TenantInPath::Named(tenant)) => {
+            context.set_tenant(&tenant);
+            count::<T>(app, &tenant, &user).await?;
+            token::Caller { tenant, user, is_admin: false, is_sender: true }
+        }
+        (Principal::Platform(user), in_path) => {
+            let counted = app.rate_limiter.count_platform(T::LIMIT, &user).await;
+            counted.map_err(|refused| refusal::<T>(app, refused))?;
+            return match in_path {
+                TenantInPath::None => Ok(Authority::AllTenants),
+                _ => Err(Error::new(Code::NotFound)),
+            };
+        }
+    };
+    if !is_protected {
+        return Err(Error::new(Code::CsrfToken));
+    }
+    let actor = Actor {
+        tenant: caller.tenant,
+        user: caller.user,
+        is_admin: caller.is_admin,
+        trace_id: context.trace_id,
+        remote: context.remote,
+    };
+    Ok(Authority::Tenant { actor, is_sender: caller.is_sender })
+}
+
+/// The tenant that the path names.
+#[derive(PartialEq, Eq)]
+enum TenantInPath {
+    None,
+    Named(TenantId),
+    /// What no tenant is called.
+    Invalid,
+}
+
+impl TenantInPath {
+    async fn read(parts: &mut Parts) -> Self {
+        let Ok(parameters) = RawPathParams::from_request_parts(parts, &()).await else {
+            return Self::Invalid;
+        };
+        match parameters.iter().find(|(name, _)| *name == TENANT_PARAMETER) {
+            None => Self::None,
+            Some((_, text)) => TenantId::from_platform(text).map_or(Self::Invalid, Self::Named),
+        }
+    }
+}
+
 impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let context = RequestContext::from_parts(parts);
-        let (caller, is_protected) = match identify(parts, app).await {
-            Ok(identified) => identified,
-            Err(Unidentified::Database(error)) => return Err(error.into()),
-            Err(Unidentified::Token(TokenError::NoKeys)) => return Err(Error::unavailable()),
-            Err(Unidentified::Token(TokenError::Invalid(reason))) => {
-                tracing::debug!(reason, "the token was refused");
-                let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
-                counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))?;
-                return Err(Error::new(Code::Unauthorized));
-            }
-        };
-        context.set_tenant(&caller.tenant);
-        count::<T>(app, &caller).await?;
-        if !is_protected {
-            return Err(Error::new(Code::CsrfToken));
+        match authenticate::<T>(parts, app).await? {
+            Authority::Tenant { actor, is_sender } => Ok(Self { actor, is_sender, tier: PhantomData }),
+            Authority::AllTenants => Err(Error::new(Code::TenantNotNamed)),
         }
-        let actor = Actor {
-            tenant: caller.tenant,
-            user: caller.user,
-            is_admin: caller.is_admin,
-            trace_id: context.trace_id,
-            remote: context.remote,
-        };
-        Ok(Self { actor, is_sender: caller.is_sender, tier: PhantomData })
     }
 }
 
 /// Counts the request against the limit of its user.
-async fn count<T: Tier>(app: &App, caller: &token::Caller) -> Result<(), Error> {
-    let mut counted = app.rate_limiter.count_user(T::LIMIT, &caller.tenant, &caller.user).await;
+async fn count<T: Tier>(app: &App, tenant: &TenantId, user: &UserId) -> Result<(), Error> {
+    let mut counted = app.rate_limiter.count_user(T::LIMIT, tenant, user).await;
     if matches!(counted, Err(Refused::Database(_))) && !T::NEEDS_DATABASE {
-        counted = app
-            .rate_limiter
-            .count_user_locally(T::LIMIT, &caller.tenant, &caller.user)
-            .map_err(Refused::from);
+        counted = app.rate_limiter.count_user_locally(T::LIMIT, tenant, user).map_err(Refused::from);
     }
-    counted.map_err(|refused| match refused {
+    counted.map_err(|refused| refusal::<T>(app, refused))
+}
+
+fn refusal<T: Tier>(app: &App, refused: Refused) -> Error {
+    match refused {
         Refused::Exceeded(exceeded) => rate_limit_refusal(app, T::LIMIT, exceeded),
         Refused::Database(error) => error.into(),
-    })
+    }
 }
 
 /// Why it is not known who calls.
@@ -171,13 +245,13 @@ impl From<TokenError> for Unidentified {
 
 /// The caller, by the token or else by the console's session; and whether the request is protected against forgery by
 /// other sites. A token always is; a session is by its CSRF token.
-async fn identify(parts: &Parts, app: &App) -> Result<(token::Caller, bool), Unidentified> {
+async fn identify(parts: &Parts, app: &App) -> Result<(Principal, bool), Unidentified> {
     if !parts.headers.contains_key(AUTHORIZATION) && sign_in::brings_session(&parts.headers, app) {
         let session = sign_in::session_of(&parts.headers, app).await.map_err(Unidentified::Database)?;
         let session = session.ok_or(TokenError::Invalid("the session is over or not one of ours"))?;
         let caller = session.caller().ok_or(TokenError::Invalid("the session names nobody"))?;
         let is_protected = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);
-        return Ok((caller, is_protected));
+        return Ok((Principal::User(caller), is_protected));
     }
     let token = bearer_token(parts).map_err(TokenError::Invalid)?;
     Ok((app.tokens.verify(token).await?, true))
@@ -198,6 +272,19 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Sender<T> {
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let tenant = Tenant::from_request_parts(parts, app).await?;
         if tenant.is_sender { Ok(Self(tenant)) } else { Err(Error::new(Code::NotSender)) }
+    }
+}
+
+impl<T: Tier> FromRequestParts<Arc<App>> for FeedReader<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let feed = match authenticate::<T>(parts, app).await? {
+            Authority::AllTenants => Feed::OfAllTenants,
+            Authority::Tenant { actor, is_sender: true } => Feed::OfTenant(actor.tenant),
+            Authority::Tenant { .. } => return Err(Error::new(Code::NotSender)),
+        };
+        Ok(Self { feed, tier: PhantomData })
     }
 }
 

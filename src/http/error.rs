@@ -17,6 +17,10 @@ pub enum Code {
     Unauthorized,
     NotAdmin,
     NotSender,
+    /// A tenant's credential, below `/tenants/`.
+    NotPlatform,
+    /// The platform's credential, not below `/tenants/`.
+    TenantNotNamed,
     /// A browser's session without the token that proves where the request comes from.
     CsrfToken,
     /// The input is wrong; the title names the field.
@@ -57,6 +61,14 @@ impl Code {
             Self::NotSender => {
                 (StatusCode::FORBIDDEN, "ROLECHECK-2", "Must be a tenant admin or have a role that may send")
             }
+            Self::NotPlatform => {
+                (StatusCode::FORBIDDEN, "ROLECHECK-3", "Only the platform may name a tenant in the path")
+            }
+            Self::TenantNotNamed => (
+                StatusCode::FORBIDDEN,
+                "ROLECHECK-4",
+                "The platform sends and reads below /tenants/{tenantId} alone",
+            ),
             Self::CsrfToken => {
                 (StatusCode::FORBIDDEN, CSRF_TOKEN, "The header qlik-csrf-token is missing or wrong")
             }

@@ -7,13 +7,12 @@ use axum::http::header::LINK;
 use axum::http::{HeaderValue, Uri};
 use axum::middleware::map_response;
 use axum::response::Response;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
     audit, checks, email_config, emails, events, mail_services, microsoft365_setup, sending_account,
 };
-use super::error::Error;
 use super::{health, openapi, sign_in};
 use crate::app::App;
 use crate::auth::open_id_connect::CALLBACK_PATH;
@@ -35,7 +34,13 @@ pub enum Access {
     /// An administrator, or a user with a role of `auth.sender_roles`.
     Sender,
     TenantAdmin,
+    /// The platform, for the tenant that the path names.
+    Platform,
 }
+
+/// Below each of [`PREFIXES`], where the platform's credential calls the send API for a tenant.
+const TENANT_PREFIX: &str = "/tenants/{tenantId}";
+pub(super) const TENANT_PARAMETER: &str = "tenantId";
 
 /// A path that is served, with its method and right.
 #[derive(Clone, Debug)]
@@ -66,20 +71,20 @@ pub(super) fn api_routes() -> Vec<Operation> {
         guarded!(audit::get),
         guarded!(microsoft365_setup::get),
         guarded!(mail_services::list),
-        guarded!(emails::send).map_handler(in_send_api),
-        guarded!(emails::send_batch).map_handler(in_send_api),
-        guarded!(emails::list).map_handler(in_send_api),
-        guarded!(emails::get).map_handler(in_send_api),
-        guarded!(emails::update).map_handler(in_send_api),
-        guarded!(emails::cancel).map_handler(in_send_api),
-        guarded!(emails::retry).map_handler(in_send_api),
-        guarded!(emails::settle).map_handler(in_send_api),
-        guarded!(emails::delete).map_handler(in_send_api),
-        guarded!(events::of_email).map_handler(in_send_api),
-        guarded!(events::list).map_handler(in_send_api),
-        guarded!(sending_account::get).map_handler(in_send_api),
-        guarded!(sending_account::pause).map_handler(in_send_api),
-        guarded!(sending_account::resume).map_handler(in_send_api),
+        guarded!(emails::send).in_send_api(),
+        guarded!(emails::send_batch).in_send_api(),
+        guarded!(emails::list).in_send_api(),
+        guarded!(emails::get).in_send_api(),
+        guarded!(emails::update).in_send_api(),
+        guarded!(emails::cancel).in_send_api(),
+        guarded!(emails::retry).in_send_api(),
+        guarded!(emails::settle).in_send_api(),
+        guarded!(emails::delete).in_send_api(),
+        guarded!(events::of_email).in_send_api(),
+        guarded!(events::list).in_send_api(),
+        guarded!(sending_account::get).in_send_api(),
+        guarded!(sending_account::pause).in_send_api(),
+        guarded!(sending_account::resume).in_send_api(),
     ]
 }
 
@@ -99,9 +104,9 @@ pub(super) fn service_routes() -> Vec<Operation> {
 /// Every route that the service answers, for the tests that try each of them.
 pub fn routes() -> Vec<Route> {
     let api = api_routes();
-    let routes_under = |prefix: &'static str| api.iter().map(move |operation| operation.route(prefix));
+    let routes_under = |prefix: &'static str| api.iter().flat_map(move |operation| operation.routes(prefix));
     let mut routes: Vec<Route> = PREFIXES.into_iter().flat_map(routes_under).collect();
-    routes.extend(service_routes().iter().map(|operation| operation.route("")));
+    routes.extend(service_routes().iter().flat_map(|operation| operation.routes("")));
     routes
 }
 
@@ -118,16 +123,6 @@ pub(super) fn router() -> Router<Arc<App>> {
         router = operation.serve(router, "");
     }
     router
-}
-
-/// Refusals of the send API have the members that clients of Resend's API read.
-fn in_send_api(handler: MethodRouter<Arc<App>>) -> MethodRouter<Arc<App>> {
-    handler.layer(map_response(async |mut response: Response| {
-        if let Some(error) = response.extensions_mut().remove::<Error>() {
-            response.extensions_mut().insert(error.in_send_api());
-        }
-        response
-    }))
 }
 
 /// Every answer of PATCH says that the public API has deprecated it (RFC 9745), and where to look instead.

@@ -110,6 +110,12 @@ impl RateLimiter {
         }
     }
 
+    /// Counts one request of the platform that names no tenant and says whether it may pass.
+    pub async fn count_platform(&self, limit: Limit, user: &UserId) -> Result<(), Refused> {
+        // No tenant has this name.
+        self.count_user(limit, &TenantId::from_operator("*"), user).await
+    }
+
     /// Counts in this process alone: for operations that need no database, while it is not available.
     pub fn count_user_locally(&self, limit: Limit, tenant: &TenantId, user: &UserId) -> Result<(), Exceeded> {
         self.windows.count(self.kind(limit), &(tenant.as_str(), user.as_str()), self.clock.now())

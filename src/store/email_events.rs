@@ -11,10 +11,13 @@ use crate::outgoing::{Event, EventKind};
 
 statements! {
     INSERT = "insert into email_events (id, tenant_id, email_id, kind, at, details) values ($1, $2, $3, $4, $5, $6)";
-    OF_EMAIL = "select seq, id, email_id, kind, at, details from email_events
+    OF_EMAIL = "select seq, tenant_id, id, email_id, kind, at, details from email_events
         where tenant_id = $1 and email_id = $2 order by seq";
-    AFTER = "select seq, id, email_id, kind, at, details from email_events
+    AFTER = "select seq, tenant_id, id, email_id, kind, at, details from email_events
         where tenant_id = $1 and seq > $2 order by seq limit $3";
+    /// The platform's, of all tenants.
+    AFTER_OF_ALL = "select seq, tenant_id, id, email_id, kind, at, details from email_events
+        where seq > $1 order by seq limit $2";
     SET_DETAILS = "update email_events set details = $3 where tenant_id = $1 and seq = $2";
     /// The operator's, of all tenants: old events of emails that are gone, or of none. The newest row of all stays, since
     /// SQLite would use its number again.
@@ -25,11 +28,20 @@ statements! {
             order by at limit $2)";
 }
 
+/// Whose events are read.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Feed {
+    OfTenant(TenantId),
+    /// For the platform.
+    OfAllTenants,
+}
+
 /// An event as it was stored.
 #[derive(Clone, PartialEq, Debug)]
 pub struct StoredEvent {
     /// The cursor behind this event.
     pub seq: i64,
+    pub tenant: TenantId,
     pub email: Option<Uuid>,
     pub event: Event,
 }
@@ -56,11 +68,15 @@ pub async fn of_email(db: &Db, tenant: &TenantId, email: Uuid) -> Result<Vec<Sto
     rows.into_iter().map(read).collect()
 }
 
-/// The events of a tenant behind a cursor, at most so many. On PostgreSQL no transaction that still runs can commit an
-/// event before the last of them.
-pub async fn after(db: &Db, tenant: &TenantId, cursor: i64, limit: i64) -> Result<Vec<StoredEvent>, DbError> {
-    let text = if db.is_postgres() { postgres::after() } else { AFTER };
-    let rows = db.all(sql(text).bind(tenant.as_str()).bind(cursor).bind(limit)).await?;
+/// The events behind a cursor, at most so many. On PostgreSQL no transaction that still runs can commit an event before
+/// the last of them.
+pub async fn after(db: &Db, feed: &Feed, cursor: i64, limit: i64) -> Result<Vec<StoredEvent>, DbError> {
+    let [of_tenant, of_all] = if db.is_postgres() { postgres::after() } else { [AFTER, AFTER_OF_ALL] };
+    let statement = match feed {
+        Feed::OfTenant(tenant) => sql(of_tenant).bind(tenant.as_str()),
+        Feed::OfAllTenants => sql(of_all),
+    };
+    let rows = db.all(statement.bind(cursor).bind(limit)).await?;
     rows.into_iter().map(read).collect()
 }
 
@@ -85,14 +101,18 @@ pub fn forget_replies(tenant: &TenantId, events: Vec<StoredEvent>) -> Vec<Statem
 /// The texts for PostgreSQL alone.
 pub(super) mod postgres {
     statements! {
-        AFTER = "select seq, id, email_id, kind, at, details from email_events
+        AFTER = "select seq, tenant_id, id, email_id, kind, at, details from email_events
             where tenant_id = $1 and seq > $2
                 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
             order by seq limit $3";
+        /// The platform's, of all tenants.
+        AFTER_OF_ALL = "select seq, tenant_id, id, email_id, kind, at, details from email_events
+            where seq > $1 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+            order by seq limit $2";
     }
 
-    pub(super) fn after() -> &'static str {
-        AFTER
+    pub(super) fn after() -> [&'static str; 2] {
+        [AFTER, AFTER_OF_ALL]
     }
 }
 
@@ -101,11 +121,12 @@ fn read(row: Row) -> Result<StoredEvent, DbError> {
     let unreadable =
         || DbError::Statement("a row of email_events cannot be understood: it is not one of ours".to_owned());
     let seq = columns.integer()?;
+    let tenant = TenantId::from_operator(&columns.text()?);
     let id = columns.text()?.parse().map_err(|_| unreadable())?;
     let email = columns.optional_text()?.map(|text| text.parse()).transpose().map_err(|_| unreadable())?;
     let kind = columns.text()?;
     let kind = EventKind::ALL.into_iter().find(|known| known.as_str() == kind).ok_or_else(unreadable)?;
     let at = Timestamp(columns.integer()?);
     let details: EventDetails = serde_json::from_str(&columns.text()?).map_err(|_| unreadable())?;
-    Ok(StoredEvent { seq, email, event: Event { id, kind, at, details } })
+    Ok(StoredEvent { seq, tenant, email, event: Event { id, kind, at, details } })
 }

@@ -18,11 +18,16 @@ const TABLES_OF_TENANTS: [&str; 9] = [
     "emails",
 ];
 
-/// Texts on tenants' tables that are the operator's or the worker's: the end of the
+/// Texts on tenants' tables that are the operator's, the platform's or the worker's: the feed of all tenants, the end of the
 /// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address.
-const OF_ALL_TENANTS: [&str; 24] = [
+const OF_ALL_TENANTS: [&str; 26] = [
     "select tenant_id from delivery_accounts
         where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1",
+    "select seq, tenant_id, id, email_id, kind, at, details from email_events
+        where seq > $1 order by seq limit $2",
+    "select seq, tenant_id, id, email_id, kind, at, details from email_events
+            where seq > $1 and transaction_id < pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+            order by seq limit $2",
     "delete from audit where id in (select id from audit where at < $1 order by at limit $2)",
     "select min(secret_key_id) from email_configs where secret_key_id > $1",
     "select count(*) from email_configs where secret_key_id = $1",

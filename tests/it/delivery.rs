@@ -6,6 +6,7 @@ mod faults;
 mod microsoft365;
 mod outcomes;
 mod ownership;
+mod platform;
 mod removal;
 mod sending;
 

@@ -6,20 +6,39 @@ use std::process::{Command, Stdio};
 use crate::destinations::Destinations;
 use crate::service::{Service, peers};
 
+/// Where the clients send to, and with which key.
+#[derive(Clone, Copy)]
+enum As {
+    Tenant,
+    /// The tenant stands in the base URL.
+    Platform,
+}
+
+impl As {
+    fn base_and_key(self) -> (&'static str, String) {
+        match self {
+            Self::Tenant => ("/api/v1/transports", Service::token("acme", "admin", true)),
+            Self::Platform => ("/api/v1/transports/tenants/acme", Service::platform_token()),
+        }
+    }
+}
+
 /// Runs a script with a service of its own, and shows all that it printed where it fails.
-async fn run(program: PathBuf, arguments: &[&str], script: &str, summary: &str) {
+async fn run(caller: As, program: PathBuf, arguments: &[&str], script: &str, summary: &str) {
     let destinations = Destinations::start().await;
     let service = destinations.service(None);
     destinations.configure(&service.admin("acme")).await;
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/resend");
+    let (base, key) = caller.base_and_key();
+    let url = format!("http://{}{base}", service.address);
     let mut command = Command::new(program);
     command
         .args(arguments)
         .arg(folder.join(script))
         .env("PYTHONDONTWRITEBYTECODE", "1")
-        .env("RESEND_BASE_URL", format!("http://{}/api/v1/transports", service.address))
-        .env("RESEND_API_URL", format!("http://{}/api/v1/transports", service.address))
-        .env("RESEND_API_KEY", Service::token("acme", "admin", true))
+        .env("RESEND_BASE_URL", &url)
+        .env("RESEND_API_URL", &url)
+        .env("RESEND_API_KEY", key)
         .env("OTHER_API_KEY", Service::token("acme", "member", false))
         .stdin(Stdio::null());
     let output = tokio::task::spawn_blocking(move || command.output()).await.expect("it ends");
@@ -37,11 +56,25 @@ async fn run(program: PathBuf, arguments: &[&str], script: &str, summary: &str) 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 async fn the_npm_client_passes_every_flow() {
-    run("node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 9\n").await;
+    run(As::Tenant, "node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 9\n")
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/test"]
+async fn the_npm_client_passes_every_flow_for_the_platform() {
+    run(As::Platform, "node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 9\n")
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 async fn the_pypi_client_passes_every_flow() {
-    run(peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 8 tests").await;
+    run(As::Tenant, peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 8 tests").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+#[ignore = "needs scripts/test"]
+async fn the_pypi_client_passes_every_flow_for_the_platform() {
+    run(As::Platform, peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 8 tests").await;
 }

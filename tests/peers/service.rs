@@ -97,11 +97,20 @@ impl Service {
 
     /// What `transports token` prints.
     pub fn token(tenant: &str, user: &str, admin: bool) -> String {
-        let mut arguments = vec!["token", "--tenant", tenant, "--user", user];
+        let mut arguments = vec!["--tenant", tenant, "--user", user];
         if admin {
             arguments.push("--admin");
         }
-        let output = Self::command(&arguments).output().expect("the binary is built");
+        Self::sign(&arguments)
+    }
+
+    /// The same for the platform.
+    pub fn platform_token() -> String {
+        Self::sign(&["--platform", "--user", "billing"])
+    }
+
+    fn sign(arguments: &[&str]) -> String {
+        let output = Self::command(&[&["token"], arguments].concat()).output().expect("the binary is built");
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("text").trim_end().to_owned()
     }

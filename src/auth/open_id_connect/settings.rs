@@ -50,6 +50,8 @@ impl Settings {
             admin_roles: config.auth.admin_roles.clone(),
             admin_scopes: config.auth.admin_scopes.clone(),
             sender_roles: config.auth.sender_roles.clone(),
+            // The console is for the users of a tenant.
+            platform_scope: String::new(),
         };
         let secret = console.oidc_client_secret.as_ref();
         let client_secret = secret.map(|secret| Secret::new(secret.expose().to_owned()));

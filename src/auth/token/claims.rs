@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::{Caller, IdToken, TokenError};
+use super::{Caller, IdToken, Principal, TokenError};
 use crate::clock::Timestamp;
 use crate::config::Auth;
 use crate::id::{TenantId, UserId};
@@ -22,6 +22,7 @@ pub(super) struct ExpectedClaims {
     admin_roles: Vec<String>,
     admin_scopes: Vec<String>,
     sender_roles: Vec<String>,
+    platform_scope: String,
 }
 
 impl ExpectedClaims {
@@ -45,15 +46,16 @@ impl ExpectedClaims {
             admin_roles: settings.admin_roles.clone(),
             admin_scopes: settings.admin_scopes.clone(),
             sender_roles: settings.sender_roles.clone(),
+            platform_scope: settings.platform_scope.clone(),
         })
     }
 
     /// Who calls, and for how long the token may be used.
-    pub(super) fn caller(
+    pub(super) fn principal(
         &self,
         claims: &Map<String, Value>,
         now: Timestamp,
-    ) -> Result<(Caller, Validity), TokenError> {
+    ) -> Result<(Principal, Validity), TokenError> {
         require_access_token(claims)?;
         self.check_common(claims, now)
     }
@@ -80,17 +82,17 @@ impl ExpectedClaims {
         }
         date(claims, "iat")?.ok_or(TokenError::Invalid("no iat"))?;
         let is_verified = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
-        Ok(IdToken {
-            caller: self.check_common(claims, now)?.0,
-            email: text("email").filter(|_| is_verified).map(str::to_owned),
-        })
+        let (Principal::User(caller), _) = self.check_common(claims, now)? else {
+            return Err(TokenError::Invalid("no usable tenant"));
+        };
+        Ok(IdToken { caller, email: text("email").filter(|_| is_verified).map(str::to_owned) })
     }
 
     fn check_common(
         &self,
         claims: &Map<String, Value>,
         now: Timestamp,
-    ) -> Result<(Caller, Validity), TokenError> {
+    ) -> Result<(Principal, Validity), TokenError> {
         let validity = Validity::new(claims)?;
         validity.check(now)?;
         if let Some(issuer) = &self.issuer
@@ -101,22 +103,25 @@ impl ExpectedClaims {
         if let Some(audience) = &self.audience {
             require_audience(claims.get("aud"), audience)?;
         }
-        let tenant = claims.get(&self.tenant_claim).and_then(Value::as_str);
-        let tenant = tenant.and_then(TenantId::from_verified_claim);
         let user = claims.get(&self.user_claim).and_then(Value::as_str);
         let user = user.and_then(UserId::from_verified_claim);
-        let (is_admin, is_sender) = self.rights(claims)?;
-        let caller = Caller {
-            tenant: tenant.ok_or(TokenError::Invalid("no usable tenant"))?,
-            user: user.ok_or(TokenError::Invalid("no usable user"))?,
-            is_admin,
-            is_sender,
+        let user = user.ok_or(TokenError::Invalid("no usable user"))?;
+        let rights = self.rights(claims)?;
+        // A token with a tenant is that tenant's, whatever its scopes.
+        let principal = match claims.get(&self.tenant_claim) {
+            None if rights.is_platform => Principal::Platform(user),
+            tenant => {
+                let tenant = tenant.and_then(Value::as_str).and_then(TenantId::from_verified_claim);
+                let tenant = tenant.ok_or(TokenError::Invalid("no usable tenant"))?;
+                let Rights { is_admin, is_sender, .. } = rights;
+                Principal::User(Caller { tenant, user, is_admin, is_sender })
+            }
         };
-        Ok((caller, validity))
+        Ok((principal, validity))
     }
 
-    /// Whether the caller is an administrator, and whether it may send mail.
-    fn rights(&self, claims: &Map<String, Value>) -> Result<(bool, bool), TokenError> {
+    /// What roles and scopes allow.
+    fn rights(&self, claims: &Map<String, Value>) -> Result<Rights, TokenError> {
         let roles = match claims.get(&self.roles_claim) {
             None => Vec::new(),
             Some(roles) => {
@@ -133,8 +138,20 @@ impl ExpectedClaims {
         let holds =
             |held: &[&str], wanted: &[String]| held.iter().any(|one| wanted.iter().any(|other| other == one));
         let is_admin = holds(&roles, &self.admin_roles) || holds(&scopes, &self.admin_scopes);
-        Ok((is_admin, is_admin || holds(&roles, &self.sender_roles)))
+        Ok(Rights {
+            is_admin,
+            is_sender: is_admin || holds(&roles, &self.sender_roles),
+            // Two spaces in a row make an empty scope.
+            is_platform: !self.platform_scope.is_empty() && scopes.contains(&self.platform_scope.as_str()),
+        })
     }
+}
+
+/// What a token's roles and scopes allow.
+struct Rights {
+    is_admin: bool,
+    is_sender: bool,
+    is_platform: bool,
 }
 
 /// The time in which a token may be used, in seconds since 1970.

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::claims::LEEWAY_SECONDS;
 use super::compact::{Compact, MAX_BYTES};
-use super::{Caller, TokenError, Verifier};
+use super::{Caller, Principal, TokenError, Verifier};
 use crate::clock::{Clock, Timestamp};
 use crate::config::{Auth, Config};
 use crate::json;
@@ -24,7 +24,7 @@ const SECRET: &str = "a-secret-of-the-tests-with-40-characters";
 const ISSUER: &str = "https://issuer.test";
 const AUDIENCE: &str = "transports";
 
-fn verify(token: &str) -> Result<Caller, TokenError> {
+fn verify(token: &str) -> Result<Principal, TokenError> {
     static VERIFIER: OnceLock<Verifier> = OnceLock::new();
     let verifier = VERIFIER.get_or_init(|| {
         let settings = Auth {
@@ -53,10 +53,10 @@ fn sign(message: &str) -> String {
 pub fn token(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     check_form(text);
-    if let Ok(caller) = verify(text) {
+    if let Ok(principal) = verify(text) {
         let (message, _) = text.rsplit_once('.').expect("three parts");
         assert_eq!(sign(message), text, "a signature that is not ours was taken");
-        assert_ne!(caller.tenant.as_str(), "");
+        assert!(!matches!(principal, Principal::User(caller) if caller.tenant.as_str().is_empty()));
     }
     // Header and claims with a good signature reach what stands behind it. Two lines are the two in JSON: no chance
     // makes good Base64.
@@ -99,10 +99,10 @@ fn check_form(text: &str) {
 }
 
 /// Claims under a good signature: who is taken has a date in the future, our issuer and audience, one plain tenant and
-/// user, and is an administrator by role or scope only.
+/// user, and is an administrator by role or scope only; or has no tenant, and is the platform by its scope.
 pub fn claims(data: &[u8]) {
     let header = URL_SAFE_NO_PAD.encode(r#"{"alg":"HS256"}"#);
-    let Ok(caller) = verify(&sign(&format!("{header}.{}", URL_SAFE_NO_PAD.encode(data)))) else { return };
+    let Ok(principal) = verify(&sign(&format!("{header}.{}", URL_SAFE_NO_PAD.encode(data)))) else { return };
     let claims = json::object(data).expect("only an object is taken");
     let seconds = |name: &str| claims[name].as_f64().expect("a number");
     #[expect(clippy::cast_precision_loss, reason = "far below 2^52")]
@@ -116,16 +116,29 @@ pub fn claims(data: &[u8]) {
         claim => claim == wanted,
     };
     assert!(holds(&claims["aud"], AUDIENCE));
-    for (name, taken) in [("tenantId", caller.tenant.as_str()), ("sub", caller.user.as_str())] {
+    let is_name = |name: &str, taken: &str| {
         assert_eq!(claims[name], taken);
         assert!((1..=255).contains(&taken.len()) && taken != "*" && !taken.chars().any(char::is_control));
+    };
+    let has_scope = |wanted: &str| {
+        claims.get("scope").is_some_and(|scope| match scope {
+            Value::String(words) => words.split(' ').any(|word| word == wanted),
+            scope => holds(scope, wanted),
+        })
+    };
+    match principal {
+        Principal::User(Caller { tenant, user, is_admin, .. }) => {
+            is_name("tenantId", tenant.as_str());
+            is_name("sub", user.as_str());
+            let role =
+                claims.get("roles").is_some_and(|roles| roles.is_array() && holds(roles, "TenantAdmin"));
+            assert_eq!(is_admin, role || has_scope("admin_classic"));
+        }
+        Principal::Platform(user) => {
+            is_name("sub", user.as_str());
+            assert!(has_scope("transports:platform") && !claims.contains_key("tenantId"));
+        }
     }
-    let role = claims.get("roles").is_some_and(|roles| roles.is_array() && holds(roles, "TenantAdmin"));
-    let scope = claims.get("scope").is_some_and(|scope| match scope {
-        Value::String(words) => words.split(' ').any(|word| word == "admin_classic"),
-        scope => holds(scope, "admin_classic"),
-    });
-    assert_eq!(caller.is_admin, role || scope);
     assert!(!claims.contains_key("nonce") && !claims.contains_key("at_hash"), "an ID token");
     for other in ["typ", "token_use"] {
         assert!(!claims.get(other).is_some_and(|kind| kind == "id" || kind == "refresh"));

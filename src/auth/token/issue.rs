@@ -27,21 +27,8 @@ pub fn issue(
     lifetime_seconds: i64,
     now: Timestamp,
 ) -> anyhow::Result<Secret> {
-    let allowed = "must have 1 to 255 bytes without control characters, and not be \"*\"";
-    let tenant = TenantId::from_verified_claim(tenant).with_context(|| format!("the tenant {allowed}"))?;
-    let user = UserId::from_verified_claim(user).with_context(|| format!("the user {allowed}"))?;
-    ensure!(lifetime_seconds > 0, "the lifetime must be at least one second");
-
-    let mut claims = Map::new();
-    claims.insert("iat".to_owned(), json!(now.seconds()));
-    claims.insert("exp".to_owned(), json!(now.seconds().saturating_add(lifetime_seconds)));
-    if let Some(issuer) = &settings.issuer {
-        claims.insert("iss".to_owned(), json!(issuer));
-    }
-    if let Some(audience) = &settings.audience {
-        claims.insert("aud".to_owned(), json!(audience));
-    }
-    claims.insert(settings.user_claim.clone(), json!(user.as_str()));
+    let tenant = TenantId::from_verified_claim(tenant).with_context(|| format!("the tenant {NAME_RULE}"))?;
+    let mut claims = common_claims(settings, user, lifetime_seconds, now)?;
     claims.insert(settings.tenant_claim.clone(), json!(tenant.as_str()));
     if admin {
         if let Some(role) = settings.admin_roles.first() {
@@ -53,6 +40,47 @@ pub fn issue(
         }
     }
     sign_hs256(secret, &Value::Object(claims))
+}
+
+/// The same for the platform, which names a tenant in each request.
+///
+/// # Errors
+/// A text for the operator: as [`issue`], or `auth.platform_scope` is empty.
+pub fn issue_for_platform(
+    secret: &Secret,
+    settings: &Auth,
+    user: &str,
+    lifetime_seconds: i64,
+    now: Timestamp,
+) -> anyhow::Result<Secret> {
+    ensure!(!settings.platform_scope.is_empty(), "auth.platform_scope is empty: no token is the platform's");
+    let mut claims = common_claims(settings, user, lifetime_seconds, now)?;
+    claims.insert("scope".to_owned(), json!(settings.platform_scope));
+    sign_hs256(secret, &Value::Object(claims))
+}
+
+const NAME_RULE: &str = "must have 1 to 255 bytes without control characters, and not be \"*\"";
+
+/// Times, issuer, audience and user.
+fn common_claims(
+    settings: &Auth,
+    user: &str,
+    lifetime_seconds: i64,
+    now: Timestamp,
+) -> anyhow::Result<Map<String, Value>> {
+    let user = UserId::from_verified_claim(user).with_context(|| format!("the user {NAME_RULE}"))?;
+    ensure!(lifetime_seconds > 0, "the lifetime must be at least one second");
+    let mut claims = Map::new();
+    claims.insert("iat".to_owned(), json!(now.seconds()));
+    claims.insert("exp".to_owned(), json!(now.seconds().saturating_add(lifetime_seconds)));
+    if let Some(issuer) = &settings.issuer {
+        claims.insert("iss".to_owned(), json!(issuer));
+    }
+    if let Some(audience) = &settings.audience {
+        claims.insert("aud".to_owned(), json!(audience));
+    }
+    claims.insert(settings.user_claim.clone(), json!(user.as_str()));
+    Ok(claims)
 }
 
 /// The compact form of `claims`, signed with HS256 and without a key id.

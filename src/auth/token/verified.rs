@@ -7,7 +7,7 @@ use aws_lc_rs::digest::{SHA256, digest};
 use moka::sync::Cache;
 
 use super::claims::Validity;
-use super::{Caller, TokenError};
+use super::{Principal, TokenError};
 use crate::clock::Timestamp;
 
 /// A hash in place of the token, so that no usable token stays in memory.
@@ -29,7 +29,7 @@ pub(super) type KeySetVersion = Option<u64>;
 struct Verified {
     key_set: KeySetVersion,
     validity: Validity,
-    caller: Caller,
+    principal: Principal,
 }
 
 /// Bounded; entries in frequent use stay.
@@ -43,16 +43,16 @@ impl VerifiedTokens {
         Self { entries: Cache::new(capacity) }
     }
 
-    /// The caller of a token that this key set has verified before; `None` where it has not.
+    /// The principal of a token that this key set has verified before; `None` where it has not.
     ///
     /// # Errors
     /// The token has expired, or the clock was set back to a time before it is valid.
-    pub(super) fn caller(
+    pub(super) fn principal(
         &self,
         token: Fingerprint,
         key_set: KeySetVersion,
         now: Timestamp,
-    ) -> Result<Option<Caller>, TokenError> {
+    ) -> Result<Option<Principal>, TokenError> {
         let Some(verified) = self.entries.get(&token) else {
             return Ok(None);
         };
@@ -60,7 +60,7 @@ impl VerifiedTokens {
             return Ok(None);
         }
         verified.validity.check(now)?;
-        Ok(Some(verified.caller))
+        Ok(Some(verified.principal))
     }
 
     /// Remembers a token whose signature, times and claims were verified.
@@ -69,9 +69,9 @@ impl VerifiedTokens {
         token: Fingerprint,
         key_set: KeySetVersion,
         validity: Validity,
-        caller: Caller,
+        principal: Principal,
     ) {
-        self.entries.insert(token, Verified { key_set, validity, caller });
+        self.entries.insert(token, Verified { key_set, validity, principal });
     }
 }
 
@@ -79,14 +79,15 @@ impl VerifiedTokens {
 mod tests {
     use serde_json::json;
 
+    use super::super::Caller;
     use super::*;
     use crate::id::{TenantId, UserId};
 
     const NOW: Timestamp = Timestamp(1_767_225_600_000);
 
-    fn caller(user: &str) -> Caller {
+    fn caller(user: &str) -> Principal {
         let (tenant, user) = (TenantId::from_operator("tenant"), UserId(user.into()));
-        Caller { tenant, user, is_admin: false, is_sender: false }
+        Principal::User(Caller { tenant, user, is_admin: false, is_sender: false })
     }
 
     fn an_hour() -> Validity {
@@ -98,13 +99,17 @@ mod tests {
     fn an_entry_stands_for_one_token_and_one_key_set() {
         let tokens = VerifiedTokens::new(10);
         tokens.insert(Fingerprint::new("a.b.c"), Some(1), an_hour(), caller("ann"));
-        assert_eq!(tokens.caller(Fingerprint::new("a.b.c"), Some(1), NOW), Ok(Some(caller("ann"))));
+        assert_eq!(tokens.principal(Fingerprint::new("a.b.c"), Some(1), NOW), Ok(Some(caller("ann"))));
         for (token, key_set) in [("a.b.d", Some(1)), ("a.b.c", Some(2)), ("a.b.c", Some(0)), ("a.b.c", None)]
         {
-            assert_eq!(tokens.caller(Fingerprint::new(token), key_set, NOW), Ok(None), "{token} {key_set:?}");
+            assert_eq!(
+                tokens.principal(Fingerprint::new(token), key_set, NOW),
+                Ok(None),
+                "{token} {key_set:?}"
+            );
         }
         tokens.insert(Fingerprint::new("a.b.c"), Some(2), an_hour(), caller("ann"));
-        assert_eq!(tokens.caller(Fingerprint::new("a.b.c"), Some(2), NOW), Ok(Some(caller("ann"))));
+        assert_eq!(tokens.principal(Fingerprint::new("a.b.c"), Some(2), NOW), Ok(Some(caller("ann"))));
     }
 
     #[test]
@@ -122,6 +127,6 @@ mod tests {
     fn with_no_entries_nothing_is_remembered() {
         let tokens = VerifiedTokens::new(0);
         tokens.insert(Fingerprint::new("a.b.c"), None, an_hour(), caller("ann"));
-        assert_eq!(tokens.caller(Fingerprint::new("a.b.c"), None, NOW), Ok(None));
+        assert_eq!(tokens.principal(Fingerprint::new("a.b.c"), None, NOW), Ok(None));
     }
 }

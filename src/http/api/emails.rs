@@ -8,17 +8,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
-use uuid::Uuid;
 
 use crate::app::App;
 use crate::delivery::request::{EmailRequest, RequestFaults};
 use crate::http::caller::{SendTier, Sender};
-use crate::http::error::{Code, Error, ErrorBody};
+use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::{JsonBody, MessageBody, OptionalJsonBody};
 use crate::language::Language;
 use crate::mail::address::EmailAddress;
@@ -27,6 +26,7 @@ use parameters::{ListParameters, idempotency_key, is_permissive, wait};
 
 pub(super) use bodies::diagnosis_in;
 pub use bodies::{EmailRequestBody, RecipientsBody, SettlementBody, UpdateBody};
+pub(super) use parameters::EmailId;
 
 /// Takes one email.
 ///
@@ -189,10 +189,9 @@ pub async fn list(
 pub async fn get(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
     language: Language,
 ) -> Result<Json<EmailBody>, Error> {
-    let id = parse_id(&id)?;
     // What the mail says is for administrators.
     let view = if sender.is_admin {
         app.delivery.find(&sender.tenant, id).await?
@@ -221,10 +220,9 @@ pub async fn get(
 pub async fn update(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
     JsonBody(document): JsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
-    let id = parse_id(&id)?;
     let (scheduled_at, expires_at) = parameters::update(document, id, app.clock.now())?;
     app.delivery.reschedule(&sender.tenant, id, scheduled_at, expires_at).await?;
     Ok(Json(ReferenceBody::new(id)))
@@ -245,9 +243,8 @@ pub async fn update(
 pub async fn cancel(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
 ) -> Result<Json<ReferenceBody>, Error> {
-    let id = parse_id(&id)?;
     app.delivery.cancel(&sender.tenant, id).await?;
     Ok(Json(ReferenceBody::new(id)))
 }
@@ -272,10 +269,9 @@ pub async fn cancel(
 pub async fn retry(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
-    let id = parse_id(&id)?;
     let recipients = recipients(body, false)?;
     app.delivery.retry(&sender.tenant, id, recipients.as_deref()).await?;
     Ok(Json(ReferenceBody::new(id)))
@@ -300,10 +296,9 @@ pub async fn retry(
 pub async fn settle(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
-    let id = parse_id(&id)?;
     let recipients = recipients(body, true)?;
     app.delivery.settle(&sender.tenant, id, recipients.as_deref()).await?;
     Ok(Json(ReferenceBody::new(id)))
@@ -324,9 +319,8 @@ pub async fn settle(
 pub async fn delete(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
 ) -> Result<Json<DeletedBody>, Error> {
-    let id = parse_id(&id)?;
     app.delivery.erase(&sender.tenant, id).await?;
     Ok(Json(DeletedBody::new(id)))
 }
@@ -334,11 +328,6 @@ pub async fn delete(
 /// The time that is left to wait before the request itself would take too long.
 pub(super) fn max_wait(app: &App, wait: Duration) -> Duration {
     wait.min(Duration::from_secs(app.config.server.request_timeout_seconds.saturating_sub(1)))
-}
-
-/// What is no id names no email.
-pub(super) fn parse_id(text: &str) -> Result<Uuid, Error> {
-    text.parse().map_err(|_| Error::new(Code::EmailNotFound))
 }
 
 fn recipients(body: Option<Value>, has_outcome: bool) -> Result<Option<Vec<EmailAddress>>, Error> {

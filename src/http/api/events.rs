@@ -5,21 +5,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Json;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::Uri;
 use serde::Serialize;
 use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::emails::{diagnosis_in, max_wait, parse_id};
+use super::emails::{EmailId, diagnosis_in, max_wait};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
 use crate::error::{InputFault, Reason};
-use crate::http::caller::{SendTier, Sender};
+use crate::http::caller::{FeedReader, SendTier, Sender};
 use crate::http::error::{Error, ErrorBody};
-use crate::id::TenantId;
 use crate::language::Language;
 use crate::store::email_events::StoredEvent;
 
@@ -120,7 +119,7 @@ pub struct FeedParameters {
 
 /// Follows what happens to all emails of the tenant.
 ///
-/// For tenant administrators and roles that may send. Events come in the order in which they were committed, at least once;
+/// For tenant administrators and roles that may send. The platform's token follows all tenants here. Events come in the order in which they were committed, at least once;
 /// one that comes again has the same id.
 #[utoipa::path(
     get, path = "/events", tag = "emails", operation_id = "listEvents",
@@ -131,23 +130,23 @@ pub struct FeedParameters {
     )
 )]
 pub async fn list(
-    sender: Sender<SendTier>,
+    reader: FeedReader<SendTier>,
     State(app): State<Arc<App>>,
     uri: Uri,
     language: Language,
 ) -> Result<Json<EventList>, Error> {
     let (after, limit, wait) = parse(&uri)?;
-    let events = app.delivery.events_after(&sender.tenant, after, limit, max_wait(&app, wait)).await?;
+    let events = app.delivery.events_after(&reader.feed, after, limit, max_wait(&app, wait)).await?;
     let next = events.last().map_or(after, |event| event.seq).to_string();
     let mut views: BTreeMap<Uuid, Option<EmailView>> = BTreeMap::new();
-    for id in events.iter().filter_map(|event| event.email) {
+    for (event, id) in events.iter().filter_map(|event| Some((event, event.email?))) {
         if let std::collections::btree_map::Entry::Vacant(entry) = views.entry(id) {
-            entry.insert(app.delivery.find_if_there(&sender.tenant, id).await?);
+            entry.insert(app.delivery.find_if_there(&event.tenant, id).await?);
         }
     }
     let body = |event: &StoredEvent| {
         let view = event.email.and_then(|id| views.get(&id)).and_then(Option::as_ref);
-        EventBody::new(&sender.tenant, event, view, language)
+        EventBody::new(event, view, language)
     };
     Ok(Json(EventList { object: "list", data: events.iter().map(body).collect(), next: Some(next) }))
 }
@@ -166,14 +165,12 @@ pub async fn list(
 pub async fn of_email(
     sender: Sender<SendTier>,
     State(app): State<Arc<App>>,
-    Path(id): Path<String>,
+    EmailId(id): EmailId,
     language: Language,
 ) -> Result<Json<EventList>, Error> {
-    let id = parse_id(&id)?;
     let view = app.delivery.find_if_there(&sender.tenant, id).await?;
     let events = app.delivery.events_of(&sender.tenant, id).await?;
-    let data =
-        events.iter().map(|event| EventBody::new(&sender.tenant, event, view.as_ref(), language)).collect();
+    let data = events.iter().map(|event| EventBody::new(event, view.as_ref(), language)).collect();
     Ok(Json(EventList { object: "list", data, next: None }))
 }
 
@@ -210,7 +207,7 @@ fn parse(uri: &Uri) -> Result<(i64, i64, Duration), Error> {
 }
 
 impl EventBody {
-    fn new(tenant: &TenantId, stored: &StoredEvent, view: Option<&EmailView>, language: Language) -> Self {
+    fn new(stored: &StoredEvent, view: Option<&EmailView>, language: Language) -> Self {
         let event = &stored.event;
         let details = view.and_then(|view| view.details.clone()).unwrap_or_default();
         let address = |position: &i64| {
@@ -229,7 +226,7 @@ impl EventBody {
             id: format!("evt_{}", event.id),
             kind,
             created_at: event.at.to_iso(),
-            tenant_id: tenant.as_str().to_owned(),
+            tenant_id: stored.tenant.as_str().to_owned(),
             data: EventData {
                 email_id: stored.email.map(|id| id.to_string()),
                 message_id: view.map(|view| view.email.message_id.clone()),

@@ -61,19 +61,26 @@ impl Requirements {
     }
 
     /// Declares every refusal that follows from the right, the rate limit, the body and the preconditions. What the
-    /// handler declares itself stays: it says more.
-    pub fn declare_refusals(self, operation: &mut Operation) {
+    /// handler declares itself stays: it says more. `access` is that of the path.
+    pub fn declare_refusals(self, operation: &mut Operation, access: Access) {
         let mut declare = |status: &str, description: String| {
             let declared = operation.responses.responses.entry(status.to_owned());
             declared.or_insert_with(|| RefOr::T(refusal(description)));
         };
         declare("401", "No valid token.".to_owned());
-        match self.access {
-            Access::TenantAdmin => declare("403", "Must be a tenant admin.".to_owned()),
-            Access::Sender => {
+        match (access, self.access) {
+            (Access::Platform, Access::TenantAdmin) => {
+                declare(
+                    "403",
+                    "Only the tenant's own administrators may do this, without `/tenants`.".to_owned(),
+                );
+            }
+            (Access::Platform, _) => declare("403", "Not the platform's credential.".to_owned()),
+            (Access::TenantAdmin, _) => declare("403", "Must be a tenant admin.".to_owned()),
+            (Access::Sender, _) => {
                 declare("403", "Must be a tenant admin or have a role that may send.".to_owned());
             }
-            Access::Anybody | Access::AnyUser => {}
+            (Access::Anybody | Access::AnyUser, _) => {}
         }
         let limit = match self.limit {
             Limit::Tier1 => "of tier 1",

@@ -32,15 +32,37 @@ async fn call(client: &Client, method: &str, path: &str) -> Answer {
 async fn every_route_requires_a_token_and_its_right() {
     let app = TestApp::start().await;
     let guarded: Vec<_> = routes().into_iter().filter(|route| route.access != Access::Anybody).collect();
-    assert_eq!(guarded.len(), 48, "24 operations under two prefixes");
-    for Route { method, path, access } in guarded {
+    let (of_platform, of_tenants): (Vec<_>, Vec<_>) =
+        guarded.into_iter().partition(|route| route.access == Access::Platform);
+    assert_eq!(of_tenants.len(), 48, "24 operations under two prefixes");
+    assert_eq!(of_platform.len(), 28, "the 14 operations of the send API under two prefixes");
+    for Route { method, path, .. } in of_platform {
+        let path = path.replace("{tenantId}", "acme");
         let answer = call(&app.anybody(), method, &path).await.expect(401);
         assert_eq!(answer.error().0, "HTTP-401", "{method} {path}");
+        for client in [app.member("acme"), app.sender("acme"), app.admin("acme"), app.admin("other")] {
+            let answer = call(&client, method, &path).await.expect(403);
+            assert_eq!(answer.error().0, "ROLECHECK-3", "{method} {path}");
+        }
+        let platform = call(&app.platform(), method, &path).await;
+        let is_for_admins = path.ends_with("/pause") || path.ends_with("/resume");
+        assert_eq!(platform.status == 403, is_for_admins, "{method} {path}: {}", platform.status);
+        assert!(!matches!(platform.status, 401 | 405), "{method} {path}: {}", platform.status);
+    }
+    for Route { method, path, access } in of_tenants {
+        let answer = call(&app.anybody(), method, &path).await.expect(401);
+        assert_eq!(answer.error().0, "HTTP-401", "{method} {path}");
+        let platform = call(&app.platform(), method, &path).await;
+        if path.ends_with("/events") && !path.contains("/emails/") {
+            assert_eq!(platform.status, 200, "{method} {path}");
+        } else {
+            assert_eq!(platform.expect(403).error().0, "ROLECHECK-4", "{method} {path}");
+        }
         let member = call(&app.member("acme"), method, &path).await;
         let refused = match access {
             Access::TenantAdmin => Some(("ROLECHECK-1", "Must be a tenant admin")),
             Access::Sender => Some(("ROLECHECK-2", "Must be a tenant admin or have a role that may send")),
-            Access::AnyUser | Access::Anybody => None,
+            Access::AnyUser | Access::Anybody | Access::Platform => None,
         };
         match refused {
             Some((code, title)) => {

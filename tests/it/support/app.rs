@@ -147,6 +147,15 @@ impl TestApp {
         self.bearer(&marked(token.expose(), &secret))
     }
 
+    /// The platform, which names a tenant in the path.
+    pub fn platform(&self) -> Client {
+        let secret = Secret::new(token_secret().to_owned());
+        let auth = &self.app.config.auth;
+        let token =
+            token::issue_for_platform(&secret, auth, "platform", 3600, self.clock.now()).expect("a token");
+        self.bearer(&marked(token.expose(), &secret))
+    }
+
     /// Somebody with this token.
     pub fn bearer(&self, token: &str) -> Client {
         Client { address: self.address, token: Some(token.to_owned()) }

@@ -43,6 +43,7 @@ pub fn settings() -> Auth {
         admin_roles: vec!["TenantAdmin".to_owned()],
         admin_scopes: vec!["admin_classic".to_owned()],
         sender_roles: vec!["EmailSender".to_owned()],
+        platform_scope: "transports:platform".to_owned(),
     }
 }
 

@@ -1,20 +1,31 @@
 //! What a token says: times, issuer, audience, tenant, user and rights.
 
 use serde_json::{Value, json};
-use transports::auth::token::{Caller, LEEWAY_SECONDS, TokenError, Verifier, issue};
+use transports::auth::token::{
+    Caller, LEEWAY_SECONDS, Principal, TokenError, Verifier, issue, issue_for_platform,
+};
 use transports::clock::{Clock, Timestamp};
 use transports::config::Auth;
 
 use crate::support::tokens::{NOW, SECRET, claims, claims_with, clock, hs256, hs256_settings, hs256_text};
 use transports::secret::Secret;
 
-async fn verify(settings: &Auth, claims: &Value) -> Result<Caller, TokenError> {
+async fn verify_any(settings: &Auth, claims: &Value) -> Result<Principal, TokenError> {
     Verifier::with_source(settings, clock(), None).unwrap().verify(&hs256(claims)).await
+}
+
+fn user(principal: Principal) -> Caller {
+    let Principal::User(caller) = principal else { panic!("a tenant's token") };
+    caller
+}
+
+async fn verify(settings: &Auth, claims: &Value) -> Result<Caller, TokenError> {
+    verify_any(settings, claims).await.map(user)
 }
 
 async fn verify_text(claims: &str) -> Result<Caller, TokenError> {
     let token = hs256_text(SECRET.as_bytes(), r#"{"alg":"HS256"}"#, claims);
-    Verifier::with_source(&hs256_settings(), clock(), None).unwrap().verify(&token).await
+    Verifier::with_source(&hs256_settings(), clock(), None).unwrap().verify(&token).await.map(user)
 }
 
 /// Security case F5.
@@ -256,6 +267,64 @@ async fn an_id_token_is_no_access_token_whatever_its_audience() {
     }
 }
 
+/// Security case F20.
+#[tokio::test]
+async fn the_platforms_token_has_its_scope_and_no_tenant() {
+    let platform = || Some(json!("transports:platform"));
+    let without_tenant = |scope: Option<Value>| {
+        let mut claims = claims_with("tenantId", None);
+        if let Some(scope) = scope {
+            claims["scope"] = scope;
+        }
+        claims
+    };
+    let off = Auth { platform_scope: String::new(), ..hs256_settings() };
+    let other = Auth { platform_scope: "mail.send".to_owned(), ..hs256_settings() };
+    let on = hs256_settings();
+    for (settings, claims, good) in [
+        (&on, without_tenant(platform()), true),
+        (&on, without_tenant(Some(json!("openid transports:platform"))), true),
+        (&on, without_tenant(Some(json!(["openid", "transports:platform"]))), true),
+        (&on, without_tenant(None), false),
+        (&on, without_tenant(Some(json!("transports:platform:read"))), false),
+        (&on, without_tenant(Some(json!("Transports:platform"))), false),
+        (&on, without_tenant(Some(json!("admin_classic"))), false),
+        (&other, without_tenant(platform()), false),
+        (&other, without_tenant(Some(json!("mail.send"))), true),
+        (&off, without_tenant(platform()), false),
+        (&off, without_tenant(Some(json!(""))), false),
+        (&off, without_tenant(Some(json!("openid  email"))), false),
+    ] {
+        let outcome = verify_any(settings, &claims).await;
+        assert_eq!(matches!(outcome, Ok(Principal::Platform(_))), good, "{claims}: {outcome:?}");
+        assert_eq!(outcome.is_ok(), good, "{claims}: {outcome:?}");
+    }
+    // A tenant's token stays one, whatever its scopes; and what names no usable tenant is none of the platform's.
+    let mut both = claims();
+    both["scope"] = json!("transports:platform admin_classic");
+    let caller = verify(&on, &both).await.unwrap();
+    assert_eq!((caller.tenant.as_str(), caller.is_admin), ("tenant-1", true));
+    for tenant in [json!(null), json!(""), json!("*"), json!(7), json!(["tenant-1"])] {
+        both["tenantId"] = tenant;
+        assert_eq!(verify_any(&on, &both).await, Err(TokenError::Invalid("no usable tenant")), "{both}");
+    }
+    let mut nobody = without_tenant(platform());
+    nobody.as_object_mut().unwrap().remove("sub");
+    assert_eq!(verify_any(&on, &nobody).await, Err(TokenError::Invalid("no usable user")));
+}
+
+#[tokio::test]
+async fn an_issued_token_of_the_platform_is_accepted_with_the_same_settings() {
+    let (secret, now) = (Secret::new(SECRET.to_owned()), Timestamp(NOW * 1000));
+    let settings = hs256_settings();
+    let token = issue_for_platform(&secret, &settings, "user-1", 60, now).unwrap();
+    let verifier = Verifier::with_source(&settings, clock(), None).unwrap();
+    let principal = verifier.verify(token.expose()).await.unwrap();
+    assert!(matches!(principal, Principal::Platform(user) if user.as_str() == "user-1"));
+    let off = Auth { platform_scope: String::new(), ..hs256_settings() };
+    assert!(issue_for_platform(&secret, &off, "user-1", 60, now).is_err());
+}
+
 #[tokio::test]
 async fn an_issued_token_is_accepted_with_the_same_settings() {
     let secret = Secret::new(SECRET.to_owned());
@@ -275,7 +344,7 @@ async fn an_issued_token_is_accepted_with_the_same_settings() {
             let token = issue(&secret, settings, "tenant-1", "user-1", admin, 60, now).unwrap();
             let clock = clock();
             let verifier = Verifier::with_source(settings, clock.clone(), None).unwrap();
-            let caller = verifier.verify(token.expose()).await.unwrap();
+            let caller = user(verifier.verify(token.expose()).await.unwrap());
             assert_eq!((caller.tenant.as_str(), caller.user.as_str()), ("tenant-1", "user-1"));
             assert_eq!(caller.is_admin, admin);
             clock.advance((60 + LEEWAY_SECONDS) * 1000);

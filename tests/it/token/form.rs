@@ -1,7 +1,7 @@
 //! What a token looks like, before anybody asks what it says.
 
 use serde_json::{Value, json};
-use transports::auth::token::{TokenError, Verifier};
+use transports::auth::token::{Principal, TokenError, Verifier};
 
 use crate::support::tokens::{
     Issuer, IssuerKey, SECRET, claims, clock, encode, hs256, hs256_settings, hs256_text, key_set, settings,
@@ -17,7 +17,9 @@ fn hs256_verifier() -> Verifier {
 
 #[tokio::test]
 async fn a_good_token_names_tenant_and_user() {
-    let caller = hs256_verifier().verify(&hs256(&claims())).await.unwrap();
+    let Principal::User(caller) = hs256_verifier().verify(&hs256(&claims())).await.unwrap() else {
+        panic!("a tenant's token")
+    };
     assert_eq!(caller.tenant.as_str(), "tenant-1");
     assert_eq!(caller.user.as_str(), "user-1");
     assert!(!caller.is_admin);

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use axum::extract::Query;
+use axum::extract::{FromRequestParts, Query, RawPathParams};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, Uri};
 use serde_json::Value;
 use utoipa::IntoParams;
@@ -13,7 +14,7 @@ use crate::clock::Timestamp;
 use crate::delivery::request::{IdempotencyKey, parse_scheduled_at};
 use crate::email_config::fields;
 use crate::error::{InputFault, Reason};
-use crate::http::error::Error;
+use crate::http::error::{Code, Error};
 use crate::mail::address::EmailAddress;
 use crate::outgoing::EmailStatus;
 use crate::store::emails::{Filter, Page};
@@ -31,6 +32,20 @@ fn invalid(fault: InputFault) -> Error {
 
 fn invalid_parameter(fault: InputFault) -> Error {
     Error::send_inputs(vec![fault], "invalid_parameter")
+}
+
+/// The `{id}` of the path. What is no id names no email.
+pub struct EmailId(pub Uuid);
+
+impl<S: Send + Sync> FromRequestParts<S> for EmailId {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Error> {
+        let not_found = || Error::new(Code::EmailNotFound);
+        let parameters = RawPathParams::from_request_parts(parts, state).await.map_err(|_| not_found())?;
+        let id = parameters.iter().find(|(name, _)| *name == "id").and_then(|(_, text)| text.parse().ok());
+        id.map(Self).ok_or_else(not_found)
+    }
 }
 
 /// `Idempotency-Key`.

@@ -128,6 +128,7 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("F17", "expiry, new keys, an issuer that is down", Tested),
     ("F18", "tokens in other places", Tested),
     ("F19", "signatures are compared in constant time", Tested),
+    ("F20", "the platform's scope, and a tenant in the path", Tested),
     ("G1", "test, copy and move", Tested),
     ("G2", "other paths", Tested),
     ("G3", "one bad operation among good ones", Tested),
