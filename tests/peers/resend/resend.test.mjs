@@ -76,7 +76,9 @@ test("a recipient whom the server refuses has bounced", async () => {
 test("content is shown until the email is accepted", async () => {
   const { id } = await good(resend.emails.send(email({ html: "<p>Thank you.</p>", scheduledAt: inAnHour() })));
   const found = await good(resend.emails.get(id));
-  assert.deepEqual([found.text.trim(), found.html.trim()], ["Thank you.", "<p>Thank you.</p>"]);
+  // The platform sends and reads, and is shown no content.
+  const shown = process.env.RESEND_BASE_URL.includes("/tenants/") ? [undefined, undefined] : ["Thank you.", "<p>Thank you.</p>"];
+  assert.deepEqual([found.text?.trim(), found.html?.trim()], shown);
   await good(resend.emails.cancel(id));
 });
 
