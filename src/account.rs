@@ -5,7 +5,7 @@
 mod check;
 mod deliver;
 mod error;
-mod record;
+pub mod record;
 mod save;
 pub mod secrets;
 mod sign_in_limits;

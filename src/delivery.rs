@@ -26,11 +26,13 @@ use uuid::Uuid;
 use crate::account::Accounts;
 use crate::clock::Clock;
 use crate::config::{self, Config};
+use crate::error::InputFault;
 use crate::id::TenantId;
 use crate::outgoing::transition::Waits;
 use crate::store::{Db, DbError};
 use crate::vault::{Vault, VaultError};
 
+pub use account::{ALLOWED_SENDERS, MAX_CONNECTIONS, MAX_PER_MINUTE};
 pub use details::Details;
 pub use outbox::Enqueued;
 pub use query::{AccountView, EmailView};
@@ -60,10 +62,15 @@ pub struct Delivery {
 pub enum Error {
     /// The tenant has no account to send with.
     NotConfigured,
-    /// The sender is neither the account's address nor an allowed one.
+    /// A sender is neither the account's address nor one of its `allowed_senders`.
     SenderNotAllowed {
-        allowed: String,
+        /// Where the sender stands in the request: a JSON Pointer.
+        pointer: &'static str,
+        /// The senders that are.
+        allowed: Vec<String>,
     },
+    /// A change of the account that cannot be made.
+    Input(Vec<InputFault>),
     /// A fault that shows only beside the account, or the time.
     Refused(request::RequestFaults),
     /// The idempotency key came with another request before.

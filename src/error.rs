@@ -213,6 +213,7 @@ reasons! {
     Conflict "The value does not go together with another one of the request."
     NotSupported "Other services know this member; this one has no use for it."
     TooMany "There are more values than are taken."
+    SenderNotAllowed "The account may not send from this address: it is neither its own nor one of `allowed_senders`."
     NotBase64 "The value is not Base64."
     NotATimestamp "The value is not a time in the form of RFC 3339."
     NotAMessage "The value is not a message in the form of RFC 5322, or could be read in two ways."

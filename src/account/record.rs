@@ -15,12 +15,15 @@ use crate::store::{Statement, Write, WriteOutcome, audit, delivery_accounts, ema
 
 /// What the audit calls it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) enum Action<'a> {
+pub enum Action<'a> {
     Put,
     Patch,
     Delete,
     VerifyConnection,
     SendTestMail { recipient: &'a EmailAddress },
+    PauseAccount,
+    ResumeAccount,
+    ChangeAccount,
 }
 
 impl Action<'_> {
@@ -31,15 +34,18 @@ impl Action<'_> {
             Self::Delete => "delete",
             Self::VerifyConnection => "verify-connection",
             Self::SendTestMail { .. } => "send-test-email",
+            Self::PauseAccount => "pause-account",
+            Self::ResumeAccount => "resume-account",
+            Self::ChangeAccount => "change-account",
         }
     }
 }
 
-pub(super) const OK: &str = "OK";
+pub const OK: &str = "OK";
 
 impl Accounts {
     /// The audit's row. `outcome` is `OK`, the code of a diagnosis, or `NOT_STORED`.
-    pub(super) fn audit_row(
+    pub fn audit_row(
         &self,
         actor: &Actor,
         action: Action<'_>,

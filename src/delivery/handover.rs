@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::outbox::sender_not_allowed;
 use super::runner::{BUSY_PAUSE, FailedOpening, Run};
 use super::{Details, Error};
 use crate::account::OpenAccount;
@@ -15,6 +16,7 @@ use crate::email_config::EmailConfig;
 use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::{Message, bcc_lines, from_line};
+use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::Stop;
 use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, Event, LastAttempt, RecipientKind};
@@ -204,7 +206,8 @@ async fn prepare(
         return Err(Error::ContentGone);
     }
     let mut bytes = delivery.open_message(tenant, id, begun.key_day, &parts).await?;
-    let mailbox = sender(&details, config)?;
+    let settings = run.account().settings;
+    let mailbox = sender(&details, config, &settings)?;
     if !details.is_raw {
         bytes.splice(0..0, from_line(&mailbox).into_bytes());
     }
@@ -219,21 +222,35 @@ async fn prepare(
     }
     let envelope_from = details.envelope_from.as_deref().map(EmailAddress::parse).transpose();
     let envelope_from = envelope_from.map_err(|error| Error::Internal(error.into()))?;
-    let from = envelope_from.unwrap_or_else(|| mailbox.address().clone());
+    let from = match envelope_from {
+        Some(from) => allowed_sender(from, config, &settings)?,
+        None => mailbox.address().clone(),
+    };
     Ok((from, Message { message_id: begun.email.message_id.clone(), bytes }))
 }
 
 /// The sender as the account is now: a mail that waited never leaves in the name of an earlier account.
-fn sender(details: &Details, config: &EmailConfig) -> Result<Mailbox, Error> {
+fn sender(details: &Details, config: &EmailConfig, settings: &AccountSettings) -> Result<Mailbox, Error> {
     let account = config.settings.email_address().ok_or(Error::NotConfigured)?;
     if details.is_from_account {
         return Ok(Mailbox::new(config.settings.sender_name(), account.clone()));
     }
     let given = Mailbox::parse(&details.from).map_err(|error| Error::Internal(error.into()))?;
-    if !given.address().is_same_mailbox(account) {
-        return Err(Error::SenderNotAllowed { allowed: account.to_string() });
-    }
+    allowed_sender(given.address().clone(), config, settings)?;
     Ok(given)
+}
+
+/// The same sender, where the account may still use it.
+fn allowed_sender(
+    sender: EmailAddress,
+    config: &EmailConfig,
+    settings: &AccountSettings,
+) -> Result<EmailAddress, Error> {
+    let own = config.settings.email_address().ok_or(Error::NotConfigured)?;
+    if sender.is_same_mailbox(own) || settings.allow(&sender) {
+        return Ok(sender);
+    }
+    Err(sender_not_allowed("/from", own, settings))
 }
 
 /// Writes the result, however long that takes: nothing else begins on this session before.

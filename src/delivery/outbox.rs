@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::request::{EmailRequest, Envelope, ErrorName, RequestFault};
+use super::request::{EmailRequest, Envelope, ErrorName, RequestBody, RequestFault};
 use super::submission::Submission;
 use super::{Delivery, Error};
 use crate::clock::Timestamp;
@@ -11,6 +11,7 @@ use crate::email_config::{EmailConfig, Settings};
 use crate::error::{InputFault, Reason};
 use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
+use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::{Email, OnUnknown, Recipient, RecipientKind, RecipientState};
 use crate::store::emails::{IdempotencyKey, NewEmail};
 use crate::store::{Write, WriteOutcome, delivery_accounts, email_configs, emails};
@@ -48,6 +49,7 @@ impl Delivery {
             request.check_lifetime(now).map_err(|fault| Error::Refused(fault.into()))?;
             let submission = Submission::new(request, &config, self.lifetime(), now)?;
             self.check(&config, request, &submission)?;
+            self.check_senders(tenant, &config, request, &submission).await?;
             submissions.push(submission);
         }
         self.check_queue(tenant, &submissions).await?;
@@ -167,12 +169,29 @@ impl Delivery {
             let input = InputFault::new("envelope", Reason::NotSupported, statement);
             return Err(Error::Refused(RequestFault { name: ErrorName::ValidationError, input }.into()));
         }
-        let Some(address) = config.settings.email_address() else { return Err(Error::NotConfigured) };
-        let mut senders = submission.sender.iter().chain(&request.envelope.from);
-        if senders.all(|sender| sender.is_same_mailbox(address)) {
-            Ok(())
-        } else {
-            Err(Error::SenderNotAllowed { allowed: address.to_string() })
+        Ok(())
+    }
+
+    /// Refuses a sender that the account may not use. The settings are read only where it is not the account's address.
+    async fn check_senders(
+        &self,
+        tenant: &TenantId,
+        config: &EmailConfig,
+        request: &EmailRequest,
+        submission: &Submission,
+    ) -> Result<(), Error> {
+        let own = config.settings.email_address().ok_or(Error::NotConfigured)?;
+        let is_raw = matches!(request.body, RequestBody::Raw(_));
+        let header = submission.sender.as_ref().map(|sender| (if is_raw { "/raw" } else { "/from" }, sender));
+        let envelope = request.envelope.from.as_ref().map(|sender| ("/envelope/from", sender));
+        let mut others =
+            header.into_iter().chain(envelope).filter(|(_, sender)| !sender.is_same_mailbox(own));
+        let Some(first) = others.next() else { return Ok(()) };
+        let account = delivery_accounts::find(&self.db, tenant).await?;
+        let settings = account.map(|account| account.settings).unwrap_or_default();
+        match std::iter::once(first).chain(others).find(|(_, sender)| !settings.allow(sender)) {
+            Some((pointer, _)) => Err(sender_not_allowed(pointer, own, &settings)),
+            None => Ok(()),
         }
     }
 
@@ -196,6 +215,16 @@ impl Delivery {
         }
         Err(Error::NoRoom)
     }
+}
+
+/// The refusal, with the senders that the account has.
+pub(super) fn sender_not_allowed(
+    pointer: &'static str,
+    own: &EmailAddress,
+    settings: &AccountSettings,
+) -> Error {
+    let others = settings.allowed_senders.iter().map(ToString::to_string);
+    Error::SenderNotAllowed { pointer, allowed: std::iter::once(own.to_string()).chain(others).collect() }
 }
 
 fn octets_of(submissions: &[Submission]) -> u64 {

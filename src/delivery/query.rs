@@ -8,7 +8,9 @@ use super::{Delivery, Details, Error};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
+use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::AccountState;
+use crate::outgoing::pace::Pace;
 use crate::outgoing::{Email, Event};
 use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails::{Filter, Page, StoredEmail};
@@ -40,6 +42,10 @@ pub struct AccountView {
     pub is_configured: bool,
     /// None where it has never sent anything.
     pub state: Option<AccountState>,
+    /// What the tenant has set.
+    pub settings: AccountSettings,
+    /// How fast it sends, with these settings.
+    pub pace: Pace,
     /// Emails that wait, and their size in octets.
     pub waiting: i64,
     pub octets: i64,

@@ -25,7 +25,8 @@ use crate::providers::delivery::FailedHandover;
 use crate::store::delivery_accounts::{self, DeliveryAccount};
 use crate::store::{DbError, Write, email_configs, emails};
 use crate::unwind::catch_panic;
-use queue::pace;
+
+pub(super) use queue::pace;
 
 /// Emails that are read from the queue at once. Memory knows these, never all that wait.
 const WINDOW: i64 = 64;
@@ -169,11 +170,10 @@ impl<'a> Run<'a> {
             }
         }
         let by_graph = config.as_ref().is_some_and(|config| delivery.sends_by_graph(config));
-        let pace = config.as_ref().map_or(Pace::OTHER, |config| pace(delivery, config));
-        // A tenant's checks need a connection as well.
-        let most = delivery.accounts.connections.max_per_tenant().saturating_sub(1).max(1);
-        let connections = if probes { 1 } else { pace.connections.min(most) };
-        let pace = Pace { connections, ..pace };
+        let mut pace = delivery.pace(config.as_ref(), &account.settings);
+        if probes {
+            pace.connections = 1;
+        }
         let run = Self {
             shared,
             tenant: account.tenant.clone(),

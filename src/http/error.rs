@@ -95,7 +95,7 @@ impl Code {
                 "The tenant has no mail account: set one up, then send again",
             ),
             Self::SenderNotAllowed => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "from is not an address of the tenant's account")
+                (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "the sender is not one of the tenant's account")
             }
             Self::MessageTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "SEND-4", "The message is too large"),
             Self::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "SEND-5", "The tenant's queue is full"),
@@ -266,6 +266,15 @@ impl Error {
     pub fn detail(mut self, detail: impl Into<String>) -> Self {
         if let Some(fault) = self.faults.first_mut() {
             fault.detail = Some(detail.into());
+        }
+        self
+    }
+
+    /// Where in the body the fault is, and why the value is refused.
+    pub fn at(mut self, pointer: &str, reason: Reason) -> Self {
+        if let Some(fault) = self.faults.first_mut() {
+            fault.source = Some(SourceBody { pointer: Some(pointer.to_owned()), ..SourceBody::default() });
+            fault.meta = Some(MetaBody { reason: Some(reason), ..MetaBody::default() });
         }
         self
     }

@@ -83,6 +83,7 @@ pub(super) fn api_routes() -> Vec<Operation> {
         guarded!(events::of_email).in_send_api(),
         guarded!(events::list).in_send_api(),
         guarded!(sending_account::get).in_send_api(),
+        guarded!(sending_account::change).in_send_api(),
         guarded!(sending_account::pause).in_send_api(),
         guarded!(sending_account::resume).in_send_api(),
     ]

@@ -29,7 +29,7 @@ statements! {
 pub struct Entry {
     pub at: Timestamp,
     pub user: UserId,
-    /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`.
+    /// Such as `put` or `pause-account`.
     pub action: &'static str,
     /// `OK`, the code of a diagnosis, or `NOT_STORED`.
     pub outcome: &'static str,

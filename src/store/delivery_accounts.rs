@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::{Columns, Db, DbError, Row, Statement, Write, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
+use crate::outgoing::account_settings::{AccountSettings, AllowedSender};
 use crate::outgoing::breaker::{AccountState, Stop};
 
 statements! {
@@ -20,7 +21,8 @@ statements! {
                 where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
                 order by next_due_at limit $4)
             and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
-        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at";
+        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at,
+            allowed_senders, max_per_minute, max_connections";
     ANY_DUE = "select tenant_id from delivery_accounts
         where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1";
     RENEW = "update delivery_accounts set lease_until = coalesce((select now from lease_clock), $3) + $2
@@ -41,7 +43,8 @@ statements! {
     SWEEP = "update delivery_accounts set next_due_at = $1
         where next_due_at is null and exists (select 1 from email_queue
             where email_queue.tenant_id = delivery_accounts.tenant_id)";
-    FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at
+    FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at,
+            allowed_senders, max_per_minute, max_connections
         from delivery_accounts where tenant_id = $1";
     SET_STATE = "update delivery_accounts set state = $2, state_code = $3, state_since = $4, probe_at = $5, failures = $6,
             failed_version = $7
@@ -52,6 +55,14 @@ statements! {
         on conflict (tenant_id) do update set state = 'paused', state_code = null, state_since = excluded.state_since,
             probe_at = null, failures = 0, failed_version = null, fence = delivery_accounts.fence + 1, owner = null,
             lease_until = 0";
+    SET_ALLOWED_SENDERS = "insert into delivery_accounts (tenant_id, allowed_senders) values ($1, $2)
+        on conflict (tenant_id) do update set allowed_senders = excluded.allowed_senders";
+    SET_MAX_PER_MINUTE = "insert into delivery_accounts (tenant_id, max_per_minute) values ($1, $2)
+        on conflict (tenant_id) do update set max_per_minute = excluded.max_per_minute";
+    SET_MAX_CONNECTIONS = "insert into delivery_accounts (tenant_id, max_connections) values ($1, $2)
+        on conflict (tenant_id) do update set max_connections = excluded.max_connections";
+    /// Whoever owns the account reads it again.
+    END_OWNERSHIP = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0 where tenant_id = $1";
     /// After a change of the configuration or a passed check: what a failure has stopped goes on, what a person has
     /// stopped does not.
     REOPEN = "update delivery_accounts set state = 'open', state_code = null, state_since = $2, probe_at = null,
@@ -73,6 +84,16 @@ pub struct DeliveryAccount {
     /// The version of the configuration that failed.
     pub failed_version: Option<String>,
     pub pace_at: Timestamp,
+    pub settings: AccountSettings,
+}
+
+/// Settings to change; what is `None` stays.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct SettingsChange {
+    pub allowed_senders: Option<Vec<AllowedSender>>,
+    /// `Some(None)` removes the tenant's bound.
+    pub max_per_minute: Option<Option<u32>>,
+    pub max_connections: Option<Option<u32>>,
 }
 
 /// Makes the account due at this time, unless it is due earlier.
@@ -158,6 +179,25 @@ pub fn pause(tenant: &TenantId, now: Timestamp) -> Statement {
     sql(PAUSE).bind(tenant.as_str()).bind(now.0)
 }
 
+/// Changes what the tenant sets for its account. Whoever owns the account takes it again with the new settings.
+pub fn change_settings(tenant: &TenantId, change: &SettingsChange) -> Vec<Statement> {
+    let bound = |text| sql(text).bind(tenant.as_str());
+    let mut statements = Vec::new();
+    if let Some(senders) = &change.allowed_senders {
+        // Texts can always be written as JSON.
+        let senders = serde_json::to_string(senders).unwrap_or_default();
+        statements.push(bound(SET_ALLOWED_SENDERS).bind(senders));
+    }
+    if let Some(max) = change.max_per_minute {
+        statements.push(bound(SET_MAX_PER_MINUTE).bind(max.map(i64::from)));
+    }
+    if let Some(max) = change.max_connections {
+        statements.push(bound(SET_MAX_CONNECTIONS).bind(max.map(i64::from)));
+    }
+    statements.push(bound(END_OWNERSHIP));
+    statements
+}
+
 /// Opens an account that is paused or stopped, whoever owns it; touches no row where it is open.
 pub fn open(tenant: &TenantId, now: Timestamp) -> Statement {
     sql(OPEN).bind(tenant.as_str()).bind(now.0)
@@ -195,7 +235,21 @@ fn read(row: Row) -> Result<DeliveryAccount, DbError> {
     };
     let failed_version = columns.optional_text()?;
     let pace_at = Timestamp(columns.integer()?);
-    Ok(DeliveryAccount { tenant, fence, state, failures, failed_version, pace_at })
+    let settings = read_settings(columns)?;
+    Ok(DeliveryAccount { tenant, fence, state, failures, failed_version, pace_at, settings })
+}
+
+fn read_settings(columns: &mut Columns) -> Result<AccountSettings, DbError> {
+    let unreadable =
+        || DbError::Statement("the settings of a delivery account cannot be understood".to_owned());
+    let allowed_senders = match columns.optional_text()? {
+        Some(text) => serde_json::from_str(&text).map_err(|_| unreadable())?,
+        None => Vec::new(),
+    };
+    let mut number = || -> Result<Option<u32>, DbError> {
+        columns.optional_integer()?.map(u32::try_from).transpose().map_err(|_| unreadable())
+    };
+    Ok(AccountSettings { allowed_senders, max_per_minute: number()?, max_connections: number()? })
 }
 
 fn time(columns: &mut Columns) -> Result<Option<Timestamp>, DbError> {

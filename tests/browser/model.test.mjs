@@ -156,7 +156,7 @@ test("the reasons of the service that a form can meet have a text in every langu
   const page = await readFile(path.join(root, "docs/input-faults.md"), "utf8");
   const reasons = [...page.matchAll(/^\| `([a-z_]+)` \|/gm)].map(([, reason]) => reason);
   // The form sends objects and strings, and only the fields that there are; it sends no email.
-  const reasonsOfEmails = /^(conflict|not_supported|too_many|not_base64|not_a_timestamp|not_a_message|not_a_content_type|header_not_allowed)$/;
+  const reasonsOfEmails = /^(conflict|not_supported|too_many|not_base64|not_a_timestamp|not_a_message|not_a_content_type|header_not_allowed|sender_not_allowed)$/;
   const unmet = /^(not_a_string|not_an_object|not_an_array|unknown_\w+|duplicate|not_json|incomplete_body|malformed_query|ambiguous_request|invalid_cursor|incomplete_switch)$/;
   for (const language of ["en", "de"]) {
     const texts = (await import(path.join(root, `web/texts/${language}.js`))).default;

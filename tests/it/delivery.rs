@@ -9,6 +9,7 @@ mod ownership;
 mod platform;
 mod removal;
 mod sending;
+mod settings;
 
 use serde_json::{Value, json};
 use transports::config::Config;

@@ -118,7 +118,7 @@ impl Run<'_> {
 }
 
 /// What the account's provider allows.
-pub(super) fn pace(delivery: &Delivery, config: &EmailConfig) -> Pace {
+pub(in crate::delivery) fn pace(delivery: &Delivery, config: &EmailConfig) -> Pace {
     let Settings::BasicAuth(basic) = &config.settings else { return Pace::MICROSOFT365 };
     let policy = &delivery.accounts.outbound.dialer.policy;
     match &basic.server_address {

@@ -35,7 +35,8 @@ pub struct AuditEntryBody {
     /// The user that the token named.
     #[schema(example = "auth0|5f2a")]
     pub user_id: String,
-    /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`.
+    /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`; of the account as a sender `pause-account`,
+    /// `resume-account` or `change-account`.
     #[schema(example = "put")]
     pub action: String,
     /// `OK`; the code of the diagnosis where a check or a sending failed; `NOT_STORED` where the check of a PUT

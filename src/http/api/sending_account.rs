@@ -1,4 +1,6 @@
-//! The tenant's account as a sender: whether it sends, and what waits.
+//! The tenant's account as a sender: whether it sends, how fast and from which addresses, and what waits.
+
+mod settings;
 
 use std::sync::Arc;
 
@@ -11,8 +13,10 @@ use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::AccountView;
 use crate::http::caller::{SendTier, Sender, TenantAdmin};
-use crate::http::error::Error;
+use crate::http::error::{Error, ErrorBody};
+use crate::http::extract::JsonBody;
 use crate::outgoing::breaker::AccountState;
+pub use settings::SettingsBody;
 
 /// The account as a sender.
 #[derive(Debug, Serialize, ToSchema)]
@@ -33,7 +37,34 @@ pub struct AccountBody {
     /// When one mail tries again; absent where somebody has to change something first.
     #[serde(skip_serializing_if = "Option::is_none")]
     next_attempt_at: Option<String>,
+    /// The senders besides the account's address: an address, or `*@domain`.
+    #[schema(example = json!(["billing@example.com", "*@mail.example.com"]))]
+    allowed_senders: Vec<String>,
+    /// What the tenant has set; absent where it has set nothing.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 60)]
+    max_per_minute: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 1)]
+    max_connections: Option<u32>,
+    pace: PaceBody,
     waiting: WaitingBody,
+}
+
+/// How fast the account sends: what its provider allows, lowered by what the tenant has set.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = SendingPace)]
+pub struct PaceBody {
+    /// Mails per minute; absent where there is no bound.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 60)]
+    per_minute: Option<u32>,
+    /// Mails that go at once after a pause.
+    #[schema(example = 1)]
+    burst: u32,
+    /// Sessions at the same time.
+    #[schema(example = 1)]
+    connections: usize,
 }
 
 /// What waits.
@@ -61,6 +92,14 @@ impl AccountBody {
             code: stop.as_ref().map(|stop| stop.code.clone()),
             since: stop.as_ref().map(|stop| stop.since.to_iso()),
             next_attempt_at: stop.and_then(|stop| stop.probe_at).map(Timestamp::to_iso),
+            allowed_senders: view.settings.allowed_senders.iter().map(ToString::to_string).collect(),
+            max_per_minute: view.settings.max_per_minute,
+            max_connections: view.settings.max_connections,
+            pace: PaceBody {
+                per_minute: view.pace.per_minute,
+                burst: view.pace.burst,
+                connections: view.pace.connections,
+            },
             waiting: WaitingBody { emails: view.waiting, bytes: view.octets },
         }
     }
@@ -78,6 +117,28 @@ pub async fn get(sender: Sender<SendTier>, State(app): State<Arc<App>>) -> Resul
     Ok(Json(AccountBody::new(&app.delivery.account(&sender.tenant).await?)))
 }
 
+/// Sets other senders than the account's address, and a slower pace.
+///
+/// For tenant administrators. What is left out stays; null removes a bound. A mail's sender is judged when it is taken, and
+/// once more when it is handed over.
+#[utoipa::path(
+    patch, path = "/account", tag = "emails", operation_id = "updateSendingAccount",
+    request_body = SettingsBody,
+    responses(
+        (status = 200, description = "The account.", body = AccountBody),
+        (status = 400, description = "The body is not JSON.", body = ErrorBody),
+        (status = 422, description = "The input is wrong, or a bound is above that of the installation.", body = ErrorBody),
+    )
+)]
+pub async fn change(
+    admin: TenantAdmin<SendTier>,
+    State(app): State<Arc<App>>,
+    JsonBody(document): JsonBody,
+) -> Result<Json<AccountBody>, Error> {
+    let change = settings::parse(document)?;
+    Ok(Json(AccountBody::new(&app.delivery.change_settings(&admin, &change).await?)))
+}
+
 /// Stops sending until it is resumed.
 ///
 /// For tenant administrators. Mail is still taken, and waits. A mail in hand is finished.
@@ -89,7 +150,7 @@ pub async fn pause(
     admin: TenantAdmin<SendTier>,
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountBody>, Error> {
-    Ok(Json(AccountBody::new(&app.delivery.pause(&admin.tenant).await?)))
+    Ok(Json(AccountBody::new(&app.delivery.pause(&admin).await?)))
 }
 
 /// Sends again, whether a person or a failure has stopped the account.
@@ -103,5 +164,5 @@ pub async fn resume(
     admin: TenantAdmin<SendTier>,
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountBody>, Error> {
-    Ok(Json(AccountBody::new(&app.delivery.resume(&admin.tenant).await?)))
+    Ok(Json(AccountBody::new(&app.delivery.resume(&admin).await?)))
 }

@@ -5,15 +5,22 @@ use axum::http::header::RETRY_AFTER;
 
 use crate::delivery::Error as DeliveryError;
 use crate::delivery::request::RequestFaults;
+use crate::error::Reason;
 use crate::http::error::{Code, Error};
 
 impl From<DeliveryError> for Error {
     fn from(error: DeliveryError) -> Self {
         match error {
             DeliveryError::NotConfigured => Self::new(Code::NotConfigured).named("not_configured"),
-            DeliveryError::SenderNotAllowed { allowed } => Self::new(Code::SenderNotAllowed)
-                .detail(format!("The account sends from {allowed}. Leave from out, or name that address."))
+            DeliveryError::SenderNotAllowed { pointer, allowed } => Self::new(Code::SenderNotAllowed)
+                .detail(format!(
+                    "The account sends from {}. Name one of these, leave from out, or have an administrator add the \
+                     address to allowed_senders of the account.",
+                    allowed.join(", ")
+                ))
+                .at(pointer, Reason::SenderNotAllowed)
                 .named("invalid_from_address"),
+            DeliveryError::Input(faults) => Self::send_inputs(faults, "validation_error"),
             DeliveryError::Refused(refused) => faults(refused),
             DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
             DeliveryError::TooLarge { limit, size } => Self::new(Code::MessageTooLarge)
