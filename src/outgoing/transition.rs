@@ -281,6 +281,7 @@ impl Email {
             };
             let same = |event: &&mut Event| {
                 event.kind == kind
+                    && event.details.state == details.state
                     && event.details.attempt == details.attempt
                     && event.details.last == details.last
             };

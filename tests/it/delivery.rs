@@ -1,15 +1,19 @@
 //! The delivery of mail: what is taken, what is handed over, and what becomes of each recipient.
 
 mod account;
+mod at_rest;
+mod clock;
 mod door;
 mod faults;
+mod keys;
 mod microsoft365;
 mod outcomes;
 mod ownership;
 mod platform;
 mod removal;
 mod sending;
-mod settings;
+mod upgrade;
+mod waiting;
 
 use serde_json::{Value, json};
 use transports::config::Config;

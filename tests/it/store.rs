@@ -2,6 +2,7 @@
 
 mod backup;
 mod delivery;
+mod delivery_model;
 mod email_configs;
 mod postgres;
 mod schema;

@@ -1,3 +1,5 @@
+mod model;
+
 use super::*;
 use crate::mail::address::EmailAddress;
 use crate::outgoing::{EmailStatus, Lane, RecipientKind};

@@ -2,7 +2,11 @@
 //! have left, at most one.
 
 mod commits;
+mod full_disk;
 mod locked;
+mod microsoft365;
+mod poison;
+mod random_kills;
 mod stopped;
 
 use std::time::{Duration, Instant};
@@ -217,7 +221,9 @@ async fn kill_at_each_place(on_unknown: &str) {
     // What is under way between the two arrives.
     tokio::time::sleep(Duration::from_millis(100)).await;
     process.kill();
-    begun.iter().for_each(|(_, tenant, _)| tenant.server.play(script()));
+    for (_, tenant, _) in &begun {
+        tenant.server.play(script());
+    }
     let process = site.start().await;
     join_all(begun.iter().map(|(_, tenant, id)| tenant.outcome(&process, id))).await;
     tokio::time::sleep(NOTHING_FOLLOWS).await;

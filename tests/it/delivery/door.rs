@@ -98,7 +98,7 @@ async fn the_same_key_is_the_same_mail() {
 #[tokio::test]
 async fn of_many_requests_with_one_key_at_once_one_mail_is_made() {
     let post = Post::open(Script::starttls()).await;
-    let requests = (0..50).map(|_| {
+    let requests = (0..100).map(|_| {
         let admin = post.admin();
         tokio::spawn(async move {
             let key = [("Idempotency-Key", "at-once")];

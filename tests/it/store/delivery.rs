@@ -14,17 +14,17 @@ use uuid::Uuid;
 
 use crate::support::database::{Database, Engine};
 
-const NOW: Timestamp = Timestamp(1_767_225_600_000);
+pub const NOW: Timestamp = Timestamp(1_767_225_600_000);
 const LEASE: Duration = Duration::from_secs(15);
 const LEASE_END: Timestamp = Timestamp(NOW.0 + 15_000);
-const WAITS: Waits = Waits { unknown: Duration::from_mins(10), lease: LEASE };
+pub const WAITS: Waits = Waits { unknown: Duration::from_mins(10), lease: LEASE };
 const TABLES: [&str; 5] = ["emails", "email_recipients", "email_bodies", "email_queue", "email_events"];
 
-fn tenant(name: &str) -> TenantId {
+pub fn tenant(name: &str) -> TenantId {
     TenantId::from_operator(name)
 }
 
-fn email(lane: Lane, due: Timestamp) -> Email {
+pub fn email(lane: Lane, due: Timestamp) -> Email {
     let recipient = |position| Recipient {
         position,
         address: Some(EmailAddress::parse(&format!("r{position}@example.net")).unwrap()),
@@ -52,7 +52,13 @@ fn email(lane: Lane, due: Timestamp) -> Email {
 }
 
 fn insert(tenant: &TenantId, email: &Email, key: Option<&str>) -> Write {
+    insert_at(tenant, email, key, NOW).0
+}
+
+/// The write of a new email, and the ids of its events.
+pub fn insert_at(tenant: &TenantId, email: &Email, key: Option<&str>, now: Timestamp) -> (Write, Vec<Uuid>) {
     let parts = [vec![1; 3], vec![2; 4]];
+    let events = email.created(now);
     let new = NewEmail {
         email,
         idempotency: key.map(|key| IdempotencyKey { key, position: 0 }),
@@ -60,9 +66,10 @@ fn insert(tenant: &TenantId, email: &Email, key: Option<&str>) -> Write {
         sealed_details: b"details",
         key_day: 20_454,
         parts: &parts,
-        events: &email.created(NOW),
+        events: &events,
     };
-    Write::default().then_all(emails::insert(tenant, &new, NOW))
+    let ids = events.iter().map(|event| event.id).collect();
+    (Write::default().then_all(emails::insert(tenant, &new, now)), ids)
 }
 
 async fn write(db: &Db, statements: impl IntoIterator<Item = Statement>) -> WriteOutcome {
@@ -227,7 +234,7 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
 }
 
 /// What the clock of the leases says on PostgreSQL from now on; null is the time of the process that asks.
-async fn set_lease_clock(database: &Database, engine: Engine, now: &str) {
+pub async fn set_lease_clock(database: &Database, engine: Engine, now: &str) {
     if engine == Engine::Postgres {
         let view = format!("create or replace view lease_clock as select cast({now} as bigint) as now");
         database.execute(&view).await;

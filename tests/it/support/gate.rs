@@ -95,10 +95,10 @@ impl CommitProxy {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
         let address = listener.local_addr().expect("is bound");
         let (wanted, held) = (Wanted::default(), watch::Sender::new(false));
-        let (want, hold) = (Arc::clone(&wanted), held.clone());
+        let (for_all, says_held) = (Arc::clone(&wanted), held.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(carry(client, server, Arc::clone(&want), hold.clone()));
+                tokio::spawn(carry(client, server, Arc::clone(&for_all), says_held.clone()));
             }
         });
         Self { address, wanted, held }
@@ -123,11 +123,7 @@ async fn carry(mut client: TcpStream, server: SocketAddr, wanted: Wanted, held: 
                 matches |= now.is_some_and(|(_, text)| has(bytes, text.as_bytes()));
                 if has(bytes, b"COMMIT\0") {
                     match now {
-                        Some((Side::Before, _)) if matches => {
-                            if !wait(&mut client, &wanted, &held).await {
-                                return;
-                            }
-                        }
+                        Some((Side::Before, _)) if matches && !wait(&mut client, &wanted, &held).await => return,
                         Some((Side::After, _)) if matches => holds_answer = true,
                         _ => {}
                     }

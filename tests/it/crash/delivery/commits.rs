@@ -50,7 +50,7 @@ struct Held {
 
 const KEY: &str = "the-key";
 
-async fn hold(commit: Commit, side: Side, on_unknown: &'static str) -> Option<Held> {
+async fn hold(commit: Commit, at: Side, on_unknown: &'static str) -> Option<Held> {
     let site = Site::new().await;
     let (gate, settings) = Gate::new(&site.database, &site.settings).await?;
     let mut process = start(&settings).await;
@@ -59,7 +59,7 @@ async fn hold(commit: Commit, side: Side, on_unknown: &'static str) -> Option<He
     let mut id = None;
     match commit {
         Commit::Enqueue => {
-            gate.hold(side, commit.text());
+            gate.hold(at, commit.text());
             let client = tenant.admin(&process);
             // Never answered.
             tokio::spawn(async move { client.try_send("POST", EMAILS, &headers(KEY), body).await });
@@ -72,11 +72,11 @@ async fn hold(commit: Commit, side: Side, on_unknown: &'static str) -> Option<He
             let client = tenant.admin(&taking);
             id = Some(id_of(&client.send("POST", EMAILS, &headers(KEY), body).await.expect(202).json()));
             taking.kill();
-            gate.hold(side, commit.text());
+            gate.hold(at, commit.text());
             process = Process::serve(&settings);
         }
         Commit::Start | Commit::Result => {
-            gate.hold(side, commit.text());
+            gate.hold(at, commit.text());
             let client = tenant.admin(&process);
             id = Some(id_of(&client.send("POST", EMAILS, &headers(KEY), body).await.expect(202).json()));
         }
@@ -222,7 +222,9 @@ async fn a_kill_in_the_renewal_of_leases_sends_each_mail_once() {
     process.kill();
     hold.release().await;
     assert_eq!(leases().await, before, "all or none are renewed");
-    tenants.iter().for_each(|(tenant, _)| tenant.server.play(super::script()));
+    for (tenant, _) in &tenants {
+        tenant.server.play(super::script());
+    }
     let process = site.start().await;
     for (tenant, id) in &tenants {
         assert_eq!(tenant.outcome(&process, id).await, (1, "accepted".to_owned()), "{}", tenant.name);

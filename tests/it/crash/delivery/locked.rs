@@ -104,7 +104,9 @@ async fn kill_with_the_next_write_waiting(
 async fn a_kill_between_the_reply_and_its_commit_copies_once_or_holds() {
     let reached = |tenant: &Tenant| tenant.server.mails().len() == 1;
     let (site, tenants) = kill_with_the_next_write_waiting(At::Message, reached).await;
-    tenants.iter().for_each(|(tenant, _)| tenant.server.play(script()));
+    for (tenant, _) in &tenants {
+        tenant.server.play(script());
+    }
     let process = site.start().await;
     join_all(tenants.iter().map(|(tenant, id)| tenant.outcome(&process, id))).await;
     tokio::time::sleep(NOTHING_FOLLOWS).await;

@@ -91,7 +91,9 @@ async fn an_owner_that_was_stopped_is_fenced_and_copies_no_more_than_the_bound()
     let cases = join_all(cases).await;
     first.signal("-STOP");
     let stopped = Instant::now();
-    cases.iter().for_each(|case| case.tenant.server.play(script()));
+    for case in &cases {
+        case.tenant.server.play(script());
+    }
     let second = site.start().await;
     let decided = decide(&second, &cases, stopped).await;
     first.signal("-CONT");
