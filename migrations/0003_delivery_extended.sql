@@ -8,3 +8,6 @@ create view lease_clock as select cast(null as bigint) as now;
 alter table delivery_accounts add column allowed_senders text;
 alter table delivery_accounts add column max_per_minute bigint;
 alter table delivery_accounts add column max_connections bigint;
+
+-- The event of the change that made `state` what it is: two writes that make the same change tell it once.
+alter table delivery_accounts add column state_event text;

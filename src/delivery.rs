@@ -8,6 +8,7 @@ mod account;
 mod capacity;
 mod content;
 mod details;
+mod given_text;
 mod handover;
 mod outbox;
 mod query;

@@ -117,7 +117,7 @@ impl Accounts {
             let now = self.clock.now();
             let health = email_configs::record_check(tenant, checked, outcome, now);
             let reopen = (*outcome == CheckOutcome::Success).then(|| delivery_accounts::reopen(tenant, now));
-            Write::default().then_all(health).then(row).then_all(reopen)
+            Write::default().then_all(health).then(row).then_all(reopen.into_iter().flatten())
         };
         if actor.is_admin {
             let _ = self.db.write(write(self.audit_row(actor, action, code, &[]))).await?;

@@ -131,7 +131,7 @@ impl Accounts {
             None => email_configs::insert(tenant, &next),
         };
         let reopen = delivery_accounts::reopen(&actor.tenant, self.clock.now());
-        let write = Write::default().then(row).then(audit_row).then(reopen);
+        let write = Write::default().then(row).then(audit_row).then_all(reopen);
         if self.db.write(write).await? == WriteOutcome::Committed {
             return Ok(Some(next.version));
         }

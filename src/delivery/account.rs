@@ -27,13 +27,13 @@ impl Delivery {
     /// Sends nothing more until [`Self::resume`]. A mail in hand is finished.
     pub async fn pause(&self, actor: &Actor) -> Result<AccountView, Error> {
         let pause = delivery_accounts::pause(&actor.tenant, self.clock.now());
-        self.change_account(actor, Action::PauseAccount, &[], vec![pause]).await
+        self.change_account(actor, Action::PauseAccount, &[], pause).await
     }
 
     /// Sends again, whether a person or a failure has stopped the account.
     pub async fn resume(&self, actor: &Actor) -> Result<AccountView, Error> {
         let open = delivery_accounts::open(&actor.tenant, self.clock.now());
-        self.change_account(actor, Action::ResumeAccount, &[], vec![open]).await
+        self.change_account(actor, Action::ResumeAccount, &[], open).await
     }
 
     /// Changes what the tenant sets for its account.

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::given_text::GivenText;
+
 /// The parts of a request that come back in answers and events.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -24,4 +26,9 @@ pub struct Details {
     pub metadata: BTreeMap<String, String>,
     /// The message came whole, with its own From line.
     pub is_raw: bool,
+    /// How text and HTML stood in the request; none in a message that came whole.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<GivenText>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub html: Option<GivenText>,
 }

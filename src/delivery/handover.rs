@@ -1,5 +1,6 @@
 //! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
 
+mod recipients;
 mod record;
 mod result;
 
@@ -15,16 +16,17 @@ use crate::clock::Timestamp;
 use crate::email_config::EmailConfig;
 use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::Mailbox;
-use crate::mail::message::{Message, bcc_lines, from_line};
+use crate::mail::message::{Message, from_line};
 use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::Stop;
 use crate::outgoing::transition::{Attempt, AttemptResult};
-use crate::outgoing::{Email, Event, LastAttempt, RecipientKind};
+use crate::outgoing::{Email, Event, LastAttempt};
 use crate::providers::delivery::Handover;
 use crate::smtp::Envelope;
 use crate::store::emails::StoredEmail;
 use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, email_configs, emails};
 use crate::unwind::catch_panic;
+use recipients::address_in_header;
 use record::{fault, last_of_failure};
 use result::{attempt, result, write_result};
 
@@ -212,13 +214,7 @@ async fn prepare(
         bytes.splice(0..0, from_line(&mailbox).into_bytes());
     }
     if delivery.sends_by_graph(config) {
-        // Graph knows no envelope: hidden recipients stand in a header that it removes.
-        let hidden = begun.email.recipients.iter().filter(|recipient| {
-            recipient.kind == RecipientKind::Bcc && begun.positions.contains(&recipient.position)
-        });
-        let hidden: Vec<Mailbox> =
-            hidden.filter_map(|recipient| Some(recipient.address.clone()?.into())).collect();
-        bytes.splice(0..0, bcc_lines(&hidden).into_bytes());
+        address_in_header(&mut bytes, &begun.email, &begun.positions, &details);
     }
     let envelope_from = details.envelope_from.as_deref().map(EmailAddress::parse).transpose();
     let envelope_from = envelope_from.map_err(|error| Error::Internal(error.into()))?;
@@ -384,8 +380,9 @@ async fn stopped(run: &Run<'_>, stop: &Stop) -> Handed {
 }
 
 async fn write_state(run: &Run<'_>) {
-    let state = delivery_accounts::set_state(&run.account());
-    if let Err(error) = run.delivery().db.write(Write::default().then(state)).await {
+    let delivery = run.delivery();
+    let state = delivery_accounts::set_state(&run.account(), delivery.clock.now());
+    if let Err(error) = delivery.db.write(Write::default().then_all(state)).await {
         tracing::warn!(%error, "the state of an account could not be written");
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::given_text::GivenText;
 use super::{Delivery, Details, Error};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
@@ -60,7 +61,7 @@ impl Delivery {
         let parts = emails::body(&self.db, tenant, id).await?;
         if view.email.has_content && !parts.is_empty() {
             let message = self.open_message(tenant, id, key_day, &parts).await?;
-            view.content = Some(content(&message));
+            view.content = Some(content(&message, view.details.as_ref()));
         }
         Ok(view)
     }
@@ -270,7 +271,8 @@ impl Delivery {
     }
 }
 
-fn content(message: &[u8]) -> Content {
+/// What the message says, as it was given.
+fn content(message: &[u8], details: Option<&Details>) -> Content {
     let Some(message) = mail_parser::MessageParser::default().parse(message) else {
         return Content::default();
     };
@@ -278,9 +280,14 @@ fn content(message: &[u8]) -> Content {
         let ids = parts.iter().filter_map(|id| message.parts.get(*id as usize));
         ids.filter(|part| is_wanted(&part.body)).find_map(|part| part.text_contents()).map(str::to_owned)
     };
+    let restore = |given: Option<&GivenText>, sent: Option<String>| {
+        sent.map(|sent| given.map_or_else(|| sent.clone(), |given| given.restore(&sent)))
+    };
+    let text = part(&message.text_body, |body| matches!(body, mail_parser::PartType::Text(_)));
+    let html = part(&message.html_body, |body| matches!(body, mail_parser::PartType::Html(_)));
     Content {
-        text: part(&message.text_body, |body| matches!(body, mail_parser::PartType::Text(_))),
-        html: part(&message.html_body, |body| matches!(body, mail_parser::PartType::Html(_))),
+        text: restore(details.and_then(|details| details.text.as_ref()), text),
+        html: restore(details.and_then(|details| details.html.as_ref()), html),
     }
 }
 

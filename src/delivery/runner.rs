@@ -161,7 +161,7 @@ impl<'a> Run<'a> {
             AccountState::Stopped(_) if account.failed_version != version => {
                 account.state = AccountState::Open;
                 account.failures = 0;
-                let open = Write::default().then(delivery_accounts::set_state(&account));
+                let open = Write::default().then_all(delivery_accounts::set_state(&account, now));
                 let _ = delivery.db.write(open).await?;
             }
             AccountState::Stopped(stop) => {

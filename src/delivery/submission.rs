@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::given_text::GivenText;
 use super::request::{EmailRequest, RequestBody};
 use super::{Details, Error};
 use crate::clock::Timestamp;
@@ -50,6 +51,10 @@ impl Submission {
         let built = request.build(&message_id, None, due).map_err(|error| Error::Internal(error.into()))?;
         let shown = |list: &[Mailbox]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         let recipients = request.recipients();
+        let (text, html) = match &request.body {
+            RequestBody::Parts { text, html, .. } => (text.as_deref(), html.as_deref()),
+            RequestBody::Raw(_) => (None, None),
+        };
         Ok(Self {
             message_id: built.message_id,
             sender: from.map(|from| from.address().clone()),
@@ -69,6 +74,8 @@ impl Submission {
                 tags: request.tags.iter().map(|tag| (tag.name.clone(), tag.value.clone())).collect(),
                 metadata: request.metadata.clone(),
                 is_raw: matches!(request.body, RequestBody::Raw(_)),
+                text: text.map(GivenText::new),
+                html: html.map(GivenText::new),
             },
             message: built.bytes,
             lane: request.lane,

@@ -97,11 +97,11 @@ pub fn from_line(from: &Mailbox) -> String {
     line
 }
 
-/// The lines with the hidden recipients, for a service that has no envelope; empty where there are none.
-pub fn bcc_lines(hidden: &[Mailbox]) -> String {
+/// The lines of one header with recipients, for a service that has no envelope; empty where there are none.
+pub fn recipient_lines(name: &str, recipients: &[Mailbox]) -> String {
     let mut lines = String::new();
-    if !hidden.is_empty() {
-        encode::mailboxes(&mut lines, "Bcc", hidden);
+    if !recipients.is_empty() {
+        encode::mailboxes(&mut lines, name, recipients);
     }
     lines
 }

@@ -120,6 +120,20 @@ pub enum AccountState {
     Stopped(Stop),
 }
 
+impl AccountState {
+    pub const OPEN: &str = "open";
+    pub const PAUSED: &str = "paused";
+    pub const STOPPED: &str = "stopped";
+
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Open => Self::OPEN,
+            Self::Paused => Self::PAUSED,
+            Self::Stopped(_) => Self::STOPPED,
+        }
+    }
+}
+
 /// Why and until when an account does not send.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Stop {

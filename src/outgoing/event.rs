@@ -1,12 +1,13 @@
-//! What happened to an email, for the feed of events.
+//! What happened to an email or to an account, for the feed of events.
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use super::breaker::AccountState;
 use super::{LastAttempt, RecipientState};
 use crate::clock::Timestamp;
 
-/// The type of an event about an email.
+/// The type of an event.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum EventKind {
     Queued,
@@ -21,10 +22,12 @@ pub enum EventKind {
     Suppressed,
     Expired,
     Canceled,
+    AccountPaused,
+    AccountResumed,
 }
 
 impl EventKind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 14] = [
         Self::Queued,
         Self::Scheduled,
         Self::Sent,
@@ -37,6 +40,8 @@ impl EventKind {
         Self::Suppressed,
         Self::Expired,
         Self::Canceled,
+        Self::AccountPaused,
+        Self::AccountResumed,
     ];
 
     pub fn as_str(self) -> &'static str {
@@ -53,6 +58,8 @@ impl EventKind {
             Self::Suppressed => "email.suppressed",
             Self::Expired => "email.expired",
             Self::Canceled => "email.canceled",
+            Self::AccountPaused => "account.paused",
+            Self::AccountResumed => "account.resumed",
         }
     }
 
@@ -85,6 +92,30 @@ pub struct Event {
     pub details: EventDetails,
 }
 
+impl Event {
+    /// The event of an account that has come into this state.
+    pub fn of_account(state: &AccountState, now: Timestamp) -> Self {
+        let stop = match state {
+            AccountState::Stopped(stop) => Some(stop),
+            AccountState::Open | AccountState::Paused => None,
+        };
+        let kind = match state {
+            AccountState::Open => EventKind::AccountResumed,
+            AccountState::Paused | AccountState::Stopped(_) => EventKind::AccountPaused,
+        };
+        let details = EventDetails {
+            positions: Vec::new(),
+            state: state.as_str().to_owned(),
+            attempt: 0,
+            next_attempt_at: stop.and_then(|stop| stop.probe_at),
+            version: 0,
+            last: None,
+            code: stop.map(|stop| stop.code.clone()),
+        };
+        Self { id: Uuid::now_v7(), kind, at: now, details }
+    }
+}
+
 /// What is stored of an event besides its type and time.
 #[derive(Clone, PartialEq, Debug, Serialize, Deserialize)]
 pub struct EventDetails {
@@ -94,8 +125,11 @@ pub struct EventDetails {
     pub attempt: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_attempt_at: Option<Timestamp>,
-    /// The version of the email that this change has made.
+    /// The version of the email that this change has made; 0 in an event of the account.
     pub version: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<LastAttempt>,
+    /// The code of the diagnosis that has stopped the account.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<String>,
 }

@@ -256,6 +256,7 @@ impl Email {
             next_attempt_at: self.scheduled_at,
             version: self.version,
             last: None,
+            code: None,
         };
         vec![Event { id: Uuid::now_v7(), kind, at: now, details }]
     }
@@ -278,6 +279,7 @@ impl Email {
                 next_attempt_at: recipient.next_attempt_at,
                 version,
                 last: recipient.last.clone(),
+                code: None,
             };
             let same = |event: &&mut Event| {
                 event.kind == kind

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
-use super::{Columns, Db, DbError, Row, Statement, Write, sql};
+use super::{Columns, Db, DbError, Row, Statement, Write, email_events, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
+use crate::outgoing::Event;
 use crate::outgoing::account_settings::{AccountSettings, AllowedSender};
 use crate::outgoing::breaker::{AccountState, Stop};
 
@@ -46,15 +47,16 @@ statements! {
     FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at,
             allowed_senders, max_per_minute, max_connections
         from delivery_accounts where tenant_id = $1";
-    SET_STATE = "update delivery_accounts set state = $2, state_code = $3, state_since = $4, probe_at = $5, failures = $6,
-            failed_version = $7
+    SET_STATE = "update delivery_accounts set state_event = case when state <> $2 then $9 else state_event end,
+            state = $2, state_code = $3, state_since = $4, probe_at = $5, failures = $6, failed_version = $7
         where tenant_id = $1 and fence = $8";
     SET_PACE = "update delivery_accounts set pace_at = $3 where tenant_id = $1 and fence = $2";
     /// By a person: whoever owns the account reads it again.
-    PAUSE = "insert into delivery_accounts (tenant_id, state, state_since) values ($1, 'paused', $2)
-        on conflict (tenant_id) do update set state = 'paused', state_code = null, state_since = excluded.state_since,
-            probe_at = null, failures = 0, failed_version = null, fence = delivery_accounts.fence + 1, owner = null,
-            lease_until = 0";
+    PAUSE = "insert into delivery_accounts (tenant_id, state, state_since, state_event) values ($1, 'paused', $2, $3)
+        on conflict (tenant_id) do update set state_event = case when delivery_accounts.state <> 'paused'
+                then excluded.state_event else delivery_accounts.state_event end,
+            state = 'paused', state_code = null, state_since = excluded.state_since, probe_at = null, failures = 0,
+            failed_version = null, fence = delivery_accounts.fence + 1, owner = null, lease_until = 0";
     SET_ALLOWED_SENDERS = "insert into delivery_accounts (tenant_id, allowed_senders) values ($1, $2)
         on conflict (tenant_id) do update set allowed_senders = excluded.allowed_senders";
     SET_MAX_PER_MINUTE = "insert into delivery_accounts (tenant_id, max_per_minute) values ($1, $2)
@@ -65,10 +67,10 @@ statements! {
     END_OWNERSHIP = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0 where tenant_id = $1";
     /// After a change of the configuration or a passed check: what a failure has stopped goes on, what a person has
     /// stopped does not.
-    REOPEN = "update delivery_accounts set state = 'open', state_code = null, state_since = $2, probe_at = null,
+    REOPEN = "update delivery_accounts set state_event = $3, state = 'open', state_code = null, state_since = $2, probe_at = null,
             failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
         where tenant_id = $1 and state = 'stopped'";
-    OPEN = "update delivery_accounts set state = 'open', state_code = null, state_since = $2, probe_at = null,
+    OPEN = "update delivery_accounts set state_event = $3, state = 'open', state_code = null, state_since = $2, probe_at = null,
             failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
         where tenant_id = $1 and state <> 'open'";
 }
@@ -151,22 +153,24 @@ pub async fn find(db: &Db, tenant: &TenantId) -> Result<Option<DeliveryAccount>,
     db.optional(sql(FIND).bind(tenant.as_str())).await?.map(read).transpose()
 }
 
-/// Writes down whether the account sends. Affects no row where it has another owner.
-pub fn set_state(account: &DeliveryAccount) -> Statement {
-    let (state, stop) = match &account.state {
-        AccountState::Open => (OPEN_TEXT, None),
-        AccountState::Paused => (PAUSED_TEXT, None),
-        AccountState::Stopped(stop) => (STOPPED_TEXT, Some(stop)),
+/// Writes down whether the account sends, with the event where that has changed. Affects no row where it has another owner.
+pub fn set_state(account: &DeliveryAccount, now: Timestamp) -> Vec<Statement> {
+    let stop = match &account.state {
+        AccountState::Stopped(stop) => Some(stop),
+        AccountState::Open | AccountState::Paused => None,
     };
-    sql(SET_STATE)
+    let event = Event::of_account(&account.state, now);
+    let state = sql(SET_STATE)
         .bind(account.tenant.as_str())
-        .bind(state)
+        .bind(account.state.as_str())
         .bind(stop.map(|stop| stop.code.as_str()))
         .bind(stop.map(|stop| stop.since.0))
         .bind(stop.and_then(|stop| stop.probe_at).map(|at| at.0))
         .bind(account.failures)
         .bind(account.failed_version.as_deref())
         .bind(account.fence)
+        .bind(event.id.to_string());
+    vec![state, email_events::insert_of_account(&account.tenant, &event)]
 }
 
 /// Writes down that a mail has gone. Affects no row where the account has another owner.
@@ -175,8 +179,20 @@ pub fn set_pace(tenant: &TenantId, fence: i64, pace_at: Timestamp) -> Statement 
 }
 
 /// Stops the account until a person resumes it, whoever owns it.
-pub fn pause(tenant: &TenantId, now: Timestamp) -> Statement {
-    sql(PAUSE).bind(tenant.as_str()).bind(now.0)
+pub fn pause(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
+    change_state(PAUSE, &AccountState::Paused, tenant, now)
+}
+
+/// Changes the state, whoever owns the account, with the event where that has changed anything.
+fn change_state(
+    text: &'static str,
+    state: &AccountState,
+    tenant: &TenantId,
+    now: Timestamp,
+) -> Vec<Statement> {
+    let event = Event::of_account(state, now);
+    let change = sql(text).bind(tenant.as_str()).bind(now.0).bind(event.id.to_string());
+    vec![change, email_events::insert_of_account(tenant, &event)]
 }
 
 /// Changes what the tenant sets for its account. Whoever owns the account takes it again with the new settings.
@@ -199,18 +215,14 @@ pub fn change_settings(tenant: &TenantId, change: &SettingsChange) -> Vec<Statem
 }
 
 /// Opens an account that is paused or stopped, whoever owns it; touches no row where it is open.
-pub fn open(tenant: &TenantId, now: Timestamp) -> Statement {
-    sql(OPEN).bind(tenant.as_str()).bind(now.0)
+pub fn open(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
+    change_state(OPEN, &AccountState::Open, tenant, now)
 }
 
 /// Lets an account go on that a failure has stopped: its configuration has changed, or a check has passed.
-pub fn reopen(tenant: &TenantId, now: Timestamp) -> Statement {
-    sql(REOPEN).bind(tenant.as_str()).bind(now.0)
+pub fn reopen(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
+    change_state(REOPEN, &AccountState::Open, tenant, now)
 }
-
-const OPEN_TEXT: &str = "open";
-const PAUSED_TEXT: &str = "paused";
-const STOPPED_TEXT: &str = "stopped";
 
 fn read(row: Row) -> Result<DeliveryAccount, DbError> {
     let columns = &mut row.columns();
@@ -220,9 +232,9 @@ fn read(row: Row) -> Result<DeliveryAccount, DbError> {
     let (since, probe_at) = (time(columns)?, time(columns)?);
     let failures = columns.integer()?;
     let state = match state.as_str() {
-        OPEN_TEXT => AccountState::Open,
-        PAUSED_TEXT => AccountState::Paused,
-        STOPPED_TEXT => AccountState::Stopped(Stop {
+        AccountState::OPEN => AccountState::Open,
+        AccountState::PAUSED => AccountState::Paused,
+        AccountState::STOPPED => AccountState::Stopped(Stop {
             code: code.unwrap_or_default(),
             since: since.unwrap_or(Timestamp(0)),
             probe_at,

@@ -11,6 +11,9 @@ use crate::outgoing::{Event, EventKind};
 
 statements! {
     INSERT = "insert into email_events (id, tenant_id, email_id, kind, at, details) values ($1, $2, $3, $4, $5, $6)";
+    /// Only where this event is that of the account's last change: another write may have made the same one first.
+    INSERT_OF_ACCOUNT = "insert into email_events (id, tenant_id, email_id, kind, at, details)
+        select $1, $2, null, $3, cast($4 as bigint), $5 from delivery_accounts where tenant_id = $2 and state_event = $1";
     OF_EMAIL = "select seq, tenant_id, id, email_id, kind, at, details from email_events
         where tenant_id = $1 and email_id = $2 order by seq";
     AFTER = "select seq, tenant_id, id, email_id, kind, at, details from email_events
@@ -52,6 +55,16 @@ pub fn insert(tenant: &TenantId, email: Option<Uuid>, event: &Event) -> Statemen
         .bind(event.id.to_string())
         .bind(tenant.as_str())
         .bind(email.map(|email| email.to_string()))
+        .bind(event.kind.as_str())
+        .bind(event.at.0)
+        .bind(to_json(&event.details))
+}
+
+/// Appends the event of a change of the account, which a statement before has made; nothing where it changed nothing.
+pub fn insert_of_account(tenant: &TenantId, event: &Event) -> Statement {
+    sql(INSERT_OF_ACCOUNT)
+        .bind(event.id.to_string())
+        .bind(tenant.as_str())
         .bind(event.kind.as_str())
         .bind(event.at.0)
         .bind(to_json(&event.details))

@@ -1,4 +1,4 @@
-//! The feed of events: what happened to emails, in the order in which it was written.
+//! The feed of events: what happened to emails and accounts, in the order in which it was written.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::Uri;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use super::emails::{EmailId, diagnosis_in, max_wait};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
+use crate::diagnosis;
 use crate::error::{InputFault, Reason};
 use crate::http::caller::{FeedReader, SendTier, Sender};
 use crate::http::error::{Error, ErrorBody};
@@ -45,7 +46,7 @@ pub struct EventBody {
     /// The same where the same event is told again.
     #[schema(example = "evt_0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
     id: String,
-    /// Such as `email.sent`.
+    /// Such as `email.sent` or `account.paused`.
     #[serde(rename = "type")]
     kind: &'static str,
     created_at: String,
@@ -54,7 +55,7 @@ pub struct EventBody {
     data: EventData,
 }
 
-/// What it is about.
+/// What it is about. In an event of the account nothing of an email is set.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct EventData {
     email_id: Option<String>,
@@ -66,7 +67,8 @@ pub struct EventData {
     subject: Option<String>,
     tags: BTreeMap<String, String>,
     metadata: BTreeMap<String, String>,
-    /// The state of these recipients.
+    /// The state of these recipients; that of the account in its events: `open`, `paused` by a person, or `stopped` by a
+    /// failure.
     state: String,
     /// How many hand-overs had begun.
     attempt: i64,
@@ -117,7 +119,7 @@ pub struct FeedParameters {
     wait: Option<u64>,
 }
 
-/// Follows what happens to all emails of the tenant.
+/// Follows what happens to all emails and the account of the tenant.
 ///
 /// For tenant administrators and roles that may send. The platform's token follows all tenants here. Events come in the order in which they were committed, at least once;
 /// one that comes again has the same id.
@@ -215,7 +217,9 @@ impl EventBody {
             let recipient = recipients.iter().find(|recipient| recipient.position == *position)?;
             recipient.address.as_ref().map(ToString::to_string)
         };
-        let diagnosis = event.details.last.as_ref().and_then(|last| diagnosis_in(last, language));
+        let of_attempt = event.details.last.as_ref().and_then(|last| diagnosis_in(last, language));
+        let of_account = event.details.code.as_deref().and_then(|code| diagnosis_of_code(code, language));
+        let diagnosis = of_attempt.or(of_account);
         let title =
             diagnosis.as_ref().and_then(|diagnosis| diagnosis.get("title")?.as_str().map(str::to_owned));
         let reply = event.details.last.as_ref().and_then(|last| last.reply.clone());
@@ -250,4 +254,11 @@ impl EventBody {
             },
         }
     }
+}
+
+/// What is said about an account without naming its server: an event outlives the configuration.
+fn diagnosis_of_code(code: &str, language: Language) -> Option<Value> {
+    let rule = diagnosis::rule_for(code)?;
+    let title = rule.title_without_names(language, "");
+    Some(json!({"code": rule.code, "title": title, "owner": rule.owner}))
 }

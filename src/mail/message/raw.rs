@@ -144,14 +144,7 @@ impl RawMessage {
 
     /// Removes the headers with hidden recipients, so that nobody reads them.
     pub fn remove_bcc(&mut self) {
-        let end = head(&self.bytes).len();
-        let is_hidden = |field: &Field<'_>| ["Bcc", "Resent-Bcc"].iter().any(|name| field.is(name));
-        if !self.fields().any(|field| is_hidden(&field)) {
-            return;
-        }
-        let kept: Vec<u8> =
-            self.fields().filter(|field| !is_hidden(field)).flat_map(|field| field.lines.bytes()).collect();
-        self.bytes.splice(..end, kept);
+        remove_headers(&mut self.bytes, &["Bcc", "Resent-Bcc"]);
     }
 
     fn has(&self, name: &str) -> bool {
@@ -174,6 +167,19 @@ impl Field<'_> {
     fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
+}
+
+/// Removes every header of these names from a message with a head of ASCII or UTF-8.
+pub fn remove_headers(message: &mut Vec<u8>, names: &[&str]) {
+    let end = head(message).len();
+    let text = std::str::from_utf8(&message[..end]).unwrap_or_default();
+    let is_named = |field: &Field<'_>| names.iter().any(|name| field.is(name));
+    if !fields(text).any(|field| is_named(&field)) {
+        return;
+    }
+    let kept: Vec<u8> =
+        fields(text).filter(|field| !is_named(field)).flat_map(|field| field.lines.bytes()).collect();
+    message.splice(..end, kept);
 }
 
 /// The headers of a head that has been checked.

@@ -111,3 +111,87 @@ async fn mail_of_a_deleted_account_waits_for_the_next_one() {
     post.admin().put(&account(&post.server)).await.expect(204);
     post.until(&id, |email| status(email) == "accepted").await;
 }
+
+/// The events of the account, each with the account's state.
+async fn changes(post: &Post) -> Vec<(String, String)> {
+    let list = post.admin().get("/api/v1/transports/events").await.expect(200).json();
+    let events = list["data"].as_array().expect("a list").iter();
+    let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();
+    events
+        .filter(|event| text(&event["type"]).starts_with("account."))
+        .map(|event| (text(&event["type"]), text(&event["data"]["state"])))
+        .collect()
+}
+
+fn paused(state: &str) -> (String, String) {
+    ("account.paused".to_owned(), state.to_owned())
+}
+
+fn resumed() -> (String, String) {
+    ("account.resumed".to_owned(), "open".to_owned())
+}
+
+#[tokio::test]
+async fn an_account_has_one_event_for_each_change_by_a_person() {
+    let post = Post::open(Script::starttls()).await;
+    let at_once = async |action: &str| {
+        let requests = (0..8).map(|_| {
+            let (admin, path) = (post.admin(), format!("{ACCOUNT}/{action}"));
+            tokio::spawn(async move { admin.post(&path).await.expect(200) })
+        });
+        for request in requests.collect::<Vec<_>>() {
+            request.await.expect("an answer");
+        }
+    };
+    at_once("resume").await;
+    assert_eq!(changes(&post).await, [], "it was open");
+    at_once("pause").await;
+    at_once("resume").await;
+    at_once("pause").await;
+    assert_eq!(changes(&post).await, [paused("paused"), resumed(), paused("paused")]);
+    post.admin().put(&account(&post.server)).await.expect(204);
+    assert_eq!(changes(&post).await.len(), 3, "only a person resumes what a person has paused");
+    let audit = post.admin().get("/api/v1/transports/email-config/audit?limit=10").await.expect(200).json();
+    assert_eq!(audit["data"][1]["action"], json!("pause-account"), "{audit}");
+}
+
+#[tokio::test]
+async fn an_account_has_one_event_for_each_change_by_a_failure() {
+    let post = Post::open(Script::starttls()).await;
+    post.server.play(Script::starttls().on(At::Greeting, "554 5.3.2 Not now"));
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    eventually("the account stops", async || changes(&post).await == [paused("stopped")]).await;
+    let feed = post.admin().get("/api/v1/transports/events").await.expect(200).json();
+    let event =
+        feed["data"].as_array().expect("a list").iter().find(|event| event["type"] == "account.paused");
+    let data = &event.expect("the event")["data"];
+    assert_eq!(data["diagnosis"]["code"], json!("GREETING_REFUSED"), "{data}");
+    assert!(data["diagnosis"]["title"].is_string() && data["next_attempt_at"].is_string(), "{data}");
+    assert_eq!((&data["email_id"], &data["to"]), (&json!(null), &json!([])));
+
+    let stopped = post.admin().get(ACCOUNT).await.expect(200).json();
+    post.pass_seconds(31);
+    eventually("a probe fails", async || {
+        post.admin().get(ACCOUNT).await.expect(200).json()["next_attempt_at"] != stopped["next_attempt_at"]
+    })
+    .await;
+    assert_eq!(changes(&post).await, [paused("stopped")], "a probe that fails is no change");
+    post.server.play(Script::starttls());
+    post.pass_seconds(61);
+    post.until(&id, |email| status(email) == "accepted").await;
+    assert_eq!(changes(&post).await, [paused("stopped"), resumed()]);
+}
+
+#[tokio::test]
+async fn a_changed_configuration_resumes_a_stopped_account_with_one_event() {
+    let post = Post::open(Script::starttls()).await;
+    post.server.play(Script::starttls().on(At::Greeting, "554 5.3.2 Not now"));
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    eventually("the account stops", async || changes(&post).await == [paused("stopped")]).await;
+    post.server.play(Script::starttls());
+    let mut changed = account(&post.server);
+    changed["senderName"] = json!("Ada");
+    post.admin().put(&changed).await.expect(204);
+    post.until(&id, |email| status(email) == "accepted").await;
+    assert_eq!(changes(&post).await, [paused("stopped"), resumed()]);
+}

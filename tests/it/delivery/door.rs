@@ -73,7 +73,7 @@ async fn what_a_mail_says_is_for_administrators() {
     let id =
         post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202).json()["id"].clone();
     let path = format!("{EMAILS}/{}", id.as_str().expect("an id"));
-    assert_eq!(post.admin().get(&path).await.expect(200).json()["text"], json!("Thank you.\r\n"));
+    assert_eq!(post.admin().get(&path).await.expect(200).json()["text"], json!("Thank you."));
     let seen = post.app.sender("acme").get(&path).await.expect(200).json();
     assert_eq!((&seen["text"], &seen["subject"]), (&json!(null), &json!("Invoice 8841")));
 }
@@ -131,4 +131,35 @@ async fn a_full_queue_takes_no_more() {
     let full = post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(429);
     assert_eq!(full.json()["name"], json!("queue_full"));
     assert!(full.header("retry-after").is_some());
+}
+
+/// The message ends each line with CRLF; what is shown is what was given.
+#[tokio::test]
+async fn text_and_html_come_back_as_they_were_given() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.enabled = false).await;
+    let long = format!("{}\n", "Grüße und 😀, ".repeat(100));
+    for text in [
+        "Hi",
+        "Hi\n",
+        "Hi\r\n",
+        "one\ntwo\n\n",
+        "one\r\ntwo\n",
+        " spaces  \n\tand tabs\t\n",
+        "",
+        "=3D .\n.\n",
+        &long,
+    ] {
+        let html = format!("<p>{text}</p>\n");
+        let both = json!({"to": "bob@example.net", "subject": "x", "text": text, "html": html});
+        let alone = json!({"to": "bob@example.net", "subject": "x", "text": text});
+        let other = json!({"to": "bob@example.net", "subject": "x", "html": html});
+        for email in [both, alone, other] {
+            let id = post.admin().json("POST", EMAILS, &email).await.expect(202).json()["id"].clone();
+            let shown = post.get(id.as_str().expect("an id")).await;
+            // An empty text beside HTML stands for none.
+            let is_none = text.is_empty() && email.get("html").is_some();
+            let expected = if is_none { &json!(null) } else { &email["text"] };
+            assert_eq!((&shown["text"], &shown["html"]), (expected, &email["html"]), "{email}");
+        }
+    }
 }

@@ -82,3 +82,54 @@ async fn an_envelope_of_its_own_and_a_large_message_are_refused_at_the_door() {
     let refused = admin.json("POST", EMAILS, &large).await.expect(413).json();
     assert_eq!(refused["name"], json!("message_too_large"));
 }
+
+/// Graph sends to those whom the header names: a retry of some names these alone.
+#[tokio::test]
+async fn a_retry_of_some_recipients_reaches_no_other_one() {
+    let (microsoft, _app, admin) = started().await;
+    let unknown = || {
+        microsoft.fake.script_mail(ScriptedResponse::Respond {
+            status: 504,
+            headers: Vec::new(),
+            body: String::new(),
+        });
+    };
+    unknown();
+    let id = admin.json("POST", EMAILS, &email()).await.expect(202).json()["id"].clone();
+    let first = until(&admin, &id, "unknown").await;
+    let path = format!("{EMAILS}/{}", id.as_str().expect("an id"));
+    let states = |email: &Value| -> Vec<String> {
+        let recipients = email["recipients"].as_array().expect("recipients").iter();
+        recipients.map(|recipient| recipient["state"].as_str().expect("a state").to_owned()).collect()
+    };
+    let mail_after = async |count: usize| {
+        eventually("Graph gets another mail", async || microsoft.mails().len() == count).await;
+        microsoft.mails().pop().expect("a mail")
+    };
+
+    admin
+        .json("POST", &format!("{path}/retry"), &json!({"recipients": ["carol@example.net"]}))
+        .await
+        .expect(200);
+    let mail = mail_after(1).await;
+    assert!(mail.contains("Cc: carol@example.net\r\n"), "{mail}");
+    assert!(!mail.contains("bob@example.net") && !mail.contains("dora@example.net"), "{mail}");
+    assert!(!mail.contains("\r\nTo:") && !mail.starts_with("To:"), "{mail}");
+    let message_id = first["message_id"].as_str().expect("an id");
+    assert!(mail.contains(message_id), "the same Message-ID");
+    eventually("carol alone is accepted", async || {
+        states(&admin.get(&path).await.expect(200).json()) == ["unknown", "accepted", "unknown"]
+    })
+    .await;
+
+    // Those who are left, without a name.
+    admin
+        .json("POST", &format!("{path}/settle"), &json!({"recipients": ["dora@example.net"]}))
+        .await
+        .expect(200);
+    admin.post(&format!("{path}/retry")).await.expect(200);
+    let mail = mail_after(2).await;
+    assert!(mail.contains("To: Bob <bob@example.net>\r\n"), "with the name: {mail}");
+    assert!(!mail.contains("carol@example.net") && !mail.contains("dora@example.net"), "{mail}");
+    until(&admin, &id, "accepted").await;
+}

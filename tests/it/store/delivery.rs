@@ -209,8 +209,10 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
             probe_at: Some(later),
             failures: 1,
         });
-        let writes = [delivery_accounts::set_state(&late), delivery_accounts::set_pace(&acme, 1, later)];
-        let _ = write(&db, writes.into_iter().chain(delivery_accounts::release(&acme, 1, None))).await;
+        let mut writes = delivery_accounts::set_state(&late, NOW);
+        writes.push(delivery_accounts::set_pace(&acme, 1, later));
+        writes.extend(delivery_accounts::release(&acme, 1, None));
+        let _ = write(&db, writes).await;
         let found = delivery_accounts::find(&db, &acme).await.unwrap().unwrap();
         assert_eq!(
             (found.fence, found.state, found.pace_at),
