@@ -11,3 +11,14 @@ alter table delivery_accounts add column max_connections bigint;
 
 -- The event of the change that made `state` what it is: two writes that make the same change tell it once.
 alter table delivery_accounts add column state_event text;
+
+-- The tags of emails, so that emails are found by them. The tags themselves are sealed; a hash is made with the key of the
+-- tenant and the day, since one without a key could be guessed word by word.
+create table email_tags (
+    tenant_id text not null,
+    hash text not null,
+    email_id text not null,
+    primary key (tenant_id, hash, email_id)
+);
+
+create index email_tags_by_email on email_tags (tenant_id, email_id);

@@ -65,7 +65,24 @@ impl KeyOfDay {
     }
 }
 
+impl KeyOfDay {
+    /// The hashes by which emails of this day are found by their tags.
+    pub fn hash_tags(&self, tags: &[(String, String)]) -> Vec<String> {
+        tags.iter().map(|(name, value)| self.key.hash_tag(name, value)).collect()
+    }
+}
+
 impl Delivery {
+    /// The hash of a tag in emails of that day.
+    pub(super) async fn hash_tag(
+        &self,
+        tenant: &TenantId,
+        day: i64,
+        tag: &(String, String),
+    ) -> Result<String, Error> {
+        Ok(self.content_key(tenant, day).await?.hash_tag(&tag.0, &tag.1))
+    }
+
     /// Today's key of a tenant.
     pub(super) async fn key_of_today(&self, tenant: &TenantId, now: Timestamp) -> Result<KeyOfDay, Error> {
         let day = now.0.div_euclid(DAY_MILLISECONDS);

@@ -82,6 +82,7 @@ impl Delivery {
             let details = serde_json::to_vec(&submission.details).unwrap_or_default();
             let sealed = key.seal(tenant, email.id, &details, &submission.message)?;
             let events = email.created(now);
+            let tags = key.hash_tags(&submission.details.tags);
             let new = NewEmail {
                 email: &email,
                 idempotency: idempotency_key.map(|key| IdempotencyKey { key, position }),
@@ -89,6 +90,7 @@ impl Delivery {
                 sealed_details: &sealed.details,
                 key_day: key.day,
                 parts: &sealed.parts,
+                tags: &tags,
                 events: &events,
             };
             write = write.then_all(emails::insert(tenant, &new, now));

@@ -16,7 +16,7 @@ use crate::outgoing::{Email, Event};
 use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails::{Filter, Page, StoredEmail};
 use crate::store::erasure::{self, Erasure};
-use crate::store::{Write, WriteOutcome, delivery_accounts, emails};
+use crate::store::{Write, WriteOutcome, content_keys, delivery_accounts, emails};
 
 /// How often a change is tried again because another write came first.
 const MAX_ATTEMPTS: usize = 10;
@@ -87,7 +87,10 @@ impl Delivery {
         page: Page,
         limit: usize,
     ) -> Result<(Vec<EmailView>, bool), Error> {
-        let (ids, has_more) = emails::list(&self.db, tenant, filter, page, limit).await?;
+        let (ids, has_more) = match &filter.tag {
+            Some(tag) => self.list_tagged(tenant, filter, tag, page, limit).await?,
+            None => emails::list(&self.db, tenant, filter, page, limit).await?,
+        };
         let mut views = Vec::with_capacity(ids.len());
         for id in ids {
             // It may have been removed in between.
@@ -96,6 +99,42 @@ impl Delivery {
             }
         }
         Ok((views, has_more))
+    }
+
+    /// A tag has another hash each day: the days are gone through one by one, as far as the page needs them.
+    async fn list_tagged(
+        &self,
+        tenant: &TenantId,
+        filter: &Filter,
+        tag: &(String, String),
+        page: Page,
+        limit: usize,
+    ) -> Result<(Vec<Uuid>, bool), Error> {
+        let is_upwards = matches!(page, Page::Before(_));
+        let mut days = content_keys::days(&self.db, tenant).await?;
+        if !is_upwards {
+            days.reverse();
+        }
+        let (mut ids, mut is_full) = (Vec::new(), false);
+        for day in days {
+            let hash = self.hash_tag(tenant, day, tag).await?;
+            ids.extend(emails::list_tagged(&self.db, tenant, filter, page, limit, &hash).await?);
+            // One day more: about midnight an email may have the key of the day before.
+            if is_full {
+                break;
+            }
+            is_full = ids.len() > limit;
+        }
+        ids.sort();
+        if !is_upwards {
+            ids.reverse();
+        }
+        let has_more = ids.len() > limit;
+        ids.truncate(limit);
+        if is_upwards {
+            ids.reverse();
+        }
+        Ok((ids, has_more))
     }
 
     async fn view(&self, tenant: &TenantId, stored: StoredEmail) -> Result<EmailView, Error> {

@@ -8,6 +8,7 @@ use crate::secret::Sealed;
 
 statements! {
     FIND = "select key_id, wrapped_key, payload from content_keys where tenant_id = $1 and day = $2";
+    DAYS = "select day from content_keys where tenant_id = $1 order by day";
     INSERT = "insert into content_keys (tenant_id, day, key_id, wrapped_key, payload) values ($1, $2, $3, $4, $5)
         on conflict do nothing";
     /// The operator's, of all tenants: keys of earlier days that no email needs any more.
@@ -21,6 +22,12 @@ pub async fn find(db: &Db, tenant: &TenantId, day: i64) -> Result<Option<Sealed>
     let Some(row) = db.optional(sql(FIND).bind(tenant.as_str()).bind(day)).await? else { return Ok(None) };
     let mut columns = row.columns();
     Ok(Some(Sealed { key_id: columns.text()?, wrapped_key: columns.bytes()?, payload: columns.bytes()? }))
+}
+
+/// The days of a tenant that have a key, the oldest first.
+pub async fn days(db: &Db, tenant: &TenantId) -> Result<Vec<i64>, DbError> {
+    let rows = db.all(sql(DAYS).bind(tenant.as_str())).await?;
+    rows.into_iter().map(|row| row.columns().integer()).collect()
 }
 
 /// Stores a key, unless there is one.

@@ -13,7 +13,7 @@ use crate::outgoing::{
     Email, Event, Lane, LastAttempt, OnUnknown, Recipient, RecipientKind, RecipientState, Started,
 };
 
-pub use list::{Filter, Page, list};
+pub use list::{Filter, Page, list, list_tagged};
 pub use removal::{Ended, ended, remove_content, remove_rows};
 
 /// The lane of mail that waits for its account to open.
@@ -28,6 +28,8 @@ statements! {
             copies, next_attempt_at)
         values ($1, $2, $3, $4, $5, $6, 0, 0, $7)";
     INSERT_BODY = "insert into email_bodies (tenant_id, email_id, part, sealed) values ($1, $2, $3, $4)";
+    INSERT_TAG = "insert into email_tags (tenant_id, hash, email_id) values ($1, $2, $3) on conflict do nothing";
+    REMOVE_TAGS = "delete from email_tags where tenant_id = $1 and email_id = $2";
     INSERT_QUEUE = "insert into email_queue (tenant_id, lane, due_at, email_id, size) values ($1, $2, $3, $4, $5)";
     REMOVE_QUEUE = "delete from email_queue where tenant_id = $1 and lane = $2 and due_at = $3 and email_id = $4";
     REMOVE_BODY = "delete from email_bodies where tenant_id = $1 and email_id = $2";
@@ -85,6 +87,8 @@ pub struct NewEmail<'a> {
     pub key_day: i64,
     /// The message in sealed parts.
     pub parts: &'a [Vec<u8>],
+    /// The hashes of its tags.
+    pub tags: &'a [String],
     pub events: &'a [Event],
 }
 
@@ -135,6 +139,11 @@ pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Stat
     statements.extend((0..).zip(new.parts).map(|(part, sealed)| {
         sql(INSERT_BODY).bind(tenant.as_str()).bind(id.as_str()).bind(part).bind(sealed.as_slice())
     }));
+    statements.extend(
+        new.tags
+            .iter()
+            .map(|hash| sql(INSERT_TAG).bind(tenant.as_str()).bind(hash.as_str()).bind(id.as_str())),
+    );
     statements.extend(queue_row(email).map(|row| insert_queue_row(tenant, email, row)));
     statements.extend(new.events.iter().map(|event| email_events::insert(tenant, Some(email.id), event)));
     statements
@@ -178,8 +187,12 @@ pub fn save(
 }
 
 /// Removes what says what the email was about; beside [`save`].
-pub fn erase_details(tenant: &TenantId, id: Uuid) -> Statement {
-    sql(ERASE).bind(tenant.as_str()).bind(id.to_string()).bind(&[][..])
+pub fn erase_details(tenant: &TenantId, id: Uuid) -> [Statement; 2] {
+    let id = id.to_string();
+    [
+        sql(ERASE).bind(tenant.as_str()).bind(id.as_str()).bind(&[][..]),
+        sql(REMOVE_TAGS).bind(tenant.as_str()).bind(id.as_str()),
+    ]
 }
 
 /// Since when nothing of the email waits or is under way, as it is written now.

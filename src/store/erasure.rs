@@ -85,7 +85,7 @@ pub async fn erase(db: &Db, tenant: &TenantId, id: Uuid, now: Timestamp) -> Resu
         let earlier = email_events::of_email(db, tenant, id).await?;
         let write = Write::default()
             .then_all(emails::save(tenant, &stored.email, &email, &events, None, now))
-            .then(emails::erase_details(tenant, id))
+            .then_all(emails::erase_details(tenant, id))
             .then_all(email_events::forget_replies(tenant, earlier));
         if db.write(write).await? == WriteOutcome::Committed {
             return Ok(Erasure::Erased);

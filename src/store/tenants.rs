@@ -22,6 +22,8 @@ statements! {
         (select email_id, part from email_bodies where tenant_id = $1 limit $2)";
     REMOVE_RECIPIENTS = "delete from email_recipients where tenant_id = $1 and (email_id, position) in
         (select email_id, position from email_recipients where tenant_id = $1 limit $2)";
+    REMOVE_TAGS = "delete from email_tags where tenant_id = $1 and (hash, email_id) in
+        (select hash, email_id from email_tags where tenant_id = $1 limit $2)";
     /// The newest event of all is kept, since SQLite would use its number again, but it is nobody's and says nothing.
     BLANK_NEWEST_EVENT = "update email_events set tenant_id = '', email_id = null, details = ''
         where tenant_id = $1 and seq = (select max(seq) from email_events)";
@@ -38,11 +40,12 @@ statements! {
 /// What is removed in batches, with the rows of one transaction: it takes some milliseconds, and others write between two of
 /// them. A part of a message has up to 1 MiB. The emails go first: the result of a hand-over that is under way is written
 /// where its email is, and nowhere else.
-const BATCHES: [(&str, i64, &str); 6] = [
+const BATCHES: [(&str, i64, &str); 7] = [
     (REMOVE_EMAILS, 1_000, EMAIL_RETENTION),
     (REMOVE_QUEUE, 1_000, EMAIL_RETENTION),
     (REMOVE_BODIES, 50, EMAIL_RETENTION),
     (REMOVE_RECIPIENTS, 1_000, EMAIL_RETENTION),
+    (REMOVE_TAGS, 1_000, EMAIL_RETENTION),
     (REMOVE_EVENTS, 1_000, EMAIL_RETENTION),
     (REMOVE_AUDIT, 1_000, AUDIT_RETENTION),
 ];

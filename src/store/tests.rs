@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::{postgres_texts, texts};
 
 /// The tables whose rows belong to a tenant.
-const TABLES_OF_TENANTS: [&str; 9] = [
+const TABLES_OF_TENANTS: [&str; 10] = [
     "audit",
     "content_keys",
     "delivery_accounts",
@@ -15,6 +15,7 @@ const TABLES_OF_TENANTS: [&str; 9] = [
     "email_events",
     "email_queue",
     "email_recipients",
+    "email_tags",
     "emails",
 ];
 

@@ -3,11 +3,16 @@
 use super::envelope::{DataKey, KEY_BYTES, length_prefixed};
 use crate::id::TenantId;
 use crate::secret::Secret;
+use aws_lc_rs::hmac;
 use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use zeroize::Zeroizing;
 
 const CONTENT_LABEL: &str = "transports content";
+
+/// Makes a key of its own for the hashes of tags.
+const TAG_LABEL: &str = "transports tags";
+const TAG_HASH_BYTES: usize = 16;
 
 /// A key that seals the content of a tenant's emails of one day. It is stored like a secret of an account.
 pub struct ContentKey(DataKey);
@@ -49,6 +54,14 @@ impl ContentKey {
         self.0.seal(plain, &binding.associated_data())
     }
 
+    /// A hash of a tag by which emails of this key's tenant and day are found. It says nothing to whom the key is not known.
+    pub fn hash_tag(&self, name: &str, value: &str) -> String {
+        let own = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, self.0.bytes()), TAG_LABEL.as_bytes());
+        let text = length_prefixed(&[name, value]);
+        let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, own.as_ref()), &text);
+        URL_SAFE_NO_PAD.encode(&tag.as_ref()[..TAG_HASH_BYTES])
+    }
+
     /// # Errors
     /// What keeps it from opening: another key, tenant, email or part, or damaged bytes.
     pub fn open(
@@ -82,5 +95,19 @@ mod tests {
         }
         assert!(ContentKey::random().expect("randomness").open(&sealed, &binding).is_err());
         assert!(ContentKey::from_secret(&Secret::new("no key".to_owned())).is_none());
+    }
+
+    #[test]
+    fn a_tag_has_another_hash_with_another_key_name_or_value() {
+        let key = ContentKey::random().expect("randomness");
+        let hash = key.hash_tag("kind", "invoice");
+        assert_eq!(
+            ContentKey::from_secret(&key.to_secret()).expect("a key").hash_tag("kind", "invoice"),
+            hash
+        );
+        let other = ContentKey::random().expect("randomness").hash_tag("kind", "invoice");
+        for different in [other, key.hash_tag("kind", "invoices"), key.hash_tag("kindi", "nvoice")] {
+            assert_ne!(different, hash);
+        }
     }
 }

@@ -12,6 +12,8 @@ mod ownership;
 mod platform;
 mod removal;
 mod sending;
+mod settings;
+mod tags;
 mod upgrade;
 mod waiting;
 

@@ -23,6 +23,8 @@ statements! {
     REMOVE = "delete from emails where tenant_id = $1 and id = $2 and settled_at <= $3";
     REMOVE_RECIPIENTS = "delete from email_recipients where tenant_id = $1 and email_id = $2
         and not exists (select 1 from emails where tenant_id = $1 and id = $2)";
+    REMOVE_TAGS = "delete from email_tags where tenant_id = $1 and email_id = $2
+        and not exists (select 1 from emails where tenant_id = $1 and id = $2)";
 }
 
 /// What has ended, by what is still there of it.
@@ -71,6 +73,7 @@ pub fn remove_rows(emails: &[(TenantId, Uuid)], until: Timestamp, now: Timestamp
         write = write
             .then(sql(REMOVE).bind(tenant).bind(id.as_str()).bind(until.0))
             .then(sql(REMOVE_RECIPIENTS).bind(tenant).bind(id.as_str()))
+            .then(sql(REMOVE_TAGS).bind(tenant).bind(id.as_str()))
             .then(sql(REMOVE_BODY).bind(tenant).bind(id));
     }
     write

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Each table that the service reads and writes.
-const TABLES: [&str; 14] = [
+const TABLES: [&str; 15] = [
     "audit",
     "background_tasks",
     "content_keys",
@@ -15,6 +15,7 @@ const TABLES: [&str; 14] = [
     "email_events",
     "email_queue",
     "email_recipients",
+    "email_tags",
     "emails",
     "ended_sessions",
     "key_canaries",

@@ -65,6 +65,7 @@ pub fn insert_at(tenant: &TenantId, email: &Email, key: Option<&str>, now: Times
         fingerprint: b"fingerprint",
         sealed_details: b"details",
         key_day: 20_454,
+        tags: &[],
         parts: &parts,
         events: &events,
     };

@@ -387,6 +387,7 @@ async fn a_user_who_may_not_make_tables_can_serve() {
         "email_events",
         "email_queue",
         "email_recipients",
+        "email_tags",
         "emails",
         "ended_sessions",
         "key_canaries",

@@ -110,6 +110,9 @@ pub struct ListParameters {
     status: Option<String>,
     /// With this recipient.
     recipient: Option<String>,
+    /// With this tag: its name, a colon and its value.
+    #[param(example = "kind:invoice")]
+    tag: Option<String>,
 }
 
 impl ListParameters {
@@ -136,9 +139,10 @@ impl ListParameters {
                 "before" => parameters.before = Some(value),
                 "status" => parameters.status = Some(value),
                 "recipient" => parameters.recipient = Some(value),
+                "tag" => parameters.tag = Some(value),
                 _ => {
                     let statement =
-                        "is not a known parameter; limit, after, before, status and recipient are";
+                        "is not a known parameter; limit, after, before, status, recipient and tag are";
                     return Err(invalid_parameter(InputFault::parameter(
                         &name,
                         Reason::UnknownParameter,
@@ -166,6 +170,10 @@ impl ListParameters {
             fault.allowed = EmailStatus::ALL.map(|status| status.as_str().to_owned()).to_vec();
             return Err(invalid_parameter(fault));
         }
+        if self.tag.as_deref().is_some_and(|tag| !tag.contains(':')) {
+            let statement = "has no colon between the name and the value of the tag";
+            return Err(invalid_parameter(InputFault::parameter("tag", Reason::InvalidCharacter, statement)));
+        }
         Ok(self)
     }
 
@@ -177,7 +185,9 @@ impl ListParameters {
             (None, None) => Page::First,
         };
         let status = self.status.as_deref().and_then(EmailStatus::parse);
-        (Filter { status, recipient: self.recipient }, page, self.limit.unwrap_or(DEFAULT_LIMIT))
+        let tag = self.tag.as_deref().and_then(|tag| tag.split_once(':'));
+        let tag = tag.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        (Filter { status, recipient: self.recipient, tag }, page, self.limit.unwrap_or(DEFAULT_LIMIT))
     }
 }
 
