@@ -11,7 +11,7 @@ use crate::mail::transcript::Stage;
 use crate::providers::microsoft365::error_of_answer;
 use crate::smtp::{Capabilities, EnhancedCode, Error, ErrorKind, Reply, Security};
 
-const FILES: [&str; 7] = [
+const FILES: [&str; 8] = [
     include_str!("../../../tests/corpus/replies/before-sign-in.toml"),
     include_str!("../../../tests/corpus/replies/sign-in.toml"),
     include_str!("../../../tests/corpus/replies/sender.toml"),
@@ -19,6 +19,7 @@ const FILES: [&str; 7] = [
     include_str!("../../../tests/corpus/replies/message.toml"),
     include_str!("../../../tests/corpus/replies/microsoft365.toml"),
     include_str!("../../../tests/corpus/replies/aside.toml"),
+    include_str!("../../../tests/corpus/replies/second-aside.toml"),
 ];
 
 #[derive(Deserialize)]
@@ -51,6 +52,7 @@ struct Scene {
 enum Part {
     Working,
     Aside,
+    SecondAside,
 }
 
 #[derive(Deserialize)]
