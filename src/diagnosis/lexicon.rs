@@ -16,6 +16,7 @@ use super::words::{self, Word};
 #[serde(rename_all = "snake_case")]
 pub(super) enum Concept {
     SignInWanted,
+    SignInFailed,
     Relaying,
     Sender,
     SenderRefused,
@@ -27,6 +28,7 @@ pub(super) enum Concept {
     MailboxUnavailable,
     MailboxDisabled,
     MailboxFull,
+    OwnMailbox,
     Quota,
     RecipientRate,
     RecipientPolicy,
@@ -66,6 +68,7 @@ pub(super) enum Concept {
     MxMissing,
     TooLarge,
     Later,
+    NoRetry,
     ServerTrouble,
     Greylisting,
     Encryption,
@@ -177,6 +180,10 @@ impl Lexicon {
                     *line = words[last].line.max(*line);
                 }
             }
+        }
+        // "Will be deferred; retrying will not succeed" promises nothing for later.
+        if found.has(Concept::NoRetry) {
+            found.0.remove(&Concept::Later);
         }
         found
     }

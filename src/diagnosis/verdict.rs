@@ -191,6 +191,10 @@ const ENVELOPE: &[Row] = &[
         .says(&[AccountBlocked, MailboxDisabled])
         .without(&[Reputation, ClientAddress, Policy, Later])
         .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
+    row("ACCOUNT_BLOCKED")
+        .says(&[AccountBlocked, MailboxDisabled])
+        .without(&[Recipient, Reputation, ClientAddress, MailboxFull])
+        .given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn]),
     row("ACCOUNT_BLOCKED").says(&[AccountBlocked]).without(&[
         Recipient,
         MailboxDisabled,
@@ -203,6 +207,11 @@ const ENVELOPE: &[Row] = &[
     row("TOO_MANY_RECIPIENTS").says(&[TooManyRecipients]),
     row("MESSAGE_TOO_LARGE").says(&[TooLarge]).without(&[MailboxFull, MessageForm, Virus]),
     row("MAILBOX_FULL").says(&[MailboxFull]).without(&[Recipient]).given(&[Fact::Stage(Stage::MailFrom)]),
+    row("MAILBOX_FULL")
+        .says(&[MailboxFull])
+        .with(&[OwnMailbox])
+        .without(&[Recipient])
+        .given(&[Fact::SignedIn]),
     row("RECIPIENT_MAILBOX_FULL").says(&[MailboxFull]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).without(&[Amount]).given(&[Fact::Stage(Stage::RcptTo)]),
     row("RECIPIENT_MAILBOX_FULL").says(&[Quota]).with(&[Recipient]).without(&[Amount]),
@@ -234,6 +243,15 @@ const ENVELOPE: &[Row] = &[
         .given(&[Fact::NobodySignedIn, Fact::OffersAuth, Fact::Stage(Stage::RcptTo)]),
     row("CLIENT_ADDRESS_REFUSED").says(&[ClientAddress]),
     row("CLIENT_ADDRESS_REFUSED").says(&[ClientHostRefused]).without(&[ClientHost]),
+    // A server without a sign-in may call what it misses one that failed.
+    row("SIGN_IN_REQUIRED")
+        .says(&[SignInFailed])
+        .without(&[ServerTrouble, Later])
+        .given(&[Fact::NobodySignedIn, Fact::Stage(Stage::MailFrom)]),
+    row("SIGN_IN_REQUIRED")
+        .says(&[SignInFailed])
+        .without(&[ServerTrouble, Later])
+        .given(&[Fact::NobodySignedIn, Fact::Stage(Stage::RcptTo)]),
     // The sender.
     row("AUTH_REJECTED").says(&[CredentialsEnded]).given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn]),
     row("SENDER_NOT_OWNED").says(&[Relaying]).given(&[Fact::Host("smtp.zoho.*"), Fact::SignedIn]),
@@ -251,7 +269,12 @@ const ENVELOPE: &[Row] = &[
         .without(&[SenderNotVerified])
         .given(&[Fact::AnswersMessage]),
     row("RELAY_DENIED").says(&[Relaying]).without(&[Sender]).given(&[Fact::Stage(Stage::RcptTo)]),
-    row("SENDER_NOT_VERIFIED").says(&[SenderNotVerified]).without(&[Recipient]),
+    row("SENDER_NOT_VERIFIED").says(&[SenderNotVerified]).without(&[Recipient, SenderNotOwned]),
+    row("RECIPIENT_REFUSED")
+        .says(&[RecipientPolicy])
+        .with(&[SenderNotOwned])
+        .without(&[Sender])
+        .given(&[Fact::Stage(Stage::RcptTo), Fact::Class(5)]),
     row("SENDER_NOT_OWNED").says(&[SenderNotOwned]).without(&[Recipient]),
     row("SENDER_NOT_OWNED").says(&[SenderNotOwned]).with(&[Sender]),
     row("SENDER_NOT_VERIFIED").says(&[SenderNotVerified]).with(&[Sender]),
@@ -293,6 +316,7 @@ const ENVELOPE: &[Row] = &[
     row("PROVIDER_TROUBLE").says(&[ServerTrouble, MailLoop]).given(&[Fact::Class(5)]),
     row("SENDER_REFUSED").says(&[UserUnknown]).given(&[Fact::Stage(Stage::MailFrom), Fact::Class(5)]),
     row("PROVIDER_TEMPORARY").says(&[Later, ServerTrouble]).given(&[Fact::Class(4)]),
+    row("POLICY_REFUSED").says(&[Policy]).given(&[Fact::Class(4)]),
     // Numbers, where the words said nothing.
     row("TOO_MANY_RECIPIENTS").given(&[Fact::Enhanced("?.5.3")]),
     row("MESSAGE_TOO_LARGE").given(&[Fact::Enhanced("5.3.4"), Fact::MayBeTooLarge]),

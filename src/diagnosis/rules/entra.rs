@@ -67,7 +67,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     },
     Rule {
         code: "ENTRA_TENANT_NOT_FOUND",
-        when: &[When { numbers: &[90_002, 900_023], ..REFUSAL }],
+        when: &[When { numbers: &[90_002, 90_019, 900_023], ..REFUSAL }],
         title: "Microsoft knows no directory {provider_tenant}",
         meaning: "The directory (Microsoft 365 tenant) does not exist, or it is in another of Microsoft's clouds: those \
                   for governments and for China are apart.",

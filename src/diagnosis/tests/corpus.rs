@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use super::{Facts, Failure, facts};
-use crate::diagnosis::{Effect, Finding, diagnose};
+use crate::diagnosis::{Effect, Finding, diagnose, lexicon, words};
 use crate::mail::transcript::Stage;
 use crate::providers::microsoft365::error_of_answer;
 use crate::smtp::{Capabilities, EnhancedCode, Error, ErrorKind, Reply, Security};
@@ -85,6 +85,12 @@ impl Scene {
     fn diagnosed(&self) -> Finding {
         let facts = self.facts();
         diagnose(&self.failure(), &facts, &[])
+    }
+
+    /// What the words of the reply are about.
+    fn concepts(&self) -> String {
+        let lines = self.replies.iter().map(String::as_str);
+        format!("{:?}", lexicon::concepts(&words::read(lines, words::Known::default())).names())
     }
 
     fn stage(&self) -> Stage {
@@ -291,14 +297,15 @@ fn the_working_part_of_the_corpus_is_judged_right() {
         let (judged, blame_is_right, finding) = case.judge();
         let (part, id) = (case.part, &case.scene.id);
         *counts.entry((part, case.scene.stage.clone())).or_default().entry(judged).or_default() += 1;
+        if judged != Judged::Right || !blame_is_right {
+            let code = finding.diagnosis.code;
+            let said = case.scene.concepts();
+            let _ = writeln!(not_right, "{part:?} {judged:?} {id}: {code} for {:?}, of {said}", case.verdict);
+        }
         if part == Part::Working {
             *working.entry(judged).or_default() += 1;
             if !blame_is_right {
                 blame_is_wrong.push(id.clone());
-            }
-            if judged != Judged::Right {
-                let _ =
-                    writeln!(not_right, "{judged:?} {id}: {} for {:?}", finding.diagnosis.code, case.verdict);
             }
         } else if !blame_is_right {
             *counts.entry((part, "(blame is wrong)".to_owned())).or_default().entry(judged).or_default() += 1;
