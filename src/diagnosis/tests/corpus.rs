@@ -11,7 +11,7 @@ use crate::mail::transcript::Stage;
 use crate::providers::microsoft365::error_of_answer;
 use crate::smtp::{Capabilities, EnhancedCode, Error, ErrorKind, Reply, Security};
 
-const FILES: [&str; 8] = [
+const FILES: [&str; 9] = [
     include_str!("../../../tests/corpus/replies/before-sign-in.toml"),
     include_str!("../../../tests/corpus/replies/sign-in.toml"),
     include_str!("../../../tests/corpus/replies/sender.toml"),
@@ -20,6 +20,7 @@ const FILES: [&str; 8] = [
     include_str!("../../../tests/corpus/replies/microsoft365.toml"),
     include_str!("../../../tests/corpus/replies/aside.toml"),
     include_str!("../../../tests/corpus/replies/second-aside.toml"),
+    include_str!("../../../tests/corpus/replies/third-aside.toml"),
 ];
 
 #[derive(Deserialize)]
@@ -53,6 +54,7 @@ enum Part {
     Working,
     Aside,
     SecondAside,
+    ThirdAside,
 }
 
 #[derive(Deserialize)]
