@@ -22,3 +22,12 @@ create table email_tags (
 );
 
 create index email_tags_by_email on email_tags (tenant_id, email_id);
+
+-- Whether an attempt has been made: new mail and retries take turns.
+alter table email_queue add column is_retry boolean not null default false;
+
+create index email_queue_retries on email_queue (tenant_id, lane, due_at, email_id) where is_retry;
+
+-- What is kept of an account's sending besides `pace_at`, as JSON: a rate that is not the preset's, and the recipients of the
+-- last hours.
+alter table delivery_accounts add column pace text;

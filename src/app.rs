@@ -75,7 +75,7 @@ impl Components {
             metrics,
             outbound: Outbound {
                 dialer,
-                smtp: smtp::Settings { ehlo_name, tls },
+                smtp: smtp::Settings { ehlo_name, tls, chunking: config.egress.chunking },
                 microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
                 microsoft365_transport: config.microsoft365.transport,
                 clock: clock.clone(),

@@ -7,6 +7,7 @@
 
 mod check;
 mod choice;
+mod host_pace;
 mod load;
 mod nearest;
 mod operator_url;
@@ -26,6 +27,7 @@ use crate::secret::Secret;
 
 pub use check::{Engine, check_for_serving, warnings};
 pub use choice::{AuditRecipients, LogFormat, MicrosoftCloud, MicrosoftTransport, RateLimitStore, SealWith};
+pub use host_pace::HostPace;
 pub use load::DEFAULT_FILE;
 pub use operator_url::check_operator_url;
 pub use problem::{Invalid, Problem};
@@ -162,6 +164,9 @@ settings! {
         timeout_seconds: u64 = 8, Between(1, 60);
         /// The name in EHLO. Without it, an address literal (RFC 5321 section 4.1.3).
         ehlo_name: Option<String> = unset;
+        /// Whether messages go by BDAT (RFC 3030) where a server offers CHUNKING, which saves a round trip. Turn it off
+        /// where something in front of a mail server offers it and does not know it: mail has been lost in this way.
+        chunking: bool = true;
         /// Outgoing connections at the same time, over all tenants. Each may be held for `egress.timeout_seconds` by
         /// a server that does not answer.
         max_connections: usize = 1024, Between(1, 65_535);
@@ -264,7 +269,8 @@ settings! {
     delivery: Delivery, derive(Debug, Clone) {
         /// Whether this process sends. It takes mail in any case, so that some replicas may only do that.
         enabled: bool = true;
-        /// Mails in hand at the same time in this process.
+        /// Mails in hand at the same time in this process. Attempts that have lasted for over ten seconds make room for
+        /// others, up to as many again.
         slots: usize = 256, Between(1, 10_000);
         /// The largest message, in octets.
         max_message_bytes: usize = 10_485_760, Between(1_024, 26_214_400);
@@ -285,6 +291,11 @@ settings! {
         max_bytes_per_tenant: u64 = 1_073_741_824, Between(1_024, 1_099_511_627_776);
         /// Octets of all tenants' mail that may wait; 0 is no limit. Beyond it no new mail is taken.
         max_bytes: u64 = 0, Between(0, 1_125_899_906_842_624);
+        /// How fast accounts at a host may send, in the place of what is known of it: for each host a text such as
+        /// `smtp.example.com connections=4 per_minute=600 burst=20 per_day=50000`. One `*` in the host stands for anything,
+        /// and `microsoft365` means the accounts of that provider. `per_minute` counts mails and `per_day` recipients; 0 is no bound. The first entry
+        /// that fits counts.
+        pace: Vec<HostPace> = [];
         /// No new mail is taken where less than this much of the disk with the SQLite file is free; mail that was taken is
         /// still sent. 0 is off.
         min_free_disk_percent: u64 = 5, Between(0, 99);

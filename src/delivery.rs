@@ -14,6 +14,7 @@ mod outbox;
 mod query;
 pub mod request;
 mod runner;
+mod slots;
 mod submission;
 mod worker;
 

@@ -186,7 +186,7 @@ fn is_personal_outlook(host: &str) -> bool {
 }
 
 /// Whether the whole of `host` has the form of `pattern`, in which one `*` may stand for anything.
-fn matches(pattern: &str, host: &str) -> bool {
+pub fn matches(pattern: &str, host: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == host,
         Some((before, after)) => {

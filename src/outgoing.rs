@@ -1,14 +1,16 @@
 //! An outgoing email: its recipients with their states, when each is tried again, and what has happened. Pure.
 //!
 //! The rules are functions from values to values: [`state`] has the states, [`transition`] what an attempt or a person
-//! changes, [`retry`] when a recipient is tried again, [`account_settings`] what a
-//! tenant sets, [`breaker`] when an account stops, [`pace`] how fast it may send.
+//! changes, [`retry`] when a recipient is tried again, [`account_settings`] what a tenant sets, [`breaker`] when an account
+//! stops, [`pace`] how fast it may send, [`order`] which of its mails goes next, [`schedule`] whose mail does.
 
 pub mod account_settings;
 pub mod breaker;
 pub mod event;
+pub mod order;
 pub mod pace;
 pub mod retry;
+pub mod schedule;
 pub mod state;
 pub mod transition;
 

@@ -53,6 +53,7 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("email_configs", email_configs::ALL),
         ("email_events", email_events::ALL),
         ("emails", emails::ALL),
+        ("emails/due", emails::due::ALL),
         ("emails/list", emails::list::ALL),
         ("emails/removal", emails::removal::ALL),
         ("ended_sessions", ended_sessions::ALL),

@@ -9,7 +9,7 @@ use crate::email_config::EmailConfig;
 use crate::id::TenantId;
 use crate::limits::connections::ConnectionPermit;
 use crate::mail::message::Message;
-use crate::providers::delivery::{self, FailedHandover, Handover, Sender, SessionGone};
+use crate::providers::delivery::{self, FailedHandover, Handover, Sender, SessionUnusable};
 use crate::providers::{Outcome, UnlockedAccount};
 use crate::secret::Secret;
 use crate::smtp::Envelope;
@@ -31,6 +31,7 @@ pub struct OpenAccount {
     pub config: EmailConfig,
     secret: Option<Secret>,
     sender: Sender,
+    opened_at: Instant,
     _permit: ConnectionPermit,
 }
 
@@ -74,7 +75,14 @@ impl Accounts {
         let account = UnlockedAccount { guard: Some(&guard), ..account };
         let opened = delivery::open(&self.outbound, &account, Instant::now() + OPEN_TIMEOUT).await;
         match opened {
-            Ok(sender) => Ok(OpenAccount { tenant: tenant.clone(), config, secret, sender, _permit: permit }),
+            Ok(sender) => Ok(OpenAccount {
+                tenant: tenant.clone(),
+                config,
+                secret,
+                sender,
+                opened_at: Instant::now(),
+                _permit: permit,
+            }),
             Err(failed) => {
                 let outcome = Outcome::delivered(Err(Box::new(failed.finding.clone())));
                 // Where a bound of this service gave the sign-in up, nothing is known about the account.
@@ -114,21 +122,31 @@ impl OpenAccount {
     /// Hands one message over.
     ///
     /// # Errors
-    /// The session was gone before it took the sender: open the account again.
+    /// Nothing was handed over: open the account again.
     pub async fn send(
         &mut self,
         accounts: &Accounts,
         envelope: &Envelope<'_>,
         message: &Message,
-    ) -> Result<Vec<Handover>, SessionGone> {
+    ) -> Result<Vec<Handover>, SessionUnusable> {
         let account = UnlockedAccount::new(&self.tenant, &self.config, self.secret.as_ref());
         let deadline = Instant::now() + SEND_TIMEOUT;
         self.sender.send(&accounts.outbound, &account, envelope, message, deadline).await
     }
 
+    /// Sends no message by BDAT.
+    pub fn avoid_chunking(&mut self) {
+        self.sender.avoid_chunking();
+    }
+
     /// Whether another mail may follow on this session.
     pub fn is_usable(&self) -> bool {
         self.sender.is_usable()
+    }
+
+    /// How long it has been open.
+    pub fn age(&self) -> Duration {
+        self.opened_at.elapsed()
     }
 
     /// The mails that this session has handed over.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use ipnet::IpNet;
 
+use super::host_pace::HostPace;
 use crate::secret::Secret;
 
 /// Where a value stands.
@@ -190,7 +191,9 @@ macro_rules! parsed {
 
 parsed!(
     SocketAddr: "an IP address with a port, such as `127.0.0.1:8080` or `[::1]:8080`",
-    IpNet: "a network, such as `10.0.0.0/8`"
+    IpNet: "a network, such as `10.0.0.0/8`",
+    HostPace: "a host with at least one of `connections` (1 to 64), `per_minute`, `burst` and `per_day`, such as \
+               `smtp.example.com per_minute=600`"
 );
 
 impl Value for PathBuf {

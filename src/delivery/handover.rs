@@ -3,6 +3,7 @@
 mod recipients;
 mod record;
 mod result;
+mod stop;
 
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use uuid::Uuid;
 
 use super::outbox::sender_not_allowed;
 use super::runner::{BUSY_PAUSE, FailedOpening, Run};
+use super::slots::Slot;
 use super::{Details, Error};
 use crate::account::OpenAccount;
 use crate::clock::Timestamp;
@@ -19,16 +21,19 @@ use crate::mail::mailbox::Mailbox;
 use crate::mail::message::{Message, from_line};
 use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::Stop;
+use crate::outgoing::schedule::content_cost;
 use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, Event, LastAttempt};
-use crate::providers::delivery::Handover;
+use crate::providers::delivery::{Handover, SessionUnusable};
 use crate::smtp::Envelope;
 use crate::store::emails::StoredEmail;
-use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, email_configs, emails};
+use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, emails};
 use crate::unwind::catch_panic;
 use recipients::address_in_header;
 use record::{fault, last_of_failure};
 use result::{attempt, result, write_result};
+pub(super) use stop::close_for_today;
+use stop::{close, stopped, write_state};
 
 /// How long a result that could not be written waits before the next try.
 const WRITE_RETRY: Duration = Duration::from_secs(1);
@@ -60,8 +65,8 @@ struct Begun {
 pub(super) async fn hand_over(
     run: &Run<'_>,
     id: Uuid,
-    pace_at: Timestamp,
     session: &mut Option<OpenAccount>,
+    slot: &Slot<'_>,
 ) -> Handed {
     // The account is opened first: where that fails nothing has begun. For a mail that has expired it is not.
     if session.is_none() && sends_something(run, id).await {
@@ -75,7 +80,7 @@ pub(super) async fn hand_over(
     if !run.may_begin() {
         return Handed::Nothing;
     }
-    let begun = match begin(run, id, pace_at).await {
+    let begun = match begin(run, id).await {
         Ok(Ok(begun)) => begun,
         Ok(Err(handed)) => return handed,
         Err(Error::Database(DbError::Statement(error))) => {
@@ -87,6 +92,7 @@ pub(super) async fn hand_over(
             return Handed::Closed(Some(run.delivery().clock.now().after(WRITE_RETRY)));
         }
     };
+    slot.charge(content_cost(begun.positions.len(), begun.email.size));
     let outcome = send(run, &begun, session).await;
     finish(run, begun, outcome, session).await
 }
@@ -109,7 +115,7 @@ fn change_due(email: &mut Email, run: &Run<'_>, now: Timestamp) -> (Vec<Event>, 
 }
 
 /// Writes the start. Nothing is sent before that is on disk.
-async fn begin(run: &Run<'_>, id: Uuid, pace_at: Timestamp) -> Result<Result<Begun, Handed>, Error> {
+async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> {
     let delivery = run.delivery();
     let Some(StoredEmail { email: before, sealed_details, key_day }) =
         emails::find(&delivery.db, &run.tenant, id).await?
@@ -124,7 +130,7 @@ async fn begin(run: &Run<'_>, id: Uuid, pace_at: Timestamp) -> Result<Result<Beg
         return Ok(Err(if is_due { Handed::Skipped } else { Handed::Nothing }));
     }
     let save = emails::save(&run.tenant, &before, &email, &events, Some(run.fence), now);
-    let pace = (!positions.is_empty()).then(|| delivery_accounts::set_pace(&run.tenant, run.fence, pace_at));
+    let pace = (!positions.is_empty()).then(|| run.count_recipients(positions.len(), now));
     let written = delivery.db.write(Write::default().then_all(save).then_all(pace)).await?;
     if written == WriteOutcome::NoRowsAffected {
         return Ok(Err(if still_ours(run).await { Handed::Nothing } else { Handed::Lost }));
@@ -180,10 +186,15 @@ async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -
     let envelope = Envelope { from: &from, to: &to };
     for _ in 0..2 {
         let Some(open) = session else { break };
-        if let Ok(outcomes) = open.send(&run.delivery().accounts, &envelope, &message).await {
-            return Sent::Each(addresses.iter().map(|(position, _)| *position).zip(outcomes).collect());
+        match open.send(&run.delivery().accounts, &envelope, &message).await {
+            Ok(outcomes) => {
+                return Sent::Each(addresses.iter().map(|(position, _)| *position).zip(outcomes).collect());
+            }
+            // The server had ended the idle session.
+            Err(SessionUnusable::Gone) => {}
+            Err(SessionUnusable::WithoutChunking) => run.avoid_chunking(),
         }
-        // The server had ended the idle session: another one, once, without an attempt.
+        // Another one, once, without an attempt.
         *session = match run.open().await {
             Ok(open) => Some(open),
             Err(failed) => return Sent::NotOpened(failed),
@@ -288,6 +299,7 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
                 .collect()
         }
     };
+    run.write_throttling().await;
     if !write_result(run, begun.email, &attempts).await {
         return Handed::Lost;
     }
@@ -346,43 +358,4 @@ async fn judge_account(
         }
     }
     None
-}
-
-/// The account could not be opened for this mail, of which nothing has begun.
-async fn close(run: &Run<'_>, opening: FailedOpening, id: Uuid) -> Handed {
-    let FailedOpening { failed, version } = opening;
-    let Some(stop) = run.count_failure(&failed, version.as_deref()) else {
-        return Handed::Closed(Some(run.delivery().clock.now().after(Duration::from_secs(30))));
-    };
-    let last = last_of_failure(&failed, run.delivery().clock.now());
-    if let Err(error) = run.hold_one(id, &last).await {
-        tracing::warn!(%error, "a mail could not be held");
-    }
-    stopped(run, &stop).await
-}
-
-/// Writes that the account has stopped, and holds what is due.
-async fn stopped(run: &Run<'_>, stop: &Stop) -> Handed {
-    write_state(run).await;
-    tracing::info!(code = stop.code, failures = stop.failures, "an account has stopped sending");
-    if let Err(error) = run.hold_all().await {
-        tracing::warn!(%error, "the mail of an account that has stopped could not be held");
-    }
-    let delivery = run.delivery();
-    let config = email_configs::find(&delivery.db, &run.tenant).await.ok().flatten();
-    let version = config.map(|config| config.version.config);
-    if version.is_some() && version != run.account().failed_version {
-        // It was changed while the old one failed.
-        return Handed::Closed(Some(delivery.clock.now()));
-    }
-    let next_due = emails::next_due(&delivery.db, &run.tenant).await.ok().flatten();
-    Handed::Closed(next_due.into_iter().chain(stop.probe_at).min())
-}
-
-async fn write_state(run: &Run<'_>) {
-    let delivery = run.delivery();
-    let state = delivery_accounts::set_state(&run.account(), delivery.clock.now());
-    if let Err(error) = delivery.db.write(Write::default().then_all(state)).await {
-        tracing::warn!(%error, "the state of an account could not be written");
-    }
 }

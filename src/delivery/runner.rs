@@ -41,11 +41,8 @@ const IDLE: Duration = Duration::from_secs(15);
 /// How often the queue of an account with an open session is looked at.
 const POLL: Duration = Duration::from_secs(1);
 
-/// Mails on one session, after which another one is opened.
-const MAX_MAILS_PER_SESSION: u32 = 100;
-
-/// An account whose last mail took longer is slow: it gets one session, and a part of the slots that slow accounts share.
-const SLOW: Duration = Duration::from_secs(10);
+/// How long a session is used, after which another one is opened.
+const MAX_SESSION_AGE: Duration = Duration::from_mins(5);
 
 /// How long to wait where a bound of this service keeps an account from being opened.
 pub(super) const BUSY_PAUSE: Duration = Duration::from_secs(5);
@@ -55,9 +52,6 @@ const SKIPPED_PAUSE: Duration = Duration::from_secs(30);
 
 /// How long to wait before an account that could not be given up is given up again.
 const RELEASE_RETRY: Duration = Duration::from_secs(1);
-
-/// One bulk mail in so many, where both lanes have mail.
-const BULK_SHARE: u64 = 8;
 
 /// The run of one account.
 pub(super) struct Run<'a> {
@@ -71,7 +65,10 @@ pub(super) struct Run<'a> {
     wake: &'a Notify,
     /// Nothing more begins in this run.
     is_over: AtomicBool,
-    is_slow: AtomicBool,
+    /// One session is opened at a time.
+    opening: tokio::sync::Mutex<()>,
+    /// The server does not know BDAT, although it offers it.
+    avoids_chunking: AtomicBool,
 }
 
 struct RunState {
@@ -84,6 +81,8 @@ struct RunState {
     taken: u64,
     /// A stopped account tries one mail.
     probes: bool,
+    /// The server has throttled the account, and that is not written down yet.
+    is_throttled: bool,
     /// When a run that is over has to begin again, where that is not when the next mail is due.
     until: Option<Timestamp>,
 }
@@ -185,13 +184,15 @@ impl<'a> Run<'a> {
                 skipped: HashSet::new(),
                 taken: 0,
                 probes,
+                is_throttled: false,
                 until: None,
             }),
             pace,
             max_recipients: if by_graph { usize::MAX } else { MAX_RECIPIENTS },
             wake,
             is_over: AtomicBool::new(false),
-            is_slow: AtomicBool::new(false),
+            opening: tokio::sync::Mutex::new(()),
+            avoids_chunking: AtomicBool::new(false),
         };
         run.expire_held().await?;
         if is_closed {
@@ -251,7 +252,7 @@ impl<'a> Run<'a> {
     async fn send_all(&self, index: usize) {
         let mut session: Option<OpenAccount> = None;
         while self.may_begin() {
-            if index > 0 && self.is_slow.load(Ordering::Acquire) {
+            if index > 0 && self.shared.slots.is_slow(&self.tenant) {
                 break;
             }
             // Registered before the queue is read, so that no wake-up in between is lost.
@@ -279,23 +280,27 @@ impl<'a> Run<'a> {
 
     /// False where this session cannot go on.
     async fn send_one(&self, id: Uuid, session: &mut Option<OpenAccount>) -> bool {
-        let Some(pace_at) = self.wait_for_pace().await else { return false };
-        let slow = self.is_slow.load(Ordering::Acquire);
-        let slots = if slow { &self.shared.slow_slots } else { &self.shared.slots };
-        let Ok(_slot) = slots.acquire().await else { return false };
+        if let Some(until) = self.day_is_over_at() {
+            let closed = handover::close_for_today(self, until).await;
+            self.end(closed);
+            return false;
+        }
+        if !self.wait_for_pace().await {
+            return false;
+        }
+        let slot = self.shared.slots.acquire(&self.tenant).await;
         if !self.may_begin() {
             return false;
         }
-        let begun = self.delivery().clock.elapsed();
         if let Some(open) = session.take() {
-            if open.is_usable() && open.sent() < MAX_MAILS_PER_SESSION && !self.is_outdated(&open).await {
+            if self.may_go_on(&open) && !self.is_outdated(&open).await {
                 *session = Some(open);
             } else {
                 open.close().await;
             }
         }
         // On the heap: the future of a whole session is large.
-        let handed = Box::pin(catch_panic(handover::hand_over(self, id, pace_at, session))).await;
+        let handed = Box::pin(catch_panic(handover::hand_over(self, id, session, &slot))).await;
         let handed = if let Some(handed) = handed {
             handed
         } else {
@@ -312,15 +317,13 @@ impl<'a> Run<'a> {
             Handed::Busy => {
                 may_go_on = false;
                 // Another session of the account may go on; the last one leaves the account for a moment.
-                if self.state().in_hand.len() <= 1 {
+                if self.state().in_hand.len() <= 1 && !self.is_over() {
                     self.end(Some(self.delivery().clock.now().after(BUSY_PAUSE)));
                 }
             }
             Handed::Lost => self.end(None),
             Handed::Closed(until) => self.end(until),
         }
-        let took = self.delivery().clock.elapsed().saturating_sub(begun);
-        self.is_slow.store(took > SLOW, Ordering::Release);
         if self.state().probes {
             // The probe is over: where it succeeded, the next run begins at once, and sends what was held.
             let state = self.state();
@@ -332,8 +335,37 @@ impl<'a> Run<'a> {
         may_go_on
     }
 
+    /// Whether a session may have another mail.
+    fn may_go_on(&self, open: &OpenAccount) -> bool {
+        open.is_usable() && !is_used_up(open.sent(), open.age(), &self.pace)
+    }
+
     /// The account as this run knows it.
     pub(super) fn account(&self) -> DeliveryAccount {
         self.state().account.clone()
+    }
+}
+
+/// Whether a session that has had so many mails is old enough to be replaced.
+fn is_used_up(mails: u32, age: Duration, pace: &Pace) -> bool {
+    mails >= pace.mails_per_session || age >= MAX_SESSION_AGE
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_has_a_hundred_mails_or_five_minutes() {
+        let age = Duration::from_secs;
+        for (mails, seconds, pace, expected) in [
+            (99, 299, Pace::OTHER, false),
+            (100, 0, Pace::OTHER, true),
+            (0, 300, Pace::OTHER, true),
+            (2, 0, Pace::MAILGUN, false),
+            (3, 0, Pace::MAILGUN, true),
+        ] {
+            assert_eq!(is_used_up(mails, age(seconds), &pace), expected, "{mails} mails in {seconds} s");
+        }
     }
 }

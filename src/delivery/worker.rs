@@ -4,10 +4,11 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, watch};
 use tokio::time::MissedTickBehavior;
 use tokio_util::task::TaskTracker;
 
+use super::slots::Slots;
 use super::{Delivery, runner};
 use crate::store::delivery_accounts::{self, DeliveryAccount};
 use crate::store::{DbError, SenderLock, Write};
@@ -31,9 +32,7 @@ pub struct Worker {
 pub(super) struct Shared {
     pub delivery: Arc<Delivery>,
     /// Mails in hand at the same time.
-    pub slots: Semaphore,
-    /// The part of the slots that slow accounts may use together.
-    pub slow_slots: Semaphore,
+    pub slots: Slots,
     /// Until when, on the clock that only runs on, every lease of this process lasts at least; milliseconds.
     lease_until: AtomicI64,
     pub stopping: watch::Receiver<bool>,
@@ -67,10 +66,8 @@ fn milliseconds(duration: Duration) -> i64 {
 
 impl Worker {
     pub fn new(delivery: Arc<Delivery>, stopping: watch::Receiver<bool>) -> Self {
-        let slots = delivery.settings.slots;
         let shared = Shared {
-            slots: Semaphore::new(slots),
-            slow_slots: Semaphore::new((slots / 4).max(1)),
+            slots: Slots::new(delivery.settings.slots, delivery.clock.clone()),
             lease_until: AtomicI64::new(0),
             stopping,
             delivery,
@@ -96,7 +93,10 @@ impl Worker {
                 () = stopped(&mut stopping) => break,
                 _ = renew.tick() => self.renew(lease).await,
                 _ = sweep.tick() => self.sweep().await,
-                _ = poll.tick() => self.take(lease).await,
+                _ = poll.tick() => {
+                    self.shared.slots.mark_slow();
+                    self.take(lease).await
+                }
                 () = delivery.due.notified() => self.take(lease).await,
             };
             if let Err(error) = done {

@@ -82,6 +82,8 @@ impl AccountSettings {
         {
             lowered.per_minute = Some(max);
             lowered.burst = 1;
+            // A rate that was named is that rate.
+            lowered.grows = false;
         }
         lowered
     }

@@ -12,7 +12,7 @@ use crate::email_config::Settings;
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
-use crate::smtp::{Envelope, ErrorKind, Reply, Session};
+use crate::smtp::{Delivery, Envelope, ErrorKind, Reply, Session};
 
 /// An account that is open for handing mail over.
 pub struct Sender {
@@ -123,8 +123,7 @@ impl Sender {
     /// Hands one message over to each recipient of the envelope. The outcomes have the recipients' order.
     ///
     /// # Errors
-    /// The session had been used before and was gone before it took the sender: nothing was handed over, and another
-    /// session may be opened at once.
+    /// Nothing was handed over, and another session may be opened at once.
     pub async fn send(
         &mut self,
         outbound: &Outbound,
@@ -132,7 +131,7 @@ impl Sender {
         envelope: &Envelope<'_>,
         message: &Message,
         deadline: Instant,
-    ) -> Result<Vec<Handover>, SessionGone> {
+    ) -> Result<Vec<Handover>, SessionUnusable> {
         let mut log = Transcript::default();
         let size = u64::try_from(message.bytes.len()).ok();
         let failed = |failure: &Failure, recipient: &EmailAddress, log: &Transcript| {
@@ -152,11 +151,14 @@ impl Sender {
                 };
                 return Ok(envelope.to.iter().map(outcome).collect());
             }
-            (OpenSession::Graph, Settings::BasicAuth(_)) => return Err(SessionGone),
+            (OpenSession::Graph, Settings::BasicAuth(_)) => return Err(SessionUnusable::Gone),
         };
         let delivery = match result {
+            Ok(Delivery { result: Some(Err(error)), .. }) if knows_no_bdat(&error) => {
+                return Err(SessionUnusable::WithoutChunking);
+            }
             Ok(delivery) => delivery,
-            Err(error) if self.sent > 0 && is_gone(&error) => return Err(SessionGone),
+            Err(error) if self.sent > 0 && is_gone(&error) => return Err(SessionUnusable::Gone),
             Err(error) => {
                 let failure = Failure::Smtp(error);
                 return Ok(envelope.to.iter().map(|recipient| failed(&failure, recipient, &log)).collect());
@@ -173,6 +175,13 @@ impl Sender {
             }
         };
         Ok(envelope.to.iter().map(outcome).collect())
+    }
+
+    /// Sends no message by BDAT.
+    pub fn avoid_chunking(&mut self) {
+        if let OpenSession::Smtp(session) = &mut self.session {
+            session.avoid_chunking();
+        }
     }
 
     /// Whether another mail may follow.
@@ -196,14 +205,27 @@ impl Sender {
     }
 }
 
-/// A session that had been used before was gone.
-#[derive(Debug)]
-pub struct SessionGone;
+/// Why a session handed nothing over.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum SessionUnusable {
+    /// It had been used before, and was gone before it took the sender.
+    Gone,
+    /// The server offers CHUNKING and does not know BDAT.
+    WithoutChunking,
+}
 
-/// Whether the server had ended the session before it was asked anything.
+/// Whether the server had ended the session, or had lost its place in it, before it was asked anything.
 fn is_gone(error: &crate::smtp::Error) -> bool {
     let closes = error.reply.as_ref().is_some_and(|reply| reply.code == 421);
-    error.stage == Stage::MailFrom && (closes || error.kind == ErrorKind::ConnectionLost)
+    error.stage == Stage::MailFrom
+        && (closes || matches!(error.kind, ErrorKind::ConnectionLost | ErrorKind::Protocol(_)))
+}
+
+/// Whether the server does not know the command: what it made of the message that followed is not known, and so the
+/// session is over.
+fn knows_no_bdat(error: &crate::smtp::Error) -> bool {
+    let is_unknown = error.reply.as_ref().is_some_and(|reply| matches!(reply.code, 500 | 502));
+    error.command == Some("BDAT") && is_unknown
 }
 
 async fn graph(

@@ -13,6 +13,8 @@ pub struct Capabilities {
     pub eight_bit_mime: bool,
     pub smtputf8: bool,
     pub chunking: bool,
+    /// Microsoft Exchange as its own host runs it: some versions never answer a BDAT.
+    pub is_exchange_on_premises: bool,
     pub enhanced_status_codes: bool,
     /// Upper-case names, as offered; empty where AUTH was not offered.
     pub auth: Vec<String>,
@@ -60,6 +62,7 @@ impl Capabilities {
             "8BITMIME" => self.eight_bit_mime = true,
             "SMTPUTF8" => self.smtputf8 = true,
             "CHUNKING" => self.chunking = true,
+            "X-EXPS" | "XEXCH50" => self.is_exchange_on_premises = true,
             "ENHANCEDSTATUSCODES" => self.enhanced_status_codes = true,
             // RFC 1870: a number of at most 20 digits; none, and 0, are no limit.
             "SIZE" => self.size = words.next().and_then(|size| size.parse().ok()).filter(|size| *size != 0),
@@ -90,6 +93,7 @@ mod tests {
             "ENHANCEDSTATUSCODES",
             "PIPELINING",
             "CHUNKING",
+            "X-EXPS GSSAPI NTLM",
             "SMTPUTF8",
             "AUTH plain LOGIN XOAUTH2",
             "X-UNKNOWN 1 2 3",
@@ -101,6 +105,7 @@ mod tests {
             eight_bit_mime: true,
             smtputf8: true,
             chunking: true,
+            is_exchange_on_premises: true,
             enhanced_status_codes: true,
             auth,
             size: Some(35_882_577),

@@ -1,5 +1,6 @@
-//! The client session: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA, QUIT.
+//! The client session: greeting, EHLO, STARTTLS, AUTH, MAIL, RCPT, DATA or BDAT, QUIT.
 
+mod chunks;
 mod exchange;
 mod open;
 mod send;
@@ -23,6 +24,8 @@ pub struct Settings {
     pub ehlo_name: Option<Host>,
     /// Shared: building it costs more than a handshake.
     pub tls: Arc<rustls::ClientConfig>,
+    /// Whether messages go by BDAT where the server offers it.
+    pub chunking: bool,
 }
 
 /// Who a message goes from and to, apart from what its headers say.
@@ -71,6 +74,7 @@ pub struct Delivery {
 /// An open session after EHLO (and after STARTTLS or TLS where chosen).
 ///
 /// After an error other than a refusal it is out of step and sends nothing more.
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct Session {
     stream: Stream,
     /// The end of the whole session, whatever a single step may take.
@@ -87,6 +91,9 @@ pub struct Session {
     in_step: bool,
     /// The reply to a RSET has not been read.
     reset_pending: bool,
+    /// Whether messages go by BDAT where the server offers it.
+    uses_chunking: bool,
+    last_reply_at: Instant,
 }
 
 impl Session {

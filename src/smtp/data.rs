@@ -1,8 +1,21 @@
-//! Encodes a message for DATA (RFC 5321 section 4.5.2): doubles leading dots and adds the final one.
+//! Encodes a message for DATA (RFC 5321 section 4.5.2): doubles leading dots and adds the final one. For BDAT it has right
+//! line ends, and nothing else changes.
 
-/// The message with its end. A line end that is no CR LF, and a NUL, are replaced: servers read them differently, which
-/// is how one message is smuggled inside another.
+/// The message with its end.
 pub(super) fn encode(message: &[u8]) -> Vec<u8> {
+    let mut wire = lines(message, true);
+    wire.extend_from_slice(b".\r\n");
+    wire
+}
+
+/// The message as its octets are counted for BDAT.
+pub(super) fn with_line_ends(message: &[u8]) -> Vec<u8> {
+    lines(message, false)
+}
+
+/// A line end that is no CR LF, and a NUL, are replaced: servers read them differently, which is how one message is smuggled
+/// inside another.
+fn lines(message: &[u8], doubles_dots: bool) -> Vec<u8> {
     let mut wire = Vec::with_capacity(message.len() + message.len() / 64 + 8);
     let mut rest = message;
     while !rest.is_empty() {
@@ -14,13 +27,12 @@ pub(super) fn encode(message: &[u8]) -> Vec<u8> {
         } else {
             wire.extend_from_slice(line);
         }
-        if wire.get(line_start) == Some(&b'.') {
+        if doubles_dots && wire.get(line_start) == Some(&b'.') {
             wire.insert(line_start, b'.');
         }
         wire.extend_from_slice(b"\r\n");
         rest = after.strip_prefix(b"\r\n").or_else(|| after.get(1..)).unwrap_or_default();
     }
-    wire.extend_from_slice(b".\r\n");
     wire
 }
 
@@ -94,6 +106,7 @@ mod tests {
         fn a_message_with_right_line_ends_arrives_as_it_is(lines in prop::collection::vec("[.a ]{0,5}", 0..20)) {
             let message: String = lines.iter().flat_map(|line| [line, "\r\n"]).collect();
             prop_assert_eq!(decode(&encode(message.as_bytes())), message.as_bytes());
+            prop_assert_eq!(with_line_ends(message.as_bytes()), message.as_bytes());
         }
 
         /// Security case C7.
@@ -107,6 +120,7 @@ mod tests {
                 let text = line.strip_suffix(b"\r").unwrap();
                 prop_assert!(!text.contains(&b'\r') && !text.contains(&0) && text != b".");
             }
+            prop_assert_eq!(with_line_ends(&message), decode(&wire));
         }
     }
 }

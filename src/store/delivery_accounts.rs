@@ -8,6 +8,7 @@ use crate::id::TenantId;
 use crate::outgoing::Event;
 use crate::outgoing::account_settings::{AccountSettings, AllowedSender};
 use crate::outgoing::breaker::{AccountState, Stop};
+use crate::outgoing::pace::PaceState;
 
 statements! {
     /// Touches no row where something is due earlier already.
@@ -22,7 +23,7 @@ statements! {
                 where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
                 order by next_due_at limit $4)
             and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
-        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at,
+        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
             allowed_senders, max_per_minute, max_connections";
     ANY_DUE = "select tenant_id from delivery_accounts
         where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1";
@@ -44,13 +45,13 @@ statements! {
     SWEEP = "update delivery_accounts set next_due_at = $1
         where next_due_at is null and exists (select 1 from email_queue
             where email_queue.tenant_id = delivery_accounts.tenant_id)";
-    FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at,
+    FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
             allowed_senders, max_per_minute, max_connections
         from delivery_accounts where tenant_id = $1";
     SET_STATE = "update delivery_accounts set state_event = case when state <> $2 then $9 else state_event end,
             state = $2, state_code = $3, state_since = $4, probe_at = $5, failures = $6, failed_version = $7
         where tenant_id = $1 and fence = $8";
-    SET_PACE = "update delivery_accounts set pace_at = $3 where tenant_id = $1 and fence = $2";
+    SET_PACE = "update delivery_accounts set pace_at = $3, pace = $4 where tenant_id = $1 and fence = $2";
     /// By a person: whoever owns the account reads it again.
     PAUSE = "insert into delivery_accounts (tenant_id, state, state_since, state_event) values ($1, 'paused', $2, $3)
         on conflict (tenant_id) do update set state_event = case when delivery_accounts.state <> 'paused'
@@ -85,7 +86,7 @@ pub struct DeliveryAccount {
     pub failures: i64,
     /// The version of the configuration that failed.
     pub failed_version: Option<String>,
-    pub pace_at: Timestamp,
+    pub pace: PaceState,
     pub settings: AccountSettings,
 }
 
@@ -173,9 +174,10 @@ pub fn set_state(account: &DeliveryAccount, now: Timestamp) -> Vec<Statement> {
     vec![state, email_events::insert_of_account(&account.tenant, &event)]
 }
 
-/// Writes down that a mail has gone. Affects no row where the account has another owner.
-pub fn set_pace(tenant: &TenantId, fence: i64, pace_at: Timestamp) -> Statement {
-    sql(SET_PACE).bind(tenant.as_str()).bind(fence).bind(pace_at.0)
+/// Writes down what is kept of the account's sending. Affects no row where it has another owner.
+pub fn set_pace(tenant: &TenantId, fence: i64, pace: &PaceState) -> Statement {
+    let kept = serde_json::to_string(pace).ok();
+    sql(SET_PACE).bind(tenant.as_str()).bind(fence).bind(pace.due).bind(kept)
 }
 
 /// Stops the account until a person resumes it, whoever owns it.
@@ -246,9 +248,13 @@ fn read(row: Row) -> Result<DeliveryAccount, DbError> {
         }
     };
     let failed_version = columns.optional_text()?;
-    let pace_at = Timestamp(columns.integer()?);
+    let due = columns.integer()?;
+    // What cannot be read is as good as nothing: it is written again with the next mail.
+    let kept: Option<PaceState> = columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok());
+    let mut pace = kept.unwrap_or_default();
+    pace.due = due;
     let settings = read_settings(columns)?;
-    Ok(DeliveryAccount { tenant, fence, state, failures, failed_version, pace_at, settings })
+    Ok(DeliveryAccount { tenant, fence, state, failures, failed_version, pace, settings })
 }
 
 fn read_settings(columns: &mut Columns) -> Result<AccountSettings, DbError> {

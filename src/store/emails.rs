@@ -1,5 +1,6 @@
 //! The tables of outgoing emails: an email with its recipients and its row of the queue is written as one.
 
+pub(super) mod due;
 pub(super) mod list;
 pub(super) mod removal;
 
@@ -13,6 +14,7 @@ use crate::outgoing::{
     Email, Event, Lane, LastAttempt, OnUnknown, Recipient, RecipientKind, RecipientState, Started,
 };
 
+pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
 pub use removal::{Ended, ended, remove_content, remove_rows};
 
@@ -30,7 +32,8 @@ statements! {
     INSERT_BODY = "insert into email_bodies (tenant_id, email_id, part, sealed) values ($1, $2, $3, $4)";
     INSERT_TAG = "insert into email_tags (tenant_id, hash, email_id) values ($1, $2, $3) on conflict do nothing";
     REMOVE_TAGS = "delete from email_tags where tenant_id = $1 and email_id = $2";
-    INSERT_QUEUE = "insert into email_queue (tenant_id, lane, due_at, email_id, size) values ($1, $2, $3, $4, $5)";
+    INSERT_QUEUE = "insert into email_queue (tenant_id, lane, due_at, email_id, size, is_retry)
+        values ($1, $2, $3, $4, $5, $6)";
     REMOVE_QUEUE = "delete from email_queue where tenant_id = $1 and lane = $2 and due_at = $3 and email_id = $4";
     REMOVE_BODY = "delete from email_bodies where tenant_id = $1 and email_id = $2";
     /// One row for each recipient, in one statement: email and recipients are of the same moment.
@@ -230,6 +233,7 @@ fn insert_queue_row(tenant: &TenantId, email: &Email, (lane, due_at): (&str, Tim
         .bind(due_at.0)
         .bind(email.id.to_string())
         .bind(email.size)
+        .bind(email.recipients.iter().any(|recipient| recipient.attempts > 0))
 }
 
 /// One email of the tenant.

@@ -55,7 +55,7 @@ const OF_ALL_TENANTS: [&str; 26] = [
                 where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
                 order by next_due_at limit $4)
             and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
-        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at,
+        returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
             allowed_senders, max_per_minute, max_connections",
     "update delivery_accounts set lease_until = coalesce((select now from lease_clock), $3) + $2
         where owner = $1",

@@ -3,12 +3,15 @@
 mod account;
 mod at_rest;
 mod clock;
+mod connections;
 mod door;
+mod fairness;
 mod faults;
 mod keys;
 mod microsoft365;
 mod outcomes;
 mod ownership;
+mod pace;
 mod platform;
 mod removal;
 mod sending;

@@ -1,11 +1,17 @@
 //! Opens the account, and counts what it shows about itself.
 
+use std::sync::atomic::Ordering;
+
 use super::{FailedOpening, Run};
 use crate::account::{NotOpened, OpenAccount};
+use crate::clock::Timestamp;
 use crate::email_config::EmailConfig;
 use crate::outgoing::breaker::{AccountState, FailureClass, Stop, class};
 use crate::providers::delivery::FailedHandover;
 use crate::store::email_configs;
+
+/// The diagnosis of an account that has had as many recipients as its provider allows in a day.
+const DAY_IS_FULL: &str = "QUOTA_DAILY";
 
 impl Run<'_> {
     /// Opens the account.
@@ -13,8 +19,18 @@ impl Run<'_> {
     /// # Errors
     /// Why it cannot send now; the account is stopped already where it is its fault.
     pub(in crate::delivery) async fn open(&self) -> Result<OpenAccount, Option<FailedOpening>> {
+        // One after the other: where the first sign-in is refused, no other one follows.
+        let _turn = self.opening.lock().await;
+        if self.has_stopped() {
+            return Err(None);
+        }
         match self.delivery().accounts.open_for_delivery(&self.tenant).await {
-            Ok(open) => Ok(open),
+            Ok(mut open) => {
+                if self.avoids_chunking.load(Ordering::Acquire) {
+                    open.avoid_chunking();
+                }
+                Ok(open)
+            }
             Err(NotOpened::Busy) => Err(None),
             Err(NotOpened::NotConfigured(failed)) => Err(Some(FailedOpening { failed, version: None })),
             Err(NotOpened::Failed(config, failed)) => {
@@ -22,6 +38,17 @@ impl Run<'_> {
                 Err(Some(FailedOpening { failed, version: Some(config.version.config.clone()) }))
             }
         }
+    }
+
+    /// Whether another session has met what stops the account.
+    fn has_stopped(&self) -> bool {
+        let state = self.state();
+        !state.probes && matches!(state.account.state, AccountState::Stopped(_))
+    }
+
+    /// Sends no message by BDAT in the sessions that are opened from now on.
+    pub(in crate::delivery) fn avoid_chunking(&self) {
+        self.avoids_chunking.store(true, Ordering::Release);
     }
 
     /// Whether the configuration has changed since the session was opened: no mail meets a new server with an old secret,
@@ -63,13 +90,13 @@ impl Run<'_> {
             // Another session has met the same: together they are one failure.
             return Some(stop.clone());
         }
-        let account = &mut state.account;
-        account.failures += 1;
         if class == FailureClass::Throttle {
-            let pause = class.probe_after(account.failures, failed.retry_after).unwrap_or_default();
-            account.pace_at = account.pace_at.max(now.after(pause));
+            state.account.pace = self.pace.throttle(&state.account.pace, failed.retry_after, now);
+            state.is_throttled = true;
             return None;
         }
+        let account = &mut state.account;
+        account.failures += 1;
         if !class.stops(account.failures) {
             return None;
         }
@@ -82,6 +109,21 @@ impl Run<'_> {
         account.state = AccountState::Stopped(stop.clone());
         account.failed_version = version.map(str::to_owned);
         Some(stop)
+    }
+
+    /// Stops the account until it may send to somebody again.
+    pub(in crate::delivery) fn stop_for_today(&self, version: Option<String>, until: Timestamp) -> Stop {
+        let now = self.delivery().clock.now();
+        let account = &mut self.state().account;
+        let stop = Stop {
+            code: DAY_IS_FULL.to_owned(),
+            since: now,
+            probe_at: Some(until),
+            failures: account.failures,
+        };
+        account.state = AccountState::Stopped(stop.clone());
+        account.failed_version = version;
+        stop
     }
 
     /// Counts a success: an account that was stopped is open again. True where its state has changed.

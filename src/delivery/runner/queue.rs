@@ -1,20 +1,27 @@
 //! The mail of an account that is due: its window, the wait for more, and the pace.
 
-use std::collections::VecDeque;
 use std::pin::pin;
+use std::time::Duration;
 
 use tokio::sync::futures::Notified;
 use uuid::Uuid;
 
-use super::{BULK_SHARE, IDLE, POLL, Run, RunState, WINDOW, WINDOW_LENGTH, stopped};
+use super::{IDLE, POLL, Run, WINDOW, WINDOW_LENGTH, stopped};
 use crate::clock::Timestamp;
 use crate::delivery::Delivery;
 use crate::egress::{Host, Lookup};
 use crate::email_config::{EmailConfig, Settings};
+use crate::mail::address::EmailAddress;
 use crate::mail_services;
-use crate::outgoing::Lane;
+use crate::outgoing::order::Due;
 use crate::outgoing::pace::Pace;
-use crate::store::{DbError, emails};
+use crate::store::{DbError, Statement, Write, delivery_accounts, emails};
+
+/// The host of `delivery.pace` that stands for accounts of the provider Microsoft 365.
+const MICROSOFT365: &str = "microsoft365";
+
+/// How long the pace is waited for before it is looked at again: the clock may have been set.
+const MAX_SLEEP: Duration = Duration::from_mins(1);
 
 impl Run<'_> {
     /// The next mail that is due and not in hand; none where nothing is due.
@@ -34,29 +41,25 @@ impl Run<'_> {
         Some(id)
     }
 
-    /// Reads what is due: transactional mail first, and one bulk mail in eight.
+    /// Reads what is due, and puts it in the order in which it goes out.
     async fn fill_window(&self) -> Result<(), DbError> {
         let delivery = self.delivery();
         let now = delivery.clock.now();
-        let read = async |lane| emails::window(&delivery.db, &self.tenant, lane, now, WINDOW).await;
-        let (first, bulk) = (read(Lane::Transactional).await?, read(Lane::Bulk).await?);
+        let found = emails::due(&delivery.db, &self.tenant, now, WINDOW).await?;
         let mut state = self.state();
-        let fresh = |state: &RunState, id: &Uuid| {
-            ![&state.in_hand, &state.skipped].iter().any(|ids| ids.contains(id)) && !state.window.contains(id)
-        };
-        let [mut first, mut bulk] = [first, bulk].map(|due| {
-            due.into_iter().map(|(_, id)| id).filter(|id| fresh(&state, id)).collect::<VecDeque<_>>()
-        });
+        let mut due = Due::default();
+        for mail in found {
+            let is_known = state.in_hand.contains(&mail.id)
+                || state.skipped.contains(&mail.id)
+                || state.window.contains(&mail.id);
+            if !is_known {
+                due.push(mail.lane, mail.is_retry, mail.id);
+            }
+        }
         let room = if state.probes { 1 } else { WINDOW_LENGTH };
         let mut position = state.taken;
         while state.window.len() < room {
-            let is_bulks_turn = position % BULK_SHARE == BULK_SHARE - 1;
-            let next = if is_bulks_turn {
-                bulk.pop_front().or_else(|| first.pop_front())
-            } else {
-                first.pop_front().or_else(|| bulk.pop_front())
-            };
-            let Some(id) = next else { break };
+            let Some(id) = due.next(position) else { break };
             state.window.push_back(id);
             position += 1;
         }
@@ -91,40 +94,73 @@ impl Run<'_> {
         false
     }
 
-    /// Waits until the account may send again; the state of its pace after this mail. None where the run has ended.
-    pub(super) async fn wait_for_pace(&self) -> Option<Timestamp> {
+    /// Waits until the account may send again. False where the run has ended.
+    pub(super) async fn wait_for_pace(&self) -> bool {
         loop {
             let now = self.delivery().clock.now();
             let wait = {
-                let mut state = self.state();
-                match self.pace.admit(state.account.pace_at, now) {
-                    Ok(pace_at) => {
-                        state.account.pace_at = pace_at;
-                        return Some(pace_at);
+                let account = &mut self.state().account;
+                match self.pace.admit(&account.pace, now) {
+                    Ok(pace) => {
+                        account.pace = pace;
+                        return true;
                     }
                     Err(wait) => wait,
                 }
             };
             let mut stopping = self.shared.stopping.clone();
             tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stopped(&mut stopping) => return None,
+                () = tokio::time::sleep(wait.min(MAX_SLEEP)) => {}
+                () = stopped(&mut stopping) => return false,
             }
             if !self.may_begin() {
-                return None;
+                return false;
             }
+        }
+    }
+
+    /// When the account may send to somebody again, where it has had all recipients of the day.
+    pub(super) fn day_is_over_at(&self) -> Option<Timestamp> {
+        self.pace.day_is_over_at(&self.state().account.pace, self.delivery().clock.now())
+    }
+
+    /// Counts the recipients of a mail whose start is written with this statement.
+    pub(in crate::delivery) fn count_recipients(&self, recipients: usize, now: Timestamp) -> Statement {
+        let account = &mut self.state().account;
+        account.pace.count(recipients, now);
+        delivery_accounts::set_pace(&self.tenant, self.fence, &account.pace)
+    }
+
+    /// Writes the pace down where the server has throttled the account.
+    pub(in crate::delivery) async fn write_throttling(&self) {
+        if !std::mem::take(&mut self.state().is_throttled) {
+            return;
+        }
+        let pace = delivery_accounts::set_pace(&self.tenant, self.fence, &self.account().pace);
+        if let Err(error) = self.delivery().db.write(Write::default().then(pace)).await {
+            tracing::warn!(%error, "the pace of an account could not be written");
         }
     }
 }
 
-/// What the account's provider allows.
+/// What the account's provider allows, and what the operator says of its host.
 pub(in crate::delivery) fn pace(delivery: &Delivery, config: &EmailConfig) -> Pace {
-    let Settings::BasicAuth(basic) = &config.settings else { return Pace::MICROSOFT365 };
     let policy = &delivery.accounts.outbound.dialer.policy;
-    match &basic.server_address {
-        Some(Host::Address(address)) if policy.is_opened_by_operator(*address) => Pace::OWN_RELAY,
-        Some(host) if policy.lookup_of(host) == Lookup::SearchList => Pace::OWN_RELAY,
-        Some(host) => Pace::of_service(mail_services::of_host(&host.to_string())),
-        None => Pace::OTHER,
-    }
+    let (host, preset) = match &config.settings {
+        Settings::Microsoft365(_) => (MICROSOFT365.to_owned(), Pace::MICROSOFT365),
+        Settings::BasicAuth(basic) => {
+            let Some(host) = &basic.server_address else { return Pace::OTHER };
+            let is_own = match host {
+                Host::Address(address) => policy.is_opened_by_operator(*address),
+                Host::Name(_) => policy.lookup_of(host) == Lookup::SearchList,
+            };
+            let host = host.to_string();
+            let domain =
+                config.settings.email_address().map_or("", EmailAddress::domain).to_ascii_lowercase();
+            let service = Pace::of_service(mail_services::of_host(&host), &domain);
+            (host, if is_own { Pace::OWN_RELAY } else { service })
+        }
+    };
+    let given = delivery.settings.pace.iter().find(|given| mail_services::matches(&given.host, &host));
+    given.map_or(preset, |given| preset.with(given.connections, given.per_minute, given.burst, given.per_day))
 }

@@ -29,6 +29,16 @@ pub(super) fn is_success(code: u16) -> bool {
     (250..=259).contains(&code)
 }
 
+/// The replies to commands that were written in one flight.
+pub(super) struct PipelinedReplies {
+    /// In the order of the commands, as many as came.
+    pub replies: Vec<Reply>,
+    /// Why no more came.
+    pub ended: Result<(), Error>,
+    /// Whether the whole flight has left.
+    pub was_written: bool,
+}
+
 /// A successful reply, or the error.
 pub(super) type ReplyResult = Result<Reply, Error>;
 
@@ -54,10 +64,11 @@ impl Session {
         steps: &[Step<'_>],
         flight: &[u8],
         transcript: &mut Transcript,
-    ) -> (Vec<Reply>, Result<(), Error>) {
+    ) -> PipelinedReplies {
         let started = Instant::now();
         let mut replies = Vec::with_capacity(steps.len());
         let mut written = self.write(&steps[0], flight, timeouts::WRITE).await;
+        let was_written = written.is_ok();
         for step in steps {
             transcript.begin(step.stage);
             let answer = match written {
@@ -67,12 +78,12 @@ impl Session {
             record(step, started, answer.as_ref(), transcript);
             match answer {
                 Ok(reply) => replies.push(reply),
-                Err(error) => return (replies, Err(error)),
+                Err(error) => return PipelinedReplies { replies, ended: Err(error), was_written },
             }
             written = Ok(());
         }
         self.in_step = true;
-        (replies, Ok(()))
+        PipelinedReplies { replies, ended: Ok(()), was_written }
     }
 
     /// Writes one command and reads its reply, whatever its code.
@@ -81,6 +92,24 @@ impl Session {
         let reply = self.read(step).await?;
         self.in_step = true;
         Ok(reply)
+    }
+
+    /// Reads the reply to what was written, and judges it.
+    pub(super) async fn read_judged(&mut self, step: &Step<'_>) -> ReplyResult {
+        let reply = self.read(step).await?;
+        self.in_step = true;
+        self.judge(step, reply)
+    }
+
+    /// Fails where the server has ended the connection, or has said something, since the last reply.
+    pub(super) async fn require_open(&mut self, step: &Step<'_>) -> Result<(), Error> {
+        match self.stream.fill_until(|bytes| !bytes.is_empty(), Instant::now()).await {
+            Err(broken) if broken != StreamError::Timeout => {
+                self.in_step = false;
+                Err(self.broken(step, broken))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Writes one flight. The session is out of step until the caller has read all its replies.
@@ -160,6 +189,7 @@ impl Session {
     /// The next reply, redacted. The capabilities are read before, since a secret may be a keyword of EHLO.
     async fn receive(&mut self, step: &Step<'_>, deadline: Instant) -> Result<Reply, StreamError> {
         let reply = self.stream.unredacted_reply(deadline).await?;
+        self.last_reply_at = Instant::now();
         if step.verb == Some("EHLO") && is_success(reply.code) {
             self.capabilities = Capabilities::parse(&reply).redacted(&self.redactor);
         }

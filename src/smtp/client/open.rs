@@ -66,6 +66,8 @@ impl Session {
             greeted_as: None,
             in_step: false,
             reset_pending: false,
+            uses_chunking: settings.chunking,
+            last_reply_at: Instant::now(),
         };
         let probes_for_tls = !GREETS_IN_PLAIN_TEXT.contains(&connection.peer.port());
         if security == Security::Tls {

@@ -1,15 +1,16 @@
-//! MAIL, RCPT and DATA: the envelope is pipelined where the server offers it; each recipient has a reply of its own.
+//! MAIL, RCPT and the message: the envelope is pipelined where the server offers it; each recipient has a reply of its own.
 
 use tokio::time::Instant;
 
-use super::exchange::{ReplyResult, Step, is_success, record};
+use super::chunks::unless_replied;
+use super::exchange::{PipelinedReplies, ReplyResult, Step, is_success, record};
 use super::{Delivery, Envelope, Receipt, RecipientReply, Session};
 use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::{Error, ErrorKind, Reply, data, timeouts};
 
-const MAIL: Step<'_> = Step {
+pub(super) const MAIL: Step<'_> = Step {
     stage: Stage::MailFrom,
     verb: Some("MAIL"),
     shown: "MAIL",
@@ -17,7 +18,7 @@ const MAIL: Step<'_> = Step {
     accepts: is_success,
 };
 
-const RCPT: Step<'_> = Step {
+pub(super) const RCPT: Step<'_> = Step {
     stage: Stage::RcptTo,
     verb: Some("RCPT"),
     shown: "RCPT",
@@ -108,15 +109,21 @@ impl Session {
         if let Err(kind) = self.check(envelope, message) {
             return Err(self.give_up(&Step { shown: &mail, ..MAIL }, kind, transcript));
         }
+        let body = self.sends_chunks().then(|| data::with_line_ends(&message.bytes));
+        if let Some(body) = body.as_ref().filter(|body| self.sends_in_one_flight(body)) {
+            return self.deliver_in_one_flight(&mail, envelope.to, body, transcript).await;
+        }
+        let by_data = body.is_none();
         let EnvelopeReplies { accepted, rejected, data } = if self.capabilities.pipelining {
-            self.envelope_pipelined(&mail, envelope.to, transcript).await?
+            self.envelope_pipelined(&mail, envelope.to, by_data, transcript).await?
         } else {
-            self.envelope_step_by_step(&mail, envelope.to, transcript).await?
+            self.envelope_step_by_step(&mail, envelope.to, by_data, transcript).await?
         };
-        let result = match data {
+        let result = match (data, body) {
             _ if accepted.is_empty() => None,
-            Ok(()) => Some(self.content(message, transcript).await),
-            Err(error) => Some(Err(error)),
+            (Err(error), _) => Some(Err(error)),
+            (Ok(()), Some(body)) => Some(self.send_chunks(&body, transcript).await),
+            (Ok(()), None) => Some(self.content(message, transcript).await),
         };
         Ok(Delivery { accepted, rejected, result })
     }
@@ -149,19 +156,21 @@ impl Session {
         format!("MAIL FROM:<{}>{size}{body}{utf8}", envelope.from)
     }
 
-    /// RFC 2920: MAIL, every RCPT and DATA in one flight.
+    /// RFC 2920: MAIL, every RCPT, and DATA where it follows, in one flight.
     async fn envelope_pipelined(
         &mut self,
         mail: &str,
         to: &[EmailAddress],
+        by_data: bool,
         transcript: &mut Transcript,
     ) -> Result<EnvelopeReplies, Error> {
         let recipients: Vec<_> = to.iter().map(rcpt_command).collect();
         let mut steps = vec![Step { shown: mail, ..MAIL }];
         steps.extend(recipients.iter().map(|shown| Step { shown, ..RCPT }));
-        steps.push(DATA);
+        steps.extend(by_data.then_some(DATA));
         let flight: String = steps.iter().flat_map(|step| [step.shown, "\r\n"]).collect();
-        let (replies, ended) = self.exchange_pipelined(&steps, flight.as_bytes(), transcript).await;
+        let PipelinedReplies { replies, ended, .. } =
+            self.exchange_pipelined(&steps, flight.as_bytes(), transcript).await;
         let waits_for_message = replies.get(to.len() + 1).is_some_and(|reply| (DATA.accepts)(reply.code));
         let judged = self.judge_envelope(to, &steps, replies, ended);
         let is_over =
@@ -209,6 +218,7 @@ impl Session {
         &mut self,
         mail: &str,
         to: &[EmailAddress],
+        by_data: bool,
         transcript: &mut Transcript,
     ) -> Result<EnvelopeReplies, Error> {
         let step = Step { shown: mail, ..MAIL };
@@ -220,7 +230,7 @@ impl Session {
             let answer = self.exchange(&step, format!("{rcpt}\r\n").as_bytes(), transcript).await;
             Self::record_recipient(recipient, answer, &mut outcomes)?;
         }
-        if !outcomes.accepted.is_empty() {
+        if by_data && !outcomes.accepted.is_empty() {
             outcomes.data = self.exchange(&DATA, b"DATA\r\n", transcript).await.map(drop);
         }
         if outcomes.accepted.is_empty() || outcomes.data.is_err() {
@@ -252,27 +262,20 @@ impl Session {
         let started = Instant::now();
         let wire = data::encode(&message.bytes);
         let answer = match self.write(&CONTENT, &wire, timeouts::transfer(wire.len())).await {
-            Ok(()) => self.outcome().await,
+            Ok(()) => self.outcome(&CONTENT).await,
             Err(error) => Err(error),
         };
         record(&CONTENT, started, answer.as_ref(), transcript);
         answer
     }
 
-    async fn outcome(&mut self) -> ReplyResult {
-        let unknown = |error: Error| Error { kind: ErrorKind::OutcomeUnknown, ..error };
-        let reply = match self.read(&CONTENT).await {
-            Ok(reply) => reply,
-            Err(error) if error.reply.is_some() => return Err(error),
-            Err(error) => return Err(unknown(error)),
-        };
-        self.in_step = true;
-        self.judge(&CONTENT, reply)
-            .map_err(|error| if error.reply.is_some() { error } else { unknown(error) })
+    /// The reply that decides, after the whole message was written.
+    pub(super) async fn outcome(&mut self, step: &Step<'_>) -> ReplyResult {
+        self.read_judged(step).await.map_err(unless_replied)
     }
 
     /// Ends a transaction without waiting for the reply: the next command reads it first.
-    async fn reset(&mut self) {
+    pub(super) async fn reset(&mut self) {
         let step = Step { verb: Some("RSET"), shown: "RSET", limit: timeouts::COMMAND, ..MAIL };
         if self.in_step && self.write(&step, b"RSET\r\n", timeouts::RESET).await.is_ok() {
             (self.in_step, self.reset_pending) = (true, true);
@@ -286,6 +289,6 @@ fn needs_smtputf8(envelope: &Envelope<'_>, message: &Message) -> bool {
         || envelope.to.iter().any(EmailAddress::needs_smtputf8)
 }
 
-fn rcpt_command(recipient: &EmailAddress) -> String {
+pub(super) fn rcpt_command(recipient: &EmailAddress) -> String {
     format!("RCPT TO:<{recipient}>")
 }

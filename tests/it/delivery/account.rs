@@ -49,6 +49,70 @@ async fn refused_credentials_hold_the_mail_until_they_are_right() {
     assert_eq!(post.server.mails().len(), 3);
 }
 
+/// Ten mails are due at once, and the account may have several sessions: one sign-in at a time, three in all.
+#[tokio::test]
+async fn a_storm_of_refused_sign_ins_is_three_in_all() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.lease_seconds = 3).await;
+    post.server.play(Script::starttls().account("ada", "another password"));
+    let before = post.server.sign_ins().len();
+    post.admin().post(&format!("{ACCOUNT}/pause")).await.expect(200);
+    let mut ids = Vec::new();
+    for number in 0..10 {
+        let email = to(&[&format!("r{number}@example.net")]);
+        let taken = post.admin().json("POST", EMAILS, &email).await.expect(202).json();
+        ids.push(taken["id"].as_str().expect("an id").to_owned());
+    }
+    post.admin().post(&format!("{ACCOUNT}/resume")).await.expect(200);
+    let refused = |email: &serde_json::Value| {
+        status(email) == "held" && !email["recipients"][0]["last"]["diagnosis"].is_null()
+    };
+    let all_held = async || {
+        let mut refusals = 0;
+        for id in &ids {
+            refusals += usize::from(refused(&post.until(id, |email| status(email) == "held").await));
+        }
+        refusals
+    };
+    eventually("a sign-in is refused", async || post.server.sign_ins().len() > before).await;
+    assert_eq!((all_held().await, post.server.sign_ins().len() - before), (1, 1));
+    for (minutes, expected) in [(6, 2), (31, 3), (24 * 60, 3), (24 * 60, 3)] {
+        post.pass_seconds(minutes * 60);
+        eventually("the next sign-in", async || post.server.sign_ins().len() - before >= expected).await;
+        tokio::time::sleep(std::time::Duration::from_millis(1_200)).await;
+        assert_eq!(post.server.sign_ins().len() - before, expected, "after {minutes} minutes");
+    }
+}
+
+/// A shared address is not banned because many tenants have a wrong password.
+#[tokio::test]
+async fn over_all_tenants_six_sign_ins_at_an_address_are_refused_in_ten_minutes() {
+    let post = Post::with(Script::starttls(), |config| {
+        config.quotas.refused_sign_ins_per_destination_per_ten_minutes = 6;
+    })
+    .await;
+    let tenants: Vec<_> = (0..8).map(|number| format!("tenant{number}")).collect();
+    for tenant in &tenants {
+        post.app.admin(tenant).put(&account(&post.server)).await.expect(204);
+    }
+    post.server.play(Script::starttls().account("ada", "another password"));
+    let before = post.server.sign_ins().len();
+    for (number, tenant) in tenants.iter().enumerate() {
+        post.app.admin(tenant).json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202);
+        let expected = (number + 1).min(6);
+        eventually("its sign-in", async || post.server.sign_ins().len() - before >= expected).await;
+        let state = async || post.app.admin(tenant).get(ACCOUNT).await.expect(200).json()["state"].clone();
+        if number < 6 {
+            eventually("it stops", async || state().await == json!("stopped")).await;
+        }
+    }
+    tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
+    assert_eq!(post.server.sign_ins().len() - before, 6);
+    for tenant in &tenants[6..] {
+        let state = post.app.admin(tenant).get(ACCOUNT).await.expect(200).json()["state"].clone();
+        assert_eq!(state, json!("open"), "{tenant}: nothing is known about it");
+    }
+}
+
 /// A session stays open for a while after a mail; a changed configuration ends it.
 #[tokio::test]
 async fn the_next_mail_goes_through_the_account_of_now() {

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{EMAILS, Post, states, status, to};
 use crate::support::smtp_server::{Act, At, Script};
 
-/// RCPT × DATA: every combination of replies, with the states that follow.
+/// RCPT × DATA and RCPT × BDAT: every combination of replies, with the states that follow.
 #[tokio::test]
 async fn replies_to_recipients_and_message_decide_for_each_recipient() {
     let rcpt = [
@@ -22,7 +22,13 @@ async fn replies_to_recipients_and_message_decide_for_each_recipient() {
     for (first, first_state) in rcpt {
         for (second, second_state) in rcpt {
             for (end, end_state) in data {
-                for script in [Script::starttls(), Script::starttls().without("PIPELINING")] {
+                let chunking = Script::starttls().with("CHUNKING");
+                for script in [
+                    Script::starttls(),
+                    Script::starttls().without("PIPELINING"),
+                    chunking.clone(),
+                    chunking.without("PIPELINING"),
+                ] {
                     // Each tenant has a session of its own, which plays its script from the start.
                     post.next_tenant(
                         script
@@ -38,6 +44,28 @@ async fn replies_to_recipients_and_message_decide_for_each_recipient() {
             }
         }
     }
+}
+
+/// The server offers CHUNKING and does not know BDAT: the message goes by DATA, and no attempt is lost.
+#[tokio::test]
+async fn a_server_that_does_not_know_the_bdat_it_offers_gets_data() {
+    let broken = Script::starttls().with("CHUNKING").on(At::Bdat, "502 5.5.2 command not recognized");
+    let post = Post::open(broken).await;
+    for _ in 0..2 {
+        let email = post.send(&to(&["bob@example.net"])).await;
+        assert_eq!((status(&email), &email["recipients"][0]["attempts"]), ("accepted", &json!(1)), "{email}");
+    }
+    assert_eq!(post.server.mails().len(), 2);
+    assert_eq!(post.server.verbs().iter().filter(|verb| *verb == "BDAT").count(), 1, "it is tried once");
+}
+
+/// The message left with its envelope, and no reply came: it may have been taken.
+#[tokio::test]
+async fn a_connection_that_ends_after_one_flight_leaves_the_outcome_unknown() {
+    let post = Post::open(Script::starttls().with("CHUNKING").on(At::Mail, Act::Close)).await;
+    let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    let email = post.until(&id, |email| status(email) == "unknown").await;
+    assert_eq!(email["recipients"][0]["last"]["diagnosis"]["code"], json!("OUTCOME_UNKNOWN"));
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! SMTP sessions with a well-behaved server: what is said, in how many round trips, and what is written down.
 
+mod chunks;
 mod message;
 mod sign_in;
 
@@ -51,8 +52,14 @@ async fn a_verify_takes_no_more_round_trips_than_the_protocol_needs() {
 }
 
 #[tokio::test]
-async fn a_mail_takes_two_round_trips_with_pipelining_and_four_without() {
-    for (script, each) in [(Script::plain(), 2), (Script::plain().without("PIPELINING"), 4)] {
+async fn a_mail_takes_two_round_trips_with_pipelining_and_one_with_chunking_as_well() {
+    let cases = [
+        (Script::plain().with("CHUNKING"), 1),
+        (Script::plain(), 2),
+        (Script::plain().without("PIPELINING").with("CHUNKING"), 3),
+        (Script::plain().without("PIPELINING"), 4),
+    ];
+    for (script, each) in cases {
         let server = SmtpServer::start(script).await;
         let mut log = Transcript::default();
         let mut session = Caller::new(Security::None).open(&server, &mut log).await.unwrap();

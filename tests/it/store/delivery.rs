@@ -6,6 +6,7 @@ use transports::clock::Timestamp;
 use transports::id::TenantId;
 use transports::mail::address::EmailAddress;
 use transports::outgoing::breaker::{AccountState, Stop};
+use transports::outgoing::pace::PaceState;
 use transports::outgoing::transition::Waits;
 use transports::outgoing::{Email, Lane, OnUnknown, Recipient, RecipientKind, RecipientState};
 use transports::store::emails::{IdempotencyKey, NewEmail};
@@ -201,7 +202,15 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
             "{engine:?}: taken over with another fence"
         );
 
+        let mut pace = PaceState::default();
+        pace.due = later.0;
+        pace.count(7, NOW);
+        let _ = write(&db, [delivery_accounts::set_pace(&beta, 1, &pace)]).await;
+        let found = delivery_accounts::find(&db, &beta).await.unwrap().unwrap();
+        assert_eq!(found.pace, pace, "{engine:?}: it is kept with the account");
+
         // The late owner changes nothing any more.
+        let late_pace = pace;
         let mut late = delivery_accounts::find(&db, &acme).await.unwrap().unwrap();
         late.fence = 1;
         late.state = AccountState::Stopped(Stop {
@@ -211,13 +220,13 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
             failures: 1,
         });
         let mut writes = delivery_accounts::set_state(&late, NOW);
-        writes.push(delivery_accounts::set_pace(&acme, 1, later));
+        writes.push(delivery_accounts::set_pace(&acme, 1, &late_pace));
         writes.extend(delivery_accounts::release(&acme, 1, None));
         let _ = write(&db, writes).await;
         let found = delivery_accounts::find(&db, &acme).await.unwrap().unwrap();
         assert_eq!(
-            (found.fence, found.state, found.pace_at),
-            (2, AccountState::Open, Timestamp(0)),
+            (found.fence, found.state, found.pace),
+            (2, AccountState::Open, PaceState::default()),
             "{engine:?}"
         );
         assert_eq!(take("one", after, 9).await, [], "{engine:?}: nor gives it up");

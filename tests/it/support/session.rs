@@ -35,7 +35,7 @@ impl Caller {
         Self {
             host: Host::Name("mail.example.com".to_owned()),
             security,
-            settings: Settings { ehlo_name: None, tls: certificates::client_config() },
+            settings: Settings { ehlo_name: None, tls: certificates::client_config(), chunking: true },
             opened_by_operator: true,
             time: Duration::from_secs(10),
             username: USER.to_owned(),

@@ -80,11 +80,16 @@ pub struct Mail {
     pub to: Vec<String>,
     /// As it came: dots doubled, without the final dot.
     pub wire: Vec<u8>,
+    /// The sizes of the chunks, where it came by BDAT: then no dot was doubled.
+    pub chunks: Vec<usize>,
 }
 
 impl Mail {
     /// The message, dots undone.
     pub fn bytes(&self) -> Vec<u8> {
+        if !self.chunks.is_empty() {
+            return self.wire.clone();
+        }
         let lines = self.wire.split_inclusive(|byte| *byte == b'\n');
         lines.flat_map(|line| line.strip_prefix(b".").unwrap_or(line)).copied().collect()
     }
@@ -98,6 +103,8 @@ pub struct SmtpServer {
 struct Shared {
     script: Mutex<Arc<Script>>,
     seen: Mutex<Vec<Arc<Mutex<Seen>>>>,
+    /// The commands of all connections in the order in which they came.
+    log: Mutex<Vec<Command>>,
     /// How many connections have ended.
     ended: watch::Sender<usize>,
 }
@@ -119,6 +126,7 @@ impl SmtpServer {
         let shared = Arc::new(Shared {
             script: Mutex::new(Arc::new(script)),
             seen: Mutex::default(),
+            log: Mutex::default(),
             ended: watch::Sender::new(0),
         });
         let server = Self { address, shared: Arc::clone(&shared) };
@@ -128,7 +136,7 @@ impl SmtpServer {
                 shared.seen.lock().unwrap().push(Arc::clone(&seen));
                 let (script, shared) = (Arc::clone(&shared.script.lock().unwrap()), Arc::clone(&shared));
                 tokio::spawn(async move {
-                    conversation::hold(stream, &script, &seen).await;
+                    conversation::hold(stream, &script, &seen, &shared.log).await;
                     shared.ended.send_modify(|ended| *ended += 1);
                 });
             }
@@ -176,6 +184,12 @@ impl SmtpServer {
     /// The lines of all connections.
     pub fn lines(&self) -> Vec<String> {
         self.seen().into_iter().flat_map(|seen| seen.commands).map(|command| command.line).collect()
+    }
+
+    /// The lines with this verb in the order in which they came, whatever the connection.
+    pub fn commands_of(&self, verb: &str) -> Vec<String> {
+        let log = self.shared.log.lock().unwrap();
+        log.iter().filter(|command| command.verb() == verb).map(|command| command.line.clone()).collect()
     }
 
     /// The attempts to sign in of all connections.

@@ -1,5 +1,7 @@
 //! One connection of a scripted server, from its greeting to its end.
 
+mod message;
+
 use std::io;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -71,24 +73,29 @@ struct Conversation<'a> {
     wire: Option<Wire>,
     script: &'a Script,
     seen: &'a Mutex<Seen>,
+    log: &'a Mutex<Vec<Command>>,
     buffer: Vec<u8>,
     auth: Auth,
     mail: Mail,
+    /// MAIL was accepted.
+    has_sender: bool,
     /// The client has begun to wait, and its next command has not come.
     waited_for: bool,
     /// The first code that was sent at the present place.
     code: u16,
 }
 
-pub(super) async fn hold(tcp: TcpStream, script: &Script, seen: &Mutex<Seen>) {
+pub(super) async fn hold(tcp: TcpStream, script: &Script, seen: &Mutex<Seen>, log: &Mutex<Vec<Command>>) {
     let _ = tcp.set_nodelay(true);
     let mut conversation = Conversation {
         wire: Some(Wire::Plain(tcp)),
         script,
         seen,
+        log,
         buffer: Vec::new(),
         auth: Auth::None,
         mail: Mail::default(),
+        has_sender: false,
         waited_for: false,
         code: 0,
     };
@@ -116,6 +123,7 @@ impl Conversation<'_> {
         let tls = matches!(self.wire, Some(Wire::Tls(_)));
         let command = Command { line: line.to_owned(), tls };
         let verb = command.verb();
+        self.log.lock().unwrap().push(command.clone());
         self.seen.lock().unwrap().commands.push(command);
         let argument = line.split_once([' ', ':']).map_or("", |(_, argument)| argument);
         match verb.as_str() {
@@ -128,10 +136,13 @@ impl Conversation<'_> {
             "AUTH" => self.sign_in(argument, tls).await,
             "MAIL" => {
                 self.mail = Mail { from: path(line), ..Mail::default() };
-                self.act(&At::Mail, "250 2.1.0 sender ok\r\n").await
+                self.act(&At::Mail, "250 2.1.0 sender ok\r\n").await?;
+                self.has_sender = self.code / 100 == 2;
+                Ok(())
             }
             "RCPT" => self.rcpt(path(line)).await,
             "DATA" => self.data().await,
+            "BDAT" => self.bdat(argument).await,
             "RSET" => self.act(&At::Rset, "250 2.0.0 ok\r\n").await,
             "QUIT" => {
                 self.act(&At::Quit, "221 2.0.0 bye\r\n").await?;
@@ -166,42 +177,6 @@ impl Conversation<'_> {
             self.mail.to.push(recipient);
         }
         Ok(())
-    }
-
-    async fn data(&mut self) -> Result<(), End> {
-        let usual = if self.mail.to.is_empty() {
-            "554 5.5.1 no valid recipients\r\n"
-        } else {
-            "354 end with a dot\r\n"
-        };
-        self.act(&At::Data, usual).await?;
-        if self.code != 354 {
-            return Ok(());
-        }
-        if self.buffer.is_empty() {
-            self.seen.lock().unwrap().flights += 1;
-        }
-        let mut searched = 0;
-        let end = loop {
-            if self.buffer.starts_with(b".\r\n") {
-                break 0;
-            }
-            if let Some(end) = self.buffer[searched..].windows(5).position(|window| window == b"\r\n.\r\n") {
-                break searched + end + 2;
-            }
-            searched = self.buffer.len().saturating_sub(4);
-            self.fill().await?;
-        };
-        if self.script.at(&At::Dot).is_some() {
-            self.seen.lock().unwrap().lost_dots += 1;
-            return self.act(&At::Dot, "").await;
-        }
-        let rest = self.buffer.split_off(end + 3);
-        let mut wire = std::mem::replace(&mut self.buffer, rest);
-        wire.truncate(end);
-        let mail = Mail { wire, ..std::mem::take(&mut self.mail) };
-        self.seen.lock().unwrap().mails.push(mail);
-        self.act(&At::Message, "250 2.0.0 queued as 4711\r\n").await
     }
 
     async fn sign_in(&mut self, argument: &str, tls: bool) -> Result<(), End> {

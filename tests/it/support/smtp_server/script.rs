@@ -51,7 +51,13 @@ pub enum At {
     Data,
     /// Instead of the final dot, which is lost on its way: the message came, and its end did not.
     Dot,
-    /// The final dot.
+    /// After a BDAT and before its octets are read. A server that replies here takes them for commands.
+    Bdat,
+    /// The end of a chunk without a sender and a recipient that were accepted.
+    BdatInVain,
+    /// The end of a chunk that is not the last one.
+    Chunk,
+    /// The final dot, or the end of the last chunk.
     Message,
     Rset,
     Quit,
