@@ -20,7 +20,7 @@ use crate::auth::console_sign_in::SESSION_COOKIE;
     info(
         title = "transports",
         description = "Email transports of a multi-tenant platform: each tenant's own mail account, set, checked \
-                       and tried, and the platform's mail through it. The tenant comes from the token.\n\nThe same operations are served under \
+                       and tried, and the platform's mail through it. The tenant comes from the token; that of the platform names it in the path.\n\nThe same operations are served under \
                        `/v1/transports`. `HEAD` is answered where `GET` is; `OPTIONS` tells the methods.\n\nWhat an \
                        administrator reads is in English or German, by `Accept-Language`; `Content-Language` tells \
                        which. Codes and the titles of refusals are the same in every language.",
