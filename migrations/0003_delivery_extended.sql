@@ -31,3 +31,19 @@ create index email_queue_retries on email_queue (tenant_id, lane, due_at, email_
 -- What is kept of an account's sending besides `pace_at`, as JSON: a rate that is not the preset's, and the recipients of the
 -- last hours.
 alter table delivery_accounts add column pace text;
+
+-- The process whose lease had ended when the owner took the account; null where nobody owned it.
+alter table delivery_accounts add column taken_from text;
+
+-- Who has paused the account: `administrator` (of the tenant), `operator` or `both`; null where nobody has.
+alter table delivery_accounts add column paused_by text;
+
+-- How many accounts are in a state.
+create index delivery_accounts_by_state on delivery_accounts (state);
+
+-- The `traceparent` of the request that brought the email.
+alter table emails add column traceparent text;
+
+-- The size of what is kept of emails of which nothing waits.
+create index emails_kept_content on emails (settled_at, tenant_id, id, size)
+    where has_content and settled_at is not null;

@@ -10,6 +10,7 @@ mod erase;
 mod keys;
 mod openapi;
 mod output;
+mod queue;
 mod serve;
 mod shell;
 mod tenants;
@@ -55,6 +56,8 @@ enum Command {
     Keys(keys::Command),
     #[command(subcommand)]
     Tenants(tenants::Command),
+    #[command(subcommand)]
+    Queue(queue::Command),
     Erase(erase::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -100,6 +103,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Backup(arguments) => backup::run(arguments, &Config::load(file)?).await,
         Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
         Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
+        Command::Queue(command) => queue::run(&command, &Config::load(file)?).await,
         Command::Erase(arguments) => erase::run(&arguments, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),
         Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),

@@ -5,11 +5,14 @@
 //! `docs/delivery.md`.
 
 mod account;
+mod backlog;
 mod capacity;
+mod change;
 mod content;
 mod details;
 mod given_text;
 mod handover;
+pub mod operator;
 mod outbox;
 mod query;
 pub mod request;
@@ -31,7 +34,9 @@ use crate::config::{self, Config};
 use crate::error::InputFault;
 use crate::id::TenantId;
 use crate::outgoing::transition::Waits;
+use crate::outgoing::{Email, Event, RecipientState};
 use crate::store::{Db, DbError};
+use crate::telemetry::metrics::Metrics;
 use crate::vault::{Vault, VaultError};
 
 pub use account::{ALLOWED_SENDERS, MAX_CONNECTIONS, MAX_PER_MINUTE};
@@ -49,6 +54,7 @@ pub struct Delivery {
     settings: config::Delivery,
     keys: content::ContentKeys,
     capacity: capacity::Capacity,
+    backlog: backlog::Backlog,
     /// Wakes the worker of this process: an account without an owner has become due.
     due: Notify,
     /// Wakes those who send the mail of an account that this process owns.
@@ -98,6 +104,26 @@ pub enum Error {
     Internal(anyhow::Error),
 }
 
+impl Error {
+    /// The name of a refusal at the door, for the metrics.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::NotConfigured => "not_configured",
+            Self::SenderNotAllowed { .. } => request::ErrorName::InvalidFromAddress.as_str(),
+            Self::Refused(faults) => faults.name().as_str(),
+            Self::KeyReused => "invalid_idempotent_request",
+            Self::TooLarge { .. } => "message_too_large",
+            Self::QueueFull => "queue_full",
+            Self::NotFound => "not_found",
+            Self::Input(_) | Self::Conflict(_) | Self::ContentGone => {
+                request::ErrorName::ValidationError.as_str()
+            }
+            Self::NoRoom | Self::KeysUnavailable | Self::Contended | Self::Database(_) => "unavailable",
+            Self::Internal(_) => "internal_server_error",
+        }
+    }
+}
+
 impl From<DbError> for Error {
     fn from(error: DbError) -> Self {
         Self::Database(error)
@@ -115,8 +141,14 @@ impl From<VaultError> for Error {
     }
 }
 
+/// The states whose rise is watched: their counters exist from the start.
+const WATCHED_STATES: [RecipientState; 2] = [RecipientState::Unknown, RecipientState::Expired];
+
 impl Delivery {
     pub fn new(accounts: &Arc<Accounts>, config: &Config) -> Self {
+        for state in WATCHED_STATES {
+            accounts.metrics.record_recipients(state.as_str(), 0);
+        }
         Self {
             db: accounts.db.clone(),
             vault: Arc::clone(&accounts.vault),
@@ -125,6 +157,7 @@ impl Delivery {
             settings: config.delivery.clone(),
             keys: content::ContentKeys::new(),
             capacity: capacity::Capacity::new(config),
+            backlog: backlog::Backlog::default(),
             due: Notify::new(),
             owned: Mutex::default(),
             changes: watch::Sender::new(0),
@@ -156,6 +189,21 @@ impl Delivery {
             Some(owner) => owner.notify_waiters(),
             None => self.due.notify_one(),
         }
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.accounts.metrics
+    }
+
+    /// Counts what a change that was written has made of an email's recipients.
+    fn count_change(&self, before: &Email, after: &Email, events: &[Event]) {
+        for details in events.iter().map(|event| &event.details) {
+            if let Some(state) = RecipientState::parse(&details.state) {
+                self.metrics().record_recipients(state.as_str(), details.positions.len());
+            }
+        }
+        let copies = |email: &Email| email.recipients.iter().map(|recipient| recipient.copies).sum::<i64>();
+        self.metrics().record_copies((copies(after) - copies(before)).unsigned_abs());
     }
 
     /// Says that something was written, to those who wait for a change.

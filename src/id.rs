@@ -52,6 +52,11 @@ impl UserId {
         is_plain_name(text).then(|| Self(text.into()))
     }
 
+    /// The operator at the command line.
+    pub fn operator() -> Self {
+        Self("operator".into())
+    }
+
     pub fn as_str(&self) -> &str {
         &self.0
     }

@@ -11,11 +11,13 @@ macro_rules! statements {
 
 pub mod audit;
 pub mod background_tasks;
+pub mod backlog;
 pub mod content_keys;
 mod db;
 pub mod delivery_accounts;
 pub mod email_configs;
 pub mod email_events;
+pub mod email_selection;
 pub mod emails;
 pub mod ended_sessions;
 pub mod erasure;
@@ -47,11 +49,13 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
         ("audit", audit::ALL),
         ("background_tasks", background_tasks::ALL),
+        ("backlog", backlog::ALL),
         ("content_keys", content_keys::ALL),
         ("db", db::ALL),
         ("delivery_accounts", delivery_accounts::ALL),
         ("email_configs", email_configs::ALL),
         ("email_events", email_events::ALL),
+        ("email_selection", email_selection::ALL),
         ("emails", emails::ALL),
         ("emails/due", emails::due::ALL),
         ("emails/list", emails::list::ALL),

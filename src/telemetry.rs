@@ -92,7 +92,7 @@ where
     })
 }
 
-/// Hands the spans of requests, and of what happens below them, to the traces. No events: the log has them.
+/// Hands the spans of requests and hand-overs, and of what happens below them, to the traces. No events: the log has them.
 fn spans_of<S>(traces: &Traces) -> impl Layer<S> + use<S>
 where
     S: Subscriber + for<'span> LookupSpan<'span>,
@@ -100,7 +100,8 @@ where
     let is_span = |metadata: &Metadata<'_>| metadata.is_span() && metadata.target() == TARGET;
     // Asked about whatever another layer wants to see, too.
     let is_ours = dynamic_filter_fn(move |metadata, context| {
-        is_span(metadata) && (metadata.name() == spans::REQUEST || context.lookup_current().is_some())
+        let begins = [spans::REQUEST, spans::HANDOVER].contains(&metadata.name());
+        is_span(metadata) && (begins || context.lookup_current().is_some())
     });
     let is_ours = is_ours.with_max_level_hint(LevelFilter::INFO).with_callsite_filter(move |metadata| {
         if is_span(metadata) { Interest::sometimes() } else { Interest::never() }

@@ -70,7 +70,7 @@ impl Accounts {
             outcome,
             changed: changed.to_vec(),
             trace_id: actor.trace_id,
-            remote: actor.remote,
+            remote: Some(actor.remote),
             recipient: match action {
                 Action::SendTestMail { recipient } => Some(self.audited_recipient(recipient)),
                 _ => None,

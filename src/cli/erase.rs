@@ -70,7 +70,7 @@ async fn erase_from(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         let Some(end) = batch.last() else { break };
         last = Some(end.clone());
         for (tenant, id) in &batch {
-            match erasure::erase(db, tenant, *id, Clock::System.now()).await.map_err(unavailable)? {
+            match erasure::erase(db, tenant, *id, None, Clock::System.now()).await.map_err(unavailable)? {
                 Erasure::Erased => erased += 1,
                 Erasure::NotFound => {}
                 Erasure::Contended => bail!("the email {id} changes all the time: run the command again"),

@@ -51,13 +51,13 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
-/// Refuses a command that deletes if no terminal can ask and `--yes` is missing.
+/// Refuses a command that changes something if no terminal can ask and `--yes` is missing.
 pub(super) fn require_answer(command: &str, yes: bool) -> Result<(), Invalid> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
     let problem = Problem::new(format!("{command}: there is no terminal to ask whether to go on"));
-    Err(problem.with_hint("add --yes to delete without a question").into())
+    Err(problem.with_hint("add --yes to go on without a question").into())
 }
 
 /// Asks on the terminal; only `yes` is a yes.

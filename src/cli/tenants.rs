@@ -1,4 +1,4 @@
-//! `transports tenants`: lists and counts the tenants for an operator, and deletes one.
+//! `transports tenants`: lists and counts the tenants for an operator, deletes one, and stops or starts its sending.
 
 mod csv;
 mod filter;
@@ -11,12 +11,14 @@ mod table;
 use anyhow::Context;
 use clap::{Subcommand, ValueEnum};
 
-use super::output;
+use super::{output, queue};
 use crate::config::Config;
 use crate::egress;
 use crate::store::Db;
 
-/// List and count the tenants, or delete one.
+pub(super) use filter::parse_code;
+
+/// List and count the tenants, delete one, or stop and start its sending.
 ///
 /// Works on the database, whether the service runs or not. Needs no key, since it reads no secret.
 #[derive(Debug, Subcommand)]
@@ -25,6 +27,21 @@ pub enum Command {
     Summary(summary::Arguments),
     Ls(ls::Arguments),
     Rm(rm::Arguments),
+    /// Stop sending with the account of a tenant, until `tenants resume`.
+    ///
+    /// Mail is still taken, and is held. An attempt that has begun is finished. The API says to the tenant that the operator has
+    /// paused the account; its administrators cannot resume it.
+    ///
+    /// Example: transports tenants pause acme --yes
+    #[command(after_help = super::EXIT_CODES)]
+    Pause(queue::TenantArguments),
+    /// End the operator's pause of a tenant's account, or open one that a failure has stopped.
+    ///
+    /// Where an administrator of the tenant has paused it as well, it stays paused. Held mail is queued again.
+    ///
+    /// Example: transports tenants resume acme --yes
+    #[command(after_help = super::EXIT_CODES)]
+    Resume(queue::TenantArguments),
 }
 
 /// Output format.
@@ -44,6 +61,21 @@ pub(super) async fn run(command: &Command, config: &Config) -> anyhow::Result<()
         Command::Summary(arguments) => summary::run(arguments, config).await,
         Command::Ls(arguments) => ls::run(arguments, config).await,
         Command::Rm(arguments) => rm::run(arguments, config).await,
+        Command::Pause(arguments) | Command::Resume(arguments) => {
+            let is_pause = matches!(command, Command::Pause(_));
+            if let Some(yes) = arguments.asks() {
+                output::require_answer(if is_pause { "tenants pause" } else { "tenants resume" }, yes)?;
+            }
+            let db = open(config).await?;
+            let operator = queue::operator(&db, config);
+            let done = if is_pause {
+                queue::pause_tenant(arguments, &operator).await
+            } else {
+                queue::resume_tenant(arguments, &operator).await
+            };
+            db.close().await;
+            done
+        }
     }
 }
 

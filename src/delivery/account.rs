@@ -1,5 +1,6 @@
 //! What a person does with the account as a sender: look at it, change its settings, stop it, let it go on.
 
+use super::change::change_account;
 use super::query::AccountView;
 use super::{Delivery, Error, runner};
 use crate::account::Actor;
@@ -8,6 +9,7 @@ use crate::email_config::EmailConfig;
 use crate::error::{InputFault, Reason};
 use crate::id::TenantId;
 use crate::outgoing::account_settings::AccountSettings;
+use crate::outgoing::breaker::{AccountState, Pauser};
 use crate::outgoing::pace::Pace;
 use crate::store::delivery_accounts::SettingsChange;
 use crate::store::{Statement, Write, delivery_accounts, email_configs, emails};
@@ -26,14 +28,35 @@ impl Delivery {
 
     /// Sends nothing more until [`Self::resume`]. A mail in hand is finished.
     pub async fn pause(&self, actor: &Actor) -> Result<AccountView, Error> {
-        let pause = delivery_accounts::pause(&actor.tenant, self.clock.now());
-        self.change_account(actor, Action::PauseAccount, &[], pause).await
+        self.change_state(actor, Action::PauseAccount, |state| state.paused_by(Pauser::Administrator)).await
     }
 
-    /// Sends again, whether a person or a failure has stopped the account.
+    /// Sends again, whether an administrator or a failure has stopped the account.
+    ///
+    /// # Errors
+    /// A conflict where the operator has paused the account.
     pub async fn resume(&self, actor: &Actor) -> Result<AccountView, Error> {
-        let open = delivery_accounts::open(&actor.tenant, self.clock.now());
-        self.change_account(actor, Action::ResumeAccount, &[], open).await
+        let resume = |state: &AccountState| state.resumed_by(Pauser::Administrator);
+        let view = self.change_state(actor, Action::ResumeAccount, resume).await?;
+        match view.state {
+            Some(AccountState::Paused(_)) => Err(Error::Conflict(
+                "the operator of this service has paused this account, and will resume it",
+            )),
+            _ => Ok(view),
+        }
+    }
+
+    async fn change_state(
+        &self,
+        actor: &Actor,
+        action: Action<'_>,
+        change: impl Fn(&AccountState) -> AccountState,
+    ) -> Result<AccountView, Error> {
+        let row = self.accounts.audit_row(actor, action, OK, &[]);
+        let _ = change_account(&self.db, &self.clock, &actor.tenant, Some(&row), change).await?;
+        self.announce();
+        self.wake(&actor.tenant);
+        self.account(&actor.tenant).await
     }
 
     /// Changes what the tenant sets for its account.

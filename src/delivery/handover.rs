@@ -4,6 +4,7 @@ mod recipients;
 mod record;
 mod result;
 mod stop;
+mod trace;
 
 use std::time::Duration;
 
@@ -61,8 +62,17 @@ struct Begun {
     key_day: i64,
 }
 
-/// Hands over what is due of one mail.
+/// Hands over what is due of one mail, within a trace of its own.
 pub(super) async fn hand_over(
+    run: &Run<'_>,
+    id: Uuid,
+    session: &mut Option<OpenAccount>,
+    slot: &Slot<'_>,
+) -> Handed {
+    trace::traced(run, id, Box::pin(hand_over_due(run, id, session, slot))).await
+}
+
+async fn hand_over_due(
     run: &Run<'_>,
     id: Uuid,
     session: &mut Option<OpenAccount>,
@@ -93,7 +103,11 @@ pub(super) async fn hand_over(
         }
     };
     slot.charge(content_cost(begun.positions.len(), begun.email.size));
+    let _in_flight = run.delivery().metrics().begin_handover();
+    let started = run.delivery().clock.elapsed();
     let outcome = send(run, &begun, session).await;
+    let took = run.delivery().clock.elapsed().saturating_sub(started);
+    trace::record(run, id, &outcome, took);
     finish(run, begun, outcome, session).await
 }
 
@@ -135,6 +149,7 @@ async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> 
     if written == WriteOutcome::NoRowsAffected {
         return Ok(Err(if still_ours(run).await { Handed::Nothing } else { Handed::Lost }));
     }
+    delivery.count_change(&before, &email, &events);
     delivery.announce();
     email.version += 1;
     if positions.is_empty() {
@@ -161,6 +176,7 @@ enum Sent {
 }
 
 async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -> Sent {
+    let delivery = run.delivery();
     let prepared = match session {
         Some(open) => catch_panic(prepare(run, begun, &open.config)).await,
         None => Some(Err(Error::Contended)),
@@ -186,8 +202,11 @@ async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -
     let envelope = Envelope { from: &from, to: &to };
     for _ in 0..2 {
         let Some(open) = session else { break };
-        match open.send(&run.delivery().accounts, &envelope, &message).await {
+        let started = delivery.clock.elapsed();
+        match open.send(&delivery.accounts, &envelope, &message).await {
             Ok(outcomes) => {
+                let took = delivery.clock.elapsed().saturating_sub(started);
+                delivery.metrics().record_handover_duration(run.provider, took);
                 return Sent::Each(addresses.iter().map(|(position, _)| *position).zip(outcomes).collect());
             }
             // The server had ended the idle session.

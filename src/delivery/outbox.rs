@@ -1,8 +1,9 @@
 //! Takes mail: everything that can be refused is refused here, and what is taken is on disk before the caller hears of it.
 
+use serde_json::Value;
 use uuid::Uuid;
 
-use super::request::{EmailRequest, Envelope, ErrorName, RequestBody, RequestFault};
+use super::request::{EmailRequest, Envelope, ErrorName, RequestBody, RequestFault, RequestFaults};
 use super::submission::Submission;
 use super::{Delivery, Error};
 use crate::clock::Timestamp;
@@ -15,6 +16,7 @@ use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::{Email, OnUnknown, Recipient, RecipientKind, RecipientState};
 use crate::store::emails::{IdempotencyKey, NewEmail};
 use crate::store::{Write, WriteOutcome, delivery_accounts, email_configs, emails};
+use crate::telemetry::spans;
 
 /// The largest message that Graph takes in one call, in octets: base64 makes a third more of it.
 const MAX_GRAPH_MESSAGE: usize = 3 * 1024 * 1024;
@@ -29,11 +31,39 @@ pub struct Enqueued {
 }
 
 impl Delivery {
+    /// Reads one request to send.
+    ///
+    /// # Errors
+    /// All of its faults.
+    pub fn parse(&self, document: Value) -> Result<EmailRequest, RequestFaults> {
+        let parsed = EmailRequest::parse(document, self.clock.now());
+        if let Err(faults) = &parsed {
+            self.metrics().record_submitted(faults.name().as_str(), 1);
+        }
+        parsed
+    }
+
     /// Stores all mails in one transaction, or none of them.
     ///
     /// # Errors
     /// What keeps the first of them from being taken; nothing is stored then.
     pub async fn enqueue(
+        &self,
+        tenant: &TenantId,
+        requests: &[EmailRequest],
+        idempotency_key: Option<&str>,
+    ) -> Result<Enqueued, Error> {
+        let taken = self.store_all(tenant, requests, idempotency_key).await;
+        let outcome = match &taken {
+            Ok(Enqueued { is_replay: true, .. }) => "replayed",
+            Ok(_) => "taken",
+            Err(error) => error.name(),
+        };
+        self.metrics().record_submitted(outcome, requests.len());
+        taken
+    }
+
+    async fn store_all(
         &self,
         tenant: &TenantId,
         requests: &[EmailRequest],
@@ -75,6 +105,7 @@ impl Delivery {
         now: Timestamp,
     ) -> Result<(Write, Vec<Uuid>), Error> {
         let key = self.key_of_today(tenant, now).await?;
+        let traceparent = spans::current_traceparent();
         let (mut write, mut ids, mut due) = (Write::default(), Vec::new(), Vec::new());
         for (position, submission) in (0..).zip(submissions) {
             let email = self.email(config, submission, now);
@@ -92,6 +123,7 @@ impl Delivery {
                 parts: &sealed.parts,
                 tags: &tags,
                 events: &events,
+                traceparent: traceparent.as_deref(),
             };
             write = write.then_all(emails::insert(tenant, &new, now));
             due.extend(email.due_at());

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::change::change_email;
 use super::given_text::GivenText;
 use super::{Delivery, Details, Error};
 use crate::clock::Timestamp;
@@ -13,13 +14,11 @@ use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::AccountState;
 use crate::outgoing::pace::Pace;
 use crate::outgoing::{Email, Event};
+use crate::store::content_keys;
 use crate::store::email_events::{self, Feed, StoredEvent};
+use crate::store::emails;
 use crate::store::emails::{Filter, Page, StoredEmail};
 use crate::store::erasure::{self, Erasure};
-use crate::store::{Write, WriteOutcome, content_keys, delivery_accounts, emails};
-
-/// How often a change is tried again because another write came first.
-const MAX_ATTEMPTS: usize = 10;
 
 /// An email with what it says about itself; none of that once it was erased.
 #[derive(Clone, Debug)]
@@ -195,7 +194,7 @@ impl Delivery {
 
     /// Withdraws what was not handed over.
     pub async fn cancel(&self, tenant: &TenantId, id: Uuid) -> Result<(), Error> {
-        self.change(tenant, id, "nothing of this email waits any more", Email::cancel).await
+        self.save_change(tenant, id, cancel).await
     }
 
     /// Queues recipients for another attempt; all that allow one where none are named.
@@ -207,14 +206,8 @@ impl Delivery {
     ) -> Result<(), Error> {
         let lifetime = self.lifetime();
         self.save_change(tenant, id, |email, now| {
-            // The retention may remove the content at any time.
-            if !email.has_content {
-                return Err(Error::ContentGone);
-            }
             let positions = positions(email, recipients);
-            let events = email.retry(positions.as_deref(), lifetime, now);
-            let conflict = Error::Conflict("no recipient of this email can be tried again");
-            if events.is_empty() { Err(conflict) } else { Ok(events) }
+            retry(email, positions.as_deref(), lifetime, now)
         })
         .await
     }
@@ -260,7 +253,7 @@ impl Delivery {
 
     /// Removes content, subject, metadata and addresses; what waits is withdrawn. The states stay.
     pub async fn erase(&self, tenant: &TenantId, id: Uuid) -> Result<(), Error> {
-        match erasure::erase(&self.db, tenant, id, self.clock.now()).await? {
+        match erasure::erase(&self.db, tenant, id, None, self.clock.now()).await? {
             Erasure::Erased => {
                 self.announce();
                 self.wake(tenant);
@@ -291,23 +284,37 @@ impl Delivery {
         &self,
         tenant: &TenantId,
         id: Uuid,
-        mut change: impl FnMut(&mut Email, Timestamp) -> Result<Vec<Event>, Error>,
+        change: impl FnMut(&mut Email, Timestamp) -> Result<Vec<Event>, Error>,
     ) -> Result<(), Error> {
-        for _ in 0..MAX_ATTEMPTS {
-            let before = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?.email;
-            let (mut after, now) = (before.clone(), self.clock.now());
-            let events = change(&mut after, now)?;
-            let save = emails::save(tenant, &before, &after, &events, None, now);
-            let wake = after.due_at().map(|at| delivery_accounts::wake(tenant, at));
-            let write = Write::default().then_all(save).then_all(wake);
-            if self.db.write(write).await? == WriteOutcome::Committed {
-                self.announce();
-                self.wake(tenant);
-                return Ok(());
-            }
-        }
-        Err(Error::Contended)
+        let changed = change_email(&self.db, &self.clock, tenant, id, None, change).await?;
+        self.count_change(&changed.before, &changed.after, &changed.events);
+        self.announce();
+        self.wake(tenant);
+        Ok(())
     }
+}
+
+/// Queues recipients for another attempt; all that allow one where no positions are given.
+pub(super) fn retry(
+    email: &mut Email,
+    positions: Option<&[i64]>,
+    lifetime: Duration,
+    now: Timestamp,
+) -> Result<Vec<Event>, Error> {
+    // The retention may remove the content at any time.
+    if !email.has_content {
+        return Err(Error::ContentGone);
+    }
+    let events = email.retry(positions, lifetime, now);
+    let conflict = Error::Conflict("no recipient of this email can be tried again");
+    if events.is_empty() { Err(conflict) } else { Ok(events) }
+}
+
+/// Withdraws what waits.
+pub(super) fn cancel(email: &mut Email, now: Timestamp) -> Result<Vec<Event>, Error> {
+    let events = email.cancel(now);
+    let conflict = Error::Conflict("nothing of this email waits any more");
+    if events.is_empty() { Err(conflict) } else { Ok(events) }
 }
 
 /// What the message says, as it was given.

@@ -62,6 +62,8 @@ pub(super) struct Run<'a> {
     pace: Pace,
     /// Recipients of one hand-over, at most.
     pub max_recipients: usize,
+    /// The kind of account, for metrics and traces.
+    pub provider: &'static str,
     wake: &'a Notify,
     /// Nothing more begins in this run.
     is_over: AtomicBool,
@@ -156,7 +158,7 @@ impl<'a> Run<'a> {
         let (mut probes, mut is_closed) = (false, false);
         match &account.state {
             AccountState::Open => {}
-            AccountState::Paused => is_closed = true,
+            AccountState::Paused(_) => is_closed = true,
             AccountState::Stopped(_) if account.failed_version != version => {
                 account.state = AccountState::Open;
                 account.failures = 0;
@@ -188,6 +190,7 @@ impl<'a> Run<'a> {
                 until: None,
             }),
             pace,
+            provider: config.as_ref().map_or("none", |config| config.settings.kind().as_str()),
             max_recipients: if by_graph { usize::MAX } else { MAX_RECIPIENTS },
             wake,
             is_over: AtomicBool::new(false),
@@ -289,6 +292,7 @@ impl<'a> Run<'a> {
             return false;
         }
         let slot = self.shared.slots.acquire(&self.tenant).await;
+        let _in_hand = self.delivery().metrics().occupy_slot();
         if !self.may_begin() {
             return false;
         }

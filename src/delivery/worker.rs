@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 
 use super::slots::Slots;
 use super::{Delivery, runner};
-use crate::store::delivery_accounts::{self, DeliveryAccount};
+use crate::store::delivery_accounts::{self, TakenAccount};
 use crate::store::{DbError, SenderLock, Write};
 
 /// How often accounts that have become due elsewhere are looked for.
@@ -66,6 +66,7 @@ fn milliseconds(duration: Duration) -> i64 {
 
 impl Worker {
     pub fn new(delivery: Arc<Delivery>, stopping: watch::Receiver<bool>) -> Self {
+        delivery.metrics().observe_slots(delivery.settings.slots);
         let shared = Shared {
             slots: Slots::new(delivery.settings.slots, delivery.clock.clone()),
             lease_until: AtomicI64::new(0),
@@ -135,7 +136,9 @@ impl Worker {
         let db = &self.shared.delivery.db;
         let Some(mut lock) = db.lock_as_sender().await? else { return Ok(None) };
         if lock.is_alone() {
-            let _ = db.write(Write::default().then(delivery_accounts::void_leases())).await?;
+            for _ in delivery_accounts::void_leases(db).await? {
+                self.shared.delivery.metrics().record_lease_takeover();
+            }
         }
         lock.share()?;
         Ok(Some(lock))
@@ -181,7 +184,14 @@ impl Worker {
         }
     }
 
-    fn start(&self, account: DeliveryAccount) {
+    fn start(&self, taken: TakenAccount) {
+        let TakenAccount { account, is_takeover } = taken;
+        if is_takeover {
+            self.shared.delivery.metrics().record_lease_takeover();
+            tracing::warn!(
+                "the lease of another process has ended, and this one sends the account's mail: did the other one die?"
+            );
+        }
         let (shared, tenant) = (Arc::clone(&self.shared), account.tenant.clone());
         let wake = Arc::new(Notify::new());
         let owned = || self.shared.delivery.owned.lock().unwrap_or_else(PoisonError::into_inner);

@@ -44,5 +44,6 @@ pub async fn prometheus(State(app): State<Arc<App>>) -> Response {
         app.metrics.observe_database_connections(state, count);
     }
     app.metrics.observe_failing_writes(app.db.fails_to_write());
+    app.delivery.observe_backlog().await;
     ([(CONTENT_TYPE, metrics::CONTENT_TYPE)], app.metrics.encode()).into_response()
 }

@@ -115,7 +115,7 @@ pub enum AccountState {
     #[default]
     Open,
     /// A person has stopped it.
-    Paused,
+    Paused(Pauser),
     /// A failure has stopped it.
     Stopped(Stop),
 }
@@ -125,11 +125,78 @@ impl AccountState {
     pub const PAUSED: &str = "paused";
     pub const STOPPED: &str = "stopped";
 
+    /// The words for the states, as they are stored and shown.
+    pub const NAMES: [&str; 3] = [Self::OPEN, Self::PAUSED, Self::STOPPED];
+
     pub fn as_str(&self) -> &'static str {
         match self {
             Self::Open => Self::OPEN,
-            Self::Paused => Self::PAUSED,
+            Self::Paused(_) => Self::PAUSED,
             Self::Stopped(_) => Self::STOPPED,
+        }
+    }
+}
+
+/// Who has paused an account. Each resumes what he has paused: an administrator's pause outlasts the operator's, and the other
+/// way round.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Pauser {
+    /// An administrator of the tenant.
+    Administrator,
+    Operator,
+    Both,
+}
+
+impl Pauser {
+    pub const ALL: [Self; 3] = [Self::Administrator, Self::Operator, Self::Both];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Administrator => "administrator",
+            Self::Operator => "operator",
+            Self::Both => "both",
+        }
+    }
+
+    pub fn parse(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|pauser| pauser.as_str() == text)
+    }
+
+    /// Whether the operator's pause is in force.
+    pub fn includes_operator(self) -> bool {
+        self != Self::Administrator
+    }
+
+    fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::Both }
+    }
+
+    /// Who still pauses the account when this one no longer does.
+    fn without(self, other: Self) -> Option<Self> {
+        match (self, other) {
+            (Self::Both, Self::Operator) => Some(Self::Administrator),
+            (Self::Both, Self::Administrator) => Some(Self::Operator),
+            (this, other) => (this != other).then_some(this),
+        }
+    }
+}
+
+impl AccountState {
+    /// Paused by one more.
+    #[must_use]
+    pub fn paused_by(&self, pauser: Pauser) -> Self {
+        Self::Paused(match self {
+            Self::Paused(earlier) => earlier.and(pauser),
+            _ => pauser,
+        })
+    }
+
+    /// Resumed by one of them. What a failure has stopped is open as well.
+    #[must_use]
+    pub fn resumed_by(&self, pauser: Pauser) -> Self {
+        match self {
+            Self::Paused(earlier) => earlier.without(pauser).map_or(Self::Open, Self::Paused),
+            _ => Self::Open,
         }
     }
 }
@@ -191,6 +258,29 @@ impl FailureClass {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn each_resumes_what_he_has_paused() {
+        use Pauser::{Administrator, Both, Operator};
+        let stopped = AccountState::Stopped(Stop {
+            code: "AUTH_REJECTED".to_owned(),
+            since: Timestamp(0),
+            probe_at: None,
+            failures: 1,
+        });
+        for pauser in [Administrator, Operator] {
+            let other = if pauser == Operator { Administrator } else { Operator };
+            for before in [AccountState::Open, stopped.clone(), AccountState::Paused(pauser)] {
+                assert_eq!(before.paused_by(pauser), AccountState::Paused(pauser));
+                assert_eq!(before.resumed_by(pauser), AccountState::Open);
+            }
+            let both = AccountState::Paused(pauser).paused_by(other);
+            assert_eq!(both, AccountState::Paused(Both));
+            assert_eq!(both.paused_by(pauser), both);
+            assert_eq!(both.resumed_by(pauser), AccountState::Paused(other));
+            assert_eq!(AccountState::Paused(other).resumed_by(pauser), AccountState::Paused(other));
+        }
+    }
 
     #[test]
     fn stage_and_effect_decide_where_a_code_does_not() {

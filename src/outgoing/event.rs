@@ -97,11 +97,11 @@ impl Event {
     pub fn of_account(state: &AccountState, now: Timestamp) -> Self {
         let stop = match state {
             AccountState::Stopped(stop) => Some(stop),
-            AccountState::Open | AccountState::Paused => None,
+            AccountState::Open | AccountState::Paused(_) => None,
         };
         let kind = match state {
             AccountState::Open => EventKind::AccountResumed,
-            AccountState::Paused | AccountState::Stopped(_) => EventKind::AccountPaused,
+            AccountState::Paused(_) | AccountState::Stopped(_) => EventKind::AccountPaused,
         };
         let details = EventDetails {
             positions: Vec::new(),

@@ -36,8 +36,8 @@ pub struct Entry {
     /// The names of the fields that changed; a secret only by its name.
     pub changed: Vec<&'static str>,
     pub trace_id: TraceId,
-    /// Where the request came from.
-    pub remote: IpAddr,
+    /// Where the request came from; none where it was a command of the operator.
+    pub remote: Option<IpAddr>,
     /// To whom a test mail went, or a hash of it.
     pub recipient: Option<String>,
 }
@@ -50,7 +50,7 @@ pub struct StoredEntry {
     pub action: String,
     pub outcome: String,
     pub changed: Vec<String>,
-    /// None in a row from before this was kept.
+    /// None in a row of the operator's, or from before this was kept.
     pub remote: Option<String>,
     pub trace_id: String,
     pub recipient: Option<String>,
@@ -77,7 +77,7 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
         .bind(entry.outcome)
         .bind(entry.changed.join(","))
         .bind(entry.trace_id.to_string())
-        .bind(entry.remote.to_string())
+        .bind(entry.remote.map(|remote| remote.to_string()))
         .bind(entry.recipient.clone())
 }
 

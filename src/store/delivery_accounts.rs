@@ -7,7 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::outgoing::Event;
 use crate::outgoing::account_settings::{AccountSettings, AllowedSender};
-use crate::outgoing::breaker::{AccountState, Stop};
+use crate::outgoing::breaker::{AccountState, Pauser, Stop};
 use crate::outgoing::pace::PaceState;
 
 statements! {
@@ -17,20 +17,21 @@ statements! {
             where delivery_accounts.next_due_at is null or delivery_accounts.next_due_at > excluded.next_due_at";
     /// The outer conditions are those that are looked at again where another owner came first. Leases are those of the
     /// database's clock, where it has one; $3 is the time of this process, and $2 the length of a lease.
-    TAKE = "update delivery_accounts set owner = $1, fence = fence + 1,
+    TAKE = "update delivery_accounts set taken_from = owner, owner = $1, fence = fence + 1,
             lease_until = coalesce((select now from lease_clock), $3) + $2
         where tenant_id in (select tenant_id from delivery_accounts
                 where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
                 order by next_due_at limit $4)
             and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
         returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
-            allowed_senders, max_per_minute, max_connections";
+            paused_by, allowed_senders, max_per_minute, max_connections, taken_from";
     ANY_DUE = "select tenant_id from delivery_accounts
         where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1";
     RENEW = "update delivery_accounts set lease_until = coalesce((select now from lease_clock), $3) + $2
         where owner = $1";
     /// The leases of processes that have ended.
-    VOID_LEASES = "update delivery_accounts set owner = null, lease_until = 0 where owner is not null";
+    VOID_LEASES = "update delivery_accounts set owner = null, lease_until = 0 where owner is not null
+        returning tenant_id";
     /// The account belongs to nobody.
     RELEASE = "update delivery_accounts set owner = null, lease_until = 0 where tenant_id = $1 and fence = $2";
     /// It is due when its next email is. A statement of its own, so that on PostgreSQL it sees the mail of the
@@ -46,18 +47,18 @@ statements! {
         where next_due_at is null and exists (select 1 from email_queue
             where email_queue.tenant_id = delivery_accounts.tenant_id)";
     FIND = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
-            allowed_senders, max_per_minute, max_connections
+            paused_by, allowed_senders, max_per_minute, max_connections
         from delivery_accounts where tenant_id = $1";
     SET_STATE = "update delivery_accounts set state_event = case when state <> $2 then $9 else state_event end,
             state = $2, state_code = $3, state_since = $4, probe_at = $5, failures = $6, failed_version = $7
         where tenant_id = $1 and fence = $8";
     SET_PACE = "update delivery_accounts set pace_at = $3, pace = $4 where tenant_id = $1 and fence = $2";
     /// By a person: whoever owns the account reads it again.
-    PAUSE = "insert into delivery_accounts (tenant_id, state, state_since, state_event) values ($1, 'paused', $2, $3)
-        on conflict (tenant_id) do update set state_event = case when delivery_accounts.state <> 'paused'
-                then excluded.state_event else delivery_accounts.state_event end,
-            state = 'paused', state_code = null, state_since = excluded.state_since, probe_at = null, failures = 0,
-            failed_version = null, fence = delivery_accounts.fence + 1, owner = null, lease_until = 0";
+    PAUSE = "update delivery_accounts set state_event = case when state <> 'paused' then $5 else state_event end,
+            state = 'paused', state_code = null, state_since = $3, probe_at = null, failures = 0,
+            failed_version = null, fence = fence + 1, owner = null, lease_until = 0, paused_by = $4
+        where tenant_id = $1 and fence = $2";
+    ADD = "insert into delivery_accounts (tenant_id) values ($1) on conflict do nothing";
     SET_ALLOWED_SENDERS = "insert into delivery_accounts (tenant_id, allowed_senders) values ($1, $2)
         on conflict (tenant_id) do update set allowed_senders = excluded.allowed_senders";
     SET_MAX_PER_MINUTE = "insert into delivery_accounts (tenant_id, max_per_minute) values ($1, $2)
@@ -71,9 +72,16 @@ statements! {
     REOPEN = "update delivery_accounts set state_event = $3, state = 'open', state_code = null, state_since = $2, probe_at = null,
             failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
         where tenant_id = $1 and state = 'stopped'";
-    OPEN = "update delivery_accounts set state_event = $3, state = 'open', state_code = null, state_since = $2, probe_at = null,
-            failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
-        where tenant_id = $1 and state <> 'open'";
+    OPEN = "update delivery_accounts set state_event = $4, state = 'open', state_code = null, state_since = $3, probe_at = null,
+            failures = 0, failed_version = null, fence = fence + 1, owner = null, lease_until = 0, next_due_at = $3,
+            paused_by = null
+        where tenant_id = $1 and fence = $2";
+    /// The operator's, of all tenants: the next accounts in this state behind tenant $2.
+    IN_STATE = "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
+            paused_by, allowed_senders, max_per_minute, max_connections
+        from delivery_accounts where state = $1 and tenant_id > $2 order by tenant_id limit $3";
+    /// The operator's, of all tenants: the next tenant behind $1 of which something waits.
+    WAITING_TENANT = "select min(tenant_id) from email_queue where tenant_id > $1";
 }
 
 /// An account with what its owner needs to know.
@@ -99,6 +107,14 @@ pub struct SettingsChange {
     pub max_connections: Option<Option<u32>>,
 }
 
+/// An account that was taken.
+#[derive(Clone, PartialEq, Debug)]
+pub struct TakenAccount {
+    pub account: DeliveryAccount,
+    /// Its last owner had not given it up.
+    pub is_takeover: bool,
+}
+
 /// Makes the account due at this time, unless it is due earlier.
 pub fn wake(tenant: &TenantId, at: Timestamp) -> Statement {
     sql(WAKE).bind(tenant.as_str()).bind(at.0)
@@ -116,10 +132,15 @@ pub async fn take(
     lease: Duration,
     now: Timestamp,
     limit: i64,
-) -> Result<Vec<DeliveryAccount>, DbError> {
+) -> Result<Vec<TakenAccount>, DbError> {
     let take = sql(TAKE).bind(owner).bind(milliseconds(lease)).bind(now.0).bind(limit).returning_rows();
     let rows = db.write_returning(Write::default().then(take)).await?.unwrap_or_default();
-    rows.into_iter().map(read).collect()
+    let taken = |row: Row| {
+        let mut columns = row.columns();
+        let account = read(&mut columns)?;
+        Ok(TakenAccount { account, is_takeover: columns.optional_text()?.is_some() })
+    };
+    rows.into_iter().map(taken).collect()
 }
 
 /// Renews the leases of all accounts that this process owns.
@@ -127,9 +148,12 @@ pub fn renew(owner: &str, lease: Duration, now: Timestamp) -> Statement {
     sql(RENEW).bind(owner).bind(milliseconds(lease)).bind(now.0)
 }
 
-/// Ends all leases. For the only process that sends: every lease is that of a process which has ended.
-pub fn void_leases() -> Statement {
-    sql(VOID_LEASES)
+/// Ends all leases, and names their tenants. For the only process that sends: every lease is that of a process which has
+/// ended.
+pub async fn void_leases(db: &Db) -> Result<Vec<TenantId>, DbError> {
+    let void = Write::default().then(sql(VOID_LEASES).returning_rows());
+    let rows = db.write_returning(void).await?.unwrap_or_default();
+    rows.into_iter().map(|row| Ok(TenantId::from_operator(&row.columns().text()?))).collect()
 }
 
 fn milliseconds(duration: Duration) -> i64 {
@@ -151,14 +175,15 @@ pub fn sweep(now: Timestamp) -> Statement {
 }
 
 pub async fn find(db: &Db, tenant: &TenantId) -> Result<Option<DeliveryAccount>, DbError> {
-    db.optional(sql(FIND).bind(tenant.as_str())).await?.map(read).transpose()
+    let row = db.optional(sql(FIND).bind(tenant.as_str())).await?;
+    row.map(|row| read(&mut row.columns())).transpose()
 }
 
 /// Writes down whether the account sends, with the event where that has changed. Affects no row where it has another owner.
 pub fn set_state(account: &DeliveryAccount, now: Timestamp) -> Vec<Statement> {
     let stop = match &account.state {
         AccountState::Stopped(stop) => Some(stop),
-        AccountState::Open | AccountState::Paused => None,
+        AccountState::Open | AccountState::Paused(_) => None,
     };
     let event = Event::of_account(&account.state, now);
     let state = sql(SET_STATE)
@@ -180,21 +205,9 @@ pub fn set_pace(tenant: &TenantId, fence: i64, pace: &PaceState) -> Statement {
     sql(SET_PACE).bind(tenant.as_str()).bind(fence).bind(pace.due).bind(kept)
 }
 
-/// Stops the account until a person resumes it, whoever owns it.
-pub fn pause(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
-    change_state(PAUSE, &AccountState::Paused, tenant, now)
-}
-
-/// Changes the state, whoever owns the account, with the event where that has changed anything.
-fn change_state(
-    text: &'static str,
-    state: &AccountState,
-    tenant: &TenantId,
-    now: Timestamp,
-) -> Vec<Statement> {
-    let event = Event::of_account(state, now);
-    let change = sql(text).bind(tenant.as_str()).bind(now.0).bind(event.id.to_string());
-    vec![change, email_events::insert_of_account(tenant, &event)]
+/// Makes the row of an account that has never sent anything; touches no other.
+pub fn add(tenant: &TenantId) -> Statement {
+    sql(ADD).bind(tenant.as_str())
 }
 
 /// Changes what the tenant sets for its account. Whoever owns the account takes it again with the new settings.
@@ -216,26 +229,61 @@ pub fn change_settings(tenant: &TenantId, change: &SettingsChange) -> Vec<Statem
     statements
 }
 
-/// Opens an account that is paused or stopped, whoever owns it; touches no row where it is open.
-pub fn open(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
-    change_state(OPEN, &AccountState::Open, tenant, now)
+/// Writes that a person has paused or opened the account, whoever owns it, with the event where that has changed. The first
+/// statement affects no row where another write came first.
+pub fn change_state(before: &DeliveryAccount, after: &AccountState, now: Timestamp) -> Vec<Statement> {
+    let event = Event::of_account(after, now);
+    let bound = |text| sql(text).bind(before.tenant.as_str()).bind(before.fence).bind(now.0);
+    let change = match after {
+        AccountState::Paused(pauser) => bound(PAUSE).bind(pauser.as_str()),
+        AccountState::Open | AccountState::Stopped(_) => bound(OPEN),
+    };
+    let change = change.bind(event.id.to_string()).require_affected();
+    vec![change, email_events::insert_of_account(&before.tenant, &event)]
+}
+
+/// The next accounts in a state behind a tenant, at most so many.
+pub async fn in_state(
+    db: &Db,
+    state: &str,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<DeliveryAccount>, DbError> {
+    let rows = db.all(sql(IN_STATE).bind(state).bind(after).bind(limit)).await?;
+    rows.into_iter().map(|row| read(&mut row.columns())).collect()
+}
+
+/// The next tenant of which something waits.
+pub async fn waiting_tenant(db: &Db, after: &str) -> Result<Option<TenantId>, DbError> {
+    let row = db.optional(sql(WAITING_TENANT).bind(after)).await?;
+    let tenant = row.map(|row| row.columns().optional_text()).transpose()?.flatten();
+    Ok(tenant.as_deref().map(TenantId::from_operator))
 }
 
 /// Lets an account go on that a failure has stopped: its configuration has changed, or a check has passed.
 pub fn reopen(tenant: &TenantId, now: Timestamp) -> Vec<Statement> {
-    change_state(REOPEN, &AccountState::Open, tenant, now)
+    let event = Event::of_account(&AccountState::Open, now);
+    let reopen = sql(REOPEN).bind(tenant.as_str()).bind(now.0).bind(event.id.to_string());
+    vec![reopen, email_events::insert_of_account(tenant, &event)]
 }
 
-fn read(row: Row) -> Result<DeliveryAccount, DbError> {
-    let columns = &mut row.columns();
+fn read(columns: &mut Columns) -> Result<DeliveryAccount, DbError> {
     let tenant = TenantId::from_operator(&columns.text()?);
     let fence = columns.integer()?;
     let (state, code) = (columns.text()?, columns.optional_text()?);
     let (since, probe_at) = (time(columns)?, time(columns)?);
     let failures = columns.integer()?;
+    let failed_version = columns.optional_text()?;
+    let due = columns.integer()?;
+    // What cannot be read is as good as nothing: it is written again with the next mail.
+    let kept: Option<PaceState> = columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok());
+    let mut pace = kept.unwrap_or_default();
+    pace.due = due;
+    let paused_by = columns.optional_text()?.and_then(|text| Pauser::parse(&text));
     let state = match state.as_str() {
         AccountState::OPEN => AccountState::Open,
-        AccountState::PAUSED => AccountState::Paused,
+        // A program from before this column has paused it for an administrator.
+        AccountState::PAUSED => AccountState::Paused(paused_by.unwrap_or(Pauser::Administrator)),
         AccountState::STOPPED => AccountState::Stopped(Stop {
             code: code.unwrap_or_default(),
             since: since.unwrap_or(Timestamp(0)),
@@ -247,12 +295,6 @@ fn read(row: Row) -> Result<DeliveryAccount, DbError> {
             return Err(DbError::Statement(text.to_owned()));
         }
     };
-    let failed_version = columns.optional_text()?;
-    let due = columns.integer()?;
-    // What cannot be read is as good as nothing: it is written again with the next mail.
-    let kept: Option<PaceState> = columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok());
-    let mut pace = kept.unwrap_or_default();
-    pace.due = due;
     let settings = read_settings(columns)?;
     Ok(DeliveryAccount { tenant, fence, state, failures, failed_version, pace, settings })
 }

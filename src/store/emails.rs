@@ -19,12 +19,13 @@ pub use list::{Filter, Page, list, list_tagged};
 pub use removal::{Ended, ended, remove_content, remove_rows};
 
 /// The lane of mail that waits for its account to open.
-const HELD: &str = "held";
+pub const HELD: &str = "held";
 
 statements! {
     INSERT = "insert into emails (tenant_id, id, idempotency_key, batch_position, fingerprint, lane, status, created_at,
-            scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version, settled_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
+            scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version, settled_at,
+            traceparent)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
         on conflict do nothing";
     INSERT_RECIPIENT = "insert into email_recipients (tenant_id, email_id, position, address, kind, state, attempts,
             copies, next_attempt_at)
@@ -47,6 +48,7 @@ statements! {
         where emails.tenant_id = $1 and emails.id = $2 order by email_recipients.position";
     FIND_BY_KEY = "select id, fingerprint from emails where tenant_id = $1 and idempotency_key = $2
         order by batch_position";
+    TRACEPARENT = "select traceparent from emails where tenant_id = $1 and id = $2";
     BODY = "select sealed from email_bodies where tenant_id = $1 and email_id = $2 order by part";
     UPDATE = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7, settled_at = $8,
             version = version + 1
@@ -93,6 +95,8 @@ pub struct NewEmail<'a> {
     /// The hashes of its tags.
     pub tags: &'a [String],
     pub events: &'a [Event],
+    /// The request that brought it, where it is traced.
+    pub traceparent: Option<&'a str>,
 }
 
 /// The key that a client has given to its request.
@@ -127,6 +131,7 @@ pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Stat
         .bind(new.key_day)
         .bind(email.version)
         .bind(settled_at(email, now))
+        .bind(new.traceparent)
         .require_affected();
     let mut statements = vec![row];
     statements.extend(email.recipients.iter().map(|recipient| {
@@ -257,6 +262,12 @@ pub async fn find_by_key(db: &Db, tenant: &TenantId, key: &str) -> Result<Vec<(U
         Ok((read_id(&columns.text()?)?, columns.bytes()?))
     };
     rows.into_iter().map(row).collect()
+}
+
+/// The `traceparent` of the request that brought an email, where it was traced.
+pub async fn traceparent(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Option<String>, DbError> {
+    let row = db.optional(sql(TRACEPARENT).bind(tenant.as_str()).bind(id.to_string())).await?;
+    Ok(row.map(|row| row.columns().optional_text()).transpose()?.flatten())
 }
 
 /// The sealed parts of the message.

@@ -3,7 +3,7 @@
 
 use uuid::Uuid;
 
-use super::{Db, DbError, Row, Write, WriteOutcome, email_events, emails, sql};
+use super::{Db, DbError, Row, Statement, Write, WriteOutcome, email_events, emails, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 
@@ -76,8 +76,14 @@ pub enum Erasure {
     Contended,
 }
 
-/// Erases one email; what waits of it is withdrawn.
-pub async fn erase(db: &Db, tenant: &TenantId, id: Uuid, now: Timestamp) -> Result<Erasure, DbError> {
+/// Erases one email; what waits of it is withdrawn. `with` is written together with it.
+pub async fn erase(
+    db: &Db,
+    tenant: &TenantId,
+    id: Uuid,
+    with: Option<&Statement>,
+    now: Timestamp,
+) -> Result<Erasure, DbError> {
     for _ in 0..MAX_ATTEMPTS {
         let Some(stored) = emails::find(db, tenant, id).await? else { return Ok(Erasure::NotFound) };
         let mut email = stored.email.clone();
@@ -86,7 +92,8 @@ pub async fn erase(db: &Db, tenant: &TenantId, id: Uuid, now: Timestamp) -> Resu
         let write = Write::default()
             .then_all(emails::save(tenant, &stored.email, &email, &events, None, now))
             .then_all(emails::erase_details(tenant, id))
-            .then_all(email_events::forget_replies(tenant, earlier));
+            .then_all(email_events::forget_replies(tenant, earlier))
+            .then_all(with.cloned());
         if db.write(write).await? == WriteOutcome::Committed {
             return Ok(Erasure::Erased);
         }

@@ -20,8 +20,8 @@ const TABLES_OF_TENANTS: [&str; 10] = [
 ];
 
 /// Texts on tenants' tables that are the operator's, the platform's or the worker's: the feed of all tenants, the end of the
-/// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address.
-const OF_ALL_TENANTS: [&str; 26] = [
+/// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address, what waits.
+const OF_ALL_TENANTS: [&str; 40] = [
     "select tenant_id from delivery_accounts
         where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1",
     "select seq, tenant_id, id, email_id, kind, at, details from email_events
@@ -49,17 +49,18 @@ const OF_ALL_TENANTS: [&str; 26] = [
     "select tenant_id, listing_group, server_address, server_port, security_type, email_address,
             provider_tenant_id, auth_failures, modified_at, updated_at
         from email_configs where tenant_id > $1 order by tenant_id limit $2",
-    "update delivery_accounts set owner = $1, fence = fence + 1,
+    "update delivery_accounts set taken_from = owner, owner = $1, fence = fence + 1,
             lease_until = coalesce((select now from lease_clock), $3) + $2
         where tenant_id in (select tenant_id from delivery_accounts
                 where next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
                 order by next_due_at limit $4)
             and next_due_at <= $3 and lease_until < coalesce((select now from lease_clock), $3)
         returning tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
-            allowed_senders, max_per_minute, max_connections",
+            paused_by, allowed_senders, max_per_minute, max_connections, taken_from",
     "update delivery_accounts set lease_until = coalesce((select now from lease_clock), $3) + $2
         where owner = $1",
-    "update delivery_accounts set owner = null, lease_until = 0 where owner is not null",
+    "update delivery_accounts set owner = null, lease_until = 0 where owner is not null
+        returning tenant_id",
     "update delivery_accounts set next_due_at = $1
         where next_due_at is null and exists (select 1 from email_queue
             where email_queue.tenant_id = delivery_accounts.tenant_id)",
@@ -83,6 +84,55 @@ const OF_ALL_TENANTS: [&str; 26] = [
             select tenant_id, max(case when state in ('queued', 'held', 'deferred') then 1 else 0 end) as waits
             from email_recipients where lower(address) in ($1, $2) and ($3 = '' or tenant_id = $3)
             group by tenant_id, email_id) as named",
+    "select min(oldest.due_at) from
+        (select (select min(email_queue.due_at) from email_queue
+                where email_queue.tenant_id = due.tenant_id and email_queue.lane = $1) as due_at
+            from (select tenant_id, state from delivery_accounts
+                where next_due_at is not null order by next_due_at limit $2) as due
+            where due.state = 'open') as oldest",
+    "select count(*) from (select tenant_id from delivery_accounts where state = $1 limit $2) as counted",
+    "select tenant_id, lane, due_at, email_id from email_queue
+        where (tenant_id, lane, due_at, email_id) > ($1, $2, $3, $4)
+        order by tenant_id, lane, due_at, email_id limit 1 offset $5",
+    "select lane, count(*), cast(coalesce(sum(size), 0) as bigint) from
+        (select lane, size from email_queue where (tenant_id, lane, due_at, email_id) > ($1, $2, $3, $4)
+            order by tenant_id, lane, due_at, email_id limit $5) as step
+        group by lane",
+    "select settled_at, tenant_id, id from emails
+        where has_content and settled_at is not null and (settled_at, tenant_id, id) > ($1, $2, $3)
+        order by settled_at, tenant_id, id limit 1 offset $4",
+    "select cast(coalesce(sum(size), 0) as bigint) from
+        (select size from emails
+            where has_content and settled_at is not null and (settled_at, tenant_id, id) > ($1, $2, $3)
+            order by settled_at, tenant_id, id limit $4) as step",
+    "select tenant_id, id from emails
+        where (tenant_id, id) > ($1, $2) and (tenant_id, id) <= ($3, $4)
+        order by tenant_id, id limit 1 offset $5",
+    "select tenant_id, id from emails
+        where (tenant_id, id) > ($1, $2) and (tenant_id, id) <= ($3, $4) and ($5 = '' or lane = $5) and created_at <= $6
+            and exists (select 1 from email_recipients
+                where email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
+                    and $7 like '%,' || email_recipients.state || ',%'
+                    and ($8 = '' or email_recipients.last like $8 or (email_recipients.state = 'held'
+                        and exists (select 1 from delivery_accounts
+                            where delivery_accounts.tenant_id = emails.tenant_id
+                                and delivery_accounts.state_code = $9))))
+        order by tenant_id, id",
+    "select tenant_id from emails where id = $1",
+    "select count(*) from delivery_accounts
+            join email_queue on email_queue.tenant_id = delivery_accounts.tenant_id
+            join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
+        where delivery_accounts.owner is not null and emails.status = 'sending'
+            and ($1 = '' or delivery_accounts.tenant_id = $1)",
+    "select count(*) from email_queue where due_at <= $2 and lane <> 'held' and ($1 = '' or tenant_id = $1)
+        and not exists (select 1 from delivery_accounts
+            where delivery_accounts.tenant_id = email_queue.tenant_id and state <> 'open')",
+    "select tenant_id, count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue
+        group by tenant_id order by 2 desc, tenant_id limit $1",
+    "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,
+            paused_by, allowed_senders, max_per_minute, max_connections
+        from delivery_accounts where state = $1 and tenant_id > $2 order by tenant_id limit $3",
+    "select min(tenant_id) from email_queue where tenant_id > $1",
 ];
 
 /// Security case F15.

@@ -3,6 +3,8 @@
 //! A label is always from a small closed set: a route's template, a method, a status, a code. Never a
 //! tenant, an address or anything else that a client chose.
 
+mod delivery;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,6 +17,8 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::Registry;
 
+pub use delivery::InProgress;
+
 /// The content type of [`Metrics::encode`].
 pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
@@ -24,6 +28,9 @@ const PREFIX: &str = "transports";
 /// Upper bounds in seconds. The first ones separate reads from writes; the last ones surround the eight
 /// seconds that a check may take.
 const DURATION_BUCKETS: [f64; 12] = [0.001, 0.005, 0.01, 0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 8.0, 10.0];
+
+/// Upper bounds in seconds of a hand-over: a server may take ten minutes for its last reply alone.
+const HANDOVER_BUCKETS: [f64; 10] = [0.025, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 900.0];
 
 /// What was checked against a real server.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -86,6 +93,9 @@ labels! {
     StateLabel { state: &'static str }
     OutcomeLabel { outcome: &'static str }
     KeyServiceLabels { operation: &'static str, outcome: &'static str }
+    LaneLabel { lane: &'static str }
+    ProviderLabel { provider: &'static str }
+    HandoverLabels { outcome: &'static str, code: String, provider: &'static str }
 }
 
 /// Declares every metric once: its name, its type, its help text at `/metrics`, and what `docs/monitoring.md` tells the
@@ -152,6 +162,52 @@ metrics! {
     trace_spans: Family<OutcomeLabel, Counter> = Family::default(),
         "Spans for the collector, by outcome: exported, failed, or dropped since the queue was full",
         "`failed` or `dropped`: see [Traces](#traces)";
+    emails_submitted: Family<OutcomeLabel, Counter> = Family::default(),
+        "Emails that clients handed in, by outcome: taken, replayed (the same idempotency key and request as before) or the name of the refusal",
+        "`queue_full` or `unavailable`: mail is refused that clients have to send again";
+    delivery_waiting: Family<LaneLabel, Gauge> = Family::default(),
+        "Emails that wait, in the whole database: transactional and bulk, and those that are held until their account sends again",
+        "a rise that does not end; `held`: accounts that have stopped or are paused";
+    delivery_oldest_due_seconds: Family<LaneLabel, Gauge> = Family::default(),
+        "How long the oldest email has been due whose attempt has not begun, of accounts that are open, in the whole database",
+        "`transactional` beyond some seconds: too few slots, no process that sends, or an account whose provider allows less than the tenant sends";
+    delivery_accounts: Family<StateLabel, Gauge> = Family::default(),
+        "Accounts that have sent or are to send, by state, in the whole database; 100,000 stands for that many or more",
+        "a jump of `stopped`: a provider's trouble or this installation's network";
+    delivery_content_bytes: Gauge = Gauge::default(),
+        "Octets of the messages that are stored, before they are sealed, in the whole database",
+        "near the room that the disk has";
+    delivery_slots: Gauge = Gauge::default(),
+        "Emails that this process may have in hand at once; 0 where it does not send",
+        "0 everywhere: nothing is sent";
+    delivery_slots_in_use: Gauge = Gauge::default(),
+        "Emails that this process has in hand: it connects, waits for the server or writes the result",
+        "all of `transports_delivery_slots` for long: raise `delivery.slots`";
+    delivery_in_flight: Gauge = Gauge::default(),
+        "Emails whose attempt this process has begun and whose result it has not written",
+        "those whose outcome a crash would make unknown";
+    delivery_handovers: Family<HandoverLabels, Counter> = Family::default(),
+        "Recipients of hand-overs, by outcome, the code of the diagnosis (OK: accepted; NONE: a fault of this service) and provider; an account that does not open counts once, as held",
+        "one code that grows; any `failed`";
+    delivery_handover_duration_seconds: Family<ProviderLabel, Histogram, fn() -> Histogram> =
+        Family::new_with_constructor(|| Histogram::new(HANDOVER_BUCKETS)),
+        "Time from the first command of an email to the answer that decides",
+        "servers that have become slow";
+    delivery_recipients: Family<StateLabel, Counter> = Family::default(),
+        "Recipients by the state that they came into after their email was taken",
+        "`unknown`: connections that break in the middle of a mail; `expired`: mail that was never sent";
+    delivery_copies: Counter = Counter::default(),
+        "Attempts that followed an unknown outcome: so many recipients may have got a second copy",
+        "more than a few in a day";
+    delivery_fenced_results: Counter = Counter::default(),
+        "Results that came after another process had taken the account over, and were dropped",
+        "any: a process was stopped for longer than its leases";
+    delivery_lease_takeovers: Counter = Counter::default(),
+        "Accounts taken over from a process that had not given them up",
+        "more than after a crash: processes that do not renew their leases in time";
+    delivery_stalled: Gauge = Gauge::default(),
+        "Hand-overs whose result cannot be written now: their sessions send nothing meanwhile",
+        "above 0: the database refuses writes";
 }
 
 impl Metrics {
@@ -252,6 +308,10 @@ mod tests {
     }
 
     impl Documented for Gauge {}
+
+    impl Documented for Counter {
+        const SUFFIX: &'static str = "_total";
+    }
 
     impl<L: LabelNames> Documented for Family<L, Gauge> {
         const LABELS: &'static [&'static str] = L::NAMES;

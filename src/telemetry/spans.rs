@@ -1,4 +1,5 @@
-//! The spans of a request's trace: their names and attributes, after the semantic conventions of OpenTelemetry.
+//! The spans of the traces of requests and of hand-overs: their names and attributes, after the semantic conventions of
+//! OpenTelemetry.
 //!
 //! They are exported and never logged, and cost next to nothing where nothing is exported. What stands in them is
 //! from a closed set or the operator's: no path and no query that a client sent, no tenant, no mail address, no
@@ -7,10 +8,10 @@
 use std::fmt::Display;
 use std::future::Future;
 
-use axum::http::{HeaderMap, Method};
+use axum::http::{HeaderMap, HeaderName, Method};
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, TextMapPropagator as _};
-use opentelemetry::trace::TraceContextExt as _;
+use opentelemetry::trace::{SpanContext, TraceContextExt as _};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::field::Empty;
 use tracing::{Instrument as _, Span};
@@ -22,8 +23,11 @@ use crate::id::TraceId;
 /// The span of a request, below which all others stand.
 pub(super) const REQUEST: &str = "http.server";
 
+/// The span of a hand-over, with which its trace begins.
+pub(super) const HANDOVER: &str = "delivery.handover";
+
 tokio::task_local! {
-    /// The span of the request that a task works for.
+    /// The span of the request, or the hand-over, that a task works for.
     static TRACE: Span;
 }
 
@@ -37,6 +41,61 @@ pub async fn in_trace<T>(trace: Span, work: impl Future<Output = T>) -> T {
 pub fn in_current_trace<T>(work: impl Future<Output = T>) -> impl Future<Output = T> {
     let trace = TRACE.try_with(Span::clone).unwrap_or_else(|_| Span::none());
     in_trace(trace, work.in_current_span())
+}
+
+/// The current request as a `traceparent` header; none where it is not exported.
+pub fn current_traceparent() -> Option<String> {
+    let span = TRACE.try_with(Span::clone).ok().filter(|span| !span.is_disabled())?;
+    let context = span.context();
+    let context = context.span().span_context().clone();
+    let flags = context.trace_flags().to_u8();
+    context.is_valid().then(|| format!("00-{}-{}-{flags:02x}", context.trace_id(), context.span_id()))
+}
+
+/// Whether hand-overs are exported.
+pub fn traces_handovers() -> bool {
+    tracing::span_enabled!(target: TARGET, tracing::Level::INFO, HANDOVER)
+}
+
+/// Begins the trace of a hand-over. It links to the request that brought the email, which decides as well whether it is
+/// sampled.
+pub fn handover(provider: &'static str, traceparent: Option<&str>) -> Span {
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: None,
+        HANDOVER,
+        otel.name = "hand over an email",
+        otel.kind = "consumer",
+        otel.status_code = Empty,
+        transports.provider = provider,
+        transports.recipients = Empty,
+        transports.accepted = Empty,
+        error.r#type = Empty,
+    );
+    if let Some(request) = traceparent.and_then(span_context) {
+        span.add_link(request);
+    }
+    span
+}
+
+/// The trace of a hand-over, for the log; none where it is not exported.
+pub fn trace_id(span: &Span) -> Option<TraceId> {
+    if span.is_disabled() {
+        return None;
+    }
+    let id = span.context().span().span_context().trace_id();
+    (id != opentelemetry::TraceId::INVALID).then(|| TraceId::of_trace(id))
+}
+
+/// The outcome of the current hand-over; `code` is the diagnosis of a recipient that was not accepted.
+pub fn end_handover(recipients: usize, accepted: usize, code: Option<&str>) {
+    let Ok(span) = TRACE.try_with(Span::clone) else { return };
+    span.record("transports.recipients", recipients);
+    span.record("transports.accepted", accepted);
+    if let Some(code) = code {
+        span.record("error.type", code);
+        span.record("otel.status_code", "ERROR");
+    }
 }
 
 /// What the platform asks every few seconds is not traced.
@@ -70,10 +129,8 @@ pub fn request(method: &Method, route: Option<&str>, headers: &HeaderMap) -> (Sp
         // An error says that nothing is exported.
         let _ = span.set_parent(parent);
     }
-    let context = span.context();
-    let id = context.span().span_context().trace_id();
-    let id = (id != opentelemetry::TraceId::INVALID).then(|| TraceId::of_trace(id));
-    (span, id.or(named))
+    let id = trace_id(&span).or(named);
+    (span, id)
 }
 
 /// The head of the answer has been sent.
@@ -197,6 +254,12 @@ fn parent(headers: &HeaderMap) -> Option<Context> {
     headers.get("traceparent")?;
     let context = TraceContextPropagator::new().extract_with_context(&Context::new(), &TraceParent(headers));
     context.span().span_context().is_valid().then_some(context)
+}
+
+/// The span that a stored `traceparent` names.
+fn span_context(traceparent: &str) -> Option<SpanContext> {
+    let headers = HeaderMap::from_iter([(HeaderName::from_static("traceparent"), traceparent.parse().ok()?)]);
+    parent(&headers).map(|context| context.span().span_context().clone())
 }
 
 /// Shows a propagator the one header that is heeded: `tracestate` is for those who hand a trace on, and this

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hyper::header::{self, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use opentelemetry::trace::TracerProvider as _;
+use opentelemetry::trace::{Link, SpanKind, TraceId, TracerProvider as _};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_proto::tonic::collector::trace::v1::{
     ExportTraceServiceRequest, ExportTraceServiceResponse,
@@ -19,7 +19,8 @@ use opentelemetry_proto::transform::trace::tonic::group_spans_by_resource_and_sc
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::trace::{
-    Sampler, SdkTracerProvider, Span, SpanData, SpanLimits, SpanProcessor, Tracer,
+    Sampler, SamplingResult, SdkTracerProvider, ShouldSample, Span, SpanData, SpanLimits, SpanProcessor,
+    Tracer,
 };
 use prost::Message as _;
 use tokio::sync::mpsc::{self, Receiver, Sender};
@@ -79,7 +80,7 @@ impl Traces {
         let provider = SdkTracerProvider::builder()
             .with_resource(resource.clone())
             .with_span_limits(SpanLimits::default())
-            .with_sampler(Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(share))))
+            .with_sampler(Sampler::ParentBased(Box::new(LinkBased(Sampler::TraceIdRatioBased(share)))))
             .with_span_processor(Queue {
                 sender,
                 dropped: Arc::clone(&dropped),
@@ -100,6 +101,31 @@ impl Traces {
         let (stop, stopped) = watch::channel(false);
         let worker = Worker { traces: self, transport, metrics, failing: false };
         ExportTask { stop, worker: tokio::spawn(worker.run(stopped)) }
+    }
+}
+
+/// Samples a trace as the one that it links to was sampled; without a link as `0` decides.
+#[derive(Clone, Debug)]
+struct LinkBased(Sampler);
+
+impl ShouldSample for LinkBased {
+    fn should_sample(
+        &self,
+        parent_context: Option<&Context>,
+        trace_id: TraceId,
+        name: &str,
+        span_kind: &SpanKind,
+        attributes: &[KeyValue],
+        links: &[Link],
+    ) -> SamplingResult {
+        let alone = || self.0.should_sample(parent_context, trace_id, name, span_kind, attributes, links);
+        match links.first().map(|link| link.span_context.is_sampled()) {
+            None => alone(),
+            Some(is_sampled) => {
+                let fixed = if is_sampled { Sampler::AlwaysOn } else { Sampler::AlwaysOff };
+                fixed.should_sample(parent_context, trace_id, name, span_kind, attributes, links)
+            }
+        }
     }
 }
 

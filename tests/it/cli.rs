@@ -6,5 +6,6 @@ mod email_config;
 mod email_config_answers;
 mod email_config_secrets;
 mod process;
+mod queue;
 mod serve;
 mod tenants;

@@ -67,7 +67,7 @@ fn names<T: ValueEnum>(values: &[T]) -> Vec<String> {
 }
 
 /// Parses a diagnosis code, in any case.
-fn parse_code(text: &str) -> Result<String, String> {
+pub(in crate::cli) fn parse_code(text: &str) -> Result<String, String> {
     let wanted = text.trim().to_ascii_uppercase();
     if let Some(rule) = diagnosis::rule_for(&wanted) {
         return Ok(rule.code.to_owned());

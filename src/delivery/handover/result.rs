@@ -7,6 +7,10 @@ use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, LastAttempt};
 use crate::providers::delivery::Handover;
 use crate::store::{Write, WriteOutcome, emails};
+use crate::telemetry::metrics::InProgress;
+
+/// In place of a diagnosis where a fault of this service ended the attempt.
+const NO_DIAGNOSIS: &str = "NONE";
 
 /// What an outcome is for its recipient. Where the account has stopped, the mail that met it first waits with the others.
 pub(super) fn result(outcome: &Handover, has_stopped: bool, now: Timestamp) -> Attempt {
@@ -36,11 +40,13 @@ pub(super) fn attempt(result: AttemptResult, last: LastAttempt) -> Attempt {
 /// False where another owner has taken the recipients over: then the result is dropped.
 pub(super) async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(i64, Attempt)]) -> bool {
     let delivery = run.delivery();
+    let mut stalled: Option<InProgress> = None;
     loop {
         let now = delivery.clock.now();
         let mut email = before.clone();
         let events = email.finish(attempts, run.fence, delivery.waits(), now);
         if events.is_empty() {
+            delivery.metrics().record_fenced_result();
             tracing::warn!(email = %email.id, "a result came too late and was dropped: the account has another owner");
             return false;
         }
@@ -48,12 +54,15 @@ pub(super) async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(
         let save = emails::save(&run.tenant, &before, &email, &events, None, now);
         match delivery.db.write(Write::default().then_all(save)).await {
             Ok(WriteOutcome::Committed) => {
+                delivery.count_change(&before, &email, &events);
+                count_attempts(run, attempts);
                 delivery.announce();
                 return true;
             }
             Ok(WriteOutcome::NoRowsAffected) => {}
             Err(error) => {
                 tracing::warn!(%error, "the result of a hand-over cannot be written; nothing else is sent meanwhile");
+                stalled.get_or_insert_with(|| delivery.metrics().stall());
                 tokio::time::sleep(WRITE_RETRY).await;
             }
         }
@@ -62,5 +71,20 @@ pub(super) async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(
             Ok(None) => return true,
             Err(_) => tokio::time::sleep(WRITE_RETRY).await,
         }
+    }
+}
+
+fn count_attempts(run: &Run<'_>, attempts: &[(i64, Attempt)]) {
+    for (_, attempt) in attempts {
+        let (outcome, code) = match attempt.result {
+            AttemptResult::Accepted => ("accepted", "OK"),
+            AttemptResult::Refused => ("refused", NO_DIAGNOSIS),
+            AttemptResult::Deferred { .. } => ("deferred", NO_DIAGNOSIS),
+            AttemptResult::Held => ("held", NO_DIAGNOSIS),
+            AttemptResult::Unknown => ("unknown", NO_DIAGNOSIS),
+            AttemptResult::Failed => ("failed", NO_DIAGNOSIS),
+        };
+        let code = attempt.last.code().unwrap_or(code);
+        run.delivery().metrics().record_handover(outcome, code, run.provider);
     }
 }

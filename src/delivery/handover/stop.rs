@@ -19,6 +19,7 @@ pub(super) async fn close(run: &Run<'_>, opening: FailedOpening, id: Uuid) -> Ha
         return Handed::Closed(Some(run.delivery().clock.now().after(Duration::from_secs(30))));
     };
     let last = last_of_failure(&failed, run.delivery().clock.now());
+    run.delivery().metrics().record_handover("held", &stop.code, run.provider);
     if let Err(error) = run.hold_one(id, &last).await {
         tracing::warn!(%error, "a mail could not be held");
     }

@@ -94,8 +94,9 @@ impl Run<'_> {
         let save = emails::save(&self.tenant, &stored.email, &email, &events, Some(self.fence), now);
         let outcome = delivery.db.write(Write::default().then_all(save)).await?;
         delivery.announce();
-        if outcome == WriteOutcome::NoRowsAffected {
-            self.end(None);
+        match outcome {
+            WriteOutcome::Committed => delivery.count_change(&stored.email, &email, &events),
+            WriteOutcome::NoRowsAffected => self.end(None),
         }
         Ok(outcome == WriteOutcome::Committed)
     }

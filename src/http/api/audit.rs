@@ -32,11 +32,11 @@ pub struct AuditEntryBody {
     /// ISO 8601, with milliseconds and `Z`.
     #[schema(example = "2026-01-01T00:00:00.000Z")]
     pub at: String,
-    /// The user that the token named.
+    /// The user that the token named; `operator`, without an address, for a command of the operator.
     #[schema(example = "auth0|5f2a")]
     pub user_id: String,
     /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`; of the account as a sender `pause-account`,
-    /// `resume-account` or `change-account`.
+    /// `resume-account` or `change-account`; of the operator also `retry-emails`, `cancel-emails` or `purge-emails`.
     #[schema(example = "put")]
     pub action: String,
     /// `OK`; the code of the diagnosis where a check or a sending failed; `NOT_STORED` where the check of a PUT
@@ -46,7 +46,7 @@ pub struct AuditEntryBody {
     /// The names of the fields that changed; a secret only by its name.
     #[schema(example = json!(["serverAddress", "emailPassword"]))]
     pub changed: Vec<String>,
-    /// The client's IP address. Absent in entries from before it was kept.
+    /// The client's IP address. Absent in entries of the operator, and from before it was kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "192.0.2.7")]
     pub remote_address: Option<String>,

@@ -15,7 +15,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use crate::app::App;
-use crate::delivery::request::{EmailRequest, RequestFaults};
+use crate::delivery::request::RequestFaults;
 use crate::http::caller::{SendTier, Sender};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::{JsonBody, MessageBody, OptionalJsonBody};
@@ -68,8 +68,7 @@ pub async fn send(
     MessageBody(document): MessageBody,
 ) -> Result<Response, Error> {
     let (key, wait) = (idempotency_key(&headers)?, wait(&headers)?);
-    let now = app.clock.now();
-    let request = EmailRequest::parse(document, now).map_err(refusal::faults)?;
+    let request = app.delivery.parse(document).map_err(refusal::faults)?;
     let taken = app.delivery.enqueue(&sender.tenant, &[request], key.as_deref()).await?;
     let Some(id) = taken.ids.first().copied() else {
         return Err(Error::internal(&anyhow::anyhow!("an email was stored without an id")));
@@ -119,11 +118,10 @@ pub async fn send_batch(
     MessageBody(document): MessageBody,
 ) -> Result<Response, Error> {
     let (key, permissive) = (idempotency_key(&headers)?, is_permissive(&headers)?);
-    let now = app.clock.now();
     let mut requests = Vec::new();
     let mut faults: Vec<(usize, RequestFaults)> = Vec::new();
     for (index, document) in parameters::batch(document)?.into_iter().enumerate() {
-        match EmailRequest::parse(document, now) {
+        match app.delivery.parse(document) {
             Ok(request) => requests.push(request),
             Err(fault) => faults.push((index, fault)),
         }

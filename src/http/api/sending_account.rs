@@ -15,7 +15,7 @@ use crate::delivery::AccountView;
 use crate::http::caller::{SendTier, Sender, TenantAdmin};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::JsonBody;
-use crate::outgoing::breaker::AccountState;
+use crate::outgoing::breaker::{AccountState, Pauser};
 pub use settings::SettingsBody;
 
 /// The account as a sender.
@@ -29,6 +29,10 @@ pub struct AccountBody {
     /// `open`, `paused` by a person, or `stopped` by a failure.
     #[schema(example = "open")]
     state: &'static str,
+    /// Who has paused it: an `administrator` of the tenant, or the `operator` of this service, who alone resumes it then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "operator")]
+    paused_by: Option<&'static str>,
     /// The code of the diagnosis that stopped it.
     #[serde(skip_serializing_if = "Option::is_none")]
     code: Option<String>,
@@ -84,11 +88,8 @@ impl AccountBody {
         Self {
             object: "account",
             configured: view.is_configured,
-            state: match view.state {
-                None | Some(AccountState::Open) => "open",
-                Some(AccountState::Paused) => "paused",
-                Some(AccountState::Stopped(_)) => "stopped",
-            },
+            state: view.state.as_ref().unwrap_or(&AccountState::Open).as_str(),
+            paused_by: paused_by(view.state.as_ref()),
             code: stop.as_ref().map(|stop| stop.code.clone()),
             since: stop.as_ref().map(|stop| stop.since.to_iso()),
             next_attempt_at: stop.and_then(|stop| stop.probe_at).map(Timestamp::to_iso),
@@ -103,6 +104,13 @@ impl AccountBody {
             waiting: WaitingBody { emails: view.waiting, bytes: view.octets },
         }
     }
+}
+
+/// Where both have paused it, the operator is named: an administrator cannot resume it.
+fn paused_by(state: Option<&AccountState>) -> Option<&'static str> {
+    let Some(AccountState::Paused(pauser)) = state else { return None };
+    let named = if pauser.includes_operator() { Pauser::Operator } else { Pauser::Administrator };
+    Some(named.as_str())
 }
 
 /// Shows whether the account sends, why not, and what waits.
@@ -158,7 +166,10 @@ pub async fn pause(
 /// For tenant administrators. What is held is queued again.
 #[utoipa::path(
     post, path = "/account/resume", tag = "emails", operation_id = "resumeSendingAccount",
-    responses((status = 200, description = "The account.", body = AccountBody))
+    responses(
+        (status = 200, description = "The account.", body = AccountBody),
+        (status = 409, description = "The operator of this service has paused the account, and will resume it.", body = ErrorBody),
+    )
 )]
 pub async fn resume(
     admin: TenantAdmin<SendTier>,

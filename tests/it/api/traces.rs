@@ -151,6 +151,80 @@ async fn get_and_verify_are_traced_without_private_data() {
     }
 }
 
+const HANDING_OVER: &str = "hand over an email";
+
+/// Security case I1.
+#[tokio::test]
+async fn a_hand_over_has_a_trace_that_links_to_its_request() {
+    let collector = Collector::start();
+    let refusing =
+        Script::starttls().on(At::RcptTo("bob@example.net"), "550 5.1.1 <bob@example.net> is unknown");
+    let server = SmtpServer::start(refusing).await;
+    let database = Database::create(Engine::chosen()).await;
+    let settings = with_all(
+        &variables(&database),
+        &[
+            ("TRANSPORTS_TELEMETRY__OTLP_ENDPOINT", &collector.url),
+            ("TRANSPORTS_TELEMETRY__SAMPLED_PERCENT", "0"),
+        ],
+    );
+    let process = Process::serve(&settings);
+    let admin = process.known_admin("a-tenant");
+    admin.put(&account(server.port())).await.expect(204);
+    let email = json!({
+        "to": ["bob@example.net", "carol@example.net"], "subject": "Kein-Betreff", "text": "Kein-Wort",
+    });
+    let body = serde_json::to_vec(&email).expect("JSON");
+    let send = async |id: &str, flags: &str| {
+        let parent = traceparent(id, flags);
+        let headers = [("traceparent", parent.as_str()), ("Content-Type", "application/json")];
+        admin.send("POST", "/api/v1/transports/emails", &headers, body.clone()).await.expect(202).json()
+    };
+    // The request decides for its hand-over as well.
+    let unsampled = send(&TRACE.replace("4b", "5b"), "00").await;
+    let sampled = send(TRACE, "01").await;
+    let trace = collector.trace_with(HANDING_OVER).await;
+    let handover = named(&trace, HANDING_OVER);
+    assert_eq!((handover.kind(), handover.parent_span_id.is_empty()), (SpanKind::Consumer, true));
+    let request = collector.trace_with("POST /api/v1/transports/emails").await;
+    let request = named(&request, "POST /api/v1/transports/emails");
+    let link = handover.links.first().expect("a link");
+    assert_eq!((hex(&link.trace_id), &link.span_id), (TRACE.to_owned(), &request.span_id));
+    for (name, value) in [
+        ("transports.provider", "BasicAuth"),
+        ("transports.recipients", "2"),
+        ("transports.accepted", "1"),
+        ("error.type", "RECIPIENT_UNKNOWN"),
+    ] {
+        assert_eq!(attribute(handover, name).as_deref(), Some(value), "{name}");
+    }
+    let steps: Vec<_> = names(&trace).into_iter().filter(|name| name.starts_with("smtp ")).collect();
+    assert!(steps.contains(&"smtp RCPT"), "{steps:?}");
+    for step in trace.iter().filter(|span| span.name.starts_with("smtp ")) {
+        assert_eq!(step.parent_span_id, handover.span_id, "{}", step.name);
+    }
+
+    let ended = "an email was handed over";
+    eventually("both are in the log", async || process.log().matches(ended).count() == 2).await;
+    let spans = collector.spans();
+    assert_eq!(spans.iter().filter(|span| span.name == HANDING_OVER).count(), 1, "the other was not sampled");
+    let (code, log) = process.stop();
+    assert_eq!(code, Some(0));
+    for id in [&unsampled["id"], &sampled["id"]] {
+        assert!(log.contains(id.as_str().expect("an id")), "the log names the email");
+    }
+    assert!(log.contains(&hex(&handover.trace_id)), "the log names the trace of the hand-over");
+    leaks::assert_absent("the log", log.as_bytes());
+    leaks::assert_absent("the traces", &collector.bytes());
+    let exported = String::from_utf8_lossy(&collector.bytes()).into_owned();
+    for private in ["@example", "a-tenant", USER, "localhost", "127.0.0.1", "550 ", "is unknown", "Kein-"] {
+        assert!(!exported.contains(private), "the traces hold {private}");
+    }
+    for private in ["bob", "carol", "ada@", "is unknown", "Kein-"] {
+        assert!(!log.contains(private), "the log holds {private}");
+    }
+}
+
 #[tokio::test]
 async fn a_microsoft_call_is_a_child_span_of_its_step() {
     let collector = Collector::start();

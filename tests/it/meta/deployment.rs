@@ -7,8 +7,10 @@ use serde_json::Value;
 use transports::config::{Config, check_for_serving};
 use transports::telemetry::metrics::KeyOperation;
 
+use crate::delivery::EMAILS;
 use crate::support::app::TestApp;
 use crate::support::client::CONFIG;
+use crate::support::eventually::eventually;
 use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
 
 /// The names of labels, and the values of each.
@@ -21,7 +23,11 @@ fn read(file: &str) -> String {
 
 /// Every metric with its labels, of a service that has done everything that is counted.
 async fn metrics() -> BTreeMap<String, Labels> {
-    let service = TestApp::with(|config| config.rate_limit.unauthenticated_per_minute = 1).await;
+    let service = TestApp::with(|config| {
+        config.rate_limit.unauthenticated_per_minute = 1;
+        config.delivery.enabled = true;
+    })
+    .await;
     let server = SmtpServer::start(Script::starttls()).await;
     let admin = service.admin("acme");
     let account = serde_json::json!({
@@ -32,6 +38,10 @@ async fn metrics() -> BTreeMap<String, Labels> {
     admin.get(CONFIG).await.expect(200);
     admin.verify().await;
     admin.get("/health/ready").await.expect(200);
+    let email = serde_json::json!({"to": "bob@example.net", "subject": "Invoice 8841", "text": "Thank you."});
+    let email = admin.json("POST", EMAILS, &email).await.expect(202).json();
+    let path = format!("{EMAILS}/{}", email["id"].as_str().expect("an id"));
+    eventually("it is accepted", async || admin.get(&path).await.json()["status"] == "accepted").await;
     for status in [401, 429] {
         service.anybody().get(CONFIG).await.expect(status);
     }

@@ -68,6 +68,7 @@ pub fn insert_at(tenant: &TenantId, email: &Email, key: Option<&str>, now: Times
         key_day: 20_454,
         tags: &[],
         parts: &parts,
+        traceparent: None,
         events: &events,
     };
     let ids = events.iter().map(|event| event.id).collect();
@@ -124,7 +125,7 @@ async fn a_change_of_an_old_version_or_by_an_earlier_owner_writes_nothing() {
         let before = email(Lane::Transactional, NOW);
         let wake = delivery_accounts::wake(&acme, NOW);
         let _ = db.write(insert(&acme, &before, None).then(wake)).await.unwrap();
-        let fence = delivery_accounts::take(&db, "one", LEASE, NOW, 9).await.unwrap()[0].fence;
+        let fence = delivery_accounts::take(&db, "one", LEASE, NOW, 9).await.unwrap()[0].account.fence;
         let mut begun = before.clone();
         assert_eq!(begun.begin(50, fence, WAITS, NOW), [0, 1]);
         let save = |before: &Email, fence| emails::save(&acme, before, &begun, &[], Some(fence), NOW);
@@ -183,7 +184,7 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
         );
         let take = async |owner: &str, now: Timestamp, limit| {
             let taken = delivery_accounts::take(&db, owner, LEASE, now, limit).await.unwrap();
-            taken.into_iter().map(|account| (account.tenant, account.fence)).collect::<Vec<_>>()
+            taken.into_iter().map(|taken| (taken.account.tenant, taken.account.fence)).collect::<Vec<_>>()
         };
         assert_eq!(
             take("one", NOW, 9).await,
@@ -306,7 +307,11 @@ async fn of_many_who_take_an_account_one_owns_it() {
         let mut owned = Vec::new();
         for taker in takers {
             owned.extend(
-                taker.await.unwrap().into_iter().map(|account| (account.tenant.to_string(), account.fence)),
+                taker
+                    .await
+                    .unwrap()
+                    .into_iter()
+                    .map(|taken| (taken.account.tenant.to_string(), taken.account.fence)),
             );
         }
         owned.sort();
@@ -324,7 +329,7 @@ async fn a_mail_of_the_moment_in_which_the_account_is_given_up_is_not_forgotten(
     let db = database.open().await;
     let acme = tenant("acme");
     let _ = write(&db, [delivery_accounts::wake(&acme, NOW)]).await;
-    let fence = delivery_accounts::take(&db, "one", LEASE, NOW, 9).await.unwrap()[0].fence;
+    let fence = delivery_accounts::take(&db, "one", LEASE, NOW, 9).await.unwrap()[0].account.fence;
     let (client, connection) = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await.unwrap();
     tokio::spawn(connection);
     let enqueue = format!(

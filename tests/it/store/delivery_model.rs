@@ -135,7 +135,7 @@ impl World {
         let taken =
             delivery_accounts::take(&self.db, &owner, WAITS.lease, self.now, 9).await.expect("a database");
         self.log.push(format!("take: {taken:?}"));
-        for account in taken {
+        for account in taken.into_iter().map(|taken| taken.account) {
             let of = self.tenants.iter_mut().find(|tenant| tenant.id == account.tenant).expect("one of ours");
             assert!(account.fence > of.late && Some(account.fence) > of.fence, "fences grow");
             of.late = of.fence.unwrap_or(of.late);

@@ -307,7 +307,7 @@ fn entry(at: i64) -> audit::Entry {
         outcome: "OK",
         changed: vec!["serverAddress", "emailPassword"],
         trace_id: TraceId::random(),
-        remote: "192.0.2.7".parse().expect("an address"),
+        remote: Some("192.0.2.7".parse().expect("an address")),
         recipient: None,
     }
 }

@@ -119,6 +119,46 @@ async fn a_start_reads_only_the_rows_that_it_needs() {
     }
 }
 
+/// A million emails may wait: what the metrics ask reads a bounded part of an index.
+#[tokio::test]
+async fn what_waits_is_counted_over_indexes() {
+    const NUMBERS: &str =
+        "with recursive row (number) as (select 1 union all select number + 1 from row where number < 6000)";
+    for engine in Engine::all() {
+        let database = Database::create(engine).await;
+        drop(database.open().await);
+        database
+            .execute(&format!(
+                "insert into delivery_accounts (tenant_id, state, next_due_at) {NUMBERS}
+                    select 'tenant-' || number, case when number % 50 = 0 then 'stopped' else 'open' end, number from row;
+                 insert into email_queue (tenant_id, lane, due_at, email_id, size) {NUMBERS}
+                    select 'tenant-' || number, 'bulk', number, 'email-' || number, 10 from row;
+                 insert into emails (tenant_id, id, fingerprint, lane, status, created_at, expires_at, on_unknown, message_id,
+                        size, has_content, key_day, settled_at, version) {NUMBERS}
+                    select 'tenant-' || number, 'email-' || number, '', 'bulk', 'failed', 0, 0, 'hold', 'm', 1000,
+                        number % 9 = 0, 0, number, 0 from row"
+            ))
+            .await;
+        database.execute("analyze").await;
+        for (file, part, values) in [
+            ("backlog", "as oldest", &["'bulk'", "1000"][..]),
+            ("backlog", "as counted", &["'stopped'", "1000"]),
+            ("backlog", "limit 1 offset $5", &["'t'", "''", "0", "''", "1999"]),
+            ("backlog", "group by lane", &["'t'", "''", "0", "''", "2000"]),
+            ("backlog", "limit 1 offset $4", &["5", "''", "''", "1999"]),
+            ("backlog", "order by settled_at, tenant_id, id limit $4", &["5", "''", "''", "2000"]),
+            ("email_selection", "limit 1 offset $5", &["'t'", "''", "'u'", "'g'", "1999"]),
+            ("delivery_accounts", "select min(tenant_id) from email_queue", &["'t'"]),
+        ] {
+            let text = the_text(file, part);
+            let plan = plan(engine, &database, text, values).await;
+            let scans = ["SCAN delivery_accounts", "SCAN emails", "SCAN email_queue"];
+            let whole = scans.iter().any(|scan| plan.lines().any(|line| line.trim() == *scan));
+            assert!(!whole && !plan.contains("Seq Scan"), "{engine:?}: {text}\n{plan}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn on_postgres_a_change_within_a_group_updates_no_index() {
     let Some(engine) = Engine::postgres() else { return };

@@ -1,0 +1,162 @@
+//! `transports queue ls`: lists emails page by page.
+
+use std::fmt::Write as _;
+
+use anyhow::anyhow;
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::options::SelectionOptions;
+use super::{counted, output};
+use crate::cli::email_config::shown;
+use crate::clock::Timestamp;
+use crate::delivery::operator::{Operator, first};
+use crate::id::TenantId;
+use crate::outgoing::{Email, Recipient, RecipientState};
+use crate::store::email_selection::Position;
+
+/// List emails, by tenant and the time at which they were taken.
+///
+/// Without --state those of which something waits, is under way or unknown. Prints one page, and how many more there are.
+///
+/// Example: transports queue ls --tenant acme --state unknown
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::EXIT_CODES)]
+pub struct Arguments {
+    #[command(flatten)]
+    selection: SelectionOptions,
+
+    /// Size of a page.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    limit: u32,
+
+    /// Continue behind this email, the last of the page before: its tenant, a slash, its id.
+    #[arg(long, value_name = "TENANT/EMAIL")]
+    after: Option<String>,
+
+    /// Print one JSON document.
+    #[arg(long)]
+    json: bool,
+}
+
+/// What has not ended.
+const OPEN: [RecipientState; 5] = [
+    RecipientState::Queued,
+    RecipientState::Held,
+    RecipientState::Deferred,
+    RecipientState::Sending,
+    RecipientState::Unknown,
+];
+
+const NAMES: [&str; 8] = ["TENANT", "EMAIL", "STATUS", "LANE", "RECIPIENTS", "DIAGNOSIS", "TAKEN", "NEXT"];
+
+pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::Result<()> {
+    let states: &[RecipientState] =
+        if arguments.selection.state.is_empty() { &OPEN } else { &RecipientState::ALL };
+    let selection = arguments.selection.to_selection(states, operator.now());
+    let after = match &arguments.after {
+        Some(after) => {
+            position(after).ok_or_else(|| anyhow!("--after: write a tenant, a slash and an id"))?
+        }
+        None => first(&selection),
+    };
+    let limit = usize::try_from(arguments.limit)?;
+    let (emails, more) = operator.list(&selection, after, limit).await?;
+    let now = operator.now();
+    let last = emails.last().filter(|_| more > 0).map(|(tenant, email)| format!("{tenant}/{}", email.id));
+    if arguments.json {
+        let listed: Vec<_> = emails.iter().map(|(tenant, email)| document(tenant, email, now)).collect();
+        let document = json!({ "emails": listed, "more": more, "after": last });
+        return output::data(&format!("{document}\n"));
+    }
+    if emails.is_empty() {
+        output::note("No email matches.");
+        return Ok(());
+    }
+    output::data(&table(&emails, now))?;
+    if let Some(last) = last {
+        let more = counted(more, "more email", "more emails");
+        output::note(&format!("{more}: continue with --after={:?}", shown(&last)));
+    }
+    Ok(())
+}
+
+fn position(text: &str) -> Option<Position> {
+    let (tenant, email) = text.rsplit_once('/')?;
+    Some(Position { tenant: tenant.to_owned(), email: email.to_owned() })
+}
+
+/// Uses the names of the API. Of addresses only the domains.
+pub(super) fn document(tenant: &TenantId, email: &Email, now: Timestamp) -> Value {
+    let recipient = |recipient: &Recipient| {
+        json!({
+            "domain": domain(recipient),
+            "kind": recipient.kind.as_str(),
+            "state": recipient.state.as_str(),
+            "attempts": recipient.attempts,
+            "copies": recipient.copies,
+            "next_attempt_at": recipient.next_attempt_at.map(Timestamp::to_iso),
+            "code": recipient.last.as_ref().and_then(|last| last.code()),
+            "smtp_code": recipient.last.as_ref().and_then(|last| last.smtp_code),
+            "stage": recipient.last.as_ref().map(|last| last.stage.as_str()),
+        })
+    };
+    json!({
+        "tenantId": tenant.as_str(),
+        "id": email.id.to_string(),
+        "status": email.status(now).as_str(),
+        "lane": email.lane.as_str(),
+        "created_at": email.created_at.to_iso(),
+        "scheduled_at": email.scheduled_at.map(Timestamp::to_iso),
+        "expires_at": email.expires_at.to_iso(),
+        "on_unknown": email.on_unknown.as_str(),
+        "bytes": email.size,
+        "content": if email.has_content { "available" } else { "erased" },
+        "recipients": email.recipients.iter().map(recipient).collect::<Vec<_>>(),
+    })
+}
+
+/// The domain of a recipient's address; none once it was erased.
+pub(super) fn domain(recipient: &Recipient) -> Option<String> {
+    recipient.address.as_ref().map(|address| address.domain().to_string())
+}
+
+fn table(emails: &[(TenantId, Email)], now: Timestamp) -> String {
+    let names = NAMES.map(str::to_owned);
+    let lines: Vec<_> = std::iter::once(names)
+        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, now)))
+        .collect();
+    columns(&lines)
+}
+
+fn cells(tenant: &TenantId, email: &Email, now: Timestamp) -> [String; 8] {
+    let code = email.recipients.iter().rev().find_map(|recipient| recipient.last.as_ref()?.code());
+    let next = email.recipients.iter().filter_map(|recipient| recipient.next_attempt_at).min();
+    [
+        shown(tenant.as_str()),
+        email.id.to_string(),
+        email.status(now).as_str().to_owned(),
+        email.lane.as_str().to_owned(),
+        email.recipients.len().to_string(),
+        code.unwrap_or("-").to_owned(),
+        email.created_at.to_iso(),
+        next.map_or_else(|| "-".to_owned(), Timestamp::to_iso),
+    ]
+}
+
+/// Lines whose cells stand below each other.
+pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+    let width = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
+    let widths: [usize; N] = std::array::from_fn(width);
+    let mut text = String::new();
+    for line in lines {
+        let mut row = String::new();
+        for (cell, width) in line.iter().zip(widths) {
+            // Writing to a String cannot fail.
+            let _ = write!(row, "{cell:width$}  ");
+        }
+        text.push_str(row.trim_end());
+        text.push('\n');
+    }
+    text
+}

@@ -1,0 +1,275 @@
+//! `transports queue` and `tenants pause`, `resume`: the operator's hand on the mail of all tenants.
+
+use serde_json::{Value, json};
+use transports::clock::Clock;
+
+use crate::delivery::{EMAILS, Post, account, states, status, to};
+use crate::support::app::TestApp;
+use crate::support::database::{Database, Engine};
+use crate::support::process::{run, variables};
+use crate::support::smtp_server::{At, Script, SmtpServer};
+
+const ACCOUNT: &str = "/api/v1/transports/account";
+
+/// A service for the tenants `acme` and `other`. Its clock is that of the commands.
+async fn open(engine: Engine, script: Script, sends: bool) -> Post {
+    let app = TestApp::with_database(Database::create(engine).await, |config| {
+        config.rate_limit.tier2_per_minute = 0;
+        config.rate_limit.send_per_minute = 0;
+        config.delivery.enabled = sends;
+    })
+    .await;
+    follow_clock(&app);
+    app.names.set("localhost", &["127.0.0.1"]);
+    let server = SmtpServer::start(script).await;
+    for tenant in ["acme", "other"] {
+        app.admin(tenant).put(&account(&server)).await.expect(204);
+    }
+    Post::over(app, server)
+}
+
+async fn enqueue(post: &Post, tenant: &str, email: &Value) -> String {
+    let answer = post.app.admin(tenant).json("POST", EMAILS, email).await.expect(202).json();
+    answer["id"].as_str().expect("an id").to_owned()
+}
+
+/// How a command ended, and what it printed. The service's clock, which stands, follows that of the command.
+fn queue(post: &Post, arguments: &[&str]) -> (Option<i32>, String, String) {
+    let ended = run(arguments, &variables(&post.app.database));
+    follow_clock(&post.app);
+    ended
+}
+
+fn follow_clock(app: &TestApp) {
+    app.clock.advance(Clock::System.now().0 - app.clock.now().0);
+}
+
+#[track_caller]
+fn done(post: &Post, arguments: &[&str]) -> String {
+    let (code, out, err) = queue(post, arguments);
+    assert_eq!(code, Some(0), "{arguments:?}: {err}");
+    out
+}
+
+#[track_caller]
+fn document(post: &Post, arguments: &[&str]) -> Value {
+    serde_json::from_str(&done(post, arguments)).expect("JSON")
+}
+
+/// Actions, users and addresses of a tenant's audit that are the operator's.
+async fn audited(post: &Post, tenant: &str) -> Vec<String> {
+    let rows = format!(
+        "select action from audit where tenant_id = '{tenant}' and user_id = 'operator' and remote_address is null
+            order by at, id"
+    );
+    post.app.database.query(&rows).await.into_iter().map(|row| row[0].clone().expect("a text")).collect()
+}
+
+#[tokio::test]
+async fn what_waits_is_counted_listed_and_shown_without_what_it_says() {
+    for engine in Engine::all() {
+        let post = open(engine, Script::starttls(), false).await;
+        let mut bulk = to(&["bob@example.net"]);
+        bulk["lane"] = json!("bulk");
+        let first = enqueue(&post, "acme", &to(&["bob@example.net", "carol@example.org"])).await;
+        enqueue(&post, "acme", &bulk).await;
+        enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+        enqueue(&post, "other", &to(&["bob@example.net"])).await;
+
+        let summary = document(&post, &["queue", "summary", "--json"]);
+        assert_eq!((&summary["due"], &summary["in_flight"]), (&json!(4), &json!(0)), "{engine:?}: {summary}");
+        let lanes = summary["lanes"].as_array().expect("lanes");
+        let lanes: Vec<_> = lanes.iter().map(|lane| (lane["lane"].clone(), lane["emails"].clone())).collect();
+        assert_eq!(lanes, [(json!("transactional"), json!(3)), (json!("bulk"), json!(1))], "{engine:?}");
+        assert_eq!(summary["tenants"][0]["tenantId"], "acme", "{engine:?}");
+        let text = done(&post, &["queue", "summary"]);
+        assert!(text.contains("TENANTS WITH MOST") && text.contains("acme"), "{text}");
+
+        let page = document(&post, &["queue", "ls", "--limit", "3", "--json"]);
+        assert_eq!((page["emails"].as_array().map(Vec::len), &page["more"]), (Some(3), &json!(1)));
+        assert_eq!(page["emails"][0]["id"], json!(first));
+        let after = page["after"].as_str().expect("a position");
+        let rest = document(&post, &["queue", "ls", "--after", after, "--json"]);
+        assert_eq!((rest["emails"][0]["tenantId"].as_str(), &rest["more"]), (Some("other"), &json!(0)));
+        let (_, table, note) = queue(&post, &["queue", "ls", "--limit", "1"]);
+        assert_eq!(table.lines().count(), 2, "{table}");
+        assert!(note.contains("3 more emails: continue with --after=\"acme/"), "{note}");
+        for (more, expected) in [
+            (&["--tenant", "other"][..], 1),
+            (&["--lane", "bulk"], 1),
+            (&["--older-than", "1h"], 0),
+            (&["--state", "held"], 0),
+            (&["--state", "queued"], 4),
+            (&["--code", "AUTH_REJECTED"], 0),
+        ] {
+            let found = document(&post, &[&["queue", "ls", "--json"], more].concat());
+            assert_eq!(found["emails"].as_array().map(Vec::len), Some(expected), "{engine:?} {more:?}");
+        }
+
+        let shown = [
+            done(&post, &["queue", "show", &first]),
+            done(&post, &["queue", "show", &first, "--json"]),
+            done(&post, &["queue", "ls"]),
+        ];
+        assert!(shown[0].contains("…@example.org") && shown[0].contains("email.queued"), "{}", shown[0]);
+        for text in &shown {
+            for private in ["bob", "carol", "Invoice", "Thank you"] {
+                assert!(!text.contains(private), "{private} in {text}");
+            }
+        }
+        let (code, _, err) = queue(&post, &["queue", "show", "019b77d2-51b3-7c1a-9c4e-5d7a1e0b2f63"]);
+        assert!(code == Some(1) && err.contains("no email is stored with the id"), "{err}");
+    }
+}
+
+#[tokio::test]
+async fn waiting_mail_is_canceled_and_purged_with_a_row_in_the_audit() {
+    for engine in Engine::all() {
+        let post = open(engine, Script::starttls(), false).await;
+        let mut ids = Vec::new();
+        for (tenant, number) in [("acme", 1), ("acme", 2), ("acme", 3), ("other", 4)] {
+            ids.push(enqueue(&post, tenant, &to(&[&format!("r{number}@example.net")])).await);
+        }
+        let (code, out, err) = queue(&post, &["queue", "cancel", "--tenant", "acme"]);
+        assert!(code == Some(2) && out.is_empty() && err.contains("hint: add --yes"), "{err}");
+        let (code, _, err) = queue(&post, &["queue", "cancel", "--yes"]);
+        assert!(code == Some(2) && err.contains("no emails are selected"), "{err}");
+        let found = done(&post, &["queue", "cancel", "--all", "--dry-run"]);
+        assert_eq!(found, "found: 4 emails of 2 tenants\n", "{engine:?}");
+        assert_eq!(status(&post.get(&ids[0]).await), "queued", "{engine:?}");
+
+        assert_eq!(done(&post, &["queue", "cancel", &ids[0], "--yes"]), "canceled: 1 email\n");
+        assert_eq!(done(&post, &["queue", "cancel", "--tenant", "acme", "--yes"]), "canceled: 2 emails\n");
+        for id in &ids[..3] {
+            assert_eq!(status(&post.get(id).await), "canceled", "{engine:?}");
+            assert_eq!(post.events(id).await, ["email.queued", "email.canceled"], "{engine:?}");
+        }
+        assert_eq!(
+            audited(&post, "acme").await,
+            ["cancel-emails", "cancel-emails"],
+            "{engine:?}: one for each command"
+        );
+        let (code, _, err) = queue(&post, &["queue", "cancel", "--tenant", "acme", "--yes"]);
+        assert!(code == Some(1) && err.contains("no email matches"), "{err}");
+
+        assert_eq!(done(&post, &["queue", "purge", "--all", "--yes"]), "purged: 1 email\n", "{engine:?}");
+        let purged = post.app.admin("other").get(&format!("{EMAILS}/{}", ids[3])).await.expect(200).json();
+        assert_eq!((states(&purged), &purged["content"]), (vec!["canceled"], &json!("erased")), "{engine:?}");
+        assert_eq!(audited(&post, "other").await, ["purge-emails"], "{engine:?}");
+        assert!(post.get(&ids[0]).await["subject"].is_string(), "what no longer waits is left alone");
+        let erase = ["queue", "purge", "--tenant", "acme", "--state", "canceled", "--yes"];
+        assert_eq!(done(&post, &erase), "purged: 3 emails\n", "{engine:?}");
+        assert_eq!(post.app.database.count("email_queue").await, 0, "{engine:?}");
+        assert_eq!(post.app.database.count("email_bodies").await, 0, "{engine:?}");
+
+        let audit = post.admin().get("/api/v1/transports/email-config/audit").await.expect(200).json();
+        let newest = &audit["data"][0];
+        assert_eq!(
+            (&newest["action"], &newest["userId"]),
+            (&json!("purge-emails"), &json!("operator")),
+            "{audit}"
+        );
+        assert!(newest["remoteAddress"].is_null(), "{audit}");
+    }
+}
+
+#[tokio::test]
+async fn an_administrator_sees_that_the_operator_has_paused_the_account_and_cannot_resume_it() {
+    for engine in Engine::all() {
+        let post = open(engine, Script::starttls(), true).await;
+        let found = done(&post, &["tenants", "pause", "acme", "--dry-run"]);
+        assert_eq!(found, "the account of \"acme\" sends; 0 emails wait to be sent\n", "{engine:?}");
+        let paused = done(&post, &["tenants", "pause", "acme", "--yes"]);
+        assert_eq!(paused, "the account is paused by the operator\n", "{engine:?}");
+        let shown = post.admin().get(ACCOUNT).await.expect(200).json();
+        assert_eq!((&shown["state"], &shown["paused_by"]), (&json!("paused"), &json!("operator")), "{shown}");
+        let refused = post.admin().post(&format!("{ACCOUNT}/resume")).await.expect(409).json();
+        assert!(refused.to_string().contains("The operator of this service has paused"), "{refused}");
+
+        let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+        post.until(&id, |email| status(email) == "held").await;
+        let held = document(&post, &["queue", "ls", "--state", "held", "--json"]);
+        assert_eq!(held["emails"][0]["id"], json!(id), "{engine:?}");
+        let summary = document(&post, &["queue", "summary", "--json"]);
+        assert_eq!(summary["accounts"], json!({"paused: operator": 1}), "{engine:?}");
+
+        // What both have paused goes on when both have resumed it.
+        let shown = post.admin().post(&format!("{ACCOUNT}/pause")).await.expect(200).json();
+        assert_eq!(shown["paused_by"], "operator", "{engine:?}");
+        let (_, out, note) = queue(&post, &["queue", "release", "--tenant", "acme", "--yes"]);
+        assert_eq!(out, "released: 1 account\n", "{engine:?}: {note}");
+        assert!(note.contains("1 account stays paused by an administrator"), "{note}");
+        let shown = post.admin().get(ACCOUNT).await.expect(200).json();
+        assert_eq!(shown["paused_by"], "administrator", "{engine:?}");
+        assert_eq!(post.server.mails().len(), 0, "{engine:?}");
+        post.admin().post(&format!("{ACCOUNT}/resume")).await.expect(200);
+        post.until(&id, |email| status(email) == "accepted").await;
+        assert_eq!(audited(&post, "acme").await, ["pause-account", "resume-account"], "{engine:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_runs_notices_what_the_operator_changes() {
+    for engine in Engine::all() {
+        let refusing = Script::starttls().on(At::RcptTo("bob@example.net"), "550 5.1.1 No such user");
+        let post = open(engine, refusing, true).await;
+        let refused = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+        post.until(&refused, |email| status(email) == "failed").await;
+        let (code, _, err) = queue(&post, &["queue", "retry", "--tenant", "acme", "--yes"]);
+        assert!(code == Some(2) && err.contains("neither emails nor a state are named"), "{err}");
+        done(&post, &["tenants", "pause", "acme", "--yes"]);
+        post.server.play(Script::starttls());
+        let retried = done(&post, &["queue", "retry", "--state", "refused,failed", "--yes"]);
+        assert_eq!(retried, "queued again: 1 email\n", "{engine:?}");
+        post.until(&refused, |email| status(email) == "held").await;
+        done(&post, &["tenants", "resume", "acme", "--yes"]);
+        post.until(&refused, |email| status(email) == "accepted").await;
+        assert_eq!(done(&post, &["queue", "drain"]), "drained: nothing is under way or due\n");
+        assert_eq!(
+            audited(&post, "acme").await,
+            ["pause-account", "retry-emails", "resume-account"],
+            "{engine:?}"
+        );
+        let (code, _, err) = queue(&post, &["queue", "retry", &refused, "--yes"]);
+        assert_eq!(code, Some(0), "{err}");
+        assert!(err.contains("1 email was left alone"), "{err}");
+
+        post.server.play(Script::starttls().account("ada", "another password"));
+        let held = enqueue(&post, "other", &to(&["bob@example.net"])).await;
+        let path = format!("{EMAILS}/{held}");
+        let is = async |expected: &str| {
+            let other = post.app.admin("other");
+            crate::support::eventually::eventually(expected, async || {
+                tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+                status(&other.get(&path).await.expect(200).json()) == expected
+            })
+            .await;
+        };
+        is("held").await;
+        let found = done(&post, &["queue", "cancel", "--code", "AUTH_REJECTED", "--dry-run"]);
+        assert_eq!(found, "found: 1 email of 1 tenant\n", "{engine:?}");
+        post.server.play(Script::starttls());
+        let released = done(&post, &["queue", "release", "--all", "--code", "AUTH_REJECTED", "--yes"]);
+        assert_eq!(released, "released: 1 account\n", "{engine:?}");
+        is("accepted").await;
+    }
+}
+
+#[tokio::test]
+async fn hold_pauses_whose_mail_waits_and_drain_says_what_is_due() {
+    for engine in Engine::all() {
+        let post = open(engine, Script::starttls(), false).await;
+        enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+        let (code, out, err) = queue(&post, &["queue", "drain", "--timeout", "0s"]);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
+        assert!(err.contains("the time is up: 0 under way, 1 due"), "{err}");
+        assert_eq!(done(&post, &["queue", "hold", "--all", "--dry-run"]), "found: 1 account\n");
+        assert_eq!(done(&post, &["queue", "hold", "--all", "--yes"]), "paused: 1 account\n", "{engine:?}");
+        assert_eq!(done(&post, &["queue", "drain"]), "drained: nothing is under way or due\n", "{engine:?}");
+        let (code, _, err) = queue(&post, &["queue", "hold", "--all", "--yes"]);
+        assert!(code == Some(1) && err.contains("no account matches"), "{err}");
+        let (code, ..) = queue(&post, &["queue", "hold", "--yes"]);
+        assert_eq!(code, Some(2), "whose mail is named, or that of all");
+        assert_eq!(done(&post, &["queue", "release", "--all", "--yes"]), "released: 1 account\n");
+    }
+}
