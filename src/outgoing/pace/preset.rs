@@ -13,9 +13,9 @@ impl Pace {
         mails_per_session: 100,
         grows: false,
     };
-    /// Published: 30 messages a minute and 10,000 recipients a day.
+    /// Published: 30 messages in any minute, which burst and rate together keep, and 10,000 recipients a day.
     pub const MICROSOFT365: Self =
-        Self { per_minute: Some(28), burst: 4, per_day: Some(9_500), ..Self::OTHER };
+        Self { per_minute: Some(28), burst: 2, per_day: Some(9_500), ..Self::OTHER };
     /// Published: 500 recipients a day for a person, 2,000 for Workspace.
     pub const GMAIL: Self = Self { per_minute: Some(60), burst: 1, per_day: Some(450), ..Self::OTHER };
     pub const GOOGLE_WORKSPACE: Self = Self { per_day: Some(1_900), ..Self::GMAIL };

@@ -53,6 +53,7 @@ pub fn settings(database: &Database) -> Vec<(String, String)> {
             ("TRANSPORTS_DELIVERY__LEASE_SECONDS", "3"),
             ("TRANSPORTS_DELIVERY__UNKNOWN_WAIT_SECONDS", "1"),
             ("TRANSPORTS_DATABASE__CONNECTIONS", "3"),
+            ("TRANSPORTS_RATE_LIMIT__SEND_PER_MINUTE", "0"),
         ],
     )
 }

@@ -167,8 +167,9 @@ impl World {
         let tenant = &self.tenants[of];
         let before = if is_outdated { &tenant.old[index] } else { &tenant.emails[index] }.clone();
         let mut after = before.clone();
-        let by_owner = self.random.below(3) > 0;
         let fence = if is_late { tenant.late } else { tenant.fence.unwrap_or(tenant.late) };
+        // Fences begin with 1: before that nobody has owned the account.
+        let by_owner = fence > 0 && self.random.below(3) > 0;
         let events = if by_owner { self.owns(&mut after, fence) } else { self.person(&mut after) };
         if after == before {
             return;
