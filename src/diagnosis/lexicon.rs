@@ -268,6 +268,13 @@ mod tests {
     }
 
     #[test]
+    fn words_that_deny_a_retry_promise_nothing_for_later() {
+        assert_eq!(found("will be deferred, retrying will NOT succeed"), [Concept::NoRetry]);
+        assert_eq!(found("dauerhaft gesperrt, bitte nicht erneut versuchen"), [Concept::NoRetry]);
+        assert!(found("deferred, please retry").contains(&Concept::Later));
+    }
+
+    #[test]
     fn a_later_line_is_known_as_later() {
         let words = words::read(["mailbox unavailable", "try again later"], words::Known::default());
         let concepts = concepts(&words);

@@ -255,6 +255,10 @@ const ENVELOPE: &[Row] = &[
     // The sender.
     row("AUTH_REJECTED").says(&[CredentialsEnded]).given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn]),
     row("SENDER_NOT_OWNED").says(&[Relaying]).given(&[Fact::Host("smtp.zoho.*"), Fact::SignedIn]),
+    row("SENDER_NOT_OWNED")
+        .says(&[Relaying])
+        .with(&[Sender])
+        .given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[DomainNotFound]).with(&[Sender]),
     row("SENDER_DOMAIN_NOT_FOUND").says(&[DomainNotFound]).given(&[Fact::Stage(Stage::MailFrom)]),
     row("SENDER_DOMAIN_NOT_FOUND")
@@ -281,6 +285,11 @@ const ENVELOPE: &[Row] = &[
     row("SENDER_REFUSED").says(&[SenderRefused]),
     // Relaying, for somebody who signed in.
     row("RECIPIENT_UNAVAILABLE").says(&[MailboxDisabled]).without(&[Later, Policy]).given(&[Fact::Class(5)]),
+    row("RECIPIENT_UNAVAILABLE").says(&[MailboxDisabled]).with(&[Recipient]).without(&[
+        Later,
+        Policy,
+        ServerTrouble,
+    ]),
     row("RECIPIENT_REFUSED").says(&[RecipientPolicy]).given(&[Fact::Class(5)]),
     row("RECIPIENT_REFUSED")
         .says(&[RecipientPolicy])
@@ -338,5 +347,6 @@ const ENVELOPE: &[Row] = &[
     row("CONVERSATION_REFUSED").given(&[Fact::Code("50?"), Fact::Enhanced("5.5.1")]),
     row("SENDER_REFUSED").given(&[Fact::Stage(Stage::MailFrom), Fact::SignedIn, Fact::Class(5)]),
     row("RECIPIENT_REFUSED").given(&[Fact::Code("571"), Fact::Stage(Stage::RcptTo)]),
-    row("PROVIDER_TEMPORARY").given(&[Fact::Class(4)]),
+    // Of a recipient or a message a 4yz without known words says only that it may go later, not why.
+    row("PROVIDER_TEMPORARY").given(&[Fact::Class(4), Fact::Stage(Stage::MailFrom)]),
 ];

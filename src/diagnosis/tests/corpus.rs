@@ -304,11 +304,11 @@ fn the_working_part_of_the_corpus_is_judged_right() {
             let said = case.scene.concepts();
             let _ = writeln!(not_right, "{part:?} {judged:?} {id}: {code} for {:?}, of {said}", case.verdict);
         }
+        if !blame_is_right {
+            blame_is_wrong.push(id.clone());
+        }
         if part == Part::Working {
             *working.entry(judged).or_default() += 1;
-            if !blame_is_right {
-                blame_is_wrong.push(id.clone());
-            }
         } else if !blame_is_right {
             *counts.entry((part, "(blame is wrong)".to_owned())).or_default().entry(judged).or_default() += 1;
         }

@@ -250,6 +250,38 @@ const REPLIES: &[(&str, Stage, &str, &str, Effect)] = &[
         "PROVIDER_TEMPORARY",
         Effect::ProviderError,
     ),
+    // Kinds that one word is not enough for.
+    (
+        "mx.example.org",
+        RcptTo,
+        "552 Your mailbox is full, delete mail first",
+        "MAILBOX_FULL",
+        Effect::ProviderError,
+    ),
+    ("mx.example.org", RcptTo, "552 The mailbox is full", "RECIPIENT_MAILBOX_FULL", Effect::None),
+    (
+        "mx.example.org",
+        RcptTo,
+        "554 Recipient address rejected: Not in recipient list",
+        "RECIPIENT_UNKNOWN",
+        Effect::None,
+    ),
+    (
+        "mx.example.org",
+        RcptTo,
+        "550 You are not allowed to send mail to this group",
+        "RECIPIENT_REFUSED",
+        Effect::None,
+    ),
+    (
+        "mx.example.org",
+        MailFrom,
+        "550 This mailbox has been suspended",
+        "ACCOUNT_BLOCKED",
+        Effect::ProviderError,
+    ),
+    ("mx.example.org", RcptTo, "450 Rejected by a policy of ours", "POLICY_REFUSED", Effect::None),
+    ("mx.example.org", RcptTo, "450 Computer says no", "UNKNOWN_REPLY", Effect::None),
 ];
 
 #[test]
