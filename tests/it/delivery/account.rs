@@ -178,6 +178,7 @@ async fn mail_of_a_deleted_account_waits_for_the_next_one() {
 
 /// The events of the account, each with the account's state.
 async fn changes(post: &Post) -> Vec<(String, String)> {
+    post.app.database.all_events_are_shown().await;
     let list = post.admin().get("/api/v1/transports/events").await.expect(200).json();
     let events = list["data"].as_array().expect("a list").iter();
     let text = |value: &serde_json::Value| value.as_str().expect("a text").to_owned();

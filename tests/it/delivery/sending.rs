@@ -178,6 +178,7 @@ async fn the_feed_follows_every_change_and_waits_for_the_next() {
         (&json!("email.queued"), &id)
     );
     let cursor = next["next"].as_str().expect("a cursor");
+    post.app.database.all_events_are_shown().await;
     let rest = post.admin().get(&format!("{feed}?after={cursor}")).await.expect(200).json();
     assert_eq!(rest["data"][0]["type"], json!("email.sent"));
     assert_eq!(rest["data"][0]["data"]["to"], json!(["bob@example.net"]));

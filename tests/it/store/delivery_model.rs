@@ -240,6 +240,7 @@ impl World {
 
     async fn check(&self) {
         let mut queued = BTreeSet::new();
+        self.database.all_events_are_shown().await;
         for tenant in &self.tenants {
             for email in &tenant.emails {
                 let found = emails::find(&self.db, &tenant.id, email.id).await.expect("a database");

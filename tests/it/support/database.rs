@@ -14,6 +14,7 @@ use transports::secret::Secret;
 use transports::store::Db;
 use uuid::Uuid;
 
+use super::eventually::eventually;
 use super::leaks;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -132,6 +133,17 @@ impl Database {
                 refused.map_err(|error| format!("{error:?}"))
             }
         }
+    }
+
+    /// Waits until readers of the feed see every event that was committed. PostgreSQL shows none that is newer than a
+    /// transaction which still writes, of whichever test on the server.
+    pub async fn all_events_are_shown(&self) {
+        if let Place::Sqlite { .. } = &*self.0 {
+            return;
+        }
+        let hidden = "select count(*) from email_events
+            where transaction_id >= pg_snapshot_xmin(pg_current_snapshot())::text::bigint";
+        eventually("no event is hidden", async || self.query(hidden).await == [[Some("0".to_owned())]]).await;
     }
 
     /// What one statement reads, each value as text, bytes as `\x` and hexadecimal digits.
