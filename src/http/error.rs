@@ -95,16 +95,18 @@ impl Code {
                 "The tenant has no mail account: set one up, then send again",
             ),
             Self::SenderNotAllowed => {
-                (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "the sender is not one of the tenant's account")
+                (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "The account may not send from this address")
             }
             Self::MessageTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "SEND-4", "The message is too large"),
             Self::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "SEND-5", "The tenant's queue is full"),
             Self::KeyReused => {
                 (StatusCode::CONFLICT, "SEND-6", "The Idempotency-Key came with another request before")
             }
-            Self::NothingToChange => {
-                (StatusCode::CONFLICT, "SEND-7", "Nothing of the email can be changed so")
-            }
+            Self::NothingToChange => (
+                StatusCode::CONFLICT,
+                "SEND-7",
+                "The email or the account is not in a state that allows this",
+            ),
             Self::ContentGone => (StatusCode::GONE, "SEND-8", "The content of the email was removed"),
             Self::EmailNotFound => (StatusCode::NOT_FOUND, "SEND-404", "Email not found"),
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "HTTP-429", "API rate limit reached"),
