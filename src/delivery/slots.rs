@@ -62,7 +62,7 @@ impl Slots {
         let mut state = self.state();
         while let Some(ticket) = state.schedule.grant(self.clock.elapsed()) {
             if let Some(granted) = state.waiting.remove(&ticket) {
-                // Whoever has gone gives it back when dropped.
+                // If the waiting task was cancelled, dropping its `Slot` releases the slot.
                 let _ = granted.send(());
             }
         }

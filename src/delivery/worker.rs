@@ -117,7 +117,7 @@ impl Worker {
     }
 
     /// The lock under which this process sends; none where it stops first. On SQLite the leases of former processes end
-    /// here where no other process sends, so that nobody waits for them.
+    /// here where no other process sends: this process need not wait for them.
     async fn join_senders(&self) -> Option<Option<SenderLock>> {
         let mut stopping = self.shared.stopping.clone();
         loop {

@@ -168,7 +168,7 @@ impl Pace {
         }
     }
 
-    /// When the account may send to somebody again, where it has had all recipients of the day.
+    /// When the daily limit allows another recipient; none while it is not reached.
     pub fn day_is_over_at(&self, state: &PaceState, now: Timestamp) -> Option<Timestamp> {
         let per_day = u64::from(self.per_day?);
         let counted = || state.hours.iter().filter(|(hour, _)| (hour + 1) * HOUR + DAY > now.0);

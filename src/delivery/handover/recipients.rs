@@ -8,7 +8,7 @@ use crate::mail::message::recipient_lines;
 use crate::outgoing::{Email, Recipient, RecipientKind};
 
 /// Graph knows no envelope: it sends to those whom the header names. Hidden recipients stand in a header that it removes.
-/// Where only some recipients are due, the headers name these alone, so that nobody gets the mail again.
+/// Where only some recipients are due, the headers name only these, so that the others get no second copy.
 pub(super) fn address_in_header(message: &mut Vec<u8>, email: &Email, positions: &[i64], details: &Details) {
     let is_due = |recipient: &&Recipient| positions.contains(&recipient.position);
     let due_of_kind = |kind: RecipientKind, shown: &[String]| -> Vec<Mailbox> {

@@ -111,7 +111,7 @@ impl Run<'_> {
         Some(stop)
     }
 
-    /// Stops the account until it may send to somebody again.
+    /// Stops the account until its daily limit allows another recipient.
     pub(in crate::delivery) fn stop_for_today(&self, version: Option<String>, until: Timestamp) -> Stop {
         let now = self.delivery().clock.now();
         let account = &mut self.state().account;

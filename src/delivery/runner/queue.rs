@@ -119,7 +119,7 @@ impl Run<'_> {
         }
     }
 
-    /// When the account may send to somebody again, where it has had all recipients of the day.
+    /// When the daily limit allows another recipient; none while it is not reached.
     pub(super) fn day_is_over_at(&self) -> Option<Timestamp> {
         self.pace.day_is_over_at(&self.state().account.pace, self.delivery().clock.now())
     }
