@@ -24,6 +24,11 @@ fn email() -> Value {
     })
 }
 
+fn leave_the_next_outcome_unknown(microsoft: &Microsoft) {
+    let timeout = ScriptedResponse::Respond { status: 504, headers: Vec::new(), body: String::new() };
+    microsoft.fake.script_mail(timeout);
+}
+
 async fn until(admin: &Client, id: &Value, wanted: &str) -> Value {
     let path = format!("{EMAILS}/{}", id.as_str().expect("an id"));
     let mut email = Value::Null;
@@ -51,11 +56,7 @@ async fn all_recipients_go_in_one_call_hidden_ones_too() {
 #[tokio::test]
 async fn an_unknown_outcome_makes_no_copy() {
     let (microsoft, app, admin) = started().await;
-    microsoft.fake.script_mail(ScriptedResponse::Respond {
-        status: 504,
-        headers: Vec::new(),
-        body: String::new(),
-    });
+    leave_the_next_outcome_unknown(&microsoft);
     let id = admin.json("POST", EMAILS, &email()).await.expect(202).json()["id"].clone();
     let unknown = until(&admin, &id, "unknown").await;
     assert_eq!(unknown["on_unknown"], json!("hold"));
@@ -87,11 +88,7 @@ async fn an_envelope_of_its_own_and_a_large_message_are_refused_at_the_door() {
 #[tokio::test]
 async fn a_retry_of_some_recipients_reaches_no_other_one() {
     let (microsoft, app, admin) = started().await;
-    microsoft.fake.script_mail(ScriptedResponse::Respond {
-        status: 504,
-        headers: Vec::new(),
-        body: String::new(),
-    });
+    leave_the_next_outcome_unknown(&microsoft);
     let id = admin.json("POST", EMAILS, &email()).await.expect(202).json()["id"].clone();
     let first = until(&admin, &id, "unknown").await;
     let path = format!("{EMAILS}/{}", id.as_str().expect("an id"));
