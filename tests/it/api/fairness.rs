@@ -88,7 +88,9 @@ fn the_defaults_withstand_500_tarpits() {
     assert!(config.server.max_connections > 5_000 + 500);
 }
 
-/// The SQL texts that were run, as the log tells them at level `trace`.
+/// The SQL texts that were run for requests, as the log tells them at level `trace`.
+///
+/// The service's own work (looking for due mail, removing what is too old) runs on the same thread.
 #[derive(Clone, Default)]
 struct Statements(Arc<Mutex<Vec<u8>>>);
 
@@ -108,8 +110,11 @@ impl Statements {
         let bytes = std::mem::take(&mut *self.0.lock().expect("not poisoned"));
         let text = String::from_utf8(bytes).expect("text");
         let lines = text.lines().map(|line| serde_json::from_str::<serde_json::Value>(line).expect("JSON"));
-        let texts = lines.filter_map(|line| line["fields"]["statement"].as_str().map(str::to_owned));
-        texts.collect()
+        let of_requests = lines.filter(|line| {
+            let spans = line["spans"].as_array();
+            spans.is_some_and(|spans| spans.iter().any(|span| span["name"] == "request"))
+        });
+        of_requests.filter_map(|line| line["fields"]["statement"].as_str().map(str::to_owned)).collect()
     }
 }
 
