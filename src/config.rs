@@ -301,6 +301,28 @@ settings! {
         min_free_disk_percent: u64 = 5, Between(0, 99);
     }
 
+    /// The SMTP gateway, for programs that send by SMTP: port 587 with STARTTLS, port 465 with TLS from the start. They
+    /// sign in with an API key as their password; see `docs/smtp-gateway.md`.
+    submission: Submission, derive(Debug, Clone) {
+        /// Address of the listener that begins without TLS and takes a password only after STARTTLS, such as
+        /// `0.0.0.0:587`.
+        listen: Option<SocketAddr> = unset;
+        /// Address of the listener with TLS from the start, such as `0.0.0.0:465`.
+        listen_tls: Option<SocketAddr> = unset;
+        /// A PEM file with the certificate of the name that clients connect to, and those of its issuers. Needed where one of
+        /// both listens; it is read again when it changes.
+        certificate_file: Option<PathBuf> = unset;
+        /// A PEM file with the certificate's private key; it is read again when it changes.
+        key_file: Option<PathBuf> = unset;
+        /// How long the same message with the same envelope and the same API key counts as a repetition, of a client that
+        /// lost the answer, and gets the first answer again. It has to bring its own `Message-ID`. 0 is off.
+        dedup_seconds: u64 = 600, Between(0, 86_400);
+        /// Connections to both listeners at the same time. A further one is answered 421.
+        max_connections: usize = 1000, Between(1, 1_000_000);
+        /// How long a client may be silent between two commands.
+        idle_seconds: u64 = 300, Between(1, 3_600);
+    }
+
     /// The trail of who changed what.
     audit: Audit, derive(Debug, Clone) {
         /// How long entries are kept, also after the configuration was deleted.

@@ -14,6 +14,7 @@ pub mod diagnosis;
 pub mod egress;
 pub mod email_config;
 pub mod error;
+mod file_stamp;
 #[cfg(any(test, feature = "fuzzing"))]
 pub mod fuzz_targets;
 pub mod http;
@@ -30,6 +31,7 @@ pub mod providers;
 pub mod secret;
 pub mod smtp;
 pub mod store;
+pub mod submission;
 pub mod telemetry;
 pub mod unwind;
 pub mod vault;

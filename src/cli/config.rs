@@ -9,6 +9,7 @@ use clap::Subcommand;
 use super::output;
 use crate::config::{Config, Egress, Invalid, Problem, check_for_serving, warnings};
 use crate::egress::{Policy, PolicyError};
+use crate::submission::Certificate;
 use crate::{store, telemetry};
 
 /// Inspect the settings without starting anything.
@@ -31,6 +32,7 @@ pub(super) fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
         Command::Check => {
             Invalid::unless_empty(problems(config, |egress| Policy::new(egress).map(|_| ())))?;
             crate::app::check_settings(config)?;
+            Certificate::configured(&config.submission)?;
             for warning in warnings(config).into_iter().chain(store::warnings(&config.database)) {
                 output::note(&output::render("warning", &warning));
             }
@@ -49,6 +51,8 @@ fn problems(config: &Config, policy: impl FnOnce(&Egress) -> Result<(), PolicyEr
         ("encryption.vault_token_file", &config.encryption.vault_token_file),
         ("auth.public_key_file", &config.auth.public_key_file),
         ("tls.ca_file", &config.tls.ca_file),
+        ("submission.certificate_file", &config.submission.certificate_file),
+        ("submission.key_file", &config.submission.key_file),
     ];
     for (key, path) in files {
         problems.extend(path.as_deref().and_then(|path| check_readable(key, path)));

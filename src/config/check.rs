@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::path::Path;
 
-use super::{Auth, Config, Console, Database, Encryption, Problem, Quotas, RateLimitStore, SealWith};
+use super::{
+    Auth, Config, Console, Database, Encryption, Problem, Quotas, RateLimitStore, SealWith, Submission,
+};
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
 const HS256_SECRET_BYTES: usize = 32;
@@ -45,14 +47,8 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
     check_encryption(&config.encryption, &mut problems);
     check_auth(&config.auth, &mut problems);
     check_console(&config.console, &mut problems);
-    if let Some(metrics) = config.server.metrics_listen
-        && overlap(config.server.listen, metrics)
-    {
-        problems.push(
-            Problem::new(format!("server.metrics_listen: {metrics} is taken by server.listen"))
-                .with_hint("give it another port, or leave it out to serve /metrics beside the API"),
-        );
-    }
+    check_listeners(config, &mut problems);
+    check_submission(&config.submission, &mut problems);
     let (request, check) = (config.server.request_timeout_seconds, config.egress.timeout_seconds);
     if request <= check {
         problems.push(
@@ -77,6 +73,39 @@ pub fn check_for_serving(config: &Config) -> Vec<Problem> {
         );
     }
     problems
+}
+
+/// No two listeners claim the same port.
+fn check_listeners(config: &Config, problems: &mut Vec<Problem>) {
+    let metrics_hint = "give it another port, or leave it out to serve /metrics beside the API";
+    let submission_hint = "give it another port: 587 with STARTTLS and 465 with TLS are the usual ones";
+    let optional = [
+        ("server.metrics_listen", config.server.metrics_listen, metrics_hint),
+        ("submission.listen", config.submission.listen, submission_hint),
+        ("submission.listen_tls", config.submission.listen_tls, submission_hint),
+    ];
+    let mut taken = vec![("server.listen", config.server.listen)];
+    for (key, listener, hint) in optional {
+        let Some(listener) = listener else { continue };
+        if let Some((other, _)) = taken.iter().find(|(_, earlier)| overlap(*earlier, listener)) {
+            problems.push(Problem::new(format!("{key}: {listener} is taken by {other}")).with_hint(hint));
+        }
+        taken.push((key, listener));
+    }
+}
+
+fn check_submission(submission: &Submission, problems: &mut Vec<Problem>) {
+    let listens = submission.listen.is_some() || submission.listen_tls.is_some();
+    let files = [
+        ("certificate_file", &submission.certificate_file, "a PEM file with the certificate and its issuers"),
+        ("key_file", &submission.key_file, "a PEM file with the certificate's private key"),
+    ];
+    for (key, file, what) in files {
+        if listens && file.is_none() {
+            let text = format!("submission.{key}: has to be set where the SMTP gateway listens");
+            problems.push(Problem::new(text).with_hint(format!("set it to {what}")));
+        }
+    }
 }
 
 fn check_encryption(encryption: &Encryption, problems: &mut Vec<Problem>) {

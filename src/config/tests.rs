@@ -256,6 +256,37 @@ fn what_serving_needs_is_told_with_a_remedy() {
         (vec![("TRANSPORTS_AUTH__AUDIENCE", "")], "auth.audience: has to be set"),
         (vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "127.0.0.1:8080")], "server.metrics_listen: "),
         (vec![("TRANSPORTS_SERVER__METRICS_LISTEN", "0.0.0.0:8080")], "server.metrics_listen: "),
+        (
+            vec![
+                ("TRANSPORTS_SUBMISSION__LISTEN", "127.0.0.1:8080"),
+                ("TRANSPORTS_SUBMISSION__CERTIFICATE_FILE", "c.pem"),
+                ("TRANSPORTS_SUBMISSION__KEY_FILE", "k.pem"),
+            ],
+            "submission.listen: 127.0.0.1:8080 is taken by server.listen",
+        ),
+        (
+            vec![
+                ("TRANSPORTS_SUBMISSION__LISTEN", "0.0.0.0:587"),
+                ("TRANSPORTS_SUBMISSION__LISTEN_TLS", "127.0.0.1:587"),
+                ("TRANSPORTS_SUBMISSION__CERTIFICATE_FILE", "c.pem"),
+                ("TRANSPORTS_SUBMISSION__KEY_FILE", "k.pem"),
+            ],
+            "submission.listen_tls: 127.0.0.1:587 is taken by submission.listen",
+        ),
+        (
+            vec![
+                ("TRANSPORTS_SUBMISSION__LISTEN", "127.0.0.1:587"),
+                ("TRANSPORTS_SUBMISSION__KEY_FILE", "k.pem"),
+            ],
+            "submission.certificate_file: has to be set",
+        ),
+        (
+            vec![
+                ("TRANSPORTS_SUBMISSION__LISTEN_TLS", "127.0.0.1:465"),
+                ("TRANSPORTS_SUBMISSION__CERTIFICATE_FILE", "c.pem"),
+            ],
+            "submission.key_file: has to be set",
+        ),
         (vec![("TRANSPORTS_SERVER__REQUEST_TIMEOUT_SECONDS", "8")], "server.request_timeout_seconds: "),
         (vec![("TRANSPORTS_EGRESS__MAX_CONNECTIONS", "3")], "egress.max_connections_per_tenant: "),
         (vec![("TRANSPORTS_RATE_LIMIT__STORE", "database")], "rate_limit.store: `database` needs PostgreSQL"),

@@ -11,6 +11,7 @@ mod members;
 mod parse;
 mod raw;
 mod schedule;
+mod submitted;
 #[cfg(test)]
 mod tests;
 
@@ -20,6 +21,7 @@ use crate::clock::Timestamp;
 use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::raw::RawMessage;
+use crate::mail::message::received::Received;
 use crate::mail::message::{
     Attachment, BuildError, Content, CustomHeader, Draft, HeaderText, Message, MessageId, build,
 };
@@ -29,6 +31,7 @@ pub use fingerprint::Fingerprint;
 pub use idempotency::IdempotencyKey;
 pub use labels::Tag;
 pub use schedule::{Lifetime, parse_scheduled_at};
+pub use submitted::{CONTROL_LINES, SubmittedError};
 
 pub use crate::outgoing::{Lane, OnUnknown, RecipientKind};
 
@@ -54,6 +57,8 @@ pub struct EmailRequest {
     pub lane: Lane,
     /// `None` is the policy of the account's provider.
     pub on_unknown: Option<OnUnknown>,
+    /// How a message came that was handed in by SMTP. It is no part of what is asked for.
+    pub received: Option<Received>,
 }
 
 /// What the email says.

@@ -9,6 +9,7 @@ pub(crate) mod fuzz;
 mod header;
 mod id;
 pub mod raw;
+pub mod received;
 #[cfg(test)]
 mod tests;
 mod text;

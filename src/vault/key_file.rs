@@ -1,6 +1,6 @@
 //! The key file: checks its permissions when it is read, and replaces it atomically.
 
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write as _};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
@@ -8,34 +8,10 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
+use crate::file_stamp::FileStamp;
+
 /// Larger than any file of keys.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
-
-/// A file's metadata. Another stamp means that the content may have changed.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(super) struct FileStamp {
-    place: (u64, u64),
-    size: u64,
-    modified: (i64, i64),
-    changed: (i64, i64),
-}
-
-impl FileStamp {
-    fn new(metadata: &Metadata) -> Self {
-        Self {
-            place: (metadata.dev(), metadata.ino()),
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            changed: (metadata.ctime(), metadata.ctime_nsec()),
-        }
-    }
-}
-
-/// The file's stamp now; none where it cannot be seen.
-pub(super) async fn stamp(path: &Path) -> Option<FileStamp> {
-    // Away from the threads that serve: the folder may lie on a disk of the network.
-    tokio::fs::metadata(path).await.ok().map(|metadata| FileStamp::new(&metadata))
-}
 
 /// What a file held, and its stamp at that moment.
 pub(super) struct Contents {

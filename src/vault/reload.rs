@@ -9,8 +9,8 @@ use tokio::time::Instant;
 
 use super::Vault;
 use super::check::{self, CanaryCheckError};
-use super::key_file::{self, FileStamp};
 use super::keys::Keys;
+use crate::file_stamp::FileStamp;
 
 /// The state of the key file at the last read.
 pub(super) struct ReloadState {
@@ -84,11 +84,11 @@ impl Vault {
     async fn reload(&self, again: bool) {
         let Some(path) = &self.file else { return };
         let is_new = |stamp| again || stamp != self.reload_state.last().stamp;
-        if !is_new(key_file::stamp(path).await) {
+        if !is_new(FileStamp::of(path).await) {
             return;
         }
         let _turn = self.reload_state.turn.lock().await;
-        let stamp = key_file::stamp(path).await;
+        let stamp = FileStamp::of(path).await;
         if !is_new(stamp) {
             return;
         }

@@ -11,8 +11,9 @@ use base64::engine::general_purpose::STANDARD;
 use zeroize::{Zeroize, Zeroizing};
 
 use super::envelope::{KEY_BYTES, cipher};
-use super::key_file::{self, FileStamp};
+use super::key_file;
 use crate::config::Encryption;
+use crate::file_stamp::FileStamp;
 use crate::secret::Secret;
 
 /// Shorter than any key in Base64, so that a key that stands in the place of its id is never shown as one.

@@ -111,6 +111,7 @@ fn read(mut members: Map<String, Value>, now: Timestamp, faults: &mut Faults) ->
         lifetime,
         lane: lane.unwrap_or_default(),
         on_unknown,
+        received: None,
     })
 }
 

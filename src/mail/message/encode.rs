@@ -114,6 +114,13 @@ pub(super) fn date(out: &mut String, date: Timestamp) {
     typed(out, Date::new(moment(date)));
 }
 
+/// A date as it stands in a header.
+pub(super) fn date_text(date: Timestamp) -> String {
+    let mut line = String::new();
+    self::date(&mut line, date);
+    line.trim_start_matches("Date: ").trim_end().to_owned()
+}
+
 /// A header of the library.
 pub(super) fn typed(out: &mut String, header: impl Header) {
     let mut headers = Headers::new();

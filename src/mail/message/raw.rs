@@ -6,9 +6,10 @@
 use mail_parser::HeaderValue;
 use mail_parser::parsers::MessageStream;
 
-use super::{MessageId, head};
+use super::{HeaderText, MessageId, head, received};
 use crate::clock::Timestamp;
 use crate::error::{Reason, ValueError};
+use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::{Mailbox, MailboxError};
 
 /// A message that has passed the checks of [`RawMessage::parse`].
@@ -42,7 +43,11 @@ pub enum RawMessageError {
     NoFrom,
     #[error("has more than one From header")]
     SeveralFrom,
-    #[error("has been passed on more than {} times, which is a loop", RawMessage::MAX_RECEIVED)]
+    #[error(
+        "has been passed on more than {} times, or by this service {} times, which is a loop",
+        RawMessage::MAX_RECEIVED,
+        RawMessage::MAX_RECEIVED_HERE
+    )]
     Loop,
     #[error("has a From header that {0}")]
     Sender(#[from] MailboxError),
@@ -72,6 +77,8 @@ impl RawMessage {
     /// RFC 5322 section 2.1.1, without CRLF.
     pub const MAX_LINE: usize = 998;
     pub const MAX_RECEIVED: usize = 30;
+    /// A message that has this many lines of [`super::received`] goes round.
+    pub const MAX_RECEIVED_HERE: usize = 3;
 
     /// # Errors
     /// Names the first thing that is wrong, as the end of a sentence that begins with the field's name.
@@ -147,15 +154,26 @@ impl RawMessage {
         remove_headers(&mut self.bytes, &["Bcc", "Resent-Bcc"]);
     }
 
+    /// Removes the headers of these names, and returns the unfolded value of each under its name in `names`.
+    pub fn take_headers<'a>(&mut self, names: &[&'a str]) -> Vec<(&'a str, String)> {
+        let name_of = |field: &Field<'_>| names.iter().find(|name| field.is(name)).copied();
+        let taken = self.fields().filter_map(|field| Some((name_of(&field)?, field.value()))).collect();
+        remove_headers(&mut self.bytes, names);
+        taken
+    }
+
+    /// Those whom the headers of this name show; none where they cannot be read with certainty.
+    pub fn mailboxes(&self, name: &str) -> Option<Vec<Mailbox>> {
+        mailboxes(&self.bytes, name)
+    }
+
     fn has(&self, name: &str) -> bool {
         self.fields().any(|field| field.is(name))
     }
 
     /// The unfolded value of the first header of this name.
     fn value(&self, name: &str) -> Option<String> {
-        let field = self.fields().find(|field| field.is(name))?;
-        let value = field.lines.get(field.name.len() + 1..)?.replace("\r\n", "").replace('\t', " ");
-        Some(value.trim_matches(' ').to_owned())
+        self.fields().find(|field| field.is(name)).map(|field| field.value())
     }
 
     fn fields(&self) -> impl Iterator<Item = Field<'_>> {
@@ -167,6 +185,33 @@ impl Field<'_> {
     fn is(&self, name: &str) -> bool {
         self.name.eq_ignore_ascii_case(name)
     }
+
+    /// The value on one line.
+    fn value(&self) -> String {
+        let value = self.lines.get(self.name.len() + 1..).unwrap_or_default();
+        value.replace("\r\n", "").replace('\t', " ").trim_matches(' ').to_owned()
+    }
+}
+
+/// Those whom the headers of this name show in a message with a head of ASCII or UTF-8; none where they cannot be read with
+/// certainty.
+pub fn mailboxes(message: &[u8], name: &str) -> Option<Vec<Mailbox>> {
+    let text = std::str::from_utf8(head(message)).ok()?;
+    let mut found = Vec::new();
+    for field in fields(text).filter(|field| field.is(name)) {
+        let value = format!("{}\n", field.value());
+        let addresses = match MessageStream::new(value.as_bytes()).parse_address() {
+            HeaderValue::Address(addresses) => addresses.into_list(),
+            HeaderValue::Empty => continue,
+            _ => return None,
+        };
+        for address in addresses {
+            let name = address.name.as_deref().and_then(|name| HeaderText::parse(name).ok());
+            let address = EmailAddress::parse(address.address.as_deref()?).ok()?;
+            found.push(Mailbox::new(name.as_ref(), address));
+        }
+    }
+    Some(found)
 }
 
 /// Removes every header of these names from a message with a head of ASCII or UTF-8.
@@ -255,7 +300,9 @@ fn check_head(head: &[u8]) -> Result<(), RawMessageError> {
         // Readers differ in which of them they show.
         _ => return Err(RawMessageError::SeveralFrom),
     }
-    if count("Received") > RawMessage::MAX_RECEIVED { Err(RawMessageError::Loop) } else { Ok(()) }
+    let ours = fields(head).filter(|field| field.is("Received") && received::is_ours(&field.value())).count();
+    let is_loop = count("Received") > RawMessage::MAX_RECEIVED || ours >= RawMessage::MAX_RECEIVED_HERE;
+    if is_loop { Err(RawMessageError::Loop) } else { Ok(()) }
 }
 
 /// RFC 5322 section 2.2: printable ASCII but for the colon.

@@ -8,7 +8,7 @@ const ORDER: [&[&str]; 19] = [
     &["main", "lib"],
     &["cli"],
     &["dev"],
-    &["http"],
+    &["http", "submission"],
     &["app"],
     &["delivery"],
     &["account"],
@@ -23,7 +23,7 @@ const ORDER: [&[&str]; 19] = [
     &["telemetry"],
     &["config", "language"],
     &["json"],
-    &["clock", "error", "id", "percent", "process", "secret", "unwind"],
+    &["clock", "error", "file_stamp", "id", "percent", "process", "secret", "unwind"],
 ];
 
 fn level(room: &str) -> usize {

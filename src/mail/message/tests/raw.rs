@@ -195,3 +195,74 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_that_was_here_three_times_is_a_loop() {
+    let ours = "Received: by a.example (transports) with ESMTPSA id x;\r\n\tnow\r\n";
+    let others = "Received: from b.example by c.example (Postfix) with ESMTP\r\n";
+    assert!(parse(&format!("{}{}{HEAD}\r\n", ours.repeat(2), others.repeat(28))).is_ok());
+    assert_eq!(parse(&format!("{}{HEAD}\r\n", ours.repeat(3))), Err(RawMessageError::Loop));
+}
+
+#[test]
+fn those_whom_a_header_shows_are_read_with_their_names() {
+    let text = format!(
+        "{HEAD}Cc: \"Cy, D\" <cy@example.com>,\r\n =?utf-8?q?Gr=C3=BC=C3=9Fe?= <g@example.com>\r\nCc: team: a@example.com;\r\n\r\n"
+    );
+    let message = parse(&text).unwrap();
+    let shown =
+        |name| message.mailboxes(name).map(|list| list.iter().map(ToString::to_string).collect::<Vec<_>>());
+    assert_eq!(shown("To"), Some(vec!["bob@example.net".to_owned()]));
+    assert_eq!(
+        shown("Cc"),
+        Some(vec![
+            "\"Cy, D\" <cy@example.com>".to_owned(),
+            "Grüße <g@example.com>".to_owned(),
+            "a@example.com".to_owned()
+        ])
+    );
+    assert_eq!(shown("Bcc"), Some(Vec::new()));
+    assert_eq!(
+        parse("From: a@example.com\r\nTo: undisclosed-recipients:;\r\n\r\n").unwrap().mailboxes("To"),
+        Some(Vec::new())
+    );
+    assert_eq!(parse("From: a@example.com\r\nTo: not an address\r\n\r\n").unwrap().mailboxes("To"), None);
+}
+
+proptest! {
+    /// What the gateway does to a message: lines are added above it, named headers leave it, all else stays.
+    #[test]
+    fn no_octet_changes_but_the_named_headers(
+        lines in proptest::collection::vec(
+            prop_oneof![
+                Just("Bcc: x@y.org\r\n".to_owned()),
+                Just("bcc:\r\n\tx@y.org,\r\n z@y.org\r\n".to_owned()),
+                Just("X-Transports-Tag: a=b\r\n".to_owned()),
+                "X-[A-Za-z-]{1,10}: [ -~]{0,40}[!-~]\r\n(\t[!-~]{1,40}\r\n)?",
+            ],
+            0..12,
+        ),
+        body in proptest::collection::vec(proptest::collection::vec(prop::num::u8::ANY, 0..60), 0..12),
+    ) {
+        let is_named = |line: &str| {
+            let line = line.to_ascii_lowercase();
+            line.starts_with("bcc:") || line.starts_with("x-transports-tag:")
+        };
+        let mut octets = format!("{HEAD}{}\r\n", lines.concat()).into_bytes();
+        let rest: Vec<u8> = body
+            .iter()
+            .flat_map(|line| line.iter().copied().filter(|octet| !b"\r\n\0".contains(octet)).chain(*b"\r\n"))
+            .collect();
+        octets.extend(&rest);
+        let mut message = RawMessage::parse(octets).unwrap();
+        message.remove_bcc();
+        let taken = message.take_headers(&["X-Transports-Tag"]);
+        prop_assert_eq!(taken.len(), lines.iter().filter(|line| line.to_ascii_lowercase().starts_with("x-transports-tag:")).count());
+        let kept: String = lines.iter().filter(|line| !is_named(line)).map(String::as_str).collect();
+        let mut expected = format!("{HEAD}{kept}\r\n").into_bytes();
+        expected.extend(&rest);
+        prop_assert_eq!(message.as_bytes(), &expected[..]);
+        message.add_missing(Timestamp(0), &MessageId::parse("<1@example.com>").unwrap());
+        prop_assert!(message.as_bytes().ends_with(&expected));
+    }
+}
