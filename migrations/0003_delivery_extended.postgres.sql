@@ -5,3 +5,6 @@ alter table email_tags
     alter column tenant_id type text collate "C",
     alter column hash type text collate "C",
     alter column email_id type text collate "C";
+
+alter table api_keys alter column tenant_id type text collate "C";
+alter table api_keys alter column id type text collate "C";

@@ -47,3 +47,40 @@ alter table emails add column traceparent text;
 -- The size of what is kept of emails of which nothing waits.
 create index emails_kept_content on emails (settled_at, tenant_id, id, size)
     where has_content and settled_at is not null;
+
+-- The keys that programs send with. A key is 256 random bits, of which only the hash is here.
+create table api_keys (
+    id text not null primary key,
+    -- Empty for a key of the platform.
+    tenant_id text not null,
+    name text not null,
+    -- SHA-256 of the secret.
+    secret_hash bytea not null,
+    -- `sending_access` or `full_access`.
+    permission text not null,
+    -- The senders that the key may use, as a JSON array; null is all of the account's.
+    allowed_senders text,
+    -- Mail of a test key is never sent: its outcome is played.
+    is_test boolean not null,
+    created_at bigint not null,
+    expires_at bigint,
+    revoked_at bigint,
+    -- The earlier of both; the last moment there is where neither is set.
+    usable_until bigint not null,
+    -- To the minute.
+    last_used_at bigint
+);
+
+create index api_keys_by_tenant on api_keys (tenant_id, id);
+create index api_keys_revoked on api_keys (revoked_at) where revoked_at is not null;
+
+-- The key that the email was taken with; null for another credential.
+alter table emails add column api_key_id text;
+
+-- The key that has to be usable when the email is handed over: that of the request which has queued it last.
+alter table emails add column required_key_id text;
+
+-- Taken with a test key. What waits of it stands in the lane `test` of the queue, which is never sent.
+alter table emails add column is_test boolean not null default false;
+
+create index emails_by_api_key on emails (tenant_id, api_key_id, id) where api_key_id is not null;

@@ -5,6 +5,7 @@
 //! `docs/delivery.md`.
 
 mod account;
+pub mod api_keys;
 mod backlog;
 mod capacity;
 mod change;
@@ -54,6 +55,7 @@ pub struct Delivery {
     settings: config::Delivery,
     keys: content::ContentKeys,
     capacity: capacity::Capacity,
+    pub api_keys: api_keys::ApiKeys,
     backlog: backlog::Backlog,
     /// Wakes the worker of this process: an account without an owner has become due.
     due: Notify,
@@ -77,7 +79,12 @@ pub enum Error {
         /// The senders that are.
         allowed: Vec<String>,
     },
-    /// A change of the account that cannot be made.
+    /// A sender is none of the `allowed_senders` of the API key.
+    SenderNotAllowedByKey {
+        pointer: &'static str,
+        allowed: Vec<String>,
+    },
+    /// A change of the account or of an API key that cannot be made.
     Input(Vec<InputFault>),
     /// A fault that shows only beside the account, or the time.
     Refused(request::RequestFaults),
@@ -109,7 +116,9 @@ impl Error {
     fn name(&self) -> &'static str {
         match self {
             Self::NotConfigured => "not_configured",
-            Self::SenderNotAllowed { .. } => request::ErrorName::InvalidFromAddress.as_str(),
+            Self::SenderNotAllowed { .. } | Self::SenderNotAllowedByKey { .. } => {
+                request::ErrorName::InvalidFromAddress.as_str()
+            }
             Self::Refused(faults) => faults.name().as_str(),
             Self::KeyReused => "invalid_idempotent_request",
             Self::TooLarge { .. } => "message_too_large",
@@ -157,6 +166,7 @@ impl Delivery {
             settings: config.delivery.clone(),
             keys: content::ContentKeys::new(),
             capacity: capacity::Capacity::new(config),
+            api_keys: api_keys::ApiKeys::new(&accounts.db, accounts.clock.clone()),
             backlog: backlog::Backlog::default(),
             due: Notify::new(),
             owned: Mutex::default(),

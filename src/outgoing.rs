@@ -161,6 +161,12 @@ pub struct Email {
     pub has_content: bool,
     /// Counts the changes of this email.
     pub version: i64,
+    /// The API key that it was taken with.
+    pub api_key_id: Option<Uuid>,
+    /// The API key that has to be usable when it is handed over: that of the request which has queued it last.
+    pub required_key_id: Option<Uuid>,
+    /// It was taken with a test key: its outcome is played.
+    pub is_test: bool,
     /// In the order of their positions.
     pub recipients: Vec<Recipient>,
 }

@@ -9,6 +9,7 @@ macro_rules! statements {
     };
 }
 
+pub mod api_keys;
 pub mod audit;
 pub mod background_tasks;
 pub mod backlog;
@@ -47,6 +48,7 @@ pub fn postgres_texts() -> Vec<&'static str> {
 /// Every SQL text on the tables of both engines, by the name of the file that holds it.
 pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
     vec![
+        ("api_keys", api_keys::ALL),
         ("audit", audit::ALL),
         ("background_tasks", background_tasks::ALL),
         ("backlog", backlog::ALL),

@@ -14,6 +14,7 @@ use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
 use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::{Email, OnUnknown, Recipient, RecipientKind, RecipientState};
+use crate::store::api_keys::ApiKey;
 use crate::store::emails::{IdempotencyKey, NewEmail};
 use crate::store::{Write, WriteOutcome, delivery_accounts, email_configs, emails};
 use crate::telemetry::spans;
@@ -43,17 +44,19 @@ impl Delivery {
         parsed
     }
 
-    /// Stores all mails in one transaction, or none of them.
+    /// Stores all mails in one transaction, or none of them. `api_key` is the key that they came with; it has to be usable
+    /// still when they are handed over.
     ///
     /// # Errors
     /// What keeps the first of them from being taken; nothing is stored then.
     pub async fn enqueue(
         &self,
         tenant: &TenantId,
+        api_key: Option<&ApiKey>,
         requests: &[EmailRequest],
         idempotency_key: Option<&str>,
     ) -> Result<Enqueued, Error> {
-        let taken = self.store_all(tenant, requests, idempotency_key).await;
+        let taken = self.store_all(tenant, api_key, requests, idempotency_key).await;
         let outcome = match &taken {
             Ok(Enqueued { is_replay: true, .. }) => "replayed",
             Ok(_) => "taken",
@@ -66,10 +69,12 @@ impl Delivery {
     async fn store_all(
         &self,
         tenant: &TenantId,
+        api_key: Option<&ApiKey>,
         requests: &[EmailRequest],
         idempotency_key: Option<&str>,
     ) -> Result<Enqueued, Error> {
-        if let Some(replay) = self.find_replay(tenant, requests, idempotency_key).await? {
+        let is_test = api_key.is_some_and(|key| key.is_test);
+        if let Some(replay) = self.find_replay(tenant, is_test, requests, idempotency_key).await? {
             return Ok(replay);
         }
         let config = email_configs::find(&self.db, tenant).await?.ok_or(Error::NotConfigured)?;
@@ -80,14 +85,19 @@ impl Delivery {
             let submission = Submission::new(request, &config, self.lifetime(), now)?;
             self.check(&config, request, &submission)?;
             self.check_senders(tenant, &config, request, &submission).await?;
+            check_senders_of_key(api_key, &config, request, &submission)?;
             submissions.push(submission);
         }
         self.check_queue(tenant, &submissions).await?;
         self.check_capacity(&submissions).await?;
-        let (write, ids) = self.prepare(tenant, &config, &submissions, idempotency_key, now).await?;
+        let mails: Vec<_> = submissions
+            .iter()
+            .map(|submission| (self.email(&config, submission, api_key, now), submission))
+            .collect();
+        let (write, ids) = self.prepare(tenant, &mails, idempotency_key, now).await?;
         if self.db.write(write).await? == WriteOutcome::NoRowsAffected {
             // The key was taken by a request of the same moment, whose commit has been waited for.
-            let replay = self.find_replay(tenant, requests, idempotency_key).await?;
+            let replay = self.find_replay(tenant, is_test, requests, idempotency_key).await?;
             return replay.ok_or(Error::Contended);
         }
         self.announce();
@@ -99,23 +109,21 @@ impl Delivery {
     async fn prepare(
         &self,
         tenant: &TenantId,
-        config: &EmailConfig,
-        submissions: &[Submission],
+        mails: &[(Email, &Submission)],
         idempotency_key: Option<&str>,
         now: Timestamp,
     ) -> Result<(Write, Vec<Uuid>), Error> {
         let key = self.key_of_today(tenant, now).await?;
         let traceparent = spans::current_traceparent();
         let (mut write, mut ids, mut due) = (Write::default(), Vec::new(), Vec::new());
-        for (position, submission) in (0..).zip(submissions) {
-            let email = self.email(config, submission, now);
+        for (position, (email, submission)) in (0..).zip(mails) {
             // A structure of texts can always be written as JSON.
             let details = serde_json::to_vec(&submission.details).unwrap_or_default();
             let sealed = key.seal(tenant, email.id, &details, &submission.message)?;
             let events = email.created(now);
             let tags = key.hash_tags(&submission.details.tags);
             let new = NewEmail {
-                email: &email,
+                email,
                 idempotency: idempotency_key.map(|key| IdempotencyKey { key, position }),
                 fingerprint: &submission.fingerprint,
                 sealed_details: &sealed.details,
@@ -133,7 +141,13 @@ impl Delivery {
         Ok((write.then_all(wake), ids))
     }
 
-    fn email(&self, config: &EmailConfig, submission: &Submission, now: Timestamp) -> Email {
+    fn email(
+        &self,
+        config: &EmailConfig,
+        submission: &Submission,
+        api_key: Option<&ApiKey>,
+        now: Timestamp,
+    ) -> Email {
         let first_attempt = submission.scheduled_at.unwrap_or(now).max(now);
         let recipient = |(position, (kind, address)): (i64, &(RecipientKind, EmailAddress))| Recipient {
             position,
@@ -158,14 +172,19 @@ impl Delivery {
             size: i64::try_from(submission.message.len()).unwrap_or(i64::MAX),
             has_content: true,
             version: 0,
+            api_key_id: api_key.map(|key| key.id),
+            required_key_id: api_key.map(|key| key.id),
+            is_test: api_key.is_some_and(|key| key.is_test),
             recipients: (0..).zip(&submission.recipients).map(recipient).collect(),
         }
     }
 
-    /// The emails of an earlier request with this key; an error where that request was another one.
+    /// The emails of an earlier request with this key; an error where that request was another one: what a test key took was
+    /// never sent.
     async fn find_replay(
         &self,
         tenant: &TenantId,
+        is_test: bool,
         requests: &[EmailRequest],
         idempotency_key: Option<&str>,
     ) -> Result<Option<Enqueued>, Error> {
@@ -175,11 +194,14 @@ impl Delivery {
             return Ok(None);
         }
         let is_same = found.len() == requests.len()
-            && found.iter().zip(requests).all(|((_, kept), new)| kept[..] == new.fingerprint().0);
+            && found
+                .iter()
+                .zip(requests)
+                .all(|(kept, new)| kept.is_test == is_test && kept.fingerprint[..] == new.fingerprint().0);
         if !is_same {
             return Err(Error::KeyReused);
         }
-        let ids = found.into_iter().map(|(id, _)| id).collect();
+        let ids = found.into_iter().map(|kept| kept.id).collect();
         Ok(Some(Enqueued { ids, is_replay: true }))
     }
 
@@ -215,11 +237,8 @@ impl Delivery {
         submission: &Submission,
     ) -> Result<(), Error> {
         let own = config.settings.email_address().ok_or(Error::NotConfigured)?;
-        let is_raw = matches!(request.body, RequestBody::Raw(_));
-        let header = submission.sender.as_ref().map(|sender| (if is_raw { "/raw" } else { "/from" }, sender));
-        let envelope = request.envelope.from.as_ref().map(|sender| ("/envelope/from", sender));
         let mut others =
-            header.into_iter().chain(envelope).filter(|(_, sender)| !sender.is_same_mailbox(own));
+            named_senders(request, submission).filter(|(_, sender)| !sender.is_same_mailbox(own));
         let Some(first) = others.next() else { return Ok(()) };
         let account = delivery_accounts::find(&self.db, tenant).await?;
         let settings = account.map(|account| account.settings).unwrap_or_default();
@@ -248,6 +267,33 @@ impl Delivery {
             return Ok(());
         }
         Err(Error::NoRoom)
+    }
+}
+
+/// The senders that a request names, each with its place.
+fn named_senders<'a>(
+    request: &'a EmailRequest,
+    submission: &'a Submission,
+) -> impl Iterator<Item = (&'static str, &'a EmailAddress)> {
+    let is_raw = matches!(request.body, RequestBody::Raw(_));
+    let header = submission.sender.as_ref().map(|sender| (if is_raw { "/raw" } else { "/from" }, sender));
+    let envelope = request.envelope.from.as_ref().map(|sender| ("/envelope/from", sender));
+    header.into_iter().chain(envelope)
+}
+
+/// Refuses a sender that the key may not use. A request without a sender has the account's address.
+fn check_senders_of_key(
+    api_key: Option<&ApiKey>,
+    config: &EmailConfig,
+    request: &EmailRequest,
+    submission: &Submission,
+) -> Result<(), Error> {
+    let Some(key) = api_key else { return Ok(()) };
+    let own = config.settings.email_address().ok_or(Error::NotConfigured)?;
+    let own = submission.sender.is_none().then_some(("/from", own));
+    match own.into_iter().chain(named_senders(request, submission)).find(|(_, sender)| !key.allows(sender)) {
+        Some((pointer, _)) => Err(Error::SenderNotAllowedByKey { pointer, allowed: key.shown_senders() }),
+        None => Ok(()),
     }
 }
 

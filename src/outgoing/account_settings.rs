@@ -35,7 +35,7 @@ impl AllowedSender {
         EmailAddress::parse(&format!("any@{domain}")).map(|address| Self::Domain(address.domain().to_owned()))
     }
 
-    fn allows(&self, sender: &EmailAddress) -> bool {
+    pub fn allows(&self, sender: &EmailAddress) -> bool {
         match self {
             Self::Address(address) => address.is_same_mailbox(sender),
             Self::Domain(domain) => domain == sender.domain(),

@@ -18,14 +18,17 @@ pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
 pub use removal::{Ended, ended, remove_content, remove_rows};
 
-/// The lane of mail that waits for its account to open.
+/// The lane of mail that waits for its account to open, or for its API key to be usable again.
 pub const HELD: &str = "held";
+
+/// The lane of mail whose outcome is played.
+pub const TEST: &str = "test";
 
 statements! {
     INSERT = "insert into emails (tenant_id, id, idempotency_key, batch_position, fingerprint, lane, status, created_at,
             scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version, settled_at,
-            traceparent)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)
+            traceparent, api_key_id, required_key_id, is_test)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
         on conflict do nothing";
     INSERT_RECIPIENT = "insert into email_recipients (tenant_id, email_id, position, address, kind, state, attempts,
             copies, next_attempt_at)
@@ -39,25 +42,26 @@ statements! {
     REMOVE_BODY = "delete from email_bodies where tenant_id = $1 and email_id = $2";
     /// One row for each recipient, in one statement: email and recipients are of the same moment.
     FIND = "select emails.lane, emails.created_at, emails.scheduled_at, emails.expires_at, emails.on_unknown,
-            emails.message_id, emails.size, emails.has_content, emails.version, emails.sealed_details, emails.key_day,
+            emails.message_id, emails.size, emails.has_content, emails.version, emails.api_key_id, emails.required_key_id,
+            emails.is_test, emails.sealed_details, emails.key_day,
             email_recipients.position, email_recipients.address, email_recipients.kind, email_recipients.state,
             email_recipients.attempts, email_recipients.copies, email_recipients.started_at, email_recipients.fence,
             email_recipients.next_attempt_at, email_recipients.last
         from emails join email_recipients
             on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
         where emails.tenant_id = $1 and emails.id = $2 order by email_recipients.position";
-    FIND_BY_KEY = "select id, fingerprint from emails where tenant_id = $1 and idempotency_key = $2
+    FIND_BY_KEY = "select id, fingerprint, is_test from emails where tenant_id = $1 and idempotency_key = $2
         order by batch_position";
     TRACEPARENT = "select traceparent from emails where tenant_id = $1 and id = $2";
     BODY = "select sealed from email_bodies where tenant_id = $1 and email_id = $2 order by part";
     UPDATE = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7, settled_at = $8,
-            version = version + 1
+            required_key_id = $9, version = version + 1
         where tenant_id = $1 and id = $2 and version = $3";
     /// For the owner of the account alone.
     UPDATE_AS_OWNER = "update emails set status = $4, scheduled_at = $5, expires_at = $6, has_content = $7,
-            settled_at = $8, version = version + 1
+            settled_at = $8, required_key_id = $9, version = version + 1
         where tenant_id = $1 and id = $2 and version = $3
-            and exists (select 1 from delivery_accounts where tenant_id = $1 and fence = $9)";
+            and exists (select 1 from delivery_accounts where tenant_id = $1 and fence = $10)";
     UPDATE_RECIPIENT = "update email_recipients set address = $4, state = $5, attempts = $6, copies = $7, started_at = $8,
             fence = $9, next_attempt_at = $10, last = $11
         where tenant_id = $1 and email_id = $2 and position = $3";
@@ -132,6 +136,9 @@ pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Stat
         .bind(email.version)
         .bind(settled_at(email, now))
         .bind(new.traceparent)
+        .bind(email.api_key_id.map(|id| id.to_string()))
+        .bind(email.required_key_id.map(|id| id.to_string()))
+        .bind(email.is_test)
         .require_affected();
     let mut statements = vec![row];
     statements.extend(email.recipients.iter().map(|recipient| {
@@ -176,7 +183,8 @@ pub fn save(
         .bind(after.scheduled_at.map(|at| at.0))
         .bind(after.expires_at.0)
         .bind(after.has_content)
-        .bind(settled_at(after, now));
+        .bind(settled_at(after, now))
+        .bind(after.required_key_id.map(|id| id.to_string()));
     let mut statements = vec![fence.into_iter().fold(row, Statement::bind).require_affected()];
     let changed = before.recipients.iter().zip(&after.recipients).filter(|(before, after)| before != after);
     statements.extend(changed.map(|(_, recipient)| update_recipient(tenant, &id, recipient)));
@@ -227,7 +235,13 @@ fn update_recipient(tenant: &TenantId, email: &str, recipient: &Recipient) -> St
 
 /// Where the email stands in the queue; none where nothing waits.
 fn queue_row(email: &Email) -> Option<(&'static str, Timestamp)> {
-    let lane = if email.is_held() { HELD } else { email.lane.as_str() };
+    let lane = if email.is_held() {
+        HELD
+    } else if email.is_test {
+        TEST
+    } else {
+        email.lane.as_str()
+    };
     email.due_at().map(|due_at| (lane, due_at))
 }
 
@@ -254,12 +268,21 @@ pub async fn find(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Option<StoredE
     Ok(found)
 }
 
-/// The emails that came with an idempotency key, with the fingerprints of their requests, in the order of their batch.
-pub async fn find_by_key(db: &Db, tenant: &TenantId, key: &str) -> Result<Vec<(Uuid, Vec<u8>)>, DbError> {
+/// An email that came with an idempotency key.
+pub struct KeyedEmail {
+    pub id: Uuid,
+    /// Of its request.
+    pub fingerprint: Vec<u8>,
+    pub is_test: bool,
+}
+
+/// The emails that came with an idempotency key, in the order of their batch.
+pub async fn find_by_key(db: &Db, tenant: &TenantId, key: &str) -> Result<Vec<KeyedEmail>, DbError> {
     let rows = db.all(sql(FIND_BY_KEY).bind(tenant.as_str()).bind(key)).await?;
     let row = |row: Row| {
         let mut columns = row.columns();
-        Ok((read_id(&columns.text()?)?, columns.bytes()?))
+        let (id, fingerprint) = (read_id(&columns.text()?)?, columns.bytes()?);
+        Ok(KeyedEmail { id, fingerprint, is_test: columns.boolean()? })
     };
     rows.into_iter().map(row).collect()
 }
@@ -354,6 +377,9 @@ fn read(columns: &mut Columns, id: Uuid) -> Result<StoredEmail, DbError> {
         size: columns.integer()?,
         has_content: columns.boolean()?,
         version: columns.integer()?,
+        api_key_id: columns.optional_text()?.map(|id| read_id(&id)).transpose()?,
+        required_key_id: columns.optional_text()?.map(|id| read_id(&id)).transpose()?,
+        is_test: columns.boolean()?,
         recipients: Vec::new(),
     };
     Ok(StoredEmail { email, sealed_details: columns.optional_bytes()?, key_day: columns.integer()? })

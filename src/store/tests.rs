@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::{postgres_texts, texts};
 
 /// The tables whose rows belong to a tenant.
-const TABLES_OF_TENANTS: [&str; 10] = [
+const TABLES_OF_TENANTS: [&str; 11] = [
+    "api_keys",
     "audit",
     "content_keys",
     "delivery_accounts",
@@ -20,8 +21,13 @@ const TABLES_OF_TENANTS: [&str; 10] = [
 ];
 
 /// Texts on tenants' tables that are the operator's, the platform's or the worker's: the feed of all tenants, the end of the
-/// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address, what waits.
-const OF_ALL_TENANTS: [&str; 40] = [
+/// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address, what waits, the key that a caller presents.
+const OF_ALL_TENANTS: [&str; 42] = [
+    "select id, tenant_id, name, permission, allowed_senders, is_test, created_at, expires_at, revoked_at,
+            usable_until, last_used_at, secret_hash
+        from api_keys where id = $1",
+    "delete from api_keys where id in
+        (select id from api_keys where revoked_at < $1 order by revoked_at limit $2)",
     "select tenant_id from delivery_accounts
         where next_due_at <= $1 and lease_until < coalesce((select now from lease_clock), $1) limit 1",
     "select seq, tenant_id, id, email_id, kind, at, details from email_events

@@ -69,7 +69,7 @@ pub async fn send(
 ) -> Result<Response, Error> {
     let (key, wait) = (idempotency_key(&headers)?, wait(&headers)?);
     let request = app.delivery.parse(document).map_err(refusal::faults)?;
-    let taken = app.delivery.enqueue(&sender.tenant, &[request], key.as_deref()).await?;
+    let taken = app.delivery.enqueue(&sender.tenant, None, &[request], key.as_deref()).await?;
     let Some(id) = taken.ids.first().copied() else {
         return Err(Error::internal(&anyhow::anyhow!("an email was stored without an id")));
     };
@@ -132,7 +132,7 @@ pub async fn send_batch(
     let (ids, is_replay) = if requests.is_empty() {
         (Vec::new(), false)
     } else {
-        let taken = app.delivery.enqueue(&sender.tenant, &requests, key.as_deref()).await?;
+        let taken = app.delivery.enqueue(&sender.tenant, None, &requests, key.as_deref()).await?;
         (taken.ids, taken.is_replay)
     };
     let status = if is_replay { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -30,6 +30,9 @@ fn email(recipients: i64) -> Email {
         size: 1,
         has_content: true,
         version: 0,
+        api_key_id: None,
+        required_key_id: None,
+        is_test: false,
         recipients: (0..recipients).map(recipient).collect(),
     }
 }

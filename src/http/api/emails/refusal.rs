@@ -20,6 +20,10 @@ impl From<DeliveryError> for Error {
                 ))
                 .at(pointer, Reason::SenderNotAllowed)
                 .named("invalid_from_address"),
+            DeliveryError::SenderNotAllowedByKey { pointer, allowed } => Self::new(Code::SenderNotAllowed)
+                .detail(format!("This API key sends from {}.", allowed.join(", ")))
+                .at(pointer, Reason::SenderNotAllowed)
+                .named("invalid_from_address"),
             DeliveryError::Input(faults) => Self::send_inputs(faults, "validation_error"),
             DeliveryError::Refused(refused) => faults(refused),
             DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
