@@ -1,4 +1,4 @@
-//! An SMTP client session (RFC 5321) over a connection that the caller made.
+//! SMTP (RFC 5321): a client session over a connection that the caller made, and in [`server`] the other side.
 //!
 //! It knows no tenant, no store and no HTTP, and it never resolves a name.
 
@@ -11,6 +11,7 @@ mod first_bytes;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod reply;
+pub mod server;
 mod socket;
 mod stream;
 mod timeouts;
