@@ -84,3 +84,7 @@ alter table emails add column required_key_id text;
 alter table emails add column is_test boolean not null default false;
 
 create index emails_by_api_key on emails (tenant_id, api_key_id, id) where api_key_id is not null;
+
+-- How the last check, test mail or delivery of these settings ended, as JSON; null where they were not tried since they were
+-- changed.
+alter table email_configs add column last_check text;

@@ -4,7 +4,7 @@
 //! for and its words. This file only picks the entry and draws the conclusions. It must not dial, read a
 //! clock or know a tenant.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 mod evidence;
@@ -17,6 +17,7 @@ mod observation;
 mod reference;
 mod rule;
 mod rules;
+mod stored;
 #[cfg(test)]
 mod tests;
 mod verdict;
@@ -28,9 +29,10 @@ use crate::mail::transcript::{Entry, Stage};
 use crate::smtp;
 
 pub use reference::reference_markdown;
+pub use stored::StoredDiagnosis;
 
 /// Who can act.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Owner {
     TenantAdmin,
@@ -43,7 +45,7 @@ pub enum Owner {
 }
 
 /// `exact`: the rule names this provider and this reply; `generic`: the reply's class only.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Confidence {
     Exact,
@@ -127,6 +129,8 @@ pub struct Finding {
     pub effect: Effect,
     /// The contract's `connectionFailed`.
     pub connection_failed: bool,
+    /// The account was tried: false where nothing but missing fields was found.
+    pub is_attempt: bool,
     /// The reply that decided, where one came and may be shown.
     pub reply: Option<smtp::Reply>,
     /// One sentence for `message`, with the server's own reply where it may be shown.
@@ -225,6 +229,7 @@ fn diagnose_in(language: Language, failure: &Failure, facts: &Facts, transcript:
         connection_failed: rule.connection_failed
             || observation.kind == rule::Kind::TokenTimeout
             || observation.stage == Stage::Greeting && observation.code.is_some(),
+        is_attempt: !matches!(failure, Failure::ConfigIncomplete { .. } | Failure::ConfigNotSet),
         reply: observation.reply().cloned(),
         message,
         status_reason: format!(

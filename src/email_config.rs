@@ -8,6 +8,7 @@ pub mod fields;
 #[cfg(any(test, feature = "fuzzing"))]
 pub(crate) mod fuzz;
 mod health;
+mod last_check;
 pub mod patch;
 pub mod put;
 pub mod settings;
@@ -15,6 +16,7 @@ pub mod settings;
 pub use advice::{Advice, advice, has_password_at_microsoft365};
 pub use change::{Change, SecretChange};
 pub use health::{CheckOutcome, Health, HealthState};
+pub use last_check::{CheckOperation, LastCheck, NotVerified};
 pub use settings::{BasicAuth, Microsoft365, ProviderKind, Settings};
 
 use crate::clock::Timestamp;
@@ -33,6 +35,8 @@ pub struct EmailConfig {
     /// The password, sealed.
     pub secret: Option<Sealed>,
     pub health: Health,
+    /// None where these settings have not been tried since they were changed.
+    pub last_check: Option<LastCheck>,
     pub version: Version,
     /// The last time that an administrator changed the configuration.
     pub modified_at: Timestamp,

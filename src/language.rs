@@ -10,7 +10,7 @@ mod negotiation;
 mod tests;
 mod text;
 
-pub use text::Text;
+pub use text::{StoredText, Text};
 pub(crate) use text::{fill, texts, values_in};
 
 /// A language of the API.

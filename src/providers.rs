@@ -13,11 +13,13 @@ use std::time::Duration;
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Timestamp};
 use crate::config::MicrosoftTransport;
-use crate::diagnosis::{Effect, Facts, Failure, Finding, diagnose};
+use crate::diagnosis::{Effect, Facts, Failure, Finding, StoredDiagnosis, diagnose};
 use crate::egress::Dialer;
-use crate::email_config::{CheckOutcome, EmailConfig, Health, Settings};
+use crate::email_config::{
+    CheckOperation, CheckOutcome, EmailConfig, Health, LastCheck, NotVerified, Settings,
+};
 use crate::id::TenantId;
 use crate::language::{Language, Text};
 use crate::mail::address::EmailAddress;
@@ -99,13 +101,13 @@ impl<'a> UnlockedAccount<'a> {
     }
 }
 
-/// The depth of a check.
+/// The depth of a check of a Microsoft 365 account. An SMTP server is always asked whether it accepts the sender.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Depth {
-    /// Connect and sign in: the check of PUT.
-    SignIn,
-    /// Also ask whether the server accepts the sender address: verify-connection.
-    Sender,
+    /// A token is issued: the check of PUT.
+    Token,
+    /// Also what the token opens is asked: verify-connection.
+    Session,
 }
 
 /// One mail to one recipient.
@@ -113,25 +115,6 @@ pub struct Mail<'a> {
     pub recipient: &'a EmailAddress,
     pub subject: &'a HeaderText,
     pub body: &'a str,
-}
-
-/// What a check did not verify.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum NotVerified {
-    SenderAddress,
-    /// Whether the app may send: its token does not say so.
-    SendPermission,
-    Delivery,
-}
-
-impl NotVerified {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::SenderAddress => "sender_address",
-            Self::SendPermission => "send_permission",
-            Self::Delivery => "delivery",
-        }
-    }
 }
 
 /// The outcome of a check or a sending.
@@ -159,7 +142,7 @@ impl Success {
     }
 }
 
-/// Signs in to the account, and asks about the sender where `depth` asks for it.
+/// Signs in to the account, and asks about the sender.
 pub async fn verify(
     outbound: &Outbound,
     account: &UnlockedAccount<'_>,
@@ -167,7 +150,7 @@ pub async fn verify(
     deadline: Instant,
 ) -> Outcome {
     match account.settings {
-        Settings::BasicAuth(basic) => basic_auth::verify(outbound, account, basic, depth, deadline).await,
+        Settings::BasicAuth(basic) => basic_auth::verify(outbound, account, basic, deadline).await,
         Settings::Microsoft365(settings) => {
             microsoft365::verify(outbound, account, settings, depth, deadline).await
         }
@@ -270,6 +253,26 @@ impl Outcome {
             Effect::ProviderError => CheckOutcome::ProviderError { diagnosis_code, reason, stage },
             Effect::None => CheckOutcome::Nothing,
         }
+    }
+
+    /// What is kept of this as the last check of the settings; none where they were not tried.
+    pub fn last_check(&self, operation: CheckOperation, at: Timestamp) -> Option<LastCheck> {
+        let finding = self.result.as_ref().err();
+        if finding.is_some_and(|finding| !finding.is_attempt) {
+            return None;
+        }
+        let diagnosis = finding.map(|finding| finding.to_stored());
+        Some(LastCheck {
+            at,
+            operation,
+            success: finding.is_none(),
+            unproved: self.not_verified.clone(),
+            diagnosis: match operation {
+                // It names the recipients of somebody's mail.
+                CheckOperation::Delivery => diagnosis.map(StoredDiagnosis::without_transcript),
+                _ => diagnosis,
+            },
+        })
     }
 
     /// Whether the server refused the recipient, and nothing else.

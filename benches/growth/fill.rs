@@ -119,6 +119,7 @@ async fn configuration(number: usize, id: &TenantId, keys: &Keys) -> EmailConfig
         settings,
         health: health(number),
         version: Version { config: format!("{number:032x}"), health: 0 },
+        last_check: None,
         modified_at: Timestamp(1_767_225_600_000),
         updated_at: Timestamp(1_767_225_600_000),
     }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::record::Action;
 use super::{Accounts, Actor, Error, secrets, signs_in};
-use crate::email_config::{EmailConfig, Health, HealthState};
+use crate::email_config::{CheckOperation, EmailConfig, Health, HealthState};
 use crate::limits::connections::ConnectionPermit;
 use crate::mail::address::EmailAddress;
 use crate::mail::message::HeaderText;
@@ -74,9 +74,8 @@ impl Accounts {
             providers::incomplete(missing)
         };
         self.metrics.record_check(Operation::SendTest, outcome.code());
-        let health = outcome.health_outcome(&stored.health);
         let action = Action::SendTestMail { recipient: &mail.recipient };
-        self.record_check(actor, action, outcome.code(), &stored, &health).await?;
+        self.record_check(actor, action, CheckOperation::SendTestMail, &stored, &outcome).await?;
         Ok(outcome)
     }
 
@@ -134,8 +133,8 @@ impl PreparedCheck {
             // No secret was used, and the users of a tenant must not fill its audit.
             return Ok(Verification::Checked(outcome));
         }
-        let health = outcome.health_outcome(&stored.health);
-        accounts.record_check(&actor, Action::VerifyConnection, outcome.code(), &stored, &health).await?;
+        let operation = CheckOperation::VerifyConnection;
+        accounts.record_check(&actor, Action::VerifyConnection, operation, &stored, &outcome).await?;
         Ok(Verification::Checked(outcome))
     }
 }
@@ -155,7 +154,7 @@ impl Accounts {
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
         let guard = self.guard_sign_in(&actor.tenant, &stored.settings)?;
         let account = UnlockedAccount { progress, guard: Some(&guard), ..account };
-        let outcome = providers::verify(&self.outbound, &account, Depth::Sender, deadline).await;
+        let outcome = providers::verify(&self.outbound, &account, Depth::Session, deadline).await;
         self.count_sign_in(&guard, outcome)
     }
 }

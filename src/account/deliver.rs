@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Accounts, Error, secrets};
-use crate::email_config::EmailConfig;
+use crate::email_config::{CheckOperation, EmailConfig, LastCheck};
 use crate::id::TenantId;
 use crate::limits::connections::ConnectionPermit;
 use crate::mail::message::Message;
@@ -23,6 +23,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long one mail may take, from MAIL to the reply that decides: RFC 5321 section 4.5.3.2 lets the last reply alone
 /// take ten minutes.
 const SEND_TIMEOUT: Duration = Duration::from_mins(15);
+
+/// How long a delivery that ended as the last check of the account is not written down.
+const LAST_CHECK_INTERVAL: Duration = Duration::from_mins(1);
 
 /// An account that is open for delivery. It holds one of the tenant's connections.
 pub struct OpenAccount {
@@ -95,30 +98,55 @@ impl Accounts {
     }
 
     /// Writes what a hand-over showed about the configuration that it used, as a check does. Nothing where it shows
-    /// nothing new.
+    /// nothing new. `concerns_account` is false of a failure that is about the recipient or the message.
     pub async fn record_delivery(
         &self,
         tenant: &TenantId,
         used: &EmailConfig,
         result: Result<Option<&crate::smtp::Reply>, &FailedHandover>,
+        concerns_account: bool,
     ) -> Result<(), Error> {
         let outcome = Outcome::delivered(match result {
             Ok(reply) => Ok(reply.cloned()),
             Err(failed) => Err(Box::new(failed.finding.clone())),
         });
         self.metrics.record_check(Operation::Deliver, outcome.code());
+        let now = self.clock.now();
         let health = outcome.health_outcome(&used.health);
-        if used.health.after_check(&health).is_none() {
-            return Ok(());
-        }
-        if let Some(statement) = email_configs::record_check(tenant, used, &health, self.clock.now()) {
-            let _ = self.db.write(Write::default().then(statement)).await?;
+        let changes = used.health.after_check(&health).is_some();
+        let health = changes.then(|| email_configs::record_check(tenant, used, &health, now)).flatten();
+        let last_check = Some(&outcome)
+            .filter(|_| concerns_account)
+            .and_then(|outcome| outcome.last_check(CheckOperation::Delivery, now))
+            .filter(|check| is_news(check, used.last_check.as_ref()))
+            .map(|check| email_configs::record_last_check(tenant, used, &check, now));
+        if health.is_some() || last_check.is_some() {
+            let write = Write::default().then_all(health).then_all(last_check);
+            let _ = self.db.write(write).await?;
         }
         Ok(())
     }
 }
 
+/// Whether a delivery is written as the last check: mails that follow each other would write a row each.
+fn is_news(check: &LastCheck, stored: Option<&LastCheck>) -> bool {
+    let is_recent = |stored: &LastCheck| {
+        let until = stored.at.after(LAST_CHECK_INTERVAL);
+        (stored.at..until).contains(&check.at)
+    };
+    !stored.is_some_and(|stored| stored.ended_as(check) && is_recent(stored))
+}
+
 impl OpenAccount {
+    /// Takes over what is stored about the account, where it is still the configuration that this was opened with.
+    pub fn refresh(&mut self, stored: EmailConfig) -> bool {
+        let is_same = stored.version.config == self.config.version.config;
+        if is_same {
+            self.config = stored;
+        }
+        is_same
+    }
+
     /// Hands one message over.
     ///
     /// # Errors

@@ -7,10 +7,10 @@ use uuid::Uuid;
 
 use super::{Accounts, Actor, Error};
 use crate::config::AuditRecipients;
-use crate::email_config::{CheckOutcome, EmailConfig, Settings, Version};
+use crate::email_config::{CheckOperation, CheckOutcome, EmailConfig, Version};
 use crate::limits::quotas::QuotaExceeded;
 use crate::mail::address::EmailAddress;
-use crate::mail::transcript::Stage;
+use crate::providers::Outcome;
 use crate::store::{Statement, Write, WriteOutcome, audit, delivery_accounts, email_configs};
 
 /// What the audit calls it.
@@ -108,16 +108,23 @@ impl Accounts {
         &self,
         actor: &Actor,
         action: Action<'_>,
-        code: &'static str,
+        operation: CheckOperation,
         checked: &EmailConfig,
-        outcome: &CheckOutcome,
+        outcome: &Outcome,
     ) -> Result<(), Error> {
-        let tenant = &actor.tenant;
+        let (tenant, code) = (&actor.tenant, outcome.code());
+        let health = outcome.health_outcome(&checked.health);
         let write = |row: Statement| {
             let now = self.clock.now();
-            let health = email_configs::record_check(tenant, checked, outcome, now);
-            let reopen = (*outcome == CheckOutcome::Success).then(|| delivery_accounts::reopen(tenant, now));
-            Write::default().then_all(health).then(row).then_all(reopen.into_iter().flatten())
+            let last_check = outcome.last_check(operation, now);
+            let last_check =
+                last_check.map(|check| email_configs::record_last_check(tenant, checked, &check, now));
+            let reopen = (health == CheckOutcome::Success).then(|| delivery_accounts::reopen(tenant, now));
+            Write::default()
+                .then_all(email_configs::record_check(tenant, checked, &health, now))
+                .then_all(last_check)
+                .then(row)
+                .then_all(reopen.into_iter().flatten())
         };
         if actor.is_admin {
             let _ = self.db.write(write(self.audit_row(actor, action, code, &[]))).await?;
@@ -149,17 +156,15 @@ impl Accounts {
         &self,
         actor: &Actor,
         action: Action<'_>,
+        operation: CheckOperation,
         checked: &EmailConfig,
+        outcome: &Outcome,
     ) -> Result<Version, Error> {
-        let proven = match checked.settings {
-            Settings::BasicAuth(_) => Stage::Auth,
-            Settings::Microsoft365(_) => Stage::Token,
-        };
-        let outlasts = checked.health.outlasts(proven);
-        let outcome = if outlasts { CheckOutcome::Nothing } else { CheckOutcome::Success };
-        self.record_check(actor, action, OK, checked, &outcome).await?;
-        let changed = checked.health.after_check(&outcome).is_some();
-        Ok(Version { health: checked.version.health + i64::from(changed), ..checked.version.clone() })
+        self.record_check(actor, action, operation, checked, outcome).await?;
+        let changes_health = checked.health.after_check(&outcome.health_outcome(&checked.health)).is_some();
+        // One for the last check.
+        let health = checked.version.health + i64::from(changes_health) + 1;
+        Ok(Version { health, ..checked.version.clone() })
     }
 
     /// Counts a refusal by a quota in the metrics.

@@ -9,7 +9,7 @@ use super::record::{Action, OK};
 use super::{Accounts, Actor, Error, secrets};
 use crate::email_config::patch::Patch;
 use crate::email_config::put::Replacement;
-use crate::email_config::{Change, EmailConfig, SecretChange, Version};
+use crate::email_config::{Change, CheckOperation, EmailConfig, SecretChange, Version};
 use crate::mail::transcript::ProgressSender;
 use crate::providers::{self, Depth, Outcome, UnlockedAccount};
 use crate::secret::Secret;
@@ -92,7 +92,7 @@ impl Accounts {
             let Some(change) = patch.apply(stored.as_ref()).map_err(Error::Input)? else {
                 return Ok(stored.map(|stored| stored.version));
             };
-            if let Some(version) = self.store(actor, Action::Patch, stored.as_ref(), change).await? {
+            if let Some(version) = self.store(actor, Action::Patch, stored.as_ref(), change, None).await? {
                 return Ok(Some(version));
             }
         }
@@ -114,18 +114,22 @@ impl Accounts {
         Err(Error::Contended)
     }
 
-    /// Seals and writes a change with its audit row; `None` where another write came first.
+    /// Seals and writes a change with its audit row and what its check showed; `None` where another write came first.
     async fn store(
         &self,
         actor: &Actor,
         action: Action<'_>,
         stored: Option<&EmailConfig>,
         change: Change,
+        checked: Option<&Outcome>,
     ) -> Result<Option<Version>, Error> {
         let tenant = &actor.tenant;
         let audit_row = self.audit_row(actor, action, OK, &change.fields);
         let version = Uuid::now_v7().simple().to_string();
-        let next = secrets::seal(change, stored, &self.vault, tenant, version, self.clock.now()).await?;
+        let now = self.clock.now();
+        let next = secrets::seal(change, stored, &self.vault, tenant, version, now).await?;
+        let last_check = checked.and_then(|outcome| outcome.last_check(CheckOperation::Put, now));
+        let next = EmailConfig { last_check, ..next };
         let row = match stored {
             Some(stored) => email_configs::update(tenant, &stored.version.config, &next),
             None => email_configs::insert(tenant, &next),
@@ -145,9 +149,9 @@ impl Accounts {
 impl PreparedPut {
     /// Checks the settings against the server, and stores them.
     pub async fn check_and_store(self, progress: Option<ProgressSender>) -> Result<Version, Error> {
-        self.check(progress.as_ref()).await?;
+        let outcome = self.check(progress.as_ref()).await?;
         let (accounts, actor) = (Arc::clone(&self.accounts), self.actor.clone());
-        let stored = self.store().await;
+        let stored = self.store(&outcome).await;
         if stored.is_err() {
             // The secret was used, whatever became of the change.
             accounts.record_attempt(&actor, Action::Put, "NOT_STORED", &[]).await?;
@@ -155,12 +159,16 @@ impl PreparedPut {
         stored
     }
 
-    async fn check(&self, progress: Option<&ProgressSender>) -> Result<(), Error> {
+    /// The outcome of a check that has succeeded.
+    async fn check(&self, progress: Option<&ProgressSender>) -> Result<Outcome, Error> {
         let Self { accounts, actor, change, .. } = self;
         let outcome = self.verify(progress).await?;
         accounts.metrics.record_check(Operation::Put, outcome.code());
         let code = outcome.code();
-        let Err(finding) = outcome.result else { return Ok(()) };
+        let finding = match outcome.result {
+            Ok(success) => return Ok(Outcome { result: Ok(success), ..outcome }),
+            Err(finding) => finding,
+        };
         accounts.record_attempt(actor, Action::Put, code, &change.fields).await?;
         Err(Error::CheckFailed(finding))
     }
@@ -183,7 +191,7 @@ impl PreparedPut {
             progress,
             guard: Some(&guard),
         };
-        let outcome = providers::verify(&accounts.outbound, &account, Depth::SignIn, deadline).await;
+        let outcome = providers::verify(&accounts.outbound, &account, Depth::Token, deadline).await;
         accounts.count_sign_in(&guard, outcome)
     }
 
@@ -200,14 +208,17 @@ impl PreparedPut {
     }
 
     /// Stores what has been checked.
-    async fn store(self) -> Result<Version, Error> {
+    async fn store(self, outcome: &Outcome) -> Result<Version, Error> {
         let Self { accounts, actor, precondition, replacement, mut stored, mut change } = self;
         let reuses_secret = matches!(change.secret, SecretChange::Keep);
         for _ in 0..ATTEMPTS {
             if let (Some(stored), true) = (&stored, change.fields.is_empty()) {
-                return accounts.record_success(&actor, Action::Put, stored).await;
+                return accounts
+                    .record_success(&actor, Action::Put, CheckOperation::Put, stored, outcome)
+                    .await;
             }
-            if let Some(version) = accounts.store(&actor, Action::Put, stored.as_ref(), change).await? {
+            let written = accounts.store(&actor, Action::Put, stored.as_ref(), change, Some(outcome)).await?;
+            if let Some(version) = written {
                 return Ok(version);
             }
             let replaced = stored.map(|stored| stored.version.config);

@@ -55,6 +55,7 @@ pub async fn seal(
         settings: change.settings,
         secret,
         health: change.health,
+        last_check: None,
         version: Version { config: config_version, health: 0 },
         modified_at: now,
         updated_at: now,

@@ -6,6 +6,7 @@ mod result;
 mod stop;
 mod trace;
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -369,9 +370,12 @@ async fn judge_account(
         run.record(config, Ok(reply)).await;
         return None;
     }
+    let mut recorded = HashSet::new();
     for (_, outcome) in outcomes {
         let Handover::Failed(failed) = outcome else { continue };
-        run.record(config, Err(failed)).await;
+        if recorded.insert(failed.finding.diagnosis.code) {
+            run.record(config, Err(failed)).await;
+        }
         if let Some(stop) = run.count_failure(failed, Some(&config.version.config)) {
             return Some(stop);
         }

@@ -296,8 +296,8 @@ impl<'a> Run<'a> {
         if !self.may_begin() {
             return false;
         }
-        if let Some(open) = session.take() {
-            if self.may_go_on(&open) && !self.is_outdated(&open).await {
+        if let Some(mut open) = session.take() {
+            if self.may_go_on(&open) && !self.is_outdated(&mut open).await {
                 *session = Some(open);
             } else {
                 open.close().await;

@@ -1,5 +1,7 @@
 //! Fills the placeholders in a rule's texts.
 
+use std::iter;
+
 use super::observation::Observation;
 use super::rule::{Case, Rule};
 use super::{Failure, microsoft365};
@@ -93,6 +95,38 @@ pub(super) fn fallback_for(name: &str) -> Option<&'static str> {
     })
 }
 
+/// What stands in a placeholder's place.
+pub(super) enum Value {
+    /// The same in every language.
+    Plain(String),
+    Text(Text),
+}
+
+impl Value {
+    fn is_empty(&self) -> bool {
+        matches!(self, Self::Plain(text) if text.is_empty())
+    }
+
+    fn render(self, language: Language) -> String {
+        match self {
+            Self::Plain(text) => text,
+            Self::Text(text) => text.render(language),
+        }
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Plain(text)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Plain(text.to_owned())
+    }
+}
+
 /// The words of a rule for what was seen, in one language.
 pub(super) struct Words<'a> {
     pub language: Language,
@@ -101,21 +135,24 @@ pub(super) struct Words<'a> {
 
 impl Words<'_> {
     pub fn meaning(&self, rule: &Rule) -> String {
-        let mut text = self.fill(rule.meaning);
-        for case in self.cases(rule).filter(|case| !case.meaning.is_empty()) {
-            text.push(' ');
-            text.push_str(&self.fill(case.meaning));
-        }
-        text
+        let sentences: Vec<String> =
+            self.meaning_templates(rule).map(|sentence| self.fill(sentence)).collect();
+        sentences.join(" ")
     }
 
     pub fn steps(&self, rule: &Rule) -> Vec<String> {
-        self.cases(rule)
-            .map(|case| case.step)
-            .filter(|step| !step.is_empty())
-            .chain(rule.steps.iter().copied())
-            .map(|step| self.fill(step))
-            .collect()
+        self.step_templates(rule).map(|step| self.fill(step)).collect()
+    }
+
+    /// The rule's meaning, and what the cases add.
+    pub fn meaning_templates(&self, rule: &Rule) -> impl Iterator<Item = &'static str> {
+        let cases = self.cases(rule).map(|case| case.meaning).filter(|text| !text.is_empty());
+        iter::once(rule.meaning).chain(cases)
+    }
+
+    pub fn step_templates(&self, rule: &Rule) -> impl Iterator<Item = &'static str> {
+        let cases = self.cases(rule).map(|case| case.step).filter(|step| !step.is_empty());
+        cases.chain(rule.steps.iter().copied())
     }
 
     fn cases<'r>(&self, rule: &'r Rule) -> impl Iterator<Item = &'r Case> {
@@ -126,109 +163,113 @@ impl Words<'_> {
 
     /// The template in the language, filled.
     pub fn fill(&self, template: &str) -> String {
-        language::fill(self.language.text(template), |name| self.value(name))
-    }
-
-    fn value(&self, name: &str) -> String {
-        let value = self.known(name).filter(|value| !value.is_empty());
-        value.unwrap_or_else(|| {
-            fallback_for(name).map_or_else(String::new, |word| self.language.text(word).to_owned())
+        language::fill(self.language.text(template), |name| match self.value(name) {
+            Some(value) => value.render(self.language),
+            None => fallback_in(self.language, name),
         })
     }
 
-    fn known(&self, name: &str) -> Option<String> {
+    /// None where nothing is known.
+    pub fn value(&self, name: &str) -> Option<Value> {
+        self.known(name).filter(|value| !value.is_empty())
+    }
+
+    fn known(&self, name: &str) -> Option<Value> {
         let (observation, facts) = (self.observation, self.observation.facts);
+        let plain = |text: &Option<String>| text.clone().map(Value::Plain);
         match name {
-            "host" => Some(facts.host.clone()),
-            "port" => Some(facts.port.to_string()),
-            "user" => facts.username.clone(),
-            "from" => facts.sender.clone(),
-            "recipient" => facts.recipient.clone(),
-            "ehlo_name" => facts.ehlo_name.clone(),
-            "client_id" => facts.client_id.clone(),
-            "provider_tenant" => facts.provider_tenant.clone(),
-            "seconds" => Some(facts.timeout_seconds.to_string()),
-            "suggested_host" => mail_services::suggested_server(observation.host()).map(str::to_owned),
+            "host" => Some(facts.host.clone().into()),
+            "port" => Some(facts.port.to_string().into()),
+            "user" => plain(&facts.username),
+            "from" => plain(&facts.sender),
+            "recipient" => plain(&facts.recipient),
+            "ehlo_name" => plain(&facts.ehlo_name),
+            "client_id" => plain(&facts.client_id),
+            "provider_tenant" => plain(&facts.provider_tenant),
+            "seconds" => Some(facts.timeout_seconds.to_string().into()),
+            "suggested_host" => mail_services::suggested_server(observation.host()).map(Value::from),
             "user_name_form" => match mail_services::preset_of(observation.host())?.username {
-                UsernameForm::Fixed(word) => Some(word.to_owned()),
+                UsernameForm::Fixed(word) => Some(word.into()),
                 UsernameForm::EmailAddress | UsernameForm::Issued => None,
             },
-            "region" => region(observation.host()).map(str::to_owned),
+            "region" => region(observation.host()).map(Value::from),
             // It stands before a full stop.
-            "reply" => observation.shown_reply().map(|reply| reply.trim_end_matches('.').to_owned()),
-            "ports" => Some(ports(observation)),
+            "reply" => observation.shown_reply().map(|reply| reply.trim_end_matches('.').into()),
+            "ports" => Some(ports(observation).into()),
             "missing" => match observation.failure {
-                Failure::ConfigIncomplete { missing } => Some(missing.join(", ")),
+                Failure::ConfigIncomplete { missing } => Some(missing.join(", ").into()),
                 _ => None,
             },
             _ => match observation.microsoft365() {
-                Some(error) => self.of_microsoft365(name, error),
-                None => self.of_session(name, observation.error()?),
+                Some(error) => of_microsoft365(name, error),
+                None => of_session(name, observation.error()?),
             },
         }
     }
+}
 
-    /// What only the session's error tells.
-    fn of_session(&self, name: &str, error: &smtp::Error) -> Option<String> {
-        let offers = error.capabilities.as_deref();
-        match (name, &error.kind) {
-            ("offered", ErrorKind::NoCommonMechanism { offered }) => Some(self.list(offered)),
-            ("offered", _) => Some(self.list(&offers?.auth)),
-            ("limit", ErrorKind::TooLarge { limit, .. }) => Some(self.octets(*limit)),
-            ("limit", _) => Some(self.octets(offers?.size?)),
-            ("size", ErrorKind::TooLarge { size, .. }) => Some(self.octets(*size)),
-            ("names", ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => Some(self.list(names)),
-            ("enterable_names", ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => {
-                let enterable: Vec<String> = enterable(names).cloned().collect();
-                Some(self.list(&enterable))
-            }
-            ("greeted_as", ErrorKind::Tls(TlsFailure::WrongName { greeted_as, .. })) => greeted_as.clone(),
-            ("issuer", ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(issuer), .. })) => {
-                Some(short(issuer))
-            }
-            ("protocol", ErrorKind::NotSmtp(protocol)) => protocol_name(*protocol).map(str::to_owned),
-            ("problem", ErrorKind::Tls(TlsFailure::Other(problem)) | ErrorKind::Protocol(problem)) => {
-                Some(short(problem))
-            }
-            ("problem", ErrorKind::OAuthRefused { challenge }) => Some(printable(challenge)),
-            _ => None,
+/// What stands in the language where nothing is known.
+pub(super) fn fallback_in(language: Language, name: &str) -> String {
+    fallback_for(name).map_or_else(String::new, |word| language.text(word).to_owned())
+}
+
+/// What only the session's error tells.
+fn of_session(name: &str, error: &smtp::Error) -> Option<Value> {
+    let offers = error.capabilities.as_deref();
+    match (name, &error.kind) {
+        ("offered", ErrorKind::NoCommonMechanism { offered }) => Some(list(offered)),
+        ("offered", _) => Some(list(&offers?.auth)),
+        ("limit", ErrorKind::TooLarge { limit, .. }) => Some(octets(*limit)),
+        ("limit", _) => Some(octets(offers?.size?)),
+        ("size", ErrorKind::TooLarge { size, .. }) => Some(octets(*size)),
+        ("names", ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => Some(list(names)),
+        ("enterable_names", ErrorKind::Tls(TlsFailure::WrongName { names, .. })) => {
+            let enterable: Vec<String> = enterable(names).cloned().collect();
+            Some(list(&enterable))
         }
-    }
-
-    fn of_microsoft365(&self, name: &str, error: &microsoft365::Error) -> Option<String> {
-        use microsoft365::ErrorKind::{Malformed, TooLarge, Unreachable};
-        match (name, &error.kind) {
-            ("limit", TooLarge { limit, .. }) => Some(self.octets(*limit)),
-            ("size", TooLarge { size, .. }) => Some(self.octets(*size)),
-            ("problem", Unreachable(problem) | Malformed(problem)) => Some(short(problem)),
-            _ => None,
+        ("greeted_as", ErrorKind::Tls(TlsFailure::WrongName { greeted_as, .. })) => {
+            greeted_as.clone().map(Value::Plain)
         }
-    }
-
-    /// `a, b, c and 4 more`.
-    fn list(&self, names: &[String]) -> String {
-        let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| short(name)).collect();
-        let shown = shown.join(", ");
-        match names.len().saturating_sub(MAX_LISTED) {
-            0 => shown,
-            more => {
-                Text::new(AND_MORE).with("names", shown).with("count", more.to_string()).render(self.language)
-            }
+        ("issuer", ErrorKind::Tls(TlsFailure::Untrusted { issuer: Some(issuer), .. })) => {
+            Some(short(issuer).into())
         }
+        ("protocol", ErrorKind::NotSmtp(protocol)) => protocol_name(*protocol).map(Value::from),
+        ("problem", ErrorKind::Tls(TlsFailure::Other(problem)) | ErrorKind::Protocol(problem)) => {
+            Some(short(problem).into())
+        }
+        ("problem", ErrorKind::OAuthRefused { challenge }) => Some(printable(challenge).into()),
+        _ => None,
     }
+}
 
-    /// Octets as a person reads them: MB are millions, as mail providers count them.
-    fn octets(&self, count: u64) -> String {
-        let text = if count < 1_000_000 {
-            Text::new(BYTES).with("count", count.to_string())
-        } else {
-            let tenths = count % 1_000_000 / 100_000;
-            Text::new(MEGABYTES)
-                .with("whole", (count / 1_000_000).to_string())
-                .with("tenths", tenths.to_string())
-        };
-        text.render(self.language)
+fn of_microsoft365(name: &str, error: &microsoft365::Error) -> Option<Value> {
+    use microsoft365::ErrorKind::{Malformed, TooLarge, Unreachable};
+    match (name, &error.kind) {
+        ("limit", TooLarge { limit, .. }) => Some(octets(*limit)),
+        ("size", TooLarge { size, .. }) => Some(octets(*size)),
+        ("problem", Unreachable(problem) | Malformed(problem)) => Some(short(problem).into()),
+        _ => None,
     }
+}
+
+/// `a, b, c and 4 more`.
+fn list(names: &[String]) -> Value {
+    let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| short(name)).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(MAX_LISTED) {
+        0 => Value::Plain(shown),
+        more => Value::Text(Text::new(AND_MORE).with("names", shown).with("count", more.to_string())),
+    }
+}
+
+/// Octets as a person reads them: MB are millions, as mail providers count them.
+fn octets(count: u64) -> Value {
+    Value::Text(if count < 1_000_000 {
+        Text::new(BYTES).with("count", count.to_string())
+    } else {
+        let tenths = count % 1_000_000 / 100_000;
+        Text::new(MEGABYTES).with("whole", (count / 1_000_000).to_string()).with("tenths", tenths.to_string())
+    })
 }
 
 /// The names of a certificate that can be entered as a server: a wildcard cannot.

@@ -1,6 +1,6 @@
 //! Fuzz target: what is said about any failure.
 
-use super::{Confidence, Effect, Facts, Failure, Finding, diagnose, rule_for};
+use super::{Confidence, Effect, Facts, Failure, Finding, StoredDiagnosis, diagnose, rule_for};
 use crate::fuzz_targets::Input;
 use crate::language::Language;
 use crate::mail::transcript::Stage;
@@ -70,9 +70,11 @@ pub fn diagnosis(data: &[u8]) {
         capabilities: Some(Box::new(capabilities)),
     };
     let facts = facts(host);
-    let finding = diagnose(&Failure::Smtp(error), &facts, &[]);
+    let failure = Failure::Smtp(error);
+    let finding = diagnose(&failure, &facts, &[]);
     check_texts(&finding);
     check_texts(&finding.in_language(Language::German));
+    check_stored(&diagnose(&failure, &Facts { recipient: None, ..facts }, &[]));
     assert_eq!(finding.diagnosis.stage, stage);
     if finding.effect == Effect::CredentialsRefused {
         assert_eq!((stage, class), (Stage::Auth, Some(5)));
@@ -87,6 +89,15 @@ pub fn diagnosis(data: &[u8]) {
     }
     if finding.diagnosis.confidence == Confidence::Exact {
         assert!(!finding.diagnosis.links.is_empty() || !finding.diagnosis.steps.is_empty());
+    }
+}
+
+/// What is stored says the same in each language, after it was written and read.
+fn check_stored(finding: &Finding) {
+    let stored = serde_json::to_string(&finding.to_stored()).expect("JSON");
+    let stored: StoredDiagnosis = serde_json::from_str(&stored).expect("what was written");
+    for language in Language::ALL {
+        assert_eq!(stored.in_language(language).as_ref(), Some(&finding.in_language(language).diagnosis));
     }
 }
 

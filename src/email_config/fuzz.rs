@@ -196,7 +196,15 @@ fn stored(change: &Change, before: Option<&EmailConfig>) -> EmailConfig {
 
 fn config(settings: Settings, secret: Option<Sealed>, health: Health) -> EmailConfig {
     let version = Version { config: "1".to_owned(), health: 0 };
-    EmailConfig { settings, secret, health, version, modified_at: Timestamp(0), updated_at: Timestamp(0) }
+    EmailConfig {
+        settings,
+        secret,
+        health,
+        last_check: None,
+        version,
+        modified_at: Timestamp(0),
+        updated_at: Timestamp(0),
+    }
 }
 
 fn sealed() -> Sealed {

@@ -54,6 +54,7 @@ fn stored(settings: Settings, secret: bool, health: Health) -> EmailConfig {
         secret: secret.then(sealed),
         health,
         version: Version { config: "v1".to_owned(), health: 0 },
+        last_check: None,
         modified_at: Timestamp(0),
         updated_at: Timestamp(0),
     }

@@ -1,5 +1,9 @@
 //! Texts with placeholders, rendered later in a chosen language.
 
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
 use super::Language;
 
 /// Declares texts as constants, with `TEXTS` for the test that every language has them all.
@@ -39,6 +43,26 @@ impl Text {
                 .map(|(_, value)| value.clone())
                 .unwrap_or_default()
         })
+    }
+}
+
+/// A [`Text`] as it is stored: a later version renders it although its own texts are others.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct StoredText {
+    template: String,
+    values: BTreeMap<String, String>,
+}
+
+impl From<Text> for StoredText {
+    fn from(text: Text) -> Self {
+        let values = text.values.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        Self { template: text.template.to_owned(), values }
+    }
+}
+
+impl StoredText {
+    pub fn render(&self, language: Language) -> String {
+        fill(language.text(&self.template), |name| self.values.get(name).cloned().unwrap_or_default())
     }
 }
 

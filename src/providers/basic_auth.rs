@@ -4,7 +4,7 @@ use std::net::IpAddr;
 
 use tokio::time::Instant;
 
-use super::{Depth, NotVerified, Outbound, Outcome, SignInGuard, Success, UnlockedAccount};
+use super::{NotVerified, Outbound, Outcome, SignInGuard, Success, UnlockedAccount};
 use crate::diagnosis::{Facts, Failure};
 use crate::egress::{Connection, DialError, Host};
 use crate::email_config::{BasicAuth, fields};
@@ -158,14 +158,11 @@ pub(super) async fn verify(
     outbound: &Outbound,
     account: &UnlockedAccount<'_>,
     basic: &BasicAuth,
-    depth: Depth,
     deadline: Instant,
 ) -> Outcome {
     let mut log = Transcript::with_progress(account.progress);
     let checked = match SmtpAccount::new(basic, account) {
-        Ok(smtp_account) => {
-            smtp_account.check(outbound, basic.username.as_deref(), depth, deadline, &mut log).await
-        }
+        Ok(smtp_account) => smtp_account.check(outbound, basic.username.as_deref(), deadline, &mut log).await,
         Err(failure) => Err(CheckFailure::before_sender_check(failure)),
     };
     match checked {
@@ -195,18 +192,12 @@ impl SmtpAccount<'_> {
         &self,
         outbound: &Outbound,
         username: Option<&str>,
-        depth: Depth,
         deadline: Instant,
         log: &mut Transcript,
     ) -> Result<(Success, Vec<NotVerified>), CheckFailure> {
         let mut signed_in =
             self.sign_in(outbound, deadline, log).await.map_err(CheckFailure::before_sender_check)?;
         let mut message = self.describe(&signed_in, username);
-        if depth == Depth::SignIn {
-            signed_in.session.quit().await;
-            let success = Success { reply: signed_in.reply, message, proven: Stage::Auth };
-            return Ok((success, SENDER_AND_DELIVERY.to_vec()));
-        }
         let probed = signed_in.session.probe_sender(self.from, log).await;
         signed_in.session.quit().await;
         match probed {

@@ -191,7 +191,7 @@ pub(super) async fn verify(
     };
     facts.mail_send_role = token.mail_send_role;
     let issued = Text::new(TOKEN_ISSUED).with("client_id", &settings.client_id);
-    if depth == Depth::SignIn {
+    if call.uses_smtp() && depth == Depth::Token {
         return succeeded(vec![issued], Stage::Token, not_verified);
     }
     if call.uses_smtp() {

@@ -2,11 +2,15 @@
 
 use std::fmt::Display;
 
+use serde::{Deserialize, Serialize};
+
 use super::tenant_list::Group;
 use super::{Columns, Db, DbError, Statement, sql};
 use crate::clock::Timestamp;
 use crate::email_config::settings::SettingsRow;
-use crate::email_config::{CheckOutcome, EmailConfig, Health, HealthState, ProviderKind, Settings, Version};
+use crate::email_config::{
+    CheckOutcome, EmailConfig, Health, HealthState, LastCheck, ProviderKind, Settings, Version,
+};
 use crate::id::TenantId;
 use crate::mail::transcript::Stage;
 use crate::secret::Sealed;
@@ -15,15 +19,16 @@ statements! {
     FIND = "select config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
             client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
-            health_state, auth_failures, diagnosis_code, health_reason, failed_stage, modified_at, updated_at
+            health_state, auth_failures, diagnosis_code, health_reason, failed_stage, last_check,
+            modified_at, updated_at
         from email_configs where tenant_id = $1";
     INSERT = "insert into email_configs (tenant_id, config_version, health_version, provider,
             server_address, server_port, security_type, username, email_address, sender_name,
             client_id, provider_tenant_id, secret_key_id, secret_wrapped_key, secret_payload,
             health_state, auth_failures, diagnosis_code, health_reason, modified_at, updated_at, listing_group,
-            failed_stage)
+            failed_stage, last_check)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19,
-            $20, $21, $22, $23)
+            $20, $21, $22, $23, $24)
         on conflict (tenant_id) do nothing";
     /// A sealed secret that stays has the same payload: then whatever wraps its data key stays too. It may have been
     /// rewrapped since the row was read.
@@ -34,8 +39,8 @@ statements! {
             secret_wrapped_key = case when secret_payload = $15 then secret_wrapped_key else $14 end,
             secret_payload = $15, health_state = $16, auth_failures = $17,
             diagnosis_code = $18, health_reason = $19, modified_at = $20, updated_at = $21, listing_group = $22,
-            failed_stage = $23
-        where tenant_id = $1 and config_version = $24";
+            failed_stage = $23, last_check = $24
+        where tenant_id = $1 and config_version = $25";
     DELETE = "delete from email_configs where tenant_id = $1 and config_version = $2";
     RECORD_SUCCESS = "update email_configs set health_version = health_version + 1, updated_at = $3,
             health_state = $4, listing_group = $5, auth_failures = 0, diagnosis_code = null, health_reason = null,
@@ -54,6 +59,8 @@ statements! {
         where tenant_id = $1 and config_version = $2 and (health_state <> $4
             or diagnosis_code is distinct from $6 or health_reason is distinct from $7
             or failed_stage is distinct from $8)";
+    RECORD_LAST_CHECK = "update email_configs set health_version = health_version + 1, updated_at = $3, last_check = $4
+        where tenant_id = $1 and config_version = $2";
 }
 
 /// The tenant's configuration.
@@ -118,6 +125,39 @@ pub fn record_check(
     })
 }
 
+/// Writes how the last check of the configuration `checked` ended. Affects no row where the stored version is another one.
+pub fn record_last_check(
+    tenant: &TenantId,
+    checked: &EmailConfig,
+    last_check: &LastCheck,
+    now: Timestamp,
+) -> Statement {
+    sql(RECORD_LAST_CHECK)
+        .bind(tenant.as_str())
+        .bind(checked.version.config.as_str())
+        .bind(now.0)
+        .bind(last_check_text(&checked.version, last_check))
+}
+
+/// The last check as it is stored. It names its version of the configuration: an earlier version of this service changes
+/// the configuration and leaves this column as it is.
+#[derive(Serialize, Deserialize)]
+struct LastCheckColumn<T> {
+    config_version: String,
+    check: T,
+}
+
+/// Null where it cannot be written: the last check is then not known.
+fn last_check_text(version: &Version, check: &LastCheck) -> Option<String> {
+    serde_json::to_string(&LastCheckColumn { config_version: version.config.clone(), check }).ok()
+}
+
+/// None where it is that of other settings, or was written by a newer version in a form that this one does not know.
+fn last_check(version: &Version, stored: Option<&str>) -> Option<LastCheck> {
+    let column: LastCheckColumn<LastCheck> = serde_json::from_str(stored?).ok()?;
+    (column.config_version == version.config).then_some(column.check)
+}
+
 /// Binds the row in the order of the columns of [`INSERT`] and [`UPDATE`].
 fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> Statement {
     let row = config.settings.to_row();
@@ -146,6 +186,7 @@ fn bind_row(statement: Statement, tenant: &TenantId, config: &EmailConfig) -> St
         .bind(config.updated_at.0)
         .bind(Group::from(config).as_str())
         .bind(health.failed_stage.map(Stage::as_str))
+        .bind(config.last_check.as_ref().and_then(|check| last_check_text(&config.version, check)))
 }
 
 /// Reads the columns of [`FIND`], in its order.
@@ -166,7 +207,6 @@ fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
     let settings =
         Settings::from_row(provider, row).map_err(|error| unreadable_row(error.column, error.problem))?;
     Ok(EmailConfig {
-        version,
         settings,
         secret: secret(columns)?,
         health: Health {
@@ -176,6 +216,8 @@ fn read(columns: &mut Columns) -> Result<EmailConfig, DbError> {
             reason: columns.optional_text()?,
             failed_stage: columns.optional_text()?.as_deref().and_then(Stage::parse),
         },
+        last_check: last_check(&version, columns.optional_text()?.as_deref()),
+        version,
         modified_at: Timestamp(columns.integer()?),
         updated_at: Timestamp(columns.integer()?),
     })

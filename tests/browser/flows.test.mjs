@@ -310,6 +310,7 @@ test("the recent activity is told where the service keeps one, and left out wher
     ...config, isValid: false, errorCode: "INVALID_CREDENTIALS", authFailures: 3,
     status: { statusCode: 3, statusReason: "The mail server refused the sign-in." },
     lastUpdated: new Date(Date.now() - 120_000).toISOString(),
+    lastCheck: { at: new Date(Date.now() - 120_000).toISOString(), operation: "verify-connection", success: false, unproved: [] },
     advice: [{ code: "PORT_SECURITY_MISMATCH", title: "Port 465 is usually used with SSL/TLS", meaning: "Choose that.", link: "https://www.rfc-editor.org/rfc/rfc8314" }],
   } }));
   await page.reload();

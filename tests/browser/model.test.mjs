@@ -114,22 +114,22 @@ test("the likeliest remedy comes first", () => {
 
 test("stages come one after the other, with what the service calls them", () => {
   const ids = (stages) => stages.map(({ id }) => id).join();
-  assert.equal(ids(expectedStages("verify", "BasicAuth", { securityType: "SSL/TLS", username: "x" })), "name,connection,encryption,greeting,signIn,sender");
-  assert.equal(ids(expectedStages("save", "BasicAuth", { securityType: "none" })), "name,connection,greeting");
-  assert.equal(ids(expectedStages("save", "Microsoft365", {})), "token");
-  let stages = expectedStages("save", "BasicAuth", { securityType: "StartTLS", username: "x" });
+  assert.equal(ids(expectedStages("BasicAuth", { securityType: "SSL/TLS", username: "x" })), "name,connection,encryption,greeting,signIn,sender");
+  assert.equal(ids(expectedStages("BasicAuth", { securityType: "none" })), "name,connection,greeting,sender");
+  assert.equal(ids(expectedStages("Microsoft365", {})), "token");
+  let stages = expectedStages("BasicAuth", { securityType: "StartTLS", username: "x" });
   for (const event of [["policy", "done", 1], ["dns", "done", 2], ["connect", "started"], ["unheard_of", "done", 9]]) {
     stages = withEvent(stages, { stage: event[0], state: event[1], elapsedMs: event[2] });
   }
   assert.deepEqual(stages.slice(0, 3).map(({ state, ms }) => [state, ms]), [["done", 3], ["running", null], ["waiting", null]]);
   const failed = finished(stages, { code: "X", title: "", owner: "operator", stage: "connect" });
-  assert.deepEqual(failed.map(({ state }) => state), ["done", "failed", "skipped", "skipped", "skipped"]);
+  assert.deepEqual(failed.map(({ state }) => state), ["done", "failed", "skipped", "skipped", "skipped", "skipped"]);
   // Without a stream, the transcript tells.
-  const plain = finished(expectedStages("save", "BasicAuth", { securityType: "none" }), {
+  const plain = finished(expectedStages("BasicAuth", { securityType: "none" }), {
     code: "X", title: "", owner: "operator", stage: "rcpt_to", transcript: [{ stage: "dns", ms: 4, detail: "" }, { stage: "dns", ms: 5, detail: "" }],
   });
   assert.deepEqual(plain.map(({ id, state, ms }) => [id, state, ms]),
-    [["name", "done", 9], ["connection", "skipped", null], ["greeting", "skipped", null], ["recipient", "failed", null]]);
+    [["name", "done", 9], ["connection", "skipped", null], ["greeting", "skipped", null], ["sender", "skipped", null], ["recipient", "failed", null]]);
 });
 
 test("refused input finds its field", async () => {
@@ -180,6 +180,8 @@ test("since when it fails", () => {
     assert.equal(failingSince(config, activity), expected);
   }
   assert.equal(failingSince({ ...config, lastUpdated: config.modificationTime }, []), null);
+  const check = { at: config.lastUpdated, operation: "delivery", success: false, unproved: [] };
+  assert.equal(failingSince({ ...config, lastCheck: check }, []), null, "earlier ones may have failed as well");
   assert.equal(failingSince({ ...config, isValid: true }, [bad]), null);
 });
 

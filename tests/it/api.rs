@@ -10,6 +10,7 @@ mod diagnosis;
 mod diagnosis_rows;
 mod fairness;
 mod language;
+mod last_check;
 mod last_resort;
 mod live;
 mod microsoft365;

@@ -8,6 +8,7 @@ mod door;
 mod fairness;
 mod faults;
 mod keys;
+mod last_check;
 mod metrics;
 mod microsoft365;
 mod outcomes;

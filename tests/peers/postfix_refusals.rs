@@ -11,6 +11,13 @@ fn health(config: &Value) -> (&str, i64) {
     (code, config["authFailures"].as_i64().expect("a count"))
 }
 
+/// What a refused recipient leaves as it is.
+fn without_last_check(mut config: Value) -> Value {
+    let members = config.as_object_mut().expect("an object");
+    members.retain(|name, _| !["lastCheck", "lastUpdated"].contains(&name.as_str()));
+    config
+}
+
 /// Reply code, enhanced code, and the code of the diagnosis.
 fn refusal(answer: &Value) -> (i64, &str, &str) {
     assert_eq!(answer["success"], json!(false), "{answer}");
@@ -77,7 +84,7 @@ async fn a_refused_recipient_says_nothing_about_the_configuration() {
     let service = Service::start();
     let admin = service.admin("acme");
     admin.put(&alice(STARTTLS, "StartTLS")).await.expect(204);
-    let before = admin.config().await;
+    let before = without_last_check(admin.config().await);
     for (recipient, expected) in [
         ("nobody@example.com", (550, "5.1.1", "RECIPIENT_UNKNOWN")),
         ("grey@example.com", (450, "4.7.1", "GREYLISTED")),
@@ -87,26 +94,35 @@ async fn a_refused_recipient_says_nothing_about_the_configuration() {
         assert_eq!(answer["connectionFailed"], json!(false));
         assert_eq!((&answer["accepted"], &answer["rejected"]), (&json!([]), &json!([recipient])));
         assert_eq!(answer["diagnosis"]["retryable"], json!(expected.0 < 500), "{answer}");
-        assert_eq!(admin.config().await, before, "health is unchanged");
+        let config = admin.config().await;
+        assert_eq!(config["lastCheck"]["diagnosis"]["code"], json!(expected.2));
+        assert!(!config["lastCheck"].to_string().contains(recipient), "{config}");
+        assert_eq!(without_last_check(config), before, "health is unchanged");
     }
     let answer = admin.send_test("full@example.com").await;
     assert_eq!(
         (answer["smtpResponseCode"].as_i64(), &answer["rejected"]),
         (Some(552), &json!(["full@example.com"]))
     );
-    assert_eq!(admin.config().await, before, "health is unchanged");
+    assert_eq!(without_last_check(admin.config().await), before, "health is unchanged");
 }
 
 #[tokio::test]
 #[ignore = "needs scripts/test"]
-async fn a_sender_that_is_not_the_users_is_told_by_verify() {
+async fn a_sender_that_is_not_the_users_is_told_by_put_and_verify() {
     let service = Service::start();
     let admin = service.admin("acme");
-    admin.put(&with(alice(STARTTLS, "StartTLS"), "emailAddress", "boss@example.com")).await.expect(204);
+    let boss = with(alice(STARTTLS, "StartTLS"), "emailAddress", "boss@example.com");
+    let refused = admin.put(&boss).await.expect(400).json();
+    assert_eq!(refused["errors"][0]["meta"]["diagnosis"]["code"], json!("SENDER_NOT_OWNED"), "{refused}");
+    assert_eq!(admin.config().await, json!({"isValid": false, "passwordExists": false}));
+    admin.patch(&boss).await.expect(204);
     let answer = admin.verify().await;
     assert_eq!(refusal(&answer), (553, "5.7.1", "SENDER_NOT_OWNED"));
     assert_eq!((&answer["connectionFailed"], &answer["unproved"]), (&json!(false), &json!(["delivery"])));
-    assert_eq!(health(&admin.config().await), ("PROVIDER_ERROR", 0), "the sign-in worked");
+    let config = admin.config().await;
+    assert_eq!(health(&config), ("PROVIDER_ERROR", 0), "the sign-in worked");
+    assert_eq!(config["lastCheck"]["diagnosis"], answer["diagnosis"]);
     admin.patch(&json!({"emailAddress": "alice@example.com"})).await.expect(204);
     assert_eq!(health(&admin.config().await), ("OK", 0));
     assert_eq!(admin.verify().await["success"], json!(true));
@@ -156,10 +172,13 @@ async fn a_wrong_choice_in_the_form_is_named() {
 
 #[tokio::test]
 #[ignore = "needs scripts/test"]
-async fn a_relay_that_wants_encryption_first_is_told_by_verify() {
+async fn a_relay_that_wants_encryption_first_is_told_by_put_and_verify() {
     let service = Service::start();
     let admin = service.admin("acme");
-    admin.put(&without(alice(STARTTLS, "none"), &["username", "emailPassword"])).await.expect(204);
+    let relay = without(alice(STARTTLS, "none"), &["username", "emailPassword"]);
+    let refused = admin.put(&relay).await.expect(400).json();
+    assert_eq!(refused["errors"][0]["meta"]["diagnosis"]["code"], json!("STARTTLS_REQUIRED"), "{refused}");
+    admin.patch(&relay).await.expect(204);
     let answer = admin.verify().await;
     assert_eq!(refusal(&answer), (530, "5.7.0", "STARTTLS_REQUIRED"));
     assert_eq!(health(&admin.config().await), ("PROVIDER_ERROR", 0));

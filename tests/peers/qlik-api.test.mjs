@@ -70,12 +70,13 @@ test("update checks the account and stores it", async () => {
   const { data } = await admin.getEmailConfig(fresh);
   const { emailPassword, ...shown } = account;
   const { senderName, ...flat } = shown;
-  const { modificationTime, lastUpdated, ...rest } = data;
+  const { modificationTime, lastUpdated, lastCheck, ...rest } = data;
   assert.deepEqual(rest, {
     tenantId: "acme", serviceProvider: "BasicAuth", providerConfig: shown, ...flat,
     passwordExists: true, isValid: true, errorCode: "OK",
     status: { statusCode: 0, statusReason: "OK" }, authFailures: 0,
   });
+  assert.deepEqual(lastCheck, { at: lastUpdated, operation: "put", success: true, unproved: ["delivery"] });
   for (const time of [modificationTime, lastUpdated]) {
     assert.equal(new Date(time).toISOString(), time, "ISO 8601 with milliseconds");
   }

@@ -53,10 +53,12 @@ impl Run<'_> {
 
     /// Whether the configuration has changed since the session was opened: no mail meets a new server with an old secret,
     /// or leaves in the name of an earlier account.
-    pub(super) async fn is_outdated(&self, open: &OpenAccount) -> bool {
-        let found = email_configs::find(&self.delivery().db, &self.tenant).await;
-        let is_same = |config: EmailConfig| config.version.config == open.config.version.config;
-        found.is_ok_and(|config| !config.is_some_and(is_same))
+    pub(super) async fn is_outdated(&self, open: &mut OpenAccount) -> bool {
+        match email_configs::find(&self.delivery().db, &self.tenant).await {
+            Ok(Some(config)) => !open.refresh(config),
+            Ok(None) => true,
+            Err(_) => false,
+        }
     }
 
     /// Writes what a hand-over showed about the account's configuration.
@@ -65,7 +67,9 @@ impl Run<'_> {
         config: &EmailConfig,
         result: Result<Option<&crate::smtp::Reply>, &FailedHandover>,
     ) {
-        let recorded = self.delivery().accounts.record_delivery(&self.tenant, config, result).await;
+        let concerns_account = result.err().is_none_or(|failed| class_of(failed) != FailureClass::Message);
+        let accounts = &self.delivery().accounts;
+        let recorded = accounts.record_delivery(&self.tenant, config, result, concerns_account).await;
         if let Err(error) = recorded {
             tracing::warn!(?error, "what a hand-over showed about an account could not be stored");
         }
@@ -78,7 +82,7 @@ impl Run<'_> {
         version: Option<&str>,
     ) -> Option<Stop> {
         let diagnosis = &failed.finding.diagnosis;
-        let class = class(diagnosis.code, diagnosis.stage, failed.finding.effect);
+        let class = class_of(failed);
         if class == FailureClass::Message {
             return None;
         }
@@ -136,4 +140,9 @@ impl Run<'_> {
         account.failed_version = None;
         changes
     }
+}
+
+fn class_of(failed: &FailedHandover) -> FailureClass {
+    let diagnosis = &failed.finding.diagnosis;
+    class(diagnosis.code, diagnosis.stage, failed.finding.effect)
 }

@@ -1,6 +1,6 @@
 //! The two operations that use the account: verify-connection and send-test-email.
 
-mod bodies;
+pub mod bodies;
 
 use std::sync::Arc;
 

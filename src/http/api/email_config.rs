@@ -34,7 +34,7 @@ use requests::{PatchBody, PutBody};
 /// `lastCheck` say how the last check or sending of these settings ended.
 #[utoipa::path(
     get, path = "/email-config", tag = "email-config", operation_id = "getEmailConfig",
-    params(("Accept-Language" = Option<String>, Header, description = "The language of `advice` and `status.statusReason`: `en` or `de`.")),
+    params(("Accept-Language" = Option<String>, Header, description = "The language of `advice`, `status.statusReason` and `lastCheck.diagnosis`: `en` or `de`.")),
     responses(
         (status = 200, description = "The configuration. Without one exactly `isValid` and `passwordExists`, both false.",
          body = EmailConfigBody, headers(("ETag" = String, description = "The version, for `If-Match`; absent without a configuration.")),

@@ -40,7 +40,8 @@ async fn put_checks_and_stores() {
         assert_eq!(shown["providerConfig"]["senderName"], json!("Ada Löv"));
         server.ended().await;
         assert_eq!(server.sign_ins().len(), 1, "{security}");
-        assert!(!server.verbs().contains(&"MAIL".to_owned()), "PUT asks nothing beyond the sign-in");
+        assert!(server.verbs().contains(&"MAIL".to_owned()), "PUT asks for the sender");
+        assert!(!server.verbs().contains(&"RCPT".to_owned()), "{security}");
     }
 }
 

@@ -509,7 +509,12 @@ async fn what_a_server_says_is_shown_short_plain_and_without_the_password() {
     );
     let message = answer.json()["message"].as_str().expect("a message").to_owned();
     assert!(message.len() < 700, "{message}");
-    assert!(!stage.admin.config().await.to_string().contains("script"), "nothing of it is stored");
+    let mut config = stage.admin.config().await;
+    let shown = config.as_object_mut().expect("an object").remove("lastCheck").expect("a check");
+    assert_eq!(shown["diagnosis"], answer.json()["diagnosis"], "what is shown later is what was told");
+    assert!(!config.to_string().contains("script"), "the state holds nothing of it");
+    let stored = stage.app.database.query("select last_check from email_configs").await;
+    assert!(!stored[0][0].as_deref().is_some_and(|check| check.contains(good_password())));
 }
 
 /// Security case J8.

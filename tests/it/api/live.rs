@@ -127,7 +127,7 @@ async fn put_streams_its_check_and_then_the_new_version() {
     let (name, result) = told.last().expect("an event");
     assert_eq!((name.as_str(), &result["status"]), ("result", &json!(204)));
     assert_eq!(result["etag"].as_str(), admin.get(CONFIG).await.header("etag"));
-    assert_eq!(stages(&told).last(), Some(&("auth".to_owned(), "done".to_owned())));
+    assert_eq!(stages(&told).last(), Some(&("mail_from".to_owned(), "done".to_owned())));
 
     let before = admin.config().await;
     account["emailPassword"] = json!(leaks::canary("not it "));

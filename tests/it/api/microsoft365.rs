@@ -55,7 +55,11 @@ async fn put_obtains_a_token_and_stores() {
         },
         "emailAddress": registration.mailbox, "passwordExists": true, "isValid": true, "errorCode": "OK",
         "status": {"statusCode": 0, "statusReason": "OK"}, "authFailures": 0,
-        "modificationTime": "2026-01-01T00:00:00.000Z", "lastUpdated": "2026-01-01T00:00:00.000Z"
+        "modificationTime": "2026-01-01T00:00:00.000Z", "lastUpdated": "2026-01-01T00:00:00.000Z",
+        "lastCheck": {
+            "at": "2026-01-01T00:00:00.000Z", "operation": "put", "success": true,
+            "unproved": ["sender_address", "delivery"],
+        },
     });
     assert_eq!(shown, expected);
     assert!(!shown.to_string().contains(&registration.client_secret));

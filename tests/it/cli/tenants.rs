@@ -68,6 +68,7 @@ fn config(settings: Settings, has_secret: bool, health: Health) -> EmailConfig {
         }),
         health,
         version: Version { config: "v1".to_owned(), health: 0 },
+        last_check: None,
         modified_at: Timestamp(1_767_225_600_001),
         updated_at: Timestamp(1_767_312_000_002),
     }

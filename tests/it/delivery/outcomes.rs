@@ -62,7 +62,9 @@ async fn a_server_that_does_not_know_the_bdat_it_offers_gets_data() {
 /// The message left with its envelope, and no reply came: it may have been taken.
 #[tokio::test]
 async fn a_connection_that_ends_after_one_flight_leaves_the_outcome_unknown() {
-    let post = Post::open(Script::starttls().with("CHUNKING").on(At::Mail, Act::Close)).await;
+    let script = Script::starttls().with("CHUNKING");
+    let post = Post::open(script.clone()).await;
+    post.server.play(script.on(At::Mail, Act::Close));
     let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
     let email = post.until(&id, |email| status(email) == "unknown").await;
     assert_eq!(email["recipients"][0]["last"]["diagnosis"]["code"], json!("OUTCOME_UNKNOWN"));
@@ -165,7 +167,8 @@ async fn an_unknown_outcome_with_hold_waits_for_a_person() {
 #[tokio::test]
 async fn a_connection_that_ends_before_the_message_is_whole_is_tried_again() {
     for place in [At::Mail, At::Rcpt, At::Data] {
-        let post = Post::open(Script::starttls().on(place.clone(), Act::Close)).await;
+        let post = Post::open(Script::starttls()).await;
+        post.server.play(Script::starttls().on(place.clone(), Act::Close));
         let id = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
         assert_ne!(status(&post.get(&id).await), "unknown", "{place:?}");
         post.server.play(Script::starttls());

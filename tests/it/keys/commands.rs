@@ -44,6 +44,7 @@ fn row(secret: Option<Sealed>) -> EmailConfig {
         secret,
         health: Health::unknown(),
         version: Version { config: "v1".to_owned(), health: 7 },
+        last_check: None,
         modified_at: Timestamp(1),
         updated_at: Timestamp(2),
     }

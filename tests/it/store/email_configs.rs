@@ -52,6 +52,7 @@ fn filled() -> EmailConfig {
             failed_stage: None,
         },
         version: Version { config: "v1".to_owned(), health: 7 },
+        last_check: None,
         modified_at: Timestamp(1_767_225_600_001),
         updated_at: Timestamp(1_767_225_600_002),
     }
@@ -63,6 +64,7 @@ fn empty() -> EmailConfig {
         secret: None,
         health: Health::unknown(),
         version: Version { config: "v2".to_owned(), health: 0 },
+        last_check: None,
         modified_at: Timestamp(1),
         updated_at: Timestamp(2),
     }

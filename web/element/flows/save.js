@@ -24,7 +24,7 @@ export async function save(app) {
   /** @type {import("../app.js").Check} */
   const check = {
     kind: "save",
-    stages: expectedStages("save", provider, config),
+    stages: expectedStages(provider, config),
     running: true,
     live: false,
     result: null,

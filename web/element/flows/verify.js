@@ -17,7 +17,7 @@ export async function verify(app) {
   /** @type {import("../app.js").Check} */
   const check = {
     kind: "verify",
-    stages: expectedStages("verify", provider, about.config),
+    stages: expectedStages(provider, about.config),
     running: true,
     live: false,
     result: null,

@@ -9,14 +9,6 @@
 const USES = ["put", "verify-connection", "send-test-email"];
 
 /**
- * @param {Activity[]} activity newest first
- * @returns {Activity | undefined}
- */
-export function lastCheck(activity) {
-  return activity.find((entry) => USES.includes(entry.action));
-}
-
-/**
  * The start of the current failure: the first failure after the last success, if the audit reaches back that far;
  * otherwise the last change of the health.
  *
@@ -32,5 +24,7 @@ export function failingSince(config, activity) {
   const success = checks.findIndex((entry) => entry.outcome === "OK");
   const first = success > 0 ? checks[success - 1] : undefined;
   if (first) return first.at;
+  // Where only the last check is known, earlier ones may have failed as well.
+  if (config.lastUpdated === config.lastCheck?.at) return null;
   return config.lastUpdated && config.lastUpdated !== config.modificationTime ? config.lastUpdated : null;
 }

@@ -26,12 +26,11 @@ const OF_SERVICE = {
 /**
  * What a check goes through, in its order.
  *
- * @param {"save" | "verify"} kind
  * @param {string} provider
  * @param {{ securityType?: unknown, username?: unknown }} config
  * @returns {Stage[]}
  */
-export function expectedStages(kind, provider, config) {
+export function expectedStages(provider, config) {
   /** @type {StageId[]} */
   const ids = ["token"];
   if (provider !== "Microsoft365") {
@@ -39,7 +38,7 @@ export function expectedStages(kind, provider, config) {
     if (config.securityType === "StartTLS") ids.push("encryption");
     if (config.securityType === "SSL/TLS") ids.splice(2, 0, "encryption");
     if (config.username) ids.push("signIn");
-    if (kind === "verify") ids.push("sender");
+    ids.push("sender");
   }
   return ids.map((id) => ({ id, state: "waiting", ms: null }));
 }

@@ -25,6 +25,7 @@
  * @property {number} [authFailures]
  * @property {string} [modificationTime]
  * @property {string} [lastUpdated]
+ * @property {LastCheck} [lastCheck]
  * @property {Advice[]} [advice]
  *
  * @typedef {{ code: string, title: string, meaning: string, link: string }} Advice
@@ -56,6 +57,15 @@
  * @property {string[]} [links]
  * @property {boolean} [retryable]
  * @property {TranscriptEntry[]} [transcript]
+ *
+ * The last check, test mail or delivery of the settings as they stand.
+ *
+ * @typedef {object} LastCheck
+ * @property {string} at
+ * @property {string} operation
+ * @property {boolean} success
+ * @property {string[]} unproved
+ * @property {Diagnosis} [diagnosis]
  *
  * @typedef {object} CheckResult
  * @property {boolean} success

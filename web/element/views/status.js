@@ -5,7 +5,7 @@ import { isChanged } from "../flows/edit.js";
 import { verify } from "../flows/verify.js";
 import { secondsLeft } from "../flows/wait.js";
 import { ago, dateTime } from "../format.js";
-import { failingSince, lastCheck } from "../model/history.js";
+import { failingSince } from "../model/history.js";
 import { checkView } from "./check.js";
 import * as icons from "./icons.js";
 import { button, link, notice } from "./parts.js";
@@ -57,7 +57,7 @@ export function statusCard(app) {
  */
 function facts(app, config, code) {
   const { providerConfig = {}, authFailures = 0 } = config;
-  const checked = lastCheck(app.state.activity ?? []);
+  const checked = config.lastCheck;
   const since = failingSince(config, app.state.activity ?? []);
   const through = config.serviceProvider === "Microsoft365"
     ? "Microsoft 365"
@@ -73,7 +73,7 @@ function facts(app, config, code) {
       count: authFailures,
     })}</span>`) : nothing}
     ${checked ? factRow(app.t("fact.checked"), html`${timeElement(app, checked.at)} <span class="quiet-text">${
-      app.t(checked.outcome === "OK" ? "fact.checked.ok" : "fact.checked.bad")}</span>`) : nothing}
+      app.t(checked.success ? "fact.checked.ok" : "fact.checked.bad")}</span>`) : nothing}
     ${config.modificationTime ? factRow(app.t("fact.changed"), timeElement(app, config.modificationTime)) : nothing}
   </dl>`;
 }

@@ -54,6 +54,9 @@ pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
     }
     row(&mut out, "Changed", &text(body, "modificationTime"));
     row(&mut out, "Updated", &text(body, "lastUpdated"));
+    if body["lastCheck"].is_object() {
+        row(&mut out, "Last check", &last_check(&body["lastCheck"], colours));
+    }
     row(&mut out, "ETag", &shown(etag.unwrap_or_default()));
     for advice in body["advice"].as_array().into_iter().flatten() {
         // Writing to a String cannot fail, here and below.
@@ -66,6 +69,16 @@ pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
         }
     }
     out
+}
+
+fn last_check(check: &Value, colours: Colours) -> String {
+    let code = text(&check["diagnosis"], "code");
+    let word = match check["success"].as_bool() {
+        Some(true) => colours.good("OK"),
+        _ if code.is_empty() => colours.bad("FAILED"),
+        _ => colours.bad(&code),
+    };
+    format!("{word} at {} ({})", text(check, "at"), text(check, "operation"))
 }
 
 fn status(body: &Value) -> String {
@@ -83,6 +96,24 @@ mod tests {
     fn no_configuration_is_said_in_two_lines() {
         let text = config(&json!({"isValid": false, "passwordExists": false}), None, Colours::none());
         assert_eq!(text, "Configuration     none\nValid             no\n");
+    }
+
+    #[test]
+    fn the_last_check_is_one_line() {
+        let body = |success, diagnosis| {
+            json!({"serviceProvider": "BasicAuth", "lastCheck": {
+                "at": "2026-01-01T00:00:00.000Z", "operation": "delivery", "success": success, "diagnosis": diagnosis,
+            }})
+        };
+        for (body, expected) in [
+            (body(true, json!(null)), "OK"),
+            (body(false, json!({"code": "AUTH_REJECTED"})), "AUTH_REJECTED"),
+            (body(false, json!(null)), "FAILED"),
+        ] {
+            let text = config(&body, None, Colours::none());
+            let line = format!("Last check        {expected} at 2026-01-01T00:00:00.000Z (delivery)\n");
+            assert!(text.contains(&line), "{text}");
+        }
     }
 
     #[test]

@@ -5,11 +5,11 @@ use utoipa::ToSchema;
 
 use crate::account::Verification;
 use crate::diagnosis::{self, Confidence, Diagnosis, Owner};
-use crate::email_config::Health;
+use crate::email_config::{Health, NotVerified};
 use crate::language::{Language, texts};
 use crate::mail::address::EmailAddress;
 use crate::mail::transcript::{Entry, Stage};
-use crate::providers::{NotVerified, Outcome};
+use crate::providers::Outcome;
 use crate::smtp::Reply;
 
 /// The answer of verify-connection.
@@ -82,7 +82,7 @@ pub struct DiagnosisBody {
 }
 
 impl DiagnosisBody {
-    fn full(diagnosis: &Diagnosis) -> Self {
+    pub(in crate::http::api) fn full(diagnosis: &Diagnosis) -> Self {
         Self {
             code: diagnosis.code,
             title: diagnosis.title.clone(),

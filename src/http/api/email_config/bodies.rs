@@ -9,8 +9,10 @@ use utoipa::ToSchema;
 use super::entity_tag;
 use crate::egress::Host;
 use crate::email_config::{
-    Advice, BasicAuth, EmailConfig, ErrorCode, Microsoft365, Settings, Version, advice,
+    Advice, BasicAuth, EmailConfig, ErrorCode, LastCheck, Microsoft365, NotVerified, Settings, Version,
+    advice,
 };
+use crate::http::api::checks::bodies::DiagnosisBody;
 use crate::id::TenantId;
 use crate::language::Language;
 use crate::mail::address::EmailAddress;
@@ -62,9 +64,43 @@ pub struct EmailConfigBody<'a> {
     /// ISO 8601: the last time that anything here changed, health included.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_updated: Option<String>,
+    /// How the last attempt to use these settings ended. Absent where they have not been tried since they were changed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_check: Option<LastCheckBody>,
     /// What an administrator should know before it fails. Absent where there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<Vec<AdviceBody>>,
+}
+
+/// The last check, test mail or delivery of the settings as they stand.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = LastCheck)]
+pub struct LastCheckBody {
+    /// ISO 8601. Of deliveries that succeed one after another, one a minute is kept.
+    pub at: String,
+    /// `put`, `verify-connection`, `send-test-email` or `delivery`.
+    #[schema(example = "verify-connection")]
+    pub operation: &'static str,
+    pub success: bool,
+    /// What it did not show: `sender_address`, `send_permission`, `delivery`.
+    #[schema(example = json!(["delivery"]))]
+    pub unproved: Vec<&'static str>,
+    /// Why it failed. It does not name the recipient.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<DiagnosisBody>,
+}
+
+impl LastCheckBody {
+    fn new(check: &LastCheck, language: Language) -> Self {
+        let diagnosis = check.diagnosis.as_ref().and_then(|stored| stored.in_language(language));
+        Self {
+            at: check.at.to_iso(),
+            operation: check.operation.as_str(),
+            success: check.success,
+            unproved: check.unproved.iter().copied().map(NotVerified::as_str).collect(),
+            diagnosis: diagnosis.as_ref().map(DiagnosisBody::full),
+        }
+    }
 }
 
 /// The settings of the provider, without a secret.
@@ -186,6 +222,7 @@ impl<'a> EmailConfigBody<'a> {
             auth_failures: Some(stored.health.auth_failures),
             modification_time: Some(stored.modified_at.to_iso()),
             last_updated: Some(stored.updated_at.to_iso()),
+            last_check: stored.last_check.as_ref().map(|check| LastCheckBody::new(check, language)),
         }
     }
 }
