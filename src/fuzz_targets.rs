@@ -17,4 +17,5 @@ pub use crate::json::fuzz::json;
 pub use crate::mail::message::fuzz::{message, raw_message};
 pub use crate::providers::microsoft365::fuzz::setup;
 pub use crate::smtp::fuzz::{capabilities, reply, sign_in};
+pub use crate::smtp::server::fuzz::smtp_server;
 pub use crate::vault::fuzz::envelope;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use super::{output, serve};
 use crate::app::App;
@@ -21,10 +22,10 @@ use crate::dev::fake_microsoft365::{FakeMicrosoft365, Registration};
 use crate::dev::folder::{Folder, random_secret};
 use crate::dev::inbox::Inbox;
 use crate::dev::mail::Envelope;
-use crate::dev::smtp::{Security, Server};
-use crate::dev::{pages, ports, session};
+use crate::dev::{self, pages, ports, session};
 use crate::egress::Resolver;
 use crate::secret::Secret;
+use crate::smtp::Security;
 use crate::telemetry::traces::Traces;
 use crate::{http, vault};
 use settings::Overrides;
@@ -107,10 +108,12 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
 
     let inbox = Inbox::default();
     let microsoft365 = fake_microsoft365(registration.clone(), inbox.clone(), clock.clone());
-    let server = Server::new(inbox.clone(), identity.tls, Secret::new(password.expose().to_owned()), clock);
-    for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Implicit)] {
+    let inbox_password = Secret::new(password.expose().to_owned());
+    let server = dev::smtp::server(inbox.clone(), identity.tls, inbox_password, clock);
+    let stop = CancellationToken::new();
+    for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Tls)] {
         for listener in listeners {
-            tokio::spawn(Arc::clone(&server).serve(listener, security));
+            tokio::spawn(Arc::clone(&server).serve(listener, security, stop.clone()));
         }
     }
     let welcome = Welcome {
@@ -123,7 +126,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         tokens: tokens(&app)?,
     };
     output::data(&welcome.text())?;
-    close_on_signal(inbox.clone())?;
+    close_on_signal(inbox.clone(), stop)?;
     let dev = http::Dev {
         pages: pages::router(inbox).nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
         session: session::route(token_issuer(&app)),
@@ -131,12 +134,13 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     serve::run_until_stopped(&app, listener, Some(dev), signals, traces).await
 }
 
-/// Ends the event streams of open pages, which would keep the server from stopping.
-fn close_on_signal(inbox: Inbox) -> anyhow::Result<()> {
+/// Ends the event streams of open pages, which would keep the server from stopping, and the inbox's SMTP server.
+fn close_on_signal(inbox: Inbox, stop: CancellationToken) -> anyhow::Result<()> {
     let signals = serve::StopSignals::install()?;
     tokio::spawn(async move {
         signals.recv().await;
         inbox.close();
+        stop.cancel();
     });
     Ok(())
 }

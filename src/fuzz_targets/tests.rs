@@ -35,6 +35,12 @@ fn answers_to_auth_of_the_corpus_hold() {
     replay("sign_in", super::sign_in);
 }
 
+/// Security cases N1, N15.
+#[test]
+fn what_clients_send_of_the_corpus_holds() {
+    replay("smtp_server", super::smtp_server);
+}
+
 /// Security cases E15, I3.
 #[test]
 fn diagnosed_replies_of_the_corpus_hold() {

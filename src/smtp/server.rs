@@ -8,6 +8,8 @@
 mod command;
 mod connection;
 mod connections;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzz;
 mod limits;
 mod listener;
 mod message;
@@ -144,3 +146,6 @@ pub enum Outcome {
     /// The connection ends without a reply.
     Disconnect,
 }
+
+#[cfg(test)]
+mod tests;

@@ -2,15 +2,17 @@
 
 use tempfile::TempDir;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 use transports::clock::Clock;
 use transports::config::Config;
 use transports::dev::certificates;
 use transports::dev::fake_microsoft365::{FakeMicrosoft365, Registration};
 use transports::dev::folder::Folder;
 use transports::dev::inbox::{Inbox, Limits};
-use transports::dev::smtp::{Security, Server, USER};
+use transports::dev::smtp::{self, USER};
 use transports::http::server;
 use transports::secret::Secret;
+use transports::smtp::Security;
 
 use crate::client::Client;
 use crate::service::Service;
@@ -35,10 +37,10 @@ impl Destinations {
             Folder::open(folder.path()).and_then(|folder| certificates::load_or_issue(&folder, clock.now()));
         let identity = identity.expect("a certificate");
         let inbox = Inbox::new(Limits::default());
-        let smtp = Server::new(inbox.clone(), identity.tls, Secret::new(PASSWORD.to_owned()), clock.clone());
+        let smtp = smtp::server(inbox.clone(), identity.tls, Secret::new(PASSWORD.to_owned()), clock.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let smtp_port = listener.local_addr().expect("bound").port();
-        tokio::spawn(smtp.serve(listener, Security::StartTls));
+        tokio::spawn(smtp.serve(listener, Security::StartTls, CancellationToken::new()));
 
         let app = Registration::random();
         let fake = FakeMicrosoft365::new(app.clone(), clock, |_mail| {});

@@ -13,14 +13,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::Limits;
 
-/// A connection is not ended before it has been idle for so long: a new client is about to say something.
-const MIN_IDLE: Duration = Duration::from_secs(2);
-
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
 pub(super) struct Connections {
     max_total: usize,
     max_per_peer: usize,
+    min_idle: Duration,
     state: Mutex<State>,
 }
 
@@ -51,6 +49,7 @@ impl Connections {
         Arc::new(Self {
             max_total: limits.max_connections,
             max_per_peer: limits.max_connections_per_peer,
+            min_idle: limits.min_idle,
             state: Mutex::default(),
         })
     }
@@ -66,7 +65,7 @@ impl Connections {
         }
         if state.total >= self.max_total {
             state.warn();
-            if !state.evict_idle() {
+            if !state.evict_idle(self.min_idle) {
                 return None;
             }
         }
@@ -87,7 +86,7 @@ impl Connections {
 
     /// Ends one idle connection, where there is one: the process has no file left for a new one.
     pub(super) fn evict_idle(&self) {
-        self.lock().evict_idle();
+        self.lock().evict_idle(self.min_idle);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -101,8 +100,8 @@ impl State {
         self.next_number
     }
 
-    fn evict_idle(&mut self) -> bool {
-        let due = self.idle.iter().find(|(_, connection)| connection.since.elapsed() >= MIN_IDLE);
+    fn evict_idle(&mut self, min_idle: Duration) -> bool {
+        let due = self.idle.iter().find(|(_, connection)| connection.since.elapsed() >= min_idle);
         let Some(key) = due.map(|(key, _)| *key) else { return false };
         if let Some(connection) = self.idle.remove(&key) {
             connection.eviction.cancel();
@@ -164,5 +163,73 @@ impl Drop for Place {
                 state.per_peer.remove(&peer);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn connections(max_connections: usize, max_connections_per_peer: usize) -> Arc<Connections> {
+        Connections::new(&Limits { max_connections, max_connections_per_peer, ..Limits::default() })
+    }
+
+    /// Makes idle connections as old as they have to be.
+    fn age(connections: &Connections) {
+        for connection in connections.lock().idle.values_mut() {
+            connection.since =
+                connection.since.checked_sub(connections.min_idle).expect("the machine runs for longer");
+        }
+    }
+
+    fn is_evicted(place: &Place) -> bool {
+        place.eviction.is_cancelled()
+    }
+
+    /// Security case N13.
+    #[test]
+    fn a_peer_has_its_share_and_no_more() {
+        let connections = connections(10, 2);
+        let places = [connections.admit(Some(1)), connections.admit(Some(1))];
+        assert!(connections.admit(Some(1)).is_none());
+        assert!(connections.admit(Some(2)).is_some() && connections.admit(None).is_some());
+        drop(places);
+        assert!(connections.admit(Some(1)).is_some());
+        assert!(connections.lock().per_peer.is_empty() && connections.lock().total == 0, "nothing is kept");
+    }
+
+    /// Security case N13.
+    #[test]
+    fn the_oldest_without_a_sign_in_ends_first_then_the_longest_idle() {
+        let connections = connections(4, 10);
+        let mut places: Vec<_> = (0..4).filter_map(|_| connections.admit(None)).collect();
+        assert!(connections.admit(None).is_none(), "all are busy");
+        for (index, has_signed_in) in [(3, true), (2, false), (0, true), (1, false)] {
+            places[index].set_idle(has_signed_in);
+        }
+        assert!(connections.admit(None).is_none(), "all have only just become idle");
+        age(&connections);
+        let mut order = Vec::new();
+        let mut newcomers = Vec::new();
+        for _ in 0..4 {
+            newcomers.push(connections.admit(None).expect("an idle one ends"));
+            let evicted = (0..4).filter(|index| is_evicted(&places[*index]) && !order.contains(index));
+            order.extend(evicted.collect::<Vec<_>>());
+        }
+        assert_eq!(order, [1, 2, 3, 0]);
+        assert!(connections.admit(None).is_none(), "the newcomers are busy");
+    }
+
+    #[test]
+    fn who_has_work_to_do_is_not_ended() {
+        let connections = connections(1, 10);
+        let mut place = connections.admit(None).expect("a place");
+        place.set_idle(false);
+        place.set_busy();
+        age(&connections);
+        assert!(connections.admit(None).is_none() && !is_evicted(&place));
+        place.set_idle(false);
+        age(&connections);
+        assert!(connections.admit(None).is_some() && is_evicted(&place));
     }
 }

@@ -8,6 +8,8 @@ pub struct Limits {
     pub max_connections: usize,
     /// Connections of one [peer group](super::FrontDoor::peer_group).
     pub max_connections_per_peer: usize,
+    /// A connection is not ended for another before it has been idle for so long: a new client is about to say something.
+    pub min_idle: Duration,
     /// The largest message in octets, offered as SIZE.
     pub max_message: usize,
     /// Octets of messages that are held at once, over all connections. Where it is reached, a message is read to its end
@@ -43,6 +45,7 @@ impl Default for Limits {
         Self {
             max_connections: 1_000,
             max_connections_per_peer: 100,
+            min_idle: Duration::from_secs(2),
             max_message: 10 * 1024 * 1024,
             max_held_octets: 256 * 1024 * 1024,
             max_recipients: 100,

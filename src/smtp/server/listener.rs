@@ -26,7 +26,7 @@ pub struct Server<D> {
     pub(super) door: D,
     pub(super) limits: Limits,
     pub(super) memory: Memory,
-    connections: Arc<Connections>,
+    pub(super) connections: Arc<Connections>,
 }
 
 impl<D: FrontDoor> Server<D> {

@@ -217,3 +217,80 @@ impl Incoming {
         self.fault.map_or(Ok(self.octets), Err)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn incoming(limit: usize) -> Incoming {
+        Incoming::data(limit, Memory::new(PIECE))
+    }
+
+    /// The message and the rest, with the input in pieces of `size`.
+    fn read(input: &str, size: usize) -> (Option<Result<String, FixedReply>>, String) {
+        let mut message = incoming(1_000);
+        let mut used = 0;
+        for piece in input.as_bytes().chunks(size) {
+            let (taken, has_ended) = message.push(piece);
+            used += taken;
+            if has_ended {
+                let octets =
+                    message.finish().map(|octets| String::from_utf8(octets.into_vec()).expect("text"));
+                return (Some(octets), input[used..].to_owned());
+            }
+        }
+        (None, input[used..].to_owned())
+    }
+
+    #[test]
+    fn the_end_is_found_and_dots_are_removed_for_any_piece_size() {
+        for (input, message, rest) in [
+            (".\r\n", Some(Ok("")), ""),
+            ("a\r\n.\r\nQUIT\r\n", Some(Ok("a\r\n")), "QUIT\r\n"),
+            ("..\r\n.\r\n", Some(Ok(".\r\n")), ""),
+            ("..a\r\n...b\r\n.\r\n", Some(Ok(".a\r\n..b\r\n")), ""),
+            (".a\r\n.\r\n", Some(Ok("a\r\n")), ""),
+            ("a.\r\n.\r\n", Some(Ok("a.\r\n")), ""),
+            ("a\r\r\n.\r\n", Some(Err(BAD_MESSAGE)), ""),
+            (".\ra\r\n.\r\n", Some(Err(BAD_MESSAGE)), ""),
+            (".\r\r\n.\r\n", Some(Err(BAD_MESSAGE)), ""),
+            ("\r\n.\r\n", Some(Ok("\r\n")), ""),
+            ("a\r\n", None, ""),
+        ] {
+            for size in 1..=input.len() {
+                let expected = (message.map(|message| message.map(str::to_owned)), rest.to_owned());
+                assert_eq!(read(input, size), expected, "{input:?} by {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_bare_line_end_ends_a_message() {
+        for input in [
+            "a\n.\n",
+            "a\n.\r\n",
+            "a\r\n.\n",
+            "a\r.\r",
+            "a\r\n.\r",
+            "a\r.\r\n",
+            "a\n.\r",
+            "a\r\n\0.\r\n",
+            "\n.\r\n",
+        ] {
+            assert_eq!(read(input, input.len()).0, None, "{input:?}");
+            let ended = format!("{input}x\r\n.\r\n");
+            assert_eq!(read(&ended, 1).0, Some(Err(BAD_MESSAGE)), "{ended:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_beyond_the_limit_is_consumed_and_dropped() {
+        for (length, fits) in [(8, true), (9, false), (998, false), (2_000, false)] {
+            let mut message = incoming(10);
+            let input = format!("{}\r\n.\r\n", "x".repeat(length));
+            assert_eq!(message.push(input.as_bytes()), (input.len(), true));
+            assert!(message.octets.len() <= 10);
+            assert_eq!(message.finish().err(), (!fits).then_some(TOO_LARGE), "{length}");
+        }
+    }
+}

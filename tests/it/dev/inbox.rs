@@ -19,13 +19,14 @@ use tokio::io::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
+use tokio_util::sync::CancellationToken;
 use tower::ServiceExt as _;
 use transports::clock::{Clock, Timestamp};
 use transports::dev::certificates;
 use transports::dev::folder::Folder;
 use transports::dev::inbox::Inbox;
-use transports::dev::smtp::{Security, Server};
 use transports::secret::Secret;
+use transports::smtp::Security;
 
 const PASSWORD: &str = "the password of the inbox";
 
@@ -49,12 +50,13 @@ impl Running {
         let authority = CertificateDer::from_pem_file(&identity.authority_file).expect("a certificate");
         std::fs::remove_dir_all(path).expect("can be removed");
         let (inbox, password) = (Inbox::default(), Secret::new(PASSWORD.to_owned()));
-        let server = Server::new(inbox.clone(), identity.tls, password, Clock::manual(NOW));
+        let clock = Clock::manual(NOW);
+        let server = transports::dev::smtp::server(inbox.clone(), identity.tls, password, clock);
         let mut ports = Vec::new();
-        for security in [Security::StartTls, Security::Implicit] {
+        for security in [Security::StartTls, Security::Tls] {
             let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");
             ports.push(listener.local_addr().expect("is bound").port());
-            tokio::spawn(Arc::clone(&server).serve(listener, security));
+            tokio::spawn(Arc::clone(&server).serve(listener, security, CancellationToken::new()));
         }
         Self { inbox, port: ports[0], tls_port: ports[1], authority }
     }

@@ -37,7 +37,7 @@ fn range(text: &str) -> Vec<String> {
 }
 
 fn id(word: &str) -> Option<(char, u8)> {
-    let group = word.chars().next().filter(|letter| ('A'..='M').contains(letter))?;
+    let group = word.chars().next().filter(|letter| ('A'..='N').contains(letter))?;
     Some((group, word[1..].parse().ok()?))
 }
 

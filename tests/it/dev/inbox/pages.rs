@@ -2,6 +2,7 @@
 
 use axum::http::StatusCode;
 use serde_json::{Value, json};
+use transports::dev::mail::Envelope;
 
 use super::*;
 
@@ -199,8 +200,8 @@ async fn malformed_mails_are_shown() {
         "Content-Type: multipart/mixed\r\n\r\nno boundary".to_owned(),
         "\0\u{1}\u{2}".to_owned(),
     ] {
-        running.deliver(&source).await;
-        let id = running.inbox.newest_first()[0].id;
+        // Not all of them pass the SMTP server; the fake Graph takes anything.
+        let id = running.inbox.add(NOW, Envelope::default(), source.into_bytes());
         for path in ["", "?view=html", "?view=text", "?view=headers", "?view=attachments", "?view=source"] {
             let response = running.get(&format!("/dev/inbox/{id}{path}")).await;
             assert_eq!(response.status(), StatusCode::OK, "{path}");

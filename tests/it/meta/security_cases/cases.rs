@@ -11,7 +11,7 @@ use State::{Later, Tested};
 
 const DELIVERY: State = Later("waits for the delivery of the platform's own mail");
 
-pub const GROUPS: [(&str, &str); 13] = [
+pub const GROUPS: [(&str, &str); 14] = [
     ("A", "Where a connection may go"),
     ("B", "Secrets stay with their server"),
     ("C", "Injection into SMTP and MIME"),
@@ -25,6 +25,7 @@ pub const GROUPS: [(&str, &str); 13] = [
     ("K", "Durability and faults"),
     ("L", "Secrets at rest"),
     ("M", "What an attacker found"),
+    ("N", "Hostile SMTP clients"),
 ];
 
 pub const CASES: &[(&str, &str, State)] = &[
@@ -213,4 +214,19 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("M18", "metrics beside an API that others reach", Tested),
     ("M19", "pages of dev under a foreign name, and other users of the machine", Tested),
     ("M20", "settings in a folder of somebody else", Tested),
+    ("N1", "a second message smuggled behind a false end, in DATA and in BDAT", Tested),
+    ("N2", "bare CR, bare LF and NUL, in messages and in commands", Tested),
+    ("N3", "commands injected before TLS, TLS stripped, AUTH before TLS", Tested),
+    ("N4", "text read as commands: behind a refused DATA, and from a browser", Tested),
+    ("N5", "ten thousand recipients, and recipients without end", Tested),
+    ("N6", "BDAT that lies about its length, or has none", Tested),
+    ("N7", "lines, messages and commands without end", Tested),
+    ("N8", "passwords guessed on one connection", Tested),
+    ("N9", "silent and slow clients", Tested),
+    ("N10", "clients that never read a reply", Tested),
+    ("N11", "more mail at once than there is memory for", Tested),
+    ("N12", "a stop in the middle of a transaction", Tested),
+    ("N13", "connections on every place, and from one address", Tested),
+    ("N14", "clients that leave half-way", Tested),
+    ("N15", "fuzzed commands and messages", Tested),
 ];
