@@ -15,6 +15,9 @@ use uuid::Uuid;
 /// Seals the passwords in the databases of the benchmark; it protects nothing.
 pub const ENCRYPTION_KEY: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
+/// What a peer seals the content of mail with: 32 bytes in base64. It protects nothing either.
+pub const CONTENT_KEY: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
 /// When all of them were set, so that both databases hold the same.
 const MODIFIED_AT: Timestamp = Timestamp(1_767_225_600_000);
 

@@ -74,7 +74,7 @@ pub async fn measure(place: &Place, extents: &Extents, postgres: u32) -> Vec<Mea
         let Some(process) = &one.process else { continue };
         super::progress(format_args!("warming up: {}", one.side.name));
         for _ in 0..extents.warm_ups {
-            load::put_on(process.address, &requests.known, one.length, Extent::Once).await;
+            load::put_on(process.address, &requests.known, Some(one.length), Extent::Once).await;
         }
     }
     let mut measured: Vec<_> = sides::ALL
@@ -141,7 +141,7 @@ impl Running {
             Database::None | Database::Sqlite => 0.0,
         };
         let before = (process.cpu_micros(), of_database());
-        let load = load::put_on(process.address, plan, self.length, extent).await;
+        let load = load::put_on(process.address, plan, Some(self.length), extent).await;
         let count = f64::from(load.latencies.count());
         Round {
             rate: count / load.elapsed.as_secs_f64(),
@@ -156,14 +156,14 @@ impl Running {
     async fn light_p99(&self, requests: &Requests, time: Duration) -> f64 {
         let process = self.process.as_ref().expect("it stays the same over the rounds");
         let extent = Extent::Paced(time, LIGHT_LOAD);
-        load::put_on(process.address, &requests.known, self.length, extent).await.latencies.at(99)
+        load::put_on(process.address, &requests.known, Some(self.length), extent).await.latencies.at(99)
     }
 
     /// A process that has seen none of the new tokens, and has had its first requests.
     async fn start_fresh(&self, place: &Place, requests: &Requests) -> Process {
         let mut process = self.side.start(place);
         process.wait_until_it_listens();
-        load::put_on(process.address, &requests.known, self.length, Extent::Once).await;
+        load::put_on(process.address, &requests.known, Some(self.length), Extent::Once).await;
         process
     }
 }

@@ -30,14 +30,15 @@ pub enum Extent {
     Once,
 }
 
-/// What came of it. Every request was answered with 200, or the run has ended with an error.
+/// What came of it. Every request was answered with success, or the run has ended with an error.
 pub struct Load {
     pub latencies: Latencies,
     pub elapsed: Duration,
 }
 
-/// Puts the load on a server. The connections are there before the time begins.
-pub async fn put_on(address: SocketAddr, plan: &Plan, length: usize, extent: Extent) -> Load {
+/// Puts the load on a server. The connections are there before the time begins. `length` is that of each answer with its
+/// head, where all have the same.
+pub async fn put_on(address: SocketAddr, plan: &Plan, length: Option<usize>, extent: Extent) -> Load {
     let mut clients = Vec::new();
     for _ in plan.iter() {
         clients.push(Client::connect(address).await.expect("the server takes connections"));
@@ -80,7 +81,7 @@ async fn ask_all(
     mut client: Client,
     plan: Plan,
     number: usize,
-    length: usize,
+    length: Option<usize>,
     end: Option<Instant>,
     pace: Option<Pace>,
 ) -> Vec<u32> {
@@ -93,7 +94,10 @@ async fn ask_all(
                 ticks.tick().await;
                 asked = Instant::now();
             }
-            client.ask_again(request, length).await;
+            match length {
+                Some(length) => client.ask_again(request, length).await,
+                None => client.ask_for_success(request).await,
+            }
             let answered = Instant::now();
             micros.push(u32::try_from((answered - asked).as_micros()).unwrap_or(u32::MAX));
             asked = answered;

@@ -12,6 +12,7 @@
 )]
 
 mod client;
+mod delivery;
 mod figures;
 mod fill;
 mod floor;
@@ -24,6 +25,7 @@ mod proc;
 mod process;
 mod report;
 mod sides;
+mod sink;
 mod smtp_server;
 mod start;
 mod targets;
@@ -32,12 +34,12 @@ mod verify;
 
 use std::fmt::Arguments;
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use clap::{Parser, Subcommand};
+use clap::{Parser, Subcommand, ValueEnum};
 
-use report::Results;
+use report::{Configuration, Results};
 use sides::{Place, sqlite_url};
 use tokens::Signer;
 
@@ -64,6 +66,9 @@ struct Options {
     /// The folder with the peers and their packages
     #[arg(long)]
     peers: Option<PathBuf>,
+    /// Measure one part alone
+    #[arg(long)]
+    only: Option<Part>,
     /// Leave instructions uncounted, although valgrind is there
     #[arg(long)]
     no_instructions: bool,
@@ -73,6 +78,15 @@ struct Options {
     /// What cargo says to every benchmark
     #[arg(long, hide = true)]
     bench: bool,
+}
+
+/// What can be measured by itself.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Part {
+    /// GET of a configuration, start, checks of accounts, instructions
+    Configuration,
+    /// Taking mail and handing it over
+    Delivery,
 }
 
 /// Servers that the benchmark starts from its own program.
@@ -110,6 +124,10 @@ pub struct Extents {
     pub check_rounds: usize,
     /// Checks of an account in a round, where there is one at a time.
     pub checks: usize,
+    /// Rounds of taking mail, and of handing it over.
+    pub delivery_rounds: usize,
+    /// Mails that are handed over in a round.
+    pub mails: usize,
 }
 
 impl Extents {
@@ -123,6 +141,8 @@ impl Extents {
             starts: 11,
             check_rounds: 7,
             checks: 200,
+            delivery_rounds: 7,
+            mails: 4000,
         };
         if !options.quick {
             return whole;
@@ -136,6 +156,8 @@ impl Extents {
             starts: 3,
             check_rounds: 2,
             checks: 40,
+            delivery_rounds: 2,
+            mails: 1000,
         }
     }
 }
@@ -173,29 +195,47 @@ async fn measure(options: &Options, extents: &Extents) -> String {
     }
     let place = Place {
         sqlite: folder.join("transports.db"),
-        postgres_url: create_database(server).await,
+        postgres_url: create_database(server, "configuration").await,
         signer: Signer::new(&folder),
         peers: peers.clone(),
         folder,
     };
+    let configuration = match options.only {
+        Some(Part::Delivery) => None,
+        _ => Some(measure_configuration(&place, options, extents, postgres, postfix).await),
+    };
+    let delivery = match options.only {
+        Some(Part::Configuration) => None,
+        _ => Some(delivery::measure(&place, extents, server, postgres).await),
+    };
+    let machine = machine::description(extents);
+    std::fs::remove_dir_all(&place.folder).expect("the folder is ours");
+    report::markdown(&Results { machine, configuration, delivery })
+}
+
+async fn measure_configuration(
+    place: &Place,
+    options: &Options,
+    extents: &Extents,
+    postgres: u32,
+    postfix: &Path,
+) -> Configuration {
     progress(format_args!("filling SQLite and PostgreSQL with {} tenants each", extents.tenants));
     fill::fill(&sqlite_url(&place.sqlite), extents.tenants).await;
     fill::fill(&place.postgres_url, extents.tenants).await;
     vacuum(&place.postgres_url).await;
 
-    let get = get::measure(&place, extents, postgres).await;
-    let start = start::measure(&place, extents).await;
-    let verify = verify::measure(&place, extents, postfix).await;
+    let get = get::measure(place, extents, postgres).await;
+    let start = start::measure(place, extents).await;
+    let verify = verify::measure(place, extents, postfix).await;
     let instructions =
-        if options.no_instructions { None } else { instructions::measure(&place, extents).await };
-    let machine = machine::description(extents);
-    std::fs::remove_dir_all(&place.folder).expect("the folder is ours");
-    report::markdown(&Results { machine, get, start, verify, instructions })
+        if options.no_instructions { None } else { instructions::measure(place, extents).await };
+    Configuration { get, start, verify, instructions }
 }
 
 /// An empty database on this server; gives its URL.
-async fn create_database(server: &str) -> String {
-    let name = format!("compare_{}", std::process::id());
+async fn create_database(server: &str, what: &str) -> String {
+    let name = format!("compare_{what}_{}", std::process::id());
     batch(server, &format!("create database {name} template template0")).await;
     let (host, _) = server.rsplit_once('/').expect("postgres://USER@HOST/NAME");
     format!("{host}/{name}")

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::figures::Spread;
 use super::sides::{self, Database, Side};
 use super::targets::{self, Target};
-use super::{get, instructions, start, verify};
+use super::{delivery, get, instructions, start, verify};
 
 const BEGIN: &str = "<!-- figures: written by scripts/bench -->";
 const END: &str = "<!-- end of the figures -->";
@@ -14,13 +14,19 @@ const END: &str = "<!-- end of the figures -->";
 /// Everything that was measured.
 pub struct Results {
     pub machine: String,
+    pub configuration: Option<Configuration>,
+    pub delivery: Option<delivery::Measured>,
+}
+
+/// What was measured of reading and checking configurations.
+pub struct Configuration {
     pub get: Vec<get::Measured>,
     pub start: Vec<start::Measured>,
     pub verify: Vec<verify::Measured>,
     pub instructions: Option<Vec<instructions::Measured>>,
 }
 
-impl Results {
+impl Configuration {
     pub fn of(&self, side: Side) -> &get::Measured {
         self.get.iter().find(|measured| measured.side == side).expect("all sides are measured")
     }
@@ -37,11 +43,22 @@ pub fn ratio<T>(here: &[T], there: &[T], value: impl Fn(&T) -> f64) -> Spread {
 
 pub fn markdown(results: &Results) -> String {
     let mut text = format!("{}\n", results.machine);
-    targets(&mut text, &targets::judged(results));
-    get(&mut text, results);
-    start_and_memory(&mut text, results);
-    verify(&mut text, &results.verify);
-    instructions(&mut text, results.instructions.as_deref());
+    let configuration = results.configuration.as_ref();
+    let delivery = results.delivery.as_ref();
+    let judged = configuration.map(targets::of_configuration).into_iter().flatten();
+    let judged: Vec<_> = judged.chain(delivery.map(targets::of_delivery).into_iter().flatten()).collect();
+    targets(&mut text, &judged);
+    if let Some(configuration) = configuration {
+        get(&mut text, configuration);
+        start_and_memory(&mut text, configuration);
+        verify(&mut text, &configuration.verify);
+        instructions(&mut text, configuration.instructions.as_deref());
+    }
+    if let Some(delivery) = delivery {
+        taking(&mut text, &delivery.taking);
+        handing_over(&mut text, &delivery.handing_over);
+        writing(&mut text, &delivery.writing);
+    }
     text
 }
 
@@ -72,7 +89,7 @@ fn targets(text: &mut String, judged: &[Target]) {
     }
 }
 
-fn get(text: &mut String, results: &Results) {
+fn get(text: &mut String, results: &Configuration) {
     let columns = [
         "GET of a configuration",
         "requests/s",
@@ -113,7 +130,7 @@ fn get(text: &mut String, results: &Results) {
     }
 }
 
-fn start_and_memory(text: &mut String, results: &Results) {
+fn start_and_memory(text: &mut String, results: &Configuration) {
     let columns = ["", "start to the first authenticated answer, ms", "private memory after the load, MiB"];
     heading(text, "Start and memory", &columns);
     for measured in &results.start {
@@ -159,5 +176,61 @@ fn instructions(text: &mut String, measured: Option<&[instructions::Measured]>) 
     for one in measured {
         let ratio = one.each / measured[0].each;
         line(text, &[one.side.name.to_owned(), format!("{:.0}", one.each), format!("{ratio:.2}")]);
+    }
+}
+
+fn taking(text: &mut String, measured: &delivery::Taking) {
+    let columns =
+        ["POST /emails, 10 kB", "mails/s", "CPU µs per mail", "PostgreSQL's CPU µs", "p50 ms", "p99 ms"];
+    heading(text, "Taking mail, 64 callers", &columns);
+    for side in [&measured.sqlite, &measured.sqlite_peer, &measured.postgres, &measured.postgres_peer] {
+        mail_rounds(text, side);
+    }
+}
+
+fn handing_over(text: &mut String, measured: &delivery::HandingOver) {
+    let columns = [
+        "request to the server's 250, 10 kB",
+        "mails/s",
+        "CPU µs per mail",
+        "PostgreSQL's or Redis' CPU µs",
+        "p50 ms of the answer",
+        "p99 ms of the answer",
+    ];
+    heading(text, "Handing mail over, 50 accounts", &columns);
+    for side in [&measured.sqlite, &measured.postgres, &measured.peer] {
+        mail_rounds(text, side);
+    }
+    writeln!(
+        text,
+        "\n{} mails one after the other on SQLite, from the request to the server's 250: p50 {:.2} ms, p99 {:.2} ms.",
+        delivery::ONE_AT_A_TIME,
+        measured.alone_p50,
+        measured.alone_p99,
+    )
+    .expect("a text takes it");
+}
+
+fn mail_rounds(text: &mut String, side: &delivery::Side) {
+    let spread = |value: fn(&delivery::Round) -> f64| Spread::of(side.rounds.iter().map(value));
+    let database = spread(|round| round.database_cpu);
+    let database = if database.highest > 0.0 { database.to_string() } else { "–".to_owned() };
+    line(
+        text,
+        &[
+            side.name.to_owned(),
+            spread(|round| round.rate).to_string(),
+            spread(|round| round.cpu).to_string(),
+            database,
+            spread(|round| round.p50).to_string(),
+            spread(|round| round.p99).to_string(),
+        ],
+    );
+}
+
+fn writing(text: &mut String, measured: &[delivery::Writing]) {
+    heading(text, "The writes of a hand-over alone", &["", "transactions/s"]);
+    for one in measured {
+        line(text, &[one.name.to_owned(), one.rate.to_string()]);
     }
 }

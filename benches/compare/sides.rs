@@ -105,14 +105,7 @@ impl Side {
             }
             Program::Peer(file) => {
                 let mut command = run(Path::new("node"));
-                command
-                    .arg(place.peers.join(file))
-                    .env("NODE_ENV", "production")
-                    .env("PEER_PORT", port.to_string())
-                    .env("PEER_DATABASE", self.url(place).trim_start_matches("sqlite://"))
-                    .env("PEER_PUBLIC_KEY", &place.signer.public_key)
-                    .env("PEER_ISSUER", ISSUER)
-                    .env("PEER_AUDIENCE", AUDIENCE);
+                command.arg(place.peers.join(file)).envs(place.peer_settings(port, &self.url(place)));
                 command
             }
         }
@@ -131,6 +124,18 @@ impl Place {
     /// The file with the floor's answer.
     pub fn static_answer(&self) -> PathBuf {
         self.folder.join("answer.json")
+    }
+
+    /// What a peer of `benches/peers` is told.
+    pub fn peer_settings(&self, port: u16, url: &str) -> [(&'static str, String); 6] {
+        [
+            ("NODE_ENV", "production".to_owned()),
+            ("PEER_PORT", port.to_string()),
+            ("PEER_DATABASE", url.trim_start_matches("sqlite://").to_owned()),
+            ("PEER_PUBLIC_KEY", self.signer.public_key.display().to_string()),
+            ("PEER_ISSUER", ISSUER.to_owned()),
+            ("PEER_AUDIENCE", AUDIENCE.to_owned()),
+        ]
     }
 }
 

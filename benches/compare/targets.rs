@@ -1,8 +1,8 @@
 //! What is aimed at, beside what was measured.
 
 use super::figures::Spread;
-use super::report::{Results, ratio};
-use super::{sides, verify};
+use super::report::{Configuration, ratio};
+use super::{delivery, sides, verify};
 
 pub struct Target {
     pub what: &'static str,
@@ -37,7 +37,7 @@ impl Target {
     }
 }
 
-pub fn judged(results: &Results) -> Vec<Target> {
+pub fn of_configuration(results: &Configuration) -> Vec<Target> {
     let target = |what, bound, measured| Target { what, measured, by_cpu: None, bound };
     let rate = |what, bound, here, there| {
         let (here, there) = (&results.of(here).rounds, &results.of(there).rounds);
@@ -116,5 +116,43 @@ pub fn judged(results: &Results) -> Vec<Target> {
         ),
         target("private memory under load, SQLite, MiB", AtMost(40.0), memory(sides::SQLITE)),
         target("private memory under load, PostgreSQL, MiB", AtMost(40.0), memory(sides::POSTGRES)),
+    ]
+}
+
+pub fn of_delivery(measured: &delivery::Measured) -> Vec<Target> {
+    let target = |what, bound, measured| Target { what, measured, by_cpu: None, bound };
+    let rate = |side: &delivery::Side| Spread::of(side.rounds.iter().map(|round| round.rate));
+    let beside = |what, bound, here: &delivery::Side, there: &delivery::Side| {
+        let by_cpu = Some(ratio(&here.rounds, &there.rounds, |round| 1.0 / round.cpu));
+        Target { what, measured: ratio(&here.rounds, &there.rounds, |round| round.rate), by_cpu, bound }
+    };
+    let (taking, handing_over) = (&measured.taking, &measured.handing_over);
+    let one = |value: f64| Spread::of([value]);
+    vec![
+        target("POST /emails, SQLite, mails/s", AtLeast(5000.0), rate(&taking.sqlite)),
+        beside(
+            "POST /emails, SQLite: rate, of Fastify + better-sqlite3 that stores the same",
+            AtLeast(2.0),
+            &taking.sqlite,
+            &taking.sqlite_peer,
+        ),
+        target("POST /emails, PostgreSQL, mails/s", AtLeast(2500.0), rate(&taking.postgres)),
+        target("request to the server's 250, SQLite, mails/s", AtLeast(2500.0), rate(&handing_over.sqlite)),
+        target(
+            "request to the server's 250, PostgreSQL, mails/s",
+            AtLeast(1200.0),
+            rate(&handing_over.postgres),
+        ),
+        target("the same, one mail at a time, SQLite: p50, ms", AtMost(5.0), one(handing_over.alone_p50)),
+        target(
+            "the writes of hand-overs alone, SQLite, transactions/s",
+            AtLeast(20_000.0),
+            measured.writing[0].rate,
+        ),
+        target(
+            "the writes of hand-overs alone, PostgreSQL, transactions/s",
+            AtLeast(5000.0),
+            measured.writing[1].rate,
+        ),
     ]
 }

@@ -1,0 +1,124 @@
+//! The platform's own mail: taking it (`POST /emails`), and handing it over to a mail server that takes all at once.
+
+mod handing_over;
+mod taking;
+mod writing;
+
+use serde_json::json;
+
+use super::client::{Client, PATH, with_body};
+use super::figures::Latencies;
+use super::process::{self, Process, SERVER_CORE, free_port};
+use super::sides::{Place, service_settings};
+use super::{Extents, fill};
+use std::path::Path;
+use std::time::Duration;
+
+pub use handing_over::{HandingOver, ONE_AT_A_TIME};
+pub use taking::Taking;
+pub use writing::Writing;
+
+/// Octets of a mail's text, about.
+const TEXT_BYTES: usize = 10_000;
+
+const EMAILS: &str = "/api/v1/transports/emails";
+
+/// What one round showed of one side.
+#[derive(Clone, Copy)]
+pub struct Round {
+    /// Mails a second.
+    pub rate: f64,
+    /// CPU time of the side's process for each, in microseconds.
+    pub cpu: f64,
+    /// The same of PostgreSQL's connections, or of Redis.
+    pub database_cpu: f64,
+    /// Milliseconds to the answer.
+    pub p50: f64,
+    pub p99: f64,
+}
+
+/// A side with its rounds.
+pub struct Side {
+    pub name: &'static str,
+    pub rounds: Vec<Round>,
+}
+
+/// All that was measured of the delivery.
+pub struct Measured {
+    pub taking: Taking,
+    pub handing_over: HandingOver,
+    pub writing: Vec<Writing>,
+}
+
+/// Measures all of it. `postgres_pid` is the main process of PostgreSQL.
+pub async fn measure(place: &Place, extents: &Extents, server: &str, postgres_pid: u32) -> Measured {
+    Measured {
+        taking: taking::measure(place, extents, server, postgres_pid).await,
+        handing_over: handing_over::measure(place, extents, server, postgres_pid).await,
+        writing: writing::measure(place, extents, server).await,
+    }
+}
+
+/// The request of a mail of ten kilobytes.
+fn post_email(token: &str) -> Vec<u8> {
+    let line = "<p>An invoice is a list of things that were bought, with what each of them costs.</p>\n";
+    let email = json!({
+        "to": ["ada@example.net"], "subject": "Invoice 8841",
+        "html": line.repeat(TEXT_BYTES / line.len()),
+    });
+    with_body("POST", EMAILS, token, &email.to_string())
+}
+
+/// Starts the service with a database of its own. `more` are settings besides those of all sides.
+async fn start_service(place: &Place, url: &str, log: &str, more: &[(&str, &str)]) -> Process {
+    let port = free_port();
+    let mut command = process::pinned(SERVER_CORE, Path::new(env!("CARGO_BIN_EXE_transports")));
+    command.arg("serve").envs(service_settings(place, port, url));
+    let more = more.iter().chain(&[
+        ("RATE_LIMIT__SEND_PER_MINUTE", "0"),
+        ("DELIVERY__MAX_WAITING_PER_TENANT", "1000000"),
+        ("EGRESS__ALLOW", "127.0.0.0/8,::1/128"),
+        ("EGRESS__ALLOW_HOSTS", "localhost"),
+        ("EGRESS__PORTS", "0"),
+    ]);
+    command.envs(more.map(|(name, value)| (format!("TRANSPORTS_{name}"), *value)));
+    let mut process = Process::start(command, port, &place.folder.join(log));
+    process.wait_until_it_listens();
+    process
+}
+
+/// A peer of `benches/peers`, with its database.
+fn start_peer(place: &Place, file: &str, url: &str, sink_port: u16) -> Process {
+    let port = free_port();
+    let mut command = process::pinned(SERVER_CORE, Path::new("node"));
+    command.arg(place.peers.join(file)).envs(place.peer_settings(port, url));
+    command.env("PEER_CONTENT_KEY", fill::CONTENT_KEY).env("PEER_SINK_PORT", sink_port.to_string());
+    let mut process = Process::start(command, port, &place.folder.join(format!("{file}.log")));
+    process.wait_until_it_listens();
+    process
+}
+
+/// Gives these tenants an account at a mail server on loopback.
+async fn put_accounts(service: &Process, tokens: &[String], server_port: u16) {
+    let mut client = Client::connect(service.address).await.expect("it listens");
+    for token in tokens {
+        let account = json!({
+            "serverAddress": "localhost", "serverPort": server_port, "securityType": "none",
+            "emailAddress": "billing@example.com",
+        });
+        let body = json!({ "serviceProvider": "BasicAuth", "providerConfig": account }).to_string();
+        let answer = client.ask(&with_body("PUT", PATH, token, &body)).await;
+        assert_eq!(answer.status, 204, "{}", String::from_utf8_lossy(&answer.body));
+    }
+}
+
+fn round(latencies: &Latencies, elapsed: Duration, cpu: f64, database_cpu: f64) -> Round {
+    let count = f64::from(latencies.count());
+    Round {
+        rate: count / elapsed.as_secs_f64(),
+        cpu: cpu / count,
+        database_cpu: database_cpu / count,
+        p50: latencies.at(50),
+        p99: latencies.at(99),
+    }
+}
