@@ -16,6 +16,7 @@ mod handover;
 pub mod operator;
 mod outbox;
 mod query;
+mod queue_limits;
 pub mod request;
 mod runner;
 mod slots;
@@ -55,6 +56,7 @@ pub struct Delivery {
     settings: config::Delivery,
     keys: content::ContentKeys,
     capacity: capacity::Capacity,
+    queue_limits: queue_limits::QueueLimits,
     pub api_keys: api_keys::ApiKeys,
     backlog: backlog::Backlog,
     /// Wakes the worker of this process: an account without an owner has become due.
@@ -167,6 +169,7 @@ impl Delivery {
             keys: content::ContentKeys::new(),
             capacity: capacity::Capacity::new(config),
             api_keys: api_keys::ApiKeys::new(&accounts.db, accounts.clock.clone()),
+            queue_limits: queue_limits::QueueLimits::new(&config.delivery),
             backlog: backlog::Backlog::default(),
             due: Notify::new(),
             owned: Mutex::default(),

@@ -3,6 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::queue_limits::Waiting;
 use super::request::{EmailRequest, Envelope, ErrorName, RequestBody, RequestFault, RequestFaults};
 use super::submission::Submission;
 use super::{Delivery, Error};
@@ -255,11 +256,9 @@ impl Delivery {
     }
 
     async fn check_queue(&self, tenant: &TenantId, submissions: &[Submission]) -> Result<(), Error> {
-        let (waiting, octets) = emails::waiting(&self.db, tenant).await?;
-        let (more, size) = (submissions.len() as u64, octets_of(submissions));
-        let is_full = waiting.unsigned_abs() + more > u64::from(self.settings.max_waiting_per_tenant)
-            || octets.unsigned_abs() + size > self.settings.max_bytes_per_tenant;
-        if is_full { Err(Error::QueueFull) } else { Ok(()) }
+        let more = Waiting { emails: submissions.len() as u64, octets: octets_of(submissions) };
+        let has_room = self.queue_limits.let_in(&self.db, tenant, more).await?;
+        if has_room { Ok(()) } else { Err(Error::QueueFull) }
     }
 
     async fn check_capacity(&self, submissions: &[Submission]) -> Result<(), Error> {

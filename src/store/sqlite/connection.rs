@@ -19,8 +19,8 @@ use crate::store::{Row, Statement, Value};
 /// may wait behind one such wait for its own, so that two of them stay below five seconds.
 const BUSY_TIMEOUT: Duration = Duration::from_millis(2400);
 
-/// More than there are texts, so that each is prepared once for each connection.
-const STATEMENT_CACHE_SIZE: usize = 64;
+/// The statements of transactions and savepoints, which a connection keeps besides the texts of the tables.
+const TRANSACTION_STATEMENTS: usize = 8;
 
 /// The write-ahead log is truncated to this size when it restarts.
 const JOURNAL_BYTES: i64 = 16 * 1024 * 1024;
@@ -125,7 +125,9 @@ pub(super) fn open_writing(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_SIZE);
+    // So many that each text is prepared once for each connection.
+    let texts: usize = crate::store::texts().iter().map(|(_, texts)| texts.len()).sum();
+    connection.set_prepared_statement_cache_capacity(texts + TRANSACTION_STATEMENTS);
     // `full` is what survives a loss of power; with `normal`, acknowledged commits were lost in trials.
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "foreign_keys", true)?;

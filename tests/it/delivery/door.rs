@@ -125,12 +125,18 @@ async fn a_full_queue_takes_no_more() {
         config.delivery.max_waiting_per_tenant = 2;
     })
     .await;
+    let mut ids = Vec::new();
     for _ in 0..2 {
-        post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202);
+        let taken = post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202);
+        ids.push(taken.json()["id"].as_str().expect("an id").to_owned());
     }
     let full = post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(429);
     assert_eq!(full.json()["name"], json!("queue_full"));
     assert!(full.header("retry-after").is_some());
+    // Nothing is refused because of an older count.
+    post.admin().post(&format!("{EMAILS}/{}/cancel", ids[0])).await.expect(200);
+    post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202);
+    post.admin().json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(429);
 }
 
 /// The message ends each line with CRLF; what is shown is what was given.
