@@ -65,7 +65,7 @@ create table api_keys (
     created_at bigint not null,
     expires_at bigint,
     revoked_at bigint,
-    -- The earlier of both; the last moment there is where neither is set.
+    -- `expires_at`, or the last moment there is; the first moment there is once the key is revoked, whatever a clock says.
     usable_until bigint not null,
     -- To the minute.
     last_used_at bigint
@@ -82,6 +82,9 @@ alter table emails add column required_key_id text;
 
 -- Taken with a test key. What waits of it stands in the lane `test` of the queue, which is never sent.
 alter table emails add column is_test boolean not null default false;
+
+-- The API key that was made, changed or revoked.
+alter table audit add column api_key_id text;
 
 create index emails_by_api_key on emails (tenant_id, api_key_id, id) where api_key_id is not null;
 

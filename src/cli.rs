@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 failed, 2 wrong usage or configuration; `email-config` adds more.
 
+mod api_keys;
 mod backup;
 mod config;
 mod dev;
@@ -58,6 +59,8 @@ enum Command {
     Tenants(tenants::Command),
     #[command(subcommand)]
     Queue(queue::Command),
+    #[command(subcommand)]
+    ApiKeys(api_keys::Command),
     Erase(erase::Arguments),
     #[command(subcommand)]
     Config(config::Command),
@@ -104,6 +107,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
         Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
         Command::Queue(command) => queue::run(&command, &Config::load(file)?).await,
+        Command::ApiKeys(command) => api_keys::run(&command, &Config::load(file)?).await,
         Command::Erase(arguments) => erase::run(&arguments, &Config::load(file)?).await,
         Command::Config(command) => config::run(&command, &Config::load(file)?),
         Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),

@@ -88,6 +88,8 @@ pub enum Error {
     },
     /// A change of the account or of an API key that cannot be made.
     Input(Vec<InputFault>),
+    /// As many API keys as there may be.
+    TooManyKeys,
     /// A fault that shows only beside the account, or the time.
     Refused(request::RequestFaults),
     /// The idempotency key came with another request before.
@@ -126,7 +128,7 @@ impl Error {
             Self::TooLarge { .. } => "message_too_large",
             Self::QueueFull => "queue_full",
             Self::NotFound => "not_found",
-            Self::Input(_) | Self::Conflict(_) | Self::ContentGone => {
+            Self::Input(_) | Self::TooManyKeys | Self::Conflict(_) | Self::ContentGone => {
                 request::ErrorName::ValidationError.as_str()
             }
             Self::NoRoom | Self::KeysUnavailable | Self::Contended | Self::Database(_) => "unavailable",

@@ -93,6 +93,8 @@ pub enum Failure {
         missing: Vec<&'static str>,
     },
     ConfigNotSet,
+    /// The API key that an email came with was revoked or has expired.
+    ApiKeyRefused,
 }
 
 /// What is known besides the failure; it goes into the texts and decides between rules.

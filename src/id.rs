@@ -52,6 +52,11 @@ impl UserId {
         is_plain_name(text).then(|| Self(text.into()))
     }
 
+    /// A program, by the id of its API key.
+    pub(crate) fn of_api_key(id: Uuid) -> Self {
+        Self(format!("api-key:{id}").into())
+    }
+
     /// The operator at the command line.
     pub fn operator() -> Self {
         Self("operator".into())

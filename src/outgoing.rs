@@ -2,13 +2,15 @@
 //!
 //! The rules are functions from values to values: [`state`] has the states, [`transition`] what an attempt or a person
 //! changes, [`retry`] when a recipient is tried again, [`account_settings`] what a tenant sets, [`breaker`] when an account
-//! stops, [`pace`] how fast it may send, [`order`] which of its mails goes next, [`schedule`] whose mail does.
+//! stops, [`pace`] how fast it may send, [`played`] which outcome
+//! of a test is played, [`order`] which of its mails goes next, [`schedule`] whose mail does.
 
 pub mod account_settings;
 pub mod breaker;
 pub mod event;
 pub mod order;
 pub mod pace;
+pub mod played;
 pub mod retry;
 pub mod schedule;
 pub mod state;

@@ -61,6 +61,7 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("emails", emails::ALL),
         ("emails/due", emails::due::ALL),
         ("emails/list", emails::list::ALL),
+        ("emails/queue", emails::queue::ALL),
         ("emails/removal", emails::removal::ALL),
         ("ended_sessions", ended_sessions::ALL),
         ("erasure", erasure::ALL),

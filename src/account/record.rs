@@ -75,6 +75,7 @@ impl Accounts {
                 Action::SendTestMail { recipient } => Some(self.audited_recipient(recipient)),
                 _ => None,
             },
+            api_key: None,
         };
         audit::insert(&actor.tenant, id, &entry)
     }

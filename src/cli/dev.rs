@@ -14,9 +14,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::{output, serve};
 use crate::app::App;
+use crate::auth::api_key::Permission;
 use crate::auth::token;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::delivery::api_keys::{Author, KeyError, KeyRequest};
 use crate::dev::certificates::{self, Identity};
 use crate::dev::fake_microsoft365::{FakeMicrosoft365, Registration};
 use crate::dev::folder::{Folder, random_secret};
@@ -24,8 +26,10 @@ use crate::dev::inbox::Inbox;
 use crate::dev::mail::Envelope;
 use crate::dev::{self, pages, ports, session};
 use crate::egress::Resolver;
+use crate::id::TenantId;
 use crate::secret::Secret;
 use crate::smtp::Security;
+use crate::store::api_keys::KeyOwner;
 use crate::telemetry::traces::Traces;
 use crate::{http, vault};
 use settings::Overrides;
@@ -36,8 +40,8 @@ pub(super) use settings::use_readable_log;
 /// Try the service on this machine, with nothing to configure.
 ///
 /// Starts the service on loopback with SQLite and a key in a data folder, and an inbox that catches every
-/// mail that the service sends. Prints the address of each, a token of a tenant admin, and curl commands to
-/// try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
+/// mail that the service sends. Prints the address of each, a token of a tenant admin, an API key, and curl commands
+/// to try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
 /// and to any port, and every user of this machine gets in as an administrator.
 ///
 /// Settings apply as for `serve`, except those that dev overrides: the listener, the database, the keys,
@@ -74,6 +78,7 @@ const CONSOLE_TOKEN_SECONDS: i64 = 3600;
 
 const KEY_FILE: &str = "encryption-key";
 const TOKEN_FILE: &str = "token-secret";
+const API_KEY_FILE: &str = "api-key";
 const PASSWORD_FILE: &str = "inbox-password";
 const CLIENT_SECRET_FILE: &str = "microsoft365-client-secret";
 
@@ -124,6 +129,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         password: &password,
         registration: &registration,
         tokens: tokens(&app)?,
+        api_key: &api_key(&app, &folder).await?,
     };
     output::data(&welcome.text())?;
     close_on_signal(inbox.clone(), stop)?;
@@ -199,6 +205,30 @@ fn overrides(
 fn tokens(app: &App) -> anyhow::Result<Tokens> {
     let issue = |user, admin| issue_token(app, user, admin, TOKEN_SECONDS);
     Ok(Tokens { admin: issue("admin", true)?, user: issue("user", false)?, days: TOKEN_DAYS })
+}
+
+/// An API key of the tenant. It stays between runs, unless it was revoked.
+async fn api_key(app: &App, folder: &Folder) -> anyhow::Result<Secret> {
+    let keys = &app.delivery.api_keys;
+    if let Some(text) = folder.read(API_KEY_FILE)? {
+        match keys.authenticate(text.trim()).await {
+            Ok(_) => return Ok(Secret::new(text.trim().to_owned())),
+            Err(KeyError::Refused(_)) => {}
+            Err(KeyError::Database(error)) => return Err(error.into()),
+        }
+    }
+    let request = KeyRequest {
+        name: "transports dev".to_owned(),
+        permission: Permission::FullAccess,
+        allowed_senders: None,
+        is_test: false,
+        expires_at: None,
+    };
+    let owner = KeyOwner::Tenant(TenantId::from_operator(welcome::TENANT));
+    let made = keys.create(&owner, &Author::operator(), request).await;
+    let (_, text) = made.map_err(|error| anyhow::anyhow!("an API key cannot be made: {error:?}"))?;
+    folder.write(API_KEY_FILE, &format!("{}\n", text.expose()))?;
+    Ok(text)
 }
 
 /// Issues a token each time that the console asks.

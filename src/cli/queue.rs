@@ -17,6 +17,8 @@ use crate::delivery::operator::Operator;
 use crate::store::Db;
 
 pub(super) use hold::{TenantArguments, pause_tenant, resume_tenant};
+pub(super) use ls::columns;
+pub(super) use options::parse_age;
 
 /// Show the mail that waits, and retry, withdraw or hold it.
 ///

@@ -57,7 +57,7 @@ impl Delivery {
         for state in AccountState::NAMES {
             metrics.observe_accounts(state, backlog::accounts(&self.db, state, MAX_COUNTED).await?);
         }
-        let lanes = [Lane::Transactional.as_str(), Lane::Bulk.as_str(), emails::HELD];
+        let lanes = [Lane::Transactional.as_str(), Lane::Bulk.as_str(), emails::HELD, emails::TEST];
         let mut waiting: BTreeMap<_, _> = lanes.map(|lane| (lane, 0)).into();
         let mut octets = 0;
         let mut position = QueuePosition::default();

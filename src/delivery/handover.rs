@@ -1,8 +1,11 @@
 //! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
 
+mod key;
+mod play;
 mod recipients;
 mod record;
 mod result;
+mod senders;
 mod stop;
 mod trace;
 
@@ -11,7 +14,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::outbox::sender_not_allowed;
 use super::runner::{BUSY_PAUSE, FailedOpening, Run};
 use super::slots::Slot;
 use super::{Details, Error};
@@ -19,21 +21,23 @@ use crate::account::OpenAccount;
 use crate::clock::Timestamp;
 use crate::email_config::EmailConfig;
 use crate::mail::address::EmailAddress;
-use crate::mail::mailbox::Mailbox;
 use crate::mail::message::{Message, from_line};
-use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::Stop;
 use crate::outgoing::schedule::content_cost;
 use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, Event, LastAttempt};
 use crate::providers::delivery::{Handover, SessionUnusable};
 use crate::smtp::Envelope;
+use crate::store::api_keys::ApiKey;
 use crate::store::emails::StoredEmail;
 use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, emails};
 use crate::unwind::catch_panic;
+pub(super) use key::{KeyVerdict, hold as hold_for_key, judge_key};
+pub(super) use play::play;
 use recipients::address_in_header;
 use record::{fault, last_of_failure};
 use result::{attempt, result, write_result};
+use senders::Senders;
 pub(super) use stop::close_for_today;
 use stop::{close, stopped, write_state};
 
@@ -59,6 +63,8 @@ pub(super) enum Handed {
 struct Begun {
     email: Email,
     positions: Vec<i64>,
+    /// The API key that it depends on.
+    key: Option<ApiKey>,
     sealed_details: Option<Vec<u8>>,
     key_day: i64,
 }
@@ -117,7 +123,11 @@ async fn sends_something(run: &Run<'_>, id: Uuid) -> bool {
     let delivery = run.delivery();
     let Ok(Some(stored)) = emails::find(&delivery.db, &run.tenant, id).await else { return false };
     let mut email = stored.email;
-    !change_due(&mut email, run, delivery.clock.now()).1.is_empty()
+    let now = delivery.clock.now();
+    if !matches!(judge_key(delivery, email.required_key_id, now).await, Ok(KeyVerdict::Usable(_))) {
+        return false;
+    }
+    !change_due(&mut email, run, now).1.is_empty()
 }
 
 /// What is due of a mail: first what only time changes, then the recipients that are handed over.
@@ -138,6 +148,10 @@ async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> 
         return Ok(Err(Handed::Skipped));
     };
     let now = delivery.clock.now();
+    let key = match judge_key(delivery, before.required_key_id, now).await? {
+        KeyVerdict::Usable(key) => key,
+        KeyVerdict::Refused => return Ok(Err(hold_for_key(run, id).await?)),
+    };
     let mut email = before.clone();
     let (events, positions) = change_due(&mut email, run, now);
     if email == before {
@@ -145,7 +159,9 @@ async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> 
         return Ok(Err(if is_due { Handed::Skipped } else { Handed::Nothing }));
     }
     let save = emails::save(&run.tenant, &before, &email, &events, Some(run.fence), now);
-    let pace = (!positions.is_empty()).then(|| run.count_recipients(positions.len(), now));
+    // What is played takes nothing of the account.
+    let is_sent = !positions.is_empty() && !email.is_test;
+    let pace = is_sent.then(|| run.count_recipients(positions.len(), now));
     let written = delivery.db.write(Write::default().then_all(save).then_all(pace)).await?;
     if written == WriteOutcome::NoRowsAffected {
         return Ok(Err(if still_ours(run).await { Handed::Nothing } else { Handed::Lost }));
@@ -156,7 +172,7 @@ async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> 
     if positions.is_empty() {
         return Ok(Err(Handed::Nothing));
     }
-    Ok(Ok(Begun { email, positions, sealed_details, key_day }))
+    Ok(Ok(Begun { email, positions, key, sealed_details, key_day }))
 }
 
 /// Whether the account still belongs to this run; assumed where the database does not say.
@@ -240,7 +256,8 @@ async fn prepare(
     }
     let mut bytes = delivery.open_message(tenant, id, begun.key_day, &parts).await?;
     let settings = run.account().settings;
-    let mailbox = sender(&details, config, &settings)?;
+    let senders = Senders { config, settings: &settings, key: begun.key.as_ref() };
+    let mailbox = senders.mailbox(&details)?;
     if !details.is_raw {
         bytes.splice(0..0, from_line(&mailbox).into_bytes());
     }
@@ -250,34 +267,10 @@ async fn prepare(
     let envelope_from = details.envelope_from.as_deref().map(EmailAddress::parse).transpose();
     let envelope_from = envelope_from.map_err(|error| Error::Internal(error.into()))?;
     let from = match envelope_from {
-        Some(from) => allowed_sender(from, config, &settings)?,
+        Some(from) => senders.check(from)?,
         None => mailbox.address().clone(),
     };
     Ok((from, Message { message_id: begun.email.message_id.clone(), bytes }))
-}
-
-/// The sender as the account is now: a mail that waited never leaves in the name of an earlier account.
-fn sender(details: &Details, config: &EmailConfig, settings: &AccountSettings) -> Result<Mailbox, Error> {
-    let account = config.settings.email_address().ok_or(Error::NotConfigured)?;
-    if details.is_from_account {
-        return Ok(Mailbox::new(config.settings.sender_name(), account.clone()));
-    }
-    let given = Mailbox::parse(&details.from).map_err(|error| Error::Internal(error.into()))?;
-    allowed_sender(given.address().clone(), config, settings)?;
-    Ok(given)
-}
-
-/// The same sender, where the account may still use it.
-fn allowed_sender(
-    sender: EmailAddress,
-    config: &EmailConfig,
-    settings: &AccountSettings,
-) -> Result<EmailAddress, Error> {
-    let own = config.settings.email_address().ok_or(Error::NotConfigured)?;
-    if sender.is_same_mailbox(own) || settings.allow(&sender) {
-        return Ok(sender);
-    }
-    Err(sender_not_allowed("/from", own, settings))
 }
 
 /// Writes the result, however long that takes: nothing else begins on this session before.

@@ -310,7 +310,9 @@ impl Operator {
                 let wanted = |recipient: &&crate::outgoing::Recipient| states.contains(&recipient.state);
                 let positions: Vec<_> =
                     email.recipients.iter().filter(wanted).map(|recipient| recipient.position).collect();
-                query::retry(email, Some(&positions), self.lifetime, now)
+                let events = query::retry(email, Some(&positions), self.lifetime, now)?;
+                email.required_key_id = None;
+                Ok(events)
             }
             Action::Cancel | Action::Purge => query::cancel(email, now),
         })
@@ -382,6 +384,7 @@ impl Operator {
             trace_id: TraceId::random(),
             remote: None,
             recipient: None,
+            api_key: None,
         };
         audit::insert(tenant, Uuid::now_v7(), &entry)
     }

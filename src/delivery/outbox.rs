@@ -291,7 +291,7 @@ fn check_senders_of_key(
     let own = config.settings.email_address().ok_or(Error::NotConfigured)?;
     let own = submission.sender.is_none().then_some(("/from", own));
     match own.into_iter().chain(named_senders(request, submission)).find(|(_, sender)| !key.allows(sender)) {
-        Some((pointer, _)) => Err(Error::SenderNotAllowedByKey { pointer, allowed: key.shown_senders() }),
+        Some((pointer, _)) => Err(sender_not_allowed_by_key(pointer, key)),
         None => Ok(()),
     }
 }
@@ -304,6 +304,11 @@ pub(super) fn sender_not_allowed(
 ) -> Error {
     let others = settings.allowed_senders.iter().map(ToString::to_string);
     Error::SenderNotAllowed { pointer, allowed: std::iter::once(own.to_string()).chain(others).collect() }
+}
+
+/// The refusal, with the senders that the key has.
+pub(super) fn sender_not_allowed_by_key(pointer: &'static str, key: &ApiKey) -> Error {
+    Error::SenderNotAllowedByKey { pointer, allowed: key.shown_senders() }
 }
 
 fn octets_of(submissions: &[Submission]) -> u64 {

@@ -14,6 +14,7 @@ use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::AccountState;
 use crate::outgoing::pace::Pace;
 use crate::outgoing::{Email, Event};
+use crate::store::api_keys::ApiKey;
 use crate::store::content_keys;
 use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails;
@@ -197,17 +198,21 @@ impl Delivery {
         self.save_change(tenant, id, cancel).await
     }
 
-    /// Queues recipients for another attempt; all that allow one where none are named.
+    /// Queues recipients for another attempt; all that allow one where none are named. Who does so answers for the email
+    /// from now on: the key that it came with is not asked any more.
     pub async fn retry(
         &self,
         tenant: &TenantId,
         id: Uuid,
         recipients: Option<&[EmailAddress]>,
+        api_key: Option<&ApiKey>,
     ) -> Result<(), Error> {
         let lifetime = self.lifetime();
         self.save_change(tenant, id, |email, now| {
             let positions = positions(email, recipients);
-            retry(email, positions.as_deref(), lifetime, now)
+            let events = retry(email, positions.as_deref(), lifetime, now)?;
+            email.required_key_id = api_key.map(|key| key.id);
+            Ok(events)
         })
         .await
     }

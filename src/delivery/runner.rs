@@ -2,6 +2,7 @@
 
 mod breaker;
 mod hold;
+mod play;
 mod queue;
 
 use std::collections::{HashSet, VecDeque};
@@ -115,8 +116,8 @@ pub(super) async fn run(shared: &Shared, account: DeliveryAccount, wake: &Notify
 async fn send_due(shared: &Shared, account: DeliveryAccount, wake: &Notify) -> Option<Timestamp> {
     match Run::begin(shared, account, wake).await {
         Ok(Start::Open(run)) => {
-            let sessions = (0..run.pace.connections).map(|index| run.send_all(index));
-            join_all(sessions).await;
+            let sessions = join_all((0..run.pace.connections).map(|index| run.send_all(index)));
+            run.play_beside(sessions).await;
             run.due_again()
         }
         Ok(Start::Closed(until)) => until,
@@ -200,6 +201,7 @@ impl<'a> Run<'a> {
         run.expire_held().await?;
         if is_closed {
             run.hold_all().await?;
+            run.play_due().await?;
             let next_due = emails::next_due(&delivery.db, &run.tenant).await?;
             let probe_at = match run.account().state {
                 AccountState::Stopped(stop) => stop.probe_at,
@@ -225,6 +227,11 @@ impl<'a> Run<'a> {
 
     pub(super) fn may_begin(&self) -> bool {
         !self.is_over() && self.shared.may_begin()
+    }
+
+    /// Whether a stopped account tries one mail.
+    pub(super) fn probes(&self) -> bool {
+        self.state().probes
     }
 
     fn is_over(&self) -> bool {

@@ -21,7 +21,7 @@ use crate::smtp::server::{
     self, Client, FrontDoor, Limits, MessageOctets, Server, SignIn, SignInRule, Transaction,
 };
 use crate::smtp::{EnhancedCode, Reply};
-use outcomes::LaterAttempts;
+use outcomes::{LaterAttempts, is_asked_for};
 
 pub use outcomes::Outcome;
 
@@ -123,7 +123,8 @@ impl FrontDoor for InboxDoor {
             encrypted: client.is_encrypted,
             signed_in: client.caller.is_some(),
         };
-        let played = [Outcome::Lost, Outcome::Slow].into_iter().find(|outcome| outcome.is_of(&envelope));
+        let played =
+            [Outcome::Lost, Outcome::Slow].into_iter().find(|outcome| is_asked_for(*outcome, &envelope));
         let id = self.inbox.add(self.clock.now(), envelope, message.into_vec());
         tracing::info!("a mail was caught: /dev/inbox/{id}");
         match played {

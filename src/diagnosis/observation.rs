@@ -42,9 +42,10 @@ impl<'a> Observation<'a> {
                 Failure::Dial(error) => error.stage(),
                 Failure::Smtp(error) => error.stage,
                 Failure::Microsoft365(error) => error.stage,
-                Failure::SecretUnreadable | Failure::ConfigIncomplete { .. } | Failure::ConfigNotSet => {
-                    Stage::Policy
-                }
+                Failure::SecretUnreadable
+                | Failure::ConfigIncomplete { .. }
+                | Failure::ConfigNotSet
+                | Failure::ApiKeyRefused => Stage::Policy,
             },
             code: None,
             enhanced: None,

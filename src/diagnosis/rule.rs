@@ -228,4 +228,5 @@ pub(super) enum Kind {
     SecretUnreadable,
     ConfigIncomplete,
     ConfigNotSet,
+    ApiKeyRefused,
 }

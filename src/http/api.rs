@@ -1,5 +1,6 @@
 //! The operations of the API: a handler and its bodies for each.
 
+pub mod api_keys;
 pub mod audit;
 pub mod checks;
 pub mod email_config;

@@ -2,26 +2,29 @@
 //!
 //! A handler names its right and its rate limit in its signature, so neither can be forgotten.
 
+mod credential;
+
 use std::marker::PhantomData;
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use uuid::Uuid;
 
 use super::observe::RequestContext;
 use super::routes::{Access, Guard, Requirements, TENANT_PARAMETER};
-use super::sign_in;
 use crate::account::Actor;
 use crate::app::App;
+use crate::auth::api_key::Permission;
 use crate::auth::token::{self, Principal, TokenError};
 use crate::http::error::{Code, Error};
 use crate::id::{TenantId, UserId};
 use crate::limits::Exceeded;
 use crate::limits::rate::{Limit, Refused};
-use crate::store::DbError;
+use crate::store::api_keys::ApiKey;
 use crate::store::email_events::Feed;
+use credential::{Credential, Unidentified, identify, key_refusal};
 
 /// A rate limit as a type, for the signature of a handler.
 pub trait Tier: Send {
@@ -69,8 +72,18 @@ impl<T: Tier> Guard for Sender<T> {
     const REQUIREMENTS: Requirements = Requirements { access: Access::Sender, ..Tenant::<T>::REQUIREMENTS };
 }
 
+impl<T: Tier> Guard for FullSender<T> {
+    const REQUIREMENTS: Requirements =
+        Requirements { access: Access::FullSender, ..Tenant::<T>::REQUIREMENTS };
+}
+
 impl<T: Tier> Guard for FeedReader<T> {
-    const REQUIREMENTS: Requirements = Sender::<T>::REQUIREMENTS;
+    const REQUIREMENTS: Requirements = FullSender::<T>::REQUIREMENTS;
+}
+
+impl<T: Tier> Guard for SendAdmin<T> {
+    const REQUIREMENTS: Requirements =
+        Requirements { access: Access::SendAdmin, ..Tenant::<T>::REQUIREMENTS };
 }
 
 impl<T: Tier> Guard for TenantAdmin<T> {
@@ -78,17 +91,25 @@ impl<T: Tier> Guard for TenantAdmin<T> {
         Requirements { access: Access::TenantAdmin, ..Tenant::<T>::REQUIREMENTS };
 }
 
-/// Any user of a tenant.
+/// Any user of a tenant; no API key.
 pub struct Tenant<T: Tier> {
     actor: Actor,
     is_sender: bool,
+    key: Option<ApiKey>,
     tier: PhantomData<T>,
 }
 
-/// An administrator of a tenant, a user with a role of `auth.sender_roles`, or the platform for the tenant that it names.
+/// An administrator of a tenant, a user with a role of `auth.sender_roles`, an API key, or the platform for the tenant that it
+/// names.
 pub struct Sender<T: Tier>(Tenant<T>);
 
-/// A sender who follows the events of the tenant, or the platform, which follows those of all tenants where it names none.
+/// The same, without an API key that may only send.
+pub struct FullSender<T: Tier>(Tenant<T>);
+
+/// An administrator of a tenant, or an API key with full access, in the send API.
+pub struct SendAdmin<T: Tier>(Tenant<T>);
+
+/// A full sender who follows the events of the tenant, or the platform, which follows those of all tenants where it names none.
 pub struct FeedReader<T: Tier> {
     pub feed: Feed,
     tier: PhantomData<T>,
@@ -113,6 +134,46 @@ impl<T: Tier> Deref for TenantAdmin<T> {
     }
 }
 
+impl<T: Tier> Deref for FullSender<T> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.0.actor
+    }
+}
+
+impl<T: Tier> Deref for SendAdmin<T> {
+    type Target = Actor;
+
+    fn deref(&self) -> &Actor {
+        &self.0.actor
+    }
+}
+
+impl<T: Tier> Sender<T> {
+    /// The API key of the request.
+    pub fn key(&self) -> Option<&ApiKey> {
+        self.0.key.as_ref()
+    }
+
+    /// The API key whose mail alone may be read.
+    pub fn reads_mail_of(&self) -> Option<Uuid> {
+        self.key().filter(|key| key.permission == Permission::SendingAccess).map(|key| key.id)
+    }
+}
+
+impl<T: Tier> FullSender<T> {
+    pub fn key(&self) -> Option<&ApiKey> {
+        self.0.key.as_ref()
+    }
+}
+
+impl<T: Tier> SendAdmin<T> {
+    pub fn key(&self) -> Option<&ApiKey> {
+        self.0.key.as_ref()
+    }
+}
+
 impl<T: Tier> Deref for Sender<T> {
     type Target = Actor;
 
@@ -122,27 +183,28 @@ impl<T: Tier> Deref for Sender<T> {
 }
 
 /// Whom a request is made for.
-enum Authority {
-    Tenant {
-        actor: Actor,
-        is_sender: bool,
-    },
-    /// The platform, which has named no tenant.
-    AllTenants,
+enum Authority<T: Tier> {
+    Tenant(Tenant<T>),
+    /// The platform, which has named no tenant; with its API key, where it has brought one.
+    AllTenants(Option<ApiKey>),
 }
 
 /// Checks the credential, counts the request, and compares the credential with the tenant that the path names.
-async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority, Error> {
+async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority<T>, Error> {
     let context = RequestContext::from_parts(parts);
-    let (principal, is_protected) = match identify(parts, app).await {
-        Ok(identified) => identified,
+    let Credential { principal, key, is_protected } = match identify(parts, app).await {
+        Ok(credential) => credential,
         Err(Unidentified::Database(error)) => return Err(error.into()),
         Err(Unidentified::Token(TokenError::NoKeys)) => return Err(Error::unavailable()),
         Err(Unidentified::Token(TokenError::Invalid(reason))) => {
             tracing::debug!(reason, "the token was refused");
-            let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
-            counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))?;
+            count_unidentified(app, &context).await?;
             return Err(Error::new(Code::Unauthorized));
+        }
+        Err(Unidentified::Key(refusal)) => {
+            tracing::debug!(?refusal, "the API key was refused");
+            count_unidentified(app, &context).await?;
+            return Err(key_refusal(refusal));
         }
     };
     let in_path = TenantInPath::read(parts).await;
@@ -164,7 +226,7 @@ async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority
             let counted = app.rate_limiter.count_platform(T::LIMIT, &user).await;
             counted.map_err(|refused| refusal::<T>(app, refused))?;
             return match in_path {
-                TenantInPath::None => Ok(Authority::AllTenants),
+                TenantInPath::None => Ok(Authority::AllTenants(key)),
                 _ => Err(Error::new(Code::NotFound)),
             };
         }
@@ -179,7 +241,13 @@ async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority
         trace_id: context.trace_id,
         remote: context.remote,
     };
-    Ok(Authority::Tenant { actor, is_sender: caller.is_sender })
+    Ok(Authority::Tenant(Tenant { actor, is_sender: caller.is_sender, key, tier: PhantomData }))
+}
+
+/// Counts a request that nobody answers for.
+async fn count_unidentified(app: &App, context: &RequestContext) -> Result<(), Error> {
+    let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
+    counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))
 }
 
 /// The tenant that the path names.
@@ -207,11 +275,26 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Tenant<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        match authenticate::<T>(parts, app).await? {
-            Authority::Tenant { actor, is_sender } => Ok(Self { actor, is_sender, tier: PhantomData }),
-            Authority::AllTenants => Err(Error::new(Code::TenantNotNamed)),
-        }
+        let tenant = of_tenant::<T>(parts, app).await?;
+        if tenant.key.is_some() { Err(Error::new(Code::NotForApiKeys)) } else { Ok(tenant) }
     }
+}
+
+/// The caller for one tenant, also with an API key.
+async fn of_tenant<T: Tier>(parts: &mut Parts, app: &App) -> Result<Tenant<T>, Error> {
+    match authenticate::<T>(parts, app).await? {
+        Authority::Tenant(tenant) => Ok(tenant),
+        Authority::AllTenants(_) => Err(Error::new(Code::TenantNotNamed)),
+    }
+}
+
+/// Refuses a key that may only send.
+fn require_full_access(key: Option<&ApiKey>) -> Result<(), Error> {
+    if key.is_some_and(|key| key.permission == Permission::SendingAccess) {
+        let detail = "This API key may send, and read what it has sent. Use one with full_access.";
+        return Err(Error::new(Code::RestrictedApiKey).detail(detail));
+    }
+    Ok(())
 }
 
 /// Counts the request against the limit of its user.
@@ -230,33 +313,6 @@ fn refusal<T: Tier>(app: &App, refused: Refused) -> Error {
     }
 }
 
-/// Why it is not known who calls.
-enum Unidentified {
-    Token(TokenError),
-    /// Whether the session was ended cannot be told.
-    Database(DbError),
-}
-
-impl From<TokenError> for Unidentified {
-    fn from(error: TokenError) -> Self {
-        Self::Token(error)
-    }
-}
-
-/// The caller, by the token or else by the console's session; and whether the request is protected against forgery by
-/// other sites. A token always is; a session is by its CSRF token.
-async fn identify(parts: &Parts, app: &App) -> Result<(Principal, bool), Unidentified> {
-    if !parts.headers.contains_key(AUTHORIZATION) && sign_in::brings_session(&parts.headers, app) {
-        let session = sign_in::session_of(&parts.headers, app).await.map_err(Unidentified::Database)?;
-        let session = session.ok_or(TokenError::Invalid("the session is over or not one of ours"))?;
-        let caller = session.caller().ok_or(TokenError::Invalid("the session names nobody"))?;
-        let is_protected = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);
-        return Ok((Principal::User(caller), is_protected));
-    }
-    let token = bearer_token(parts).map_err(TokenError::Invalid)?;
-    Ok((app.tokens.verify(token).await?, true))
-}
-
 impl<T: Tier> FromRequestParts<Arc<App>> for TenantAdmin<T> {
     type Rejection = Error;
 
@@ -270,8 +326,32 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Sender<T> {
     type Rejection = Error;
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
-        let tenant = Tenant::from_request_parts(parts, app).await?;
+        let tenant = of_tenant(parts, app).await?;
         if tenant.is_sender { Ok(Self(tenant)) } else { Err(Error::new(Code::NotSender)) }
+    }
+}
+
+impl<T: Tier> FromRequestParts<Arc<App>> for FullSender<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let Sender(tenant) = Sender::from_request_parts(parts, app).await?;
+        require_full_access(tenant.key.as_ref())?;
+        Ok(Self(tenant))
+    }
+}
+
+impl<T: Tier> FromRequestParts<Arc<App>> for SendAdmin<T> {
+    type Rejection = Error;
+
+    async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
+        let tenant = of_tenant(parts, app).await?;
+        require_full_access(tenant.key.as_ref())?;
+        if tenant.key.as_ref().is_some_and(|key| key.is_test) {
+            let detail = "This is a test key: it changes nothing that real mail depends on.";
+            return Err(Error::new(Code::RestrictedApiKey).detail(detail));
+        }
+        if tenant.is_admin { Ok(Self(tenant)) } else { Err(Error::new(Code::NotAdmin)) }
     }
 }
 
@@ -280,9 +360,17 @@ impl<T: Tier> FromRequestParts<Arc<App>> for FeedReader<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let feed = match authenticate::<T>(parts, app).await? {
-            Authority::AllTenants => Feed::OfAllTenants,
-            Authority::Tenant { actor, is_sender: true } => Feed::OfTenant(actor.tenant),
-            Authority::Tenant { .. } => return Err(Error::new(Code::NotSender)),
+            Authority::AllTenants(key) => {
+                require_full_access(key.as_ref())?;
+                Feed::OfAllTenants
+            }
+            Authority::Tenant(tenant) => {
+                require_full_access(tenant.key.as_ref())?;
+                if !tenant.is_sender {
+                    return Err(Error::new(Code::NotSender));
+                }
+                Feed::OfTenant(tenant.actor.tenant)
+            }
         };
         Ok(Self { feed, tier: PhantomData })
     }
@@ -291,19 +379,4 @@ impl<T: Tier> FromRequestParts<Arc<App>> for FeedReader<T> {
 fn rate_limit_refusal(app: &App, limit: Limit, exceeded: Exceeded) -> Error {
     app.metrics.record_rate_limit_refusal(limit.as_str());
     Error::rate_limited(exceeded.retry_after_seconds)
-}
-
-/// The token of exactly one `Authorization: Bearer …` header (RFC 6750 section 2.1; the scheme's case is free).
-fn bearer_token(parts: &Parts) -> Result<&str, &'static str> {
-    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-    let header = headers.next().ok_or("no Authorization header")?;
-    if headers.next().is_some() {
-        return Err("more than one Authorization header");
-    }
-    let text = header.to_str().map_err(|_| "the Authorization header is not ASCII")?;
-    let (scheme, token) = text.split_once(' ').ok_or("no scheme in the Authorization header")?;
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err("the scheme is not Bearer");
-    }
-    Ok(token.trim())
 }

@@ -1,15 +1,16 @@
 //! The refusals of the API: a closed set of codes, and one body shape.
 
+mod body;
+
 use axum::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
-use serde::Serialize;
 use serde_json::Value;
-use utoipa::ToSchema;
 
-use crate::error::{InputFault, Reason, Source};
+use crate::error::{InputFault, Reason};
 use crate::id::TraceId;
 use crate::store::DbError;
+pub use body::{ErrorBody, Fault, MetaBody, SourceBody};
 
 /// Every refusal that a client can get.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -45,6 +46,14 @@ pub enum Code {
     NothingToChange,
     ContentGone,
     EmailNotFound,
+    /// The text is no API key, or one that was revoked or has expired.
+    InvalidApiKey,
+    /// An API key that may send, and read what it has sent, and nothing else.
+    RestrictedApiKey,
+    /// An API key, outside of the send API.
+    NotForApiKeys,
+    TooManyApiKeys,
+    ApiKeyNotFound,
     RateLimited,
     Internal,
     /// The database or the keys are not available.
@@ -109,6 +118,19 @@ impl Code {
             ),
             Self::ContentGone => (StatusCode::GONE, "SEND-8", "The content of the email was removed"),
             Self::EmailNotFound => (StatusCode::NOT_FOUND, "SEND-404", "Email not found"),
+            Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, "APIKEY-1", "The API key is not valid"),
+            Self::RestrictedApiKey => (StatusCode::FORBIDDEN, "APIKEY-2", "The API key may not do this"),
+            Self::NotForApiKeys => (
+                StatusCode::FORBIDDEN,
+                "APIKEY-3",
+                "An API key is for the send API: this takes a user's token",
+            ),
+            Self::TooManyApiKeys => (
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "APIKEY-4",
+                "There are as many API keys as there may be: revoke one first",
+            ),
+            Self::ApiKeyNotFound => (StatusCode::NOT_FOUND, "APIKEY-404", "API key not found"),
             Self::RateLimited => (StatusCode::TOO_MANY_REQUESTS, "HTTP-429", "API rate limit reached"),
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, "HTTP-500", "Internal error"),
             Self::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "HTTP-503", "Service unavailable"),
@@ -118,97 +140,6 @@ impl Code {
 
 /// The code by which the public API's browser clients know that they have to fetch a new token.
 const CSRF_TOKEN: &str = "CSRF-TOKEN-2";
-
-/// One entry of `errors`.
-#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
-pub struct Fault {
-    /// The error code.
-    #[schema(example = "INPUTCHECK-1")]
-    pub code: &'static str,
-    /// Summary of the problem.
-    #[schema(example = "serverAddress is not a string")]
-    pub title: String,
-    /// What to do about it, or more about what happened.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub detail: Option<String>,
-    /// Where wrong input stands.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub source: Option<SourceBody>,
-    /// Machine-readable context.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub meta: Option<MetaBody>,
-}
-
-/// One of the three.
-#[derive(Clone, Default, PartialEq, Debug, Serialize, ToSchema)]
-#[schema(as = FaultSource)]
-pub struct SourceBody {
-    /// A JSON Pointer (RFC 6901) into the body; the empty one means the whole of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/providerConfig/serverPort")]
-    pub pointer: Option<String>,
-    /// A parameter of the query.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub parameter: Option<String>,
-    /// A header.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub header: Option<&'static str>,
-}
-
-#[derive(Clone, Default, PartialEq, Debug, Serialize, ToSchema)]
-#[schema(as = FaultMeta)]
-pub struct MetaBody {
-    /// Why input is refused.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub reason: Option<Reason>,
-    /// The values that would be taken, where they are few.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub allowed: Vec<String>,
-    /// Where a connection check failed.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub diagnosis: Option<Value>,
-}
-
-impl From<InputFault> for Fault {
-    fn from(fault: InputFault) -> Self {
-        let (_, code, _) = Code::Input.parts();
-        let title = fault.to_string();
-        let none = SourceBody::default();
-        let source = match fault.source {
-            Source::Pointer(pointer) => Some(SourceBody { pointer: Some(pointer), ..none }),
-            Source::Parameter(name) => Some(SourceBody { parameter: Some(name), ..none }),
-            Source::Header(name) => Some(SourceBody { header: Some(name), ..none }),
-            Source::Request => None,
-        };
-        let meta = MetaBody { reason: Some(fault.reason), allowed: fault.allowed, diagnosis: None };
-        Self { code, title, detail: None, source, meta: Some(meta) }
-    }
-}
-
-/// The body of every refusal.
-#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
-pub struct ErrorBody {
-    pub errors: Vec<Fault>,
-    /// Finds the request in the service's log: 32 hexadecimal digits.
-    #[serde(rename = "traceId")]
-    #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
-    pub trace_id: String,
-    /// Of the send API alone, as clients of Resend's API read it: the status.
-    #[serde(rename = "statusCode", skip_serializing_if = "Option::is_none")]
-    #[schema(example = 422)]
-    pub status_code: Option<u16>,
-    /// Of the send API alone: a word for the kind of error.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "validation_error")]
-    pub name: Option<&'static str>,
-    /// Of the send API alone: the first fault as a sentence.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "to/0 is not an email address")]
-    pub message: Option<String>,
-    /// `CSRF-TOKEN-2`, and only with it: browser clients look for it here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub code: Option<&'static str>,
-}
 
 /// A refusal on its way to the client. It becomes a body where the trace id is known, in
 /// [`crate::http::observe`].
@@ -226,7 +157,7 @@ impl Error {
         let (status, text, title) = code.parts();
         let fault = Fault { code: text, title: title.to_owned(), detail: None, source: None, meta: None };
         let mut error = Self { status, faults: vec![fault], headers: Vec::new(), name: None };
-        if code == Code::Unauthorized {
+        if matches!(code, Code::Unauthorized | Code::InvalidApiKey) {
             error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
         error
@@ -312,7 +243,9 @@ impl Error {
         if self.name.is_some() {
             return self;
         }
+        let (_, invalid_key, _) = Code::InvalidApiKey.parts();
         let name = match self.status.as_u16() {
+            401 if self.faults.iter().any(|fault| fault.code == invalid_key) => "invalid_api_key",
             401 => "missing_api_key",
             403 => "restricted_api_key",
             404 => "not_found",

@@ -30,6 +30,7 @@ use crate::auth::console_sign_in::SESSION_COOKIE;
     servers((url = "/", description = "The installation that serves this document.")),
     components(schemas(ErrorBody)),
     tags(
+        (name = "api-keys", description = "The keys that programs send with, in the shape of Resend's API."),
         (name = "email-config", description = "The mail account of the token's tenant."),
         (name = "emails", description = "The platform's mail through that account, in the shape of Resend's API."),
         (name = "providers", description = "Known mail services."),
@@ -47,7 +48,7 @@ impl Modify for Credentials {
         let scheme = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("A JSON Web Token whose claims name the tenant, the user and the roles."))
+            .description(Some("A JSON Web Token whose claims name the tenant, the user and the roles; in the send API also an API key (`tsk_…`)."))
             .build();
         let cookie = "The session of a browser that signed in to the console; without the prefix where it is reached \
                       over plain HTTP.";

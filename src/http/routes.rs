@@ -11,7 +11,7 @@ use axum::routing::{get, post};
 use utoipa_axum::routes;
 
 use super::api::{
-    audit, checks, email_config, emails, events, mail_services, microsoft365_setup, sending_account,
+    api_keys, audit, checks, email_config, emails, events, mail_services, microsoft365_setup, sending_account,
 };
 use super::{health, openapi, sign_in};
 use crate::app::App;
@@ -31,8 +31,12 @@ pub const PREFIXES: [&str; 2] = ["/api/v1/transports", "/v1/transports"];
 pub enum Access {
     Anybody,
     AnyUser,
-    /// An administrator, or a user with a role of `auth.sender_roles`.
+    /// An administrator, a user with a role of `auth.sender_roles`, or an API key.
     Sender,
+    /// The same without an API key that may only send.
+    FullSender,
+    /// An administrator, or an API key with full access, in the send API.
+    SendAdmin,
     TenantAdmin,
     /// The platform, for the tenant that the path names.
     Platform,
@@ -86,6 +90,10 @@ pub(super) fn api_routes() -> Vec<Operation> {
         guarded!(sending_account::change).in_send_api(),
         guarded!(sending_account::pause).in_send_api(),
         guarded!(sending_account::resume).in_send_api(),
+        guarded!(api_keys::create).in_send_api(),
+        guarded!(api_keys::list).in_send_api(),
+        guarded!(api_keys::update).in_send_api(),
+        guarded!(api_keys::revoke).in_send_api(),
     ]
 }
 

@@ -1,5 +1,7 @@
 //! Hands mail over for delivery: an account that stays open between mails, and an outcome for each recipient.
 
+mod played;
+
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -13,6 +15,7 @@ use crate::mail::address::EmailAddress;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::smtp::{Delivery, Envelope, ErrorKind, Reply, Session};
+pub use played::play;
 
 /// An account that is open for handing mail over.
 pub struct Sender {
@@ -83,6 +86,11 @@ pub fn incomplete(missing: Vec<&'static str>) -> Box<FailedHandover> {
 /// The failure of an account whose stored secret does not open.
 pub fn unreadable() -> Box<FailedHandover> {
     without_connecting(&Failure::SecretUnreadable)
+}
+
+/// The failure of an email whose API key may not be used any more.
+pub fn key_refused() -> Box<FailedHandover> {
+    without_connecting(&Failure::ApiKeyRefused)
 }
 
 fn without_connecting(failure: &Failure) -> Box<FailedHandover> {

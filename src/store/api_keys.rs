@@ -26,9 +26,12 @@ statements! {
             expires_at, usable_until)
         select $2, $1, $3, $4, $5, $6, $7, $8, $9, $10
             where (select count(*) from api_keys where tenant_id = $1 and revoked_at is null) < $11";
-    UPDATE = "update api_keys set name = $3, permission = $4, allowed_senders = $5, expires_at = $6, usable_until = $7
+    SET_NAME = "update api_keys set name = $3 where tenant_id = $1 and id = $2 and revoked_at is null";
+    SET_PERMISSION = "update api_keys set permission = $3 where tenant_id = $1 and id = $2 and revoked_at is null";
+    SET_SENDERS = "update api_keys set allowed_senders = $3 where tenant_id = $1 and id = $2 and revoked_at is null";
+    SET_EXPIRY = "update api_keys set expires_at = $3, usable_until = $4
         where tenant_id = $1 and id = $2 and revoked_at is null";
-    REVOKE = "update api_keys set revoked_at = $3, usable_until = $3
+    REVOKE = "update api_keys set revoked_at = $3, usable_until = $4
         where tenant_id = $1 and id = $2 and revoked_at is null";
     SET_LAST_USED = "update api_keys set last_used_at = $3
         where tenant_id = $1 and id = $2 and (last_used_at is null or last_used_at < $3)";
@@ -83,14 +86,17 @@ pub struct ApiKey {
 }
 
 impl ApiKey {
-    /// The one rule of when a key ends, which the table holds as a value.
-    pub fn usable_until(&self) -> Timestamp {
-        let ends = [self.expires_at, self.revoked_at];
-        ends.into_iter().flatten().min().unwrap_or(Timestamp(i64::MAX))
+    fn usable_until(&self) -> Timestamp {
+        usable_until(self.expires_at, self.revoked_at)
     }
 
     pub fn is_usable(&self, now: Timestamp) -> bool {
         self.usable_until() > now
+    }
+
+    /// Whether it may do less than its permission says.
+    pub fn is_limited(&self) -> bool {
+        self.is_test || self.allowed_senders.is_some() || self.expires_at.is_some()
     }
 
     /// Whether the key may send from this address. The account has to allow it as well.
@@ -161,7 +167,7 @@ pub fn insert(key: &ApiKey, hash: &SecretHash) -> Statement {
         .bind(key.name.as_str())
         .bind(hash.as_bytes())
         .bind(key.permission.as_str())
-        .bind(senders_as_json(key))
+        .bind(senders_as_json(key.allowed_senders.as_deref()))
         .bind(key.is_test)
         .bind(key.created_at.0)
         .bind(key.expires_at.map(|at| at.0))
@@ -170,22 +176,40 @@ pub fn insert(key: &ApiKey, hash: &SecretHash) -> Statement {
         .require_affected()
 }
 
-/// Stores what can be changed; undoes the write where the key is revoked by now.
-pub fn update(key: &ApiKey) -> Statement {
-    sql(UPDATE)
-        .bind(key.owner.as_str())
-        .bind(key.id.to_string())
-        .bind(key.name.as_str())
-        .bind(key.permission.as_str())
-        .bind(senders_as_json(key))
-        .bind(key.expires_at.map(|at| at.0))
-        .bind(key.usable_until().0)
-        .require_affected()
+/// What changes of a key; what is none stays.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct KeyChange {
+    pub name: Option<String>,
+    pub permission: Option<Permission>,
+    pub allowed_senders: Option<Option<Vec<AllowedSender>>>,
+    pub expires_at: Option<Option<Timestamp>>,
+}
+
+/// Stores a change, member by member, so that two changes of the same moment undo nothing of each other. Undoes the write
+/// where the key is revoked by now.
+pub fn update(owner: &KeyOwner, id: Uuid, change: &KeyChange) -> Vec<Statement> {
+    let bound = |text| sql(text).bind(owner.as_str()).bind(id.to_string()).require_affected();
+    let mut statements = Vec::new();
+    statements.extend(change.name.as_deref().map(|name| bound(SET_NAME).bind(name)));
+    statements.extend(change.permission.map(|permission| bound(SET_PERMISSION).bind(permission.as_str())));
+    if let Some(senders) = &change.allowed_senders {
+        statements.push(bound(SET_SENDERS).bind(senders_as_json(senders.as_deref())));
+    }
+    if let Some(at) = change.expires_at {
+        let usable_until = usable_until(at, None);
+        statements.push(bound(SET_EXPIRY).bind(at.map(|at| at.0)).bind(usable_until.0));
+    }
+    statements
 }
 
 /// Ends a key for good; undoes the write where it is revoked already.
 pub fn revoke(owner: &KeyOwner, id: Uuid, now: Timestamp) -> Statement {
-    sql(REVOKE).bind(owner.as_str()).bind(id.to_string()).bind(now.0).require_affected()
+    sql(REVOKE)
+        .bind(owner.as_str())
+        .bind(id.to_string())
+        .bind(now.0)
+        .bind(usable_until(None, Some(now)).0)
+        .require_affected()
 }
 
 /// Writes when the key was used, unless that is known.
@@ -200,9 +224,15 @@ pub fn remove_revoked(until: Timestamp, most: i64, now: Timestamp) -> Write {
         .then(sql(REMOVE_REVOKED).bind(until.0).bind(most).require_affected())
 }
 
-fn senders_as_json(key: &ApiKey) -> Option<String> {
+fn senders_as_json(senders: Option<&[AllowedSender]>) -> Option<String> {
     // A list of texts can always be written as JSON.
-    key.allowed_senders.as_ref().map(|senders| serde_json::to_string(senders).unwrap_or_default())
+    senders.map(|senders| serde_json::to_string(senders).unwrap_or_default())
+}
+
+/// The one rule of when a key ends, which the table holds as a value. A revoked key has ended for everybody, also where a
+/// clock is behind that of whoever revoked it.
+fn usable_until(expires_at: Option<Timestamp>, revoked_at: Option<Timestamp>) -> Timestamp {
+    if revoked_at.is_some() { Timestamp(i64::MIN) } else { expires_at.unwrap_or(Timestamp(i64::MAX)) }
 }
 
 fn read(columns: &mut Columns) -> Result<ApiKey, DbError> {

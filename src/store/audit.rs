@@ -11,13 +11,13 @@ use crate::id::{TenantId, TraceId, UserId};
 
 statements! {
     INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id,
-            remote_address, recipient, count)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, 1)";
+            remote_address, recipient, api_key_id, count)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)";
     /// Counts a repetition in the row of the first occurrence.
     COUNT_AGAIN = "update audit set count = count + 1 where tenant_id = $1 and id = $2";
     /// Newest first, from behind a position on. Two rows never have the same one, so that rows which arrive
     /// between two pages move none of the others over a border.
-    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, count
+    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, api_key_id, count
         from audit
         where tenant_id = $1 and (at, id) < ($2, $3) order by at desc, id desc limit $4";
     /// The operator's, of all tenants.
@@ -40,6 +40,8 @@ pub struct Entry {
     pub remote: Option<IpAddr>,
     /// To whom a test mail went, or a hash of it.
     pub recipient: Option<String>,
+    /// The API key that was made, changed or revoked.
+    pub api_key: Option<Uuid>,
 }
 
 /// One row that was read.
@@ -54,6 +56,7 @@ pub struct StoredEntry {
     pub remote: Option<String>,
     pub trace_id: String,
     pub recipient: Option<String>,
+    pub api_key: Option<String>,
     /// How often it happened within a minute.
     pub count: i64,
 }
@@ -79,6 +82,7 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
         .bind(entry.trace_id.to_string())
         .bind(entry.remote.map(|remote| remote.to_string()))
         .bind(entry.recipient.clone())
+        .bind(entry.api_key.map(|id| id.to_string()))
 }
 
 /// Counts a repetition in a row; undoes the write where the row is gone.
@@ -109,6 +113,7 @@ fn read(columns: &mut Columns) -> Result<StoredEntry, DbError> {
         remote: columns.optional_text()?,
         trace_id: columns.text()?,
         recipient: columns.optional_text()?,
+        api_key: columns.optional_text()?,
         count: columns.integer()?,
     })
 }

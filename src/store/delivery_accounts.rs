@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use uuid::Uuid;
+
+use super::api_keys::KeyOwner;
 use super::{Columns, Db, DbError, Row, Statement, Write, email_events, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
@@ -67,6 +70,12 @@ statements! {
         on conflict (tenant_id) do update set max_connections = excluded.max_connections";
     /// Whoever owns the account reads it again.
     END_OWNERSHIP = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0 where tenant_id = $1";
+    /// Whoever owns the account looks anew at what is held.
+    LOOK_AGAIN = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
+        where tenant_id = $1";
+    /// The operator's, of all tenants: the same where mail of a key of the platform is held.
+    LOOK_AGAIN_FOR_KEY = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
+        where tenant_id in (select tenant_id from emails where required_key_id = $1 and status = 'held')";
     /// After a change of the configuration or a passed check: what a failure has stopped goes on, what a person has
     /// stopped does not.
     REOPEN = "update delivery_accounts set state_event = $3, state = 'open', state_code = null, state_since = $2, probe_at = null,
@@ -227,6 +236,14 @@ pub fn change_settings(tenant: &TenantId, change: &SettingsChange) -> Vec<Statem
     }
     statements.push(bound(END_OWNERSHIP));
     statements
+}
+
+/// Has whoever owns the account of a key's mail look anew at what is held, since the key may be usable again.
+pub fn look_again(owner: &KeyOwner, key: Uuid, now: Timestamp) -> Statement {
+    match owner {
+        KeyOwner::Tenant(tenant) => sql(LOOK_AGAIN).bind(tenant.as_str()).bind(now.0),
+        KeyOwner::Platform => sql(LOOK_AGAIN_FOR_KEY).bind(key.to_string()).bind(now.0),
+    }
 }
 
 /// Writes that a person has paused or opened the account, whoever owns it, with the event where that has changed. The first

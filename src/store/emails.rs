@@ -2,6 +2,7 @@
 
 pub(super) mod due;
 pub(super) mod list;
+pub(super) mod queue;
 pub(super) mod removal;
 
 use uuid::Uuid;
@@ -16,6 +17,9 @@ use crate::outgoing::{
 
 pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
+pub use queue::{
+    due_to_play, expired_while_held, held, next_due, next_due_to_send, waiting, waiting_octets, window,
+};
 pub use removal::{Ended, ended, remove_content, remove_rows};
 
 /// The lane of mail that waits for its account to open, or for its API key to be usable again.
@@ -67,13 +71,6 @@ statements! {
         where tenant_id = $1 and email_id = $2 and position = $3";
     ERASE = "update emails set sealed_details = null, idempotency_key = null, fingerprint = $3
         where tenant_id = $1 and id = $2";
-    WINDOW = "select due_at, email_id from email_queue
-        where tenant_id = $1 and lane = $2 and due_at <= $3 order by due_at, email_id limit $4";
-    NEXT_DUE = "select min(due_at) from email_queue where tenant_id = $1";
-    HELD_EMAILS = "select email_id from email_queue where tenant_id = $1 and lane = 'held' order by due_at limit $2";
-    /// The operator's, of all tenants.
-    WAITING_OCTETS = "select cast(coalesce(sum(size), 0) as bigint) from email_queue";
-    WAITING = "select count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue where tenant_id = $1";
 }
 
 /// An email with what only the delivery reads.
@@ -297,67 +294,6 @@ pub async fn traceparent(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Option<
 pub async fn body(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Vec<Vec<u8>>, DbError> {
     let rows = db.all(sql(BODY).bind(tenant.as_str()).bind(id.to_string())).await?;
     rows.into_iter().map(|row| row.columns().bytes()).collect()
-}
-
-/// The emails of a lane that are due, the oldest first, at most so many.
-pub async fn window(
-    db: &Db,
-    tenant: &TenantId,
-    lane: Lane,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<(Timestamp, Uuid)>, DbError> {
-    due_in_lane(db, tenant, lane.as_str(), now, limit).await
-}
-
-/// The held emails whose lifetime is over.
-pub async fn expired_while_held(
-    db: &Db,
-    tenant: &TenantId,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<(Timestamp, Uuid)>, DbError> {
-    due_in_lane(db, tenant, HELD, now, limit).await
-}
-
-async fn due_in_lane(
-    db: &Db,
-    tenant: &TenantId,
-    lane: &str,
-    now: Timestamp,
-    limit: i64,
-) -> Result<Vec<(Timestamp, Uuid)>, DbError> {
-    let rows = db.all(sql(WINDOW).bind(tenant.as_str()).bind(lane).bind(now.0).bind(limit)).await?;
-    let row = |row: Row| {
-        let mut columns = row.columns();
-        Ok((Timestamp(columns.integer()?), read_id(&columns.text()?)?))
-    };
-    rows.into_iter().map(row).collect()
-}
-
-/// Emails that wait for their account to open, at most so many.
-pub async fn held(db: &Db, tenant: &TenantId, limit: i64) -> Result<Vec<Uuid>, DbError> {
-    let rows = db.all(sql(HELD_EMAILS).bind(tenant.as_str()).bind(limit)).await?;
-    rows.into_iter().map(|row| read_id(&row.columns().text()?)).collect()
-}
-
-/// When the tenant's next email is due.
-pub async fn next_due(db: &Db, tenant: &TenantId) -> Result<Option<Timestamp>, DbError> {
-    let row = db.optional(sql(NEXT_DUE).bind(tenant.as_str())).await?;
-    Ok(row.map(|row| row.columns().optional_integer()).transpose()?.flatten().map(Timestamp))
-}
-
-/// The size of all mail that waits, in octets.
-pub async fn waiting_octets(db: &Db) -> Result<i64, DbError> {
-    let row = db.optional(sql(WAITING_OCTETS)).await?;
-    row.map_or(Ok(0), |row| row.columns().integer())
-}
-
-/// How many emails of the tenant wait, and their size in octets.
-pub async fn waiting(db: &Db, tenant: &TenantId) -> Result<(i64, i64), DbError> {
-    let Some(row) = db.optional(sql(WAITING).bind(tenant.as_str())).await? else { return Ok((0, 0)) };
-    let mut columns = row.columns();
-    Ok((columns.integer()?, columns.integer()?))
 }
 
 pub(super) fn read_id(text: &str) -> Result<Uuid, DbError> {

@@ -1,5 +1,5 @@
 //! Deletes what its retention no longer covers: audit rows older than `audit.retention_days`, the content of emails after
-//! `delivery.keep_content_hours` and their rows after `delivery.keep_metadata_days`, ended sessions that have expired, and
+//! `delivery.keep_content_hours` and their rows after `delivery.keep_metadata_days`, API keys so long after they were revoked, ended sessions that have expired, and
 //! counted windows of rate limits that have passed.
 
 use std::time::Duration;
@@ -11,7 +11,8 @@ use crate::config::Config;
 use crate::id::TenantId;
 use crate::store::emails::{self, Ended};
 use crate::store::{
-    Db, DbError, Write, WriteOutcome, audit, content_keys, email_events, ended_sessions, rate_limits,
+    Db, DbError, Write, WriteOutcome, api_keys, audit, content_keys, email_events, ended_sessions,
+    rate_limits,
 };
 
 const HOURLY: Duration = Duration::from_hours(1);
@@ -77,8 +78,8 @@ impl Retention {
             .await
     }
 
-    /// Deletes emails of which nothing has waited for so long, their events, and the keys that nothing is sealed with any
-    /// more, in batches.
+    /// Deletes emails of which nothing has waited for so long, their events, API keys that were revoked as long ago, and
+    /// the keys that nothing is sealed with any more, in batches.
     ///
     /// # Errors
     /// Leaves the batches before it deleted.
@@ -86,6 +87,7 @@ impl Retention {
         let until = self.before(self.email_age);
         self.for_ended(Ended::Any, until, |batch, now| emails::remove_rows(batch, until, now)).await?;
         self.in_batches(|now| email_events::remove_old(until, BATCH, now)).await?;
+        self.in_batches(|now| api_keys::remove_revoked(until, BATCH, now)).await?;
         let day = until.0.div_euclid(MILLISECONDS_PER_DAY);
         self.in_batches(|now| content_keys::remove_unused(day, BATCH, now)).await
     }

@@ -12,7 +12,9 @@ statements! {
         (select count(*) from email_queue where tenant_id = $1),
         (select count(*) from email_events where tenant_id = $1),
         (select count(*) from content_keys where tenant_id = $1),
-        (select count(*) from audit where tenant_id = $1)";
+        (select count(*) from audit where tenant_id = $1),
+        (select count(*) from api_keys where tenant_id = $1)";
+    REMOVE_API_KEYS = "delete from api_keys where tenant_id = $1";
     REMOVE_CONFIG = "delete from email_configs where tenant_id = $1";
     /// Whoever owns the account finds nothing more to send, and writes nothing more.
     REMOVE_ACCOUNT = "delete from delivery_accounts where tenant_id = $1";
@@ -51,7 +53,7 @@ const BATCHES: [(&str, i64, &str); 7] = [
 ];
 
 /// The rows that are stored of a tenant.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct TenantRows {
     pub configuration: bool,
     /// The account as a sender of mail.
@@ -63,13 +65,13 @@ pub struct TenantRows {
     /// The keys that the emails' content is sealed with.
     pub content_keys: i64,
     pub audit_rows: i64,
+    /// The keys that programs send with.
+    pub api_keys: i64,
 }
 
 impl TenantRows {
     pub fn is_empty(&self) -> bool {
-        let Self { configuration, delivery_account, emails, waiting, events, content_keys, audit_rows } =
-            *self;
-        !configuration && !delivery_account && emails + waiting + events + content_keys + audit_rows == 0
+        *self == Self::default()
     }
 }
 
@@ -86,14 +88,15 @@ pub async fn count(db: &Db, tenant: &TenantId) -> Result<TenantRows, DbError> {
         events: columns.integer()?,
         content_keys: columns.integer()?,
         audit_rows: columns.integer()?,
+        api_keys: columns.integer()?,
     })
 }
 
-/// Removes the configuration and whatever could send, then the rest in batches, and the keys last, so that after an
+/// Removes the API keys, the configuration and whatever could send, then the rest in batches, and the keys last, so that after an
 /// interruption there is something left to call it for again.
 pub async fn remove(db: &Db, tenant: &TenantId, now: Timestamp) -> Result<(), DbError> {
     let of_tenant = |text| sql(text).bind(tenant.as_str());
-    let first = [REMOVE_CONFIG, REMOVE_ACCOUNT].map(of_tenant);
+    let first = [REMOVE_API_KEYS, REMOVE_CONFIG, REMOVE_ACCOUNT].map(of_tenant);
     let _ = db.write(Write::default().then_all(first)).await?;
     for (text, batch_size, task) in BATCHES {
         loop {

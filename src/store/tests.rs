@@ -22,10 +22,12 @@ const TABLES_OF_TENANTS: [&str; 11] = [
 
 /// Texts on tenants' tables that are the operator's, the platform's or the worker's: the feed of all tenants, the end of the
 /// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address, what waits, the key that a caller presents.
-const OF_ALL_TENANTS: [&str; 42] = [
+const OF_ALL_TENANTS: [&str; 43] = [
     "select id, tenant_id, name, permission, allowed_senders, is_test, created_at, expires_at, revoked_at,
             usable_until, last_used_at, secret_hash
         from api_keys where id = $1",
+    "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
+        where tenant_id in (select tenant_id from emails where required_key_id = $1 and status = 'held')",
     "delete from api_keys where id in
         (select id from api_keys where revoked_at < $1 order by revoked_at limit $2)",
     "select tenant_id from delivery_accounts

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod api_keys;
 mod commands;
 mod draining;
 mod email_config;

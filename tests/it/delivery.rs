@@ -1,6 +1,7 @@
 //! The delivery of mail: what is taken, what is handed over, and what becomes of each recipient.
 
 mod account;
+mod api_keys;
 mod at_rest;
 mod clock;
 mod connections;

@@ -33,6 +33,12 @@ fn every_flow_of_the_console() {
 
 #[test]
 #[ignore = "needs scripts/test"]
+fn api_keys_are_made_and_revoked_in_the_console() {
+    run("api-keys.test.mjs");
+}
+
+#[test]
+#[ignore = "needs scripts/test"]
 fn the_commonest_failures_lead_to_their_remedies() {
     run("failures.test.mjs");
 }

@@ -56,25 +56,25 @@ async fn run(caller: As, program: PathBuf, arguments: &[&str], script: &str, sum
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 async fn the_npm_client_passes_every_flow() {
-    run(As::Tenant, "node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 9\n")
+    run(As::Tenant, "node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 10\n")
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 async fn the_npm_client_passes_every_flow_for_the_platform() {
-    run(As::Platform, "node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 9\n")
+    run(As::Platform, "node".into(), &["--test", "--test-reporter=tap"], "resend.test.mjs", "# tests 10\n")
         .await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 async fn the_pypi_client_passes_every_flow() {
-    run(As::Tenant, peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 8 tests").await;
+    run(As::Tenant, peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 9 tests").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "needs scripts/test"]
 async fn the_pypi_client_passes_every_flow_for_the_platform() {
-    run(As::Platform, peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 8 tests").await;
+    run(As::Platform, peers().join("resend/bin/python"), &[], "test_resend.py", "Ran 9 tests").await;
 }

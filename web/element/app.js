@@ -27,6 +27,15 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {string} sentTo
  * @property {Problem | null} problem
  *
+ * @typedef {object} ApiKeys
+ * @property {import("./model/types.js").ApiKey[] | null} list `null` where there are none to be had
+ * @property {boolean} open the form for a new one
+ * @property {{ name: string, permission: string, test: boolean }} draft
+ * @property {string | null} error of the name
+ * @property {{ name: string, token: string } | null} made the new key, which is shown once
+ * @property {string} revoking the id of the key for which is asked
+ * @property {Problem | null} problem
+ *
  * @typedef {object} State
  * @property {"loading" | "ready" | "refused"} phase
  * @property {Problem | null} refusal why nothing can be shown
@@ -39,7 +48,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {import("./model/form.js").MicrosoftDraft} microsoft
  * @property {Record<string, string>} errors by field, as whole sentences
  * @property {Problem | null} problem of the last save or removal
- * @property {"" | "save" | "verify" | "test" | "remove"} busy
+ * @property {"" | "save" | "verify" | "test" | "remove" | "keys"} busy
  * @property {Check | null} check
  * @property {TestMail} testMail
  * @property {"" | "conflict"} dialog
@@ -48,6 +57,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {boolean} setupOpen
  * @property {string} setupWay
  * @property {import("./model/types.js").Activity[] | null} activity `null` where there is none to be had
+ * @property {ApiKeys} apiKeys
  * @property {string | null} moreActivity path of the next page
  * @property {string} copied what was copied last
  * @property {boolean} revealed the password that is being entered is shown
@@ -76,6 +86,10 @@ export function initialState() {
     setup: null,
     setupOpen: false,
     setupWay: "",
+    apiKeys: {
+      list: null, open: false, draft: { name: "", permission: "sending_access", test: false }, error: null, made: null,
+      revoking: "", problem: null,
+    },
     activity: null,
     moreActivity: null,
     copied: "",

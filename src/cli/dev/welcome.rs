@@ -32,6 +32,8 @@ pub(super) struct Welcome<'a> {
     /// The app of the fake Microsoft 365.
     pub registration: &'a Registration,
     pub tokens: Tokens,
+    /// With it programs send.
+    pub api_key: &'a Secret,
 }
 
 impl Welcome<'_> {
@@ -51,10 +53,12 @@ transports dev: try the service, on this machine only. Ctrl-C stops it.
   Data     {folder} (stays between runs; remove it to start over)
 
 Paste into another terminal. TOKEN is of an administrator of the tenant \"{TENANT}\", USER_TOKEN of a user without
-that role. Both are valid for {days} days; the next start prints new ones.
+that role. Both are valid for {days} days; the next start prints new ones. KEY is an API key of the same tenant, with
+which programs send; it stays.
 
 TOKEN={admin}
 USER_TOKEN={user}
+KEY={key}
 PASSWORD={password}
 CLIENT_SECRET={client_secret}
 {requests}{microsoft365}
@@ -68,6 +72,7 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
             days = self.tokens.days,
             admin = self.tokens.admin.expose(),
             user = self.tokens.user.expose(),
+            key = self.api_key.expose(),
             requests = requests(api, smtp),
         )
     }
@@ -109,24 +114,24 @@ curl -X POST $API/email-config/actions/verify-connection -H "Authorization: Bear
 curl -X POST $API/email-config/actions/send-test-email -H "Authorization: Bearer $TOKEN" \
      -H 'Content-Type: application/json' -d '{{"recipient": "you@example.com"}}'; echo
 
-# Send an email of your own, wait up to five seconds for its outcome, and find it in the inbox.
-curl -X POST $API/emails -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \
+# Send an email of your own with an API key, wait up to five seconds for its outcome, and find it in the inbox.
+curl -X POST $API/emails -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' \
      -H 'Prefer: wait=5' -d '{{"to": "ada@example.org", "subject": "Invoice 8841", "text": "Thank you."}}'; echo
 curl http://127.0.0.1:{api}/dev/inbox.json; echo
 
 # The same with the npm client of Resend. Before: npm install resend
-API=$API TOKEN=$TOKEN node --input-type=module -e '
+API=$API KEY=$KEY node --input-type=module -e '
 import {{ Resend }} from "resend";
-const resend = new Resend(process.env.TOKEN, {{ baseUrl: process.env.API }});
+const resend = new Resend(process.env.KEY, {{ baseUrl: process.env.API }});
 console.log(await resend.emails.send({{ from: "platform@example.com", to: "ada@example.org", subject: "Hi", text: "Hi" }}));'
 
 # See the other outcomes. Recipients that begin with {unknown} are refused, with {later} refused twice for now,
 # with {slow} answered after five seconds, and with {lost} caught without an answer.
-curl -X POST $API/emails -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' -H 'Prefer: wait=2' \
+curl -X POST $API/emails -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Prefer: wait=2' \
      -d '{{"to": ["{unknown}@example.org", "{later}@example.org"], "subject": "Hi", "text": "Hi"}}'; echo
 
 # Follow the events of all emails. The answer has the cursor for the next request, and waits where there is none yet.
-curl "$API/events?wait=5" -H "Authorization: Bearer $TOKEN"; echo
+curl "$API/events?wait=5" -H "Authorization: Bearer $KEY"; echo
 "#
     )
 }
@@ -170,6 +175,7 @@ mod tests {
                 ..Registration::random()
             },
             tokens: Tokens { admin: secret("ADMIN.TOKEN"), user: secret("USER.TOKEN"), days: 7 },
+            api_key: &secret("API_KEY"),
         }
         .text()
     }

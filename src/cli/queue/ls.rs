@@ -145,7 +145,7 @@ fn cells(tenant: &TenantId, email: &Email, now: Timestamp) -> [String; 8] {
 }
 
 /// Lines whose cells stand below each other.
-pub(super) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
+pub(in crate::cli) fn columns<const N: usize>(lines: &[[String; N]]) -> String {
     let width = |index: usize| lines.iter().map(|line| line[index].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);
     let mut text = String::new();

@@ -92,7 +92,7 @@ pub(super) struct ConfirmOptions {
 }
 
 /// Parses a number with a unit: s, m, h or d.
-pub(super) fn parse_age(text: &str) -> Result<Duration, String> {
+pub(in crate::cli) fn parse_age(text: &str) -> Result<Duration, String> {
     let parsed = || {
         let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
         let seconds = match unit {

@@ -10,7 +10,8 @@ use crate::id::TenantId;
 use crate::store::tenants::{self, TenantRows};
 use crate::store::{Db, DbError};
 
-/// Delete everything that is stored of a tenant: its configuration, its secret, its emails and its audit.
+/// Delete everything that is stored of a tenant: its configuration, its secret, its API keys, its emails and
+/// its audit.
 ///
 /// Emails that wait are not sent any more. Only a backup can restore it. The service may run. Stop issuing tokens for the tenant first: a user with a token
 /// can configure it again.
@@ -67,6 +68,7 @@ fn described(stored: TenantRows) -> String {
             ));
         }
     }
+    parts.extend((stored.api_keys > 0).then(|| counted(stored.api_keys, "API key", "API keys")));
     for (count, one, many) in
         [(stored.events, "event", "events"), (stored.content_keys, "key of its emails", "keys of its emails")]
     {

@@ -81,6 +81,14 @@ fn expiry(value: Value, due: Timestamp) -> Result<Timestamp, InputFault> {
     Ok(at)
 }
 
+/// A time in the form of RFC 3339, of the member with this name.
+///
+/// # Errors
+/// The fault, at its place.
+pub fn parse_timestamp(field: &'static str, value: Value) -> Result<Timestamp, InputFault> {
+    timestamp(&Place::new(field), value)
+}
+
 fn timestamp(place: &Place, value: Value) -> Result<Timestamp, InputFault> {
     let text = place.string(value)?;
     let moment = OffsetDateTime::parse(&text, &Rfc3339).ok();

@@ -68,8 +68,13 @@ impl Run<'_> {
     /// Queues held mail again, at most so many. False where none was queued: there was none, or the account has another
     /// owner.
     pub(super) async fn release_held(&self, limit: i64) -> Result<bool, DbError> {
-        let held = emails::held(&self.delivery().db, &self.tenant, limit).await?;
+        self.release(false, limit).await
+    }
+
+    /// The same for mail that is sent, or for mail that is played.
+    pub(super) async fn release(&self, is_test: bool, limit: i64) -> Result<bool, DbError> {
         let now = self.delivery().clock.now();
+        let held = emails::held(&self.delivery().db, &self.tenant, is_test, now, limit).await?;
         let mut changed = false;
         for id in held {
             changed |= self.change(id, |email| email.release(now)).await?;

@@ -1,5 +1,6 @@
 //! The mail of an account that is due: its window, the wait for more, and the pace.
 
+use std::collections::HashSet;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -9,12 +10,14 @@ use uuid::Uuid;
 use super::{IDLE, POLL, Run, WINDOW, WINDOW_LENGTH, stopped};
 use crate::clock::Timestamp;
 use crate::delivery::Delivery;
+use crate::delivery::handover::{KeyVerdict, hold_for_key, judge_key};
 use crate::egress::{Host, Lookup};
 use crate::email_config::{EmailConfig, Settings};
 use crate::mail::address::EmailAddress;
 use crate::mail_services;
 use crate::outgoing::order::Due;
 use crate::outgoing::pace::Pace;
+use crate::store::emails::DueEmail;
 use crate::store::{DbError, Statement, Write, delivery_accounts, emails};
 
 /// The host of `delivery.pace` that stands for accounts of the provider Microsoft 365.
@@ -46,6 +49,7 @@ impl Run<'_> {
         let delivery = self.delivery();
         let now = delivery.clock.now();
         let found = emails::due(&delivery.db, &self.tenant, now, WINDOW).await?;
+        let found = if self.probes() { found } else { self.hold_refused(found, now).await? };
         let mut state = self.state();
         let mut due = Due::default();
         for mail in found {
@@ -64,6 +68,30 @@ impl Run<'_> {
             position += 1;
         }
         Ok(())
+    }
+
+    /// Holds at once what came with an API key that may not be used, so that it takes nothing of the account's pace. The
+    /// others.
+    async fn hold_refused(&self, found: Vec<DueEmail>, now: Timestamp) -> Result<Vec<DueEmail>, DbError> {
+        let keys: HashSet<Uuid> = found.iter().filter_map(|mail| mail.required_key_id).collect();
+        let mut refused = HashSet::new();
+        for key in keys {
+            if matches!(judge_key(self.delivery(), Some(key), now).await?, KeyVerdict::Refused) {
+                refused.insert(key);
+            }
+        }
+        let (held, others): (Vec<_>, Vec<_>) = found
+            .into_iter()
+            .partition(|mail| mail.required_key_id.is_some_and(|key| refused.contains(&key)));
+        for mail in held {
+            // Other sessions read the queue as well.
+            if self.state().in_hand.insert(mail.id) {
+                let held = hold_for_key(self, mail.id).await;
+                self.state().in_hand.remove(&mail.id);
+                held?;
+            }
+        }
+        Ok(others)
     }
 
     /// Waits with an open session for another mail. False where the session may be closed.
@@ -86,7 +114,7 @@ impl Run<'_> {
                 () = stopped(&mut stopping) => return false,
             }
             // Other processes take mail for this account as well, and cannot wake this one.
-            let next_due = emails::next_due(&delivery.db, &self.tenant).await.ok().flatten();
+            let next_due = emails::next_due_to_send(&delivery.db, &self.tenant).await.ok().flatten();
             if next_due.is_some_and(|at| at <= delivery.clock.now()) {
                 return true;
             }

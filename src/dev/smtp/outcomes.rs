@@ -1,53 +1,18 @@
-//! Outcomes that the inbox plays for recipients whose address begins with a certain word.
+//! Plays the outcomes that the inbox has for recipients whose address begins with a certain word.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 use crate::dev::mail::Envelope;
-
-/// Attempts of a recipient that [`Outcome::Later`] refuses.
-const REFUSED_ATTEMPTS: u32 = 2;
+pub use crate::outgoing::played::PlayedOutcome as Outcome;
+use crate::outgoing::played::REFUSED_ATTEMPTS;
 
 /// Recipients that are counted at once; beyond them counting starts over.
 const MAX_COUNTED: usize = 1_000;
 
-/// What happens to the mail of a recipient.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Outcome {
-    /// The recipient is refused for good.
-    Unknown,
-    /// The first two attempts are refused for now.
-    Later,
-    /// The reply to the message takes some seconds.
-    Slow,
-    /// The message is caught, and the connection closes without a reply.
-    Lost,
-}
-
-impl Outcome {
-    pub const ALL: [Self; 4] = [Self::Unknown, Self::Later, Self::Slow, Self::Lost];
-
-    /// How an address begins for which it is played.
-    pub fn prefix(self) -> &'static str {
-        match self {
-            Self::Unknown => "nouser",
-            Self::Later => "later",
-            Self::Slow => "slow",
-            Self::Lost => "lost",
-        }
-    }
-
-    /// The outcome that an address asks for.
-    pub fn find(address: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|outcome| {
-            let start = address.as_bytes().get(..outcome.prefix().len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case(outcome.prefix().as_bytes()))
-        })
-    }
-
-    pub(super) fn is_of(self, envelope: &Envelope) -> bool {
-        envelope.recipients.iter().any(|address| Self::find(address) == Some(self))
-    }
+/// Whether a recipient of the mail asks for this outcome.
+pub(super) fn is_asked_for(outcome: Outcome, envelope: &Envelope) -> bool {
+    envelope.recipients.iter().any(|address| Outcome::find(address) == Some(outcome))
 }
 
 /// Counts the attempts of recipients that are refused for now.
@@ -73,21 +38,6 @@ impl LaterAttempts {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_beginning_of_an_address_chooses_in_any_case() {
-        for (address, outcome) in [
-            ("nouser@example.org", Some(Outcome::Unknown)),
-            ("NoUser.1@example.org", Some(Outcome::Unknown)),
-            ("later+invoices@example.org", Some(Outcome::Later)),
-            ("slow@example.org", Some(Outcome::Slow)),
-            ("lost@example.org", Some(Outcome::Lost)),
-            ("ada@slow.example", None),
-            ("lo", None),
-        ] {
-            assert_eq!(Outcome::find(address), outcome, "{address}");
-        }
-    }
 
     #[test]
     fn two_attempts_of_a_recipient_are_refused_and_then_one_is_taken() {

@@ -22,6 +22,7 @@ pub(super) fn kind(failure: &Failure) -> Kind {
         Failure::SecretUnreadable => Kind::SecretUnreadable,
         Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
         Failure::ConfigNotSet => Kind::ConfigNotSet,
+        Failure::ApiKeyRefused => Kind::ApiKeyRefused,
     }
 }
 

@@ -41,4 +41,17 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         ..RULE
     },
+    Rule {
+        code: "API_KEY_REFUSED",
+        when: &[When { kinds: &[Kind::ApiKeyRefused], ..ANY }],
+        effect: Effect::None,
+        title: "The API key that this email came with was revoked or has expired",
+        meaning: "The email is held and is not sent, because whoever sent it with this key may send no more. Your mail \
+                  server was not contacted.",
+        steps: &[
+            "Try the email again as an administrator if it is to be sent all the same; cancel it if not.",
+            "If the key has only expired, set a later end, and the email goes by itself.",
+        ],
+        ..RULE
+    },
 ];

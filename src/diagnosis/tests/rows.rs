@@ -173,6 +173,7 @@ fn part_i_our_own_side_and_the_codes_beyond_the_table() {
             Failure::ConfigIncomplete { missing: vec!["serverPort"] },
             ("CONFIG_INCOMPLETE", Nothing, false, false, Tenant, Exact),
         ),
+        ("API key", Failure::ApiKeyRefused, ("API_KEY_REFUSED", Nothing, false, false, Tenant, Exact)),
         ("97", Failure::ConfigNotSet, ("CONFIG_NOT_SET", Nothing, false, false, Tenant, Exact)),
         (
             "clear text",

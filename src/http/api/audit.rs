@@ -32,11 +32,12 @@ pub struct AuditEntryBody {
     /// ISO 8601, with milliseconds and `Z`.
     #[schema(example = "2026-01-01T00:00:00.000Z")]
     pub at: String,
-    /// The user that the token named; `operator`, without an address, for a command of the operator.
+    /// The user that the token named; `api-key:` and its id for an API key; `operator`, without an address, for a command of
+    /// the operator.
     #[schema(example = "auth0|5f2a")]
     pub user_id: String,
     /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`; of the account as a sender `pause-account`,
-    /// `resume-account` or `change-account`; of the operator also `retry-emails`, `cancel-emails` or `purge-emails`.
+    /// `resume-account` or `change-account`; of API keys `create-api-key`, `update-api-key` or `revoke-api-key`; of the operator also `retry-emails`, `cancel-emails` or `purge-emails`.
     #[schema(example = "put")]
     pub action: String,
     /// `OK`; the code of the diagnosis where a check or a sending failed; `NOT_STORED` where the check of a PUT
@@ -57,6 +58,10 @@ pub struct AuditEntryBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "bob@example.org")]
     pub recipient: Option<String>,
+    /// The API key that was made, changed or revoked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
+    pub api_key_id: Option<String>,
     /// How often it happened: like checks of one user within a minute are one entry.
     #[schema(example = 1)]
     pub count: i64,
@@ -74,6 +79,7 @@ impl AuditEntryBody {
             remote_address: row.remote,
             trace_id: row.trace_id,
             recipient: row.recipient,
+            api_key_id: row.api_key,
             count: row.count,
         }
     }

@@ -13,11 +13,13 @@ use axum::http::header::LOCATION;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+use uuid::Uuid;
 
 use crate::app::App;
+use crate::delivery::EmailView;
 use crate::delivery::request::RequestFaults;
-use crate::http::caller::{SendTier, Sender};
-use crate::http::error::{Error, ErrorBody};
+use crate::http::caller::{FullSender, SendTier, Sender};
+use crate::http::error::{Code, Error, ErrorBody};
 use crate::http::extract::{JsonBody, MessageBody, OptionalJsonBody};
 use crate::language::Language;
 use crate::mail::address::EmailAddress;
@@ -69,7 +71,7 @@ pub async fn send(
 ) -> Result<Response, Error> {
     let (key, wait) = (idempotency_key(&headers)?, wait(&headers)?);
     let request = app.delivery.parse(document).map_err(refusal::faults)?;
-    let taken = app.delivery.enqueue(&sender.tenant, None, &[request], key.as_deref()).await?;
+    let taken = app.delivery.enqueue(&sender.tenant, sender.key(), &[request], key.as_deref()).await?;
     let Some(id) = taken.ids.first().copied() else {
         return Err(Error::internal(&anyhow::anyhow!("an email was stored without an id")));
     };
@@ -132,7 +134,7 @@ pub async fn send_batch(
     let (ids, is_replay) = if requests.is_empty() {
         (Vec::new(), false)
     } else {
-        let taken = app.delivery.enqueue(&sender.tenant, None, &requests, key.as_deref()).await?;
+        let taken = app.delivery.enqueue(&sender.tenant, sender.key(), &requests, key.as_deref()).await?;
         (taken.ids, taken.is_replay)
     };
     let status = if is_replay { StatusCode::OK } else { StatusCode::ACCEPTED };
@@ -167,7 +169,13 @@ pub async fn list(
     language: Language,
 ) -> Result<Json<EmailList>, Error> {
     let parameters = ListParameters::parse(&uri)?;
-    let (filter, page, limit) = parameters.into_parts();
+    let (mut filter, page, limit) = parameters.into_parts();
+    if let Some(own) = sender.reads_mail_of() {
+        if filter.api_key_id.is_some_and(|wanted| wanted != own) {
+            return Ok(Json(EmailList::new(&[], false, app.clock.now(), language)));
+        }
+        filter.api_key_id = Some(own);
+    }
     let (views, has_more) = app.delivery.list(&sender.tenant, &filter, page, limit).await?;
     Ok(Json(EmailList::new(&views, has_more, app.clock.now(), language)))
 }
@@ -196,6 +204,9 @@ pub async fn get(
     } else {
         app.delivery.find_without_content(&sender.tenant, id).await?
     };
+    if !may_read(sender.reads_mail_of(), &view) {
+        return Err(Error::new(Code::EmailNotFound));
+    }
     Ok(Json(EmailBody::new(&view, app.clock.now(), language)))
 }
 
@@ -216,12 +227,13 @@ pub async fn get(
     )
 )]
 pub async fn update(
-    sender: Sender<SendTier>,
+    sender: FullSender<SendTier>,
     State(app): State<Arc<App>>,
     EmailId(id): EmailId,
     JsonBody(document): JsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
     let (scheduled_at, expires_at) = parameters::update(document, id, app.clock.now())?;
+    require_changeable(&app, &sender, id).await?;
     app.delivery.reschedule(&sender.tenant, id, scheduled_at, expires_at).await?;
     Ok(Json(ReferenceBody::new(id)))
 }
@@ -239,10 +251,11 @@ pub async fn update(
     )
 )]
 pub async fn cancel(
-    sender: Sender<SendTier>,
+    sender: FullSender<SendTier>,
     State(app): State<Arc<App>>,
     EmailId(id): EmailId,
 ) -> Result<Json<ReferenceBody>, Error> {
+    require_changeable(&app, &sender, id).await?;
     app.delivery.cancel(&sender.tenant, id).await?;
     Ok(Json(ReferenceBody::new(id)))
 }
@@ -265,13 +278,14 @@ pub async fn cancel(
     )
 )]
 pub async fn retry(
-    sender: Sender<SendTier>,
+    sender: FullSender<SendTier>,
     State(app): State<Arc<App>>,
     EmailId(id): EmailId,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
     let recipients = recipients(body, false)?;
-    app.delivery.retry(&sender.tenant, id, recipients.as_deref()).await?;
+    require_changeable(&app, &sender, id).await?;
+    app.delivery.retry(&sender.tenant, id, recipients.as_deref(), sender.key()).await?;
     Ok(Json(ReferenceBody::new(id)))
 }
 
@@ -292,12 +306,13 @@ pub async fn retry(
     )
 )]
 pub async fn settle(
-    sender: Sender<SendTier>,
+    sender: FullSender<SendTier>,
     State(app): State<Arc<App>>,
     EmailId(id): EmailId,
     OptionalJsonBody(body): OptionalJsonBody,
 ) -> Result<Json<ReferenceBody>, Error> {
     let recipients = recipients(body, true)?;
+    require_changeable(&app, &sender, id).await?;
     app.delivery.settle(&sender.tenant, id, recipients.as_deref()).await?;
     Ok(Json(ReferenceBody::new(id)))
 }
@@ -315,12 +330,31 @@ pub async fn settle(
     )
 )]
 pub async fn delete(
-    sender: Sender<SendTier>,
+    sender: FullSender<SendTier>,
     State(app): State<Arc<App>>,
     EmailId(id): EmailId,
 ) -> Result<Json<DeletedBody>, Error> {
+    require_changeable(&app, &sender, id).await?;
     app.delivery.erase(&sender.tenant, id).await?;
     Ok(Json(DeletedBody::new(id)))
+}
+
+/// A key that may only send reads what it has sent.
+pub(super) fn may_read(own: Option<Uuid>, view: &EmailView) -> bool {
+    own.is_none_or(|own| view.email.api_key_id == Some(own))
+}
+
+/// A test key changes test mail alone: another one would really be sent.
+async fn require_changeable(app: &App, sender: &FullSender<SendTier>, id: Uuid) -> Result<(), Error> {
+    if sender.key().is_some_and(|key| key.is_test) {
+        let view = app.delivery.find_without_content(&sender.tenant, id).await?;
+        if !view.email.is_test {
+            return Err(
+                Error::new(Code::RestrictedApiKey).detail("This is a test key: it changes test mail alone.")
+            );
+        }
+    }
+    Ok(())
 }
 
 /// The time that is left to wait before the request itself would take too long.

@@ -12,14 +12,14 @@ use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
-use super::emails::{EmailId, diagnosis_in, max_wait};
+use super::emails::{EmailId, diagnosis_in, max_wait, may_read};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
 use crate::diagnosis;
 use crate::error::{InputFault, Reason};
 use crate::http::caller::{FeedReader, SendTier, Sender};
-use crate::http::error::{Error, ErrorBody};
+use crate::http::error::{Code, Error, ErrorBody};
 use crate::language::Language;
 use crate::store::email_events::StoredEvent;
 
@@ -171,6 +171,9 @@ pub async fn of_email(
     language: Language,
 ) -> Result<Json<EventList>, Error> {
     let view = app.delivery.find_if_there(&sender.tenant, id).await?;
+    if view.as_ref().is_some_and(|view| !may_read(sender.reads_mail_of(), view)) {
+        return Err(Error::new(Code::EmailNotFound));
+    }
     let events = app.delivery.events_of(&sender.tenant, id).await?;
     let data = events.iter().map(|event| EventBody::new(event, view.as_ref(), language)).collect();
     Ok(Json(EventList { object: "list", data, next: None }))

@@ -12,11 +12,12 @@ use utoipa::ToSchema;
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::AccountView;
-use crate::http::caller::{SendTier, Sender, TenantAdmin};
+use crate::http::caller::{FullSender, SendAdmin, SendTier};
 use crate::http::error::{Error, ErrorBody};
 use crate::http::extract::JsonBody;
 use crate::outgoing::breaker::{AccountState, Pauser};
 pub use settings::SettingsBody;
+pub(super) use settings::senders;
 
 /// The account as a sender.
 #[derive(Debug, Serialize, ToSchema)]
@@ -121,13 +122,16 @@ fn paused_by(state: Option<&AccountState>) -> Option<&'static str> {
     get, path = "/account", tag = "emails", operation_id = "getSendingAccount",
     responses((status = 200, description = "The account.", body = AccountBody))
 )]
-pub async fn get(sender: Sender<SendTier>, State(app): State<Arc<App>>) -> Result<Json<AccountBody>, Error> {
+pub async fn get(
+    sender: FullSender<SendTier>,
+    State(app): State<Arc<App>>,
+) -> Result<Json<AccountBody>, Error> {
     Ok(Json(AccountBody::new(&app.delivery.account(&sender.tenant).await?)))
 }
 
 /// Sets other senders than the account's address, and a slower pace.
 ///
-/// For tenant administrators. What is left out stays; null removes a bound. A mail's sender is judged when it is taken, and
+/// For tenant administrators and API keys with full access. What is left out stays; null removes a bound. A mail's sender is judged when it is taken, and
 /// once more when it is handed over.
 #[utoipa::path(
     patch, path = "/account", tag = "emails", operation_id = "updateSendingAccount",
@@ -139,7 +143,7 @@ pub async fn get(sender: Sender<SendTier>, State(app): State<Arc<App>>) -> Resul
     )
 )]
 pub async fn change(
-    admin: TenantAdmin<SendTier>,
+    admin: SendAdmin<SendTier>,
     State(app): State<Arc<App>>,
     JsonBody(document): JsonBody,
 ) -> Result<Json<AccountBody>, Error> {
@@ -149,13 +153,13 @@ pub async fn change(
 
 /// Stops sending until it is resumed.
 ///
-/// For tenant administrators. Mail is still taken, and waits. A mail in hand is finished.
+/// For tenant administrators and API keys with full access. Mail is still taken, and waits. A mail in hand is finished.
 #[utoipa::path(
     post, path = "/account/pause", tag = "emails", operation_id = "pauseSendingAccount",
     responses((status = 200, description = "The account.", body = AccountBody))
 )]
 pub async fn pause(
-    admin: TenantAdmin<SendTier>,
+    admin: SendAdmin<SendTier>,
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountBody>, Error> {
     Ok(Json(AccountBody::new(&app.delivery.pause(&admin).await?)))
@@ -163,7 +167,7 @@ pub async fn pause(
 
 /// Sends again, whether a person or a failure has stopped the account.
 ///
-/// For tenant administrators. What is held is queued again.
+/// For tenant administrators and API keys with full access. What is held is queued again.
 #[utoipa::path(
     post, path = "/account/resume", tag = "emails", operation_id = "resumeSendingAccount",
     responses(
@@ -172,7 +176,7 @@ pub async fn pause(
     )
 )]
 pub async fn resume(
-    admin: TenantAdmin<SendTier>,
+    admin: SendAdmin<SendTier>,
     State(app): State<Arc<App>>,
 ) -> Result<Json<AccountBody>, Error> {
     Ok(Json(AccountBody::new(&app.delivery.resume(&admin).await?)))

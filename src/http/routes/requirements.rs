@@ -67,9 +67,9 @@ impl Requirements {
             let declared = operation.responses.responses.entry(status.to_owned());
             declared.or_insert_with(|| RefOr::T(refusal(description)));
         };
-        declare("401", "No valid token.".to_owned());
+        declare("401", "No valid token or API key.".to_owned());
         match (access, self.access) {
-            (Access::Platform, Access::TenantAdmin) => {
+            (Access::Platform, Access::SendAdmin | Access::TenantAdmin) => {
                 declare(
                     "403",
                     "Only the tenant's own administrators may do this, without `/tenants`.".to_owned(),
@@ -77,8 +77,19 @@ impl Requirements {
             }
             (Access::Platform, _) => declare("403", "Not the platform's credential.".to_owned()),
             (Access::TenantAdmin, _) => declare("403", "Must be a tenant admin.".to_owned()),
+            (Access::SendAdmin, _) => {
+                declare("403", "Must be a tenant admin, or an API key with full access.".to_owned());
+            }
             (Access::Sender, _) => {
-                declare("403", "Must be a tenant admin or have a role that may send.".to_owned());
+                declare(
+                    "403",
+                    "Must be a tenant admin, have a role that may send, or be an API key.".to_owned(),
+                );
+            }
+            (Access::FullSender, _) => {
+                let description =
+                    "Must be a tenant admin, have a role that may send, or be an API key with full access.";
+                declare("403", description.to_owned());
             }
             (Access::Anybody | Access::AnyUser, _) => {}
         }

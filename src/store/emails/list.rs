@@ -19,15 +19,28 @@ statements! {
             and ($4 = '' or exists (select 1 from email_recipients
                 where tenant_id = $1 and email_id = emails.id and address = $4))
         order by id limit $5";
+    /// By the index of a key's emails.
+    OF_KEY_BEFORE = "select id from emails
+        where tenant_id = $1 and api_key_id = $6 and id < $2 and ($3 = '' or status = $3)
+            and ($4 = '' or exists (select 1 from email_recipients
+                where tenant_id = $1 and email_id = emails.id and address = $4))
+        order by id desc limit $5";
+    OF_KEY_AFTER = "select id from emails
+        where tenant_id = $1 and api_key_id = $6 and id > $2 and ($3 = '' or status = $3)
+            and ($4 = '' or exists (select 1 from email_recipients
+                where tenant_id = $1 and email_id = emails.id and address = $4))
+        order by id limit $5";
     TAGGED_BEFORE = "select email_id from email_tags
         where tenant_id = $1 and hash = $6 and email_id < $2 and exists (select 1 from emails
             where tenant_id = $1 and id = email_tags.email_id and ($3 = '' or status = $3)
+                and ($7 = '' or api_key_id = $7)
                 and ($4 = '' or exists (select 1 from email_recipients
                     where tenant_id = $1 and email_id = emails.id and address = $4)))
         order by email_id desc limit $5";
     TAGGED_AFTER = "select email_id from email_tags
         where tenant_id = $1 and hash = $6 and email_id > $2 and exists (select 1 from emails
             where tenant_id = $1 and id = email_tags.email_id and ($3 = '' or status = $3)
+                and ($7 = '' or api_key_id = $7)
                 and ($4 = '' or exists (select 1 from email_recipients
                     where tenant_id = $1 and email_id = emails.id and address = $4)))
         order by email_id limit $5";
@@ -44,6 +57,8 @@ pub struct Filter {
     pub recipient: Option<String>,
     /// The name and the value of a tag: for [`list_tagged`], by its hash.
     pub tag: Option<(String, String)>,
+    /// The API key that it was taken with.
+    pub api_key_id: Option<Uuid>,
 }
 
 /// Where a page begins.
@@ -64,8 +79,14 @@ pub async fn list(
     page: Page,
     limit: usize,
 ) -> Result<(Vec<Uuid>, bool), DbError> {
-    let texts = [BEFORE, AFTER];
-    let mut ids = read(db, statement(texts, tenant, filter, page, limit)).await?;
+    let statement = match filter.api_key_id {
+        Some(key) => {
+            let texts = [OF_KEY_BEFORE, OF_KEY_AFTER];
+            statement(texts, tenant, filter, page, limit).bind(key.to_string())
+        }
+        None => statement([BEFORE, AFTER], tenant, filter, page, limit),
+    };
+    let mut ids = read(db, statement).await?;
     let has_more = ids.len() > limit;
     ids.truncate(limit);
     if matches!(page, Page::Before(_)) {
@@ -84,7 +105,8 @@ pub async fn list_tagged(
     hash: &str,
 ) -> Result<Vec<Uuid>, DbError> {
     let texts = [TAGGED_BEFORE, TAGGED_AFTER];
-    read(db, statement(texts, tenant, filter, page, limit).bind(hash)).await
+    let key = filter.api_key_id.map_or_else(String::new, |id| id.to_string());
+    read(db, statement(texts, tenant, filter, page, limit).bind(hash).bind(key)).await
 }
 
 fn statement(

@@ -5,7 +5,8 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 /// Each table that the service reads and writes.
-const TABLES: [&str; 15] = [
+const TABLES: [&str; 16] = [
+    "api_keys",
     "audit",
     "background_tasks",
     "content_keys",

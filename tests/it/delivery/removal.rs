@@ -153,6 +153,7 @@ async fn replicas_remove_old_mail_at_the_same_time() {
 async fn a_removed_tenant_leaves_nothing_and_can_send_again() {
     for engine in Engine::all() {
         let post = open(engine, Script::starttls()).await;
+        let (key, _) = post.key(&json!({"name": "x"})).await;
         sent(&post, &to(&["carol@example.net"])).await;
         let mut later = to(&["carol@example.net"]);
         later["scheduled_at"] = json!(in_days(2, &post));
@@ -163,17 +164,18 @@ async fn a_removed_tenant_leaves_nothing_and_can_send_again() {
 
         let (code, out, err) = run(&["tenants", "rm", "acme", "--yes"], &variables(&post.app.database));
         assert_eq!(code, Some(0), "{engine:?}: {err}");
-        let expected = "its configuration, the state of its account, 2 emails (1 of them waits to be sent), 3 events, \
-                        1 key of its emails, 1 entry of the audit";
+        let expected = "its configuration, the state of its account, 2 emails (1 of them waits to be sent), 1 API \
+                        key, 3 events, 1 key of its emails, 2 entries of the audit";
         assert_eq!(out, format!("deleted of the tenant \"acme\": {expected}\n"));
         assert_eq!(err, format!("Stored of the tenant \"acme\": {expected}.\n"), "shown before");
-        for table in TABLES.iter().chain(&["email_configs", "delivery_accounts", "audit"]) {
+        for table in TABLES.iter().chain(&["email_configs", "delivery_accounts", "audit", "api_keys"]) {
             let left = format!("select count(*) from {table} where tenant_id = 'acme'");
             assert_eq!(post.app.database.query(&left).await, [[Some("0".to_owned())]], "{engine:?}: {table}");
         }
         assert_eq!(post.app.database.query("select max(seq) from email_events").await, newest, "{engine:?}");
         assert_eq!(post.app.database.query(others).await, [[Some("1".to_owned())]], "{engine:?}");
 
+        key.get(EMAILS).await.expect(401);
         // The process had the removed key in its memory.
         post.admin().put(&account(&post.server)).await.expect(204);
         let id = sent(&post, &to(&["carol@example.net"])).await;

@@ -299,7 +299,7 @@ fn the_readme_lines_are_valid_shell() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let start = readme.find("API=http://").expect("the first requests");
     let block = readme[start..].split("```").next().expect("a block");
-    let requests = pasted(&format!("TOKEN=a.b-c_d\nPASSWORD=e-f_g\n{block}"));
+    let requests = pasted(&format!("TOKEN=a.b-c_d\nKEY=tsk_a_b\nPASSWORD=e-f_g\n{block}"));
     let [configure, read, verify, send_test, email, inbox, outcomes, events] = &requests[..] else {
         panic!("{requests:#?}");
     };

@@ -311,6 +311,7 @@ fn entry(at: i64) -> audit::Entry {
         trace_id: TraceId::random(),
         remote: Some("192.0.2.7".parse().expect("an address")),
         recipient: None,
+        api_key: None,
     }
 }
 

@@ -155,3 +155,25 @@ test("a key that is none, or may not send, is refused", async () => {
   await refused(new Resend("re_123").emails.send(email()), 401, "missing_api_key");
   await refused(new Resend(process.env.OTHER_API_KEY).emails.send(email()), 403, "restricted_api_key");
 });
+
+test("a key is made, listed, used and removed", async () => {
+  if (process.env.RESEND_BASE_URL.includes("/tenants/")) {
+    await refused(resend.apiKeys.create({ name: "Billing" }), 403, "restricted_api_key");
+    return;
+  }
+  const { id, token } = await good(resend.apiKeys.create({ name: "Billing", permission: "sending_access" }));
+  assert.match(id, UUID);
+  assert.match(token, /^tsk_[0-9a-f]{32}_[A-Za-z0-9_-]{48}$/);
+  const listed = await good(resend.apiKeys.list());
+  assert.deepEqual([listed.object, listed.has_more], ["list", false]);
+  assert.deepEqual(listed.data.map((key) => [key.id, key.name, "token" in key]), [[id, "Billing", false]]);
+  const sending = new Resend(token);
+  const sent = await good(sending.emails.send(email()));
+  assert.equal((await good(sending.emails.get(sent.id))).id, sent.id);
+  await refused(sending.emails.cancel(sent.id), 403, "restricted_api_key");
+  await refused(sending.apiKeys.list(), 403, "restricted_api_key");
+  await good(resend.apiKeys.remove(id));
+  await refused(sending.emails.send(email()), 401, "invalid_api_key");
+  await refused(resend.apiKeys.remove(id), 404, "not_found");
+  assert.deepEqual((await good(resend.apiKeys.list())).data, []);
+});

@@ -114,6 +114,31 @@ class OfficialClient(unittest.TestCase):
         finally:
             resend.api_key = own
 
+    def test_9_a_key_is_made_listed_used_and_removed(self):
+        own = resend.api_key
+        if "/tenants/" in os.environ["RESEND_API_URL"]:
+            with self.refused(403, "restricted_api_key"):
+                resend.ApiKeys.create({"name": "Billing"})
+            return
+        made = resend.ApiKeys.create({"name": "Billing", "permission": "sending_access"})
+        self.assertTrue(made["token"].startswith("tsk_"))
+        listed = resend.ApiKeys.list()["data"]
+        self.assertEqual([(key["id"], key["name"]) for key in listed], [(made["id"], "Billing")])
+        try:
+            resend.api_key = made["token"]
+            sent = resend.Emails.send(email())
+            self.assertEqual(resend.Emails.get(sent["id"])["id"], sent["id"])
+            with self.refused(403, "restricted_api_key"):
+                resend.Emails.cancel(sent["id"])
+            resend.api_key = own
+            resend.ApiKeys.remove(made["id"])
+            resend.api_key = made["token"]
+            with self.refused(401, "invalid_api_key"):
+                resend.Emails.send(email())
+        finally:
+            resend.api_key = own
+        self.assertEqual(resend.ApiKeys.list()["data"], [])
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -4,6 +4,7 @@ import { microsoftDraft, smtpDraft } from "../model/form.js";
 import { presetOf } from "../model/presets.js";
 import { Problem } from "../net/problem.js";
 import { loadActivity } from "./activity.js";
+import { loadApiKeys } from "./api-keys.js";
 import { isChanged } from "./edit.js";
 import { loadSetup } from "./setup.js";
 import { recallRecipient } from "./test-mail.js";
@@ -24,6 +25,7 @@ export async function load(app) {
     recallRecipient(app);
     app.update({ phase: "ready" });
     void loadActivity(app);
+    void loadApiKeys(app);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     app.update({ phase: "refused", refusal: error });

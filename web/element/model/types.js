@@ -97,6 +97,15 @@
  * @property {"graph" | "smtp"} transport
  * @property {SetupWay[]} ways
  *
+ * @typedef {object} ApiKey
+ * @property {string} id
+ * @property {string} name
+ * @property {"sending_access" | "full_access"} permission
+ * @property {string[] | null} allowed_senders
+ * @property {boolean} test
+ * @property {string | null} expires_at
+ * @property {string | null} last_used_at
+ *
  * @typedef {object} Activity
  * @property {string} id
  * @property {string} at

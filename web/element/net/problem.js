@@ -65,6 +65,7 @@ export class Problem extends Error {
  */
 function kindOf(status, faults) {
   if (status === 400) return faults[0]?.code === "CONNECTIONCHECK-1" ? "check" : "input";
+  if (status === 422) return "input";
   if (GATEWAY.includes(status)) return "unavailable";
   return BY_STATUS[status] ?? "internal";
 }

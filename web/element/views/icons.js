@@ -22,6 +22,7 @@ export const off = icon(svg`<circle cx="10" cy="10" r="7.2"/><path d="m5 5 10 10
 export const lock = icon(
   svg`<rect x="4.5" y="9" width="11" height="7.5" rx="1.8"/><path d="M7 9V6.5a3 3 0 0 1 6 0V9"/>`,
 );
+export const key = icon(svg`<circle cx="6.8" cy="13.2" r="3.3"/><path d="m9.2 10.8 7.3-7.3m-3.2 3.2 2.2 2.2"/>`);
 export const eye = icon(
   svg`<path d="M2.2 10S5 4.8 10 4.8 17.8 10 17.8 10 15 15.2 10 15.2 2.2 10 2.2 10Z"/><circle cx="10" cy="10" r="2.4"/>`,
 );

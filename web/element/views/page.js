@@ -6,6 +6,7 @@ import { load } from "../flows/load.js";
 import { save } from "../flows/save.js";
 import { secondsLeft } from "../flows/wait.js";
 import { activityCard } from "./activity.js";
+import { apiKeysCard } from "./api-keys.js";
 import { checkView, saveProblem } from "./check.js";
 import { conflictDialog, conflictNotice } from "./conflict.js";
 import { microsoftForm } from "./microsoft365.js";
@@ -27,7 +28,8 @@ export function page(app) {
 
 /** @param {App} app */
 function ready(app) {
-  return html`<div class="stack">${statusCard(app)} ${settingsCard(app)} ${testMailCard(app)} ${activityCard(app)}</div>
+  return html`<div class="stack">${statusCard(app)} ${settingsCard(app)} ${testMailCard(app)} ${apiKeysCard(app)}
+    ${activityCard(app)}</div>
     ${conflictDialog(app)}`;
 }
 

@@ -238,6 +238,11 @@ pub struct EmailBody {
     expires_at: String,
     on_unknown: &'static str,
     metadata: BTreeMap<String, String>,
+    /// The API key that it was sent with; null for another credential.
+    #[schema(example = "0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
+    api_key_id: Option<String>,
+    /// It came with a test key: its outcome is played, and nothing is sent.
+    test: bool,
     /// `available` or `erased`.
     content: &'static str,
     recipients: Vec<RecipientBody>,
@@ -314,6 +319,8 @@ impl EmailBody {
             expires_at: email.expires_at.to_iso(),
             on_unknown: email.on_unknown.as_str(),
             metadata: details.metadata,
+            api_key_id: view.email.api_key_id.map(|id| id.to_string()),
+            test: view.email.is_test,
             content: if email.has_content { "available" } else { "erased" },
             recipients: email
                 .recipients

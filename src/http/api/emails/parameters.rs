@@ -113,6 +113,8 @@ pub struct ListParameters {
     /// With this tag: its name, a colon and its value.
     #[param(example = "kind:invoice")]
     tag: Option<String>,
+    /// Sent with this API key.
+    api_key_id: Option<String>,
 }
 
 impl ListParameters {
@@ -140,9 +142,9 @@ impl ListParameters {
                 "status" => parameters.status = Some(value),
                 "recipient" => parameters.recipient = Some(value),
                 "tag" => parameters.tag = Some(value),
+                "api_key_id" => parameters.api_key_id = Some(value),
                 _ => {
-                    let statement =
-                        "is not a known parameter; limit, after, before, status, recipient and tag are";
+                    let statement = "is not a known parameter; limit, after, before, status, recipient, tag and api_key_id are";
                     return Err(invalid_parameter(InputFault::parameter(
                         &name,
                         Reason::UnknownParameter,
@@ -174,6 +176,11 @@ impl ListParameters {
             let statement = "has no colon between the name and the value of the tag";
             return Err(invalid_parameter(InputFault::parameter("tag", Reason::InvalidCharacter, statement)));
         }
+        if self.api_key_id.as_deref().is_some_and(|id| id.parse::<Uuid>().is_err()) {
+            let statement = "is not the id of an API key";
+            let fault = InputFault::parameter("api_key_id", Reason::InvalidCharacter, statement);
+            return Err(invalid_parameter(fault));
+        }
         Ok(self)
     }
 
@@ -187,7 +194,8 @@ impl ListParameters {
         let status = self.status.as_deref().and_then(EmailStatus::parse);
         let tag = self.tag.as_deref().and_then(|tag| tag.split_once(':'));
         let tag = tag.map(|(name, value)| (name.to_owned(), value.to_owned()));
-        (Filter { status, recipient: self.recipient, tag }, page, self.limit.unwrap_or(DEFAULT_LIMIT))
+        let filter = Filter { status, recipient: self.recipient, tag, api_key_id: id(self.api_key_id) };
+        (filter, page, self.limit.unwrap_or(DEFAULT_LIMIT))
     }
 }
 

@@ -25,6 +25,7 @@ impl From<DeliveryError> for Error {
                 .at(pointer, Reason::SenderNotAllowed)
                 .named("invalid_from_address"),
             DeliveryError::Input(faults) => Self::send_inputs(faults, "validation_error"),
+            DeliveryError::TooManyKeys => Self::new(Code::TooManyApiKeys),
             DeliveryError::Refused(refused) => faults(refused),
             DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
             DeliveryError::TooLarge { limit, size } => Self::new(Code::MessageTooLarge)

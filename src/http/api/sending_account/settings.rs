@@ -50,7 +50,8 @@ pub(super) fn parse(document: Value) -> Result<SettingsChange, Error> {
     if faults.is_empty() { Ok(change) } else { Err(refuse(faults)) }
 }
 
-fn senders(value: &Value, faults: &mut Vec<InputFault>) -> Vec<AllowedSender> {
+/// The senders of an array.
+pub(in crate::http::api) fn senders(value: &Value, faults: &mut Vec<InputFault>) -> Vec<AllowedSender> {
     let Value::Array(items) = value else {
         faults.push(InputFault::new(ALLOWED_SENDERS, Reason::NotAnArray, "is not an array"));
         return Vec::new();

@@ -1,0 +1,63 @@
+//! `transports api-keys create`: makes a key and prints it, once.
+
+use clap::Args;
+
+use super::options::{Whose, parse_end, parse_sender};
+use super::{document, failure, output, shown_owner};
+use crate::auth::api_key::Permission;
+use crate::clock::Timestamp;
+use crate::delivery::api_keys::{ApiKeys, Author, KeyRequest};
+use crate::outgoing::account_settings::AllowedSender;
+
+/// Make a key, and print it to standard output. Nobody can show it again.
+///
+/// Example: transports api-keys create --tenant acme --name billing --permission sending_access --expires 90d
+#[derive(Debug, Args)]
+#[command(after_help = crate::cli::EXIT_CODES)]
+pub struct Arguments {
+    #[command(flatten)]
+    whose: Whose,
+
+    /// What the key is for, in at most 50 characters.
+    #[arg(long)]
+    name: String,
+
+    /// `full_access` is everything of the send API; `sending_access` is to send, and to read what was sent with the key.
+    #[arg(long, value_enum, default_value = "full_access", hide_possible_values = true)]
+    permission: Permission,
+
+    /// A sender that the key may use: an address, or `*@domain`. Can be repeated. Without it, every sender of the account.
+    #[arg(long = "allowed-sender", value_name = "SENDER", value_parser = parse_sender)]
+    allowed_senders: Vec<AllowedSender>,
+
+    /// From when on the key is refused: a time such as 2027-01-01T00:00:00Z, or how long from now on, such as 90d.
+    #[arg(long, value_name = "TIME", value_parser = parse_end)]
+    expires: Option<Timestamp>,
+
+    /// Make a test key: its mail is never sent, and the outcome is played by the beginning of the recipient's address.
+    #[arg(long)]
+    test: bool,
+
+    /// Print one JSON document, with the key as `token`.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys) -> anyhow::Result<()> {
+    let request = KeyRequest {
+        name: arguments.name.trim().to_owned(),
+        permission: arguments.permission,
+        allowed_senders: (!arguments.allowed_senders.is_empty()).then(|| arguments.allowed_senders.clone()),
+        is_test: arguments.test,
+        expires_at: arguments.expires,
+    };
+    let made = keys.create(&arguments.whose.owner(), &Author::operator(), request).await;
+    let (key, text) = made.map_err(failure)?;
+    if arguments.json {
+        let mut document = document(&key);
+        document["token"] = text.expose().into();
+        return output::data(&format!("{document}\n"));
+    }
+    output::note(&format!("The key {} of {}; it is shown now and never again:", key.id, shown_owner(&key)));
+    output::data(&format!("{}\n", text.expose()))
+}

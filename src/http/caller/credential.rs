@@ -1,0 +1,103 @@
+//! Finds out who calls: by a token, an API key, or the console's session.
+
+use axum::http::header::AUTHORIZATION;
+use axum::http::request::Parts;
+
+use crate::app::App;
+use crate::auth::api_key::{self, Permission};
+use crate::auth::token::{self, Principal, TokenError};
+use crate::delivery::api_keys::{KeyError, KeyRefusal};
+use crate::http::error::{Code, Error};
+use crate::http::sign_in;
+use crate::id::UserId;
+use crate::store::DbError;
+use crate::store::api_keys::{ApiKey, KeyOwner};
+
+/// Why it is not known who calls.
+pub(super) enum Unidentified {
+    Token(TokenError),
+    Key(KeyRefusal),
+    /// Whether the session was ended, or the key revoked, cannot be told.
+    Database(DbError),
+}
+
+impl From<TokenError> for Unidentified {
+    fn from(error: TokenError) -> Self {
+        Self::Token(error)
+    }
+}
+
+impl From<KeyError> for Unidentified {
+    fn from(error: KeyError) -> Self {
+        match error {
+            KeyError::Refused(refusal) => Self::Key(refusal),
+            KeyError::Database(error) => Self::Database(error),
+        }
+    }
+}
+
+/// Who calls.
+pub(super) struct Credential {
+    pub principal: Principal,
+    /// The API key that says so.
+    pub key: Option<ApiKey>,
+    /// Whether the request is protected against forgery by other sites. A token or a key always is; a session is by its
+    /// CSRF token.
+    pub is_protected: bool,
+}
+
+impl From<ApiKey> for Credential {
+    fn from(key: ApiKey) -> Self {
+        let user = UserId::of_api_key(key.id);
+        let principal = match &key.owner {
+            KeyOwner::Platform => Principal::Platform(user),
+            KeyOwner::Tenant(tenant) => Principal::User(token::Caller {
+                tenant: tenant.clone(),
+                user,
+                is_admin: key.permission == Permission::FullAccess,
+                is_sender: true,
+            }),
+        };
+        Self { principal, key: Some(key), is_protected: true }
+    }
+}
+
+/// The caller, by the token or the API key, or else by the console's session.
+pub(super) async fn identify(parts: &Parts, app: &App) -> Result<Credential, Unidentified> {
+    if !parts.headers.contains_key(AUTHORIZATION) && sign_in::brings_session(&parts.headers, app) {
+        let session = sign_in::session_of(&parts.headers, app).await.map_err(Unidentified::Database)?;
+        let session = session.ok_or(TokenError::Invalid("the session is over or not one of ours"))?;
+        let caller = session.caller().ok_or(TokenError::Invalid("the session names nobody"))?;
+        let is_protected = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);
+        return Ok(Credential { principal: Principal::User(caller), key: None, is_protected });
+    }
+    let token = bearer_token(parts).map_err(TokenError::Invalid)?;
+    if api_key::is_api_key(token) {
+        return Ok(app.delivery.api_keys.authenticate(token).await?.into());
+    }
+    Ok(Credential { principal: app.tokens.verify(token).await?, key: None, is_protected: true })
+}
+
+/// The refusal of a key; it says why to whoever has the whole key.
+pub(super) fn key_refusal(refusal: KeyRefusal) -> Error {
+    Error::new(Code::InvalidApiKey).detail(match refusal {
+        KeyRefusal::Unknown => "There is no such API key. Was it copied whole?",
+        KeyRefusal::Revoked => "This API key was revoked.",
+        KeyRefusal::Expired => "This API key has expired.",
+    })
+}
+
+/// The token of exactly one `Authorization: Bearer …` header (RFC 6750 section 2.1; the scheme's case is free).
+fn bearer_token(parts: &Parts) -> Result<&str, &'static str> {
+    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
+    let header = headers.next().ok_or("no Authorization header")?;
+    if headers.next().is_some() {
+        return Err("more than one Authorization header");
+    }
+    let text = header.to_str().map_err(|_| "the Authorization header is not ASCII")?;
+    let (scheme, token) = text.split_once(' ').ok_or("no scheme in the Authorization header")?;
+    if !scheme.eq_ignore_ascii_case("Bearer") {
+        return Err("the scheme is not Bearer");
+    }
+    Ok(token.trim())
+}
