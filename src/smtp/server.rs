@@ -102,8 +102,8 @@ pub enum SignInRule {
 #[derive(Debug)]
 pub struct Client<C> {
     pub peer: SocketAddr,
-    /// The name that it gave itself: at most 255 octets, printable, without spaces, brackets of any kind but `[` and `]`, quotes,
-    /// and backslashes. Empty before EHLO or HELO.
+    /// The name that it gave itself, of at most 255 octets: letters, digits and `-._:[]` of ASCII, and `?` in the place of
+    /// any other character. Empty before EHLO or HELO.
     pub hello: String,
     /// It has said EHLO, and not HELO.
     pub is_extended: bool,

@@ -211,7 +211,6 @@ pub(super) fn parse_hello(arguments: &str) -> Option<String> {
     if name.len() > 255 || name.chars().any(char::is_control) {
         return None;
     }
-    let is_harmless =
-        |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c) || (!c.is_ascii() && c.is_alphanumeric());
+    let is_harmless = |c: char| c.is_ascii_alphanumeric() || "-._:[]".contains(c);
     Some(name.chars().map(|c| if is_harmless(c) { c } else { '?' }).collect())
 }

@@ -201,22 +201,25 @@ mod tests {
     /// Security case N13.
     #[test]
     fn the_oldest_without_a_sign_in_ends_first_then_the_longest_idle() {
-        let connections = connections(4, 10);
+        let connections = connections(5, 10);
         let mut places: Vec<_> = (0..4).filter_map(|_| connections.admit(None)).collect();
-        assert!(connections.admit(None).is_none(), "all are busy");
         for (index, has_signed_in) in [(3, true), (2, false), (0, true), (1, false)] {
             places[index].set_idle(has_signed_in);
         }
+        // It comes when others are idle already.
+        places.extend(connections.admit(None));
+        assert!(connections.admit(None).is_none(), "one is busy");
+        places[4].set_idle(false);
         assert!(connections.admit(None).is_none(), "all have only just become idle");
         age(&connections);
         let mut order = Vec::new();
         let mut newcomers = Vec::new();
-        for _ in 0..4 {
+        for _ in 0..5 {
             newcomers.push(connections.admit(None).expect("an idle one ends"));
-            let evicted = (0..4).filter(|index| is_evicted(&places[*index]) && !order.contains(index));
+            let evicted = (0..5).filter(|index| is_evicted(&places[*index]) && !order.contains(index));
             order.extend(evicted.collect::<Vec<_>>());
         }
-        assert_eq!(order, [1, 2, 3, 0]);
+        assert_eq!(order, [1, 2, 4, 3, 0]);
         assert!(connections.admit(None).is_none(), "the newcomers are busy");
     }
 

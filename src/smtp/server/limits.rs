@@ -21,7 +21,8 @@ pub struct Limits {
     pub max_messages: usize,
     /// Commands that are malformed, unknown or out of order; one more ends the connection.
     pub max_bad_commands: usize,
-    /// Commands without a message accepted in between; one more ends the connection. RCPT is not counted.
+    /// Commands without a message accepted in between; one more ends the connection. RCPT and chunks of a message are not
+    /// counted.
     pub max_idle_commands: usize,
     /// The refused sign-in that ends the connection.
     pub max_refused_sign_ins: usize,

@@ -120,7 +120,8 @@ impl<'a, D: FrontDoor> Session<'a, D> {
                 None => self.command(line).await,
             },
         };
-        if self.recipient_commands == recipient_commands {
+        let is_chunk = matches!(next, Next::Chunk(_));
+        if self.recipient_commands == recipient_commands && !is_chunk {
             self.idle_commands += 1;
         }
         if reply.as_ref().is_some_and(|reply| is_protocol_error(reply.code)) {
@@ -410,8 +411,10 @@ impl<'a, D: FrontDoor> Session<'a, D> {
         if chunk.is_last {
             return self.end_message().await;
         }
+        // Others are bounded by the size of the message.
+        self.idle_commands += usize::from(chunk.octets == 0);
         let text = format!("{} octets", chunk.octets);
-        (Some(Reply::new(250, EnhancedCode(2, 0, 0), text)), Next::Command)
+        self.within_limits(Some(Reply::new(250, EnhancedCode(2, 0, 0), text)), Next::Command)
     }
 
     /// The message has come. The transaction is over.

@@ -1,5 +1,7 @@
 //! Bounds of numbers, times and memory.
 
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use super::*;
@@ -21,6 +23,7 @@ async fn commands_that_lead_nowhere_are_bounded() {
         ("EHLO me", &[], 201),
         ("VRFY x", &[], 201),
         ("MAIL FROM:<refused@a.example>", &["EHLO me"], 200),
+        ("BDAT 0", &["EHLO me", "MAIL FROM:<a@b>", "RCPT TO:<c@d>"], 199),
     ] {
         let mut lines = before.to_vec();
         lines.extend(vec![line; 300]);
@@ -133,6 +136,42 @@ async fn a_client_that_never_reads_is_given_up() {
     let (end, sent) = tokio::join!(serving, flood);
     assert!(matches!(end, End::Unread), "{end}");
     assert!(sent < 64 * 1024, "{sent} octets of commands were read without a reply taken");
+}
+
+/// The sizes of writes.
+#[derive(Default)]
+struct Writes(Vec<usize>);
+
+impl tokio::io::AsyncWrite for Writes {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        octets: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        self.0.push(octets.len());
+        Poll::Ready(Ok(octets.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Security case N10.
+#[tokio::test]
+async fn replies_that_wait_are_bounded() {
+    let server = server(Limits { max_idle_commands: 1_000_000, ..Limits::default() });
+    let input = b"EHLO me\r\n".repeat(1_500);
+    let mut writes = Writes::default();
+    let place = server.connections.admit(None).unwrap();
+    let connection = Connection { server: &server, peer: PEER.into(), place, stop: CancellationToken::new() };
+    connection.serve(tokio::io::join(&input[..], &mut writes), Security::None).await;
+    assert!(writes.0.iter().all(|written| *written < 9 * 1024), "{:?}", writes.0);
+    assert!(writes.0.len() > 20, "{:?}", writes.0);
 }
 
 /// Security case N11.

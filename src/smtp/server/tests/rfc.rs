@@ -535,12 +535,23 @@ async fn rfc3030_chunks_of_any_size() {
 }
 
 #[tokio::test]
+async fn rfc3030_a_message_may_have_any_number_of_chunks() {
+    let server = server(Limits::default());
+    let chunks = "BDAT 1\r\nx".repeat(900);
+    let input = format!("{HELLO}\r\n{MAIL}\r\n{RCPT}\r\n{chunks}BDAT 2 LAST\r\n\r\n");
+    let codes = codes(&exchange(&server, input.as_bytes()).await);
+    assert_eq!(codes[3..], vec!["250 2.0.0"; 901]);
+    assert_eq!(server.door.messages(), [format!("{}\r\n", "x".repeat(900)).into_bytes()]);
+}
+
+#[tokio::test]
 async fn rfc3030_2_a_refused_chunk_consumes_its_octets_and_the_transaction() {
     let chunk = "BDAT 6\r\nRSET\r\n";
     let last = "BDAT 6 LAST\r\nRSET\r\n";
     for (before, then, expected) in [
         ("", vec![chunk], vec!["503 5.5.1"]),
         ("MAIL", vec![chunk, last], vec!["554 5.5.1", "503 5.5.1"]),
+        ("MAIL", vec![chunk, "RCPT TO:<e@f>\r\n", last], vec!["554 5.5.1", "503 5.5.1", "503 5.5.1"]),
         ("MAIL RCPT", vec!["BDAT 2\r\nx\n", last], vec!["550 5.6.0", "503 5.5.1"]),
         ("MAIL RCPT", vec![chunk, "DATA\r\n"], vec!["250 2.0.0", "503 5.5.1"]),
         (
