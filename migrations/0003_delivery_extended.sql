@@ -91,3 +91,12 @@ create index emails_by_api_key on emails (tenant_id, api_key_id, id) where api_k
 -- How the last check, test mail or delivery of these settings ended, as JSON; null where they were not tried since they were
 -- changed.
 alter table email_configs add column last_check text;
+
+-- By it a message is recognised that comes again by SMTP: SHA-256 of the API key's id, the envelope and the octets; null for
+-- other emails, and once the time for it is over.
+alter table emails add column door_hash bytea;
+
+create unique index emails_by_door on emails (tenant_id, door_hash) where door_hash is not null;
+
+-- It came again by SMTP, and its client has heard its id.
+alter table emails add column came_again boolean not null default false;

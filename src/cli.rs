@@ -74,7 +74,7 @@ pub async fn run() -> ExitCode {
     let arguments = Arguments::parse();
     let hardened = process::forbid_dumps().context("the memory of this process cannot be protected");
     let result = match hardened {
-        Ok(()) => dispatch(arguments).await,
+        Ok(()) => Box::pin(dispatch(arguments)).await,
         Err(error) => Err(error),
     };
     match result {

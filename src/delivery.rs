@@ -11,6 +11,7 @@ mod capacity;
 mod change;
 mod content;
 mod details;
+mod door;
 mod given_text;
 mod handover;
 pub mod operator;
@@ -42,6 +43,7 @@ use crate::telemetry::metrics::Metrics;
 use crate::vault::{Vault, VaultError};
 
 pub use account::{ALLOWED_SENDERS, MAX_CONNECTIONS, MAX_PER_MINUTE};
+pub use api_keys::{KeyError, KeyRefusal};
 pub use details::Details;
 pub use outbox::Enqueued;
 pub use query::{AccountView, EmailView};
@@ -54,6 +56,8 @@ pub struct Delivery {
     vault: Arc<Vault>,
     clock: Clock,
     settings: config::Delivery,
+    /// How long a message that comes again by SMTP is recognised; 0 is not at all.
+    repetition_window: Duration,
     keys: content::ContentKeys,
     capacity: capacity::Capacity,
     queue_limits: queue_limits::QueueLimits,
@@ -168,6 +172,7 @@ impl Delivery {
             clock: accounts.clock.clone(),
             accounts: Arc::clone(accounts),
             settings: config.delivery.clone(),
+            repetition_window: Duration::from_secs(config.submission.dedup_seconds),
             keys: content::ContentKeys::new(),
             capacity: capacity::Capacity::new(config),
             api_keys: api_keys::ApiKeys::new(&accounts.db, accounts.clock.clone()),

@@ -7,6 +7,7 @@ pub mod quotas;
 pub mod rate;
 pub mod recent_audit_rows;
 pub mod refused_sign_ins;
+pub mod submission_sign_ins;
 mod windows;
 
 pub use addresses::network_of;

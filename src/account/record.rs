@@ -11,7 +11,7 @@ use crate::email_config::{CheckOperation, CheckOutcome, EmailConfig, Version};
 use crate::limits::quotas::QuotaExceeded;
 use crate::mail::address::EmailAddress;
 use crate::providers::Outcome;
-use crate::store::{Statement, Write, WriteOutcome, audit, delivery_accounts, email_configs};
+use crate::store::{DbError, Statement, Write, WriteOutcome, audit, delivery_accounts, email_configs};
 
 /// What the audit calls it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -20,10 +20,14 @@ pub enum Action<'a> {
     Patch,
     Delete,
     VerifyConnection,
-    SendTestMail { recipient: &'a EmailAddress },
+    SendTestMail {
+        recipient: &'a EmailAddress,
+    },
     PauseAccount,
     ResumeAccount,
     ChangeAccount,
+    /// At the SMTP gateway.
+    SignIn,
 }
 
 impl Action<'_> {
@@ -37,6 +41,7 @@ impl Action<'_> {
             Self::PauseAccount => "pause-account",
             Self::ResumeAccount => "resume-account",
             Self::ChangeAccount => "change-account",
+            Self::SignIn => "sign-in",
         }
     }
 }
@@ -141,6 +146,26 @@ impl Accounts {
         let id = Uuid::now_v7();
         let _ = self.db.write(write(self.audit_row_with_id(id, actor, action, code, &[]))).await?;
         self.recent_audit_rows.remember(tenant, &content, id);
+        Ok(())
+    }
+
+    /// Writes that a sign-in was refused. Like refusals within a minute are one row with a count; a tenant has so many rows in a
+    /// day as its users' checks may have.
+    pub async fn record_refused_sign_in(&self, actor: &Actor, outcome: &'static str) -> Result<(), DbError> {
+        let content = (actor.tenant.as_str(), actor.user.as_str(), Action::SignIn.as_str(), outcome);
+        if let Some(id) = self.recent_audit_rows.find(&content) {
+            let again = Write::default().then(audit::count_repetition(&actor.tenant, id));
+            if self.db.write(again).await? == WriteOutcome::Committed {
+                return Ok(());
+            }
+        }
+        if self.recent_audit_rows.check(&actor.tenant).is_err() {
+            return Ok(());
+        }
+        let id = Uuid::now_v7();
+        let row = self.audit_row_with_id(id, actor, Action::SignIn, outcome, &[]);
+        let _ = self.db.write(Write::default().then(row)).await?;
+        self.recent_audit_rows.remember(&actor.tenant, &content, id);
         Ok(())
     }
 

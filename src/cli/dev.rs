@@ -40,7 +40,7 @@ pub(super) use settings::use_readable_log;
 /// Try the service on this machine, with nothing to configure.
 ///
 /// Starts the service on loopback with SQLite and a key in a data folder, and an inbox that catches every
-/// mail that the service sends. Prints the address of each, a token of a tenant admin, an API key, and curl commands
+/// mail that the service sends. Prints the address of each, a token of a tenant admin, an API key, and commands
 /// to try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
 /// and to any port, and every user of this machine gets in as an administrator.
 ///
@@ -66,6 +66,14 @@ pub struct Arguments {
     /// Port of the inbox's SMTP server with implicit TLS; 0 picks a free one.
     #[arg(long, value_name = "PORT", default_value_t = 2465)]
     pub smtps_port: u16,
+
+    /// Port of the SMTP gateway with STARTTLS; 0 picks a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 2587)]
+    pub gateway_port: u16,
+
+    /// Port of the SMTP gateway with implicit TLS; 0 picks a free one.
+    #[arg(long, value_name = "PORT", default_value_t = 2466)]
+    pub gateway_tls_port: u16,
 }
 
 /// Lifetime of the printed tokens.
@@ -102,10 +110,19 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     let address = listener.local_addr()?;
     let starttls_port = Port { requested: arguments.smtp_port, bound: port_of(&smtp)? };
     let implicit_port = Port { requested: arguments.smtps_port, bound: port_of(&implicit)? };
+    let gateway = with_option("--gateway-port", ports::bind_localhost(arguments.gateway_port).await)?;
+    let gateway_tls =
+        with_option("--gateway-tls-port", ports::bind_localhost(arguments.gateway_tls_port).await)?;
+    let gateway_port = Port { requested: arguments.gateway_port, bound: port_of(&gateway)? };
+    let gateway_tls_port = Port { requested: arguments.gateway_tls_port, bound: port_of(&gateway_tls)? };
+
+    let gateway_addresses = [gateway_port, gateway_tls_port].map(|port| ([127, 0, 0, 1], port.bound).into());
 
     let registration = registration(&folder)?;
-    let config =
-        settings::override_with(config, overrides(&folder, &identity, address, &arguments.data_dir)?)?;
+    let config = settings::override_with(
+        config,
+        overrides(&folder, &identity, address, gateway_addresses, &arguments.data_dir)?,
+    )?;
     let app = App::start(config, clock.clone(), Resolver::system()).await.with_context(|| {
         let folder = arguments.data_dir.display();
         format!("starting with the data in {folder} (remove that folder to start over)")
@@ -121,10 +138,17 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
             tokio::spawn(Arc::clone(&server).serve(listener, security, stop.clone()));
         }
     }
+    let gateway = serve::GatewayListeners::new(
+        &app.config,
+        [(gateway, Security::StartTls), (gateway_tls, Security::Tls)],
+    )?;
     let welcome = Welcome {
         api: Port { requested: arguments.port, bound: address.port() },
         smtp: starttls_port,
         smtps: implicit_port,
+        gateway: gateway_port,
+        gateway_tls: gateway_tls_port,
+        authority_file: &identity.authority_file,
         folder: &arguments.data_dir,
         password: &password,
         registration: &registration,
@@ -137,7 +161,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         pages: pages::router(inbox).nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
         session: session::route(token_issuer(&app)),
     };
-    serve::run_until_stopped(&app, listener, Some(dev), signals, traces).await
+    serve::run_until_stopped(&app, listener, gateway, Some(dev), signals, traces).await
 }
 
 /// Ends the event streams of open pages, which would keep the server from stopping, and the inbox's SMTP server.
@@ -186,6 +210,7 @@ fn overrides(
     folder: &Folder,
     identity: &Identity,
     listen: SocketAddr,
+    gateway: [SocketAddr; 2],
     path: &Path,
 ) -> anyhow::Result<Overrides> {
     let database = folder.file("transports.db");
@@ -198,6 +223,8 @@ fn overrides(
         keys_file: folder.file(KEY_FILE),
         token_secret: folder.load_or_create(TOKEN_FILE, || random_secret(32))?,
         authority_file: identity.authority_file.clone(),
+        identity_file: identity.identity_file.clone(),
+        gateway,
         trusted_file: folder.file(TRUSTED_FILE),
     })
 }

@@ -10,6 +10,8 @@ use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::clock::Clock;
@@ -17,6 +19,8 @@ use crate::config::Config;
 use crate::delivery;
 use crate::egress::Resolver;
 use crate::http::{self, server};
+use crate::smtp::Security;
+use crate::submission::{Certificate, Gateway};
 use crate::telemetry::traces::Traces;
 
 /// Run the service.
@@ -40,8 +44,55 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
     tracing::info!("listening on http://{address}");
+    let gateway = GatewayListeners::configured(&config)?;
     let app = App::start(config, Clock::System, Resolver::system()).await?;
-    run_until_stopped(&app, listener, None, signals, traces).await
+    run_until_stopped(&app, listener, gateway, None, signals, traces).await
+}
+
+/// The bound listeners of the SMTP gateway, with their certificate.
+pub(super) struct GatewayListeners {
+    certificate: Arc<Certificate>,
+    listeners: Vec<(TcpListener, Security)>,
+}
+
+impl GatewayListeners {
+    /// For listeners that are bound already.
+    pub(super) fn new(
+        config: &Config,
+        listeners: impl IntoIterator<Item = (Vec<TcpListener>, Security)>,
+    ) -> anyhow::Result<Option<Self>> {
+        let Some(certificate) = Certificate::configured(&config.submission)? else { return Ok(None) };
+        let with_security = |(listeners, security): (Vec<TcpListener>, Security)| {
+            listeners.into_iter().map(move |listener| (listener, security))
+        };
+        Ok(Some(Self { certificate, listeners: listeners.into_iter().flat_map(with_security).collect() }))
+    }
+
+    fn configured(config: &Config) -> anyhow::Result<Option<Self>> {
+        let settings = &config.submission;
+        let Some(certificate) = Certificate::configured(settings)? else { return Ok(None) };
+        let addresses = [
+            ("submission.listen", settings.listen, Security::StartTls),
+            ("submission.listen_tls", settings.listen_tls, Security::Tls),
+        ];
+        let mut listeners = Vec::new();
+        for (setting, address, security) in addresses {
+            let Some(address) = address else { continue };
+            let listener = bind(setting, address)?;
+            tracing::info!("SMTP gateway on {}, {}", listener.local_addr()?, security.as_str());
+            listeners.push((listener, security));
+        }
+        Ok(Some(Self { certificate, listeners }))
+    }
+
+    /// Serves in a task of its own until `stop`.
+    fn serve(self, app: &Arc<App>, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
+        for (listener, _) in &self.listeners {
+            app.egress_policy().add_own_listener(listener.local_addr()?);
+        }
+        let gateway = Gateway::new(app, &self.certificate)?;
+        Ok(tokio::spawn(gateway.serve(self.certificate, self.listeners, stop)))
+    }
 }
 
 /// The cryptographic library needs about 50 ms for its first random bytes. Asking for them here, beside the rest of the
@@ -62,6 +113,7 @@ pub(super) fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpList
 pub(super) async fn run_until_stopped(
     app: &Arc<App>,
     listener: TcpListener,
+    gateway: Option<GatewayListeners>,
     dev: Option<http::Dev>,
     signals: Signals,
     traces: Option<Traces>,
@@ -80,10 +132,13 @@ pub(super) async fn run_until_stopped(
         let worker = delivery::Worker::new(Arc::clone(&app.delivery), stopped.clone());
         tokio::spawn(worker.run())
     });
+    let stop_gateway = CancellationToken::new();
+    let gateway = gateway.map(|gateway| gateway.serve(app, stop_gateway.clone())).transpose()?;
     tokio::spawn(async move {
         let signal = stop_signals.recv().await;
         tracing::info!("{signal}: waiting for running requests");
         let _ = stop.send(true);
+        stop_gateway.cancel();
     });
     let service = http::service(app, dev);
     let left = server::serve(listener, service, &app.config.server, stopping(stopped)).await?;
@@ -93,6 +148,11 @@ pub(super) async fn run_until_stopped(
     app.checks.close();
     if tokio::time::timeout(left, app.checks.wait()).await.is_err() {
         tracing::warn!("checks were still running when the shutdown timeout ended");
+    }
+    if let Some(gateway) = gateway
+        && tokio::time::timeout(left, gateway).await.is_err()
+    {
+        tracing::warn!("messages were still coming by SMTP when the shutdown timeout ended");
     }
     if let Some(worker) = worker
         && tokio::time::timeout(left, worker).await.is_err()

@@ -76,6 +76,25 @@ impl ApiKeys {
         Ok(key)
     }
 
+    /// The same key as it is now, for a session that lasts.
+    pub async fn look_again(&self, key: &ApiKey) -> Result<ApiKey, KeyError> {
+        let Some((key, _)) = api_keys::find(&self.db, key.id).await? else {
+            return Err(KeyError::Refused(KeyRefusal::Unknown));
+        };
+        let now = self.clock.now();
+        if let Some(refusal) = refusal(&key, now) {
+            return Err(KeyError::Refused(refusal));
+        }
+        self.record_use(&key, now);
+        Ok(key)
+    }
+
+    /// Whose key was presented, where there is one with its id: for the record of a refusal.
+    pub async fn named_by(&self, presented: &str) -> Result<Option<ApiKey>, DbError> {
+        let Some(presented) = PresentedKey::parse(presented) else { return Ok(None) };
+        Ok(api_keys::find(&self.db, presented.id).await?.map(|(key, _)| key))
+    }
+
     /// Writes the minute in which the key was used, once, and while the request goes on.
     fn record_use(&self, key: &ApiKey, now: Timestamp) {
         let minute = Timestamp(now.0 - now.0.rem_euclid(MILLISECONDS_PER_MINUTE));

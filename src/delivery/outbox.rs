@@ -32,6 +32,28 @@ pub struct Enqueued {
     pub is_replay: bool,
 }
 
+/// By what a request is recognised that comes again.
+pub(super) enum Mark<'a> {
+    None,
+    /// The idempotency key.
+    Key(&'a str),
+    /// A hash of the sender's key and of all that came, for mail that was taken after `since`.
+    Octets {
+        hash: [u8; 32],
+        since: Timestamp,
+    },
+}
+
+impl<'a> Mark<'a> {
+    fn key(&self) -> Option<&'a str> {
+        if let Self::Key(key) = self { Some(key) } else { None }
+    }
+
+    fn hash(&self) -> Option<&[u8]> {
+        if let Self::Octets { hash, .. } = self { Some(hash) } else { None }
+    }
+}
+
 impl Delivery {
     /// Reads one request to send.
     ///
@@ -57,25 +79,30 @@ impl Delivery {
         requests: &[EmailRequest],
         idempotency_key: Option<&str>,
     ) -> Result<Enqueued, Error> {
-        let taken = self.store_all(tenant, api_key, requests, idempotency_key).await;
-        let outcome = match &taken {
+        let mark = idempotency_key.map_or(Mark::None, Mark::Key);
+        let taken = self.store_all(tenant, api_key, requests, &mark).await;
+        self.count_submitted(&taken, requests.len());
+        taken
+    }
+
+    pub(super) fn count_submitted(&self, taken: &Result<Enqueued, Error>, count: usize) {
+        let outcome = match taken {
             Ok(Enqueued { is_replay: true, .. }) => "replayed",
             Ok(_) => "taken",
             Err(error) => error.name(),
         };
-        self.metrics().record_submitted(outcome, requests.len());
-        taken
+        self.metrics().record_submitted(outcome, count);
     }
 
-    async fn store_all(
+    pub(super) async fn store_all(
         &self,
         tenant: &TenantId,
         api_key: Option<&ApiKey>,
         requests: &[EmailRequest],
-        idempotency_key: Option<&str>,
+        mark: &Mark<'_>,
     ) -> Result<Enqueued, Error> {
         let is_test = api_key.is_some_and(|key| key.is_test);
-        if let Some(replay) = self.find_replay(tenant, is_test, requests, idempotency_key).await? {
+        if let Some(replay) = self.find_replay(tenant, is_test, requests, mark).await? {
             return Ok(replay);
         }
         let config = email_configs::find(&self.db, tenant).await?.ok_or(Error::NotConfigured)?;
@@ -95,10 +122,10 @@ impl Delivery {
             .iter()
             .map(|submission| (self.email(&config, submission, api_key, now), submission))
             .collect();
-        let (write, ids) = self.prepare(tenant, &mails, idempotency_key, now).await?;
+        let (write, ids) = self.prepare(tenant, &mails, mark, now).await?;
         if self.db.write(write).await? == WriteOutcome::NoRowsAffected {
             // The key was taken by a request of the same moment, whose commit has been waited for.
-            let replay = self.find_replay(tenant, is_test, requests, idempotency_key).await?;
+            let replay = self.find_replay(tenant, is_test, requests, mark).await?;
             return replay.ok_or(Error::Contended);
         }
         self.announce();
@@ -111,12 +138,15 @@ impl Delivery {
         &self,
         tenant: &TenantId,
         mails: &[(Email, &Submission)],
-        idempotency_key: Option<&str>,
+        mark: &Mark<'_>,
         now: Timestamp,
     ) -> Result<(Write, Vec<Uuid>), Error> {
         let key = self.key_of_today(tenant, now).await?;
         let traceparent = spans::current_traceparent();
         let (mut write, mut ids, mut due) = (Write::default(), Vec::new(), Vec::new());
+        if let Mark::Octets { hash, since } = mark {
+            write = write.then(emails::forget_door(tenant, hash, *since));
+        }
         for (position, (email, submission)) in (0..).zip(mails) {
             // A structure of texts can always be written as JSON.
             let details = serde_json::to_vec(&submission.details).unwrap_or_default();
@@ -125,8 +155,9 @@ impl Delivery {
             let tags = key.hash_tags(&submission.details.tags);
             let new = NewEmail {
                 email,
-                idempotency: idempotency_key.map(|key| IdempotencyKey { key, position }),
+                idempotency: mark.key().map(|key| IdempotencyKey { key, position }),
                 fingerprint: &submission.fingerprint,
+                door_hash: mark.hash(),
                 sealed_details: &sealed.details,
                 key_day: key.day,
                 parts: &sealed.parts,
@@ -163,7 +194,7 @@ impl Delivery {
         };
         let on_unknown = if self.sends_by_graph(config) { OnUnknown::Hold } else { OnUnknown::RetryOnce };
         Email {
-            id: Uuid::now_v7(),
+            id: submission.id,
             lane: submission.lane,
             created_at: now,
             scheduled_at: submission.scheduled_at,
@@ -187,9 +218,16 @@ impl Delivery {
         tenant: &TenantId,
         is_test: bool,
         requests: &[EmailRequest],
-        idempotency_key: Option<&str>,
+        mark: &Mark<'_>,
     ) -> Result<Option<Enqueued>, Error> {
-        let Some(key) = idempotency_key else { return Ok(None) };
+        let key = match mark {
+            Mark::None => return Ok(None),
+            Mark::Octets { hash, since } => {
+                let found = emails::find_by_door(&self.db, tenant, hash, *since).await?;
+                return Ok(found.map(|id| Enqueued { ids: vec![id], is_replay: true }));
+            }
+            Mark::Key(key) => key,
+        };
         let found = emails::find_by_key(&self.db, tenant, key).await?;
         if found.is_empty() {
             return Ok(None);
@@ -214,13 +252,16 @@ impl Delivery {
         submission: &Submission,
     ) -> Result<(), Error> {
         let by_graph = self.sends_by_graph(config);
-        let own_limit = self.settings.max_message_bytes;
-        let limit = if by_graph { own_limit.min(MAX_GRAPH_MESSAGE) } else { own_limit };
-        let size = submission.message.len();
-        if size > limit {
+        let sent = submission.message.len();
+        // A message that came whole may be as large as was announced; the lines on top of it do not count.
+        let given =
+            if let RequestBody::Raw(message) = &request.body { message.as_bytes().len() } else { sent };
+        let limits = [(self.settings.max_message_bytes, given), (MAX_GRAPH_MESSAGE, sent)];
+        let limits = if by_graph { &limits[..] } else { &limits[..1] };
+        if let Some((limit, size)) = limits.iter().find(|(limit, size)| size > limit).copied() {
             return Err(Error::TooLarge { limit, size });
         }
-        if by_graph && request.envelope != Envelope::default() {
+        if by_graph && request.received.is_none() && request.envelope != Envelope::default() {
             let statement = "cannot be used with an account of Microsoft 365, where the message's header says who \
                              sends and who receives";
             let input = InputFault::new("envelope", Reason::NotSupported, statement);

@@ -17,6 +17,7 @@ use crate::outgoing::{Lane, OnUnknown, RecipientKind};
 /// A mail that can be stored.
 #[derive(Clone, Debug)]
 pub(super) struct Submission {
+    pub id: Uuid,
     pub message_id: String,
     /// Of the sender as it was given; none is the account's address.
     pub sender: Option<EmailAddress>,
@@ -48,7 +49,12 @@ impl Submission {
         let message_id = MessageId::parse(&format!("<{}@{domain}>", Uuid::new_v4()))
             .ok_or_else(|| Error::Internal(anyhow::anyhow!("a Message-ID cannot be made for a domain")))?;
         let due = request.due_at(now);
-        let built = request.build(&message_id, None, due).map_err(|error| Error::Internal(error.into()))?;
+        let mut built =
+            request.build(&message_id, None, due).map_err(|error| Error::Internal(error.into()))?;
+        let id = Uuid::now_v7();
+        if let Some(received) = &request.received {
+            built.bytes.splice(0..0, received.line(id, now).into_bytes());
+        }
         let shown = |list: &[Mailbox]| list.iter().map(ToString::to_string).collect::<Vec<_>>();
         let recipients = request.recipients();
         let (text, html) = match &request.body {
@@ -56,6 +62,7 @@ impl Submission {
             RequestBody::Raw(_) => (None, None),
         };
         Ok(Self {
+            id,
             message_id: built.message_id,
             sender: from.map(|from| from.address().clone()),
             recipients: recipients

@@ -37,6 +37,8 @@ const RENEW_BEFORE: Duration = Duration::from_hours(30 * 24);
 pub struct Identity {
     pub tls: Arc<ServerConfig>,
     pub authority_file: PathBuf,
+    /// Certificate and private key.
+    pub identity_file: PathBuf,
 }
 
 /// Loads the certificate of an earlier run; issues one where it is missing, damaged or about to expire.
@@ -53,7 +55,11 @@ pub fn load_or_issue(folder: &Folder, now: Timestamp) -> anyhow::Result<Identity
         LoadedIdentity::parse(&pem, now).context("the inbox's new certificate is not valid")?
     };
     folder.write(AUTHORITY_FILE, &loaded.authority_pem)?;
-    Ok(Identity { tls: Arc::new(loaded.tls), authority_file: folder.file(AUTHORITY_FILE) })
+    Ok(Identity {
+        tls: Arc::new(loaded.tls),
+        authority_file: folder.file(AUTHORITY_FILE),
+        identity_file: folder.file(IDENTITY_FILE),
+    })
 }
 
 struct LoadedIdentity {

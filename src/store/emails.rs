@@ -1,5 +1,6 @@
 //! The tables of outgoing emails: an email with its recipients and its row of the queue is written as one.
 
+pub(super) mod door;
 pub(super) mod due;
 pub(super) mod list;
 pub(super) mod queue;
@@ -15,6 +16,7 @@ use crate::outgoing::{
     Email, Event, Lane, LastAttempt, OnUnknown, Recipient, RecipientKind, RecipientState, Started,
 };
 
+pub use door::{confirm_repetition, find_by_door, forget_door, withdraw_unless_repeated};
 pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
 pub use queue::{
@@ -31,8 +33,9 @@ pub const TEST: &str = "test";
 statements! {
     INSERT = "insert into emails (tenant_id, id, idempotency_key, batch_position, fingerprint, lane, status, created_at,
             scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version, settled_at,
-            traceparent, api_key_id, required_key_id, is_test)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+            traceparent, api_key_id, required_key_id, is_test, door_hash)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+            $23)
         on conflict do nothing";
     INSERT_RECIPIENT = "insert into email_recipients (tenant_id, email_id, position, address, kind, state, attempts,
             copies, next_attempt_at)
@@ -69,7 +72,7 @@ statements! {
     UPDATE_RECIPIENT = "update email_recipients set address = $4, state = $5, attempts = $6, copies = $7, started_at = $8,
             fence = $9, next_attempt_at = $10, last = $11
         where tenant_id = $1 and email_id = $2 and position = $3";
-    ERASE = "update emails set sealed_details = null, idempotency_key = null, fingerprint = $3
+    ERASE = "update emails set sealed_details = null, idempotency_key = null, door_hash = null, fingerprint = $3
         where tenant_id = $1 and id = $2";
 }
 
@@ -89,6 +92,8 @@ pub struct NewEmail<'a> {
     pub idempotency: Option<IdempotencyKey<'a>>,
     /// SHA-256 of the request.
     pub fingerprint: &'a [u8],
+    /// Where it is recognised without a key.
+    pub door_hash: Option<&'a [u8]>,
     pub sealed_details: &'a [u8],
     pub key_day: i64,
     /// The message in sealed parts.
@@ -108,8 +113,8 @@ pub struct IdempotencyKey<'a> {
     pub position: i64,
 }
 
-/// The statements that store a new email. The first one affects no row where the idempotency key is taken, which rolls
-/// back all of them.
+/// The statements that store a new email. The first one affects no row where the idempotency key or the hash is taken, which
+/// rolls back all of them.
 pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Statement> {
     let NewEmail { email, .. } = new;
     let id = email.id.to_string();
@@ -136,6 +141,7 @@ pub fn insert(tenant: &TenantId, new: &NewEmail<'_>, now: Timestamp) -> Vec<Stat
         .bind(email.api_key_id.map(|id| id.to_string()))
         .bind(email.required_key_id.map(|id| id.to_string()))
         .bind(email.is_test)
+        .bind(new.door_hash)
         .require_affected();
     let mut statements = vec![row];
     statements.extend(email.recipients.iter().map(|recipient| {

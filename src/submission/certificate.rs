@@ -11,6 +11,9 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
+use x509_cert::der::Decode as _;
+use x509_cert::ext::pkix::SubjectAltName;
+use x509_cert::ext::pkix::name::GeneralName;
 
 use crate::config;
 use crate::file_stamp::FileStamp;
@@ -63,6 +66,17 @@ impl Certificate {
             .with_no_client_auth()
             .with_cert_resolver(Arc::<Self>::clone(self));
         Ok(Arc::new(config))
+    }
+
+    /// The first name that the certificate is for.
+    pub fn name(&self) -> Option<String> {
+        let certified = Arc::clone(&self.current.read().unwrap_or_else(PoisonError::into_inner));
+        let certificate = x509_cert::Certificate::from_der(certified.end_entity_cert().ok()?).ok()?;
+        let (_, names) = certificate.tbs_certificate.get::<SubjectAltName>().ok()??;
+        names.0.iter().find_map(|name| match name {
+            GeneralName::DnsName(name) if !name.as_str().contains('*') => Some(name.as_str().to_owned()),
+            _ => None,
+        })
     }
 
     /// Reads the files where one of them has changed since the last read. Files that cannot be used change nothing.

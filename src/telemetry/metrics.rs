@@ -93,6 +93,7 @@ labels! {
     StateLabel { state: &'static str }
     OutcomeLabel { outcome: &'static str }
     KeyServiceLabels { operation: &'static str, outcome: &'static str }
+    ReasonLabel { reason: &'static str }
     LaneLabel { lane: &'static str }
     ProviderLabel { provider: &'static str }
     HandoverLabels { outcome: &'static str, code: String, provider: &'static str }
@@ -165,6 +166,15 @@ metrics! {
     emails_submitted: Family<OutcomeLabel, Counter> = Family::default(),
         "Emails that clients handed in, by outcome: taken, replayed (the same idempotency key and request as before) or the name of the refusal",
         "`queue_full` or `unavailable`: mail is refused that clients have to send again";
+    submission_connections: Counter = Counter::default(),
+        "Connections of clients to the SMTP gateway",
+        "a client that connects again for each mail";
+    submission_messages: Family<OutcomeLabel, Counter> = Family::default(),
+        "Messages at the SMTP gateway, by outcome: taken, repeated (the same message again), deferred (4yz) or refused (5yz)",
+        "`deferred`: a limit, a full disk, or a database that does not answer; `refused`: a client whose mail has a fault";
+    submission_refused_sign_ins: Family<ReasonLabel, Counter> = Family::default(),
+        "Sign-ins at the SMTP gateway that were refused, by reason",
+        "`WRONG_KEY` or `TOO_MANY`: someone guesses, or a program has an old password";
     delivery_waiting: Family<LaneLabel, Gauge> = Family::default(),
         "Emails that wait, in the whole database: transactional and bulk, and those that are held until their account sends again",
         "a rise that does not end; `held`: accounts that have stopped or are paused";

@@ -26,8 +26,11 @@ pub(super) const REQUEST: &str = "http.server";
 /// The span of a hand-over, with which its trace begins.
 pub(super) const HANDOVER: &str = "delivery.handover";
 
+/// The span of a message that comes by SMTP.
+pub(super) const SUBMISSION: &str = "smtp.server";
+
 tokio::task_local! {
-    /// The span of the request, or the hand-over, that a task works for.
+    /// The span of the request, the message or the hand-over, that a task works for.
     static TRACE: Span;
 }
 
@@ -94,6 +97,34 @@ pub fn end_handover(recipients: usize, accepted: usize, code: Option<&str>) {
     span.record("transports.accepted", accepted);
     if let Some(code) = code {
         span.record("error.type", code);
+        span.record("otel.status_code", "ERROR");
+    }
+}
+
+/// Begins the trace of a message that a client hands in by SMTP: the protocol has no `traceparent`. Gives the span, which is
+/// none where nothing is exported, and the id of the trace where there is one.
+pub fn submission() -> (Span, Option<TraceId>) {
+    let span = tracing::info_span!(
+        target: TARGET,
+        parent: None,
+        SUBMISSION,
+        otel.name = "take a message by SMTP",
+        otel.kind = "server",
+        otel.status_code = Empty,
+        smtp.response.code = Empty,
+        error.r#type = Empty,
+    );
+    let id = trace_id(&span);
+    (span, id)
+}
+
+/// The reply to the message.
+pub fn end_submission(span: &Span, code: u16, outcome: &'static str) {
+    span.record("smtp.response.code", i64::from(code));
+    if code >= 400 {
+        span.record("error.type", outcome);
+    }
+    if (400..500).contains(&code) {
         span.record("otel.status_code", "ERROR");
     }
 }

@@ -7,3 +7,4 @@ mod disk_trouble;
 mod kills;
 mod postgres;
 mod power_loss;
+mod submission;

@@ -8,5 +8,6 @@ mod keys;
 mod meta;
 mod smtp;
 mod store;
+mod submission;
 mod support;
 mod token;

@@ -1,5 +1,7 @@
 //! A mail server and a Microsoft 365 in this process, and a service that may send mail there.
 
+use std::path::PathBuf;
+
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +23,7 @@ pub const PASSWORD: &str = "correct horse battery staple";
 
 /// Where the service may send mail: a mail server and a Microsoft 365 in this process.
 pub struct Destinations {
-    _folder: TempDir,
+    folder: TempDir,
     pub smtp_port: u16,
     pub inbox: Inbox,
     authority: String,
@@ -51,11 +53,38 @@ impl Destinations {
             server::serve(listener, router, &Config::default().server, std::future::pending()).await
         });
         let authority = identity.authority_file.display().to_string();
-        Self { _folder: folder, smtp_port, inbox, authority, microsoft365, app }
+        Self { folder, smtp_port, inbox, authority, microsoft365, app }
     }
 
     /// A service that may reach them, and that limits no rate.
     pub fn service(&self, database: Option<&str>) -> Service {
+        self.service_with(
+            &database.map(|url| ("TRANSPORTS_DATABASE__URL", url)).into_iter().collect::<Vec<_>>(),
+        )
+    }
+
+    /// The same with an SMTP gateway, which has the mail server's certificate.
+    pub fn service_with_gateway(&self) -> Service {
+        let identity = self.identity().display().to_string();
+        self.service_with(&[
+            ("TRANSPORTS_SUBMISSION__LISTEN", "127.0.0.1:0"),
+            ("TRANSPORTS_SUBMISSION__LISTEN_TLS", "127.0.0.1:0"),
+            ("TRANSPORTS_SUBMISSION__CERTIFICATE_FILE", &identity),
+            ("TRANSPORTS_SUBMISSION__KEY_FILE", &identity),
+        ])
+    }
+
+    /// The PEM file with the mail server's certificate and its private key.
+    pub fn identity(&self) -> PathBuf {
+        self.folder.path().join("inbox.pem")
+    }
+
+    /// The PEM file with the authority of both certificates.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    fn service_with(&self, more: &[(&str, &str)]) -> Service {
         let mut settings = vec![
             ("TRANSPORTS_TLS__CA_FILE", self.authority.as_str()),
             ("TRANSPORTS_MICROSOFT365__LOGIN_URL", &self.microsoft365),
@@ -71,7 +100,7 @@ impl Destinations {
             ("TRANSPORTS_QUOTAS__REFUSED_SIGN_INS_PER_DESTINATION_PER_TEN_MINUTES", "0"),
             ("TRANSPORTS_LOG__FILTER", "warn,transports=info"),
         ];
-        settings.extend(database.map(|url| ("TRANSPORTS_DATABASE__URL", url)));
+        settings.extend_from_slice(more);
         Service::with(&settings)
     }
 

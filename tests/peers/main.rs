@@ -24,3 +24,4 @@ mod postfix_refusals;
 mod resend;
 mod schemathesis;
 mod service;
+mod smtp_clients;

@@ -57,6 +57,16 @@ impl Service {
         Self { address, process, log, folder }
     }
 
+    /// What it has logged so far.
+    pub fn log(&self) -> String {
+        self.log.lock().expect("not poisoned").clone()
+    }
+
+    /// The URL of its database.
+    pub fn database(&self) -> String {
+        format!("sqlite://{}", self.folder.join("transports.db").display())
+    }
+
     /// What a service says that does not start with these settings.
     pub fn refused(settings: &[(&str, &str)]) -> String {
         let (process, folder) = Self::spawn(settings);

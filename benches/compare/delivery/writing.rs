@@ -104,6 +104,7 @@ async fn insert_all(db: &Db, tenant: &TenantId, count: usize) -> Vec<Email> {
             email,
             idempotency: None,
             fingerprint: &[0; 32],
+            door_hash: None,
             sealed_details: &[0; 400],
             key_day: 0,
             parts: &[vec![0; 10_000]],

@@ -19,6 +19,10 @@ pub(super) struct Overrides {
     pub token_secret: Secret,
     /// Certificate of the authority that issued the inbox's.
     pub authority_file: PathBuf,
+    /// Certificate and private key of the SMTP gateway.
+    pub identity_file: PathBuf,
+    /// Of the SMTP gateway: with STARTTLS, and with TLS from the start.
+    pub gateway: [SocketAddr; 2],
     /// Where `tls.ca_file` is set, its content is written here together with the inbox's authority.
     pub trusted_file: PathBuf,
 }
@@ -35,13 +39,17 @@ pub(crate) fn use_readable_log(log: &mut Log) {
 
 /// Names the settings that are set and ignored here: each would lead to another machine or to real data.
 pub(super) fn ignored(config: &Config) -> Vec<String> {
-    const OVERRIDDEN: [(&str, &str); 6] = [
+    const OVERRIDDEN: [(&str, &str); 10] = [
         ("server", "listen"),
         ("database", "url"),
         ("encryption", "keys"),
         ("encryption", "keys_file"),
         ("encryption", "vault_url"),
         ("egress", "ports"),
+        ("submission", "listen"),
+        ("submission", "listen_tls"),
+        ("submission", "certificate_file"),
+        ("submission", "key_file"),
     ];
     let beyond_loopback = config.server.metrics_listen.is_some_and(|address| !address.ip().is_loopback());
     let mut names: Vec<String> = config
@@ -82,6 +90,10 @@ pub(super) fn override_with(mut config: Config, overrides: Overrides) -> anyhow:
         // Wrong passwords at the inbox are harmless, and must not end in ten minutes of waiting.
         config.quotas = Quotas::unlimited();
     }
+    let [start_tls, implicit_tls] = overrides.gateway;
+    (config.submission.listen, config.submission.listen_tls) = (Some(start_tls), Some(implicit_tls));
+    config.submission.certificate_file = Some(overrides.identity_file.clone());
+    config.submission.key_file = Some(overrides.identity_file);
     config.tls.ca_file = Some(match config.tls.ca_file.take() {
         None => overrides.authority_file,
         Some(own) => {
@@ -114,6 +126,8 @@ mod tests {
             microsoft365_url: "http://127.0.0.1:8080/dev/microsoft365".to_owned(),
             token_secret: Secret::new("the stored secret".to_owned()),
             authority_file: PathBuf::from("folder/inbox-ca.pem"),
+            identity_file: PathBuf::from("folder/inbox.pem"),
+            gateway: [2587, 2466].map(|port| ([127, 0, 0, 1], port).into()),
             trusted_file: PathBuf::from("folder/trusted-ca.pem"),
         }
     }
@@ -133,6 +147,11 @@ mod tests {
         assert_eq!(config.egress.ports, [0]);
         assert_eq!(config.quotas.refused_sign_ins_per_account_per_ten_minutes, 0);
         assert_eq!(config.tls.ca_file, Some(PathBuf::from("folder/inbox-ca.pem")));
+        assert_eq!(
+            config.submission.listen.map(|address| address.to_string()).as_deref(),
+            Some("127.0.0.1:2587")
+        );
+        assert_eq!(config.submission.key_file, Some(PathBuf::from("folder/inbox.pem")));
     }
 
     #[test]
@@ -143,11 +162,18 @@ mod tests {
             ("TRANSPORTS_DATABASE__URL", "postgres://production"),
             ("TRANSPORTS_ENCRYPTION__KEYS", "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
             ("TRANSPORTS_EGRESS__PORTS", "587"),
+            ("TRANSPORTS_SUBMISSION__LISTEN", "0.0.0.0:587"),
         ];
         let mut names = ignored(&config(&variables));
         names.sort();
-        let expected =
-            ["database.url", "egress.ports", "encryption.keys", "server.listen", "server.metrics_listen"];
+        let expected = [
+            "database.url",
+            "egress.ports",
+            "encryption.keys",
+            "server.listen",
+            "server.metrics_listen",
+            "submission.listen",
+        ];
         assert_eq!(names, expected);
         let config = override_with(config(&variables), overrides()).expect("good settings");
         assert!(config.server.listen.ip().is_loopback());

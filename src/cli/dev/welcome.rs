@@ -27,6 +27,11 @@ pub(super) struct Welcome<'a> {
     pub api: Port,
     pub smtp: Port,
     pub smtps: Port,
+    /// The SMTP gateway with STARTTLS, and with TLS from the start.
+    pub gateway: Port,
+    pub gateway_tls: Port,
+    /// Who has signed the certificates of the inbox and the gateway.
+    pub authority_file: &'a Path,
     pub folder: &'a Path,
     pub password: &'a Secret,
     /// The app of the fake Microsoft 365.
@@ -41,6 +46,7 @@ impl Welcome<'_> {
     /// command, and comments hold no special characters.
     pub(super) fn text(&self) -> String {
         let (api, smtp, smtps) = (self.api.bound, self.smtp.bound, self.smtps.bound);
+        let gateway = self.gateway.bound;
         format!(
             "\
 transports dev: try the service, on this machine only. Ctrl-C stops it.
@@ -50,6 +56,8 @@ transports dev: try the service, on this machine only. Ctrl-C stops it.
   API      http://127.0.0.1:{api}/api/v1/transports
   SMTP     localhost port {smtp} (StartTLS or none) and port {smtps} (SSL/TLS)
            user {USER}, password {password}; with \"none\" the inbox also accepts mail without a sign-in
+  Gateway  localhost port {gateway} (StartTLS) and port {gateway_tls} (SSL/TLS), for programs that send by SMTP
+           any user, password KEY; certificate of {authority}
   Data     {folder} (stays between runs; remove it to start over)
 
 Paste into another terminal. TOKEN is of an administrator of the tenant \"{TENANT}\", USER_TOKEN of a user without
@@ -61,6 +69,7 @@ USER_TOKEN={user}
 KEY={key}
 PASSWORD={password}
 CLIENT_SECRET={client_secret}
+CA={authority}
 {requests}{microsoft365}
 To see more diagnoses, configure a wrong password, another port, or \"securityType\": \"SSL/TLS\".
 ",
@@ -73,14 +82,23 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
             admin = self.tokens.admin.expose(),
             user = self.tokens.user.expose(),
             key = self.api_key.expose(),
-            requests = requests(api, smtp),
+            requests = requests(api, smtp, gateway),
+            gateway_tls = self.gateway_tls.bound,
+            authority = self.authority_file.display(),
         )
     }
 
     /// A line for each port that was taken.
     fn taken_ports(&self) -> String {
         let mut lines = String::new();
-        for (what, port) in [("the API", self.api), ("SMTP", self.smtp), ("SMTP with TLS", self.smtps)] {
+        let ports = [
+            ("the API", self.api),
+            ("SMTP", self.smtp),
+            ("SMTP with TLS", self.smtps),
+            ("the gateway", self.gateway),
+            ("the gateway with TLS", self.gateway_tls),
+        ];
+        for (what, port) in ports {
             if port.requested != 0 && port.requested != port.bound {
                 let line =
                     format!("Port {} is taken: {what} is on {} instead.\n", port.requested, port.bound);
@@ -92,7 +110,7 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
 }
 
 /// From a new tenant to a mail in the inbox, and to each other outcome.
-fn requests(api: u16, smtp: u16) -> String {
+fn requests(api: u16, smtp: u16, gateway: u16) -> String {
     let [unknown, later, slow, lost] = Outcome::ALL.map(Outcome::prefix);
     format!(
         r#"API=http://127.0.0.1:{api}/api/v1/transports
@@ -124,6 +142,17 @@ API=$API KEY=$KEY node --input-type=module -e '
 import {{ Resend }} from "resend";
 const resend = new Resend(process.env.KEY, {{ baseUrl: process.env.API }});
 console.log(await resend.emails.send({{ from: "platform@example.com", to: "ada@example.org", subject: "Hi", text: "Hi" }}));'
+
+# The same by SMTP, with an API key as the password: with swaks, and with Python.
+swaks --server localhost:{gateway} --tls --auth-user any --auth-password "$KEY" \
+      --from platform@example.com --to ada@example.org --header 'Subject: Invoice 8841' --body 'Thank you.'
+KEY=$KEY CA=$CA python3 -c '
+import os, smtplib, ssl
+with smtplib.SMTP("localhost", {gateway}) as server:
+    server.starttls(context=ssl.create_default_context(cafile=os.environ["CA"]))
+    server.login("any", os.environ["KEY"])
+    server.sendmail("platform@example.com", "ada@example.org",
+                    "From: platform@example.com\nTo: ada@example.org\nSubject: Invoice 8841\n\nThank you.")'
 
 # See the other outcomes. Recipients that begin with {unknown} are refused, with {later} refused twice for now,
 # with {slow} answered after five seconds, and with {lost} caught without an answer.
@@ -165,6 +194,10 @@ mod tests {
             api: Port { requested: 8080, bound: api },
             smtp: Port { requested: 2525, bound: smtp },
             smtps: Port { requested: 0, bound: smtps },
+            gateway: Port { requested: 2587, bound: 2587 },
+            gateway_tls: Port { requested: 2466, bound: 2466 },
+            api_key: &secret("API_KEY"),
+            authority_file: Path::new("./transports-dev/inbox-ca.pem"),
             folder: Path::new("./transports-dev"),
             password: &secret("PASSWORD_OF_THE_INBOX"),
             registration: &Registration {
@@ -175,7 +208,6 @@ mod tests {
                 ..Registration::random()
             },
             tokens: Tokens { admin: secret("ADMIN.TOKEN"), user: secret("USER.TOKEN"), days: 7 },
-            api_key: &secret("API_KEY"),
         }
         .text()
     }
@@ -198,12 +230,16 @@ mod tests {
     #[test]
     fn the_readme_shows_the_same_lines() {
         let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-        assert!(readme.contains(&requests(8080, 2525)), "README.md differs from:\n{}", requests(8080, 2525));
+        assert!(
+            readme.contains(&requests(8080, 2525, 2587)),
+            "README.md differs from:\n{}",
+            requests(8080, 2525, 2587)
+        );
     }
 
     #[test]
     fn a_comment_means_nothing_to_a_shell() {
-        for comment in requests(8080, 2525).lines().filter_map(|line| line.strip_prefix('#')) {
+        for comment in requests(8080, 2525, 2587).lines().filter_map(|line| line.strip_prefix('#')) {
             let plain = |c: char| c.is_ascii_alphanumeric() || " :,.".contains(c);
             assert!(comment.chars().all(plain), "{comment}");
         }

@@ -36,8 +36,9 @@ pub struct AuditEntryBody {
     /// the operator.
     #[schema(example = "auth0|5f2a")]
     pub user_id: String,
-    /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`; of the account as a sender `pause-account`,
-    /// `resume-account` or `change-account`; of API keys `create-api-key`, `update-api-key` or `revoke-api-key`; of the operator also `retry-emails`, `cancel-emails` or `purge-emails`.
+    /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`; `sign-in` for one that the SMTP gateway refused; of
+    /// the account as a sender `pause-account`, `resume-account` or `change-account`; of API keys `create-api-key`,
+    /// `update-api-key` or `revoke-api-key`; of the operator also `retry-emails`, `cancel-emails` or `purge-emails`.
     #[schema(example = "put")]
     pub action: String,
     /// `OK`; the code of the diagnosis where a check or a sending failed; `NOT_STORED` where the check of a PUT

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
 
-use super::{HandoverLabels, LaneLabel, Metrics, OutcomeLabel, ProviderLabel, StateLabel, gauge_value};
+use super::{
+    HandoverLabels, LaneLabel, Metrics, OutcomeLabel, ProviderLabel, ReasonLabel, StateLabel, gauge_value,
+};
 
 /// Counts one in a gauge until it is dropped.
 #[must_use]
@@ -28,6 +30,21 @@ impl Metrics {
     /// Counts emails that a client handed in; `outcome` is `taken`, `replayed` or the name of the refusal.
     pub fn record_submitted(&self, outcome: &'static str, count: usize) {
         self.emails_submitted.get_or_create(&OutcomeLabel { outcome }).inc_by(count as u64);
+    }
+
+    /// Counts a connection of a client to the SMTP gateway.
+    pub fn record_submission_connection(&self) {
+        self.submission_connections.inc();
+    }
+
+    /// Counts a message at the SMTP gateway; `outcome` is `taken`, `repeated`, `deferred` or `refused`.
+    pub fn record_submission(&self, outcome: &'static str) {
+        self.submission_messages.get_or_create(&OutcomeLabel { outcome }).inc();
+    }
+
+    /// Counts a refused sign-in at the SMTP gateway.
+    pub fn record_refused_submission_sign_in(&self, reason: &'static str) {
+        self.submission_refused_sign_ins.get_or_create(&ReasonLabel { reason }).inc();
     }
 
     /// Counts how an attempt ended for one recipient.

@@ -22,7 +22,19 @@ impl Dev {
     /// Starts it and reads to the end of what it prints, which comes before it serves.
     fn start(folder: &Path) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_transports"))
-            .args(["dev", "--port", "0", "--smtp-port", "0", "--smtps-port", "0"])
+            .args([
+                "dev",
+                "--port",
+                "0",
+                "--smtp-port",
+                "0",
+                "--smtps-port",
+                "0",
+                "--gateway-port",
+                "0",
+                "--gateway-tls-port",
+                "0",
+            ])
             .env_clear()
             .current_dir(folder)
             .stdin(Stdio::null())
@@ -80,10 +92,12 @@ struct Curl {
     body: String,
 }
 
-/// Lets a shell read the lines, with a `curl` that only tells its arguments and a `node` that does nothing: so the quotes,
+/// Lets a shell read the lines, with a `curl` that only tells its arguments, and others that do nothing: so the quotes,
 /// the variables and the line ends are the shell's to understand, and neither is needed.
 fn pasted(lines: &str) -> Vec<Curl> {
-    let script = format!("curl() {{ printf '%s\\0' \"$@\"; printf '\\1\\0'; }}\nnode() {{ :; }}\n{lines}\n");
+    let script = format!(
+        "curl() {{ printf '%s\\0' \"$@\"; printf '\\1\\0'; }}\nnode() {{ :; }}\nswaks() {{ :; }}\npython3() {{ :; }}\n{lines}\n"
+    );
     let output = Command::new("sh").args(["-eu", "-c", &script]).output().expect("there is a shell");
     assert!(output.status.success(), "{output:?}");
     let told = String::from_utf8(output.stdout).expect("text");
@@ -183,6 +197,33 @@ async fn the_printed_commands_deliver_a_mail_to_the_inbox() {
     assert_eq!(caught["mails"].as_array().map(Vec::len), Some(3), "{caught}");
 }
 
+/// Where there is Python.
+#[tokio::test]
+async fn the_printed_lines_of_python_send_by_smtp() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    send(&pasted(dev.to_be_pasted())[0]).await.expect(204);
+    let lines = dev.to_be_pasted();
+    let (variables, rest) = lines.split_once("API=").expect("variables come first");
+    let start = rest.find("KEY=$KEY CA=$CA python3").expect("lines of Python");
+    let end = start + rest[start..].find("\n\n").expect("their end");
+    let script = format!("{variables}\n{}\n", &rest[start..end]);
+    let shell =
+        Command::new("sh").args(["-eu", "-c", &script]).current_dir(&folder.0).output().expect("a shell");
+    if String::from_utf8_lossy(&shell.stderr).contains("not found") {
+        return;
+    }
+    assert!(shell.status.success(), "{shell:?}");
+    let inbox = Client { address: dev.address(), token: None };
+    let mut caught = Value::Null;
+    crate::support::eventually::eventually("the mail arrives", async || {
+        caught = inbox.get("/dev/inbox.json").await.expect(200).json();
+        !caught["mails"].as_array().expect("a list").is_empty()
+    })
+    .await;
+    assert_eq!(caught["mails"][0]["envelope"]["to"], serde_json::json!(["ada@example.org"]), "{caught}");
+}
+
 #[tokio::test]
 async fn the_two_tokens_differ_in_their_rights() {
     let folder = Empty::new();
@@ -216,12 +257,14 @@ async fn the_console_signs_in_by_itself_with_a_token_of_an_administrator() {
 #[tokio::test]
 async fn the_next_run_reuses_secrets_and_tokens() {
     let folder = Empty::new();
-    let (token, password) = {
+    let (token, password, api_key) = {
         let dev = Dev::start(&folder.0);
         send(&pasted(dev.to_be_pasted())[0]).await.expect(204);
-        (dev.variable("TOKEN").to_owned(), dev.variable("PASSWORD").to_owned())
+        let variable = |name| dev.variable(name).to_owned();
+        (variable("TOKEN"), variable("PASSWORD"), variable("KEY"))
     };
     let dev = Dev::start(&folder.0);
+    assert_eq!(dev.variable("KEY"), api_key);
     assert_eq!(dev.variable("PASSWORD"), password);
     let client = Client { address: dev.address(), token: Some(token) };
     let config: Value = client.config().await;
@@ -229,7 +272,7 @@ async fn the_next_run_reuses_secrets_and_tokens() {
     let data = folder.0.join("transports-dev");
     let mode = |path: &Path| std::fs::metadata(path).expect("is there").permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);
-    for name in ["encryption-key", "token-secret", "inbox-password", "inbox.pem"] {
+    for name in ["encryption-key", "token-secret", "inbox-password", "inbox.pem", "api-key"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
 }
@@ -299,7 +342,7 @@ fn the_readme_lines_are_valid_shell() {
     let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
     let start = readme.find("API=http://").expect("the first requests");
     let block = readme[start..].split("```").next().expect("a block");
-    let requests = pasted(&format!("TOKEN=a.b-c_d\nKEY=tsk_a_b\nPASSWORD=e-f_g\n{block}"));
+    let requests = pasted(&format!("TOKEN=a.b-c_d\nKEY=tsk_a_b\nPASSWORD=e-f_g\nCA=ca.pem\n{block}"));
     let [configure, read, verify, send_test, email, inbox, outcomes, events] = &requests[..] else {
         panic!("{requests:#?}");
     };

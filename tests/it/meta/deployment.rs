@@ -45,8 +45,12 @@ async fn metrics() -> BTreeMap<String, Labels> {
     for status in [401, 429] {
         service.anybody().get(CONFIG).await.expect(status);
     }
-    // What takes a Vault, a file of keys or a collector is counted as these would count it.
+    // What takes a Vault, a file of keys, a collector or a client of SMTP is counted as these would count it.
     let counted = &service.app.metrics;
+    for outcome in ["taken", "repeated", "deferred", "refused"] {
+        counted.record_submission(outcome);
+    }
+    counted.record_refused_submission_sign_in("WRONG_KEY");
     for outcome in ["ok", "failed"] {
         counted.record_key_reload(outcome);
     }

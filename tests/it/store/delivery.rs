@@ -67,6 +67,7 @@ pub fn insert_at(tenant: &TenantId, email: &Email, key: Option<&str>, now: Times
         email,
         idempotency: key.map(|key| IdempotencyKey { key, position: 0 }),
         fingerprint: b"fingerprint",
+        door_hash: None,
         sealed_details: b"details",
         key_day: 20_454,
         tags: &[],

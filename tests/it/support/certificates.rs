@@ -70,6 +70,22 @@ impl Certificate {
     }
 }
 
+impl Certificate {
+    /// Writes chain and key as PEM files into a folder.
+    pub fn write_to(&self, folder: &Path) -> (PathBuf, PathBuf) {
+        let pem = |label: &str, der: &[u8]| {
+            use base64::Engine as _;
+            let text = base64::engine::general_purpose::STANDARD.encode(der);
+            format!("-----BEGIN {label}-----\n{text}\n-----END {label}-----\n")
+        };
+        let chain: String = self.chain.iter().map(|der| pem("CERTIFICATE", der)).collect();
+        let (certificate_file, key_file) = (folder.join("certificate.pem"), folder.join("key.pem"));
+        std::fs::write(&certificate_file, chain).expect("a writable folder");
+        std::fs::write(&key_file, pem("PRIVATE KEY", self.key.secret_der())).expect("a writable folder");
+        (certificate_file, key_file)
+    }
+}
+
 struct Authority {
     issuer: Issuer<'static, KeyPair>,
     pem: String,

@@ -233,14 +233,14 @@ async fn a_kill_in_the_renewal_of_leases_sends_each_mail_once() {
 
 /// Keeps one of several accounts from being renewed, so that the renewal stops among them.
 enum Halfway {
-    Sqlite(super::locked::Lock),
+    Sqlite(crate::support::lock::Lock),
     Postgres(tokio_postgres::Client),
 }
 
 impl Halfway {
     async fn new(database: &Database) -> Self {
         if Engine::chosen() == Engine::Sqlite {
-            return Self::Sqlite(super::locked::Lock::new(database, "delivery_accounts").await);
+            return Self::Sqlite(crate::support::lock::Lock::new(database, "delivery_accounts").await);
         }
         let connected = tokio_postgres::connect(&database.url(), tokio_postgres::NoTls).await;
         let (client, connection) = connected.expect("PostgreSQL answers");
