@@ -79,9 +79,12 @@ impl Delivery {
             None => self.octets_mark(api_key, &request),
         };
         let requests = [request];
-        // A repetition may meet an email that is just being withdrawn.
-        for _ in 0..2 {
-            let taken = self.store_all(tenant, Some(api_key), &requests, &mark).await?;
+        // A repetition may meet an email that is just being withdrawn: then it is a new one.
+        for is_last in [false, false, true] {
+            let taken = match self.store_all(tenant, Some(api_key), &requests, &mark).await {
+                Err(Error::Contended) if !is_last => continue,
+                taken => taken?,
+            };
             let [id] = taken.ids[..] else { return Err(Error::Contended) };
             let confirmed = || Write::default().then(emails::confirm_repetition(tenant, id));
             if !taken.is_replay || self.db.write(confirmed()).await? == WriteOutcome::Committed {

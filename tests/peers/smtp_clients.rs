@@ -182,7 +182,7 @@ async fn nodemailer_sends_on_both_ports() {
         let mut command = Command::new("node");
         command.arg(script("send.mjs")).args([security, &gateway.port(security), &gateway.key, FROM, TO]);
         command.arg(gateway.file(&message)).env("NODE_EXTRA_CA_CERTS", gateway.destinations.authority());
-        command.env("NODEMAILER", peers().join("npm/node_modules/nodemailer/lib/nodemailer.js"));
+        command.env("NODEMAILER", peers().join("npm/node_modules/nodemailer/dist/esm/nodemailer.js"));
         run(command).await;
         assert_eq!(gateway.arrived().await, message);
     }

@@ -360,8 +360,9 @@ fn the_readme_lines_are_valid_shell() {
         (events, format!("{api}/events?wait=5")),
     ] {
         assert_eq!(request.url, url);
-        let token = ("Authorization".to_owned(), "Bearer a.b-c_d".to_owned());
-        assert!(request.headers.contains(&token), "{request:?}");
+        let bearer = if url.contains("/email-config") { "Bearer a.b-c_d" } else { "Bearer tsk_a_b" };
+        let credential = ("Authorization".to_owned(), bearer.to_owned());
+        assert!(request.headers.contains(&credential), "{request:?}");
     }
     assert_eq!(inbox.url, "http://127.0.0.1:8080/dev/inbox.json");
 }

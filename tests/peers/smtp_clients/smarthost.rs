@@ -16,7 +16,7 @@ async fn postfix_sends_by_the_gateway_to_another_postfix() {
     let identity = certificate.identity().display().to_string();
     let service = Service::with(&[
         ("TRANSPORTS_TLS__CA_FILE", peers().join("mail/ca.pem").to_str().expect("UTF-8")),
-        ("TRANSPORTS_SUBMISSION__LISTEN", "127.0.0.1:2588"),
+        ("TRANSPORTS_SUBMISSION__LISTEN", "127.0.0.1:12588"),
         ("TRANSPORTS_SUBMISSION__CERTIFICATE_FILE", &identity),
         ("TRANSPORTS_SUBMISSION__KEY_FILE", &identity),
     ]);
@@ -24,7 +24,7 @@ async fn postfix_sends_by_the_gateway_to_another_postfix() {
     admin.put(&alice(STARTTLS, "StartTLS")).await.expect(204);
     let gateway = peers().join("mail/gateway");
     std::fs::copy(certificate.authority(), gateway.join("ca.pem")).expect("a writable folder");
-    std::fs::write(gateway.join("password"), format!("[localhost]:2588 any:{}\n", key(&service).await))
+    std::fs::write(gateway.join("password"), format!("[localhost]:12588 any:{}\n", key(&service).await))
         .expect("a writable folder");
 
     let mut mailbox = Mailbox::open("smarthost");
