@@ -1,9 +1,13 @@
 //! What the operator does with the mail of all tenants. Works on the database alone: without keys, so that no content is read,
 //! and whether the service runs or not. A service that runs notices within a second.
 
+mod summary;
+
 use std::time::Duration;
 
 use uuid::Uuid;
+
+pub use summary::Summary;
 
 use super::change::{change_account, change_email};
 use super::{Error, query};
@@ -12,7 +16,6 @@ use crate::config;
 use crate::id::{TenantId, TraceId, UserId};
 use crate::outgoing::breaker::{AccountState, Pauser};
 use crate::outgoing::{Email, RecipientState};
-use crate::store::backlog::{self, LaneCount, QueuePosition};
 use crate::store::delivery_accounts::DeliveryAccount;
 use crate::store::email_events::StoredEvent;
 use crate::store::email_selection::{self, EmailKey, Position, Selection};
@@ -82,19 +85,6 @@ pub struct Counted {
     pub tenants: usize,
 }
 
-/// What waits, and which accounts do not send.
-#[derive(Debug)]
-pub struct Summary {
-    /// By lane: emails, octets, and since when the oldest of an open account is due.
-    pub lanes: Vec<(LaneCount, Option<Timestamp>)>,
-    /// By state with its reason: the code of a diagnosis, or who has paused it.
-    pub accounts: Vec<(String, usize)>,
-    /// The tenants with most that waits: emails and octets.
-    pub longest: Vec<(TenantId, i64, i64)>,
-    pub in_flight: i64,
-    pub due: i64,
-}
-
 impl Operator {
     pub fn new(db: &Db, clock: Clock, settings: &config::Delivery) -> Self {
         Self { db: db.clone(), clock, lifetime: Duration::from_hours(settings.lifetime_hours) }
@@ -102,58 +92,6 @@ impl Operator {
 
     pub fn now(&self) -> Timestamp {
         self.clock.now()
-    }
-
-    /// Counts what waits, of all tenants.
-    pub async fn summary(&self, longest: i64) -> Result<Summary, DbError> {
-        let mut lanes: Vec<LaneCount> = Vec::new();
-        let mut position = QueuePosition::default();
-        loop {
-            let (counts, next) = backlog::queue_step(&self.db, &position).await?;
-            for count in counts {
-                match lanes.iter_mut().find(|lane| lane.lane == count.lane) {
-                    Some(lane) => {
-                        lane.emails += count.emails;
-                        lane.octets += count.octets;
-                    }
-                    None => lanes.push(count),
-                }
-            }
-            let Some(next) = next else { break };
-            position = next;
-        }
-        lanes.sort_by(|one, other| other.lane.cmp(&one.lane));
-        let mut with_oldest = Vec::new();
-        for lane in lanes {
-            let oldest = backlog::oldest_due(&self.db, &lane.lane, ACCOUNTS).await?;
-            with_oldest.push((lane, oldest.filter(|oldest| *oldest <= self.now())));
-        }
-        let (in_flight, due) = self.under_way(None).await?;
-        Ok(Summary {
-            lanes: with_oldest,
-            accounts: self.closed_accounts().await?,
-            longest: email_selection::longest(&self.db, longest).await?,
-            in_flight,
-            due,
-        })
-    }
-
-    /// Accounts that do not send, counted by state and reason.
-    async fn closed_accounts(&self) -> Result<Vec<(String, usize)>, DbError> {
-        let mut counts = std::collections::BTreeMap::<String, usize>::new();
-        for state in [AccountState::PAUSED, AccountState::STOPPED] {
-            self.for_accounts(state, |account| {
-                let reason = match &account.state {
-                    AccountState::Open => return,
-                    AccountState::Paused(Pauser::Both) => "administrator and operator",
-                    AccountState::Paused(pauser) => pauser.as_str(),
-                    AccountState::Stopped(stop) => &stop.code,
-                };
-                *counts.entry(format!("{state}: {reason}")).or_default() += 1;
-            })
-            .await?;
-        }
-        Ok(counts.into_iter().collect())
     }
 
     async fn for_accounts(&self, state: &str, mut see: impl FnMut(&DeliveryAccount)) -> Result<(), DbError> {

@@ -1,7 +1,8 @@
-//! Counts what waits and what is stored of emails, of all tenants, in steps that hold nobody up.
+//! Counts what waits and what is stored of emails: of all tenants in steps that hold nobody up, or of one.
 
 use super::{Columns, Db, DbError, Row, sql};
 use crate::clock::Timestamp;
+use crate::id::TenantId;
 
 statements! {
     /// The operator's, of all tenants: when the oldest email of lane $1 is due, among the $2 open accounts that are due first.
@@ -22,6 +23,8 @@ statements! {
         (select lane, size from email_queue where (tenant_id, lane, due_at, email_id) > ($1, $2, $3, $4)
             order by tenant_id, lane, due_at, email_id limit $5) as step
         group by lane";
+    LANES_OF_TENANT = "select lane, count(*), cast(coalesce(sum(size), 0) as bigint), min(due_at) from email_queue
+        where tenant_id = $1 group by lane";
     /// The operator's, of all tenants: content of emails of which nothing waits.
     KEPT_STEP = "select settled_at, tenant_id, id from emails
         where has_content and settled_at is not null and (settled_at, tenant_id, id) > ($1, $2, $3)
@@ -94,6 +97,20 @@ pub async fn queue_step(
     };
     let counts = db.all(bound(QUEUE).bind(STEP)).await?.into_iter().map(lane).collect::<Result<_, _>>()?;
     Ok((counts, end))
+}
+
+/// What each lane of one tenant holds, and when its oldest email is due.
+pub async fn lanes_of_tenant(
+    db: &Db,
+    tenant: &TenantId,
+) -> Result<Vec<(LaneCount, Option<Timestamp>)>, DbError> {
+    let rows = db.all(sql(LANES_OF_TENANT).bind(tenant.as_str())).await?;
+    let lane = |row: Row| {
+        let mut columns = row.columns();
+        let (lane, emails, octets) = (columns.text()?, columns.integer()?, columns.integer()?);
+        Ok((LaneCount { lane, emails, octets }, columns.optional_integer()?.map(Timestamp)))
+    };
+    rows.into_iter().map(lane).collect()
 }
 
 fn read_queue_position(columns: &mut Columns) -> Result<QueuePosition, DbError> {

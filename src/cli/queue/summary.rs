@@ -9,6 +9,7 @@ use super::output;
 use crate::cli::email_config::shown;
 use crate::clock::Timestamp;
 use crate::delivery::operator::{Operator, Summary};
+use crate::id::TenantId;
 
 /// Count what waits: by lane, by accounts that do not send, and the tenants with most.
 ///
@@ -18,6 +19,10 @@ use crate::delivery::operator::{Operator, Summary};
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
+    /// Count the emails of this tenant alone, exactly as its tokens name it.
+    #[arg(long)]
+    tenant: Option<String>,
+
     /// Print one JSON document.
     #[arg(long)]
     json: bool,
@@ -27,7 +32,10 @@ pub struct Arguments {
 const LONGEST: i64 = 10;
 
 pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::Result<()> {
-    let summary = operator.summary(LONGEST).await?;
+    let summary = match &arguments.tenant {
+        Some(tenant) => operator.summary_of(&TenantId::from_operator(tenant)).await?,
+        None => operator.summary(LONGEST).await?,
+    };
     output::data(&if arguments.json { document(&summary) } else { text(&summary, operator.now()) })
 }
 

@@ -85,6 +85,17 @@ async fn what_waits_is_counted_listed_and_shown_without_what_it_says() {
         let text = done(&post, &["queue", "summary"]);
         assert!(text.contains("TENANTS WITH MOST") && text.contains("acme"), "{text}");
 
+        let of_tenant = |tenant: &str| document(&post, &["queue", "summary", "--tenant", tenant, "--json"]);
+        let other = of_tenant("other");
+        assert_eq!((&other["due"], &other["accounts"]), (&json!(1), &json!({})), "{engine:?}: {other}");
+        assert_eq!(other["tenants"].as_array().map(Vec::len), Some(1), "{engine:?}: {other}");
+        assert_eq!(other["tenants"][0]["emails"], json!(1), "{engine:?}: {other}");
+        let lane = &other["lanes"][0];
+        assert_eq!((&lane["lane"], &lane["emails"]), (&json!("transactional"), &json!(1)), "{other}");
+        assert!(lane["oldest_due_at"].is_string(), "{other}");
+        let nobody = of_tenant("nobody");
+        assert_eq!((&nobody["lanes"], &nobody["tenants"]), (&json!([]), &json!([])), "{engine:?}");
+
         let page = document(&post, &["queue", "ls", "--limit", "3", "--json"]);
         assert_eq!((page["emails"].as_array().map(Vec::len), &page["more"]), (Some(3), &json!(1)));
         assert_eq!(page["emails"][0]["id"], json!(first));
@@ -192,6 +203,9 @@ async fn an_administrator_sees_that_the_operator_has_paused_the_account_and_cann
         assert_eq!(held["emails"][0]["id"], json!(id), "{engine:?}");
         let summary = document(&post, &["queue", "summary", "--json"]);
         assert_eq!(summary["accounts"], json!({"paused: operator": 1}), "{engine:?}");
+        let summary = document(&post, &["queue", "summary", "--tenant", "acme", "--json"]);
+        assert_eq!(summary["accounts"], json!({"paused: operator": 1}), "{engine:?}: {summary}");
+        assert_eq!(summary["lanes"][0]["oldest_due_at"], json!(null), "{engine:?}: nothing is due");
 
         // What both have paused goes on when both have resumed it.
         let shown = post.admin().post(&format!("{ACCOUNT}/pause")).await.expect(200).json();
