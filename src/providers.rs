@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
+use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 
 use crate::clock::{Clock, Timestamp};
@@ -81,10 +82,12 @@ pub struct UnlockedAccount<'a> {
 
 /// Decides whether a password may be tried at an address.
 pub trait SignInGuard: Send + Sync {
-    /// Whether it may be tried now.
-    fn allows(&self, address: IpAddr) -> bool;
-    /// The server at this address has refused it.
-    fn refused(&self, address: IpAddr);
+    /// Whether it may be tried; waits until the deadline for sign-ins of others whose outcome decides that.
+    fn begin(&self, address: IpAddr, deadline: Instant) -> BoxFuture<'_, bool>;
+    /// The server has accepted it.
+    fn accepted(&self);
+    /// The server has refused it.
+    fn refused(&self);
 }
 
 impl<'a> UnlockedAccount<'a> {

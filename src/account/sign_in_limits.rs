@@ -4,12 +4,15 @@
 use std::net::IpAddr;
 use std::sync::{Mutex, PoisonError};
 
+use futures_util::future::BoxFuture;
+use tokio::time::{Instant, timeout_at};
+
 use super::{Accounts, Error};
 use crate::diagnosis::Effect;
 use crate::egress::Host;
 use crate::email_config::Settings;
 use crate::id::TenantId;
-use crate::limits::refused_sign_ins::{RefusedSignIns, SignInBarred, SignInTarget};
+use crate::limits::refused_sign_ins::{Admission, RefusedSignIns, SignInBarred, SignInTarget};
 use crate::mail::transcript::Stage;
 use crate::mail_services;
 use crate::providers::{Outcome, SignInGuard};
@@ -24,6 +27,8 @@ pub(super) struct GuardedSignIn<'a> {
     target: Option<SignInTarget>,
     /// Why the sign-in was given up when the server's address was known.
     barred: Mutex<Option<SignInBarred>>,
+    /// The address at which a sign-in has begun and not ended.
+    under_way: Mutex<Option<IpAddr>>,
 }
 
 impl Accounts {
@@ -38,7 +43,7 @@ impl Accounts {
         if let Some(target) = &target {
             limits.check(target).map_err(|barred| self.refuse_sign_in(barred))?;
         }
-        Ok(GuardedSignIn { limits, target, barred: Mutex::default() })
+        Ok(GuardedSignIn { limits, target, barred: Mutex::default(), under_way: Mutex::default() })
     }
 
     /// Counts the sign-in if it was refused; the outcome, unless the sign-in was given up.
@@ -62,19 +67,56 @@ impl Accounts {
     }
 }
 
-impl SignInGuard for GuardedSignIn<'_> {
-    fn allows(&self, address: IpAddr) -> bool {
-        let Some(target) = &self.target else { return true };
-        let checked = self.limits.check_destination(target, address);
-        let allowed = checked.is_ok();
-        *self.barred.lock().unwrap_or_else(PoisonError::into_inner) = checked.err();
-        allowed
+impl GuardedSignIn<'_> {
+    fn end(&self, is_refused: bool) {
+        let address = self.under_way.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let (Some(target), Some(address)) = (&self.target, address) {
+            self.limits.end_at_destination(target, address, is_refused);
+        }
     }
 
-    fn refused(&self, address: IpAddr) {
-        if let Some(target) = &self.target {
-            self.limits.count_destination(target, address);
+    async fn begin_at(&self, address: IpAddr, deadline: Instant) -> Result<(), SignInBarred> {
+        let Some(target) = &self.target else { return Ok(()) };
+        loop {
+            // Made before the limit is asked, so that no end in between is missed.
+            let ended = self.limits.next_end();
+            match self.limits.begin_at_destination(target, address) {
+                Admission::Admitted => {
+                    *self.under_way.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
+                    return Ok(());
+                }
+                Admission::Barred(barred) => return Err(barred),
+                Admission::Full => {
+                    timeout_at(deadline, ended).await.map_err(|_| SignInBarred::by_others())?;
+                }
+            }
         }
+    }
+}
+
+/// A sign-in that was given up, or whose request was dropped, was not refused.
+impl Drop for GuardedSignIn<'_> {
+    fn drop(&mut self) {
+        self.end(false);
+    }
+}
+
+impl SignInGuard for GuardedSignIn<'_> {
+    fn begin(&self, address: IpAddr, deadline: Instant) -> BoxFuture<'_, bool> {
+        Box::pin(async move {
+            let begun = self.begin_at(address, deadline).await;
+            let is_begun = begun.is_ok();
+            *self.barred.lock().unwrap_or_else(PoisonError::into_inner) = begun.err();
+            is_begun
+        })
+    }
+
+    fn accepted(&self) {
+        self.end(false);
+    }
+
+    fn refused(&self) {
+        self.end(true);
     }
 }
 

@@ -1,9 +1,13 @@
 //! Limits how often mail servers refuse sign-ins, so that this service is no tool to guess passwords, and no server
 //! blocks it for all tenants.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 
 use moka::sync::Cache;
+use tokio::sync::Notify;
+use tokio::sync::futures::Notified;
 
 use super::quotas::{Quota, QuotaExceeded};
 use super::windows::{Exceeded, WindowKind, Windows};
@@ -26,6 +30,20 @@ pub struct RefusedSignIns {
     windows: Windows,
     /// The codes of the last diagnoses, by account.
     verdicts: Cache<u64, &'static str>,
+    /// Sign-ins under way whose outcome is not known, by destination: each may be refused.
+    under_way: Mutex<HashMap<u64, u32>>,
+    /// One of them has ended.
+    ended: Notify,
+}
+
+/// Whether a sign-in may begin at a destination.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Admission {
+    /// It has to be ended with [`RefusedSignIns::end_at_destination`].
+    Admitted,
+    /// Those under way would reach the limit if all of them were refused: wait for the end of one.
+    Full,
+    Barred(SignInBarred),
 }
 
 /// The account that a tenant signs in to.
@@ -46,6 +64,13 @@ pub struct SignInBarred {
     pub verdict: Option<&'static str>,
 }
 
+impl SignInBarred {
+    /// Sign-ins of others at the same address have not ended in time.
+    pub fn by_others() -> Self {
+        barred(Quota::SignInsAtDestination, Exceeded { retry_after_seconds: 1 }, None)
+    }
+}
+
 impl RefusedSignIns {
     pub fn new(settings: &config::Quotas, clock: Clock) -> Self {
         let kind = |number, length, max| WindowKind { number, length, max };
@@ -56,6 +81,8 @@ impl RefusedSignIns {
             at_destination: kind(2, TEN_MINUTES, settings.refused_sign_ins_per_destination_per_ten_minutes),
             windows: Windows::default(),
             verdicts: Cache::new(MAX_VERDICTS),
+            under_way: Mutex::default(),
+            ended: Notify::new(),
         }
     }
 
@@ -73,11 +100,50 @@ impl RefusedSignIns {
             .map_err(|exceeded| barred(Quota::SignInsOfTenant, exceeded, verdict()))
     }
 
-    /// Whether anybody may try to sign in at this address now. Asked when the address is known.
-    pub fn check_destination(&self, target: &SignInTarget, address: IpAddr) -> Result<(), SignInBarred> {
+    /// Begins a sign-in at this address, where anybody may try one now. Asked when the address is known.
+    pub fn begin_at_destination(&self, target: &SignInTarget, address: IpAddr) -> Admission {
+        let kind = self.at_destination;
+        if kind.max == 0 {
+            return Admission::Admitted;
+        }
         let key = self.destination_key(target, address);
-        let checked = self.windows.lock().check(self.at_destination, key, self.clock.now());
-        checked.map_err(|exceeded| barred(Quota::SignInsAtDestination, exceeded, None))
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        let left = match self.windows.lock().left(kind, key, self.clock.now()) {
+            Ok(left) => left,
+            Err(exceeded) => return Admission::Barred(barred(Quota::SignInsAtDestination, exceeded, None)),
+        };
+        let count = under_way.entry(key).or_insert(0);
+        if *count >= left {
+            return Admission::Full;
+        }
+        *count += 1;
+        Admission::Admitted
+    }
+
+    /// Ends a sign-in that has begun at this address. A refused one counts.
+    pub fn end_at_destination(&self, target: &SignInTarget, address: IpAddr, is_refused: bool) {
+        let kind = self.at_destination;
+        if kind.max == 0 {
+            return;
+        }
+        let key = self.destination_key(target, address);
+        let mut under_way = self.under_way.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_refused {
+            self.count_in(kind, key);
+        }
+        if let Some(count) = under_way.get_mut(&key) {
+            *count = count.saturating_sub(1);
+            if *count == 0 {
+                under_way.remove(&key);
+            }
+        }
+        drop(under_way);
+        self.ended.notify_waiters();
+    }
+
+    /// The end of any sign-in from now on.
+    pub fn next_end(&self) -> Notified<'_> {
+        self.ended.notified()
     }
 
     /// Counts a refused sign-in.
@@ -86,11 +152,6 @@ impl RefusedSignIns {
         self.verdicts.insert(account, verdict);
         self.count_in(self.to_account, account);
         self.count_in(self.of_tenant, tenant);
-    }
-
-    /// Counts a refused sign-in at this address.
-    pub fn count_destination(&self, target: &SignInTarget, address: IpAddr) {
-        self.count_in(self.at_destination, self.destination_key(target, address));
     }
 
     fn count_in(&self, kind: WindowKind, key: u64) {
@@ -147,9 +208,13 @@ mod tests {
         let address = address.parse().expect("an address");
         let attempt = || {
             limits.check(target)?;
-            limits.check_destination(target, address)?;
+            match limits.begin_at_destination(target, address) {
+                Admission::Admitted => {}
+                Admission::Full => panic!("one after the other"),
+                Admission::Barred(barred) => return Err(barred),
+            }
             limits.count(target, "AUTH_REJECTED");
-            limits.count_destination(target, address);
+            limits.end_at_destination(target, address, true);
             Ok::<(), SignInBarred>(())
         };
         (0..times).filter(|_| attempt().is_ok()).count()
@@ -183,6 +248,35 @@ mod tests {
         assert_eq!(tried(&limits, &target("a", "mx", "ceo"), "192.0.2.9", 50), 0, "the same hour");
         clock.advance(HOUR - TEN_MINUTES);
         assert_eq!(tried(&limits, &target("a", "mx", "ceo"), "192.0.2.9", 50), 5, "the next hour");
+    }
+
+    /// Security case M6.
+    #[test]
+    fn sign_ins_under_way_count_as_refused_until_they_end() {
+        let (limits, clock) = limits();
+        let address = "192.0.2.1".parse().expect("an address");
+        let of = |number: usize| target(&format!("t{number}"), "mx", "ceo");
+        let begin = |number| limits.begin_at_destination(&of(number), address);
+        let end = |number, is_refused| limits.end_at_destination(&of(number), address, is_refused);
+        for number in 0..6 {
+            assert_eq!(begin(number), Admission::Admitted);
+        }
+        assert_eq!(begin(6), Admission::Full);
+        end(0, false);
+        assert_eq!(
+            (begin(6), begin(7)),
+            (Admission::Admitted, Admission::Full),
+            "a success gives its place back"
+        );
+        for number in 1..=6 {
+            end(number, true);
+        }
+        let barred = |admission| matches!(admission, Admission::Barred(barred) if barred.verdict.is_none());
+        assert!(barred(begin(7)));
+        clock.advance(TEN_MINUTES);
+        assert_eq!(begin(7), Admission::Admitted);
+        end(7, false);
+        assert!(limits.under_way.lock().expect("not poisoned").is_empty(), "nothing is kept");
     }
 
     /// Security case M6.

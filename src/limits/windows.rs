@@ -98,6 +98,15 @@ impl Table {
         }
     }
 
+    /// How many more events of this key are within the limit now.
+    pub fn left(&self, kind: WindowKind, key: u64, now: Timestamp) -> Result<u32, Exceeded> {
+        self.check(kind, key, now)?;
+        let shared = || self.windows.entries.get(&u64::from(kind.number));
+        let window =
+            self.windows.entries.get(&key).or_else(shared).filter(|window| window.is_open(kind, now));
+        Ok(kind.max - window.map_or(0, |window| window.count))
+    }
+
     /// Counts one event and returns the end of its window.
     pub fn count(&mut self, kind: WindowKind, key: u64, now: Timestamp) -> Result<Timestamp, Exceeded> {
         let shared = u64::from(kind.number);

@@ -67,19 +67,25 @@ impl<'a> SmtpAccount<'a> {
     ) -> Result<SignedIn, Failure> {
         let (mut session, peer, ipv6_path_broken) = self.open(outbound, deadline, log).await?;
         let guard = self.guard.filter(|_| self.credentials.is_some());
-        if guard.is_some_and(|guard| !guard.allows(peer)) {
+        if let Some(guard) = guard
+            && !guard.begin(peer, deadline).await
+        {
             session.quit().await;
             // The guard keeps the reason; this text is never shown.
             return Err(Failure::Dial(DialError::Unreachable));
         }
         let reply = match &self.credentials {
             Some(credentials) => match session.sign_in(credentials, log).await {
-                Ok(reply) => Some(reply),
+                Ok(reply) => {
+                    if let Some(guard) = guard {
+                        guard.accepted();
+                    }
+                    Some(reply)
+                }
                 Err(error) => {
-                    if let (Some(guard), Some(_)) =
-                        (guard, error.reply.as_ref().filter(|reply| reply.code >= 500))
-                    {
-                        guard.refused(peer);
+                    let is_refused = error.reply.as_ref().is_some_and(|reply| reply.code >= 500);
+                    if let Some(guard) = guard.filter(|_| is_refused) {
+                        guard.refused();
                     }
                     session.quit().await;
                     return Err(Failure::Smtp(error));

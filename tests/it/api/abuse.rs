@@ -7,7 +7,7 @@ use crate::support::app::TestApp;
 use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VERIFY};
 use crate::support::eventually::eventually;
 use crate::support::leaks;
-use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password, reply};
 
 const AUDIT: &str = "/api/v1/transports/email-config/audit";
 
@@ -92,6 +92,35 @@ async fn many_tenants_together_get_six_attempts_at_an_address_whatever_they_call
     assert_eq!(answer.json()["errors"][0]["title"], "Too many refused sign-ins at this server");
     app.clock.advance(600_000);
     assert_eq!(guess(&app.admin("last"), &server, "victim", 1).await, [400], "ten minutes later");
+}
+
+/// Security case M6.
+#[tokio::test]
+async fn sign_ins_at_once_get_six_refusals_at_an_address_and_successes_wait_for_nobody_long() {
+    let app = service(|_| {}).await;
+    let slow =
+        |act| Script::starttls().on(At::Auth, [Act::Pause(std::time::Duration::from_millis(100)), act]);
+    let server = SmtpServer::start(slow(Act::Usual)).await;
+    let put_at_once = async || {
+        let puts = (0..20).map(|number| {
+            let (admin, account) =
+                (app.admin(&format!("tenant-{number}")), account(&server, USER, good_password()));
+            tokio::spawn(async move { admin.put(&account).await.status })
+        });
+        let puts: Vec<_> = puts.collect();
+        let mut statuses = Vec::new();
+        for put in puts {
+            statuses.push(put.await.expect("an answer"));
+        }
+        statuses.sort_unstable();
+        statuses
+    };
+    assert_eq!(put_at_once().await, [204; 20], "each gets its turn");
+    let before = server.sign_ins().len();
+    server.play(slow(reply("535 5.7.8 no")));
+    let statuses = put_at_once().await;
+    assert_eq!((&statuses[..6], &statuses[6..]), (&[400; 6][..], &[429; 14][..]));
+    assert_eq!(server.sign_ins().len() - before, 6);
 }
 
 /// Security case M6.
