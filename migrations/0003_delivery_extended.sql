@@ -100,3 +100,8 @@ create unique index emails_by_door on emails (tenant_id, door_hash) where door_h
 
 -- It came again by SMTP, and its client has heard its id.
 alter table emails add column came_again boolean not null default false;
+
+-- When the last hand-over to the recipient began, where one has: by it the mails to one address are counted.
+alter table email_recipients add column begun_at bigint;
+
+create index email_recipients_begun on email_recipients (tenant_id, address, begun_at) where begun_at is not null;

@@ -95,6 +95,8 @@ pub enum Failure {
     ConfigNotSet,
     /// The API key that an email came with was revoked or has expired.
     ApiKeyRefused,
+    /// More mails went to one recipient in an hour than this service sends.
+    RecipientFlood,
 }
 
 /// What is known besides the failure; it goes into the texts and decides between rules.

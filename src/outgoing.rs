@@ -147,6 +147,19 @@ pub struct Started {
     pub fence: i64,
 }
 
+impl Recipient {
+    /// Whether an attempt may begin now. What is held waits for its account, or until a time.
+    pub fn is_due(&self, now: Timestamp) -> bool {
+        match self.state {
+            RecipientState::Queued | RecipientState::Deferred => {
+                self.next_attempt_at.is_none_or(|at| at <= now)
+            }
+            RecipientState::Held => self.next_attempt_at.is_some_and(|at| at <= now),
+            _ => false,
+        }
+    }
+}
+
 /// One outgoing email.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Email {
@@ -188,7 +201,9 @@ impl Email {
             RecipientState::Queued | RecipientState::Deferred => {
                 Some(recipient.next_attempt_at.unwrap_or(self.created_at).min(self.expires_at))
             }
-            RecipientState::Held => Some(self.expires_at),
+            RecipientState::Held => {
+                Some(recipient.next_attempt_at.map_or(self.expires_at, |at| at.min(self.expires_at)))
+            }
             RecipientState::Sending | RecipientState::Unknown => recipient.next_attempt_at,
             _ => None,
         };
@@ -199,6 +214,9 @@ impl Email {
     pub fn is_held(&self) -> bool {
         let waits = |recipient: &&Recipient| recipient.state.is_waiting();
         let mut waiting = self.recipients.iter().filter(waits).peekable();
-        waiting.peek().is_some() && waiting.all(|recipient| recipient.state == RecipientState::Held)
+        let is_held = |recipient: &Recipient| {
+            recipient.state == RecipientState::Held && recipient.next_attempt_at.is_none()
+        };
+        waiting.peek().is_some() && waiting.all(is_held)
     }
 }

@@ -60,6 +60,7 @@ pub fn texts() -> Vec<(&'static str, &'static [&'static str])> {
         ("email_selection", email_selection::ALL),
         ("emails", emails::ALL),
         ("emails/door", emails::door::ALL),
+        ("emails/begun", emails::begun::ALL),
         ("emails/due", emails::due::ALL),
         ("emails/list", emails::list::ALL),
         ("emails/queue", emails::queue::ALL),

@@ -88,7 +88,7 @@ impl GatewayListeners {
     /// Serves in a task of its own until `stop`.
     fn serve(self, app: &Arc<App>, stop: CancellationToken) -> anyhow::Result<JoinHandle<()>> {
         for (listener, _) in &self.listeners {
-            app.egress_policy().add_own_listener(listener.local_addr()?);
+            app.egress_policy().add_gateway_listener(listener.local_addr()?);
         }
         let gateway = Gateway::new(app, &self.certificate)?;
         Ok(tokio::spawn(gateway.serve(self.certificate, self.listeners, stop)))

@@ -1,5 +1,6 @@
 //! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
 
+mod flood;
 mod key;
 mod play;
 mod recipients;
@@ -97,6 +98,7 @@ async fn hand_over_due(
     if !run.may_begin() {
         return Handed::Nothing;
     }
+    let lease = run.shared.lease();
     let begun = match begin(run, id).await {
         Ok(Ok(begun)) => begun,
         Ok(Err(handed)) => return handed,
@@ -112,7 +114,9 @@ async fn hand_over_due(
     slot.charge(content_cost(begun.positions.len(), begun.email.size));
     let _in_flight = run.delivery().metrics().begin_handover();
     let started = run.delivery().clock.elapsed();
-    let outcome = send(run, &begun, session).await;
+    // The process may have stood still until the commit had returned, and the account have another owner.
+    let outcome =
+        if lease.is_long_enough(run.shared) { send(run, &begun, session).await } else { Sent::Nothing };
     let took = run.delivery().clock.elapsed().saturating_sub(started);
     trace::record(run, id, &outcome, took);
     finish(run, begun, outcome, session).await
@@ -122,21 +126,20 @@ async fn hand_over_due(
 async fn sends_something(run: &Run<'_>, id: Uuid) -> bool {
     let delivery = run.delivery();
     let Ok(Some(stored)) = emails::find(&delivery.db, &run.tenant, id).await else { return false };
-    let mut email = stored.email;
-    let now = delivery.clock.now();
+    let (mut email, now) = (stored.email, delivery.clock.now());
     if !matches!(judge_key(delivery, email.required_key_id, now).await, Ok(KeyVerdict::Usable(_))) {
         return false;
     }
-    !change_due(&mut email, run, now).1.is_empty()
+    pass_time(&mut email, run, now);
+    email.recipients.iter().any(|recipient| recipient.is_due(now))
 }
 
-/// What is due of a mail: first what only time changes, then the recipients that are handed over.
-fn change_due(email: &mut Email, run: &Run<'_>, now: Timestamp) -> (Vec<Event>, Vec<i64>) {
+/// What only time changes in a mail.
+fn pass_time(email: &mut Email, run: &Run<'_>, now: Timestamp) -> Vec<Event> {
     let mut events = email.recover(run.fence, now);
     events.extend(email.apply_unknown_policy(now));
     events.extend(email.expire(now));
-    let positions = email.begin(run.max_recipients, run.fence, run.delivery().waits(), now);
-    (events, positions)
+    events
 }
 
 /// Writes the start. Nothing is sent before that is on disk.
@@ -153,7 +156,9 @@ async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> 
         KeyVerdict::Refused => return Ok(Err(hold_for_key(run, id).await?)),
     };
     let mut email = before.clone();
-    let (events, positions) = change_due(&mut email, run, now);
+    let mut events = pass_time(&mut email, run, now);
+    events.extend(flood::hold(run, &mut email, now).await?);
+    let positions = email.begin(run.max_recipients, run.fence, delivery.waits(), now);
     if email == before {
         let is_due = before.due_at().is_some_and(|at| at <= now);
         return Ok(Err(if is_due { Handed::Skipped } else { Handed::Nothing }));
@@ -190,6 +195,8 @@ enum Sent {
     NotOpened(Option<FailedOpening>),
     /// The database or the keys do not answer: nothing was sent.
     NotReadable(String),
+    /// The lease was over before the first command: nothing was sent.
+    Nothing,
 }
 
 async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -> Sent {
@@ -289,6 +296,10 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
         Sent::Fault(reason) => {
             tracing::error!(email = %begun.email.id, reason, "a mail could not be prepared");
             all(AttemptResult::Failed, fault(now))
+        }
+        Sent::Nothing => {
+            tracing::warn!(email = %begun.email.id, "a lease was over when the start of a mail was on disk: it was not sent");
+            all(AttemptResult::NotSent, fault(now))
         }
         Sent::NotReadable(reason) => {
             tracing::warn!(email = %begun.email.id, reason, "the content of a mail cannot be read for now");

@@ -41,8 +41,26 @@ pub(super) struct Shared {
 impl Shared {
     /// Whether the leases last long enough to begin something.
     pub fn may_begin(&self) -> bool {
-        let lease_until = self.lease_until.load(Ordering::Acquire);
-        lasts(lease_until, self.delivery.waits().lease, elapsed(&self.delivery)) && !*self.stopping.borrow()
+        self.lease().is_long_enough(self) && !*self.stopping.borrow()
+    }
+
+    /// The leases as they are now.
+    pub fn lease(&self) -> Lease {
+        Lease { until: self.lease_until.load(Ordering::Acquire) }
+    }
+}
+
+/// The leases as they were at one moment. Where this process stood still for longer than they lasted, it may have lost
+/// accounts, and a renewal afterwards does not bring them back.
+#[derive(Clone, Copy)]
+pub(super) struct Lease {
+    until: i64,
+}
+
+impl Lease {
+    /// Whether enough of it is left to send something.
+    pub fn is_long_enough(self, shared: &Shared) -> bool {
+        lasts(self.until, shared.delivery.waits().lease, elapsed(&shared.delivery))
     }
 }
 

@@ -45,7 +45,8 @@ impl<'a> Observation<'a> {
                 Failure::SecretUnreadable
                 | Failure::ConfigIncomplete { .. }
                 | Failure::ConfigNotSet
-                | Failure::ApiKeyRefused => Stage::Policy,
+                | Failure::ApiKeyRefused
+                | Failure::RecipientFlood => Stage::Policy,
             },
             code: None,
             enhanced: None,

@@ -184,6 +184,7 @@ pub(super) enum Condition {
 pub(super) enum Kind {
     DestinationBlocked,
     PortBlocked,
+    OwnGateway,
     NotFound,
     DnsUnavailable,
     ConnectRefused,
@@ -229,4 +230,5 @@ pub(super) enum Kind {
     ConfigIncomplete,
     ConfigNotSet,
     ApiKeyRefused,
+    RecipientFlood,
 }

@@ -32,6 +32,8 @@ pub struct Policy {
     ports: Vec<u16>,
     nat64_prefixes: Vec<Ipv6Net>,
     own_listeners: RwLock<Vec<SocketAddr>>,
+    /// Those of the SMTP gateway: a tenant that names one would get its mail back.
+    gateway_listeners: RwLock<Vec<SocketAddr>>,
 }
 
 /// A setting that the service refuses to start with.
@@ -52,6 +54,8 @@ pub enum Refusal {
     Name,
     /// A port outside `egress.ports`.
     Port { allowed: Vec<u16> },
+    /// The SMTP gateway of this service.
+    OwnGateway,
 }
 
 impl Policy {
@@ -65,6 +69,7 @@ impl Policy {
             ports: settings::ports(&settings.ports)?,
             nat64_prefixes: settings::nat64_prefixes(&settings.nat64_prefixes)?,
             own_listeners: RwLock::default(),
+            gateway_listeners: RwLock::default(),
         })
     }
 
@@ -116,6 +121,11 @@ impl Policy {
         self.own_listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
+    /// Adds a listener of the SMTP gateway, which is never a destination. A tenant is told that it is the gateway.
+    pub fn add_gateway_listener(&self, listener: SocketAddr) {
+        self.gateway_listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
+    }
+
     fn check_name(&self, name: &str) -> Result<(), Refusal> {
         let is_local = !name.contains('.')
             || LOCAL_NAMES.iter().any(|local| {
@@ -135,6 +145,9 @@ impl Policy {
 
     fn check(&self, socket: SocketAddr, opened_by_name: bool) -> Result<(), Refusal> {
         let address = socket.ip().to_canonical();
+        if listens(&self.gateway_listeners, self.nat64_target(address), socket.port()) {
+            return Err(Refusal::OwnGateway);
+        }
         match self.class_of_refusal(address, socket.port(), opened_by_name) {
             Some(class) => Err(Refusal::Address { address, class }),
             None => Ok(()),
@@ -149,7 +162,7 @@ impl Policy {
             IpAddr::V4(_) => None,
         };
         let all = || [Some(address), Some(target), inner].into_iter().flatten();
-        if self.is_own_listener(target, port) {
+        if listens(&self.own_listeners, target, port) {
             return Some("own listener");
         }
         if let Some(class) = all().find_map(special::never_opened) {
@@ -171,14 +184,15 @@ impl Policy {
         let inner = self.nat64_prefixes.iter().find_map(|prefix| embedded::nat64_target(prefix, v6));
         inner.map_or(address, IpAddr::V4)
     }
+}
 
-    fn is_own_listener(&self, address: IpAddr, port: u16) -> bool {
-        let listeners = self.own_listeners.read().unwrap_or_else(PoisonError::into_inner);
-        listeners.iter().filter(|listener| listener.port() == port).any(|listener| {
-            let ip = listener.ip().to_canonical();
-            ip == address || (ip.is_unspecified() && is_on_this_machine(address))
-        })
-    }
+/// Whether one of the listeners is reached there.
+fn listens(listeners: &RwLock<Vec<SocketAddr>>, address: IpAddr, port: u16) -> bool {
+    let listeners = listeners.read().unwrap_or_else(PoisonError::into_inner);
+    listeners.iter().filter(|listener| listener.port() == port).any(|listener| {
+        let ip = listener.ip().to_canonical();
+        ip == address || (ip.is_unspecified() && is_on_this_machine(address))
+    })
 }
 
 /// The kernel lets a socket have only an address that the machine has. Asked each time, for addresses change.

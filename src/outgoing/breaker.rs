@@ -11,6 +11,8 @@ use crate::mail::transcript::Stage;
 pub enum FailureClass {
     /// The credentials are certainly wrong: another attempt cannot help.
     CredentialDefinite,
+    /// A policy at the provider forbids the sign-in: somebody may change it there.
+    ProviderPolicy,
     /// The credentials were refused, without saying that they are wrong for good.
     Credential,
     /// The account may not send more for now.
@@ -30,29 +32,35 @@ pub enum FailureClass {
 }
 
 /// The codes whose class does not follow from the stage and the effect.
-const CLASSES: [(FailureClass, &[&str]); 8] = [
+const CLASSES: [(FailureClass, &[&str]); 9] = [
     (
         FailureClass::CredentialDefinite,
         &[
-            "APP_PASSWORD_REQUIRED",
             "AUTHORIZATION_CODE_REQUIRED",
-            "ENTRA_APP_DISABLED",
             "ENTRA_APP_NOT_FOUND",
             "ENTRA_CERT_ASSERTION",
-            "ENTRA_CONSENT_MISSING",
-            "ENTRA_NO_SERVICE_PRINCIPAL",
             "ENTRA_SECRET_EXPIRED",
             "ENTRA_SECRET_INVALID",
             "ENTRA_TENANT_NOT_FOUND",
+            "M365_BASIC_AUTH_RETIRED",
+            "PASSWORD_TOO_WEAK",
+            "SECRET_UNREADABLE",
+        ],
+    ),
+    (
+        // What an administrator of the provider switches on, consents to or unlocks, with the same credentials.
+        FailureClass::ProviderPolicy,
+        &[
+            "APP_PASSWORD_REQUIRED",
+            "ENTRA_APP_DISABLED",
+            "ENTRA_CONSENT_MISSING",
+            "ENTRA_NO_SERVICE_PRINCIPAL",
             "GMAIL_APP_PASSWORD_REQUIRED",
             "GMAIL_WEB_LOGIN_REQUIRED",
             "M365_BASIC_AUTH_DISABLED",
-            "M365_BASIC_AUTH_RETIRED",
             "M365_SMTP_AUTH_DISABLED_MAILBOX",
             "M365_SMTP_AUTH_DISABLED_TENANT",
-            "PASSWORD_TOO_WEAK",
             "PROVIDER_NOT_ACTIVATED",
-            "SECRET_UNREADABLE",
             "SIGN_IN_SWITCHED_OFF",
             "WEB_SIGN_IN_REQUIRED",
         ],
@@ -89,7 +97,14 @@ const CLASSES: [(FailureClass, &[&str]); 8] = [
     ),
     (
         FailureClass::OwnPolicy,
-        &["CLEARTEXT_SIGN_IN_REFUSED", "CONFIG_INCOMPLETE", "CONFIG_NOT_SET", "DEST_BLOCKED", "PORT_BLOCKED"],
+        &[
+            "CLEARTEXT_SIGN_IN_REFUSED",
+            "CONFIG_INCOMPLETE",
+            "CONFIG_NOT_SET",
+            "DEST_BLOCKED",
+            "OWN_GATEWAY",
+            "PORT_BLOCKED",
+        ],
     ),
     (FailureClass::Message, &["OUTCOME_UNKNOWN", "GREYLISTED", "TRY_LATER", "SMTPUTF8_MISSING"]),
 ];
@@ -249,7 +264,7 @@ impl FailureClass {
                 let delay = REACH[made.min(REACH.len() - 1)];
                 Some(retry_after.map_or(delay, |asked| asked.max(delay)))
             }
-            Self::Blocked => Some(Duration::from_hours(6)),
+            Self::Blocked | Self::ProviderPolicy => Some(Duration::from_hours(6)),
             Self::Sender | Self::Message => Some(Duration::from_hours(1)),
         }
     }
@@ -292,6 +307,20 @@ mod tests {
                 Effect::CredentialsRefused,
                 FailureClass::CredentialDefinite,
             ),
+            (
+                "M365_SMTP_AUTH_DISABLED_TENANT",
+                Stage::Auth,
+                Effect::ProviderError,
+                FailureClass::ProviderPolicy,
+            ),
+            (
+                "GMAIL_APP_PASSWORD_REQUIRED",
+                Stage::Auth,
+                Effect::CredentialsRefused,
+                FailureClass::ProviderPolicy,
+            ),
+            ("ENTRA_CONSENT_MISSING", Stage::Token, Effect::ProviderError, FailureClass::ProviderPolicy),
+            ("M365_BASIC_AUTH_RETIRED", Stage::Auth, Effect::ProviderError, FailureClass::CredentialDefinite),
             ("GMAIL_BAD_CREDENTIALS", Stage::Auth, Effect::CredentialsRefused, FailureClass::Credential),
             ("QUOTA_DAILY", Stage::Data, Effect::ProviderError, FailureClass::Quota),
             ("QUOTA_DAILY", Stage::RcptTo, Effect::ProviderError, FailureClass::Quota),
@@ -305,6 +334,7 @@ mod tests {
             ("PROVIDER_TEMPORARY", Stage::MailFrom, Effect::ProviderError, FailureClass::Reach),
             ("M365_OUTBOUND_SPAM", Stage::MailFrom, Effect::ProviderError, FailureClass::Blocked),
             ("DEST_BLOCKED", Stage::Policy, Effect::ProviderError, FailureClass::OwnPolicy),
+            ("OWN_GATEWAY", Stage::Policy, Effect::ProviderError, FailureClass::OwnPolicy),
             ("SENDER_NOT_OWNED", Stage::MailFrom, Effect::ProviderError, FailureClass::Sender),
             ("GRAPH_SEND_AS_DENIED", Stage::Graph, Effect::ProviderError, FailureClass::Sender),
             ("RECIPIENT_UNKNOWN", Stage::RcptTo, Effect::None, FailureClass::Message),
@@ -328,8 +358,9 @@ mod tests {
     #[test]
     fn each_class_stops_and_probes_as_its_row_says() {
         let minutes = |minutes| Some(Duration::from_mins(minutes));
-        let rows: [(FailureClass, bool, &[Option<Duration>]); 9] = [
+        let rows: [(FailureClass, bool, &[Option<Duration>]); 10] = [
             (FailureClass::CredentialDefinite, true, &[None, None]),
+            (FailureClass::ProviderPolicy, true, &[minutes(360), minutes(360), minutes(360), minutes(360)]),
             (FailureClass::Credential, true, &[minutes(5), minutes(30), None, None]),
             (FailureClass::Quota, true, &[minutes(60), minutes(60)]),
             (FailureClass::Throttle, false, &[Some(Duration::from_secs(30))]),

@@ -181,6 +181,12 @@ impl Pace {
 }
 
 impl PaceState {
+    /// The recipients of the last hour, at least: those of the hours that it touches.
+    pub fn recipients_of_last_hour(&self, now: Timestamp) -> u32 {
+        let touched = self.hours.iter().filter(|(hour, _)| (hour + 1) * HOUR + HOUR > now.0);
+        touched.map(|(_, recipients)| *recipients).fold(0, u32::saturating_add)
+    }
+
     /// Counts the recipients of a mail that goes now.
     pub fn count(&mut self, recipients: usize, now: Timestamp) {
         let hour = now.0.div_euclid(HOUR);

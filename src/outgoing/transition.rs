@@ -26,6 +26,8 @@ pub enum AttemptResult {
     },
     /// The account could not send: this consumes no attempt.
     Held,
+    /// Nothing was sent, and the account can: this consumes no attempt.
+    NotSent,
     /// The server may have taken the message.
     Unknown,
     /// A fault of this service.
@@ -47,12 +49,9 @@ impl Email {
     /// Where no result is ever written, because the process died, the recipients are due again when its lease and the
     /// wait for unknown outcomes are over; see [`Self::recover`].
     pub fn begin(&mut self, max: usize, fence: i64, waits: Waits, now: Timestamp) -> Vec<i64> {
-        let is_due = |recipient: &&mut Recipient| {
-            matches!(recipient.state, RecipientState::Queued | RecipientState::Deferred)
-                && recipient.next_attempt_at.is_none_or(|at| at <= now)
-        };
         let mut positions = Vec::new();
-        for recipient in self.recipients.iter_mut().filter(is_due).take(max) {
+        let due = self.recipients.iter_mut().filter(|recipient| recipient.is_due(now));
+        for recipient in due.take(max) {
             recipient.state = RecipientState::Sending;
             recipient.attempts += 1;
             recipient.started = Some(Started { at: now, fence });
@@ -135,9 +134,7 @@ impl Email {
             return self.finish(&attempts, fence, waits, now);
         }
         self.change(now, |recipient| {
-            let is_due = matches!(recipient.state, RecipientState::Queued | RecipientState::Deferred)
-                && recipient.next_attempt_at.is_none_or(|at| at <= now);
-            is_due.then(|| {
+            recipient.is_due(now).then(|| {
                 recipient.last = Some(last.clone());
                 end(recipient, RecipientState::Failed);
             })
@@ -157,9 +154,7 @@ impl Email {
     /// Holds the recipients that are due, since their account is closed.
     pub fn hold(&mut self, last: Option<&LastAttempt>, now: Timestamp) -> Vec<Event> {
         self.change(now, |recipient| {
-            let is_due = matches!(recipient.state, RecipientState::Queued | RecipientState::Deferred)
-                && recipient.next_attempt_at.is_none_or(|at| at <= now);
-            is_due.then(|| {
+            recipient.is_due(now).then(|| {
                 recipient.state = RecipientState::Held;
                 recipient.next_attempt_at = None;
                 if let Some(last) = last {
@@ -169,9 +164,29 @@ impl Email {
         })
     }
 
-    /// Queues the held recipients, since their account is open again.
+    /// Holds these recipients until a time, for a reason that is not their account's.
+    pub fn hold_until(
+        &mut self,
+        positions: &[i64],
+        until: Timestamp,
+        last: &LastAttempt,
+        now: Timestamp,
+    ) -> Vec<Event> {
+        self.change(now, |recipient| {
+            positions.contains(&recipient.position).then(|| {
+                recipient.state = RecipientState::Held;
+                recipient.next_attempt_at = Some(until);
+                recipient.last = Some(last.clone());
+            })
+        })
+    }
+
+    /// Queues the recipients that are held for their account, since it is open again.
     pub fn release(&mut self, now: Timestamp) -> Vec<Event> {
-        self.change(now, |recipient| (recipient.state == RecipientState::Held).then(|| queue(recipient, now)))
+        self.change(now, |recipient| {
+            let is_held = recipient.state == RecipientState::Held && recipient.next_attempt_at.is_none();
+            is_held.then(|| queue(recipient, now))
+        })
     }
 
     /// Withdraws what was not handed over yet. No events where nothing was left to withdraw.
@@ -327,6 +342,10 @@ fn apply(
             recipient.attempts -= 1;
             recipient.started = None;
             recipient.next_attempt_at = None;
+        }
+        AttemptResult::NotSent => {
+            recipient.attempts -= 1;
+            queue(recipient, now);
         }
         AttemptResult::Unknown => {
             end(recipient, RecipientState::Unknown);

@@ -93,6 +93,12 @@ pub fn key_refused() -> Box<FailedHandover> {
     without_connecting(&Failure::ApiKeyRefused)
 }
 
+/// Why a mail to this recipient has to wait: too many others went there.
+pub fn recipient_flood(recipient: &EmailAddress) -> Box<FailedHandover> {
+    let facts = Facts { recipient: Some(recipient.to_string()), ..Facts::default() };
+    Box::new(FailedHandover::new(&Failure::RecipientFlood, &facts, &Transcript::default()))
+}
+
 fn without_connecting(failure: &Failure) -> Box<FailedHandover> {
     Box::new(FailedHandover::new(failure, &Facts::default(), &Transcript::default()))
 }

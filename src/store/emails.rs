@@ -1,5 +1,6 @@
 //! The tables of outgoing emails: an email with its recipients and its row of the queue is written as one.
 
+pub(super) mod begun;
 pub(super) mod door;
 pub(super) mod due;
 pub(super) mod list;
@@ -16,6 +17,7 @@ use crate::outgoing::{
     Email, Event, Lane, LastAttempt, OnUnknown, Recipient, RecipientKind, RecipientState, Started,
 };
 
+pub use begun::begun_before;
 pub use door::{confirm_repetition, find_by_door, forget_door, withdraw_unless_repeated};
 pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
@@ -70,7 +72,7 @@ statements! {
         where tenant_id = $1 and id = $2 and version = $3
             and exists (select 1 from delivery_accounts where tenant_id = $1 and fence = $10)";
     UPDATE_RECIPIENT = "update email_recipients set address = $4, state = $5, attempts = $6, copies = $7, started_at = $8,
-            fence = $9, next_attempt_at = $10, last = $11
+            begun_at = coalesce($8, begun_at), fence = $9, next_attempt_at = $10, last = $11
         where tenant_id = $1 and email_id = $2 and position = $3";
     ERASE = "update emails set sealed_details = null, idempotency_key = null, door_hash = null, fingerprint = $3
         where tenant_id = $1 and id = $2";

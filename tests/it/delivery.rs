@@ -10,6 +10,7 @@ mod fairness;
 mod faults;
 mod keys;
 mod last_check;
+mod loops;
 mod metrics;
 mod microsoft365;
 mod outcomes;

@@ -85,6 +85,7 @@ fn count_attempts(run: &Run<'_>, email: &Email, attempts: &[(i64, Attempt)]) {
             AttemptResult::Refused => ("refused", NO_DIAGNOSIS),
             AttemptResult::Deferred { .. } => ("deferred", NO_DIAGNOSIS),
             AttemptResult::Held => ("held", NO_DIAGNOSIS),
+            AttemptResult::NotSent => ("not_sent", NO_DIAGNOSIS),
             AttemptResult::Unknown => ("unknown", NO_DIAGNOSIS),
             AttemptResult::Failed => ("failed", NO_DIAGNOSIS),
         };

@@ -11,6 +11,7 @@ pub(super) fn kind(failure: &Failure) -> Kind {
         Failure::Dial(error) => match error {
             DialError::Refused(Refusal::Port { .. }) => Kind::PortBlocked,
             DialError::Refused(Refusal::Address { .. } | Refusal::Name) => Kind::DestinationBlocked,
+            DialError::Refused(Refusal::OwnGateway) => Kind::OwnGateway,
             DialError::NotFound => Kind::NotFound,
             DialError::DnsUnavailable => Kind::DnsUnavailable,
             DialError::ConnectRefused => Kind::ConnectRefused,
@@ -23,6 +24,7 @@ pub(super) fn kind(failure: &Failure) -> Kind {
         Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
         Failure::ConfigNotSet => Kind::ConfigNotSet,
         Failure::ApiKeyRefused => Kind::ApiKeyRefused,
+        Failure::RecipientFlood => Kind::RecipientFlood,
     }
 }
 

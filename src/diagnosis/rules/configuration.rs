@@ -54,4 +54,19 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         ..RULE
     },
+    Rule {
+        code: "RECIPIENT_FLOOD",
+        when: &[When { kinds: &[Kind::RecipientFlood], ..ANY }],
+        effect: Effect::None,
+        retryable: true,
+        title: "Too many mails go to {recipient} within an hour",
+        meaning: "More mails go to this recipient within an hour than this installation sends, which is how a loop \
+                  looks. This mail waits until the hour allows it. Nothing is known to be wrong with the account.",
+        steps: &[
+            "See whether the program that sends repeats itself, or answers mail that answers it.",
+            "If the mail is right, try it again by hand: then it goes at once.",
+            "If this recipient may get so much mail, ask the operator of this installation to raise its limit.",
+        ],
+        ..RULE
+    },
 ];

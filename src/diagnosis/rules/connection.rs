@@ -63,6 +63,17 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ..BASE
     },
     Rule {
+        code: "OWN_GATEWAY",
+        when: &[When { kinds: &[Kind::OwnGateway], ..ANY }],
+        title: "{host} is the SMTP gateway of this service itself",
+        meaning: "Programs hand their mail to this server, and it goes on through the account that is configured \
+                  here: the mail would come back again and again. Nothing was sent.",
+        steps: &[
+            "Enter the server for outgoing mail of your mail provider, with the account that it gave you.",
+        ],
+        ..BASE
+    },
+    Rule {
         code: "PORT_BLOCKED",
         when: &[When { kinds: &[Kind::PortBlocked], ..ANY }],
         title: "Port {port} is not an allowed mail port here",

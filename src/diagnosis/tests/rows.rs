@@ -55,6 +55,11 @@ fn part_a_before_smtp_speaks() {
         ("2", dial(DialError::DnsUnavailable), ("DNS_UNAVAILABLE", Pe, true, true, DnsOwner, Exact)),
         ("3", dial(DialError::Refused(address)), ("DEST_BLOCKED", Pe, false, true, Operator, Exact)),
         ("3", dial(DialError::Refused(Refusal::Name)), ("DEST_BLOCKED", Pe, false, true, Operator, Exact)),
+        (
+            "own gateway",
+            dial(DialError::Refused(Refusal::OwnGateway)),
+            ("OWN_GATEWAY", Pe, false, true, Tenant, Exact),
+        ),
         ("4", dial(DialError::Refused(port)), ("PORT_BLOCKED", Pe, false, true, Tenant, Exact)),
         ("5", dial(DialError::ConnectRefused), ("CONNECT_REFUSED", Pe, true, true, Tenant, Exact)),
         ("6", dial(DialError::ConnectTimeout), ("CONNECT_TIMEOUT", Pe, true, true, Tenant, Exact)),
@@ -174,6 +179,7 @@ fn part_i_our_own_side_and_the_codes_beyond_the_table() {
             ("CONFIG_INCOMPLETE", Nothing, false, false, Tenant, Exact),
         ),
         ("API key", Failure::ApiKeyRefused, ("API_KEY_REFUSED", Nothing, false, false, Tenant, Exact)),
+        ("flood", Failure::RecipientFlood, ("RECIPIENT_FLOOD", Nothing, true, false, Tenant, Exact)),
         ("97", Failure::ConfigNotSet, ("CONFIG_NOT_SET", Nothing, false, false, Tenant, Exact)),
         (
             "clear text",

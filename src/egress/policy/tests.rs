@@ -111,6 +111,22 @@ fn the_own_listeners_are_never_a_destination() {
     }
 }
 
+/// Security case A17.
+#[test]
+fn the_gateway_is_never_a_destination_and_is_named() {
+    let policy = policy(|egress| egress.allow = texts(&["127.0.0.0/8"]));
+    policy.add_gateway_listener("0.0.0.0:587".parse().unwrap());
+    let cases = [("127.0.0.1", 587, true), ("::ffff:127.4.5.6", 587, true), ("127.0.0.1", 465, false)];
+    for (address, port, own) in cases {
+        let host = Host::parse(address).unwrap();
+        let verdict = policy.check_destination(Some(&host), Some(port));
+        assert_eq!(verdict == Err(Refusal::OwnGateway), own, "{address} {port}: {verdict:?}");
+    }
+    let answer = "203.0.113.7:587".parse().unwrap();
+    let host = Host::parse("smtp.example.com").unwrap();
+    assert_ne!(policy.check_answer(&host, answer), Err(Refusal::OwnGateway), "not this machine's");
+}
+
 /// Security case A18.
 #[test]
 fn allow_opens_ranges_on_the_allowed_ports() {

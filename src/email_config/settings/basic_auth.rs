@@ -234,6 +234,11 @@ fn refused(refusal: &Refusal) -> InputFault {
             Reason::AddressNotAllowed,
             "is an address that this installation does not connect to",
         ),
+        Refusal::OwnGateway => InputFault::new(
+            SERVER_ADDRESS,
+            Reason::AddressNotAllowed,
+            "is the SMTP gateway of this service; enter the server of the mail account",
+        ),
         Refusal::Name => InputFault::new(
             SERVER_ADDRESS,
             Reason::NameNotAllowed,

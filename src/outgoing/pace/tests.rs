@@ -192,3 +192,15 @@ fn the_state_reads_as_it_was_written_and_what_is_missing_is_nothing() {
     assert_eq!(PaceState { due: state.due, ..read }, state);
     assert_eq!(serde_json::from_str::<PaceState>("{}").unwrap(), PaceState::default());
 }
+
+#[test]
+fn the_recipients_of_the_last_hour_are_never_counted_too_low() {
+    let mut state = PaceState::default();
+    for minute in 0..180 {
+        state.count(1, START.after(Duration::from_mins(minute)));
+        let counted = state.recipients_of_last_hour(START.after(Duration::from_mins(minute)));
+        let exact = u32::try_from((minute + 1).min(60)).unwrap();
+        assert!((exact..=exact + 60).contains(&counted), "{counted} in minute {minute}");
+    }
+    assert_eq!(state.recipients_of_last_hour(START.after(Duration::from_hours(5))), 0);
+}

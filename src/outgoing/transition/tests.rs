@@ -62,6 +62,7 @@ fn each_result_leads_to_its_state_and_event() {
         (AttemptResult::Refused, RecipientState::Refused, EventKind::Failed, 1),
         (deferred, RecipientState::Deferred, EventKind::DeliveryDelayed, 1),
         (AttemptResult::Held, RecipientState::Held, EventKind::Held, 0),
+        (AttemptResult::NotSent, RecipientState::Queued, EventKind::Queued, 0),
         (AttemptResult::Unknown, RecipientState::Unknown, EventKind::Unknown, 1),
         (AttemptResult::Failed, RecipientState::Failed, EventKind::Failed, 1),
     ];
@@ -218,4 +219,22 @@ fn a_hand_over_that_broke_off_is_unknown_where_it_had_begun_and_failed_where_not
     not_begun.recipients[1].next_attempt_at = Some(NOW.after(WAITS.lease));
     assert_eq!(kinds(not_begun.abandon(1, &last, WAITS, NOW)), [EventKind::Failed]);
     assert_eq!(states(&not_begun), [RecipientState::Failed, RecipientState::Queued]);
+}
+
+#[test]
+fn what_is_held_until_a_time_goes_on_by_itself_and_not_with_its_account() {
+    let (mut email, until) = (email(2), Timestamp(NOW.0 + 1_000));
+    let last = attempt(AttemptResult::Held).last;
+    let events = email.hold_until(&[1], until, &last, NOW);
+    assert_eq!(events.len(), 1);
+    assert_eq!((events[0].kind, events[0].details.next_attempt_at), (EventKind::Held, Some(until)));
+    assert_eq!(email.begin(50, 7, WAITS, NOW), [0], "the other one goes");
+    email.finish(&[(0, attempt(AttemptResult::Accepted))], 7, WAITS, NOW);
+    assert_eq!((email.status(NOW), email.due_at(), email.is_held()), (EmailStatus::Held, Some(until), false));
+    assert_eq!(email.release(NOW), [], "its account has not held it");
+    assert!(email.begin(50, 7, WAITS, NOW).is_empty());
+    let mut stopped = email.clone();
+    assert_eq!(stopped.hold(None, until).len(), 1, "then its account holds it");
+    assert!(stopped.is_held() && stopped.due_at() == Some(stopped.expires_at));
+    assert_eq!(email.begin(50, 7, WAITS, until), [1]);
 }

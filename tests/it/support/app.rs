@@ -214,6 +214,7 @@ pub fn settings(database: &Database) -> Config {
     config.egress.ports = vec![0];
     // Most tests check and send more often than any tenant may by default.
     config.quotas = Quotas::unlimited();
+    config.delivery.mails_per_recipient_per_hour = 0;
     config.tls.ca_file = Some(PathBuf::from(super::certificates::authority_file()));
     config
 }
