@@ -154,6 +154,7 @@ pub fn service_settings(place: &Place, port: u16, url: &str) -> Vec<(String, Str
         ("AUTH__AUDIENCE", AUDIENCE.to_owned()),
         ("RATE_LIMIT__TIER1_PER_MINUTE", "0".to_owned()),
         ("RATE_LIMIT__TIER2_PER_MINUTE", "0".to_owned()),
+        ("DELIVERY__MAILS_PER_RECIPIENT_PER_HOUR", "0".to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (format!("TRANSPORTS_{name}"), value))

@@ -105,9 +105,9 @@ impl Run<'_> {
         }
         let delivery = self.delivery();
         let mut stopping = self.shared.stopping.clone();
-        let end = tokio::time::Instant::now() + IDLE;
+        let end = delivery.clock.elapsed() + IDLE;
         let mut woken = pin!(woken);
-        while self.may_begin() && tokio::time::Instant::now() < end {
+        while self.may_begin() && delivery.clock.elapsed() < end {
             tokio::select! {
                 () = &mut woken => return self.may_begin(),
                 () = tokio::time::sleep(POLL) => {}

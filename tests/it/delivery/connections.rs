@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{EMAILS, Post, account, status, to};
 use crate::support::app::TestApp;
+use crate::support::eventually::eventually;
 use crate::support::smtp_server::{Act, At, Script, SmtpServer};
 
 /// One connection for mail, and one that checks keep.
@@ -108,4 +109,22 @@ async fn a_changed_configuration_ends_the_session() {
     post.admin().put(&changed).await.expect(204);
     post.send(&to(&["bob@example.net"])).await;
     assert_eq!(connections(&post.server), 2);
+}
+
+/// A session without a mail is kept for 15 seconds of the service's clock.
+#[tokio::test]
+async fn an_idle_session_takes_the_next_mail_for_fifteen_seconds() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.lease_seconds = 300).await;
+    let sessions = post.server.connections();
+    let quits = || post.server.verbs().iter().filter(|verb| *verb == "QUIT").count();
+    let of_checks = quits();
+    for number in 0..3 {
+        post.send(&to(&[&format!("r{number}@example.net")])).await;
+        assert_eq!((post.server.connections() - sessions, quits()), (1, of_checks), "one session for all");
+        post.pass_seconds(14);
+    }
+    post.pass_seconds(2);
+    eventually("the session ends", async || quits() > of_checks).await;
+    post.send(&to(&["bob@example.net"])).await;
+    assert_eq!(post.server.connections() - sessions, 2);
 }
