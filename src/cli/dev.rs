@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{output, serve};
@@ -133,9 +134,10 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     let inbox_password = Secret::new(password.expose().to_owned());
     let server = dev::smtp::server(inbox.clone(), identity.tls, inbox_password, clock);
     let stop = CancellationToken::new();
+    let mut inbox_tasks = JoinSet::new();
     for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Tls)] {
         for listener in listeners {
-            tokio::spawn(Arc::clone(&server).serve(listener, security, stop.clone()));
+            inbox_tasks.spawn(Arc::clone(&server).serve(listener, security, stop.clone()));
         }
     }
     let gateway = serve::GatewayListeners::new(
@@ -156,12 +158,15 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         api_key: &api_key(&app, &folder).await?,
     };
     output::data(&welcome.text())?;
-    close_on_signal(inbox.clone(), stop)?;
+    close_on_signal(inbox.clone(), stop.clone())?;
     let dev = http::Dev {
         pages: pages::router(inbox).nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
         session: session::route(token_issuer(&app)),
     };
-    serve::run_until_stopped(&app, listener, gateway, Some(dev), signals, traces).await
+    let result = serve::run_until_stopped(&app, listener, gateway, Some(dev), signals, traces).await;
+    stop.cancel();
+    while inbox_tasks.join_next().await.is_some() {}
+    result
 }
 
 /// Ends the event streams of open pages, which would keep the server from stopping, and the inbox's SMTP server.

@@ -150,7 +150,15 @@ impl Path<'_> {
 
 /// A route is accepted and ignored (RFC 5321 section 4.1.1.3 and appendix C).
 fn without_route(path: &str) -> Option<&str> {
-    if path.starts_with('@') { path.split_once(':').map(|(_, address)| address) } else { Some(path) }
+    if !path.starts_with('@') {
+        return Some(path);
+    }
+    let mut is_literal = false;
+    let end = path.find(|c| {
+        is_literal = c == '[' || is_literal && c != ']';
+        c == ':' && !is_literal
+    })?;
+    Some(&path[end + 1..]).filter(|address| !address.is_empty())
 }
 
 /// The index of the closing bracket, outside of quoted strings. A space is allowed in quoted strings only.
@@ -171,6 +179,9 @@ fn end_of_path(text: &str) -> Option<usize> {
 
 /// Whether a parameter's value is xtext (RFC 3461 section 4).
 pub(super) fn is_xtext(value: &str) -> bool {
+    if value.is_empty() {
+        return false;
+    }
     let mut bytes = value.bytes();
     while let Some(byte) = bytes.next() {
         let is_valid = match byte {

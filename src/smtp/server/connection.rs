@@ -18,8 +18,7 @@ use super::session::{Chunk, Next, Session};
 use super::wire::{Line, Wire};
 use crate::smtp::{Reply, Security};
 
-/// What a client has for taking the last replies, and for closing the connection itself. Its place may be wanted by
-/// others.
+/// Time for the client to read the last replies and close. Its place may be wanted by others.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Why a connection has ended.
@@ -41,7 +40,10 @@ pub(super) struct Connection<'a, D> {
     pub server: &'a Server<D>,
     pub peer: SocketAddr,
     pub place: Place,
+    /// No new transaction begins.
     pub stop: CancellationToken,
+    /// The time for transactions is over.
+    pub end: CancellationToken,
 }
 
 impl<'a, D: FrontDoor> Connection<'a, D> {
@@ -50,7 +52,12 @@ impl<'a, D: FrontDoor> Connection<'a, D> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send,
     {
-        let mut session = Session::new(self.server, self.peer, security == Security::StartTls);
+        let mut session = Session::new(
+            self.server,
+            self.server.memory.for_peer(self.place.memory()),
+            self.peer,
+            security == Security::StartTls,
+        );
         let end = match self.run(stream, &mut session, security).await {
             Ok(never) => match never {},
             Err(end) => end,
@@ -171,7 +178,9 @@ impl<'a, D: FrontDoor> Connection<'a, D> {
         let mut line = wire.take_line();
         if line == Line::Partial {
             self.flush(wire).await?;
-            self.place.set_idle(session.has_signed_in());
+            if may_stop {
+                self.place.set_idle(session.has_signed_in());
+            }
         } else if wire.is_output_full() {
             self.flush(wire).await?;
         }
@@ -182,6 +191,7 @@ impl<'a, D: FrontDoor> Connection<'a, D> {
                 () = self.stop.cancelled(), if may_stop => {
                     return Err(close(wire, Some(reply::STOPPING)).await);
                 }
+                () = self.end.cancelled() => return Err(close(wire, Some(reply::STOPPING)).await),
             };
             match filled {
                 Ok(Ok(0)) => return Err(close(wire, None).await),
@@ -263,8 +273,15 @@ impl<'a, D: FrontDoor> Connection<'a, D> {
     {
         let limits = &self.server.limits;
         let by_rate = begun + limits.transfer_time(octets);
-        let deadline = session.message_deadline().unwrap_or(begun + limits.message).min(by_rate);
-        match timeout_at(deadline, wire.fill()).await {
+        // What was sent fast buys no silence.
+        let by_silence = Instant::now() + limits.transfer_grace;
+        let by_message = session.message_deadline().unwrap_or(begun + limits.message);
+        let deadline = by_message.min(by_rate).min(by_silence);
+        let filled = tokio::select! {
+            filled = timeout_at(deadline, wire.fill()) => filled,
+            () = self.end.cancelled() => return Err(close(wire, Some(reply::STOPPING)).await),
+        };
+        match filled {
             Ok(Ok(0)) => Err(End::Lost),
             Ok(read) => Ok(read.map(|_| ())?),
             Err(_) => Err(close(wire, Some(reply::TOO_SLOW)).await),
@@ -275,7 +292,10 @@ impl<'a, D: FrontDoor> Connection<'a, D> {
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        Ok(timeout(self.server.limits.write, wire.flush()).await.map_err(|_| End::Unread)??)
+        tokio::select! {
+            flushed = timeout(self.server.limits.write, wire.flush()) => Ok(flushed.map_err(|_| End::Unread)??),
+            () = self.end.cancelled() => Err(End::Unread),
+        }
     }
 }
 

@@ -8,10 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::Limits;
+use super::message::pieces;
 
 const WARNING_INTERVAL: Duration = Duration::from_mins(1);
 
@@ -19,17 +21,24 @@ pub(super) struct Connections {
     max_total: usize,
     max_per_peer: usize,
     min_idle: Duration,
+    held_octets_per_peer: usize,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     total: usize,
-    per_peer: HashMap<u128, usize>,
+    per_peer: HashMap<u128, Peer>,
     next_number: u64,
     /// Those that may end, in the order in which they do.
     idle: BTreeMap<IdleKey, IdleConnection>,
     warned: Option<Instant>,
+}
+
+/// What the connections of one peer group have in common.
+struct Peer {
+    connections: usize,
+    memory: Arc<Semaphore>,
 }
 
 /// Who has signed in comes last.
@@ -40,6 +49,7 @@ struct IdleKey {
 }
 
 struct IdleConnection {
+    peer: Option<u128>,
     since: Instant,
     eviction: CancellationToken,
 }
@@ -50,34 +60,42 @@ impl Connections {
             max_total: limits.max_connections,
             max_per_peer: limits.max_connections_per_peer,
             min_idle: limits.min_idle,
+            held_octets_per_peer: limits.held_octets_per_peer(),
             state: Mutex::default(),
         })
     }
 
-    /// A place for a connection of this peer group; none where the group has its share, or where all places are taken and
-    /// no connection is idle. For a moment there may be more connections than places: those that are about to end.
+    /// A permit for a connection of this peer group. Where the group has its share, or all permits are in use, an idle
+    /// connection ends for it; none where none is idle. For a moment there may be more connections than places: those that are about to end.
     pub(super) fn admit(self: &Arc<Self>, peer: Option<u128>) -> Option<Place> {
         let mut state = self.lock();
         if let Some(peer) = peer
-            && state.per_peer.get(&peer).is_some_and(|count| *count >= self.max_per_peer)
+            && state.per_peer.get(&peer).is_some_and(|peer| peer.connections >= self.max_per_peer)
+            && !state.evict_idle(self.min_idle, |idle| idle.peer == Some(peer))
         {
             return None;
         }
         if state.total >= self.max_total {
             state.warn();
-            if !state.evict_idle(self.min_idle) {
+            if !state.evict_idle(self.min_idle, |_| true) {
                 return None;
             }
         }
         state.total += 1;
-        if let Some(peer) = peer {
-            *state.per_peer.entry(peer).or_default() += 1;
-        }
+        let memory = peer.map(|peer| {
+            let peer = state
+                .per_peer
+                .entry(peer)
+                .or_insert_with(|| Peer { connections: 0, memory: pieces(self.held_octets_per_peer) });
+            peer.connections += 1;
+            Arc::clone(&peer.memory)
+        });
         let number = state.take_number();
         drop(state);
         Some(Place {
             connections: Arc::clone(self),
             peer,
+            memory,
             begun: (number, Instant::now()),
             idle: None,
             eviction: CancellationToken::new(),
@@ -86,7 +104,7 @@ impl Connections {
 
     /// Ends one idle connection, where there is one: the process has no file left for a new one.
     pub(super) fn evict_idle(&self) {
-        self.lock().evict_idle(self.min_idle);
+        self.lock().evict_idle(self.min_idle, |_| true);
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -100,8 +118,12 @@ impl State {
         self.next_number
     }
 
-    fn evict_idle(&mut self, min_idle: Duration) -> bool {
-        let due = self.idle.iter().find(|(_, connection)| connection.since.elapsed() >= min_idle);
+    /// Ends the first idle connection for which this is so.
+    fn evict_idle(&mut self, min_idle: Duration, may_end: impl Fn(&IdleConnection) -> bool) -> bool {
+        let due = self
+            .idle
+            .iter()
+            .find(|(_, connection)| connection.since.elapsed() >= min_idle && may_end(connection));
         let Some(key) = due.map(|(key, _)| *key) else { return false };
         if let Some(connection) = self.idle.remove(&key) {
             connection.eviction.cancel();
@@ -121,6 +143,7 @@ impl State {
 pub(super) struct Place {
     connections: Arc<Connections>,
     peer: Option<u128>,
+    memory: Option<Arc<Semaphore>>,
     /// Number and time of its start.
     begun: (u64, Instant),
     idle: Option<IdleKey>,
@@ -133,7 +156,7 @@ impl Place {
         let mut state = self.connections.lock();
         let (number, since) = if has_signed_in { (state.take_number(), Instant::now()) } else { self.begun };
         let key = IdleKey { has_signed_in, number };
-        state.idle.insert(key, IdleConnection { since, eviction: self.eviction.clone() });
+        state.idle.insert(key, IdleConnection { peer: self.peer, since, eviction: self.eviction.clone() });
         drop(state);
         self.idle = Some(key);
     }
@@ -143,6 +166,11 @@ impl Place {
         if let Some(key) = self.idle.take() {
             self.connections.lock().idle.remove(&key);
         }
+    }
+
+    /// What messages of the peer may be held in.
+    pub(super) fn memory(&self) -> Option<Arc<Semaphore>> {
+        self.memory.clone()
     }
 
     /// Ends where this connection has to end for another.
@@ -157,9 +185,9 @@ impl Drop for Place {
         let mut state = self.connections.lock();
         state.total -= 1;
         let Some(peer) = self.peer else { return };
-        if let Some(count) = state.per_peer.get_mut(&peer) {
-            *count -= 1;
-            if *count == 0 {
+        if let Some(of_peer) = state.per_peer.get_mut(&peer) {
+            of_peer.connections -= 1;
+            if of_peer.connections == 0 {
                 state.per_peer.remove(&peer);
             }
         }
@@ -221,6 +249,18 @@ mod tests {
         }
         assert_eq!(order, [1, 2, 4, 3, 0]);
         assert!(connections.admit(None).is_none(), "the newcomers are busy");
+    }
+
+    /// Security case N13.
+    #[test]
+    fn a_peer_at_its_share_ends_an_idle_connection_of_its_own() {
+        let connections = connections(10, 1);
+        let (mut other, mut own) =
+            (connections.admit(Some(2)).expect("a place"), connections.admit(Some(1)).expect("a place"));
+        other.set_idle(false);
+        own.set_idle(false);
+        age(&connections);
+        assert!(connections.admit(Some(1)).is_some() && is_evicted(&own) && !is_evicted(&other));
     }
 
     #[test]

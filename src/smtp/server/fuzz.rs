@@ -170,7 +170,13 @@ fn run(input: &[u8], piece: usize) -> (Vec<u8>, Vec<Vec<u8>>) {
     let stream = tokio::io::join(Pieces { input, piece: piece.max(1) }, io::Cursor::new(&mut output));
     let place = server.connections.admit(None).expect("a place");
     let peer = SocketAddr::from(([192, 0, 2, 1], 40_000));
-    let connection = Connection { server: &server, peer, place, stop: CancellationToken::new() };
+    let connection = Connection {
+        server: &server,
+        peer,
+        place,
+        stop: CancellationToken::new(),
+        end: CancellationToken::new(),
+    };
     let (_, end) = RUNTIME.with(|runtime| runtime.block_on(connection.serve(stream, Security::None)));
     assert!(matches!(end, End::Closed | End::Lost), "{end}");
     let accepted = std::mem::take(&mut *server.door().0.lock().unwrap_or_else(PoisonError::into_inner));

@@ -4,16 +4,17 @@ use std::time::Duration;
 
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Limits {
-    /// Where it is reached, the longest idle connection ends for a new one. Where none is idle, the new one is refused.
+    /// Where it is reached, an idle connection ends for a new one: the oldest without a sign-in, else the longest idle. Where
+    /// none is idle, the new one is refused.
     pub max_connections: usize,
     /// Connections of one [peer group](super::FrontDoor::peer_group).
     pub max_connections_per_peer: usize,
-    /// A connection is not ended for another before it has been idle for so long: a new client is about to say something.
+    /// Minimum idle time before a connection ends for another: a new client is about to say something.
     pub min_idle: Duration,
     /// The largest message in octets, offered as SIZE.
     pub max_message: usize,
     /// Octets of messages that are held at once, over all connections. Where it is reached, a message is read to its end
-    /// and refused for now.
+    /// and refused for now. One peer group may hold a quarter, or one message.
     pub max_held_octets: usize,
     /// Recipients of a message, offered as RCPTMAX. RFC 5321 section 4.5.3.1.8 asks for 100 at least.
     pub max_recipients: usize,
@@ -34,10 +35,10 @@ pub struct Limits {
     pub write: Duration,
     /// A whole message, from DATA or the first BDAT to its last octet.
     pub message: Duration,
-    /// What a client may be late by [`Self::min_octets_per_second`] while it sends a message.
+    /// Grace before [`Self::min_octets_per_second`] applies to a message, and the longest silence within one.
     pub transfer_grace: Duration,
     pub min_octets_per_second: usize,
-    /// What transactions have to end in, once the server is to stop.
+    /// How long open transactions may run after shutdown begins.
     pub shutdown: Duration,
 }
 
@@ -68,6 +69,10 @@ impl Default for Limits {
 }
 
 impl Limits {
+    pub(super) fn held_octets_per_peer(&self) -> usize {
+        (self.max_held_octets / 4).max(self.max_message).min(self.max_held_octets)
+    }
+
     /// What a client may take for so many octets of a message.
     pub(super) fn transfer_time(&self, octets: usize) -> Duration {
         let seconds = octets / self.min_octets_per_second.max(1);

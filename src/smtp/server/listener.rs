@@ -39,9 +39,10 @@ impl<D: FrontDoor> Server<D> {
         &self.door
     }
 
-    /// Serves until `stop`, then ends idle connections, and lets transactions finish within [`Limits::shutdown`].
+    /// Serves until `stop`, then ends idle connections, and lets transactions finish within [`Limits::shutdown`]. A message
+    /// that the front door is about to accept gets its reply, however long that takes.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, security: Security, stop: CancellationToken) {
-        // Dropped, it ends what is left.
+        let end = CancellationToken::new();
         let mut tasks = JoinSet::new();
         loop {
             let accepted = tokio::select! {
@@ -52,7 +53,13 @@ impl<D: FrontDoor> Server<D> {
             match accepted {
                 Ok((tcp, peer)) => match self.connections.admit(self.door.peer_group(peer.ip())) {
                     Some(place) => {
-                        tasks.spawn(Arc::clone(&self).connection(tcp, peer, security, place, stop.clone()));
+                        tasks.spawn(Arc::clone(&self).connection(
+                            tcp,
+                            peer,
+                            security,
+                            place,
+                            (stop.clone(), end.clone()),
+                        ));
                     }
                     None => refuse(&tcp, security),
                 },
@@ -65,9 +72,10 @@ impl<D: FrontDoor> Server<D> {
             }
         }
         drop(listener);
-        let ended = async { while tasks.join_next().await.is_some() {} };
-        if timeout(self.limits.shutdown, ended).await.is_err() {
-            tracing::warn!("mail was still under way when the time to finish it was over");
+        if timeout(self.limits.shutdown, all_ended(&mut tasks)).await.is_err() {
+            tracing::warn!("shutdown deadline passed with SMTP transactions open");
+            end.cancel();
+            all_ended(&mut tasks).await;
         }
     }
 
@@ -77,13 +85,17 @@ impl<D: FrontDoor> Server<D> {
         peer: SocketAddr,
         security: Security,
         place: Place,
-        stop: CancellationToken,
+        (stop, end): (CancellationToken, CancellationToken),
     ) {
         let socket = ClientSocket::new(tcp, self.limits.write);
-        let connection = Connection { server: &self, peer, place, stop };
+        let connection = Connection { server: &self, peer, place, stop, end };
         let (messages, end) = connection.serve(socket, security).await;
-        tracing::debug!(messages, %end, "a connection of SMTP has ended");
+        tracing::debug!(messages, %end, "SMTP connection closed");
     }
+}
+
+async fn all_ended(tasks: &mut JoinSet<()>) {
+    while tasks.join_next().await.is_some() {}
 }
 
 /// Says why, where that takes no time, and closes. A client of TLS would not understand it.

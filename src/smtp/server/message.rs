@@ -13,18 +13,51 @@ const MAX_LINE: usize = 998;
 /// A message is held in pieces of this size, so that a growing one is never copied.
 const PIECE: usize = 64 * 1024;
 
-/// The octets of all messages that are held at once.
+/// What messages may be held in: all of them, and those of one peer.
 #[derive(Clone)]
-pub(super) struct Memory(Arc<Semaphore>);
+pub(super) struct Memory {
+    total: Arc<Semaphore>,
+    peer: Option<Arc<Semaphore>>,
+}
+
+/// Memory that is held, given back when it is dropped.
+#[derive(Debug)]
+struct MemoryPermit {
+    total: OwnedSemaphorePermit,
+    peer: Option<OwnedSemaphorePermit>,
+}
+
+impl MemoryPermit {
+    fn merge(&mut self, other: Self) {
+        self.total.merge(other.total);
+        if let (Some(held), Some(more)) = (&mut self.peer, other.peer) {
+            held.merge(more);
+        }
+    }
+}
 
 impl Memory {
     pub(super) fn new(octets: usize) -> Self {
-        Self(Arc::new(Semaphore::new((octets / PIECE).clamp(1, Semaphore::MAX_PERMITS))))
+        Self { total: pieces(octets), peer: None }
     }
 
-    fn acquire_piece(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.0).try_acquire_owned().ok()
+    /// With a share that other connections of the peer have as well.
+    pub(super) fn for_peer(&self, peer: Option<Arc<Semaphore>>) -> Self {
+        Self { total: Arc::clone(&self.total), peer }
     }
+
+    fn acquire_piece(&self) -> Option<MemoryPermit> {
+        let peer = match &self.peer {
+            Some(peer) => Some(Arc::clone(peer).try_acquire_owned().ok()?),
+            None => None,
+        };
+        Some(MemoryPermit { total: Arc::clone(&self.total).try_acquire_owned().ok()?, peer })
+    }
+}
+
+/// A permit for each piece of so many octets.
+pub(super) fn pieces(octets: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new((octets / PIECE).clamp(1, Semaphore::MAX_PERMITS)))
 }
 
 /// A whole message as the client sent it, dots unstuffed. Its memory counts as held until it is dropped.
@@ -32,7 +65,7 @@ impl Memory {
 pub struct MessageOctets {
     pieces: Vec<Vec<u8>>,
     length: usize,
-    permit: Option<OwnedSemaphorePermit>,
+    permit: Option<MemoryPermit>,
 }
 
 impl MessageOctets {
@@ -184,7 +217,7 @@ impl Incoming {
     fn append(&mut self, octets: &[u8]) {
         self.length = self.length.saturating_add(octets.len());
         if self.length > self.limit {
-            // It tells the client more than what else is wrong.
+            // The size takes precedence over other faults.
             self.fault = None;
             self.refuse(TOO_LARGE);
         }

@@ -1,5 +1,5 @@
 //! The state of one connection: takes command lines, asks the front door, and says what to reply and what to read next.
-//! Without input and output of its own.
+//! Does no I/O.
 
 use std::net::SocketAddr;
 
@@ -15,6 +15,9 @@ use crate::smtp::{EnhancedCode, Reply};
 
 /// RCPT commands of one transaction, accepted or not; one more ends the connection.
 const MAX_RECIPIENT_COMMANDS: usize = 20_000;
+
+/// Chunks that a client may have sent before it has seen that the message is refused; one more ends the connection.
+const MAX_REFUSED_CHUNKS: usize = 20_000;
 
 /// What the connection does after it has sent the reply.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -53,12 +56,15 @@ pub(super) type Handled = (Option<Reply>, Next);
 
 pub(super) struct Session<'a, D: FrontDoor> {
     server: &'a Server<D>,
+    memory: Memory,
     /// STARTTLS is possible on this listener.
     has_start_tls: bool,
     client: Client<D::Caller>,
     exchange: Option<Awaited>,
     transaction: Option<Transaction>,
     recipient_commands: usize,
+    /// Chunks that were refused since the last MAIL.
+    refused_chunks: usize,
     receiving: Option<Receiving>,
     bad_commands: usize,
     idle_commands: usize,
@@ -67,14 +73,16 @@ pub(super) struct Session<'a, D: FrontDoor> {
 }
 
 impl<'a, D: FrontDoor> Session<'a, D> {
-    pub(super) fn new(server: &'a Server<D>, peer: SocketAddr, has_start_tls: bool) -> Self {
+    pub(super) fn new(server: &'a Server<D>, memory: Memory, peer: SocketAddr, has_start_tls: bool) -> Self {
         Self {
             server,
+            memory,
             has_start_tls,
             client: Client::new(peer, false),
             exchange: None,
             transaction: None,
             recipient_commands: 0,
+            refused_chunks: 0,
             receiving: None,
             bad_commands: 0,
             idle_commands: 0,
@@ -98,7 +106,7 @@ impl<'a, D: FrontDoor> Session<'a, D> {
         self.client.caller.is_some()
     }
 
-    /// When the message has to be whole that has begun.
+    /// Deadline of the current message.
     pub(super) fn message_deadline(&self) -> Option<Instant> {
         self.receiving.as_ref().map(|receiving| receiving.begun + self.server.limits.message)
     }
@@ -110,6 +118,7 @@ impl<'a, D: FrontDoor> Session<'a, D> {
     /// Handles a line, given without its end.
     pub(super) async fn handle(&mut self, line: &[u8]) -> Handled {
         let recipient_commands = self.recipient_commands;
+        let has_exchange = self.exchange.is_some();
         let (reply, next) = match parse_line(line) {
             Err(refusal) => {
                 self.exchange = None;
@@ -120,14 +129,32 @@ impl<'a, D: FrontDoor> Session<'a, D> {
                 None => self.command(line).await,
             },
         };
+        let next = if has_exchange { next } else { self.distrust_what_follows(line, next) };
         let is_chunk = matches!(next, Next::Chunk(_));
-        if self.recipient_commands == recipient_commands && !is_chunk {
+        if self.recipient_commands <= recipient_commands && !is_chunk {
             self.idle_commands += 1;
         }
         if reply.as_ref().is_some_and(|reply| is_protocol_error(reply.code)) {
             self.bad_commands += 1;
         }
         self.within_limits(reply, next)
+    }
+
+    /// Whoever means BDAT or DATA sends a message behind it. Where the command was not understood, its octets would be read
+    /// as commands.
+    fn distrust_what_follows(&mut self, line: &[u8], next: Next) -> Next {
+        let start = line.iter().position(u8::is_ascii_alphabetic).unwrap_or_default();
+        let verb = line.get(start..start + 4).unwrap_or_default();
+        if next != Next::Command {
+            next
+        } else if verb.eq_ignore_ascii_case(b"BDAT") {
+            self.reset();
+            Next::Close(None)
+        } else if verb.eq_ignore_ascii_case(b"DATA") {
+            Next::CommandIfDrained
+        } else {
+            next
+        }
     }
 
     /// Ends the connection where the reply says so or a limit is passed.
@@ -137,6 +164,7 @@ impl<'a, D: FrontDoor> Session<'a, D> {
             (self.bad_commands > limits.max_bad_commands, reply::TOO_MANY_ERRORS),
             (self.idle_commands > limits.max_idle_commands, reply::TOO_MANY_COMMANDS),
             (self.recipient_commands > MAX_RECIPIENT_COMMANDS, reply::TOO_MANY_COMMANDS),
+            (self.refused_chunks > MAX_REFUSED_CHUNKS, reply::TOO_MANY_COMMANDS),
         ];
         match (reply, next) {
             (reply, Next::Close(farewell)) => (reply, Next::Close(farewell)),
@@ -250,6 +278,9 @@ impl<'a, D: FrontDoor> Session<'a, D> {
         if needs_tls {
             return refused(reply::SIGN_IN_NEEDS_TLS);
         }
+        if arguments.is_empty() {
+            return refused(reply::SYNTAX);
+        }
         if !self.client.is_extended || self.client.caller.is_some() || self.transaction.is_some() {
             return refused(reply::OUT_OF_ORDER);
         }
@@ -295,6 +326,7 @@ impl<'a, D: FrontDoor> Session<'a, D> {
         let transaction = self.parse_mail(arguments)?;
         self.server.door.begin(&self.client, &transaction).await?;
         self.reset();
+        self.refused_chunks = 0;
         self.transaction = Some(transaction);
         Ok(reply::SENDER_OK.into())
     }
@@ -357,12 +389,11 @@ impl<'a, D: FrontDoor> Session<'a, D> {
     }
 
     fn begin_message(&mut self, begin: fn(usize, Memory) -> Incoming) {
-        let message = begin(self.server.limits.max_message, self.server.memory.clone());
+        let message = begin(self.server.limits.max_message, self.memory.clone());
         self.receiving = Some(Receiving { message, begun: Instant::now() });
     }
 
-    /// A refused chunk is read all the same (RFC 3030 section 2). Where its length is not known, or without bounds,
-    /// nothing that follows can be.
+    /// A refused chunk is read all the same (RFC 3030 section 2). An unreadable or excessive length closes the connection.
     fn bdat(&mut self, arguments: &str, needs_tls: bool) -> Handled {
         let Some((octets, is_last)) = command::parse_chunk(arguments) else {
             return (Some(reply::SYNTAX.into()), Next::Close(None));
@@ -405,7 +436,9 @@ impl<'a, D: FrontDoor> Session<'a, D> {
         let fault = self.receiving.as_ref().and_then(|receiving| receiving.message.fault());
         if let Some(refusal) = chunk.refusal.or(fault) {
             self.reset();
-            self.bad_commands += usize::from(chunk.refusal.is_some());
+            // The chunks that were sent before the client saw the first refusal are no faults of their own.
+            self.bad_commands += usize::from(self.refused_chunks == 0);
+            self.refused_chunks += 1;
             return self.within_limits(Some(refusal.into()), Next::Command);
         }
         if chunk.is_last {
@@ -440,7 +473,7 @@ fn refused(refusal: FixedReply) -> Handled {
     (Some(refusal.into()), Next::Command)
 }
 
-/// The client speaks wrongly, and the front door has nothing to do with it.
+/// The client violated the protocol.
 fn is_protocol_error(code: u16) -> bool {
     matches!(code, 500..=504 | 530 | 538 | 555)
 }

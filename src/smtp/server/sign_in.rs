@@ -47,6 +47,7 @@ pub(super) fn begin(arguments: &str) -> Step {
     }
 }
 
+/// Copies of a password in buffers are overwritten when they are freed: the process's allocator does that (ADR 11).
 pub(super) fn respond(awaited: Awaited, line: &str) -> Step {
     if line == "*" {
         return Step::Malformed(SIGN_IN_CANCELLED);

@@ -150,7 +150,10 @@ async fn serve_until(
     stop: CancellationToken,
 ) -> End {
     let place = server.connections.admit(None).expect("a place");
-    Connection { server, peer: PEER.into(), place, stop }.serve(stream, security).await.1
+    Connection { server, peer: PEER.into(), place, stop, end: CancellationToken::new() }
+        .serve(stream, security)
+        .await
+        .1
 }
 
 /// Sends `input` as it is, then ends its side; returns all that the server says.

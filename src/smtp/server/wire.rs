@@ -11,7 +11,7 @@ use crate::smtp::Reply;
 /// Read at once. A record of TLS holds as much.
 const READ_SIZE: usize = 16 * 1024;
 
-/// Replies that wait for a write. With more of them the client has to read before more of its commands are.
+/// Replies that wait for a write. Above this, no command is read until the replies are written.
 const MAX_UNSENT: usize = 8 * 1024;
 
 #[derive(PartialEq, Eq, Debug)]
@@ -64,7 +64,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         }
     }
 
-    /// Reads more octets; none at the end of the connection. Cancelled, it has read nothing.
+    /// Reads more octets; none at the end of the connection. Cancel safe.
     pub(super) async fn fill(&mut self) -> io::Result<usize> {
         if self.start > 0 {
             self.input.drain(..self.start);

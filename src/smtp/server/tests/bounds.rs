@@ -16,7 +16,6 @@ async fn commands_that_lead_nowhere_are_bounded() {
         ("MAIL FROM:<a@b>", &[], 21),
         ("DATA", &["EHLO me"], 1),
         ("RCPT TO:<a@b>", &["EHLO me"], 21),
-        ("BDAT 2 LAST\r\nx", &["EHLO me"], 21),
         ("RCPT TO:a", &["EHLO me", "MAIL FROM:<a@b>"], 21),
         ("NOOP", &[], 201),
         ("RSET", &[], 201),
@@ -58,7 +57,7 @@ async fn a_silent_client_is_told_and_leaves() {
         conversation(&server, async |mut talk| {
             talk.send(lines).await;
             let text = talk.rest().await;
-            assert!(text.ends_with("421 4.4.2 Nothing came for too long\r\n"), "{lines:?} {text}");
+            assert!(text.ends_with("421 4.4.2 Idle timeout\r\n"), "{lines:?} {text}");
         })
         .await;
     }
@@ -168,7 +167,13 @@ async fn replies_that_wait_are_bounded() {
     let input = b"EHLO me\r\n".repeat(1_500);
     let mut writes = Writes::default();
     let place = server.connections.admit(None).unwrap();
-    let connection = Connection { server: &server, peer: PEER.into(), place, stop: CancellationToken::new() };
+    let connection = Connection {
+        server: &server,
+        peer: PEER.into(),
+        place,
+        stop: CancellationToken::new(),
+        end: CancellationToken::new(),
+    };
     connection.serve(tokio::io::join(&input[..], &mut writes), Security::None).await;
     assert!(writes.0.iter().all(|written| *written < 9 * 1024), "{:?}", writes.0);
     assert!(writes.0.len() > 20, "{:?}", writes.0);
@@ -219,7 +224,7 @@ async fn a_stop_ends_idle_connections_and_finishes_transactions() {
         }
         busy.say("MAIL FROM:<a@b>").await;
         stop.cancel();
-        assert_eq!(idle.rest().await, "421 4.3.2 The service stops, try again later\r\n");
+        assert_eq!(idle.rest().await, "421 4.3.2 Service shutting down\r\n");
         drop(idle);
         busy.say("RCPT TO:<c@d>").await;
         assert_eq!(busy.say("DATA").await.get(..3), Some("354"));
@@ -233,4 +238,77 @@ async fn a_stop_ends_idle_connections_and_finishes_transactions() {
         talking
     );
     assert_eq!(server.door.messages().len(), 1);
+}
+
+/// Security case N9.
+#[tokio::test]
+async fn octets_that_came_fast_buy_no_silence() {
+    let limits = Limits { transfer_grace: SHORT, min_octets_per_second: 1, ..Limits::default() };
+    conversation(&server(limits), async |mut talk| {
+        talk.send("EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n").await;
+        talk.send(&"x\r\n".repeat(1_000)).await;
+        assert!(talk.rest().await.ends_with("421 4.4.2 The message came too slowly\r\n"));
+    })
+    .await;
+}
+
+/// Security case N11.
+#[test]
+fn one_peer_holds_a_part_of_the_memory() {
+    let limits = Limits { max_held_octets: 1024 * 1024, max_message: 100_000, ..Limits::default() };
+    let memory = message::Memory::new(limits.max_held_octets);
+    let share = message::pieces(limits.held_octets_per_peer());
+    let fill = |memory: message::Memory| {
+        let mut incoming = message::Incoming::chunks(1024 * 1024, memory);
+        (0..10_000).for_each(|_| {
+            incoming.push(b"twenty-six octets of text\r\n");
+        });
+        incoming
+    };
+    let first = fill(memory.for_peer(Some(Arc::clone(&share))));
+    assert!(first.fault().is_some(), "more than its share");
+    drop(first);
+    assert!(fill(memory.for_peer(None)).fault().is_none());
+}
+
+/// Security case N7.
+#[tokio::test]
+async fn chunks_behind_a_refused_one_are_no_faults_of_their_own() {
+    let server = server(Limits::default());
+    let begin = "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 2\r\nx\n";
+    let input = format!("{begin}{}NOOP\r\n", "BDAT 2\r\nxx".repeat(25));
+    let codes = codes(&exchange(&server, input.as_bytes()).await);
+    assert_eq!(codes[3], "550 5.6.0");
+    assert_eq!(codes[4..29], vec!["503 5.5.1"; 25]);
+    assert_eq!(codes[29..], ["250 2.0.0"]);
+}
+
+/// Security case N7.
+#[tokio::test]
+async fn refused_chunks_without_end_end_the_connection() {
+    let server = server(Limits::default());
+    let input = format!("EHLO me\r\n{}", "BDAT 1\r\nx".repeat(20_100));
+    let codes = codes(&exchange(&server, input.as_bytes()).await);
+    assert_eq!((codes.len(), codes.last().map(String::as_str)), (20_002, Some("421 4.7.0")));
+}
+
+/// Security case N13.
+#[tokio::test]
+async fn a_transaction_is_not_ended_for_another_connection() {
+    let server = server(Limits { max_connections: 1, min_idle: Duration::ZERO, ..Limits::default() });
+    conversation(&server, async |mut talk| {
+        talk.reply().await;
+        talk.say("EHLO me").await;
+        talk.say("MAIL FROM:<a@b>").await;
+        talk.say("RCPT TO:<c@d>").await;
+        assert!(server.connections.admit(None).is_none(), "before its message");
+        talk.send("BDAT 2\r\nxx").await;
+        talk.reply().await;
+        assert!(server.connections.admit(None).is_none(), "between chunks");
+        talk.send("BDAT 2 LAST\r\n\r\n").await;
+        assert!(talk.reply().await.starts_with("250"));
+        talk.say("QUIT").await;
+        drop(talk);
+    })
+    .await;
 }

@@ -225,3 +225,39 @@ async fn three_refused_sign_ins_end_the_connection() {
     assert_eq!(codes[1..], expected);
     assert_eq!(server.door.sign_ins.lock().unwrap().len(), 3);
 }
+
+/// Security case N6.
+#[tokio::test]
+async fn a_chunk_whose_command_cannot_be_read_is_not_read_as_commands() {
+    let evil = "RSET\r\nMAIL FROM:<evil@b>\r\nRCPT TO:<evil@d>\r\nBDAT 2 LAST\r\n\r\n";
+    let blanks = " ".repeat(520);
+    for command in [
+        "BDAT 62\0",
+        "BDAT\t62 LAST",
+        "bdat 62 LAST\n",
+        " BDAT 62 LAST",
+        &format!("BDAT 62{blanks}LAST"),
+        "BDATA 62",
+    ] {
+        let server = server(Limits::default());
+        let begin = "EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+        let output = exchange(&server, format!("{begin}{command}\r\n{evil}").as_bytes()).await;
+        assert_eq!(codes(&output).len(), 4, "{command:?} ends the connection");
+        assert!(server.door.messages().is_empty(), "{command:?}");
+    }
+    let server = server(Limits::default());
+    let input =
+        b"EHLO me\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 5\xff\r\nabc\r\nBDAT 6 LAST\r\nx: y\r\n";
+    exchange(&server, input).await;
+    assert!(server.door.messages().is_empty(), "a mail without its first chunk");
+}
+
+/// Security case N4.
+#[tokio::test]
+async fn text_behind_a_data_that_cannot_be_read_is_not_read_as_commands() {
+    for command in ["DATA\0", "DATA\n", "DATA\t", "DATAX", " DATA"] {
+        let input = format!("EHLO me\r\n{command}\r\nMAIL FROM:<evil@b>\r\n");
+        let codes = codes(&exchange(&server(Limits::default()), input.as_bytes()).await);
+        assert_eq!(codes.last().map(String::as_str), Some("421 4.7.0"), "{command:?}");
+    }
+}

@@ -221,7 +221,7 @@ pub const CASES: &[(&str, &str, State)] = &[
     ("N1", "a second message smuggled behind a false end, in DATA and in BDAT", Tested),
     ("N2", "bare CR, bare LF and NUL, in messages and in commands", Tested),
     ("N3", "commands injected before TLS, TLS stripped, AUTH before TLS", Tested),
-    ("N4", "text read as commands: behind a refused DATA, and from a browser", Tested),
+    ("N4", "text read as commands: behind a refused DATA in one flight, and from a browser", Tested),
     ("N5", "ten thousand recipients, and recipients without end", Tested),
     ("N6", "BDAT that lies about its length, or has none", Tested),
     ("N7", "lines, messages and commands without end", Tested),
