@@ -172,7 +172,7 @@ fn refused(host: &Host, port: u16, refusal: Refusal, transcript: &mut Transcript
         Refusal::Name => tracing::warn!(%host, port, class = "local name", "a destination was refused"),
         Refusal::Port { .. } => tracing::warn!(%host, port, class = "port", "a destination was refused"),
         Refusal::OwnGateway => {
-            tracing::warn!(%host, port, class = "own gateway", "a destination was refused")
+            tracing::warn!(%host, port, class = "own gateway", "a destination was refused");
         }
     }
     let error = DialError::Refused(refusal);
