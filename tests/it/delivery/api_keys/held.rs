@@ -183,3 +183,22 @@ async fn mail_of_a_revoked_key_is_no_probe_of_a_stopped_account() {
     post.until(&email, |email| status(email) == "held").await;
     assert_eq!(post.server.mails().len(), 1);
 }
+
+/// It is held when it is read from the queue, however slow the account is.
+#[tokio::test]
+async fn mail_of_a_revoked_key_takes_nothing_of_the_pace() {
+    let post = Post::open(Script::starttls()).await;
+    post.admin().json("PATCH", "/api/v1/transports/account", &json!({"max_per_minute": 1})).await.expect(200);
+    let (key, id) = post.key(&json!({"name": "x"})).await;
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(taken(&key, &scheduled()).await);
+    }
+    post.admin().send("DELETE", &format!("{API_KEYS}/{id}"), &[], Vec::new()).await.expect(200);
+    post.pass_seconds(3_601);
+    for id in &ids {
+        post.until(id, |email| status(email) == "held").await;
+    }
+    post.send(&to(&["carol@example.net"])).await;
+    assert_eq!(post.server.mails().len(), 1);
+}
