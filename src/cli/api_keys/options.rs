@@ -1,7 +1,7 @@
 //! The options of keys: whose they are, what they may do, and until when.
 
 use clap::Args;
-use clap::builder::PossibleValue;
+use clap::builder::{NonEmptyStringValueParser, PossibleValue};
 
 use crate::auth::api_key::Permission;
 use crate::cli::queue::parse_age;
@@ -16,7 +16,7 @@ use crate::store::api_keys::KeyOwner;
 #[group(required = true)]
 pub(super) struct Whose {
     /// The tenant of the key, exactly as its tokens name it.
-    #[arg(long, group = "whose")]
+    #[arg(long, group = "whose", value_parser = NonEmptyStringValueParser::new())]
     tenant: Option<String>,
 
     /// The platform: the key sends and reads for every tenant, which each request names in its path.

@@ -94,6 +94,12 @@ async fn a_key_of_the_platform_sends_for_the_tenant_that_the_path_names() {
     key.get("/api/v1/transports/events").await.expect(200);
     key.get(&of_tenant("acme", "/api-keys")).await.expect(403);
     assert_eq!(post.admin().get("/api/v1/transports/api-keys").await.expect(200).json()["data"], json!([]));
+    // A variable of a shell that is not set makes no key of the platform.
+    for command in
+        [&["api-keys", "create", "--tenant", "", "--name", "x"][..], &["api-keys", "ls", "--tenant", ""]]
+    {
+        assert_eq!(run(command, &variables(&post.app.database)).0, Some(2), "{command:?}");
+    }
     let sending: Value = serde_json::from_str(&done(
         &post,
         &["api-keys", "create", "--platform", "--name", "s", "--permission", "sending_access", "--json"],
