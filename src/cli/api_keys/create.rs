@@ -11,7 +11,7 @@ use crate::outgoing::account_settings::AllowedSender;
 
 /// Make a key, and print it to standard output. Nobody can show it again.
 ///
-/// Example: transports api-keys create --tenant acme --name billing --permission sending_access --expires 90d
+/// Example: transports api-keys create --tenant acme --name billing --expires 90d
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {

@@ -17,7 +17,7 @@ use crate::delivery::api_keys::Author;
 use crate::http::caller::{SendAdmin, SendTier};
 use crate::http::error::{Code, Error, ErrorBody};
 use crate::http::extract::JsonBody;
-use crate::store::api_keys::KeyOwner;
+use crate::store::api_keys::{ApiKey, KeyOwner};
 use bodies::{DeletedKeyBody, KeyBody, KeyList, NewKeyBody};
 pub use bodies::{KeyChangeBody, KeyRequestBody};
 use input::ListParameters;
@@ -142,7 +142,7 @@ pub async fn revoke(
 
 /// A key with limits could lift them by a key that it makes.
 fn require_unlimited(admin: &SendAdmin<SendTier>) -> Result<(), Error> {
-    if admin.key().is_some_and(|key| key.is_limited()) {
+    if admin.key().is_some_and(ApiKey::is_limited) {
         let detail = "An API key that has an end or senders of its own makes, changes and revokes no keys.";
         return Err(Error::new(Code::RestrictedApiKey).detail(detail));
     }

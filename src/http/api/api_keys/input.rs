@@ -7,14 +7,12 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::auth::api_key::Permission;
-use crate::clock::Timestamp;
 use crate::delivery::ALLOWED_SENDERS;
 use crate::delivery::api_keys::KeyRequest;
 use crate::delivery::request::parse_timestamp;
 use crate::error::{InputFault, Reason};
 use crate::http::api::sending_account::senders;
 use crate::http::error::Error;
-use crate::outgoing::account_settings::AllowedSender;
 use crate::store::api_keys::{KeyChange, Page};
 
 const DEFAULT_LIMIT: usize = 20;
@@ -33,7 +31,7 @@ const DOMAIN_ID: &str = "domain_id";
 pub(super) fn request(document: Value) -> Result<KeyRequest, Error> {
     let mut members = object(document)?;
     let mut faults = Vec::new();
-    let Members { name, permission, allowed_senders, expires_at } = Members::take(&mut members, &mut faults);
+    let KeyChange { name, permission, allowed_senders, expires_at } = take_members(&mut members, &mut faults);
     let is_test = match members.remove(TEST) {
         None => false,
         Some(Value::Bool(is_test)) => is_test,
@@ -62,8 +60,7 @@ pub(super) fn request(document: Value) -> Result<KeyRequest, Error> {
 pub(super) fn change(document: Value) -> Result<KeyChange, Error> {
     let mut members = object(document)?;
     let mut faults = Vec::new();
-    let Members { name, permission, allowed_senders, expires_at } = Members::take(&mut members, &mut faults);
-    let change = KeyChange { name, permission, allowed_senders, expires_at };
+    let change = take_members(&mut members, &mut faults);
     if change == KeyChange::default() && members.is_empty() && faults.is_empty() {
         let statement = format!("names none of {NAME}, {PERMISSION}, {ALLOWED_SENDERS} and {EXPIRES_AT}");
         faults.push(InputFault::body(Reason::Required, statement));
@@ -72,52 +69,43 @@ pub(super) fn change(document: Value) -> Result<KeyChange, Error> {
     Ok(change)
 }
 
-/// What a new key and a change have in common. The inner none is null.
-struct Members {
-    name: Option<String>,
-    permission: Option<Permission>,
-    allowed_senders: Option<Option<Vec<AllowedSender>>>,
-    expires_at: Option<Option<Timestamp>>,
-}
-
-impl Members {
-    fn take(members: &mut Map<String, Value>, faults: &mut Vec<InputFault>) -> Self {
-        let name = members.remove(NAME).and_then(|value| match value {
-            Value::String(name) => Some(name.trim().to_owned()),
-            _ => {
-                faults.push(InputFault::new(NAME, Reason::NotAString, "is not a string"));
-                None
-            }
-        });
-        let permission = members.remove(PERMISSION).and_then(|value| {
-            let permission = value.as_str().and_then(Permission::parse);
-            if permission.is_none() {
-                let mut fault = InputFault::new(PERMISSION, Reason::NotOneOf, "is not a permission");
-                fault.allowed = Permission::ALL.map(|permission| permission.as_str().to_owned()).to_vec();
-                faults.push(fault);
-            }
-            permission
-        });
-        let allowed_senders = members.remove(ALLOWED_SENDERS).map(|value| {
-            if value.is_null() {
-                return None;
-            }
-            let before = faults.len();
-            let senders = senders(&value, faults);
-            if senders.is_empty() && faults.len() == before {
-                let statement = "is empty: name a sender, or write null for every sender of the account";
-                faults.push(InputFault::new(ALLOWED_SENDERS, Reason::Empty, statement));
-            }
-            Some(senders)
-        });
-        let expires_at = members.remove(EXPIRES_AT).map(|value| {
-            if value.is_null() {
-                return None;
-            }
-            parse_timestamp(EXPIRES_AT, value).map_err(|fault| faults.push(fault)).ok()
-        });
-        Self { name, permission, allowed_senders, expires_at }
-    }
+/// What a new key and a change have in common.
+fn take_members(members: &mut Map<String, Value>, faults: &mut Vec<InputFault>) -> KeyChange {
+    let name = members.remove(NAME).and_then(|value| {
+        if let Value::String(name) = value {
+            return Some(name.trim().to_owned());
+        }
+        faults.push(InputFault::new(NAME, Reason::NotAString, "is not a string"));
+        None
+    });
+    let permission = members.remove(PERMISSION).and_then(|value| {
+        let permission = value.as_str().and_then(Permission::parse);
+        if permission.is_none() {
+            let mut fault = InputFault::new(PERMISSION, Reason::NotOneOf, "is not a permission");
+            fault.allowed = Permission::ALL.map(|permission| permission.as_str().to_owned()).to_vec();
+            faults.push(fault);
+        }
+        permission
+    });
+    let allowed_senders = members.remove(ALLOWED_SENDERS).map(|value| {
+        if value.is_null() {
+            return None;
+        }
+        let before = faults.len();
+        let senders = senders(&value, faults);
+        if senders.is_empty() && faults.len() == before {
+            let statement = "is empty: name a sender, or write null for every sender of the account";
+            faults.push(InputFault::new(ALLOWED_SENDERS, Reason::Empty, statement));
+        }
+        Some(senders)
+    });
+    let expires_at = members.remove(EXPIRES_AT).map(|value| {
+        if value.is_null() {
+            return None;
+        }
+        parse_timestamp(EXPIRES_AT, value).map_err(|fault| faults.push(fault)).ok()
+    });
+    KeyChange { name, permission, allowed_senders, expires_at }
 }
 
 fn object(document: Value) -> Result<Map<String, Value>, Error> {

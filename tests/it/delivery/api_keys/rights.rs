@@ -61,7 +61,7 @@ async fn each_key_may_do_what_its_permission_says_and_nothing_else() {
             match refusal {
                 Some(code) => assert_eq!(answer.expect(403).error().0, code, "{method} {path}"),
                 None => {
-                    assert!(!matches!(answer.status, 401 | 403 | 405), "{method} {path}: {}", answer.status)
+                    assert!(!matches!(answer.status, 401 | 403 | 405), "{method} {path}: {}", answer.status);
                 }
             }
         }
@@ -96,10 +96,10 @@ async fn a_sending_key_reads_what_it_has_sent_and_no_content() {
         let data = list["data"].as_array().expect("a list");
         data.iter().map(|email| email["id"].as_str().expect("an id").to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(list(&key, "").await, [own.clone()]);
+    assert_eq!(list(&key, "").await, [own.as_str()]);
     assert_eq!(list(&key, &format!("?api_key_id={other_id}")).await, [""; 0]);
     assert_eq!(list(&post.admin(), "").await, [of_admin.clone(), foreign.clone(), own.clone()]);
-    assert_eq!(list(&post.admin(), &format!("?api_key_id={id}")).await, [own.clone()]);
+    assert_eq!(list(&post.admin(), &format!("?api_key_id={id}")).await, [own.as_str()]);
     assert_eq!(list(&post.admin(), &format!("?api_key_id={other_id}&status=queued")).await, [foreign]);
     post.admin().get(&format!("{EMAILS}?api_key_id=x")).await.expect(422);
     let tagged =
