@@ -26,6 +26,15 @@ impl TenantId {
         is_plain_name(text).then(|| Self(text.into()))
     }
 
+    /// From an argument of the operator's command line.
+    ///
+    /// # Errors
+    /// A sentence, where no token could name this tenant: an empty name is what a variable without a value leaves.
+    pub fn from_argument(text: &str) -> Result<Self, String> {
+        let names = "a tenant has 1 to 255 bytes without control characters, and is not `*`";
+        Self::from_verified_claim(text).ok_or_else(|| names.to_owned())
+    }
+
     /// From the operator, who may name any tenant.
     pub fn from_operator(text: &str) -> Self {
         Self(text.into())

@@ -27,8 +27,8 @@ pub struct Arguments {
     address: String,
 
     /// Only emails of this tenant, exactly as its tokens name it.
-    #[arg(long)]
-    tenant: Option<String>,
+    #[arg(long, value_parser = TenantId::from_argument)]
+    tenant: Option<TenantId>,
 
     /// Count the emails, and erase none.
     #[arg(long)]
@@ -51,7 +51,6 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Resul
 
 async fn erase_from(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { address, tenant, dry_run, yes } = arguments;
-    let tenant = tenant.as_deref().map(TenantId::from_operator);
     let found = erasure::count(db, address, tenant.as_ref()).await?;
     if *dry_run {
         return output::data(&format!("found: {}\n", described(found)));

@@ -1,7 +1,7 @@
 //! The options of keys: whose they are, what they may do, and until when.
 
 use clap::Args;
-use clap::builder::{NonEmptyStringValueParser, PossibleValue};
+use clap::builder::PossibleValue;
 
 use crate::auth::api_key::Permission;
 use crate::cli::queue::parse_age;
@@ -16,8 +16,8 @@ use crate::store::api_keys::KeyOwner;
 #[group(required = true)]
 pub(super) struct Whose {
     /// The tenant of the key, exactly as its tokens name it.
-    #[arg(long, group = "whose", value_parser = NonEmptyStringValueParser::new())]
-    tenant: Option<String>,
+    #[arg(long, group = "whose", value_parser = TenantId::from_argument)]
+    tenant: Option<TenantId>,
 
     /// The platform: the key sends and reads for every tenant, which each request names in its path.
     #[arg(long, group = "whose")]
@@ -26,9 +26,7 @@ pub(super) struct Whose {
 
 impl Whose {
     pub fn owner(&self) -> KeyOwner {
-        self.tenant
-            .as_deref()
-            .map_or(KeyOwner::Platform, |tenant| KeyOwner::Tenant(TenantId::from_operator(tenant)))
+        self.tenant.clone().map_or(KeyOwner::Platform, KeyOwner::Tenant)
     }
 }
 

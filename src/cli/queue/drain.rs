@@ -21,8 +21,8 @@ use crate::id::TenantId;
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
     /// Mail of this tenant, exactly as its tokens name it.
-    #[arg(long)]
-    tenant: Option<String>,
+    #[arg(long, value_parser = TenantId::from_argument)]
+    tenant: Option<TenantId>,
 
     /// Give up after so long: 90s, 15m, 2h, 3d.
     #[arg(long, value_name = "TIME", value_parser = parse_age)]
@@ -32,7 +32,7 @@ pub struct Arguments {
 const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::Result<()> {
-    let tenant = arguments.tenant.as_deref().map(TenantId::from_operator);
+    let tenant = &arguments.tenant;
     let begun = Instant::now();
     let mut shown = None;
     loop {

@@ -52,8 +52,8 @@ pub struct ReleaseArguments {
 #[group(required = true)]
 struct Whose {
     /// The account of this tenant, exactly as its tokens name it.
-    #[arg(long, group = "whose")]
-    tenant: Option<String>,
+    #[arg(long, group = "whose", value_parser = TenantId::from_argument)]
+    tenant: Option<TenantId>,
 
     /// Those of all tenants.
     #[arg(long, group = "whose")]
@@ -64,7 +64,8 @@ struct Whose {
 #[derive(Debug, Args)]
 pub struct TenantArguments {
     /// The tenant, exactly as its tokens name it.
-    tenant: String,
+    #[arg(value_parser = TenantId::from_argument)]
+    tenant: TenantId,
 
     #[command(flatten)]
     confirm: ConfirmOptions,
@@ -79,7 +80,7 @@ impl TenantArguments {
 
 pub(super) async fn hold(arguments: &HoldArguments, operator: &Operator) -> anyhow::Result<()> {
     let tenants = match &arguments.whose.tenant {
-        Some(tenant) => vec![TenantId::from_operator(tenant)],
+        Some(tenant) => vec![tenant.clone()],
         None => operator.tenants_to_hold().await?,
     };
     if !may_change(&tenants, &arguments.confirm, "Pause them?")? {
@@ -94,9 +95,9 @@ pub(super) async fn hold(arguments: &HoldArguments, operator: &Operator) -> anyh
 }
 
 pub(super) async fn release(arguments: &ReleaseArguments, operator: &Operator) -> anyhow::Result<()> {
-    let wanted = arguments.whose.tenant.as_deref();
+    let wanted = arguments.whose.tenant.as_ref();
     let mut tenants = operator.tenants_to_release(arguments.code.as_deref()).await?;
-    tenants.retain(|tenant| wanted.is_none_or(|wanted| wanted == tenant.as_str()));
+    tenants.retain(|tenant| wanted.is_none_or(|wanted| wanted == tenant));
     if !may_change(&tenants, &arguments.confirm, "Resume them?")? {
         return Ok(());
     }
@@ -136,11 +137,11 @@ pub(in crate::cli) async fn pause_tenant(
     arguments: &TenantArguments,
     operator: &Operator,
 ) -> anyhow::Result<()> {
-    let tenant = TenantId::from_operator(&arguments.tenant);
-    if !may_change_tenant(&tenant, arguments, operator, "Pause it?").await? {
+    let tenant = &arguments.tenant;
+    if !may_change_tenant(tenant, arguments, operator, "Pause it?").await? {
         return Ok(());
     }
-    let (state, _) = operator.pause(&tenant).await.map_err(unavailable)?;
+    let (state, _) = operator.pause(tenant).await.map_err(unavailable)?;
     output::data(&format!("the account {}\n", described(Some(&state))))
 }
 
@@ -149,11 +150,11 @@ pub(in crate::cli) async fn resume_tenant(
     arguments: &TenantArguments,
     operator: &Operator,
 ) -> anyhow::Result<()> {
-    let tenant = TenantId::from_operator(&arguments.tenant);
-    if !may_change_tenant(&tenant, arguments, operator, "Resume it?").await? {
+    let tenant = &arguments.tenant;
+    if !may_change_tenant(tenant, arguments, operator, "Resume it?").await? {
         return Ok(());
     }
-    let (state, _) = operator.resume(&tenant).await.map_err(unavailable)?;
+    let (state, _) = operator.resume(tenant).await.map_err(unavailable)?;
     output::data(&format!("the account {}\n", described(Some(&state))))
 }
 

@@ -15,8 +15,8 @@ use crate::store::email_selection::Selection;
 #[derive(Debug, Args)]
 pub(super) struct SelectionOptions {
     /// Emails of this tenant, exactly as its tokens name it.
-    #[arg(long)]
-    tenant: Option<String>,
+    #[arg(long, value_parser = TenantId::from_argument)]
+    tenant: Option<TenantId>,
 
     /// Emails with a recipient in one of these states.
     #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
@@ -70,7 +70,7 @@ impl SelectionOptions {
         let named = |state: &RecipientState| self.state.is_empty() || self.state.contains(state);
         let age = self.older_than.map_or(0, |age| i64::try_from(age.as_millis()).unwrap_or(i64::MAX));
         Selection {
-            tenant: self.tenant.as_deref().map(TenantId::from_operator),
+            tenant: self.tenant.clone(),
             states: states.iter().copied().filter(named).collect(),
             code: self.code.clone(),
             lane: self.lane,

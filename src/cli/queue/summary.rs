@@ -20,8 +20,8 @@ use crate::id::TenantId;
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
     /// Count the emails of this tenant alone, exactly as its tokens name it.
-    #[arg(long)]
-    tenant: Option<String>,
+    #[arg(long, value_parser = TenantId::from_argument)]
+    tenant: Option<TenantId>,
 
     /// Print one JSON document.
     #[arg(long)]
@@ -33,7 +33,7 @@ const LONGEST: i64 = 10;
 
 pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::Result<()> {
     let summary = match &arguments.tenant {
-        Some(tenant) => operator.summary_of(&TenantId::from_operator(tenant)).await?,
+        Some(tenant) => operator.summary_of(tenant).await?,
         None => operator.summary(LONGEST).await?,
     };
     output::data(&if arguments.json { document(&summary) } else { text(&summary, operator.now()) })

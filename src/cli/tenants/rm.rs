@@ -21,7 +21,8 @@ use crate::store::{Db, DbError};
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
     /// The tenant, exactly as its tokens name it.
-    tenant: String,
+    #[arg(value_parser = TenantId::from_argument)]
+    tenant: TenantId,
 
     /// Do not ask for confirmation. Required without a terminal.
     #[arg(long)]
@@ -32,7 +33,7 @@ pub(super) async fn run(arguments: &Arguments, config: &Config) -> anyhow::Resul
     let Arguments { tenant, yes } = arguments;
     output::require_answer("tenants rm", *yes)?;
     let db = open(config).await?;
-    let done = remove_from(&db, &TenantId::from_operator(tenant), *yes).await;
+    let done = remove_from(&db, tenant, *yes).await;
     db.close().await;
     done
 }
