@@ -108,7 +108,8 @@ impl Delivery {
         Mark::Octets { hash, since: Timestamp(self.clock.now().0.saturating_sub(window)) }
     }
 
-    /// Undoes a write whose client was told to come again, unless it came again already and has heard the email's id.
+    /// Undoes a write whose client was told to come again, unless it came again already and has heard the email's id, or an
+    /// attempt to send it has begun.
     async fn withdraw(self: Arc<Self>, tenant: TenantId, storing: JoinHandle<Result<Enqueued, Error>>) {
         let Ok(Ok(Enqueued { ids, is_replay: false })) = storing.await else { return };
         for id in ids {
@@ -117,7 +118,10 @@ impl Delivery {
                 erasure::erase(&self.db, &tenant, id, Some(&unless_repeated), self.clock.now()).await;
             match erased {
                 Ok(Erasure::Erased) => tracing::warn!(email = %id, "withdrawn: it was stored too late"),
-                Ok(Erasure::Contended | Erasure::NotFound) => {}
+                Ok(Erasure::NotFound) => {}
+                Ok(Erasure::Contended) => {
+                    tracing::warn!(email = %id, "stays although it was stored too late: its client knows it, or it was sent");
+                }
                 Err(error) => tracing::warn!(email = %id, %error, "an email that was stored too late stays"),
             }
         }

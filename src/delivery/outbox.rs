@@ -3,6 +3,7 @@
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::handover::{KeyVerdict, judge_key};
 use super::queue_limits::Waiting;
 use super::request::{EmailRequest, Envelope, ErrorName, RequestBody, RequestFault, RequestFaults};
 use super::submission::Submission;
@@ -16,7 +17,7 @@ use crate::mail::address::EmailAddress;
 use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::{Email, OnUnknown, Recipient, RecipientKind, RecipientState};
 use crate::store::api_keys::ApiKey;
-use crate::store::emails::{IdempotencyKey, NewEmail};
+use crate::store::emails::{IdempotencyKey, NewEmail, StoredEmail};
 use crate::store::{Write, WriteOutcome, delivery_accounts, email_configs, emails};
 use crate::telemetry::spans;
 
@@ -103,6 +104,9 @@ impl Delivery {
     ) -> Result<Enqueued, Error> {
         let is_test = api_key.is_some_and(|key| key.is_test);
         if let Some(replay) = self.find_replay(tenant, is_test, requests, mark).await? {
+            for id in &replay.ids {
+                self.answer_for(tenant, *id, api_key).await?;
+            }
             return Ok(replay);
         }
         let config = email_configs::find(&self.db, tenant).await?.ok_or(Error::NotConfigured)?;
@@ -242,6 +246,27 @@ impl Delivery {
         }
         let ids = found.into_iter().map(|kept| kept.id).collect();
         Ok(Some(Enqueued { ids, is_replay: true }))
+    }
+
+    /// Lets what waits of an email go with the credential that repeats its request, where the key that it came with may no
+    /// longer be used: after a key was replaced, programs repeat with the new one what had no answer.
+    async fn answer_for(&self, tenant: &TenantId, id: Uuid, api_key: Option<&ApiKey>) -> Result<(), Error> {
+        let Some(StoredEmail { email, .. }) = emails::find(&self.db, tenant, id).await? else {
+            return Ok(());
+        };
+        let waits = email.recipients.iter().any(|recipient| recipient.state.is_waiting());
+        let is_refused = async || {
+            let verdict = judge_key(self, email.required_key_id, self.clock.now()).await;
+            verdict.map(|verdict| matches!(verdict, KeyVerdict::Refused))
+        };
+        if !waits || !is_refused().await? {
+            return Ok(());
+        }
+        self.save_change(tenant, id, |email, now| {
+            email.required_key_id = api_key.map(|key| key.id);
+            Ok(email.release(now))
+        })
+        .await
     }
 
     /// Refuses what the account could never send.

@@ -285,7 +285,7 @@ impl Delivery {
     }
 
     /// Reads, changes and writes an email, again where another write came first.
-    async fn save_change(
+    pub(super) async fn save_change(
         &self,
         tenant: &TenantId,
         id: Uuid,

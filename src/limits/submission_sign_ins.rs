@@ -1,8 +1,8 @@
 //! Counts sign-ins at the SMTP gateway that were refused, so that guessing and clients in a loop cost little.
 //!
-//! An address with too many refusals is not heard for some time. A key that has signed in from there lately is heard all the
-//! same: a tenant's wrong password does not lock out another tenant behind the same address. A key that was refused with its
-//! right secret, because it was revoked or has expired, counts against itself alone.
+//! An address with too many refusals is refused for some time. A key that signed in from there within the last day can still
+//! sign in: a tenant's wrong password does not lock out another tenant behind the same address. Attempts with a revoked or
+//! expired key count only against that key.
 
 use std::net::IpAddr;
 

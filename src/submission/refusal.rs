@@ -35,7 +35,7 @@ pub(super) fn sign_in_later() -> Reply {
 
 /// The connection ends with it.
 pub(super) fn too_many_sign_ins() -> Reply {
-    reply(421, (7, 0), "too many refused sign-ins from this address; try again in ten minutes")
+    reply(421, (7, 0), "too many refused sign-ins; try again in ten minutes")
 }
 
 /// What a session's key has become since its sign-in.

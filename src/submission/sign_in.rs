@@ -46,9 +46,9 @@ impl From<SignInRefusal> for Reply {
             SignInRefusal::WrongKey => refusal::sign_in("the password is no API key of this service"),
             SignInRefusal::Revoked => refusal::sign_in("this API key was revoked"),
             SignInRefusal::Expired => refusal::sign_in("this API key has expired"),
-            SignInRefusal::NoTenant => refusal::sign_in(
-                "this API key is of the platform: the user name has to be the tenant that the mail is sent for",
-            ),
+            SignInRefusal::NoTenant => {
+                refusal::sign_in("this is a key of the platform: give the id of the tenant as the user name")
+            }
             SignInRefusal::TooMany => refusal::too_many_sign_ins(),
             SignInRefusal::Unavailable => refusal::sign_in_later(),
         }

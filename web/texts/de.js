@@ -227,7 +227,7 @@ export default {
   "keys.nameMissing": "Geben Sie einen Namen ein.",
   "keys.permission": "Was darf er?",
   "keys.sending_access": "Senden, und lesen, was mit ihm gesendet wurde",
-  "keys.full_access": "Alles in der Sende-API",
+  "keys.full_access": "Voller Zugriff: senden, alle E-Mails lesen, Schlüssel verwalten",
   "keys.test": "Testschlüssel: nimmt E-Mails an und spielt ihr Ergebnis durch, sendet aber nichts",
   "keys.isTest": "Testschlüssel",
   "keys.senders": "nur von {senders}",
@@ -245,7 +245,7 @@ export default {
   "keys.revoking": "Wird widerrufen …",
   "keys.revoked": "Der Schlüssel ist widerrufen.",
   "keys.question": "Schlüssel „{name}“ widerrufen?",
-  "keys.questionText": "Er wird sofort und endgültig abgewiesen. E-Mails, die mit ihm kamen und noch warten, werden zurückgehalten.",
+  "keys.questionText": "Er wird sofort und endgültig abgewiesen. E-Mails, die mit ihm gesendet wurden und noch warten, werden zurückgehalten.",
   "keys.keep": "Behalten",
 
   "activity.title": "Letzte Vorgänge",

@@ -219,7 +219,7 @@ export default {
   "keys.nameMissing": "Enter a name.",
   "keys.permission": "What may it do?",
   "keys.sending_access": "Send, and read what it has sent",
-  "keys.full_access": "Everything of the send API",
+  "keys.full_access": "Full access: send, read all mail, manage keys",
   "keys.test": "Test key: takes mail and plays its outcome, but sends nothing",
   "keys.isTest": "Test key",
   "keys.senders": "only from {senders}",
@@ -237,7 +237,7 @@ export default {
   "keys.revoking": "Revoking …",
   "keys.revoked": "The key is revoked.",
   "keys.question": "Revoke the key “{name}”?",
-  "keys.questionText": "It is refused at once and for good. Mail that it has brought and that still waits is held.",
+  "keys.questionText": "It is refused at once and for good. Mail that was sent with it and still waits will be held.",
   "keys.keep": "Keep it",
 
   "activity.title": "Recent activity",

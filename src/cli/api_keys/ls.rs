@@ -49,7 +49,7 @@ pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys) -> anyhow::Result
         return output::data(&format!("{}\n", json!({ "apiKeys": listed })));
     }
     if found.is_empty() {
-        output::note("There is no key.");
+        output::note("No keys.");
         return Ok(());
     }
     let lines: Vec<_> = std::iter::once(NAMES.map(str::to_owned)).chain(found.iter().map(cells)).collect();

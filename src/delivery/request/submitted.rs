@@ -121,7 +121,7 @@ impl Controls {
                     controls.lifetime = read(EXPIRES, |faults| lifetime(&value, now, faults))?;
                 }
                 _ => {
-                    let object: Value = serde_json::from_str(&value)
+                    let object: Value = crate::json::parse(value.as_bytes())
                         .map_err(|_| control(METADATA, "is not a JSON object of strings"))?;
                     controls.metadata = read(METADATA, |faults| labels::metadata(object, faults))?;
                 }

@@ -46,7 +46,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::ApiKeyRefused], ..ANY }],
         effect: Effect::None,
         title: "The API key that this email came with was revoked or has expired",
-        meaning: "The email is held and is not sent, because whoever sent it with this key may send no more. Your mail \
+        meaning: "The email is held and is not sent, because the API key that it was sent with may no longer be used. Your mail \
                   server was not contacted.",
         steps: &[
             "Try the email again as an administrator if it is to be sent all the same; cancel it if not.",

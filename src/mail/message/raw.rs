@@ -125,7 +125,7 @@ impl RawMessage {
 
     /// The identifier that it brings, as it stands there.
     pub fn message_id(&self) -> Option<String> {
-        self.value("Message-ID")
+        self.value("Message-ID").filter(|id| !id.trim().is_empty())
     }
 
     /// The subject as people read it.
@@ -137,13 +137,17 @@ impl RawMessage {
         }
     }
 
-    /// Puts a date and an identifier at the top where it has none (RFC 6409 section 8).
+    /// Puts a date and an identifier at the top where it has none, or an empty one (RFC 6409 section 8).
     pub fn add_missing(&mut self, date: Timestamp, message_id: &MessageId) {
         let mut lines = String::new();
-        if !self.has("Message-ID") {
+        let (has_message_id, has_date) = (self.message_id().is_some(), self.has("Date"));
+        let missing = [("Message-ID", has_message_id), ("Date", has_date)];
+        let missing: Vec<_> = missing.iter().filter(|(_, has)| !has).map(|(name, _)| *name).collect();
+        remove_headers(&mut self.bytes, &missing);
+        if !has_message_id {
             super::encode::folded(&mut lines, "Message-ID", message_id.as_str());
         }
-        if !self.has("Date") {
+        if !has_date {
             super::encode::date(&mut lines, date);
         }
         self.bytes.splice(0..0, lines.into_bytes());
@@ -168,7 +172,7 @@ impl RawMessage {
     }
 
     fn has(&self, name: &str) -> bool {
-        self.fields().any(|field| field.is(name))
+        self.value(name).is_some_and(|value| !value.trim().is_empty())
     }
 
     /// The unfolded value of the first header of this name.

@@ -12,8 +12,9 @@ statements! {
     /// No row where it was erased meanwhile.
     CONFIRM_REPETITION = "update emails set came_again = true
         where tenant_id = $1 and id = $2 and sealed_details is not null";
-    /// No row where its client has heard its id.
-    WITHDRAW = "update emails set door_hash = null where tenant_id = $1 and id = $2 and not came_again";
+    /// No row where its client has heard its id, or where it has begun to go: then its client hears the id when it comes again.
+    WITHDRAW = "update emails set door_hash = null where tenant_id = $1 and id = $2 and not came_again
+        and not exists (select 1 from email_recipients where tenant_id = $1 and email_id = $2 and attempts > 0)";
 }
 
 /// The email with this hash that was taken after `since`.
@@ -37,7 +38,8 @@ pub fn confirm_repetition(tenant: &TenantId, id: Uuid) -> Statement {
     sql(CONFIRM_REPETITION).bind(tenant.as_str()).bind(id.to_string()).require_affected()
 }
 
-/// Beside an erasure: affects no row where a client has heard the email's id, which rolls back the erasure.
+/// Beside an erasure: affects no row where a client has heard the email's id, or an attempt has begun, which rolls back the
+/// erasure.
 pub fn withdraw_unless_repeated(tenant: &TenantId, id: Uuid) -> Statement {
     sql(WITHDRAW).bind(tenant.as_str()).bind(id.to_string()).require_affected()
 }

@@ -120,6 +120,7 @@ fn a_control_line_that_cannot_be_obeyed_is_refused_by_its_name() {
         ("X-Transports-Expires: 0", "X-Transports-Expires: ttl_seconds is not a whole number"),
         ("X-Transports-Metadata: a=b", "X-Transports-Metadata: is not a JSON object"),
         ("X-Transports-Metadata: {\"a\":1}", "X-Transports-Metadata: metadata.a is not a string"),
+        ("X-Transports-Metadata: {\"a\":\"1\",\"a\":\"2\"}", "X-Transports-Metadata: is not a JSON object"),
         ("X-Transports-Idempotency-Key: a b", "X-Transports-Idempotency-Key: "),
         ("X-Transports-Idempotency-Key:", "X-Transports-Idempotency-Key: "),
     ] {

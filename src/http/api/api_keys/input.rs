@@ -81,7 +81,8 @@ fn take_members(members: &mut Map<String, Value>, faults: &mut Vec<InputFault>) 
     let permission = members.remove(PERMISSION).and_then(|value| {
         let permission = value.as_str().and_then(Permission::parse);
         if permission.is_none() {
-            let mut fault = InputFault::new(PERMISSION, Reason::NotOneOf, "is not a permission");
+            let mut fault =
+                InputFault::new(PERMISSION, Reason::NotOneOf, "is neither full_access nor sending_access");
             fault.allowed = Permission::ALL.map(|permission| permission.as_str().to_owned()).to_vec();
             faults.push(fault);
         }

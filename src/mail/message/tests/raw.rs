@@ -132,6 +132,11 @@ fn only_missing_lines_are_added() {
         message.add_missing(date, &id);
         assert_eq!(String::from_utf8(message.into_bytes()).unwrap(), format!("{added}{text}"));
     }
+    let mut empty = parse(&format!("Message-ID:\r\n{HEAD}Date: \r\n\r\nHi\r\n")).unwrap();
+    assert_eq!(empty.message_id(), None);
+    empty.add_missing(date, &id);
+    let text = String::from_utf8(empty.into_bytes()).unwrap();
+    assert_eq!(text, format!("{id_line}{date_line}{HEAD}\r\nHi\r\n"), "an empty one is none");
 }
 
 #[test]

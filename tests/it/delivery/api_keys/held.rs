@@ -1,4 +1,4 @@
-//! Mail of a key that was revoked or has expired is held, and goes when somebody lets it.
+//! Mail of a key that was revoked or has expired is held, and goes when it is tried again.
 
 use serde_json::{Value, json};
 
@@ -41,6 +41,23 @@ async fn waiting_mail_of_a_revoked_key_is_held_until_an_administrator_tries_it_a
     assert_eq!(states(&post.get(&canceled).await), ["canceled"]);
     assert_eq!(post.server.mails().len(), 2);
     assert_eq!(post.events(&held).await, ["email.scheduled", "email.held", "email.queued", "email.sent"]);
+}
+
+/// After a key was replaced, programs repeat with the new one what had no answer: with 200 the mail goes.
+#[tokio::test]
+async fn a_repetition_with_another_key_lets_the_mail_of_a_revoked_key_go() {
+    let post = Post::open(Script::starttls()).await;
+    let (first, first_id) = post.key(&json!({"name": "first"})).await;
+    let (second, _) = post.key(&json!({"name": "second"})).await;
+    let send = async |client: &crate::support::client::Client| {
+        client.json_with("POST", EMAILS, &[("Idempotency-Key", "once")], &scheduled()).await
+    };
+    let id = send(&first).await.expect(202).json()["id"].as_str().expect("an id").to_owned();
+    assert_eq!(send(&second).await.expect(200).json()["id"], json!(id), "the first key still answers for it");
+    post.admin().send("DELETE", &format!("{API_KEYS}/{first_id}"), &[], Vec::new()).await.expect(200);
+    send(&second).await.expect(200);
+    post.pass_seconds(3_601);
+    post.until(&id, |email| status(email) == "accepted").await;
 }
 
 #[tokio::test]
