@@ -97,10 +97,11 @@ impl Gateway {
             _ => self.sign_ins.refused(remote),
         }
         let trace_id = TraceId::random();
-        if let Some(key) = named {
-            self.record_refusal(remote, &key, refusal, trace_id).await;
+        if let Some(key) = &named {
+            self.record_refusal(remote, key, refusal, trace_id).await;
         }
-        tracing::info!(%trace_id, reason = refusal.as_str(), "a sign-in at the SMTP gateway was refused");
+        let (reason, key) = (refusal.as_str(), named.map(|key| tracing::field::display(key.id)));
+        tracing::info!(%trace_id, %remote, key, reason, "a sign-in at the SMTP gateway was refused");
         refusal
     }
 

@@ -115,7 +115,9 @@ impl RawMessage {
         // `root@example.com (Cron Daemon)` is an old form of `Cron Daemon <root@example.com>`.
         let without_comment =
             value.strip_suffix(')').and_then(|rest| rest.split_once('(')).filter(|(address, comment)| {
-                !address.contains(['<', '"']) && !comment.contains(['(', ')', '\\'])
+                // In a comment that looks like an address, or hides one, another reader could see the sender.
+                let is_plain = !comment.contains(['(', ')', '\\', '<', '>', '@', '"', ',']);
+                !address.contains(['<', '"']) && is_plain && !comment.contains("=?")
             });
         Ok(match without_comment {
             Some((address, _)) => Mailbox::parse_header(address)?,
@@ -128,11 +130,11 @@ impl RawMessage {
         self.value("Message-ID").filter(|id| !id.trim().is_empty())
     }
 
-    /// The subject as people read it.
+    /// The subject as people read it. An encoded word may hold control characters, which are shown as U+FFFD.
     pub fn subject(&self) -> String {
         let value = self.value("Subject").unwrap_or_default();
         match MessageStream::new(format!("{value}\n").as_bytes()).parse_unstructured() {
-            HeaderValue::Text(decoded) => decoded.into_owned(),
+            HeaderValue::Text(decoded) => decoded.replace(char::is_control, "\u{fffd}"),
             _ => String::new(),
         }
     }

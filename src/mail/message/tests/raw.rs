@@ -102,6 +102,7 @@ fn the_sender_is_read_as_every_reader_reads_it() {
         ("Ada", MailboxError::Address(AddressError::NoAt)),
         ("a@x.org, b@y.org", MailboxError::Address(AddressError::Character(','))),
         ("a@x.org <b@y.org>", MailboxError::Unquoted),
+        ("a@x.org (x <b@y.org>)", MailboxError::Unquoted),
         ("King, Ada <b@y.org>", MailboxError::Unquoted),
         ("friends: <b@y.org>;", MailboxError::Unquoted),
         ("(a@x.org) b@y.org", MailboxError::Address(AddressError::Invisible)),
@@ -166,6 +167,7 @@ fn the_subject_is_read_as_people_read_it() {
         ("SUBJECT: Hello\r\n world\r\n", "Hello world"),
         ("Subject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n =?utf-8?b?IQ==?=\r\n", "Grüße!"),
         ("Subject: Grüße\r\n", "Grüße"),
+        ("Subject: =?utf-8?q?a=00b=0D=0Ac?=\r\n", "a\u{fffd}b\u{fffd}\u{fffd}c"),
     ] {
         assert_eq!(parse(&format!("From: a@example.com\r\n{lines}\r\n")).unwrap().subject(), expected);
     }
