@@ -64,6 +64,20 @@ impl ValueError for RawMessageError {
     }
 }
 
+/// The text of an unstructured header: its encoded words decoded (RFC 2047).
+fn decoded(value: &str) -> String {
+    match MessageStream::new(format!("{value}\n").as_bytes()).parse_unstructured() {
+        HeaderValue::Text(decoded) => decoded.into_owned(),
+        _ => String::new(),
+    }
+}
+
+/// As [`decoded`]; without encoded words each blank stays as it is.
+fn control_value(field: &Field<'_>) -> String {
+    let value = field.value();
+    if value.contains("=?") { decoded(&value) } else { value }
+}
+
 /// One header: its name, and its lines with their line ends.
 struct Field<'a> {
     name: &'a str,
@@ -132,11 +146,7 @@ impl RawMessage {
 
     /// The subject as people read it. An encoded word may hold control characters, which are shown as U+FFFD.
     pub fn subject(&self) -> String {
-        let value = self.value("Subject").unwrap_or_default();
-        match MessageStream::new(format!("{value}\n").as_bytes()).parse_unstructured() {
-            HeaderValue::Text(decoded) => decoded.replace(char::is_control, "\u{fffd}"),
-            _ => String::new(),
-        }
+        decoded(&self.value("Subject").unwrap_or_default()).replace(char::is_control, "\u{fffd}")
     }
 
     /// Puts a date and an identifier at the top where it has none, or an empty one (RFC 6409 section 8).
@@ -160,10 +170,12 @@ impl RawMessage {
         remove_headers(&mut self.bytes, &["Bcc", "Resent-Bcc"]);
     }
 
-    /// Removes the headers of these names, and returns the unfolded value of each under its name in `names`.
+    /// Removes the headers of these names, and returns the unfolded value of each under its name in `names`. A value with
+    /// encoded words is decoded: many libraries write them where a line is long or has letters beyond ASCII.
     pub fn take_headers<'a>(&mut self, names: &[&'a str]) -> Vec<(&'a str, String)> {
         let name_of = |field: &Field<'_>| names.iter().find(|name| field.is(name)).copied();
-        let taken = self.fields().filter_map(|field| Some((name_of(&field)?, field.value()))).collect();
+        let taken =
+            self.fields().filter_map(|field| Some((name_of(&field)?, control_value(&field)))).collect();
         remove_headers(&mut self.bytes, names);
         taken
     }

@@ -103,6 +103,12 @@ fn control_lines_are_obeyed_and_removed() {
     let text = std::str::from_utf8(message.as_bytes()).unwrap();
     assert!(text.starts_with("X-Transports-Other: stays\r\nFrom: Ada"), "{text}");
 
+    // As Python's library writes them.
+    let encoded =
+        "X-Transports-Metadata: =?utf-8?q?=7B=22invoice=22=3A_=22f=C3=BCr?=\r\n =?utf-8?q?_8841=22=7D?=\r\n";
+    let (request, _) = submitted(encoded, &["bob@example.com"]).expect("a good message");
+    assert_eq!(request.metadata.get("invoice").map(String::as_str), Some("für 8841"));
+
     let (request, _) =
         submitted("X-Transports-Expires: 1970-01-02T00:00:00Z\r\n", &["bob@example.com"]).unwrap();
     assert_eq!(request.lifetime, Lifetime::Until(Timestamp(24 * 3_600_000)));
