@@ -114,7 +114,12 @@ async fn a_changed_configuration_ends_the_session() {
 /// A session without a mail is kept for 15 seconds of the service's clock.
 #[tokio::test]
 async fn an_idle_session_takes_the_next_mail_for_fifteen_seconds() {
-    let post = Post::with(Script::starttls(), |config| config.delivery.lease_seconds = 300).await;
+    let post = Post::with(Script::starttls(), |config| {
+        config.delivery.lease_seconds = 300;
+        // A mail that comes before the session is idle again opens no second one.
+        config.egress.max_connections_per_tenant = 2;
+    })
+    .await;
     let sessions = post.server.connections();
     let quits = || post.server.verbs().iter().filter(|verb| *verb == "QUIT").count();
     let of_checks = quits();

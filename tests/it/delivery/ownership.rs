@@ -60,7 +60,13 @@ async fn send_from_two_processes(seconds_ahead: i64) {
     for (tenant, id) in &ids {
         // By the clock that is ahead, all of it is due.
         let admin = second.admin(tenant);
+        let mut looks = 0;
         crate::support::eventually::eventually("it is accepted", async || {
+            looks += 1;
+            // What the one that is behind does not see as due waits until its idle session ends, and with it its lease.
+            if seconds_ahead > 0 && looks % 200 == 0 {
+                post.app.clock.advance(16_000);
+            }
             let email = admin.get(&format!("{EMAILS}/{id}")).await.expect(200).json();
             status(&email) == "accepted"
         })
