@@ -72,8 +72,9 @@ fn assemble() -> OpenApi {
     document
 }
 
-/// Answers in which what is unset is null, as clients of Resend's API expect.
-const WITH_NULLS: [&str; 3] = ["Email", "EmailRecipient", "EventData"];
+/// Bodies in which what is unset is null, as clients of Resend's API expect.
+const WITH_NULLS: [&str; 6] =
+    ["ApiKey", "ApiKeyRequest", "ApiKeyUpdate", "Email", "EmailRecipient", "EventData"];
 
 /// Elsewhere what is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
 fn remove_null(document: &mut OpenApi) {

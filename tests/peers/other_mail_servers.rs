@@ -142,8 +142,8 @@ async fn sign_in_and_refusals(server: &Server, unknown: &str) {
         for answer in [admin.verify().await, admin.send_test("bob@example.com").await] {
             assert_eq!(code(&answer), "SENDER_NOT_OWNED", "{answer}");
         }
-        admin.put(&without(settings, &["username", "emailPassword"])).await.expect(204);
-        assert_eq!(code(&admin.verify().await), "SIGN_IN_REQUIRED", "{security}");
+        let without_sign_in = without(settings, &["username", "emailPassword"]);
+        assert_eq!(refused(&admin, &without_sign_in).await, "SIGN_IN_REQUIRED", "{security}");
     }
     assert_eq!(server.mails().len(), 0);
 }

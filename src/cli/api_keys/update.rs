@@ -42,7 +42,7 @@ pub struct Arguments {
     #[arg(long)]
     any_sender: bool,
 
-    /// From when on the key is refused: a time such as 2027-01-01T00:00:00Z, or how long from now on, such as 90d.
+    /// When the key expires: a time such as 2027-01-01T00:00:00Z, or how long from now on, such as 90d.
     #[arg(long, value_name = "TIME", value_parser = parse_end, conflicts_with = "no_expiry")]
     expires: Option<Timestamp>,
 

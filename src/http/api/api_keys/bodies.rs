@@ -16,14 +16,16 @@ pub struct KeyRequestBody {
     /// What the key is for: 1 to 50 characters.
     name: String,
     /// `full_access` (default): everything of the send API. `sending_access`: send, and read what was sent with the key.
+    #[schema(nullable = false)]
     permission: Option<String>,
     /// The senders that the key may use: an address, or `*@domain`. The account has to allow them as well. Without them, or
     /// null: every sender of the account.
     allowed_senders: Option<Vec<String>>,
-    /// From when on the key is refused, RFC 3339.
+    /// When the key expires, RFC 3339. Null, or without it: never.
     expires_at: Option<String>,
     /// Mail of a test key is never sent: its outcome is played, by the beginning of the recipient's address (`nouser`, `later`,
     /// `slow`, `lost`; any other is accepted).
+    #[schema(nullable = false)]
     test: Option<bool>,
 }
 
@@ -32,7 +34,9 @@ pub struct KeyRequestBody {
 #[schema(as = ApiKeyUpdate, example = json!({"name": "Billing", "expires_at": "2027-01-01T00:00:00Z"}))]
 #[expect(dead_code, reason = "for the OpenAPI document alone")]
 pub struct KeyChangeBody {
+    #[schema(nullable = false)]
     name: Option<String>,
+    #[schema(nullable = false)]
     permission: Option<String>,
     /// Null: every sender of the account.
     allowed_senders: Option<Vec<String>>,
