@@ -80,7 +80,7 @@ struct Options {
     bench: bool,
 }
 
-/// What can be measured by itself.
+/// A part that can be measured alone.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Part {
     /// GET of a configuration, start, checks of accounts, instructions

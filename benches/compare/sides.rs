@@ -126,7 +126,7 @@ impl Place {
         self.folder.join("answer.json")
     }
 
-    /// What a peer of `benches/peers` is told.
+    /// The environment of a peer of `benches/peers`.
     pub fn peer_settings(&self, port: u16, url: &str) -> [(&'static str, String); 6] {
         [
             ("NODE_ENV", "production".to_owned()),

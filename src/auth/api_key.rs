@@ -21,7 +21,7 @@ const CHECKSUM_BYTES: usize = 4;
 /// Secret and checksum: a multiple of three, so that no character of their Base64 has bits to spare.
 const WHOLE_BYTES: usize = SECRET_BYTES + CHECKSUM_BYTES;
 
-/// SHA-256 of a key's secret, as it is stored. The secret is random and long: nobody finds it by trying.
+/// SHA-256 of a key's secret, as it is stored. The secret is random and long enough that it cannot be guessed.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretHash([u8; 32]);
 

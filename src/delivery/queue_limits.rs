@@ -9,7 +9,7 @@ use crate::config;
 use crate::id::TenantId;
 use crate::store::{Db, DbError, emails};
 
-/// How long a count holds. Meanwhile other processes may let in as much again; nothing is refused without a fresh one.
+/// How long a count holds. Other processes may accept mail in this time; nothing is refused without a fresh count.
 const MAX_AGE: Duration = Duration::from_secs(1);
 
 /// Tenants whose counts are kept.

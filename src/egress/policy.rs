@@ -121,7 +121,7 @@ impl Policy {
         self.own_listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }
 
-    /// Adds a listener of the SMTP gateway, which is never a destination. A tenant is told that it is the gateway.
+    /// Adds a listener of the SMTP gateway, which is never a destination. The diagnosis says that it is the gateway.
     pub fn add_gateway_listener(&self, listener: SocketAddr) {
         self.gateway_listeners.write().unwrap_or_else(PoisonError::into_inner).push(listener);
     }

@@ -244,7 +244,7 @@ async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority
     Ok(Authority::Tenant(Tenant { actor, is_sender: caller.is_sender, key, tier: PhantomData }))
 }
 
-/// Counts a request that nobody answers for.
+/// Counts a request without a valid credential.
 async fn count_unidentified(app: &App, context: &RequestContext) -> Result<(), Error> {
     let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
     counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))

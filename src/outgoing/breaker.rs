@@ -11,7 +11,7 @@ use crate::mail::transcript::Stage;
 pub enum FailureClass {
     /// The credentials are certainly wrong: another attempt cannot help.
     CredentialDefinite,
-    /// A policy at the provider forbids the sign-in: somebody may change it there.
+    /// A policy at the provider forbids the sign-in; it can be changed there.
     ProviderPolicy,
     /// The credentials were refused, without saying that they are wrong for good.
     Credential,

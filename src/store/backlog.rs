@@ -1,4 +1,4 @@
-//! Counts what waits and what is stored of emails: of all tenants in steps that hold nobody up, or of one.
+//! Counts what waits and what is stored of emails: of all tenants in short steps, or of one tenant.
 
 use super::{Columns, Db, DbError, Row, sql};
 use crate::clock::Timestamp;

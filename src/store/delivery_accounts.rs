@@ -70,7 +70,7 @@ statements! {
         on conflict (tenant_id) do update set max_connections = excluded.max_connections";
     /// Whoever owns the account reads it again.
     END_OWNERSHIP = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0 where tenant_id = $1";
-    /// Whoever owns the account looks anew at what is held.
+    /// The owner of the account looks again at what is held.
     LOOK_AGAIN = "update delivery_accounts set fence = fence + 1, owner = null, lease_until = 0, next_due_at = $2
         where tenant_id = $1";
     /// The operator's, of all tenants: the same where mail of a key of the platform is held.
@@ -238,7 +238,7 @@ pub fn change_settings(tenant: &TenantId, change: &SettingsChange) -> Vec<Statem
     statements
 }
 
-/// Has whoever owns the account of a key's mail look anew at what is held, since the key may be usable again.
+/// Lets the owner of the account of a key's mail look again at what is held, since the key may be usable again.
 pub fn look_again(owner: &KeyOwner, key: Uuid, now: Timestamp) -> Statement {
     match owner {
         KeyOwner::Tenant(tenant) => sql(LOOK_AGAIN).bind(tenant.as_str()).bind(now.0),

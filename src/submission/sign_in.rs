@@ -15,7 +15,7 @@ use crate::store::api_keys::{ApiKey, KeyOwner};
 /// Why a sign-in is refused.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum SignInRefusal {
-    /// The password is nobody's key.
+    /// The password is not a known key.
     WrongKey,
     Revoked,
     Expired,

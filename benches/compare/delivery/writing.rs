@@ -31,7 +31,7 @@ pub struct Writing {
     pub rate: Spread,
 }
 
-/// Measures each database by itself. The writes come from a thread of their own, on the core of what is measured.
+/// Measures each database by itself. A separate thread writes, on the core of what is measured.
 pub(super) async fn measure(place: &Place, extents: &Extents, server: &str) -> Vec<Writing> {
     let mut measured = Vec::new();
     for (name, url) in [

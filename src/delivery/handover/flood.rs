@@ -40,7 +40,7 @@ pub(super) async fn hold(run: &Run<'_>, email: &mut Email, now: Timestamp) -> Re
     Ok(events)
 }
 
-/// Whether somebody wants it to be tried although it was held here.
+/// Whether an administrator or the operator has asked for another attempt although it was held here.
 fn is_released(recipient: &Recipient) -> bool {
     let was_held_here = recipient.last.as_ref().and_then(|last| last.code()) == Some(CODE);
     was_held_here && recipient.state == crate::outgoing::RecipientState::Queued

@@ -8,7 +8,7 @@ use crate::mail::message::recipient_lines;
 use crate::outgoing::{Email, RecipientKind};
 
 /// Graph knows no envelope: it sends to those whom the header names. Hidden recipients stand in a header that it removes.
-/// Where the header names others than those who are due, it is written anew, so that nobody else gets a copy.
+/// Where the header names others than those who are due, it is rewritten, so that only they get a copy.
 pub(super) fn address_in_header(message: &mut Vec<u8>, email: &Email, positions: &[i64], details: &Details) {
     let due: Vec<(RecipientKind, &EmailAddress)> = email
         .recipients

@@ -78,7 +78,7 @@ pub(super) async fn identify(parts: &Parts, app: &App) -> Result<Credential, Uni
     Ok(Credential { principal: app.tokens.verify(token).await?, key: None, is_protected: true })
 }
 
-/// The refusal of a key; it says why to whoever has the whole key.
+/// The refusal of a key; it gives the reason only to a client that presents the whole key.
 pub(super) fn key_refusal(refusal: KeyRefusal) -> Error {
     Error::new(Code::InvalidApiKey).detail(match refusal {
         KeyRefusal::Unknown => "There is no such API key. Was it copied whole?",

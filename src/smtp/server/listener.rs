@@ -98,7 +98,7 @@ async fn all_ended(tasks: &mut JoinSet<()>) {
     while tasks.join_next().await.is_some() {}
 }
 
-/// Says why, where that takes no time, and closes. A client of TLS would not understand it.
+/// Sends the reason where it can be written at once, and closes. A TLS client could not read it.
 fn refuse(tcp: &TcpStream, security: Security) {
     if security != Security::Tls {
         let mut wire = Vec::new();

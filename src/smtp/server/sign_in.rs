@@ -63,7 +63,7 @@ pub(super) fn respond(awaited: Awaited, line: &str) -> Step {
         Awaited::Plain => {
             let parts: Vec<&str> = response.split('\0').collect();
             match parts[..] {
-                // On behalf of another user: nobody may.
+                // For another user: not allowed.
                 [on_behalf_of, username, password] if on_behalf_of.is_empty() || on_behalf_of == username => {
                     let (username, password) = (username.to_owned(), Secret::new(password.to_owned()));
                     Step::Credentials(SignIn { username, password })

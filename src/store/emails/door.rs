@@ -9,7 +9,7 @@ use crate::store::{Db, DbError, Row, Statement, sql};
 statements! {
     FIND_BY_DOOR = "select id from emails where tenant_id = $1 and door_hash = $2 and created_at > $3";
     FORGET_DOOR = "update emails set door_hash = null where tenant_id = $1 and door_hash = $2 and created_at <= $3";
-    /// No row where it was erased meanwhile.
+    /// No row where it has been erased.
     CONFIRM_REPETITION = "update emails set came_again = true
         where tenant_id = $1 and id = $2 and sealed_details is not null";
     /// No row where its client has heard its id, or where it has begun to go: then its client hears the id when it comes again.

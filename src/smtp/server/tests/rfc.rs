@@ -343,7 +343,7 @@ async fn rfc1870_6_sizes() {
         let codes = replies(&server(limits), &[HELLO, &format!("{MAIL} SIZE={size}")]).await;
         assert_eq!(codes[1], expected, "{size}");
     }
-    // At the end as well: what was announced binds nobody.
+    // At the end as well: the announced size is not binding.
     for (octets, expected) in [(998, "250 2.0.0"), (999, "552 5.3.4")] {
         let text = format!("{}\r\n", "x".repeat(8)).repeat(99) + &"x".repeat(octets - 990);
         let mail = format!("{MAIL} SIZE=1");
@@ -433,7 +433,7 @@ async fn rfc4954_4_sign_ins() {
         (&["AUTH LOGIN", user, ""], "535 5.7.8", "ada:"),
         (&["AUTH PLAIN AGFkYQBsYXRlcg=="], "454 4.7.0", "ada:later"),
         (&["AUTH PLAIN AGFkYQB3cm9uZw=="], "535 5.7.8", "ada:wrong"),
-        // On behalf of somebody else, or malformed: nothing is asked.
+        // For another user, or malformed: refused without asking the front door.
         (&["AUTH PLAIN cm9vdABhZGEAc2VjcmV0"], "535 5.7.8", ""),
         (&["AUTH PLAIN YWRhAHNlY3JldA=="], "535 5.7.8", ""),
         (&["AUTH PLAIN AGFkYQBzZWNyZXQA"], "535 5.7.8", ""),

@@ -138,7 +138,7 @@ async fn a_revoked_key_is_refused_at_once_on_every_replica() {
     assert_eq!(post.server.mails().len(), 0);
 }
 
-/// The senders are judged at the door, and once more when the mail goes.
+/// The senders are judged at the door, and again when the mail is handed over.
 #[tokio::test]
 async fn a_sender_has_to_be_one_of_the_accounts_and_one_of_the_keys() {
     let post = Post::open(Script::starttls()).await;

@@ -125,7 +125,7 @@ async fn a_key_is_for_the_send_api_alone_and_the_refusal_says_so() {
     assert_eq!(none["name"], json!("missing_api_key"));
 }
 
-/// The checksum alone lets nobody in.
+/// A right checksum alone is refused.
 ///
 /// Security case F23.
 #[tokio::test]
