@@ -288,7 +288,7 @@ settings! {
         /// Mails of one tenant that may wait.
         max_waiting_per_tenant: u32 = 10_000, Between(1, 10_000_000);
         /// Mails to one recipient that a tenant sends in an hour. Further ones are held until the hour allows them, or until
-        /// somebody tries them again by hand: mail that goes round in a loop ends here. 0 is no limit.
+        /// they are retried by hand: this ends mail loops. 0 is no limit.
         mails_per_recipient_per_hour: u32 = 50, Between(0, 1_000_000);
         /// Octets of one tenant's mail that may wait.
         max_bytes_per_tenant: u64 = 1_073_741_824, Between(1_024, 1_099_511_627_776);

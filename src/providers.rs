@@ -271,7 +271,7 @@ impl Outcome {
             success: finding.is_none(),
             unproved: self.not_verified.clone(),
             diagnosis: match operation {
-                // It names the recipients of somebody's mail.
+                // It names recipients.
                 CheckOperation::Delivery => diagnosis.map(StoredDiagnosis::without_transcript),
                 _ => diagnosis,
             },

@@ -59,7 +59,7 @@ impl SubmissionSignIns {
         self.remember(ACCEPTED, key);
     }
 
-    /// What was presented is the password of nobody.
+    /// The presented password is not a known key.
     pub fn refused(&self, remote: IpAddr) {
         if self.addresses.count(REFUSED_ADDRESS, remote, self.clock.now()).is_err() {
             let key = self.windows.key(STOPPED_ADDRESS, &network_of(remote));

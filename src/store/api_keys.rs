@@ -230,7 +230,7 @@ fn senders_as_json(senders: Option<&[AllowedSender]>) -> Option<String> {
 }
 
 /// The one rule of when a key ends, which the table holds as a value. A revoked key has ended for everybody, also where a
-/// clock is behind that of whoever revoked it.
+/// clock is behind the clock of the process that revoked it.
 fn usable_until(expires_at: Option<Timestamp>, revoked_at: Option<Timestamp>) -> Timestamp {
     if revoked_at.is_some() { Timestamp(i64::MIN) } else { expires_at.unwrap_or(Timestamp(i64::MAX)) }
 }

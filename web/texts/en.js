@@ -227,7 +227,7 @@ export default {
   "keys.creating": "Making the key …",
   "keys.cancel": "Cancel",
   "keys.made": "The key “{name}” is ready",
-  "keys.once": "Copy it now and keep it safe: nobody can show it again.",
+  "keys.once": "Copy it now and keep it safe: it cannot be shown again.",
   "keys.putAway": "I have copied it",
   "keys.lastUsed": "Last used",
   "keys.unused": "Not used yet",

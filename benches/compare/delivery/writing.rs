@@ -31,7 +31,7 @@ pub struct Writing {
     pub rate: Spread,
 }
 
-/// Measures each database by itself. A separate thread writes, on the core of what is measured.
+/// Measures each database in turn. A separate thread writes, on the measured core.
 pub(super) async fn measure(place: &Place, extents: &Extents, server: &str) -> Vec<Writing> {
     let mut measured = Vec::new();
     for (name, url) in [

@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::delivery::api_keys::{ApiKeys, Author, KeyRequest};
 use crate::outgoing::account_settings::AllowedSender;
 
-/// Make a key, and print it to standard output. Nobody can show it again.
+/// Make a key, and print it to standard output. It cannot be shown again.
 ///
 /// Example: transports api-keys create --tenant acme --name billing --expires 90d
 #[derive(Debug, Args)]

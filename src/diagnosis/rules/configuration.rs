@@ -50,7 +50,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   server was not contacted.",
         steps: &[
             "Try the email again as an administrator if it is to be sent all the same; cancel it if not.",
-            "If the key has only expired, set a later end, and the email goes by itself.",
+            "If the key has only expired, set a later end, and the email is sent.",
         ],
         ..RULE
     },

@@ -68,7 +68,7 @@ pub async fn create(
 
 /// Lists the API keys that are not revoked, the newest first.
 ///
-/// For tenant administrators and API keys with full access. Without their `token`, which nobody can show again.
+/// For tenant administrators and API keys with full access. The `token` of a key is shown only when the key is made.
 #[utoipa::path(
     get, path = "/api-keys", tag = "api-keys", operation_id = "listApiKeys",
     params(ListParameters),

@@ -239,7 +239,7 @@ impl FrontDoor for Door {
     }
 
     async fn sign_in(&self, _: &Client<Infallible>, _: SignIn) -> Result<Infallible, Reply> {
-        Err(Reply::new(535, EnhancedCode(5, 7, 8), "Nobody may"))
+        Err(Reply::new(535, EnhancedCode(5, 7, 8), "Sign-in refused"))
     }
 
     async fn begin(&self, _: &Client<Infallible>, transaction: &Transaction) -> Result<(), Reply> {

@@ -142,7 +142,7 @@ impl<'a, D: FrontDoor> Session<'a, D> {
         self.within_limits(reply, next)
     }
 
-    /// Whoever means BDAT or DATA sends a message behind it. Where the command was not understood, its octets would be read
+    /// A client that sends BDAT or DATA sends a message after it. Where the command was not understood, its octets would be read
     /// as commands.
     fn distrust_what_follows(&mut self, line: &[u8], next: Next) -> Next {
         let start = line.iter().position(u8::is_ascii_alphabetic).unwrap_or_default();
