@@ -65,7 +65,7 @@ async fn audited(post: &Post, tenant: &str) -> Vec<String> {
     post.app.database.query(&rows).await.into_iter().map(|row| row[0].clone().expect("a text")).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_counted_listed_and_shown_without_what_it_says() {
     for engine in Engine::all() {
         let post = open(engine, Script::starttls(), false).await;
@@ -133,7 +133,7 @@ async fn what_waits_is_counted_listed_and_shown_without_what_it_says() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn waiting_mail_is_canceled_and_purged_with_a_row_in_the_audit() {
     for engine in Engine::all() {
         let post = open(engine, Script::starttls(), false).await;
@@ -184,7 +184,7 @@ async fn waiting_mail_is_canceled_and_purged_with_a_row_in_the_audit() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_sees_that_the_operator_has_paused_the_account_and_cannot_resume_it() {
     for engine in Engine::all() {
         let post = open(engine, Script::starttls(), true).await;
@@ -222,7 +222,7 @@ async fn an_administrator_sees_that_the_operator_has_paused_the_account_and_cann
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_runs_notices_what_the_operator_changes() {
     for engine in Engine::all() {
         let refusing = Script::starttls().on(At::RcptTo("bob@example.net"), "550 5.1.1 No such user");
@@ -260,6 +260,11 @@ async fn a_service_that_runs_notices_what_the_operator_changes() {
             .await;
         };
         is("held").await;
+        crate::support::eventually::eventually("the account has stopped", async || {
+            let account = post.app.admin("other").get(ACCOUNT).await.expect(200).json();
+            account["state"] == "stopped"
+        })
+        .await;
         let found = done(&post, &["queue", "cancel", "--code", "AUTH_REJECTED", "--dry-run"]);
         assert_eq!(found, "found: 1 email of 1 tenant\n", "{engine:?}");
         post.server.play(Script::starttls());
@@ -269,7 +274,7 @@ async fn a_service_that_runs_notices_what_the_operator_changes() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn hold_pauses_whose_mail_waits_and_drain_says_what_is_due() {
     for engine in Engine::all() {
         let post = open(engine, Script::starttls(), false).await;

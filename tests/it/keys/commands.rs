@@ -156,7 +156,7 @@ const UNTOUCHED: &str =
 const REFUSED: Option<i32> = Some(1);
 
 /// Security case L6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn rotate_prepends_a_new_key_and_changes_nothing_else() {
     let place = Place::with(&format!("# our keys\n\n{}", line("k1", 1)), 7).await;
     let (before, mode) =
@@ -187,7 +187,7 @@ async fn rotate_prepends_a_new_key_and_changes_nothing_else() {
 }
 
 /// Security case L6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn rotate_completes_an_interrupted_rotation_without_a_second_key() {
     let place = Place::with(&line("k1", 1), 3).await;
     // The file was changed, and then the power failed.
@@ -218,7 +218,7 @@ async fn rotate_completes_an_interrupted_rotation_without_a_second_key() {
 }
 
 /// Security cases L3, L4, L5.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn rotate_requires_valid_keys() {
     let place = Place::with(&line("k1", 1), 3).await;
     for (text, expected) in [
@@ -244,7 +244,7 @@ async fn rotate_requires_valid_keys() {
     assert!(ran.code == REFUSED && ran.err.contains("key k2 is not the key k2"), "{ran:?}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn an_irreplaceable_file_is_left_unchanged() {
     let place = Place::with(&line("k1", 1), 1).await;
     let new = place.file.path().with_file_name("keys.new");
@@ -255,7 +255,7 @@ async fn an_irreplaceable_file_is_left_unchanged() {
     assert_eq!((place.file.text(), place.rows().await), (line("k1", 1), vec![("k1".to_owned(), 1)]));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn keys_in_the_environment_are_explained_and_rewrapped() {
     let place = Place::with(&line("k1", 1), 3).await;
     let environment = |lines: &[String]| {
@@ -294,7 +294,7 @@ async fn keys_in_the_environment_are_explained_and_rewrapped() {
 }
 
 /// Security case L7.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_in_use_and_the_current_key_are_not_removed() {
     let place = Place::with(&line("k1", 1), 41).await;
     place.file.replace(&(line("k2", 2) + &line("k1", 1) + &line("k0", 3)));
@@ -323,7 +323,7 @@ async fn a_key_in_use_and_the_current_key_are_not_removed() {
     place.assert_all_open().await;
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_database_is_not_created() {
     let file = KeyFile::with(&line("k1", 1));
     let (path, missing) = (file.path().display().to_string(), file.path().with_file_name("missing.db"));
@@ -340,7 +340,7 @@ async fn a_missing_database_is_not_created() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn status_lists_the_keys_and_exits_with_1_if_one_is_missing() {
     let place = Place::with(&line("k1", 1), 2).await;
     let db = place.database.open().await;

@@ -104,7 +104,7 @@ async fn key_ids(database: &Database) -> Vec<String> {
     database.query(sql).await.into_iter().map(|row| row[0].clone().expect("not null")).collect()
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn concurrent_requests_for_one_key_share_a_call() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
@@ -127,7 +127,7 @@ async fn concurrent_requests_for_one_key_share_a_call() {
 }
 
 /// Security cases L1, L2.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_or_relabelled_wrapped_key_does_not_open() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
@@ -158,7 +158,7 @@ async fn a_damaged_or_relabelled_wrapped_key_does_not_open() {
 }
 
 /// Security case L8.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_key_detected_late_is_not_used() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
@@ -175,7 +175,7 @@ async fn a_wrong_key_detected_late_is_not_used() {
 }
 
 /// Security case L6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn secrets_are_sealed_only_with_versions_that_have_a_canary() {
     let service = Service::start().await;
     service.admin.patch(&service.account()).await.expect(204);
@@ -205,7 +205,7 @@ async fn secrets_are_sealed_only_with_versions_that_have_a_canary() {
 }
 
 /// Security case L6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_key_with_many_versions_is_rotated() {
     let service = Service::start().await;
     for _ in 1..150 {
@@ -219,7 +219,7 @@ async fn a_key_with_many_versions_is_rotated() {
 }
 
 /// Security case L6.
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn new_versions_are_adopted_while_serving() {
     let service = Service::start().await;
     let tenants = ["acme", "b", "c", "d"].map(|tenant| service.app.admin(tenant));
@@ -274,7 +274,7 @@ async fn new_versions_are_adopted_while_serving() {
     assert_eq!(config(after.header("etag").unwrap()), config(before.header("etag").unwrap()));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn rows_move_from_keys_to_the_service_and_back() {
     let database = Database::create(Engine::chosen()).await;
     let transit = Transit::start().await;

@@ -14,7 +14,7 @@ mod script;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -26,7 +26,8 @@ pub use script::{Act, At, Script, USER, good_password, good_token, reply};
 pub struct Seen {
     pub commands: Vec<Command>,
     pub sign_ins: Vec<SignIn>,
-    pub mails: Vec<Mail>,
+    /// The messages, each with the moment at which it had come.
+    pub mails: Vec<(Instant, Mail)>,
     /// How many messages came without their end.
     pub lost_dots: usize,
     /// The name that the client asked for in TLS.
@@ -202,9 +203,11 @@ impl SmtpServer {
         self.seen().iter().map(|seen| seen.lost_dots).sum()
     }
 
-    /// The messages of all connections.
+    /// The messages of all connections in the order in which they came.
     pub fn mails(&self) -> Vec<Mail> {
-        self.seen().into_iter().flat_map(|seen| seen.mails).collect()
+        let mut mails: Vec<_> = self.seen().into_iter().flat_map(|seen| seen.mails).collect();
+        mails.sort_by_key(|(came, _)| *came);
+        mails.into_iter().map(|(_, mail)| mail).collect()
     }
 
     /// Waits until every connection that was accepted has ended: then nothing more comes.

@@ -53,7 +53,7 @@ async fn filled(engine: Engine) -> Database {
     database
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn tenants_match_their_snapshots_on_every_engine() {
     for engine in Engine::all() {
         let database = filled(engine).await;
@@ -75,7 +75,7 @@ async fn tenants_match_their_snapshots_on_every_engine() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn json_and_csv_hold_the_same_rows_and_parse() {
     let database = filled(Engine::chosen()).await;
     let (_, out, _) = tenants(&database, &["ls", "--all", "--format", "json"]);
@@ -103,7 +103,7 @@ async fn json_and_csv_hold_the_same_rows_and_parse() {
     assert_eq!(known.collect::<Vec<_>>(), expected);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn pages_follow_each_other_in_every_format() {
     let database = filled(Engine::chosen()).await;
     let mut names: Vec<String> = rows().into_iter().map(|(name, _)| name).collect();
@@ -139,7 +139,7 @@ async fn pages_follow_each_other_in_every_format() {
     assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON"), json!({"tenants": []}));
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn filters_accept_lists_and_any_letter_case() {
     let database = filled(Engine::chosen()).await;
     let listed = |arguments: &[&str]| {
@@ -163,7 +163,7 @@ async fn filters_accept_lists_and_any_letter_case() {
     assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON"), expected);
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn wrong_usage_exits_with_2_and_lists_the_values() {
     let database = filled(Engine::chosen()).await;
     for (arguments, expected) in [
@@ -182,7 +182,7 @@ async fn wrong_usage_exits_with_2_and_lists_the_values() {
     }
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn a_missing_database_is_an_error_and_not_created() {
     let database = Database::create(Engine::Sqlite).await;
     for command in ["ls", "summary"] {
@@ -198,7 +198,7 @@ async fn a_missing_database_is_an_error_and_not_created() {
     assert!(err.starts_with("error: opening the database: database.url: "), "{err}");
 }
 
-#[tokio::test]
+#[tokio::test(flavor = "multi_thread")]
 async fn the_command_works_while_the_service_runs() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");

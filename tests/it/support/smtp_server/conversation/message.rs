@@ -1,5 +1,7 @@
 //! The message of a client: by DATA, or by BDAT in chunks.
 
+use std::time::Instant;
+
 use super::super::Mail;
 use super::super::script::At;
 use super::{Conversation, End};
@@ -37,7 +39,7 @@ impl Conversation<'_> {
         let mut wire = std::mem::replace(&mut self.buffer, rest);
         wire.truncate(end);
         let mail = Mail { wire, ..std::mem::take(&mut self.mail) };
-        self.seen.lock().unwrap().mails.push(mail);
+        self.seen.lock().unwrap().mails.push((Instant::now(), mail));
         self.act(&At::Message, "250 2.0.0 queued as 4711\r\n").await
     }
 
@@ -65,7 +67,7 @@ impl Conversation<'_> {
             return self.act(&At::Chunk, "250 2.0.0 go on\r\n").await;
         }
         let mail = std::mem::take(&mut self.mail);
-        self.seen.lock().unwrap().mails.push(mail);
+        self.seen.lock().unwrap().mails.push((Instant::now(), mail));
         self.act(&At::Message, "250 2.0.0 queued as 4711\r\n").await
     }
 }
