@@ -1,5 +1,7 @@
-//! The platform's own mail: taking it (`POST /emails`), and handing it over to a mail server that takes all at once.
+//! The platform's own mail: taking it by `POST /emails` and by the SMTP gateway, and handing it over to a mail server that takes
+//! all at once.
 
+mod gateway;
 mod handing_over;
 mod taking;
 mod writing;
@@ -14,6 +16,7 @@ use super::{Extents, fill};
 use std::path::Path;
 use std::time::Duration;
 
+pub use gateway::Gateway;
 pub use handing_over::{HandingOver, ONE_AT_A_TIME};
 pub use taking::Taking;
 pub use writing::Writing;
@@ -46,14 +49,23 @@ pub struct Side {
 /// All that was measured of the delivery.
 pub struct Measured {
     pub taking: Taking,
+    /// With one session, and with ten.
+    pub gateway: Vec<Gateway>,
     pub handing_over: HandingOver,
     pub writing: Vec<Writing>,
 }
 
-/// Measures all of it. `postgres_pid` is the main process of PostgreSQL.
-pub async fn measure(place: &Place, extents: &Extents, server: &str, postgres_pid: u32) -> Measured {
+/// Measures all of it. `postgres_pid` is the main process of PostgreSQL, and `postfix` the folder of Postfix.
+pub async fn measure(
+    place: &Place,
+    extents: &Extents,
+    server: &str,
+    postgres_pid: u32,
+    postfix: &Path,
+) -> Measured {
     Measured {
         taking: taking::measure(place, extents, server, postgres_pid).await,
+        gateway: gateway::measure(place, extents, server, postgres_pid, postfix).await,
         handing_over: handing_over::measure(place, extents, server, postgres_pid).await,
         writing: writing::measure(place, extents, server).await,
     }

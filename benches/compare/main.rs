@@ -11,6 +11,7 @@
     reason = "the tables are what it is for, and the progress"
 )]
 
+mod certificate;
 mod client;
 mod delivery;
 mod figures;
@@ -174,14 +175,16 @@ fn main() {
     process::pin_this_thread(process::OTHER_CORE);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let tables = runtime.block_on(measure(&options, &extents));
-    println!("{tables}");
-    if let Some(file) = &options.write {
-        report::replace(file, &tables);
-        progress(format_args!("written to {}", file.display()));
+    for (part, text) in &tables {
+        println!("{text}");
+        if let Some(file) = &options.write {
+            report::replace(file, part, text);
+            progress(format_args!("written to {}: {part}", file.display()));
+        }
     }
 }
 
-async fn measure(options: &Options, extents: &Extents) -> String {
+async fn measure(options: &Options, extents: &Extents) -> Vec<(&'static str, String)> {
     let missing = "missing: run scripts/bench, which gives it";
     let server = options.postgres.as_ref().unwrap_or_else(|| panic!("--postgres is {missing}"));
     let postgres = options.postgres_pid.unwrap_or_else(|| panic!("--postgres-pid is {missing}"));
@@ -206,7 +209,7 @@ async fn measure(options: &Options, extents: &Extents) -> String {
     };
     let delivery = match options.only {
         Some(Part::Configuration) => None,
-        _ => Some(delivery::measure(&place, extents, server, postgres).await),
+        _ => Some(delivery::measure(&place, extents, server, postgres, postfix).await),
     };
     let machine = machine::description(extents);
     std::fs::remove_dir_all(&place.folder).expect("the folder is ours");

@@ -8,7 +8,7 @@ use super::sides::{self, Database, Side};
 use super::targets::{self, Target};
 use super::{delivery, get, instructions, start, verify};
 
-const BEGIN: &str = "<!-- figures: written by scripts/bench -->";
+/// The end of the figures of each part in the file.
 const END: &str = "<!-- end of the figures -->";
 
 /// Everything that was measured.
@@ -41,33 +41,37 @@ pub fn ratio<T>(here: &[T], there: &[T], value: impl Fn(&T) -> f64) -> Spread {
     Spread::of(here.iter().zip(there).map(|(here, there)| value(here) / value(there)))
 }
 
-pub fn markdown(results: &Results) -> String {
-    let mut text = format!("{}\n", results.machine);
-    let configuration = results.configuration.as_ref();
-    let delivery = results.delivery.as_ref();
-    let judged = configuration.map(targets::of_configuration).into_iter().flatten();
-    let judged: Vec<_> = judged.chain(delivery.map(targets::of_delivery).into_iter().flatten()).collect();
-    targets(&mut text, &judged);
-    if let Some(configuration) = configuration {
+/// The tables of what was measured, by the part that they are of.
+pub fn markdown(results: &Results) -> Vec<(&'static str, String)> {
+    let mut parts = Vec::new();
+    if let Some(configuration) = &results.configuration {
+        let mut text = format!("{}\n", results.machine);
+        targets(&mut text, &targets::of_configuration(configuration));
         get(&mut text, configuration);
         start_and_memory(&mut text, configuration);
         verify(&mut text, &configuration.verify);
         instructions(&mut text, configuration.instructions.as_deref());
+        parts.push(("configuration", text));
     }
-    if let Some(delivery) = delivery {
+    if let Some(delivery) = &results.delivery {
+        let mut text = format!("{}\n", results.machine);
+        targets(&mut text, &targets::of_delivery(delivery));
         taking(&mut text, &delivery.taking);
+        gateway(&mut text, &delivery.gateway);
         handing_over(&mut text, &delivery.handing_over);
         writing(&mut text, &delivery.writing);
+        parts.push(("delivery", text));
     }
-    text
+    parts
 }
 
-/// Puts the tables between the marks of a file.
-pub fn replace(file: &Path, tables: &str) {
+/// Puts the tables of a part between its marks in a file.
+pub fn replace(file: &Path, part: &str, tables: &str) {
     let text = std::fs::read_to_string(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()));
-    let (before, rest) = text.split_once(BEGIN).expect("the mark at the begin of the figures");
+    let begin = format!("<!-- figures of {part}: written by scripts/bench -->");
+    let (before, rest) = text.split_once(&begin).expect("the mark at the begin of the figures");
     let (_, after) = rest.split_once(END).expect("the mark at the end of the figures");
-    std::fs::write(file, format!("{before}{BEGIN}\n{tables}{END}{after}")).expect("the file can be written");
+    std::fs::write(file, format!("{before}{begin}\n{tables}{END}{after}")).expect("the file can be written");
 }
 
 fn line(text: &mut String, cells: &[String]) {
@@ -185,6 +189,18 @@ fn taking(text: &mut String, measured: &delivery::Taking) {
     heading(text, "Taking mail, 64 callers", &columns);
     for side in [&measured.sqlite, &measured.sqlite_peer, &measured.postgres, &measured.postgres_peer] {
         mail_rounds(text, side);
+    }
+}
+
+fn gateway(text: &mut String, measured: &[delivery::Gateway]) {
+    for one in measured {
+        let columns =
+            ["TLS, sign-in, 10 kB", "mails/s", "CPU µs per mail", "PostgreSQL's CPU µs", "p50 ms", "p99 ms"];
+        let sessions = if one.sessions == 1 { "one session" } else { "ten sessions" };
+        heading(text, &format!("Taking mail by SMTP, {sessions}"), &columns);
+        for side in [&one.sqlite, &one.postgres, &one.postfix] {
+            mail_rounds(text, side);
+        }
     }
 }
 

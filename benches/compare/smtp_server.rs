@@ -5,13 +5,15 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use rustls::ServerConfig;
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufStream};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use transports::http::server;
+
+use super::certificate;
 
 pub const USER: &str = "ada@example.com";
 pub const PASSWORD: &str = "a password of the benchmark";
@@ -31,19 +33,10 @@ pub fn serve(port: u16, authority: &Path) {
 }
 
 fn certificate(authority: &Path) -> Arc<ServerConfig> {
-    let (authority_key, key) = (KeyPair::generate().expect("a key"), KeyPair::generate().expect("a key"));
-    let mut params = CertificateParams::default();
-    // Another name than the server's own, or OpenSSL takes that for self-signed.
-    params.distinguished_name.push(DnType::CommonName, "Authority of the benchmark");
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
-    let own = params.self_signed(&authority_key).expect("an authority");
-    let issuer = Issuer::new(params, authority_key);
-    let params = CertificateParams::new(vec!["localhost".to_owned()]).expect("a name");
-    let certificate = params.signed_by(&key, &issuer).expect("a certificate");
+    let issued = certificate::issue();
     // Where it can be read it is whole.
     let written = authority.with_extension("new");
-    std::fs::write(&written, own.pem()).expect("a file");
+    std::fs::write(&written, issued.authority).expect("a file");
     std::fs::rename(&written, authority).expect("a file");
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config = ServerConfig::builder_with_provider(provider)
@@ -51,8 +44,8 @@ fn certificate(authority: &Path) -> Arc<ServerConfig> {
         .expect("TLS 1.2 and 1.3")
         .with_no_client_auth()
         .with_single_cert(
-            vec![certificate.der().clone()],
-            PrivatePkcs8KeyDer::from(key.serialize_der()).into(),
+            vec![CertificateDer::from_pem_slice(issued.certificate.as_bytes()).expect("PEM")],
+            PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).expect("PEM"),
         );
     Arc::new(config.expect("a key that belongs to the certificate"))
 }

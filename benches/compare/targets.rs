@@ -137,6 +137,18 @@ pub fn of_delivery(measured: &delivery::Measured) -> Vec<Target> {
             &taking.sqlite_peer,
         ),
         target("POST /emails, PostgreSQL, mails/s", AtLeast(2500.0), rate(&taking.postgres)),
+        beside(
+            "gateway, one session, SQLite: rate, of Postfix",
+            AtLeast(2.0),
+            &measured.gateway[0].sqlite,
+            &measured.gateway[0].postfix,
+        ),
+        beside(
+            "gateway, ten sessions, SQLite: rate, of Postfix",
+            AtLeast(2.0),
+            &measured.gateway[1].sqlite,
+            &measured.gateway[1].postfix,
+        ),
         target("request to the server's 250, SQLite, mails/s", AtLeast(2500.0), rate(&handing_over.sqlite)),
         target(
             "request to the server's 250, PostgreSQL, mails/s",

@@ -1,6 +1,8 @@
 //! `kill -9` and losses of power round the 250 of the SMTP gateway: what it said is stored, and what it did not say is stored
 //! once when the client comes again.
 
+mod random_kills;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -16,6 +18,7 @@ use crate::support::certificates;
 use crate::support::database::{Database, Engine};
 use crate::support::disk::Disk;
 use crate::support::eventually::eventually;
+use crate::support::figures::{progress, rounds, tell};
 use crate::support::gate::{Gate, Side};
 use crate::support::journal::Journal;
 use crate::support::process::{Process, with};
@@ -139,7 +142,7 @@ async fn a_loss_of_power_after_the_250_loses_nothing() {
     let process = start(&settings).await;
     let _tenant = Tenant::create(&process, "acme").await;
     let mut told = Vec::new();
-    for number in 1..=6 {
+    for number in 1..=rounds("TEST_SUBMISSION_POWER_CUTS", 6) {
         let reply = send(&process, &key, &MESSAGE.replace("<1@", &format!("<{number}@"))).await;
         told.push((journal.records().len(), id(&reply)));
     }
@@ -148,6 +151,7 @@ async fn a_loss_of_power_after_the_250_loses_nothing() {
     let mut random = Random::announced();
     let (mut disk, mut applied) = (before, 0);
     for (number, (moment, _)) in told.iter().enumerate() {
+        progress("losses of power", number, told.len());
         records[applied..*moment].iter().for_each(|record| disk.apply(record));
         applied = *moment;
         let image = Database::create(Engine::Sqlite).await;
@@ -159,6 +163,7 @@ async fn a_loss_of_power_after_the_250_loses_nothing() {
         }
         process.kill();
     }
+    tell(&format!("{} losses of power after a 250: no mail lost", told.len()));
 }
 
 /// What is under way when the service is asked to end is finished.
