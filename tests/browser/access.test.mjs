@@ -66,7 +66,7 @@ test("from an empty form to a test mail with the keyboard alone", async () => {
   await tabTo(page, "send-test");
   await page.keyboard.press("Space");
   await page.focusIs("test-result");
-  assert.match(await page.told(), /has taken the mail/);
+  assert.match(await page.told(), /accepted the email/);
   await page.done();
 });
 
@@ -172,7 +172,7 @@ test("in german, down to the language that the service is asked for", async () =
   const asked = [];
   page.on("request", (request) => request.url().includes("/api/v1/") && asked.push(request.headers()["accept-language"]));
   await page.locator("label.choice", { hasText: "SMTP" }).click();
-  await page.getByLabel("Gleich der Absenderadresse").uncheck();
+  await page.getByLabel("Wie Absenderadresse").uncheck();
   await page.fill({ serverAddress: "localhost", serverPort: dev.smtpPort, emailAddress: "platform@example.com", username: "dev" });
   await page.save();
   await page.getByText("Geben Sie das Passwort zum Benutzernamen ein").waitFor();

@@ -29,7 +29,7 @@ test("a key is made, shown once, used, and revoked after a question", async () =
   await page.getByRole("heading", { name: "API keys" }).waitFor();
   await page.button("New key").click();
   await page.focusIs("apiKeyName");
-  await page.button("Make the key").click();
+  await page.button("Create key").click();
   await page.focusIs("apiKeyName");
   await page.getByText("Enter a name.").waitFor();
   await page.axe("the form of a key with an error");
@@ -53,7 +53,7 @@ test("a key is made, shown once, used, and revoked after a question", async () =
   await page.ready();
   await page.locator("#api-keys li").waitFor();
   assert.ok(!(await page.content()).includes(token), "it is shown once");
-  await page.getByText("Send, and read what it has sent").waitFor();
+  await page.getByText("Send emails, and read the ones it sent").waitFor();
 
   await page.button("Revoke (key “Billing”)").click();
   await page.focusIs("revoke-title");
@@ -77,7 +77,7 @@ test("a key of another administrator is listed with what it may do", async () =>
   await page.ready();
   await page.getByRole("heading", { name: "API-Schlüssel" }).waitFor();
   await page.getByText("Voller Zugriff: senden, alle E-Mails lesen, Schlüssel verwalten · Testschlüssel · nur von *@example.com").waitFor();
-  await page.getByText("Noch nicht benutzt").waitFor();
+  await page.getByText("Noch nie benutzt").waitFor();
   await page.button("Neuer Schlüssel").click();
   await page.picture("22-api-keys-german");
   await page.done();
@@ -90,7 +90,7 @@ test("a refusal stands beside the keys, and a key that somebody else has revoked
   await page.ready();
   await page.button("New key").click();
   await page.field("apiKeyName").fill("x".repeat(51));
-  await page.button("Make the key").click();
+  await page.button("Create key").click();
   await page.focusIs("keys-problem");
   await page.getByText("has more than 50 characters").waitFor();
   const { body } = await dev.api(page.token, "GET", "/api-keys");

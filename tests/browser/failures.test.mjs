@@ -82,7 +82,7 @@ test("a server without encryption: other ports, or none on purpose", async () =>
   await page.saved();
   assert.equal((await page.stored()).securityType, "none");
   await page.getByText("Mail goes out without encryption").waitFor();
-  await page.getByText("Not encrypted: anyone on the way can read the mail.").waitFor();
+  await page.getByText("Not encrypted: anyone along the way can read the email.").waitFor();
   await page.picture("22-advice");
   await page.done();
   await smtp.stop();
@@ -120,7 +120,7 @@ test("what the service refuses before it connects stands at its field", async ()
   const errors = () => page.locator(".error").allInnerTexts();
   assert.deepEqual(await errors(), [
     "Enter the name of the mail server.", "Enter a number from 1 to 65535.",
-    "Enter one whole email address, such as mail@example.com.",
+    "Enter one complete email address, such as mail@example.com.",
   ]);
   assert.match(await page.told(), /3 fields need a correction/);
   assert.equal(await page.field("serverPort").getAttribute("aria-describedby"), "e-serverPort");
@@ -135,7 +135,7 @@ test("what the service refuses before it connects stands at its field", async ()
   await page.save();
   await page.locator("#e-emailPassword").waitFor();
   assert.match(await page.locator("#e-serverAddress").innerText(), /does not connect to that address/);
-  assert.match(await page.locator("#e-emailPassword").innerText(), /only the stars/);
+  assert.match(await page.locator("#e-emailPassword").innerText(), /placeholder dots/);
   assert.match(await page.locator("#e-emailAddress").innerText(), /./);
   await page.focusIs("serverAddress");
   await page.done();
@@ -152,7 +152,7 @@ test("a sender that the account may not use, found by the connection test", asyn
   await page.ready();
   await page.button("Test connection").click();
   assert.equal(await page.code(), "SENDER_NOT_OWNED");
-  await page.getByRole("heading", { name: "Mail cannot be sent" }).waitFor();
+  await page.getByRole("heading", { name: "Email cannot be sent" }).waitFor();
   assert.equal(await page.locator(".stages .failed .name").textContent(), "Sender");
   await page.picture("25-sender");
   await page.button("Change the sender address").click();
@@ -169,7 +169,7 @@ test("a recipient that does not exist says nothing against the settings", async 
   await page.field("recipient").fill("not an address");
   await page.locator("#send-test").click();
   await page.focusIs("recipient");
-  await page.locator("#e-recipient", { hasText: "Enter one whole email address." }).waitFor();
+  await page.locator("#e-recipient", { hasText: "Enter one complete email address." }).waitFor();
   await page.field("recipient").fill("nouser@example.com");
   await page.locator("#send-test").click();
   assert.equal(await page.code(), "RECIPIENT_UNKNOWN");

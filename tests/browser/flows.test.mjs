@@ -17,7 +17,7 @@ test("the console of dev signs in by itself", async () => {
   const page = await browser.open();
   await page.goto(dev.console);
   await page.getByRole("heading", { name: "Email is not set up yet" }).waitFor();
-  assert.equal(await page.getByRole("link", { name: "Inbox of this trial" }).getAttribute("href"), "/dev/inbox");
+  assert.equal(await page.getByRole("link", { name: "Test inbox" }).getAttribute("href"), "/dev/inbox");
   await page.picture("01-empty");
   await page.done();
 });
@@ -49,7 +49,7 @@ test("from an empty form to a test mail, with a preset looked at on the way", as
   assert.equal(stored.providerConfig.serverPort, dev.smtpPort);
   assert.equal(stored.passwordExists, true);
 
-  await page.button("send a test mail").click();
+  await page.button("send a test email").click();
   await page.focusIs("recipient");
   assert.equal(await page.field("recipient").inputValue(), "platform@example.com", "the sender address by default");
   const recipient = `ann-${Date.now()}@example.com`;
@@ -65,7 +65,7 @@ test("from an empty form to a test mail, with a preset looked at on the way", as
   await page.ready();
   assert.equal(await page.field("recipient").inputValue(), recipient, "remembered");
   assert.equal(await page.field("emailPassword").count(), 0, "no field holds the stored password");
-  await page.getByText("A password is stored").waitFor();
+  await page.getByText("A password is saved").waitFor();
   await page.done();
 });
 
@@ -83,7 +83,7 @@ test("a stored password shows as set, and is asked for again with another server
   await dev.api(page.token, "PUT", "/email-config", dev.account());
   await page.reload();
   await page.ready();
-  await page.getByText("A password is stored").waitFor();
+  await page.getByText("A password is saved").waitFor();
   await page.getByText("It is only ever sent to this server.").waitFor();
   assert.equal(await page.locator("#save").getAttribute("aria-disabled"), "true", "nothing to save");
 
@@ -92,15 +92,15 @@ test("a stored password shows as set, and is asked for again with another server
   assert.equal(await page.field("emailPassword").count(), 0);
   // Another port does not.
   await page.field("serverPort").fill("2526");
-  await page.getByText("Enter the password again: the stored one was entered for another server").waitFor();
+  await page.getByText("The saved password was entered for different connection settings.").waitFor();
   await page.picture("05-password-again");
   await page.save();
   await page.focusIs("emailPassword");
   assert.equal(await page.field("emailPassword").getAttribute("aria-invalid"), "true");
   // Back again, it is kept after all.
   await page.field("serverPort").fill(String(dev.smtpPort));
-  await page.button("Keep the stored one").click();
-  await page.getByText("A password is stored").waitFor();
+  await page.button("Keep the saved password").click();
+  await page.getByText("A password is saved").waitFor();
   await page.save();
   await page.saved();
   assert.equal((await page.stored()).providerConfig.senderName, "Example Ltd");
@@ -108,9 +108,9 @@ test("a stored password shows as set, and is asked for again with another server
   // A new one, on purpose.
   await page.button("Change (Password)").click();
   await page.focusIs("emailPassword");
-  await page.getByRole("button", { name: "Show what is entered" }).click();
+  await page.getByRole("button", { name: "Show characters" }).click();
   assert.equal(await page.field("emailPassword").getAttribute("type"), "text");
-  await page.button("Keep the stored one").click();
+  await page.button("Keep the saved password").click();
   await page.focusIs("change-emailPassword");
   await page.done();
 });
@@ -137,7 +137,7 @@ test("microsoft 365 with its setup help, from the form to a test mail", async ()
   await page.save();
   await page.saved();
   assert.equal((await page.stored()).serviceProvider, "Microsoft365");
-  await page.getByText("A client secret is stored").waitFor();
+  await page.getByText("A client secret is saved").waitFor();
   await page.field("recipient").fill("bea@example.com");
   await page.locator("#send-test").click();
   await page.locator("#test-result.ok").waitFor();
@@ -224,7 +224,7 @@ test("somebody else's change is shown, and whoever saves decides", async () => {
     { op: "replace", path: "/emailAddress", value: "theirs@example.com" },
   ]);
   await page.save();
-  const dialog = page.getByRole("dialog", { name: "Another user has changed these settings" });
+  const dialog = page.getByRole("dialog", { name: "Another user changed these settings" });
   await dialog.waitFor();
   assert.deepEqual(await dialog.locator("tbody tr").allInnerTexts().then((rows) => rows.map((row) => row.split("\t"))), [
     ["Sender address", "platform@example.com", "theirs@example.com"],
@@ -239,7 +239,7 @@ test("somebody else's change is shown, and whoever saves decides", async () => {
   assert.equal((await page.stored()).providerConfig.senderName, "Theirs", "nothing was overwritten");
 
   await page.button("Compare and decide").click();
-  await dialog.getByRole("button", { name: "Take the saved ones" }).click();
+  await dialog.getByRole("button", { name: "Use the saved version" }).click();
   assert.equal(await page.field("senderName").inputValue(), "Theirs");
 
   await page.field("senderName").fill("Mine again");
@@ -258,13 +258,13 @@ test("two who create at once do not overwrite each other, nor do a change and a 
   await dev.api(page.token, "PUT", "/email-config", dev.account({ senderName: "Quicker" }));
   await page.save();
   const dialog = page.getByRole("dialog");
-  await dialog.getByRole("button", { name: "Take the saved ones" }).click();
+  await dialog.getByRole("button", { name: "Use the saved version" }).click();
   assert.equal(await page.field("senderName").inputValue(), "Quicker");
 
   await page.choose("None");
   await dev.api(page.token, "PATCH", "/email-config", [{ op: "replace", path: "/senderName", value: "Changed" }]);
   await page.button("Delete the settings").click();
-  await dialog.getByRole("button", { name: "Delete all the same" }).click();
+  await dialog.getByRole("button", { name: "Delete anyway" }).click();
   await page.getByRole("heading", { name: "Email is not set up yet" }).waitFor();
   assert.equal((await page.stored()).passwordExists, false);
   await page.done();
@@ -280,7 +280,7 @@ test("what changed while the page lay in the background is shown when it comes b
   await dev.api(page.token, "PATCH", "/email-config", [{ op: "replace", path: "/senderName", value: "Theirs" }]);
   await page.clock.fastForward(60_000);
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  await page.getByText("Another user has changed these settings meanwhile.").first().waitFor();
+  await page.getByText("Another user changed these settings in the meantime.").first().waitFor();
   assert.equal(await page.field("senderName").inputValue(), "Mine");
   await page.picture("10-changed-meanwhile");
   await page.done();

@@ -107,7 +107,7 @@ test("a service that is away, one that has a fault, and no network", async () =>
   const answer = (status, json) => page.route(CONFIG, (route) => route.fulfill({ status, json }));
   await answer(503, { errors: [{ code: "HTTP-503", title: "Service unavailable" }] });
   await page.save();
-  await page.getByText("The service is not available at the moment").first().waitFor();
+  await page.getByText("The service is not available right now").first().waitFor();
   await page.picture("44-unavailable");
   await page.unroute(CONFIG);
 
@@ -144,12 +144,12 @@ test("where nobody can sign in, the page says what the operator has to do", asyn
   const page = await openConsole(browser, dev, { at: "about:blank" });
   await page.route("**/console/session", (route) => route.fulfill({ json: { mode: "none" } }));
   await page.goto(dev.console);
-  await page.getByRole("heading", { name: "Sign-in is not set up here yet" }).waitFor();
+  await page.getByRole("heading", { name: "Sign-in is not set up" }).waitFor();
   await page.getByText("console.oidc").waitFor();
   await page.picture("47-no-sign-in");
   await page.axe("no sign-in");
   await page.locator("#language").selectOption("de");
-  await page.getByRole("heading", { name: "Hier kann sich noch niemand anmelden" }).waitFor();
+  await page.getByRole("heading", { name: "Die Anmeldung ist nicht eingerichtet" }).waitFor();
   await page.done();
 });
 
