@@ -14,7 +14,10 @@ const { expectedStages, finished, withEvent } = await load("model/stages.js");
 const { fieldFault } = await load("model/faults.js");
 const { failingSince } = await load("model/history.js");
 const { readEvents } = await load("net/event-stream.js");
-const { ago, duration } = await load("format.js");
+const { ago, countdown, duration, timeOfDay } = await load("format.js");
+const { similarServer, takeApart } = await load("model/server.js");
+const { mailboxOf } = await load("model/address.js");
+const { Problem } = await load("net/problem.js");
 
 const CONFIG = {
   serviceProvider: "BasicAuth", passwordExists: true, isValid: true,
@@ -139,10 +142,10 @@ test("refused input finds its field", async () => {
     [fault("/providerConfig/serverAddress", "required"), ["serverAddress", "error.required.serverAddress"]],
     [fault("/providerConfig/serverPort", "port_not_allowed", ["25", "587"]), ["serverPort", "error.portAllowed"]],
     [fault("/providerConfig/emailPassword", "secret_not_kept"), ["emailPassword", "error.secretAgain"]],
-    [fault("/providerConfig/serverAddress", "a_new_reason"), ["serverAddress", null]],
-    [fault("/providerConfig/clientId", "unknown_field"), [null, null]],
-    [fault("", "not_an_object"), [null, null]],
-    [{ code: "HTTP-500", title: "Internal error" }, [null, null]],
+    [fault("/providerConfig/serverAddress", "a_new_reason"), ["serverAddress", "error.other"]],
+    [fault("/providerConfig/clientId", "unknown_field"), [null, "error.other"]],
+    [fault("", "not_an_object"), [null, "error.other"]],
+    [{ code: "HTTP-500", title: "Internal error" }, [null, "error.other"]],
   ]) {
     const { field, text } = fieldFault(refused, fields);
     assert.deepEqual([field, text], expected, JSON.stringify(refused));
@@ -162,9 +165,69 @@ test("the reasons of the service that a form can meet have a text in every langu
     const texts = (await import(path.join(root, `web/texts/${language}.js`))).default;
     for (const reason of reasons.filter((reason) => !unmet.test(reason) && !reasonsOfEmails.test(reason))) {
       const { text } = fieldFault({ title: "", source: { pointer: "/serverAddress" }, meta: { reason } }, ["serverAddress"]);
-      assert.ok(texts[text], `${language}: ${reason}`);
+      assert.ok(texts[text] && text !== "error.other", `${language}: ${reason}`);
     }
   }
+});
+
+test("a server is taken apart into its fields", () => {
+  for (const [text, expected] of [
+    ["smtp.example.com", { serverAddress: "smtp.example.com" }],
+    ["https://smtp.example.com/", { serverAddress: "smtp.example.com" }],
+    ["smtp.example.com:587", { serverAddress: "smtp.example.com", serverPort: "587" }],
+    ["smtp://ann:pw@smtp.example.com:2525/inbox?x#y", { serverAddress: "smtp.example.com", serverPort: "2525" }],
+    ["SMTPS://smtp.example.com", { serverAddress: "smtp.example.com", serverPort: "465", securityType: "SSL/TLS" }],
+    [" smtp.\u200bexample.\u00adcom\u00a0", { serverAddress: "smtp.example.com" }],
+    ["[2001:db8::1]:25", { serverAddress: "2001:db8::1", serverPort: "25" }],
+    ["2001:db8::1", { serverAddress: "2001:db8::1" }],
+    ["ann@example.com", { serverAddress: "ann@example.com" }],
+    ["smtp.example.com:", { serverAddress: "smtp.example.com:" }],
+    ["", { serverAddress: "" }],
+  ]) {
+    assert.deepEqual(takeApart(text), expected, text);
+  }
+  for (const [text, address, name] of [
+    ["ann@example.com", "ann@example.com", ""],
+    [" \"Example, Ltd\" <ann@example.com> ", "ann@example.com", "Example, Ltd"],
+    ["mailto:ann@exam\u200bple.com", "ann@example.com", ""],
+    ["a@b, c@d", "a@b,c@d", ""],
+  ]) {
+    assert.deepEqual(mailboxOf(text), { address, name }, text);
+  }
+});
+
+test("a typing error leads to the server that was meant, and another region does not", () => {
+  const servers = ["smtp.gmail.com", "smtp.zoho.eu", "mail.gmx.net", "email-smtp.eu-west-1.amazonaws.com"];
+  const presets = [{ id: "x", serviceProvider: "BasicAuth", servers: servers.map((serverAddress) => ({ serverAddress })) }];
+  for (const [typed, meant] of [
+    ["smtp.gmial.com", "smtp.gmail.com"], ["stmp.gmail.com", "smtp.gmail.com"], ["smtp.gmail.con", "smtp.gmail.com"],
+    ["smtp.gmail.co", "smtp.gmail.com"], ["SMTP.gmal.com", "smtp.gmail.com"], ["mail.gmx.nte", "mail.gmx.net"],
+    ["smtp.gmail.com", null], ["smtp.zoho.jp", null], ["mail.gmx.de", null], ["smtp.mail.com", null], ["localhost", null],
+    ["email-smtp.eu-west-9.amazonaws.com", null], ["smtp.example.com", null], ["", null],
+  ]) {
+    assert.equal(similarServer(presets, typed), meant, typed);
+  }
+});
+
+test("a problem is told by what was refused, not by the status alone", () => {
+  const kind = (status, code, meta) => {
+    const { kind, title } = Problem.of(status, code === undefined ? null : { errors: [{ code, title: "", meta }] }, "60");
+    return [kind, title];
+  };
+  for (const [status, code, meta, expected, title] of [
+    [404, "DELETE-1", undefined, "not-found"], [404, "VERIFYCONNECTION-1", undefined, "not-found"],
+    [404, "HTTP-404", undefined, "not-connected"], [404, undefined, undefined, "not-connected"],
+    [429, "HTTP-429", undefined, "limited", "problem.limited.requests.title"],
+    [429, "HTTP-429", { limit: "running_check" }, "limited", "problem.limited.running.title"],
+    [429, "HTTP-429", { limit: "test_mails_per_tenant" }, "limited", "problem.limited.testEmails.title"],
+    [429, "HTTP-429", { limit: "refused_sign_ins_per_account" }, "limited", "problem.limited.signIns.title"],
+    [429, "HTTP-429", { limit: "of_tomorrow" }, "limited", "problem.limited.requests.title"],
+    [422, "APIKEY-4", undefined, "keys-full"], [400, "CONNECTIONCHECK-1", undefined, "check"], [502, undefined, undefined, "unavailable"],
+  ]) {
+    assert.deepEqual(kind(status, code, meta), [expected, title ?? `problem.${expected}.title`], `${status} ${code}`);
+  }
+  assert.equal(Problem.of(429, { errors: [{ meta: { limit: "test_mails_per_recipient" } }] }, "9").concernsTestEmails, true);
+  assert.equal(Problem.of(429, { errors: [{ meta: { limit: "running_check" } }] }, "9").concernsTestEmails, false);
 });
 
 test("since when it fails", () => {
@@ -209,5 +272,12 @@ test("times are told as people tell them", () => {
   assert.equal(ago("2026-03-08T12:00:00Z", "de", now), "vorgestern");
   assert.match(ago("2026-01-08T12:00:00Z", "en", now), /Jan 8, 2026/);
   assert.equal(ago("never", "en", now), "never");
+  const later = (seconds) => countdown(now + seconds * 1000, "en", now);
+  assert.deepEqual([0, 1, 17, 89, 91, 3599, 3600].map(later),
+    ["in 1 second", "in 1 second", "in 17 seconds", "in 89 seconds", "in 2 minutes", "in 60 minutes", ""]);
+  const noon = new Date(2026, 2, 10, 12).getTime();
+  const day = (hours) => timeOfDay(noon + hours * 3_600_000, "en", noon);
+  assert.deepEqual([day(9), day(33), day(60)],
+    [{ day: "today", time: "21:00" }, { day: "tomorrow", time: "21:00" }, { day: "later", time: "00:00" }]);
   assert.deepEqual([0, 42, 1250].map((ms) => plain(duration(ms, "en"))), ["< 1 ms", "42 ms", "1.3 sec"]);
 });

@@ -66,8 +66,8 @@ test("a text that a language lacks falls back to english, and one that is nowher
   assert.equal(text({ save: "Sichern" }, "save"), "Sichern");
   assert.equal(text({}, "save"), (await texts("en")).save);
   assert.equal(text({}, "no.such.key"), "no.such.key");
-  assert.equal(text({}, "problem.wait", { count: 1 }), "You can try again in one second.");
-  assert.equal(text({}, "problem.wait", { count: 2 }), "You can try again in 2 seconds.");
+  assert.equal(text({}, "form.errors", { count: 1 }), "One field needs to be corrected.");
+  assert.equal(text({}, "form.errors", { count: 2 }), "2 fields need to be corrected.");
   assert.equal(text({}, "link.help", {}), "Help at {site}");
   for (const [wish, language] of [["de-AT", "de"], ["DE", "de"], ["fr", "en"], ["", "en"], [null, "en"]]) {
     assert.equal(languageOf(wish), language);

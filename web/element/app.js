@@ -47,6 +47,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {import("./model/form.js").SmtpDraft} smtp
  * @property {import("./model/form.js").MicrosoftDraft} microsoft
  * @property {Record<string, string>} errors by field, as whole sentences
+ * @property {Record<string, string>} notes by field: what the page has changed in the input
  * @property {Problem | null} problem of the last save or removal
  * @property {"" | "save" | "verify" | "test" | "remove" | "keys"} busy
  * @property {Check | null} check
@@ -77,6 +78,7 @@ export function initialState() {
     smtp: smtpDraft(null),
     microsoft: microsoftDraft(null),
     errors: {},
+    notes: {},
     problem: null,
     busy: "",
     check: null,

@@ -45,3 +45,40 @@ export function duration(ms, locale) {
     maximumFractionDigits: seconds ? 1 : 0,
   }).format(seconds ? ms / 1000 : ms);
 }
+
+/**
+ * The time until a moment within the next hour, such as `in 2 minutes`; empty for a later one.
+ *
+ * @param {number} at in milliseconds since 1970
+ * @param {string} locale
+ * @param {number} [now]
+ */
+export function countdown(at, locale, now = Date.now()) {
+  const seconds = Math.max(1, Math.ceil((at - now) / 1000));
+  if (seconds >= 3_600) return "";
+  const format = new Intl.RelativeTimeFormat(locale, { numeric: "always" });
+  return seconds < 90 ? format.format(seconds, "second") : format.format(Math.ceil(seconds / 60), "minute");
+}
+
+/**
+ * The time of a moment to come, and its day as seen from now.
+ *
+ * @param {number} at in milliseconds since 1970
+ * @param {string} locale
+ * @param {number} [now]
+ * @returns {{ day: "today" | "tomorrow" | "later", time: string }}
+ */
+export function timeOfDay(at, locale, now = Date.now()) {
+  const time = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }).format(at);
+  const start = (/** @type {number} */ moment) => new Date(moment).setHours(0, 0, 0, 0);
+  const days = Math.round((start(at) - start(now)) / 86_400_000);
+  return { day: days === 0 ? "today" : days === 1 ? "tomorrow" : "later", time };
+}
+
+/**
+ * @param {number} at in milliseconds since 1970
+ * @param {string} locale
+ */
+export function dateOf(at, locale) {
+  return new Intl.DateTimeFormat(locale, { dateStyle: "long" }).format(at);
+}

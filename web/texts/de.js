@@ -297,20 +297,45 @@ export default {
   "problem.not-found.text": "Inzwischen hat jemand anderes sie gelöscht.",
   "problem.changed.title": "Jemand anderes hat die Einstellungen geändert",
   "problem.changed.text": "Laden Sie die Seite neu, um sie zu sehen.",
-  "problem.limited.title": "Zu viele Versuche in kurzer Zeit",
-  "problem.limited.text": "Das schützt das Postfach davor, gesperrt zu werden.",
   "problem.unavailable.title": "Der Dienst ist zurzeit nicht verfügbar",
   "problem.unavailable.text": "Ihre Änderungen sind noch da. Versuchen Sie es in einigen Sekunden erneut.",
-  "problem.input.title": "Der Dienst nimmt die Einstellungen nicht an",
-  "problem.input.text": "Er meldet:",
+  "problem.input.title": "Der Dienst nimmt diese Einstellungen nicht an",
+  "problem.input.text":
+    "Laden Sie die Seite neu und versuchen Sie es erneut. Wenn das öfter vorkommt, informieren Sie den Betreiber dieses Dienstes.",
   "problem.check.title": "Die Verbindung funktioniert nicht",
   "problem.check.text": "",
   "problem.internal.title": "Im Dienst ist ein Fehler aufgetreten",
   "problem.internal.text":
     "Ihre Einstellungen sind nicht die Ursache. Versuchen Sie es erneut oder fragen Sie den Betreiber dieses Dienstes.",
   "problem.trace": "Für den Betreiber:",
-  "problem.wait": "In {count} Sekunden können Sie es erneut versuchen.",
-  "problem.wait.one": "In einer Sekunde können Sie es erneut versuchen.",
+  "problem.wait": "Sie können es {when} erneut versuchen.",
+  "problem.not-connected.title": "Diese Seite ist nicht mit dem Maildienst verbunden",
+  "problem.not-connected.text": "Informieren Sie die Betreiber dieser Seite.",
+  "problem.developers": "Für Entwickler:",
+  "problem.keys-full.title": "Es gibt zu viele API-Schlüssel",
+  "problem.keys-full.text":
+    "Widerrufen Sie einen Schlüssel, der nicht mehr benutzt wird, und erstellen Sie dann den neuen.",
+  "problem.limited.requests.title": "Zu viele Anfragen in kurzer Zeit",
+  "problem.limited.requests.text": "Es wurde nichts geprüft oder gespeichert.",
+  "problem.limited.running.title": "Es läuft bereits eine Prüfung",
+  "problem.limited.running.text":
+    "In Ihrer Organisation läuft gerade eine andere Prüfung oder Testmail. Warten Sie, bis sie beendet ist.",
+  "problem.limited.testEmails.title": "Heute sind keine Testmails mehr möglich",
+  "problem.limited.testEmails.text":
+    "Ihre Organisation hat so viele Testmails gesendet, wie an einem Tag erlaubt sind.",
+  "problem.limited.recipient.title": "An diesen Empfänger sind vorerst keine Testmails mehr möglich",
+  "problem.limited.recipient.text":
+    "Diese Adresse hat so viele Testmails erhalten, wie in einer Stunde erlaubt sind. Sie können eine andere Adresse verwenden.",
+  "problem.limited.servers.title": "Zu viele verschiedene Mailserver",
+  "problem.limited.servers.text":
+    "Ihre Organisation hat so viele Mailserver ausprobiert, wie in einer Stunde erlaubt sind.",
+  "problem.limited.signIns.title": "Die Anmeldung wurde zu oft abgelehnt",
+  "problem.limited.signIns.text":
+    "Wir warten mit dem nächsten Versuch, damit der Mailanbieter das Postfach nicht sperrt.",
+  "problem.limited.checks.title": "Heute sind keine Prüfungen mehr möglich",
+  "problem.limited.checks.text":
+    "Die Benutzer Ihrer Organisation haben so viele Prüfungen ausgeführt, wie an einem Tag erlaubt sind. Administratoren können weiterhin prüfen.",
+  "problem.lastAnswer": "Letztes Ergebnis: {title}.",
 
   "error.required.serverAddress": "Geben Sie den Namen des Mailservers ein.",
   "error.required.serverPort": "Geben Sie den Port ein, meist 587 oder 465.",
@@ -324,13 +349,16 @@ export default {
   "error.required.clientSecret": "Geben Sie den geheimen Clientschlüssel ein.",
   "error.required.recipient": "Geben Sie die Adresse des Empfängers ein.",
   "error.port": "Geben Sie eine Zahl von 1 bis 65535 ein.",
-  "error.portAllowed": "Dieser Dienst verbindet sich nur mit den Ports {allowed}.",
+  "error.portAllowed":
+    "Dieser Dienst verbindet sich nur mit den Ports {allowed}. Braucht Ihr Server einen anderen Port, bitten Sie den Betreiber dieses Dienstes, ihn freizugeben (egress.ports).",
   "error.address": "Geben Sie eine vollständige E-Mail-Adresse ein, zum Beispiel mail@example.com.",
   "error.recipient": "Geben Sie eine vollständige E-Mail-Adresse ein.",
   "error.secretAgain": "Bitte erneut eingeben. Was gespeichert ist, gehört zu anderen Einstellungen.",
   "error.mask": "Das sind nur Platzhalterpunkte. Geben Sie das Passwort selbst ein.",
-  "error.blockedAddress": "Mit dieser Adresse verbindet sich der Dienst nicht. Geben Sie einen öffentlich erreichbaren Server ein.",
-  "error.blockedName": "Mit diesem Namen verbindet sich der Dienst nicht. Geben Sie einen vollständigen Domainnamen ein.",
+  "error.blockedAddress":
+    "Dieser Dienst verbindet sich nicht mit internen Adressen. Geben Sie einen öffentlichen Server ein, oder bitten Sie den Betreiber dieses Dienstes, diese Adresse freizugeben (egress.allow).",
+  "error.blockedName":
+    "Dieser Dienst verbindet sich nicht mit internen Namen. Geben Sie einen vollständigen öffentlichen Namen ein, oder bitten Sie den Betreiber dieses Dienstes, diesen Namen freizugeben (egress.allow_hosts).",
   "error.secretId": "Das sieht nach der Geheimnis-ID aus. Geben Sie den Wert ein, den Microsoft nur einmal anzeigt.",
   "error.directory":
     "Geben Sie die Verzeichnis-ID (Mandant) von der Übersichtsseite der App oder eine bestätigte Domain ein.",
@@ -350,7 +378,9 @@ export default {
   "error.severalAddresses": "Geben Sie nur eine E-Mail-Adresse ein.",
   "error.displayName": "Geben Sie nur die E-Mail-Adresse ein, ohne Namen und ohne spitze Klammern.",
   "error.incompleteDomain": "Geben Sie nach dem @ die vollständige Domain ein, zum Beispiel example.com.",
-  "error.other": "Der Dienst meldet: {text}.",
+  "error.other": "Der Dienst nimmt diesen Wert nicht an.",
+  "error.invisible": "Die Eingabe enthält ein unsichtbares Zeichen, das die Textrichtung ändert. Entfernen Sie es.",
+  "error.ownGateway": "Das ist das SMTP-Gateway dieses Dienstes. Geben Sie den Server Ihres Mailanbieters ein.",
 
   "console.title": "E-Mail-Einstellungen",
   "console.inbox": "Testpostfach",
@@ -377,4 +407,13 @@ export default {
     "Administratoren dieses Dienstes: siehe „Signing in“ in docs/console.md (console.oidc_issuer), oder betten Sie die Einstellungen in eine eigene Seite ein.",
   "console.away.title": "Der Dienst ist nicht erreichbar",
   "console.away.text": "Prüfen Sie Ihre Netzwerkverbindung und laden Sie diese Seite neu.",
+  "note.server": "Wir haben entfernt, was nicht zum Servernamen gehört.",
+  "note.port": "Wir haben {port} in das Feld „Port“ eingetragen.",
+  "note.portAndSecurity": "Wir haben {port} in das Feld „Port“ eingetragen und {security} ausgewählt.",
+  "note.address": "Wir haben entfernt, was nicht zur Adresse gehört.",
+  "note.senderName": "Wir haben „{name}“ als Absendernamen eingetragen.",
+  "server.similar": "Meinten Sie {server}?",
+  "time.today": "heute um {time} Uhr",
+  "time.tomorrow": "morgen um {time} Uhr",
+  "time.later": "am {date} um {time} Uhr",
 };

@@ -27,7 +27,7 @@ export async function loadMoreActivity(app) {
     await app.focus(`#activity li:nth-child(${activity.length + 1})`);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
-    app.announce(app.t(`problem.${error.kind}.title`));
+    app.announce(app.t(error.title));
   }
 }
 

@@ -89,6 +89,6 @@ async function refuse(app, error) {
   if (!(error instanceof Problem)) throw error;
   waitFor(app, error);
   updateKeys(app, { problem: error });
-  app.announce(app.t(`problem.${error.kind}.title`));
+  app.announce(app.t(error.title));
   await app.focus("#keys-problem");
 }

@@ -3,7 +3,9 @@
 import {
   changedFields, keepsSecret, microsoftConfig, microsoftDraft, smtpConfig, smtpDraft,
 } from "../model/form.js";
+import { mailboxOf } from "../model/address.js";
 import { USUAL_PORT, presetOf, withPreset } from "../model/presets.js";
+import { takeApart, visible } from "../model/server.js";
 import { loadSetup, loadSetupSoon } from "./setup.js";
 
 /**
@@ -47,7 +49,9 @@ export function choose(app, provider) {
   app.update({ provider, errors: {}, problem: null });
   if (provider === "Microsoft365" && app.state.config?.serviceProvider !== "Microsoft365") {
     // Most users do not have the four values at hand, so the setup help is open at first.
-    app.update({ setupOpen: true });
+    const { microsoft, smtp } = app.state;
+    const emailAddress = microsoft.emailAddress || smtp.emailAddress;
+    app.update({ setupOpen: true, microsoft: { ...microsoft, emailAddress } });
   }
   if (app.state.setupOpen) void loadSetup(app);
 }
@@ -75,7 +79,59 @@ export function editSmtp(app, changes) {
     // The shown value stays, to be edited.
     smtp.username ||= smtp.emailAddress;
   }
-  app.update({ smtp, errors: without(app.state.errors, Object.keys(changes)) });
+  const fields = Object.keys(changes);
+  app.update({ smtp, errors: without(app.state.errors, fields), notes: without(app.state.notes, fields) });
+}
+
+/**
+ * Puts the parts of what was entered as the server into their fields, and says so.
+ *
+ * @param {App} app
+ * @param {string} text
+ */
+export function tidyServer(app, text) {
+  const { serverAddress, ...others } = takeApart(text);
+  if (serverAddress === text) return;
+  editSmtp(app, { serverAddress, ...others });
+  const { serverPort: port, securityType: security } = others;
+  const key = security ? "note.portAndSecurity" : port ? "note.port" : "note.server";
+  tell(app, "serverAddress", app.t(key, { port: port ?? "", security: security ?? "" }));
+}
+
+/**
+ * Takes the address out of `Name <address>`, `mailto:` and invisible characters, and says so.
+ *
+ * @param {App} app
+ * @param {string} text
+ */
+export function tidySender(app, text) {
+  const { address, name } = mailboxOf(text);
+  if (address === text) return;
+  const taken = name && !app.state.smtp.senderName;
+  editSmtp(app, { emailAddress: address, ...(taken ? { senderName: name } : {}) });
+  tell(app, "emailAddress", app.t(taken ? "note.senderName" : "note.address", { name }));
+}
+
+/**
+ * Takes blanks and invisible characters out of a field of Microsoft 365.
+ *
+ * @param {App} app
+ * @param {"clientId" | "providerTenantId" | "emailAddress"} field
+ * @param {string} text
+ */
+export function tidyMicrosoft(app, field, text) {
+  const tidied = field === "emailAddress" ? mailboxOf(text).address : visible(text);
+  if (tidied !== text) editMicrosoft(app, { [field]: tidied });
+}
+
+/**
+ * @param {App} app
+ * @param {string} field
+ * @param {string} note
+ */
+function tell(app, field, note) {
+  app.update({ notes: { ...app.state.notes, [field]: note } });
+  app.announce(note);
 }
 
 /**
@@ -102,7 +158,7 @@ export function choosePreset(app, id) {
   }
   const smtp = preset ? withPreset(app.state.smtp, preset) : { ...app.state.smtp, preset: "" };
   const filled = ["serverAddress", "serverPort", "securityType", "username", "emailPassword"];
-  app.update({ smtp, errors: without(app.state.errors, filled) });
+  app.update({ smtp, errors: without(app.state.errors, filled), notes: {} });
   if (preset) app.announce(`${app.t("preset.filled", { name: preset.name })} ${preset.note}`);
 }
 
@@ -115,6 +171,7 @@ export function discard(app) {
     smtp: { ...smtp, preset: presetOf(presets, smtp.serverAddress)?.id ?? "" },
     microsoft: microsoftDraft(config),
     errors: {},
+    notes: {},
     problem: null,
     revealed: false,
     check: app.state.check?.kind === "save" ? null : app.state.check,

@@ -29,7 +29,7 @@ export async function load(app) {
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     app.update({ phase: "refused", refusal: error });
-    app.announce(app.t(`problem.${error.kind}.title`));
+    app.announce(app.t(error.title));
   }
 }
 
@@ -62,6 +62,7 @@ export function adopt(app, config, etag) {
     smtp: { ...smtp, preset: presetOf(app.state.presets, smtp.serverAddress)?.id ?? "" },
     microsoft: microsoftDraft(stored),
     errors: {},
+    notes: {},
     problem: null,
     revealed: false,
   });

@@ -24,7 +24,7 @@ export async function remove(app) {
     } else {
       waitFor(app, error);
       app.update({ dialog: "", problem: error });
-      app.announce(app.t(`problem.${error.kind}.title`));
+      app.announce(app.t(error.title));
     }
   } finally {
     app.update({ busy: "" });

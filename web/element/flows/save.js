@@ -121,7 +121,7 @@ async function applyRefusal(app, problem) {
   }
   waitFor(app, problem);
   app.update({ problem });
-  app.announce(app.t(`problem.${problem.kind}.title`));
+  app.announce(app.t(problem.title));
   return app.focus("#save-problem");
 }
 
@@ -139,7 +139,7 @@ export function byField(app, problem, fields) {
   for (const entry of problem.faults) {
     const fault = fieldFault(entry, fields);
     if (fault.field === null) others.push(entry.title);
-    else errors[fault.field] ??= fault.text ? app.t(fault.text, fault.values) : app.t("error.other", { text: fault.raw });
+    else errors[fault.field] ??= app.t(fault.text, fault.values);
   }
   return { errors, others };
 }

@@ -52,7 +52,7 @@ export async function sendTestMail(app) {
     if (found) return wrong(app, found);
     waitFor(app, error);
     app.update({ testMail: { ...before, problem: error } });
-    app.announce(app.t(`problem.${error.kind}.title`));
+    app.announce(app.t(error.title));
   } finally {
     app.update({ busy: "" });
   }

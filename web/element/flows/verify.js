@@ -35,7 +35,7 @@ export async function verify(app) {
     if (!(error instanceof Problem)) throw error;
     waitFor(app, error);
     app.update({ check: { ...check, running: false, stages: [], problem: error } });
-    app.announce(app.t(`problem.${error.kind}.title`));
+    app.announce(app.t(error.title));
     // Another user may have removed the settings.
     if (error.kind === "not-found") await refresh(app, { texts: false });
   } finally {

@@ -7,7 +7,7 @@
  * @param {import("../net/problem.js").Problem} problem
  */
 export function waitFor(app, problem) {
-  if (problem.kind !== "limited") return;
+  if (problem.kind !== "limited" || problem.concernsTestEmails) return;
   const seconds = problem.retryAfter ?? 1;
   app.update({ waitUntil: Date.now() + seconds * 1000 });
   const tick = setInterval(() => {

@@ -1,10 +1,10 @@
 // Refused input, as a sentence for the field that it is about.
 
 /**
- * The service names the field by a JSON Pointer and the reason by a word. A reason without a text of ours is told in
- * the service's own words, which are English.
+ * The service names the field by a JSON Pointer and the reason by a word. A reason that this version does not know has
+ * a general text.
  *
- * @typedef {{ field: string | null, text: string | null, values: Record<string, string>, raw: string }} FieldFault
+ * @typedef {{ field: string | null, text: string, values: Record<string, string> }} FieldFault
  */
 
 /** The key of the text for each reason; `*` stands for the field. @type {Record<string, string>} */
@@ -29,6 +29,8 @@ const TEXTS = {
   several_addresses: "error.severalAddresses",
   display_name: "error.displayName",
   incomplete_domain: "error.incompleteDomain",
+  invisible_character: "error.invisible",
+  own_gateway: "error.ownGateway",
   address_not_allowed: "error.blockedAddress",
   name_not_allowed: "error.blockedName",
   port_not_allowed: "error.portAllowed",
@@ -44,9 +46,8 @@ const TEXTS = {
  * @param {readonly string[]} fields those that the form has
  * @returns {FieldFault}
  */
-export function fieldFault({ title, source, meta }, fields) {
+export function fieldFault({ source, meta }, fields) {
   const field = source?.pointer?.split("/").at(-1) ?? "";
-  if (!fields.includes(field)) return { field: null, text: null, values: {}, raw: title };
-  const text = TEXTS[meta?.reason ?? ""]?.replace("*", field) ?? null;
-  return { field, text, values: { allowed: (meta?.allowed ?? []).join(", ") }, raw: title };
+  const text = TEXTS[meta?.reason ?? ""]?.replace("*", field) ?? "error.other";
+  return { field: fields.includes(field) ? field : null, text, values: { allowed: (meta?.allowed ?? []).join(", ") } };
 }

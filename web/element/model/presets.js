@@ -1,5 +1,7 @@
 // Known mail services in the form.
 
+import { similarServer } from "./server.js";
+
 /**
  * @typedef {import("./types.js").Preset} Preset
  * @typedef {import("./form.js").SmtpDraft} SmtpDraft
@@ -44,7 +46,7 @@ export function withPreset(draft, preset, server = preset.servers[0]?.serverAddr
 }
 
 /**
- * A known server of the same domain, which the user may have meant.
+ * A known server that the user may have meant: one of the same domain, or one whose name is alike.
  *
  * @param {Preset[]} presets
  * @param {string} server
@@ -57,7 +59,7 @@ export function intendedServer(presets, server) {
     .filter((preset) => preset.serviceProvider === "BasicAuth")
     .flatMap((preset) => preset.servers.map((found) => found.serverAddress));
   if (!name.includes(".") || known.includes(name)) return null;
-  return known.find((host) => domain(host) === domain(name)) ?? null;
+  return known.find((host) => domain(host) === domain(name)) ?? similarServer(presets, name);
 }
 
 /**

@@ -9,6 +9,8 @@ const PREFIX = "/api/v1/transports";
 /** Longer than any operation of the service. */
 const TIME_LIMIT_MS = 30_000;
 
+const PROBE_TIME_LIMIT_MS = 5_000;
+
 const JSON_TYPE = "application/json";
 const STREAM_TYPE = "text/event-stream";
 const CSRF_HEADER = "qlik-csrf-token";
@@ -32,8 +34,21 @@ const CSRF_HEADER = "qlik-csrf-token";
  * @property {(event: import("./event-stream.js").StageEvent) => void} [onStage] asks for a stream of stages
  */
 
+/** What a developer has to change, in English: it is told on the browser's console and beside the problem. */
+const HINTS = {
+  address: (/** @type {string} */ url, /** @type {number} */ status) =>
+    `${url} answered ${status} and is not this service. The attribute "api" has to be the address of the service ` +
+    'without a path, such as https://mail.example.com.',
+  origin: (/** @type {string} */ api) =>
+    `${api} answers, but does not allow pages of ${location.origin}. Add that origin to "server.cors_origins" of the ` +
+    "service.",
+  token: 'No token was sent. Set the attribute "token" or the property "getToken". A framework that renders before the ' +
+    "module has loaded may have dropped the property: then set it again.",
+};
+
 export class Client {
   /** @type {string | null} what `getToken` gave */ #given = null;
+  /** Whether the service has answered a request with success. */ #connected = false;
   /** @type {Promise<string> | null} one call for all requests that wait for it */ #giving = null;
   /** @type {string | null} */ #csrf = null;
 
@@ -61,11 +76,58 @@ export class Client {
    */
   async request(method, path, options = {}) {
     try {
-      return await this.#twice(method, path, options);
+      const answer = await this.#twice(method, path, options);
+      this.#connected = true;
+      return answer;
     } catch (error) {
-      if (error instanceof Problem && error.kind === "unauthorized") this.onSignInRequired();
-      throw error;
+      if (!(error instanceof Problem)) throw error;
+      const problem = await this.#explained(error, path);
+      if (problem.status === 401) this.onSignInRequired();
+      throw problem;
     }
+  }
+
+  /**
+   * The problem as it is where a developer's slip is the cause; that is told on the browser's console, too.
+   *
+   * @param {Problem} problem
+   * @param {string} path
+   */
+  async #explained(problem, path) {
+    if (this.#connected) return problem;
+    const hint = await this.#hint(problem, path);
+    if (!hint) return problem;
+    console.error(`<email-transport-settings>: ${hint}`);
+    return Problem.ofIntegration(problem.status, hint);
+  }
+
+  /**
+   * @param {Problem} problem
+   * @param {string} path
+   * @returns {Promise<string>} empty where no slip is seen
+   */
+  async #hint(problem, path) {
+    const { api } = this.access();
+    if (problem.kind === "not-connected") return HINTS.address(this.#url(path), problem.status);
+    const elsewhere = new URL(api, location.href).origin !== location.origin;
+    if (problem.kind === "unauthorized" && elsewhere && !this.#usesToken()) return HINTS.token;
+    return problem.kind === "unreachable" && elsewhere && (await this.#answersUnread()) ? HINTS.origin(api) : "";
+  }
+
+  /** Whether there is an answer that this page may not read. */
+  async #answersUnread() {
+    try {
+      const signal = AbortSignal.timeout(PROBE_TIME_LIMIT_MS);
+      await fetch(`${this.access().api}/health/live`, { mode: "no-cors", cache: "no-store", credentials: "omit", signal });
+      return true;
+    } catch {
+      return false;
+    }
+  }
+
+  /** @param {string} path */
+  #url(path) {
+    return this.access().api + (path.startsWith("/api/") ? path : PREFIX + path);
   }
 
   /**
@@ -136,6 +198,8 @@ export class Client {
     }
     const parsed = await parse(response);
     if (!response.ok) throw Problem.of(response.status, parsed, response.headers.get("Retry-After"));
+    // Another server, or a page that is answered to any path.
+    if (response.status === 200 && parsed === null) throw new Problem("not-connected", response.status);
     return { status: response.status, body: parsed, etag: response.headers.get("ETag") };
   }
 
@@ -166,9 +230,8 @@ export class Client {
    * @param {RequestInit} init
    */
   async #fetch(path, init) {
-    const url = this.access().api + (path.startsWith("/api/") ? path : PREFIX + path);
     try {
-      return await fetch(url, {
+      return await fetch(this.#url(path), {
         ...init,
         credentials: this.#usesToken() ? "omit" : "include",
         cache: "no-store",

@@ -3,6 +3,8 @@ export const controls = `
 .label { display: flex; flex-wrap: wrap; gap: 0.1rem 0.75rem; justify-content: space-between; font-weight: 550; font-size: 0.94em; }
 .optional { font-weight: 400; color: var(--_muted); }
 .hint { color: var(--_muted); font-size: 0.9em; line-height: 1.45; }
+.note { font-size: 0.92em; display: flex; gap: 0.4em; line-height: 1.45; }
+.note .icon { width: 1.15em; height: 1.15em; margin-top: 0.16em; color: var(--_accent); }
 .error { color: var(--_bad); font-size: 0.92em; font-weight: 500; display: flex; gap: 0.4em; line-height: 1.45; }
 .error .icon { width: 1.15em; height: 1.15em; margin-top: 0.16em; }
 

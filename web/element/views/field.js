@@ -12,6 +12,8 @@ import * as icons from "./icons.js";
  * @property {string} label
  * @property {string} value
  * @property {(value: string) => void} onInput
+ * @property {(value: string) => void} [onChange] when the field is left
+ * @property {string} [note] what the page has changed in the input
  * @property {unknown} [hint]
  * @property {string} [error]
  * @property {boolean} [optional]
@@ -32,7 +34,8 @@ export function textField(app, field) {
     ?disabled=${field.disabled} placeholder=${field.placeholder ?? nothing} inputmode=${field.inputMode ?? nothing}
     autocomplete="off" autocapitalize="none" autocorrect="off" spellcheck="false"
     aria-invalid=${field.error ? "true" : nothing} aria-required=${field.optional ? nothing : "true"}
-    aria-describedby=${describedBy(field)} @input=${handler(field)}>`);
+    aria-describedby=${describedBy(field)} @input=${handler(field)} @change=${(/** @type {Event} */ event) =>
+      field.onChange?.(/** @type {HTMLInputElement} */ (event.target).value)}>`);
 }
 
 /**
@@ -65,13 +68,15 @@ export function fieldFrame(app, field, control) {
       ? html` <span class="optional">${app.t("field.optional")}</span>` : nothing}</label>${field.beside ?? nothing}</div>
     ${control} ${field.below ?? nothing}
     ${field.error ? html`<p class="error" id="e-${field.name}">${icons.warning}<span>${field.error}</span></p>` : nothing}
+    ${field.note ? html`<p class="note" id="n-${field.name}">${icons.info}<span>${field.note}</span></p>` : nothing}
     ${field.hint ? html`<p class="hint" id="h-${field.name}">${field.hint}</p>` : nothing}
   </div>`;
 }
 
 /** @param {Field} field */
 function describedBy(field) {
-  const ids = [field.error ? `e-${field.name}` : "", field.hint ? `h-${field.name}` : ""].filter(Boolean);
+  const parts = [[field.error, "e"], [field.note, "n"], [field.hint, "h"]];
+  const ids = parts.filter(([shown]) => shown).map(([, letter]) => `${letter}-${field.name}`);
   return ids.length > 0 ? ids.join(" ") : nothing;
 }
 

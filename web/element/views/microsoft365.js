@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
-import { editMicrosoft } from "../flows/edit.js";
+import { editMicrosoft, tidyMicrosoft } from "../flows/edit.js";
 import { openSetup } from "../flows/setup.js";
 import { textField } from "./field.js";
 import * as icons from "./icons.js";
@@ -21,11 +21,13 @@ export function microsoftForm(app) {
           name: "clientId", label: app.t("field.clientId"), value: microsoft.clientId, error: errors.clientId,
           placeholder: "00000000-0000-0000-0000-000000000000", hint: app.t("field.clientId.hint"),
           onInput: (clientId) => editMicrosoft(app, { clientId }),
+          onChange: (text) => tidyMicrosoft(app, "clientId", text),
         })}
         ${textField(app, {
           name: "providerTenantId", label: app.t("field.providerTenantId"), value: microsoft.providerTenantId,
           error: errors.providerTenantId, placeholder: "contoso.example", hint: app.t("field.providerTenantId.hint"),
           onInput: (providerTenantId) => editMicrosoft(app, { providerTenantId }),
+          onChange: (text) => tidyMicrosoft(app, "providerTenantId", text),
         })}
       </div>
       <div class="row halves">
@@ -40,6 +42,7 @@ export function microsoftForm(app) {
           name: "emailAddress", label: app.t("field.mailbox"), value: microsoft.emailAddress,
           error: errors.emailAddress, placeholder: "mail@contoso.example", inputMode: "email",
           hint: app.t("field.mailbox.hint"), onInput: (emailAddress) => editMicrosoft(app, { emailAddress }),
+          onChange: (text) => tidyMicrosoft(app, "emailAddress", text),
         })}
       </div>
     </fieldset>

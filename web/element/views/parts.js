@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { copy } from "../flows/copy.js";
-import { secondsLeft } from "../flows/wait.js";
+import { countdown, dateOf, timeOfDay } from "../format.js";
 import * as icons from "./icons.js";
 
 /**
@@ -80,17 +80,31 @@ export function button({ id, kind, label, busyLabel, busy = false, disabled = fa
  * @param {() => void} [again]
  */
 export function problemNotice(app, problem, id, again) {
-  const seconds = secondsLeft(app);
+  const waits = problem.kind === "limited" && problem.retryAt > Date.now();
   const tone = ["limited", "unavailable", "unreachable"].includes(problem.kind) ? "warn" : "bad";
-  const detail = problem.kind === "input" ? problem.faults.map((fault) => fault.title).join("; ") : "";
+  const faults = problem.kind === "input" ? problem.faults.map((fault) => fault.title).join("; ") : "";
   return notice(tone, html`
-    <p class="strong">${app.t(`problem.${problem.kind}.title`)}</p>
-    <p>${app.t(`problem.${problem.kind}.text`)} ${detail}</p>
+    <p class="strong">${app.t(problem.title)}</p>
+    <p>${app.t(problem.text)}</p>
+    ${problem.limit && problem.diagnosis ? html`<p>${app.t("problem.lastAnswer", { title: problem.diagnosis.title })}</p>` : nothing}
+    ${problem.hint ? html`<p class="small">${app.t("problem.developers")} <span lang="en">${problem.hint}</span></p>` : nothing}
+    ${faults ? html`<p class="small">${app.t("problem.trace")} <span lang="en">${faults}</span></p>` : nothing}
     ${problem.traceId && problem.kind === "internal" ? html`<p class="small">${app.t("problem.trace")}
       <code>${problem.traceId}</code> ${copyButton(app, `trace-${id}`, problem.traceId, app.t("copy"))}</p>` : nothing}
-    ${problem.kind === "limited" && seconds > 0 ? html`<p class="small">${app.t("problem.wait", { count: seconds })}</p>` : nothing}
-    ${again ? html`<p>${button({
-      kind: "secondary small", label: app.t("again"), onClick: again, disabled: problem.kind === "limited" && seconds > 0,
-    })}</p>` : nothing}
+    ${waits ? html`<p class="small">${app.t("problem.wait", { when: until(app, problem.retryAt) })}</p>` : nothing}
+    ${again ? html`<p>${button({ kind: "secondary small", label: app.t("again"), onClick: again, disabled: waits })}</p>` : nothing}
   `, { id });
+}
+
+/**
+ * When something is possible again: `in 2 minutes`, `tomorrow at 21:05`.
+ *
+ * @param {App} app
+ * @param {number} at in milliseconds since 1970
+ */
+function until(app, at) {
+  const soon = countdown(at, app.locale);
+  if (soon) return soon;
+  const { day, time } = timeOfDay(at, app.locale);
+  return app.t(`time.${day}`, { time, date: day === "later" ? dateOf(at, app.locale) : "" });
 }

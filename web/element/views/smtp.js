@@ -2,9 +2,10 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
-import { choosePreset, editSmtp } from "../flows/edit.js";
+import { choosePreset, editSmtp, tidySender, tidyServer } from "../flows/edit.js";
 import { usernameOf } from "../model/form.js";
 import { usualSecurity, withPreset } from "../model/presets.js";
+import { similarServer } from "../model/server.js";
 import { textField } from "./field.js";
 import * as icons from "./icons.js";
 import { link } from "./parts.js";
@@ -62,21 +63,28 @@ function picker(app, presets, preset) {
 
 /** @param {App} app */
 function serverFields(app) {
-  const { smtp, errors } = app.state;
+  const { smtp, errors, notes, presets } = app.state;
   const usual = usualSecurity(smtp.serverPort.trim(), smtp.securityType);
+  const similar = similarServer(presets, smtp.serverAddress);
   return html`<fieldset class="group">
     <legend>${app.t("smtp.server.legend")}</legend>
     <div class="row server">
       ${textField(app, {
         name: "serverAddress", label: app.t("field.serverAddress"), value: smtp.serverAddress,
         error: errors.serverAddress, placeholder: "smtp.example.com", inputMode: "url",
-        onInput: (serverAddress) => editSmtp(app, { serverAddress }),
+        note: notes.serverAddress, onInput: (serverAddress) => editSmtp(app, { serverAddress }),
+        onChange: (text) => tidyServer(app, text),
       })}
       ${textField(app, {
         name: "serverPort", label: app.t("field.serverPort"), value: smtp.serverPort, error: errors.serverPort,
         inputMode: "numeric", onInput: (serverPort) => editSmtp(app, { serverPort }),
       })}
     </div>
+    ${similar ? html`<p class="tip" id="similar-server">${icons.info}<span>${app.t("server.similar", { server: similar })}
+      <button type="button" class="link" @click=${() => {
+        editSmtp(app, { serverAddress: similar });
+        void app.focus('[name="serverAddress"]');
+      }}>${app.t("remedy.server", { server: similar })}</button></span></p>` : nothing}
     <div class="field" role="radiogroup" aria-labelledby="l-security" aria-describedby="h-security">
       <div class="label"><span id="l-security">${app.t("field.securityType")}</span></div>
       <div class="segments">
@@ -98,14 +106,15 @@ function serverFields(app) {
 
 /** @param {App} app */
 function senderFields(app) {
-  const { smtp, errors } = app.state;
+  const { smtp, errors, notes } = app.state;
   return html`<fieldset class="group">
     <legend>${app.t("smtp.sender.legend")}</legend>
     <div class="row halves">
       ${textField(app, {
         name: "emailAddress", label: app.t("field.emailAddress"), value: smtp.emailAddress, error: errors.emailAddress,
         placeholder: "mail@example.com", inputMode: "email", hint: app.t("field.emailAddress.hint"),
-        onInput: (emailAddress) => editSmtp(app, { emailAddress }),
+        note: notes.emailAddress, onInput: (emailAddress) => editSmtp(app, { emailAddress }),
+        onChange: (text) => tidySender(app, text),
       })}
       ${textField(app, {
         name: "senderName", label: app.t("field.senderName"), value: smtp.senderName, error: errors.senderName,
