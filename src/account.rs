@@ -13,7 +13,7 @@ mod sign_in_limits;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-pub use check::{PreparedCheck, TestMail, Verification};
+pub use check::{PreparedCheck, PreparedTestMail, TestMail, Verification};
 pub use deliver::{NotOpened, OpenAccount};
 pub use error::Error;
 pub use save::{Precondition, PreparedPut, VersionCheck};

@@ -38,6 +38,16 @@ enum Plan {
     Connect(ConnectionPermit),
 }
 
+/// A test mail that may be sent.
+pub struct PreparedTestMail {
+    accounts: Arc<Accounts>,
+    actor: Actor,
+    stored: EmailConfig,
+    mail: TestMail,
+    /// None where fields are missing: then nothing is connected to.
+    permit: Option<ConnectionPermit>,
+}
+
 /// A mail that shows whether the account works.
 #[derive(Debug)]
 pub struct TestMail {
@@ -64,19 +74,24 @@ impl Accounts {
         Ok(PreparedCheck { accounts: Arc::clone(self), actor: actor.clone(), stored, plan })
     }
 
-    /// Sends one test mail through the stored account.
-    pub async fn send_test_mail(&self, actor: &Actor, mail: &TestMail) -> Result<Outcome, Error> {
+    /// Decides whether a test mail may be sent, and takes the permit for it.
+    pub async fn prepare_test_mail(
+        self: &Arc<Self>,
+        actor: &Actor,
+        mail: TestMail,
+    ) -> Result<PreparedTestMail, Error> {
         let stored = self.find(&actor.tenant).await?.ok_or(Error::NothingToSendWith)?;
-        let missing = stored.missing();
-        let outcome = if missing.is_empty() {
-            self.connect_and_send(actor, &stored, mail).await?
+        let permit = if stored.missing().is_empty() {
+            let permit = self.connections.acquire_for_sending(&actor.tenant)?;
+            self.count_destination(&actor.tenant, &stored.settings)?;
+            self.guard_sign_in(&actor.tenant, &stored.settings)?;
+            let signs_in = signs_in(&stored.settings);
+            self.within_quota(self.quotas.count_test_mail(&actor.tenant, &mail.recipient, signs_in))?;
+            Some(permit)
         } else {
-            providers::incomplete(missing)
+            None
         };
-        self.metrics.record_check(Operation::SendTest, outcome.code());
-        let action = Action::SendTestMail { recipient: &mail.recipient };
-        self.record_check(actor, action, CheckOperation::SendTestMail, &stored, &outcome).await?;
-        Ok(outcome)
+        Ok(PreparedTestMail { accounts: Arc::clone(self), actor: actor.clone(), stored, mail, permit })
     }
 
     async fn connect_and_send(
@@ -84,23 +99,37 @@ impl Accounts {
         actor: &Actor,
         stored: &EmailConfig,
         mail: &TestMail,
+        progress: Option<&ProgressSender>,
     ) -> Result<Outcome, Error> {
-        let _permit = self.connections.acquire_for_sending(&actor.tenant)?;
-        self.count_destination(&actor.tenant, &stored.settings)?;
-        let guard = self.guard_sign_in(&actor.tenant, &stored.settings)?;
-        let signs_in = signs_in(&stored.settings);
-        self.within_quota(self.quotas.count_test_mail(&actor.tenant, &mail.recipient, signs_in))?;
         let deadline = self.outbound.deadline();
         let secret = match secrets::open(stored, &self.vault, &actor.tenant).await {
             Ok(secret) => secret,
             Err(error) => return secrets::outcome_without_secret(error),
         };
         let account = UnlockedAccount::new(&actor.tenant, stored, secret.as_ref());
-        let account = UnlockedAccount { guard: Some(&guard), ..account };
+        let guard = self.guard_sign_in(&actor.tenant, &stored.settings)?;
+        let account = UnlockedAccount { progress, guard: Some(&guard), ..account };
         let TestMail { recipient, subject, body } = mail;
         let mail = Mail { recipient, subject, body };
         let outcome = providers::send(&self.outbound, &account, &mail, deadline).await;
         self.count_sign_in(&guard, outcome.map_err(Error::Internal)?)
+    }
+}
+
+impl PreparedTestMail {
+    /// Sends the mail, and records the outcome.
+    pub async fn send(self, progress: Option<ProgressSender>) -> Result<(Outcome, EmailAddress), Error> {
+        let Self { accounts, actor, stored, mail, permit } = self;
+        let outcome = if permit.is_some() {
+            accounts.connect_and_send(&actor, &stored, &mail, progress.as_ref()).await?
+        } else {
+            providers::incomplete(stored.missing())
+        };
+        drop(permit);
+        accounts.metrics.record_check(Operation::SendTest, outcome.code());
+        let action = Action::SendTestMail { recipient: &mail.recipient };
+        accounts.record_check(&actor, action, CheckOperation::SendTestMail, &stored, &outcome).await?;
+        Ok((outcome, mail.recipient))
     }
 }
 

@@ -236,7 +236,7 @@ pub(super) async fn send(
 ) -> Outcome {
     let message_size = u64::try_from(message.bytes.len()).ok();
     let facts = Facts { message_size, ..facts(outbound, basic, account.secret, Some(recipient)) };
-    let mut log = Transcript::default();
+    let mut log = Transcript::with_progress(account.progress);
     let sent = match SmtpAccount::new(basic, account) {
         Ok(smtp_account) => deliver(outbound, &smtp_account, recipient, message, deadline, &mut log).await,
         Err(failure) => Err(failure),

@@ -236,7 +236,7 @@ pub(super) async fn send(
     message: &Message,
     deadline: Instant,
 ) -> Outcome {
-    let mut log = Transcript::default();
+    let mut log = Transcript::with_progress(account.progress);
     let mut facts = facts(outbound, settings, Some(recipient));
     let sent = match Call::new(outbound, account, settings, deadline) {
         Ok(call) if call.uses_smtp() => send_by_smtp(&call, recipient, message, &mut log).await,

@@ -184,7 +184,7 @@ test("in german, down to the language that the service is asked for", async () =
   await page.picture("82-german");
   await page.field("emailPassword").fill(dev.password);
   await page.save();
-  await page.getByText("Gespeichert, die Verbindung funktioniert").first().waitFor();
+  await page.getByText("Gespeichert. Die Verbindung funktioniert").first().waitFor();
   assert.ok(asked.length > 0 && asked.every((language) => language === "de"), asked.join());
   // Another language at once, without a loss.
   await page.field("senderName").fill("Bleibt");

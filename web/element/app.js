@@ -4,6 +4,7 @@ import { text } from "./i18n.js";
 import { microsoftDraft, smtpDraft } from "./model/form.js";
 
 /**
+ * @typedef {import("./model/types.js").Activity} Activity
  * @typedef {import("./model/types.js").Config} Config
  * @typedef {import("./model/types.js").ServiceProvider} ServiceProvider
  * @typedef {import("./net/problem.js").Problem} Problem
@@ -18,6 +19,17 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {import("./model/types.js").CheckResult | null} result
  * @property {{ provider: string, config: Record<string, string | number> }} about what was checked
  * @property {Problem | null} problem the request itself was refused
+ * @property {string} traceId finds it in the service's log
+ * @property {string} at when it began, or ended
+ * @property {string} fact the settings and the attempt that it is about, as `factOf` names them
+ *
+ * What was begun before the page was loaded.
+ *
+ * @typedef {object} Running
+ * @property {"save" | "verify" | "test"} kind
+ * @property {string} traceId
+ * @property {number} at in milliseconds since 1970
+ * @property {string} api
  *
  * @typedef {object} TestMail
  * @property {string} recipient
@@ -26,6 +38,10 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {import("./model/types.js").CheckResult | null} result
  * @property {string} sentTo
  * @property {Problem | null} problem
+ * @property {import("./model/stages.js").Stage[]} stages
+ * @property {string} traceId
+ * @property {string} at when it ended
+ * @property {string} fact as that of a check
  *
  * @typedef {object} ApiKeys
  * @property {import("./model/types.js").ApiKey[] | null} list `null` where there are none to be had
@@ -53,7 +69,11 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {Check | null} check
  * @property {TestMail} testMail
  * @property {"" | "conflict"} dialog
- * @property {{ config: Config | null, etag: string | null } | null} theirs what another user has stored meanwhile
+ * @property {{ config: Config | null, etag: string | null, change: Activity | null } | null} theirs what was stored
+ *   meanwhile, and by whom
+ * @property {import("./model/types.js").SendingAccount | null} account `null` where there is none to be had
+ * @property {Running | null} following what was begun before the page was loaded, and goes on
+ * @property {"" | "saved" | "failed"} followed how a save ended that was followed
  * @property {import("./model/types.js").Setup | null} setup
  * @property {boolean} setupOpen
  * @property {string} setupWay
@@ -82,9 +102,15 @@ export function initialState() {
     problem: null,
     busy: "",
     check: null,
-    testMail: { recipient: "", touched: false, error: null, result: null, sentTo: "", problem: null },
+    testMail: {
+      recipient: "", touched: false, error: null, result: null, sentTo: "", problem: null, stages: [], traceId: "", at: "",
+      fact: "",
+    },
     dialog: "",
     theirs: null,
+    account: null,
+    following: null,
+    followed: "",
     setup: null,
     setupOpen: false,
     setupWay: "",
@@ -115,6 +141,7 @@ export class App {
   locale = "en";
   /** The next announcement for screen readers. */
   announcement = "";
+  /** Trace ids of what this page has begun. @type {Set<string>} */ own = new Set();
 
   /**
    * @param {import("./net/client.js").Client} client

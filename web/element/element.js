@@ -13,15 +13,18 @@ import { page } from "./views/page.js";
 /** The origin of this module; the default for `api`. */
 const ORIGIN = new URL(import.meta.url).origin;
 
-/** A page that was hidden for longer refreshes the stored configuration. */
-const STALE_AFTER_MS = 15_000;
+/** A page that comes back refreshes the stored configuration where it is older. */
+const STALE_AFTER_MS = 2000;
+
+/** How often the times in the page ("3 minutes ago") are rendered anew. */
+const CLOCK_MS = 30_000;
 
 /**
  * The settings of a tenant's email transport, checked live.
  *
  * Attributes: `api`, `token`, `locale`, `theme` (`auto`, `light`, `dark`). Properties: the same, `getToken`, and
  * `hasUnsavedChanges`. Events, bubbling and composed: `config-saved`, `config-removed`, `check-finished`,
- * `unsaved-changes`, `sign-in-required`. See docs/console.md.
+ * `unsaved-changes`, `sign-in-required`, `token-needed`. See docs/console.md.
  */
 export class EmailTransportSettings extends HTMLElement {
   static observedAttributes = ["api", "token", "locale", "theme"];
@@ -29,13 +32,16 @@ export class EmailTransportSettings extends HTMLElement {
   #root = this.attachShadow({ mode: "open", delegatesFocus: false });
   /** @type {((reason: "start" | "expired") => Promise<string> | string) | null} */ #getToken = null;
   /** @type {Promise<void> | null} */ #rendering = null;
+  /** Where a listener of `token-needed` gives tokens. @type {((reason: "start" | "expired") => Promise<string> | string) | null} */
+  #tokenByEvent = null;
   #wasChanged = false;
   #restarts = 0;
+  /** Neither moved within the document only, nor in it. */ #isRemoved = true;
   /** @type {AbortController | null} */ #listeners = null;
 
   #app = new App(
     new Client(() => ({
-      api: this.api, locale: this.#app.locale, token: this.token, getToken: this.#getToken,
+      api: this.api, locale: this.#app.locale, token: this.token, getToken: this.#getToken ?? this.#tokenByEvent,
     }), () => this.#emit("sign-in-required", { hasUnsavedChanges: this.hasUnsavedChanges })),
     {
       requestRender: () => void this.#render(),
@@ -107,14 +113,28 @@ export class EmailTransportSettings extends HTMLElement {
     const { signal } = this.#listeners;
     window.addEventListener("beforeunload", (event) => this.#confirmUnload(event), { signal });
     window.addEventListener("online", () => this.#retryWhenOnline(), { signal });
+    window.addEventListener("focus", () => this.#refreshWhenVisible(), { signal });
     document.addEventListener("visibilitychange", () => this.#refreshWhenVisible(), { signal });
-    this.#restart();
+    const clock = setInterval(() => void this.#render(), CLOCK_MS);
+    signal.addEventListener("abort", () => clearInterval(clock));
+    if (this.#isRemoved) this.#restart();
+    else if (languageOf(this.locale) !== this.#app.locale) void this.#applyLocale(true);
+    this.#isRemoved = false;
   }
 
   disconnectedCallback() {
     this.#listeners?.abort();
     this.#listeners = null;
+    // In the document again when the task ends, it was only moved, and keeps what was entered.
+    setTimeout(() => {
+      if (this.isConnected) return;
+      this.#isRemoved = true;
+      void this.#render();
+    });
   }
+
+  /** Moved by `moveBefore`: nothing ends and nothing begins. */
+  connectedMoveCallback() {}
 
   /**
    * @param {string} name
@@ -148,9 +168,33 @@ export class EmailTransportSettings extends HTMLElement {
       if (restart !== this.#restarts || !this.isConnected) return;
       this.#app.client.forget();
       this.#app.state = initialState();
+      this.#tokenByEvent = this.token || this.#getToken ? null : this.#askByEvent();
       await this.#applyLocale(false);
       await load(this.#app);
     });
+  }
+
+  /**
+   * Asks the page for a token by an event, which frameworks can listen to before the module has loaded.
+   *
+   * @returns {((reason: "start" | "expired") => Promise<string> | string) | null} nothing where no listener gives one
+   */
+  #askByEvent() {
+    const ask = (/** @type {"start" | "expired"} */ reason) => {
+      /** @type {{ token: Promise<string> | string } | null} */ let given = null;
+      const provide = (/** @type {Promise<string> | string} */ token) => {
+        given = { token };
+      };
+      this.#emit("token-needed", { reason, provide });
+      return /** @type {{ token: Promise<string> | string } | null} */ (given);
+    };
+    let first = ask("start");
+    if (!first) return null;
+    return (reason) => {
+      const given = first ?? ask(reason);
+      first = null;
+      return given?.token ?? "";
+    };
   }
 
   /** Applies the current language. @param {boolean} reload ask for the service's own texts again */
@@ -165,7 +209,7 @@ export class EmailTransportSettings extends HTMLElement {
   async #render() {
     this.#rendering ??= Promise.resolve().then(() => {
       this.#rendering = null;
-      render(this.isConnected ? page(this.#app) : nothing, this.#root);
+      render(this.isConnected || !this.#isRemoved ? page(this.#app) : nothing, this.#root);
       /** @type {HTMLDialogElement | null} */ (this.#root.querySelector("dialog:not([open])"))?.showModal();
       this.#emitUnsavedChanges();
     });

@@ -11,30 +11,87 @@ export default {
 
   "status.CONFIG_NOT_SET.title": "E-Mail ist noch nicht eingerichtet",
   "status.CONFIG_NOT_SET.text":
-    "Wählen Sie unten, wie Ihre Organisation Mails versendet. Wir prüfen die Verbindung, bevor etwas gespeichert wird.",
-  "status.OK.title": "E-Mail ist bereit",
-  "status.OK.text": "Die Einstellungen sind vollständig. Keine bekannten Probleme.",
+    "Wählen Sie unten, wie Ihre Organisation E-Mails versendet. Vor dem Speichern testen wir die Verbindung.",
+  "status.ready.title": "E-Mail ist bereit",
+  "status.warned.title": "E-Mail ist bereit, mit einer Warnung",
+  "status.tested.put": "Getestet {when} durch eine Prüfung der Verbindung: {proof}.",
+  "status.tested.verify-connection": "Getestet {when} durch eine Prüfung der Verbindung: {proof}.",
+  "status.tested.send-test-email": "Getestet {when} durch eine Testmail, die angenommen wurde.",
+  "status.tested.delivery": "Getestet {when} durch eine E-Mail, die versendet wurde.",
+  "status.refused.test":
+    "Getestet {when} durch eine Testmail: {proof}. Die Mail selbst wurde nicht angenommen; das sagt nichts gegen die Einstellungen.",
+  "status.refused.delivery":
+    "Getestet {when} durch eine E-Mail: {proof}. Die E-Mail selbst wurde nicht angenommen; das sagt nichts gegen die Einstellungen.",
+  "status.almost.title": "Fast fertig: Senden Sie eine Testmail",
+  "status.testMail": "Zur Testmail",
+  "status.untested.title": "Gespeichert und seit der Änderung nicht getestet",
+  "status.untested.text":
+    "Diese Einstellungen wurden noch nicht verwendet. Testen Sie die Verbindung oder senden Sie eine Testmail.",
+  "status.unknown.title": "Prüfen Sie, ob die Testmail angekommen ist",
+  "status.unknownDelivery.title": "Ob eine E-Mail versendet wurde, ist nicht bekannt",
+  "status.unknown.recipient":
+    "Sie wurde {when} an {recipient} gesendet, und die Verbindung endete, bevor der Server sie bestätigt hat. " +
+    "An den Einstellungen hat sich nichts geändert.",
+  "status.unknown.text":
+    "Sie wurde {when} gesendet, und die Verbindung endete, bevor der Server sie bestätigt hat. " +
+    "An den Einstellungen hat sich nichts geändert.",
+  "status.inconclusive.title": "Die letzte Prüfung hat den Mailserver nicht erreicht",
+  "status.inconclusive.text": "Der Versuch {when} sagt nichts über Ihre Einstellungen.",
   "status.INCOMPLETE_CONFIG.title": "Die Einstellungen sind unvollständig",
+  "status.missing": "Es fehlt noch: {fields}.",
+  "status.enter": "Ausfüllen",
+  "status.enter.emailPassword": "Passwort eingeben",
+  "status.enter.clientSecret": "Clientschlüssel eingeben",
   "status.INVALID_CREDENTIALS.title": "Die Anmeldung wurde abgelehnt",
   "status.PROVIDER_ERROR.title": "Es können keine Mails versendet werden",
+  "status.connects":
+    "Eine Prüfung {when} zeigt, dass die Verbindung funktioniert, aber nicht, dass eine E-Mail angenommen wird: " +
+    "Das zeigt nur eine Testmail.",
+  "status.paused.title": "Der Versand ist angehalten",
+  "status.paused.by": "Der Versand wurde von {user} {when} angehalten.",
+  "status.paused.administrator": "Der Versand wurde von der Administration Ihrer Organisation angehalten.",
+  "status.paused.operator":
+    "Der Versand wurde vom Betreiber dieses Dienstes angehalten; nur er kann ihn fortsetzen.",
+  "status.stopped.title": "Der Versand steht nach Fehlern still",
+  "status.stopped.text": "Der Versand steht still ({when}).",
+  "status.stopped.next": "Der nächste Versuch ist am {next}.",
+  "status.stopped.nothing": "Er geht weiter, wenn die Ursache behoben ist und eine Prüfung oder Testmail gelingt.",
+  "status.waiting": "{count} E-Mails warten.",
+  "status.waiting.one": "Eine E-Mail wartet.",
+  "proof.signInSender": "Der Server hat die Anmeldung und die Absenderadresse angenommen",
+  "proof.signIn": "Der Server hat die Anmeldung angenommen",
+  "proof.sender": "Der Server hat die Absenderadresse angenommen",
+  "proof.connection": "Der Server hat geantwortet",
+  "proof.token": "Microsoft hat die Anmeldung der App angenommen",
+  "proof.permission": "Microsoft hat die Anmeldung der App und ihre Berechtigung zum Senden angenommen",
+  "proof.mailbox": "Microsoft hat die Anmeldung und das Postfach angenommen",
+  "following.save":
+    "Eine Prüfung, die Sie begonnen haben, läuft noch. Gelingt sie, werden die neuen Einstellungen gespeichert.",
+  "following.verify": "Eine Prüfung, die Sie begonnen haben, läuft noch.",
+  "following.test": "Eine Testmail, die Sie begonnen haben, wird noch gesendet.",
+  "followed.saved": "Die Prüfung, die Sie begonnen haben, war erfolgreich; ihre Einstellungen sind gespeichert.",
+  "followed.failed": "Die Prüfung, die Sie begonnen haben, ist fehlgeschlagen; ihre Einstellungen wurden nicht gespeichert.",
+  "followed.ended": "Was Sie begonnen haben, ist beendet.",
+  "changed.shown": "Die Einstellungen wurden anderswo geändert. Die gespeicherten werden angezeigt.",
   "fact.through": "Versand über",
   "fact.from": "Absender",
   "fact.since": "Fehlerhaft seit",
   "fact.refused": "Abgelehnte Anmeldungen",
   "fact.refused.count": "{count} seit dem letzten Erfolg",
-  "fact.checked": "Letzte Prüfung",
-  "fact.checked.ok": "erfolgreich",
-  "fact.checked.bad": "fehlgeschlagen",
   "fact.changed": "Zuletzt geändert",
 
   "verify": "Verbindung testen",
   "verify.running": "Test läuft …",
   "verify.savedOnly": "Getestet werden die gespeicherten Einstellungen, nicht Ihre ungespeicherten Änderungen.",
-  "verify.done": "Die Verbindung funktioniert",
+  "verify.done": "Die Verbindung funktioniert: {proof}",
+  "last.verify-connection": "Die Prüfung der Verbindung {when}:",
+  "last.send-test-email": "Die Testmail {when}:",
+  "last.delivery": "Die letzte E-Mail {when}:",
+  "last.put": "Die Prüfung {when}:",
   "unproved.sender_address":
     "Ob der Server die Absenderadresse annimmt, zeigt sich erst beim Senden. Senden Sie zur Probe eine Testmail.",
-  "unproved.send_permission":
-    "Ob die App aus dem Postfach senden darf, zeigt sich erst beim Senden. Senden Sie zur Probe eine Testmail.",
+  "unproved.mailbox":
+    "Ob die App aus dem Postfach {mailbox} senden darf, zeigt sich erst beim Senden. Eine Testmail gibt Gewissheit.",
 
   "provider.legend": "Wie sollen Mails versendet werden?",
   "provider.Microsoft365": "Microsoft 365",
@@ -144,7 +201,7 @@ export default {
   "save.running": "Prüfung läuft …",
   "save.about": "Wir prüfen zuerst die Verbindung. Schlägt die Prüfung fehl, wird nichts gespeichert.",
   "save.unchanged": "Keine Änderungen zum Speichern.",
-  "save.done": "Gespeichert, die Verbindung funktioniert",
+  "save.done": "Gespeichert. Die Verbindung funktioniert: {proof}",
   "save.nothingStored": "Es wurde nichts gespeichert.",
   "form.discard": "Änderungen verwerfen",
   "form.discarded": "Die Änderungen wurden verworfen.",
@@ -154,7 +211,9 @@ export default {
   "check.running": "Die Verbindung wird geprüft …",
   "check.label": "Ergebnis der Prüfung",
   "check.stages": "Schritte der Prüfung",
+  "check.stale": "Ergebnis für die Einstellungen vor Ihrer Änderung",
   "check.next": "Als Nächstes:",
+  "check.almost": "Fast fertig:",
   "check.next.button": "Testmail senden",
   "stage.name": "Server finden",
   "stage.connection": "Verbinden",
@@ -178,6 +237,8 @@ export default {
   "diagnosis.code": "Diagnose",
   "diagnosis.reply": "Antwort des Servers",
   "diagnosis.transcript": "Dialog mit dem Server",
+  "diagnosis.at": "Zeit",
+  "diagnosis.trace": "Trace-ID",
   "diagnosis.copy": "Für den Support kopieren",
   "owner.tenant_admin": "Das können Sie hier beheben",
   "owner.mail_host": "Das muss Ihr Mailanbieter beheben",
@@ -186,6 +247,7 @@ export default {
   "owner.dns_owner": "Das muss der DNS-Administrator Ihrer Domain beheben",
   "owner.operator": "Das muss der Betreiber dieses Dienstes beheben",
   "owner.nobody": "Nichts ist defekt: Warten Sie und versuchen Sie es erneut",
+  "owner.look": "Prüfen Sie, ob sie angekommen ist, bevor Sie erneut senden",
 
   "remedy.label": "Was Sie jetzt tun können",
   "remedy.again": "Erneut versuchen",
@@ -219,6 +281,7 @@ export default {
   "test.done": "Der Mailserver hat die Mail an {recipient} angenommen",
   "test.look":
     "Sehen Sie in diesem Postfach nach. Kommt in den nächsten Minuten nichts an, sehen Sie im Spam-Ordner nach.",
+  "test.stale": "Ergebnis vor einer späteren Prüfung",
 
   "keys.title": "API-Schlüssel",
   "keys.about": "Mit einem API-Schlüssel senden Programme über dieses Konto, ohne sich als Person anzumelden.",
@@ -268,9 +331,11 @@ export default {
   "activity.update-api-key.ok": "API-Schlüssel geändert",
   "activity.revoke-api-key.ok": "API-Schlüssel widerrufen",
 
-  "conflict.notice": "Inzwischen hat jemand anderes diese Einstellungen geändert.",
+  "conflict.notice": "Diese Einstellungen wurden inzwischen geändert.",
+  "conflict.by": "Von {user}, {when}.",
+  "conflict.at": "Die Änderung geschah {when}.",
   "conflict.show": "Vergleichen und entscheiden",
-  "conflict.title": "Jemand anderes hat diese Einstellungen geändert",
+  "conflict.title": "Diese Einstellungen wurden inzwischen geändert",
   "conflict.text":
     "Sie wurden geändert, während Sie sie bearbeitet haben. Ihre Änderungen sind noch nicht gespeichert.",
   "conflict.removed":

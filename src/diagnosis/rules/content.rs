@@ -1,7 +1,7 @@
 //! What servers say about a message, about amounts and reputation; and mails whose delivery is uncertain.
 
 use crate::diagnosis::rule::{ANY, Case, Condition, Kind, REPLY, RULE, Rule, When};
-use crate::diagnosis::{Confidence, Owner};
+use crate::diagnosis::{Confidence, Effect, Owner};
 use crate::mail::transcript::Stage;
 use crate::mail_services::Service;
 
@@ -9,6 +9,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
     Rule {
         code: "OUTCOME_UNKNOWN",
         when: &[When { kinds: &[Kind::OutcomeUnknown], ..ANY }],
+        effect: Effect::None,
         owner: Owner::Nobody,
         title: "It is not known whether {host} took the message",
         meaning: "The message was handed over whole, and the connection ended before the server confirmed it. If it \

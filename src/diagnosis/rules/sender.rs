@@ -148,14 +148,33 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} does not pass on mail for us",
-        meaning: "The server sends mail to others only for users and networks that it knows. Either nobody has \
-                  signed in, or this server only receives mail for its own domains.",
-        steps: &[
-            "Enter user name and password if they are missing.",
-            "Use the server that your mail provider names for sending with a sign-in, with port 587 and StartTLS, or \
-             port 465 and SSL/TLS.",
-            "If it is a relay that should know us by our address, ask the mail provider to allow that address.",
+        meaning: "The server sends mail to others only for users and networks that it knows.",
+        cases: &[
+            Case {
+                conditions: &[Condition::Fact(Fact::SignedIn)],
+                meaning: "The sign-in as {user} had worked, so neither the password nor the port is the cause: this account \
+                          may not send to others, or this server only receives mail for its own domains.",
+                step: "Ask the mail provider whether the account {user} may send to other domains through this server, and \
+                       which server is the one for sending.",
+            },
+            Case {
+                conditions: &[Condition::Fact(Fact::NobodySignedIn)],
+                meaning: "Nobody has signed in, or this server only receives mail for its own domains.",
+                step: "Enter user name and password if they are missing.",
+            },
+            Case {
+                conditions: &[Condition::Fact(Fact::NobodySignedIn)],
+                meaning: "",
+                step: "Use the server that your mail provider names for sending with a sign-in, with port 587 and StartTLS, \
+                       or port 465 and SSL/TLS.",
+            },
+            Case {
+                conditions: &[Condition::Fact(Fact::NobodySignedIn)],
+                meaning: "",
+                step: "If it is a relay that should know us by our address, ask the mail provider to allow that address.",
+            },
         ],
+        steps: &["Give the mail provider the server's reply: {reply}."],
         ..RULE
     },
     Rule {

@@ -248,12 +248,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::CredentialsRefused,
         confidence: Confidence::Generic,
         title: "{host} refused the sign-in",
-        meaning: "The server did not accept the user name {user} with the stored password. It does not say which of \
-                  the two is the cause.",
+        meaning: "The server did not accept the user name {user} with this password. It does not say which of the \
+                  two is the cause.",
         cases: &[
             Case {
                 conditions: &[Condition::UnusualPassword],
-                meaning: "The stored password has letters or signs beyond plain ASCII (accents, for example), or spaces \
+                meaning: "The password has letters or signs beyond plain ASCII (accents, for example), or spaces \
                           around it. Some servers read these differently than the mail provider's web page does.",
                 step: "Set a password of plain letters, digits and ASCII signs (such as - or !) without spaces at the mail \
                        provider, and enter it here.",

@@ -1,7 +1,7 @@
 //! One case for each row of the table that concerns Entra and Graph.
 
 use super::{Facts, facts};
-use crate::diagnosis::Effect::{self, CredentialsRefused as Af, ProviderError as Pe};
+use crate::diagnosis::Effect::{self, CredentialsRefused as Af, None as Nothing, ProviderError as Pe};
 use crate::diagnosis::Owner::{self, Microsoft365Admin as Ms, Nobody, Operator, TenantAdmin as Tenant};
 use crate::diagnosis::microsoft365::{Error, ErrorKind};
 use crate::diagnosis::{Failure, diagnose};
@@ -118,7 +118,7 @@ fn part_h_graph() {
     let large = Error::without_answer(Graph, ErrorKind::TooLarge { limit: 4_000_000, size: 5_000_000 });
     check("90", large, None, ("GRAPH_TOO_LARGE", Pe, false, false, Tenant));
     let unknown = Error::without_answer(Graph, ErrorKind::OutcomeUnknown);
-    check("89", unknown, None, ("OUTCOME_UNKNOWN", Pe, false, false, Nobody));
+    check("89", unknown, None, ("OUTCOME_UNKNOWN", Nothing, false, false, Nobody));
 }
 
 #[test]

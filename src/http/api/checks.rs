@@ -71,7 +71,9 @@ pub async fn verify_connection(
     params(("Accept-Language" = Option<String>, Header, description = "The language of `message` and `diagnosis`, and of the mail's text by default: `en` or `de`.")),
     request_body = TestMailBody,
     responses(
-        (status = 200, description = "The sending was attempted; the body says how it ended.", body = SendTestBody),
+        (status = 200, description = "The sending was attempted; the body says how it ended. With `Accept: text/event-stream` \
+            a `stage` event for each step as it starts and ends, then `result` with this body, or `error`.",
+         content((SendTestBody = "application/json"), (StageEvent = "text/event-stream"))),
         (status = 400, description = "The input is wrong.", body = ErrorBody),
         (status = 404, description = "No email config for tenant.", body = ErrorBody),
         (status = 429, description = "Rate limit of tier 2 or a quota of the operator reached (the title says which), or the tenant's share of connections is used.", body = ErrorBody),
@@ -82,15 +84,21 @@ pub async fn send_test_email(
     admin: TenantAdmin<Tier2>,
     State(app): State<Arc<App>>,
     language: Language,
+    live: Live,
     JsonBody(document): JsonBody,
-) -> Result<Localised<Json<SendTestBody>>, Error> {
+) -> Result<Response, Error> {
     let mail = parse_test_mail(document, language).map_err(Error::inputs)?;
-    let accounts = Arc::clone(&app.accounts);
-    let sending = async move {
-        let outcome = accounts.send_test_mail(&admin, &mail).await?;
-        Ok(SendTestBody::new(&outcome, &mail.recipient, language))
+    let sending = app.accounts.prepare_test_mail(&admin, mail).await?;
+    let work = move |progress| async move {
+        let (outcome, recipient) = sending.send(progress).await?;
+        Ok(SendTestBody::new(&outcome, &recipient, language))
     };
-    Ok(Localised(language, Json(run_to_completion(&app.checks, sending).await?)))
+    if live.is_requested() {
+        let events = live.stream(&app.checks, Detail::Full, move |progress| work(Some(progress)));
+        return Ok(Localised(language, events).into_response());
+    }
+    let body = run_to_completion(&app.checks, work(None)).await?;
+    Ok(Localised(language, Json(body)).into_response())
 }
 
 texts! {

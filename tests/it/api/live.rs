@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::app::TestApp;
-use crate::support::client::{Answer, CONFIG, Client, VERIFY};
+use crate::support::client::{Answer, CONFIG, Client, SEND_TEST, VERIFY};
 use crate::support::eventually::eventually;
 use crate::support::leaks;
 use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
@@ -76,6 +76,38 @@ async fn a_check_streams_each_step_and_then_its_result() {
     assert_eq!(*result, admin.verify().await, "the body of the plain answer");
     let details: String = told.iter().map(|(_, data)| data["detail"].to_string()).collect();
     assert!(details.contains("AUTH PLAIN <hidden>") && !details.contains(good_password()), "{details}");
+}
+
+#[tokio::test]
+async fn a_test_mail_streams_each_step_and_then_its_result() {
+    let (_app, _server, admin, account) = started(Script::starttls()).await;
+    admin.put(&account).await.expect(204);
+    let mail = || serde_json::to_vec(&json!({"recipient": "bob@example.org"})).expect("JSON");
+    let headers = [EVENTS, ("content-type", "application/json")];
+    let told = events(&admin.send("POST", SEND_TEST, &headers, mail()).await.expect(200));
+    let begun: Vec<_> = stages(&told).into_iter().filter(|(_, state)| state == "started").collect();
+    let order = [
+        "dns",
+        "connect",
+        "greeting",
+        "ehlo",
+        "starttls",
+        "tls",
+        "ehlo",
+        "auth",
+        "mail_from",
+        "rcpt_to",
+        "data",
+    ];
+    assert_eq!(begun, pairs(&order.map(|stage| (stage, "started"))));
+    let (name, result) = told.last().expect("an event");
+    assert_eq!((name.as_str(), &result["success"]), ("result", &json!(true)));
+    assert_eq!(result["accepted"], json!(["bob@example.org"]));
+
+    // What is refused before anything is sent is a plain response.
+    let headers = [EVENTS, ("content-type", "application/json")];
+    let refused = admin.send("POST", SEND_TEST, &headers, b"{}".to_vec()).await.expect(400);
+    assert_eq!(refused.header("content-type"), Some("application/json"));
 }
 
 #[tokio::test]

@@ -3,15 +3,25 @@
 import { Problem } from "../net/problem.js";
 import { remove } from "./remove.js";
 import { adopt } from "./load.js";
+import { lastChange } from "./last-change.js";
 import { save } from "./save.js";
 
 /** @typedef {import("../app.js").App} App */
 
-/** Reads what is stored now, and asks. @param {App} app */
-export async function openConflict(app) {
+/**
+ * Reads what is stored now, and asks.
+ *
+ * @param {App} app
+ * @param {(app: App) => Promise<void>} [again] instead, where the change is this page's own, whose answer was lost
+ */
+export async function openConflict(app, again) {
   try {
-    const { body, etag } = await app.client.request("GET", "/email-config");
-    app.update({ theirs: { config: body.serviceProvider ? body : null, etag }, dialog: "conflict" });
+    const [{ body, etag }, change] = await Promise.all([app.client.request("GET", "/email-config"), lastChange(app)]);
+    const config = body.serviceProvider ? body : null;
+    const own = again !== undefined && change?.traceId !== undefined && app.own.has(change.traceId);
+    app.update({ theirs: { config, etag, change }, dialog: own ? "" : "conflict" });
+    // After what has led here has ended.
+    if (own) setTimeout(() => void again(app));
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     app.update({ problem: error });

@@ -1,11 +1,15 @@
 // Loads the stored configuration at the start, and again when it may have changed.
 
 import { microsoftDraft, smtpDraft } from "../model/form.js";
+import { configVersion } from "../model/statement.js";
 import { presetOf } from "../model/presets.js";
 import { Problem } from "../net/problem.js";
 import { loadActivity } from "./activity.js";
 import { loadApiKeys } from "./api-keys.js";
 import { isChanged } from "./edit.js";
+import { followRunning } from "./follow.js";
+import { lastChange } from "./last-change.js";
+import { loadAccount } from "./sending.js";
 import { loadSetup } from "./setup.js";
 import { recallRecipient } from "./test-mail.js";
 
@@ -25,7 +29,9 @@ export async function load(app) {
     recallRecipient(app);
     app.update({ phase: "ready" });
     void loadActivity(app);
+    void loadAccount(app);
     void loadApiKeys(app);
+    void followRunning(app);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     app.update({ phase: "refused", refusal: error });
@@ -69,46 +75,61 @@ export function adopt(app, config, etag) {
 }
 
 /**
- * Looks up what is stored now. What has been entered stays; where another user has changed the settings beneath
- * it, that is said. Says nothing about failures: the next action will meet them.
+ * Looks up what is stored now. What has been entered stays; where it was changed beneath that, this is said. Says nothing
+ * about failures: the next action will meet them.
  *
  * @param {App} app
- * @param {{ texts: boolean }} options fetches the texts of the service again
+ * @param {object} options
+ * @param {boolean} options.texts fetches the texts of the service again
+ * @param {boolean} [options.own] a change is this page's own
  */
-export async function refresh(app, { texts }) {
+export async function refresh(app, { texts, own = false }) {
   try {
     if (texts) {
       await loadPresets(app);
       if (app.state.setupOpen) void loadSetup(app);
     }
-    const { body, etag } = await app.client.request("GET", CONFIG);
-    applyRefreshed(app, body, etag);
+    const [{ body, etag }] = await Promise.all([app.client.request("GET", CONFIG), loadAccount(app)]);
+    await applyRefreshed(app, body, etag, own);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }
+}
+
+/** What was shown of other settings than those that are stored now. @param {App} app */
+function forgetResults(app) {
+  const { check, testMail } = app.state;
+  app.update({
+    check: check?.running ? check : null,
+    testMail: { ...testMail, result: null, problem: null, stages: [] },
+  });
 }
 
 /**
  * @param {App} app
  * @param {Config} config
  * @param {string | null} etag
+ * @param {boolean} own
  */
-function applyRefreshed(app, config, etag) {
+async function applyRefreshed(app, config, etag, own) {
   const same = configVersion(etag) === configVersion(app.state.etag);
+  const stored = config.serviceProvider ? config : null;
   if (!isChanged(app.state)) {
-    const { provider } = app.state;
+    const { provider, theirs } = app.state;
+    // An open field for another password stays open.
+    if (same && !own && !theirs) return app.update({ config: stored, etag, loadedAt: new Date().toISOString() });
+    if (!same) forgetResults(app);
     adopt(app, config, etag);
     // Choosing a provider without input is no change, but the choice stays.
     if (same && provider) app.update({ provider });
-  } else if (same) {
-    app.update({ config: config.serviceProvider ? config : null, etag, loadedAt: new Date().toISOString() });
-  } else {
-    app.update({ theirs: { config: config.serviceProvider ? config : null, etag } });
+    if (!same && !own) {
+      void loadActivity(app);
+      app.announce(app.t("changed.shown"));
+    }
+  } else if (same || own) {
+    app.update({ config: stored, etag, theirs: null, loadedAt: new Date().toISOString() });
+  } else if (app.state.theirs === null || configVersion(app.state.theirs.etag) !== configVersion(etag)) {
+    app.update({ theirs: { config: stored, etag, change: await lastChange(app) }, loadedAt: new Date().toISOString() });
     app.announce(app.t("conflict.notice"));
   }
-}
-
-/** The part of an `ETag` that a check does not change. @param {string | null} etag */
-function configVersion(etag) {
-  return etag?.split(".")[0] ?? null;
 }

@@ -43,7 +43,7 @@ export async function apply(app, remedy, after) {
  * @param {App} app
  * @param {string} field
  */
-async function goTo(app, field) {
+export async function goTo(app, field) {
   if (field === "emailPassword") editSmtp(app, { newSecret: true, emailPassword: "" });
   if (field === "clientSecret") editMicrosoft(app, { newSecret: true, clientSecret: "" });
   if (field === "username") editSmtp(app, { sameAsSender: false });

@@ -34,7 +34,7 @@ export async function remove(app) {
 /** Also where another user was quicker. @param {App} app */
 async function applyRemoved(app) {
   adopt(app, { passwordExists: false, isValid: false }, null);
-  app.update({ dialog: "", check: null, testMail: { ...app.state.testMail, result: null, problem: null } });
+  app.update({ dialog: "", check: null, followed: "", testMail: { ...app.state.testMail, result: null, problem: null, stages: [] } });
   app.announce(app.t("remove.done"));
   app.host.emit("config-removed", {});
   await app.focus("#status-title");

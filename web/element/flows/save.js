@@ -3,9 +3,11 @@
 import { FIELDS, faults } from "../model/form.js";
 import { fieldFault } from "../model/faults.js";
 import { expectedStages, finished, withEvent } from "../model/stages.js";
+import { factOf, proofOf } from "../model/statement.js";
 import { Problem } from "../net/problem.js";
-import { openConflict } from "./conflict.js";
+import { openConflict, takeMine } from "./conflict.js";
 import { enteredValues, usesStoredSecret } from "./edit.js";
+import { begin, ended } from "./follow.js";
 import { adopt, refresh } from "./load.js";
 import { waitFor } from "./wait.js";
 
@@ -21,6 +23,7 @@ export async function save(app) {
     const errors = Object.fromEntries(Object.entries(wrong).map(([field, key]) => [field, app.t(key)]));
     return showErrors(app, errors);
   }
+  const traceId = begin(app, "save");
   /** @type {import("../app.js").Check} */
   const check = {
     kind: "save",
@@ -30,19 +33,26 @@ export async function save(app) {
     result: null,
     about: { provider, config },
     problem: null,
+    traceId,
+    at: new Date().toISOString(),
+    fact: "",
   };
-  app.update({ busy: "save", errors: {}, problem: null, check });
+  app.update({ busy: "save", errors: {}, problem: null, followed: "", check });
   app.announce(app.t("check.running"));
   try {
     const answer = await app.client.request("PUT", "/email-config", {
       body: { serviceProvider: provider, providerConfig: config },
       ifMatch: app.state.etag,
       create: app.state.etag === null,
+      traceId,
       onStage: stageListener(app),
     });
+    ended();
     await applySaved(app, answer.etag);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
+    // Without an answer it may go on: a page that is loaded now follows it.
+    if (error.kind !== "unreachable") ended();
     await applyRefusal(app, error);
   } finally {
     app.update({ busy: "" });
@@ -56,14 +66,37 @@ export async function save(app) {
  * @returns {(event: import("../net/event-stream.js").StageEvent) => void}
  */
 export function stageListener(app) {
-  return (event) => {
+  return announcingStages(app, () => app.state.check?.stages ?? [], (stages) => {
     const { check } = app.state;
-    if (!check) return;
-    const stages = withEvent(check.stages, event);
-    app.update({ check: { ...check, live: true, stages } });
+    if (check) app.update({ check: { ...check, live: true, stages } });
+  });
+}
+
+/**
+ * @param {App} app
+ * @param {() => import("../model/stages.js").Stage[]} current
+ * @param {(stages: import("../model/stages.js").Stage[]) => void} show
+ * @returns {(event: import("../net/event-stream.js").StageEvent) => void}
+ */
+export function announcingStages(app, current, show) {
+  return (event) => {
+    const stages = withEvent(current(), event);
+    show(stages);
     const running = stages.find((stage) => stage.state === "running");
     if (running) app.announce(app.t(`stage.${running.id}`));
   };
+}
+
+/**
+ * What a success has proved, in words.
+ *
+ * @param {App} app
+ * @param {"save.done" | "verify.done"} key
+ * @param {string[]} [unproved]
+ */
+export function doneText(app, key, unproved = []) {
+  const { config } = app.state;
+  return app.t(key, { proof: config ? app.t(proofOf(config, unproved)) : "" });
 }
 
 /**
@@ -84,13 +117,20 @@ async function applySaved(app, etag) {
     errorCode: "OK",
   });
   adopt(app, stored, etag);
-  const done = { ...check, running: false, stages: finished(check.stages, null) };
+  await refresh(app, { texts: false, own: true });
+  const { lastCheck } = app.state.config ?? {};
   app.update({
-    check: { ...done, result: { success: true, connectionFailed: false, message: "" } },
-    testMail: { ...app.state.testMail, result: null, problem: null },
+    check: {
+      ...check,
+      running: false,
+      stages: finished(check.stages, null),
+      result: { success: true, connectionFailed: false, message: "", unproved: lastCheck?.unproved },
+      at: lastCheck?.at ?? check.at,
+      fact: factOf(app.state.config, app.state.etag),
+    },
+    testMail: { ...app.state.testMail, result: null, problem: null, stages: [] },
   });
-  await refresh(app, { texts: false });
-  app.announce(app.t("save.done"));
+  app.announce(doneText(app, "save.done", lastCheck?.unproved));
   app.host.emit("config-saved", { serviceProvider: provider, config: app.state.config });
   app.host.emit("check-finished", { kind: "save", success: true, diagnosis: null });
   await app.focus("#check-result");
@@ -107,13 +147,13 @@ async function applyRefusal(app, problem) {
     const message = problem.faults[0]?.detail ?? "";
     const stages = finished(check.stages, diagnosis);
     const result = { success: false, connectionFailed: false, message, diagnosis: diagnosis ?? undefined };
-    app.update({ check: { ...check, running: false, stages, result } });
+    app.update({ check: { ...check, running: false, stages, result, at: new Date().toISOString() } });
     app.announce(diagnosis?.title ?? message);
     app.host.emit("check-finished", { kind: "save", success: false, diagnosis });
     return app.focus("#check-result");
   }
   app.update({ check: null });
-  if (problem.kind === "changed") return openConflict(app);
+  if (problem.kind === "changed") return openConflict(app, takeMine);
   if (problem.kind === "input" && provider !== "" && provider !== "None") {
     const { errors, others } = byField(app, problem, FIELDS[provider]);
     if (others.length === 0) return showErrors(app, errors);

@@ -1,8 +1,11 @@
 // Sends a test mail, to the administrator's own address by default; another recipient is remembered.
 
+import { expectedStages, finished } from "../model/stages.js";
+import { factOf } from "../model/statement.js";
 import { Problem } from "../net/problem.js";
+import { begin, ended } from "./follow.js";
 import { refresh } from "./load.js";
-import { byField } from "./save.js";
+import { announcingStages, byField } from "./save.js";
 import { waitFor } from "./wait.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -36,22 +39,29 @@ export async function sendTestMail(app) {
   if (!config || busy) return;
   const recipient = recipientOf(app).trim();
   if (!/^[^\s@]+@[^\s@]+$/.test(recipient)) return wrong(app, app.t("error.recipient"));
-  const before = { ...app.state.testMail, error: null, result: null, problem: null, sentTo: recipient };
-  app.update({ busy: "test", testMail: before });
+  const traceId = begin(app, "test");
+  const stages = expectedStages(config.serviceProvider ?? "", { ...config.providerConfig }, true);
+  const before = { ...app.state.testMail, error: null, result: null, problem: null, sentTo: recipient, stages, traceId };
+  app.update({ busy: "test", followed: "", testMail: before });
   app.announce(app.t("test.running"));
   try {
-    const { body } = await app.client.request("POST", "/email-config/actions/send-test-email", { body: { recipient } });
-    app.update({ testMail: { ...before, result: body } });
+    const onStage = announcingStages(app, () => app.state.testMail.stages, (stages) =>
+      app.update({ testMail: { ...app.state.testMail, stages } }));
+    const { body } = await app.client.request("POST", "/email-config/actions/send-test-email", {
+      body: { recipient }, onStage, traceId,
+    });
+    ended();
+    await applyResult(app, body);
     if (before.touched && body.success) remember(recipient);
     app.announce(body.success ? app.t("test.done", { recipient }) : (body.diagnosis?.title ?? body.message));
     app.host.emit("check-finished", { kind: "test-mail", success: body.success, diagnosis: body.diagnosis ?? null });
-    await refresh(app, { texts: false });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
+    if (error.kind !== "unreachable") ended();
     const found = error.kind === "input" ? byField(app, error, ["recipient"]).errors.recipient : undefined;
     if (found) return wrong(app, found);
     waitFor(app, error);
-    app.update({ testMail: { ...before, problem: error } });
+    app.update({ testMail: { ...before, stages: [], problem: error } });
     app.announce(app.t(error.title));
   } finally {
     app.update({ busy: "" });
@@ -60,11 +70,25 @@ export async function sendTestMail(app) {
 }
 
 /**
+ * The result, and what the service says of the settings since.
+ *
+ * @param {App} app
+ * @param {import("../model/types.js").CheckResult} result
+ */
+async function applyResult(app, result) {
+  await refresh(app, { texts: false });
+  const { config, etag, testMail } = app.state;
+  const stages = finished(testMail.stages, result.success ? null : (result.diagnosis ?? null));
+  const at = config?.lastCheck?.at ?? new Date().toISOString();
+  app.update({ testMail: { ...testMail, result, stages, at, fact: factOf(config, etag) } });
+}
+
+/**
  * @param {App} app
  * @param {string} error
  */
 function wrong(app, error) {
-  app.update({ testMail: { ...app.state.testMail, error } });
+  app.update({ testMail: { ...app.state.testMail, stages: [], error } });
   app.announce(error);
   return app.focus('[name="recipient"]');
 }

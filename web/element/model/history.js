@@ -6,11 +6,21 @@
  */
 
 /** Actions that use the account; the others only change or delete what is stored. */
-const USES = ["put", "verify-connection", "send-test-email"];
+const USES = ["verify-connection", "send-test-email"];
+
+/** Fields whose change ends what was known of the sign-in. */
+const OF_SIGN_IN = ["serverAddress", "serverPort", "securityType", "username", "emailPassword"];
+
+/** Outcomes that say nothing against the account: docs/diagnosis.md has them as "unchanged". */
+export const UNCHANGED = [
+  "API_KEY_REFUSED", "CONFIG_INCOMPLETE", "CONFIG_NOT_SET", "GRAPH_RECIPIENT_REFUSED", "GREYLISTED", "OUTCOME_UNKNOWN",
+  "RECIPIENT_FLOOD", "RECIPIENT_MAILBOX_FULL", "RECIPIENT_RATE_LIMITED", "RECIPIENT_REFUSED", "RECIPIENT_UNAVAILABLE",
+  "RECIPIENT_UNKNOWN", "SECRET_UNREADABLE", "TOO_MANY_RECIPIENTS",
+];
 
 /**
- * The start of the current failure: the first failure after the last success, if the audit reaches back that far;
- * otherwise the last change of the health.
+ * The start of the current failure of these settings: the first failure after the last success or change, if the audit
+ * reaches back that far; otherwise the last change of the health.
  *
  * @param {Config} config
  * @param {Activity[]} activity newest first
@@ -19,12 +29,24 @@ const USES = ["put", "verify-connection", "send-test-email"];
 export function failingSince(config, activity) {
   if (config.isValid || config.errorCode === "INCOMPLETE_CONFIG") return null;
   // A failed PUT stores nothing and is not about the stored configuration.
-  const checks = activity.filter((entry) =>
-    USES.includes(entry.action) && !(entry.action === "put" && entry.outcome !== "OK"));
+  const checks = activity.filter((entry) => judgesAnew(entry, config.errorCode) ||
+    USES.includes(entry.action) && !UNCHANGED.includes(entry.outcome));
   const success = checks.findIndex((entry) => entry.outcome === "OK");
   const first = success > 0 ? checks[success - 1] : undefined;
   if (first) return first.at;
   // Where only the last check is known, earlier ones may have failed as well.
   if (config.lastUpdated === config.lastCheck?.at) return null;
   return config.lastUpdated && config.lastUpdated !== config.modificationTime ? config.lastUpdated : null;
+}
+
+/**
+ * Whether what was known against the settings says nothing about them after this change.
+ *
+ * @param {Activity} entry
+ * @param {string} [errorCode] of the failure
+ */
+function judgesAnew({ action, outcome, changed = [] }, errorCode) {
+  if (outcome !== "OK") return false;
+  if (action === "put") return true;
+  return action === "patch" && changed.some((field) => errorCode === "PROVIDER_ERROR" || OF_SIGN_IN.includes(field));
 }

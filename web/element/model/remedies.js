@@ -98,9 +98,10 @@ const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => 
   PORT_BLOCKED: otherPorts,
   PROTOCOL_ERROR: otherPorts,
   REPLY_TIMEOUT: implicitOn465,
-  RELAY_DENIED: (situation) => [
-    ...(situation.config.username ? [] : [field("username")]), ...suggestedServerOrOtherPorts(situation),
-  ],
+  // After a good sign-in no other port or password changes anything.
+  RELAY_DENIED: (situation) => situation.config.username
+    ? [...suggestedServer(situation.config, situation.presets), field("serverAddress")]
+    : [field("username"), ...suggestedServerOrOtherPorts(situation)],
 
   STARTTLS_MISSING: (situation) => [
     ...[PORT_465, PORT_587].filter(({ changes }) => String(situation.config.serverPort) !== changes.serverPort),

@@ -9,6 +9,9 @@
  * @typedef {{ id: StageId, state: StageState, ms: number | null }} Stage
  */
 
+/** Failures before anything is contacted: no stage was begun. */
+const NOTHING_CONTACTED = ["CONFIG_INCOMPLETE", "CONFIG_NOT_SET", "SECRET_UNREADABLE"];
+
 /** The service's stages, of which several may be one for a person. @type {Record<string, StageId>} */
 const OF_SERVICE = {
   policy: "name", dns: "name", resolve: "name",
@@ -28,9 +31,10 @@ const OF_SERVICE = {
  *
  * @param {string} provider
  * @param {{ securityType?: unknown, username?: unknown }} config
+ * @param {boolean} [sending] a test email is sent
  * @returns {Stage[]}
  */
-export function expectedStages(provider, config) {
+export function expectedStages(provider, config, sending = false) {
   /** @type {StageId[]} */
   const ids = ["token"];
   if (provider !== "Microsoft365") {
@@ -39,6 +43,9 @@ export function expectedStages(provider, config) {
     if (config.securityType === "SSL/TLS") ids.splice(2, 0, "encryption");
     if (config.username) ids.push("signIn");
     ids.push("sender");
+    if (sending) ids.push("recipient", "message");
+  } else if (sending) {
+    ids.push("handOver");
   }
   return ids.map((id) => ({ id, state: "waiting", ms: null }));
 }
@@ -73,6 +80,7 @@ export function finished(stages, diagnosis) {
   if (!diagnosis) {
     return stages.map((stage) => ({ ...stage, state: "done" }));
   }
+  if (NOTHING_CONTACTED.includes(diagnosis.code)) return [];
   let seen = stages;
   if (stages.every((stage) => stage.state === "waiting")) {
     for (const entry of diagnosis.transcript ?? []) {

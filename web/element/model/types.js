@@ -113,6 +113,17 @@
  * @property {string} action
  * @property {string} outcome
  * @property {string[]} [changed]
+ * @property {string} [userName]
+ * @property {string} [recipient] an address, or a hash of it
+ * @property {string} [traceId]
+ *
+ * @typedef {object} SendingAccount
+ * @property {"open" | "paused" | "stopped"} state
+ * @property {"administrator" | "operator"} [paused_by]
+ * @property {string} [code] of the diagnosis that stopped it
+ * @property {string} [since]
+ * @property {string} [next_attempt_at]
+ * @property {{ emails: number, bytes: number }} waiting
  */
 
 export {};

@@ -30,6 +30,7 @@ const CSRF_HEADER = "qlik-csrf-token";
  * @typedef {object} Options
  * @property {unknown} [body] sent as JSON
  * @property {string | null} [ifMatch]
+ * @property {string} [traceId] by which the service's log and audit name the request
  * @property {boolean} [create] only where there is nothing yet (`If-None-Match: *`)
  * @property {(event: import("./event-stream.js").StageEvent) => void} [onStage] asks for a stream of stages
  */
@@ -189,6 +190,7 @@ export class Client {
     headers.set("Accept", options.onStage ? `${STREAM_TYPE}, ${JSON_TYPE}` : JSON_TYPE);
     if (options.body !== undefined) headers.set("Content-Type", JSON_TYPE);
     if (options.ifMatch) headers.set("If-Match", options.ifMatch);
+    if (options.traceId) headers.set("traceparent", `00-${options.traceId}-${options.traceId.slice(16)}-01`);
     if (options.create) headers.set("If-None-Match", "*");
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
     await this.#authorise(headers, method, reason);

@@ -68,6 +68,13 @@ a .icon { display: inline-block; }
 @keyframes breathe { 50% { opacity: 0.45; } }
 @keyframes appear { from { opacity: 0; transform: translateY(-3px); } }
 
+/* What is said of the settings, without what only a screen can do. */
+@media print {
+  form, .choices, button, .remedies, .setup, .skeleton, .spinner, dialog { display: none !important; }
+  .card { break-inside: avoid; box-shadow: none; }
+  .check.stale .diagnosis, .check.stale .stages { opacity: 1; }
+}
+
 @media (forced-colors: active) {
   .spinner, .icon { color: CanvasText; }
   .choice input:checked + .face, .segments input:checked + span { outline: 2px solid Highlight; outline-offset: -2px; }

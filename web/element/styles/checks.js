@@ -37,8 +37,12 @@ export const checks = `
 .diagnosis h3 { display: flex; gap: 0.65rem; align-items: flex-start; font-size: 1.05em; }
 .diagnosis h3 .mark { display: grid; place-items: center; flex: none; width: 1.45em; height: 1.45em; border-radius: 50%; background: var(--_bad); color: var(--_surface); }
 .diagnosis h3 .icon { width: 1em; height: 1em; }
+.diagnosis.unknown { border-color: color-mix(in oklab, var(--_unknown) 45%, var(--_line)); }
+.diagnosis.unknown h3 .mark { background: var(--_unknown); }
+.diagnosis.unknown .chip { background: var(--_unknown-tint); color: var(--_unknown); }
+.check.stale .diagnosis, .check.stale .stages { opacity: 0.62; }
 .owner { display: flex; flex-wrap: wrap; gap: 0.4rem 0.75rem; align-items: center; font-size: 0.94em; }
-.chip { display: inline-block; background: var(--_bad-tint); color: var(--_bad); border-radius: 99px; padding: 0.15em 0.75em; font-weight: 570; }
+.chip { display: inline-block; background: var(--_accent-tint); color: var(--_accent); border-radius: 99px; padding: 0.15em 0.75em; font-weight: 570; }
 .remedies { display: flex; flex-wrap: wrap; gap: 0.55rem; }
 ol.steps { counter-reset: step; display: grid; gap: 0.55rem; }
 ol.steps > li { counter-increment: step; position: relative; padding-inline-start: 2rem; display: grid; gap: 0.15rem; }

@@ -23,6 +23,7 @@ export const layout = `
 }
 .badge.ok { color: var(--_ok); background: var(--_ok-tint); }
 .badge.bad { color: var(--_bad); background: var(--_bad-tint); }
+.badge.unknown { color: var(--_unknown); background: var(--_unknown-tint); }
 .badge.warn { color: var(--_warn); background: var(--_warn-tint); }
 
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(11.5rem, 100%), 1fr)); gap: 0.9rem 1.5rem; }

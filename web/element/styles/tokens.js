@@ -17,6 +17,7 @@ export const tokens = `
   --_ok: var(--ets-ok, light-dark(#17713f, #63d297));
   --_bad: var(--ets-bad, light-dark(#b3261e, #ff9389));
   --_warn: var(--ets-warn, light-dark(#815300, #f0c15a));
+  --_unknown: var(--ets-unknown, light-dark(#6a3fb5, #c3a6ff));
   --_radius: var(--ets-radius, 10px);
   --_small-radius: calc(var(--_radius) * 0.7);
   --_font: var(--ets-font-family, system-ui, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Noto Sans", sans-serif);
@@ -27,6 +28,7 @@ export const tokens = `
   --_accent-tint: color-mix(in oklab, var(--_accent) 9%, var(--_surface));
   --_ok-tint: color-mix(in oklab, var(--_ok) 9%, var(--_surface));
   --_bad-tint: color-mix(in oklab, var(--_bad) 8%, var(--_surface));
+  --_unknown-tint: color-mix(in oklab, var(--_unknown) 9%, var(--_surface));
   --_warn-tint: color-mix(in oklab, var(--_warn) 10%, var(--_surface));
   --_hover: color-mix(in oklab, var(--_text) 5%, transparent);
 }

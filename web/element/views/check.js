@@ -1,12 +1,16 @@
-// A check: its stages while it runs, and its result.
+// A check: its stages while it runs, and its result; and the last check as the service has kept it.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { save } from "../flows/save.js";
+import { enteredValues, isChanged } from "../flows/edit.js";
+import { doneText, save } from "../flows/save.js";
 import { verify } from "../flows/verify.js";
 import { duration } from "../format.js";
+import { finished, expectedStages } from "../model/stages.js";
+import { entryOf, factOf, unprovedOf } from "../model/statement.js";
 import { diagnosisView } from "./diagnosis.js";
 import * as icons from "./icons.js";
-import { notice, problemNotice } from "./parts.js";
+import { notice, problemNotice, sentence } from "./parts.js";
+import { timeElement } from "./status.js";
 
 /**
  * @typedef {import("../app.js").App} App
@@ -22,15 +26,38 @@ export function checkView(app, kind) {
   const { check } = app.state;
   if (check?.kind !== kind) return nothing;
   if (check.problem) return problemNotice(app, check.problem, "check-result", () => void verify(app));
-  return html`<div class="check" id="check-result" tabindex="-1" role="group"
-    aria-label=${app.t(check.running ? "check.running" : "check.label")}>
+  if (isPast(app, check)) return nothing;
+  const stale = kind === "save" && !check.running && !isAboutForm(app, check);
+  return html`<div class="check ${stale ? "stale" : ""}" id="check-result" tabindex="-1" role="group"
+    aria-label=${app.t(check.running ? "check.running" : stale ? "check.stale" : "check.label")}>
     ${check.running ? html`<p class="running">${icons.spinner}<span>${app.t("check.running")}</span></p>` : nothing}
+    ${stale ? html`<p class="strong">${app.t("check.stale")}</p>` : nothing}
     ${check.result?.success ? success(app, check) : nothing}
-    ${stagesView(app, check)}
+    ${stagesView(app, check.stages)}
     ${check.result && !check.result.success ? diagnosisView(app, {
-      result: check.result, about: check.about, after: kind, saved: kind === "verify",
+      result: check.result, about: check.about, after: kind, saved: kind === "verify", stale, at: check.at,
+      traceId: check.traceId,
     }) : nothing}
   </div>`;
+}
+
+/**
+ * Whether what the check has shown of the stored settings is past: they were changed or used since, or a change is being
+ * entered beneath "saved".
+ *
+ * @param {App} app
+ * @param {Check} check
+ */
+function isPast(app, check) {
+  if (check.running || (check.kind === "save" && !check.result?.success)) return false;
+  return check.fact !== factOf(app.state.config, app.state.etag) || (check.kind === "save" && isChanged(app.state));
+}
+
+/** Whether the form still holds what was checked. @param {App} app @param {Check} check */
+function isAboutForm(app, check) {
+  if (check.result?.success) return true;
+  const { provider } = app.state;
+  return provider === check.about.provider && JSON.stringify(enteredValues(app.state)) === JSON.stringify(check.about.config);
 }
 
 /**
@@ -38,27 +65,81 @@ export function checkView(app, kind) {
  * @param {Check} check
  */
 function success(app, check) {
-  const unproved = (check.result?.unproved ?? []).filter((what) => what !== "delivery");
-  return notice("ok", html`
-    <p class="strong">${app.t(check.kind === "save" ? "save.done" : "verify.done")}</p>
-    ${unproved.map((what) => html`<p>${app.t(`unproved.${what}`)}</p>`)}
-    <p>${app.t("check.next")} <button type="button" class="link" @click=${() => app.focus('[name="recipient"]')}>${
-      app.t("check.next.button")}</button></p>`);
+  const { config } = app.state;
+  const unproved = check.result?.unproved ?? [];
+  const open = config ? unprovedOf(config, unproved) : [];
+  // A sending had failed further on than a check goes.
+  const tone = config?.isValid === false ? "info" : "ok";
+  return notice(tone, html`
+    <p class="strong">${doneText(app, check.kind === "save" ? "save.done" : "verify.done", unproved)}</p>
+    ${open.map(({ key, values }) => html`<p>${app.t(key, values)}</p>`)}
+    <p>${app.t(open.length > 0 ? "check.almost" : "check.next")} <button type="button" class="link"
+      @click=${() => app.focus('[name="recipient"]')}>${app.t("check.next.button")}</button></p>`);
+}
+
+/**
+ * The last check of the stored settings that has failed, as the service has kept it, unless it is shown as this page's own
+ * result.
+ *
+ * @param {App} app
+ */
+export function lastCheckView(app) {
+  const { config, etag, check, testMail, busy } = app.state;
+  const last = config?.lastCheck;
+  if (!config || !last || last.success || !last.diagnosis || busy === "verify") return nothing;
+  const fact = factOf(config, etag);
+  if (check?.kind === "verify" && check.fact === fact) return nothing;
+  if (isOfTestMail(app) || (testMail.result && testMail.fact === fact)) return nothing;
+  return storedResult(app, "last-check");
+}
+
+/** Whether the last check is a test email that says nothing against the account. @param {App} app */
+export function isOfTestMail(app) {
+  const { config } = app.state;
+  const last = config?.lastCheck;
+  return Boolean(config?.isValid && last && !last.success && last.diagnosis && last.operation === "send-test-email");
+}
+
+/**
+ * The last check with its stages and its diagnosis.
+ *
+ * @param {App} app
+ * @param {string} id
+ */
+export function storedResult(app, id) {
+  const { config } = app.state;
+  const last = config?.lastCheck;
+  if (!config || !last?.diagnosis) return nothing;
+  const provider = config.serviceProvider ?? "";
+  const about = { provider, config: /** @type {Record<string, string | number>} */ ({ ...config.providerConfig }) };
+  const sending = last.operation !== "verify-connection";
+  const stages = last.diagnosis.transcript?.length
+    ? finished(expectedStages(provider, about.config, sending), last.diagnosis) : [];
+  const result = { success: false, connectionFailed: false, message: "", diagnosis: last.diagnosis };
+  return html`<div class="check" id=${id} tabindex="-1" role="group" aria-label=${app.t("check.label")}>
+    <p class="strong">${sentence(app, `last.${last.operation}`, { when: timeElement(app, last.at) })}</p>
+    ${stagesView(app, stages)}
+    ${diagnosisView(app, {
+      result, about, after: last.operation === "send-test-email" ? "test" : "verify", saved: true, at: last.at,
+      traceId: entryOf(last, app.state.activity ?? [])?.traceId ?? "", delivery: last.operation === "delivery",
+    })}
+  </div>`;
 }
 
 /**
  * @param {App} app
- * @param {Check} check
+ * @param {Stage[]} stages
  */
-function stagesView(app, check) {
+export function stagesView(app, stages) {
+  if (stages.length === 0) return nothing;
   // Without a stream no stage is known before the end, so none is shown as running.
   return html`<ol class="stages" aria-label=${app.t("check.stages")}>
-    ${check.stages.map((stage) => html`<li class=${stage.state}>
+    ${stages.map((stage) => html`<li class=${stage.state}>
       <span class="mark">${mark(stage)}</span>
       <span class="name">${app.t(`stage.${stage.id}`)}</span>
       <span class="time">${stage.ms === null ? (stage.state === "skipped" ? app.t("stage.skipped") : nothing)
         : duration(stage.ms, app.locale)}</span>
-      <span class="hidden">${app.t(`stage.state.${stage.state}`)}</span>
+      ${stage.state === "skipped" ? nothing : html`<span class="hidden">${app.t(`stage.state.${stage.state}`)}</span>`}
     </li>`)}
   </ol>`;
 }

@@ -4,7 +4,7 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { removeTheirs, takeMine, takeTheirs } from "../flows/conflict.js";
 import { enteredValues } from "../flows/edit.js";
 import { FIELDS } from "../model/form.js";
-import { button, notice } from "./parts.js";
+import { button, notice, sentence } from "./parts.js";
 import { timeElement } from "./status.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -13,8 +13,18 @@ import { timeElement } from "./status.js";
 export function conflictNotice(app) {
   if (!app.state.theirs || app.state.dialog) return nothing;
   return notice("warn", html`<p class="strong">${app.t("conflict.notice")}</p>
-    <p><button type="button" class="link" @click=${() => app.update({ dialog: "conflict" })}>${
+    <p>${whoAndWhen(app)} <button type="button" class="link" @click=${() => app.update({ dialog: "conflict" })}>${
       app.t("conflict.show")}</button></p>`);
+}
+
+/** As the audit has it; the time alone where there is none. @param {App} app */
+function whoAndWhen(app) {
+  const { config, change } = app.state.theirs ?? {};
+  const at = change?.at ?? config?.modificationTime;
+  if (!at) return nothing;
+  const when = timeElement(app, at);
+  const user = change?.userName ?? change?.userId;
+  return user ? sentence(app, "conflict.by", { user, when }) : sentence(app, "conflict.at", { when });
 }
 
 /** @param {App} app */
@@ -27,8 +37,7 @@ export function conflictDialog(app) {
   };
   return html`<dialog aria-labelledby="conflict-title" @cancel=${cancel} @close=${() => app.state.dialog && cancel()}>
     <h2 id="conflict-title" tabindex="-1" autofocus>${app.t("conflict.title")}</h2>
-    <p>${app.t(theirs.config ? "conflict.text" : "conflict.removed")} ${theirs.config?.modificationTime
-      ? html`<span class="quiet-text">(${timeElement(app, theirs.config.modificationTime)})</span>` : nothing}</p>
+    <p>${app.t(theirs.config ? "conflict.text" : "conflict.removed")} ${whoAndWhen(app)}</p>
     ${theirs.config ? comparison(app, theirs.config) : nothing}
     <div class="actions">
       ${provider === "None"

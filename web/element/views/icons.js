@@ -12,6 +12,7 @@ export const dash = icon(svg`<path d="M6 10h8"/>`);
 export const dot = icon(svg`<circle cx="10" cy="10" r="2.2" fill="currentColor" stroke="none"/>`);
 export const warning = icon(svg`<path d="M10 3.2 17.6 16H2.4Z"/><path d="M10 8.2v3.4m0 2.2v.1"/>`);
 export const info = icon(svg`<circle cx="10" cy="10" r="7.2"/><path d="M10 9.4v4m0-6.9v.1"/>`);
+export const question = icon(svg`<circle cx="10" cy="10" r="7.2"/><path d="M7.9 8.1a2.1 2.1 0 1 1 2.9 2c-.6.3-.8.7-.8 1.4m0 2v.1"/>`);
 export const mail = icon(svg`<rect x="2.5" y="4.5" width="15" height="11" rx="2"/><path d="m3 6 7 5 7-5"/>`);
 export const server = icon(
   svg`<rect x="3" y="3.5" width="14" height="5.5" rx="1.6"/><rect x="3" y="11" width="14" height="5.5" rx="1.6"/>

@@ -18,9 +18,9 @@ import { testMailCard } from "./test-mail.js";
 
 /** @typedef {import("../app.js").App} App */
 
-/** @param {App} app */
+/** Every language of the texts is written from left to right, also in a page that is not. @param {App} app */
 export function page(app) {
-  return html`<div class="root" lang=${app.locale}>
+  return html`<div class="root" lang=${app.locale} dir="ltr">
     ${{ loading: skeleton, refused: refusal, ready }[app.state.phase](app)}
     <div class="hidden" role="status" aria-live="polite">${app.announcement}</div>
   </div>`;

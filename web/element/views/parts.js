@@ -25,6 +25,19 @@ export function notice(tone, content, { id } = {}) {
 }
 
 /**
+ * A text with more than words in its places.
+ *
+ * @param {App} app
+ * @param {string} key
+ * @param {Record<string, unknown>} values a `count` chooses the form
+ */
+export function sentence(app, key, values) {
+  const { count } = values;
+  const template = app.t(key, typeof count === "number" ? { count } : {});
+  return template.split(/(\{\w+\})/).map((part) => values[part.slice(1, -1)] ?? part);
+}
+
+/**
  * An external link.
  *
  * @param {App} app

@@ -1,40 +1,44 @@
-// The status of the configuration: known facts, and their times.
+// The one statement about the stored settings, the facts about them, and what the last check has shown.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { isChanged } from "../flows/edit.js";
+import { goTo } from "../flows/remedy.js";
 import { verify } from "../flows/verify.js";
 import { secondsLeft } from "../flows/wait.js";
 import { ago, dateTime } from "../format.js";
 import { failingSince } from "../model/history.js";
-import { checkView } from "./check.js";
+import { statement } from "../model/statement.js";
+import { checkView, lastCheckView } from "./check.js";
 import * as icons from "./icons.js";
-import { button, link, notice } from "./parts.js";
+import { button, link, notice, sentence } from "./parts.js";
 
 /**
  * @typedef {import("../app.js").App} App
  * @typedef {import("../app.js").Config} Config
+ * @typedef {import("../model/statement.js").Sentence} Sentence
+ * @typedef {import("../model/statement.js").Statement} Statement
  */
 
-/** @type {Record<string, ["ok" | "bad" | "warn" | "off", unknown]>} */
-const TONES = {
-  OK: ["ok", icons.check],
-  CONFIG_NOT_SET: ["off", icons.mail],
-  INCOMPLETE_CONFIG: ["warn", icons.warning],
-  INVALID_CREDENTIALS: ["bad", icons.cross],
-  PROVIDER_ERROR: ["bad", icons.cross],
+/** @type {Record<Statement["kind"], unknown>} */
+const ICONS = {
+  none: icons.mail, incomplete: icons.warning, failing: icons.cross, held: icons.warning, untested: icons.info,
+  almost: icons.warning, ready: icons.check, unknown: icons.question, inconclusive: icons.warning,
 };
 
 /** @param {App} app */
 export function statusCard(app) {
-  const { config } = app.state;
-  const code = config ? (config.errorCode ?? "OK") : "CONFIG_NOT_SET";
-  const [tone, icon] = TONES[code] ?? TONES.PROVIDER_ERROR ?? [];
-  return html`<section class="card status" aria-labelledby="status-title">
+  const { config, account, activity } = app.state;
+  const said = statement(config, account, activity ?? []);
+  const icon = said.kind === "ready" && said.tone === "warn" ? icons.warning : ICONS[said.kind];
+  return html`<section class="card status" aria-labelledby="status-title" data-statement=${said.kind}>
     <div class="status-line">
-      <span class="badge ${tone ?? "bad"}">${icon}</span>
+      <span class="badge ${said.tone}">${icon}</span>
       <div class="grow">
-        <h2 id="status-title" tabindex="-1">${app.t(`status.${code}.title`)}</h2>
-        <p>${code === "OK" || !config ? app.t(`status.${code}.text`) : config.status?.statusReason}</p>
+        <h2 id="status-title" tabindex="-1">${app.t(said.title)}</h2>
+        <p id="status-text">${said.reason ?? ""} ${said.sentences.map((one) => [filled(app, one), " "])}</p>
+        ${missing(app, said)}
+        ${said.testMail && config ? html`<p><button type="button" class="link" id="to-test-mail"
+          @click=${() => app.focus('[name="recipient"]')}>${app.t("status.testMail")}</button></p>` : nothing}
       </div>
       ${config ? html`<div class="actions">${button({
         id: "verify", kind: "secondary", label: app.t("verify"), busyLabel: app.t("verify.running"),
@@ -43,21 +47,52 @@ export function statusCard(app) {
       })}</div>` : nothing}
     </div>
     ${config && isChanged(app.state) ? html`<p class="hint" id="verify-note">${app.t("verify.savedOnly")}</p>` : nothing}
-    ${config ? facts(app, config, code) : nothing}
-    ${checkView(app, "verify")}
+    ${followedView(app)}
+    ${config ? facts(app, config) : nothing}
+    ${checkView(app, "verify")} ${lastCheckView(app)}
     ${(config?.advice ?? []).map((advice) => notice("warn", html`<p class="strong">${advice.title}</p>
       <p>${advice.meaning} ${link(app, advice.link)}</p>`))}
   </section>`;
 }
 
+/** @param {App} app @param {Sentence} one */
+function filled(app, { key, values, proof, at, next }) {
+  return sentence(app, key, {
+    ...values,
+    ...(proof ? { proof: app.t(proof) } : {}),
+    ...(at ? { when: timeElement(app, at) } : {}),
+    ...(next ? { next: dateTime(next, app.locale) } : {}),
+  });
+}
+
+/** @param {App} app @param {Statement} said */
+function missing(app, said) {
+  const [first] = said.missing;
+  if (!first) return nothing;
+  const names = said.missing.map((field) => app.t(`field.${field}`)).join(", ");
+  const enter = said.missing.length === 1 && ["emailPassword", "clientSecret"].includes(first);
+  return html`<p>${app.t("status.missing", { fields: names })} <button type="button" class="link"
+    @click=${() => void goTo(app, first)}>${app.t(enter ? `status.enter.${first}` : "status.enter")}</button></p>`;
+}
+
+/** What was begun before the page was loaded. @param {App} app */
+function followedView(app) {
+  const { following, followed } = app.state;
+  if (following) {
+    return html`<p class="running" id="following">${icons.spinner}<span>${app.t(`following.${following.kind}`)}</span></p>`;
+  }
+  if (!followed) return nothing;
+  return notice(followed === "saved" ? "ok" : "warn", html`<p class="strong">${app.t(`followed.${followed}`)}</p>`, {
+    id: "followed",
+  });
+}
+
 /**
  * @param {App} app
  * @param {Config} config
- * @param {string} code
  */
-function facts(app, config, code) {
+function facts(app, config) {
   const { providerConfig = {}, authFailures = 0 } = config;
-  const checked = config.lastCheck;
   const since = failingSince(config, app.state.activity ?? []);
   const through = config.serviceProvider === "Microsoft365"
     ? "Microsoft 365"
@@ -68,12 +103,10 @@ function facts(app, config, code) {
     ${through ? factRow(app.t("fact.through"), html`${through}${providerConfig.securityType
       ? html` <span class="quiet-text">${app.t(`security.${providerConfig.securityType}`)}</span>` : nothing}`) : nothing}
     ${providerConfig.emailAddress ? factRow(app.t("fact.from"), providerConfig.emailAddress) : nothing}
-    ${since && code !== "INCOMPLETE_CONFIG" ? factRow(app.t("fact.since"), timeElement(app, since)) : nothing}
+    ${since ? factRow(app.t("fact.since"), timeElement(app, since)) : nothing}
     ${authFailures > 0 ? factRow(app.t("fact.refused"), html`<span class="bad-text">${app.t("fact.refused.count", {
       count: authFailures,
     })}</span>`) : nothing}
-    ${checked ? factRow(app.t("fact.checked"), html`${timeElement(app, checked.at)} <span class="quiet-text">${
-      app.t(checked.success ? "fact.checked.ok" : "fact.checked.bad")}</span>`) : nothing}
     ${config.modificationTime ? factRow(app.t("fact.changed"), timeElement(app, config.modificationTime)) : nothing}
   </dl>`;
 }

@@ -4,8 +4,11 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { isChanged } from "../flows/edit.js";
 import { editRecipient, recipientOf, sendTestMail } from "../flows/test-mail.js";
 import { secondsLeft } from "../flows/wait.js";
+import { factOf } from "../model/statement.js";
+import { isOfTestMail, stagesView, storedResult } from "./check.js";
 import { diagnosisView } from "./diagnosis.js";
 import { textField } from "./field.js";
+import * as icons from "./icons.js";
 import { button, notice, problemNotice } from "./parts.js";
 
 /** @typedef {import("../app.js").App} App */
@@ -36,18 +39,28 @@ export function testMailCard(app) {
 
 /** @param {App} app */
 function result(app) {
-  const { result, sentTo, problem } = app.state.testMail;
+  const { result, sentTo, problem, stages, at, traceId, fact } = app.state.testMail;
+  const { config, etag, busy } = app.state;
   if (problem) return problemNotice(app, problem, "test-result", () => void sendTestMail(app));
-  if (!result) return nothing;
-  if (result.success) {
-    return notice("ok", html`<p class="strong">${app.t("test.done", { recipient: sentTo })}</p>
-      <p>${app.t("test.look")}</p>`, { id: "test-result" });
+  const label = app.t(busy === "test" ? "test.running" : "check.label");
+  if (!result) {
+    const running = busy === "test" && stages.length > 0;
+    if (!running) return busy === "test" || !isOfTestMail(app) ? nothing : storedResult(app, "test-result");
+    return html`<div class="check" role="group" aria-label=${label}>
+      <p class="running">${icons.spinner}<span>${label}</span></p>${stagesView(app, stages)}</div>`;
   }
-  const { config } = app.state;
+  if (result.success) {
+    return html`<div class="check">${notice("ok", html`<p class="strong">${app.t("test.done", { recipient: sentTo })}</p>
+      <p>${app.t("test.look")}</p>`, { id: "test-result" })} ${stagesView(app, stages)}</div>`;
+  }
+  // A later attempt may have shown something else of the account, though not of a recipient.
+  const stale = fact !== factOf(config, etag) && result.diagnosis?.stage !== "rcpt_to";
   const about = {
     provider: config?.serviceProvider ?? "",
     config: /** @type {Record<string, string | number>} */ ({ ...config?.providerConfig }),
   };
-  return html`<div class="check" id="test-result" tabindex="-1" role="group" aria-label=${app.t("check.label")}>
-    ${diagnosisView(app, { result, about, after: "test", saved: true })}</div>`;
+  return html`<div class="check ${stale ? "stale" : ""}" id="test-result" tabindex="-1" role="group" aria-label=${label}>
+    ${stale ? html`<p class="strong">${app.t("test.stale")}</p>` : nothing}
+    ${stagesView(app, stages)}
+    ${diagnosisView(app, { result, about, after: "test", saved: true, at, traceId, stale })}</div>`;
 }

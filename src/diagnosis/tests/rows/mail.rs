@@ -208,6 +208,6 @@ fn part_f_content_limits_and_outcome() {
         check(row, host, &refused(*stage, line), *expected);
     }
     check("58", ANY_HOST, &failed(MailFrom, ErrorKind::TooLarge { limit: 1, size: 2 }), large);
-    let lost = ("OUTCOME_UNKNOWN", Pe, false, false, Nobody, Exact);
+    let lost = ("OUTCOME_UNKNOWN", Nothing, false, false, Nobody, Exact);
     check("68", ANY_HOST, &failed(Data, ErrorKind::OutcomeUnknown), lost);
 }
