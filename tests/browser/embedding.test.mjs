@@ -114,6 +114,71 @@ test("in a page of React, with events, a token that is fetched, and themes", asy
   await page.done();
 });
 
+test("a token is given before the module has loaded: as a property, and by an event as React 19 listens", async () => {
+  const token = dev.token(freshTenant());
+  embedder.script("/early.js", `
+    globalThis.asked = [];
+    const give = (how) => async (reason) => { asked.push(how + " " + reason); return ${JSON.stringify(token)}; };
+    const [property, event] = document.querySelectorAll("email-transport-settings");
+    property.getToken = give("property");
+    // What the framework does with <… getToken={…} ontoken-needed={…}>: a property only where there is one by then.
+    if ("getToken" in event) event.getToken = give("late");
+    event.addEventListener("token-needed", ({ detail }) => detail.provide(give("event")(detail.reason)));
+  `);
+  const url = embedder.page("/early", `<!doctype html><html lang="en"><head><title>Early</title></head><body>
+    <email-transport-settings id="one"></email-transport-settings><email-transport-settings id="two"></email-transport-settings>
+    <script src="/early.js"></script>
+    <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script></body></html>`);
+  const page = await open(url, token);
+  for (const id of ["one", "two"]) await page.locator(`#${id} #settings-title`).waitFor();
+  assert.deepEqual(await page.evaluate(() => globalThis.asked.toSorted()), ["event start", "property start"]);
+  // One that is refused is asked for again.
+  let refused = 0;
+  await page.route(/\/email-config$/, (route) => (refused++ === 0
+    ? route.fulfill({ status: 401, headers: { "access-control-allow-origin": embedder.origin }, json: { errors: [] } })
+    : route.fallback()));
+  await page.evaluate(() => document.querySelector("#two").setAttribute("locale", "de"));
+  await page.locator("#two").getByRole("heading", { name: "E-Mail ist noch nicht eingerichtet" }).waitFor();
+  await page.waitForFunction(() => globalThis.asked.includes("event expired"));
+  await page.done();
+});
+
+test("moved in the document it keeps what was entered, and in a page from right to left its texts stand right", async () => {
+  const token = dev.token(freshTenant());
+  const url = embedder.page("/moved", `<!doctype html><html lang="ar" dir="rtl"><head><title>Moved</title></head><body>
+    <div id="first"><email-transport-settings token="${token}" locale="en"></email-transport-settings></div><div id="second"></div>
+    <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script></body></html>`);
+  const page = await open(url, token);
+  await page.ready();
+  await page.enterAccount({ senderName: "Kept" });
+  const moved = await page.evaluate(async () => {
+    const settings = document.querySelector("email-transport-settings");
+    settings.remove();
+    document.querySelector("#second").append(settings);
+    const at = settings.hasUnsavedChanges;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return [at, settings.hasUnsavedChanges];
+  });
+  assert.deepEqual(moved, [true, true]);
+  assert.equal(await page.field("senderName").inputValue(), "Kept");
+  assert.equal(await page.field("emailPassword").inputValue(), dev.password);
+  const root = page.locator("#second .root");
+  assert.deepEqual(await root.evaluate((found) => [found.lang, found.dir, getComputedStyle(found).direction]), ["en", "ltr", "ltr"]);
+  // It works on, and taken off for longer it forgets.
+  await page.save();
+  await page.saved();
+  await page.field("senderName").fill("Forgotten");
+  await page.evaluate(async () => {
+    const settings = document.querySelector("email-transport-settings");
+    settings.remove();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    document.querySelector("#first").append(settings);
+  });
+  await page.ready();
+  assert.equal(await page.field("senderName").inputValue(), "Kept");
+  await page.done();
+});
+
 test("a page changes colours, font and width by custom properties", async () => {
   const token = dev.token(freshTenant());
   embedder.script("/brand.css", "");

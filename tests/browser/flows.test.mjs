@@ -320,7 +320,7 @@ test("the recent activity is told where the service keeps one, and left out wher
     facts.map((fact) => [fact.querySelector("dt").textContent, fact.querySelector("dd").textContent.trim().replace(/\s+/g, " ")])));
   assert.equal(facts["Refused sign-ins"], "3 since the last success");
   assert.equal(facts["Failing since"], "1 hour ago", "the first failure after the last success");
-  assert.equal(await page.locator("#status-title").textContent(), "The sign-in is refused", "it failed two minutes ago");
+  assert.equal(await page.locator("#status-title").textContent(), "The sign-in was refused", "it failed two minutes ago");
   await page.getByText("The mail server refused the sign-in.").waitFor();
   await page.getByText("Port 465 is usually used with SSL/TLS").waitFor();
   const rows = (await page.locator("#activity li").allInnerTexts()).map((row) => row.replace(/\s+/g, " "));

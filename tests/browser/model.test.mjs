@@ -12,7 +12,8 @@ const { intendedServer, usualSecurity, withPreset } = await load("model/presets.
 const { CODES, remedies } = await load("model/remedies.js");
 const { expectedStages, finished, withEvent } = await load("model/stages.js");
 const { fieldFault } = await load("model/faults.js");
-const { failingSince } = await load("model/history.js");
+const { UNCHANGED, failingSince } = await load("model/history.js");
+const { missingFields, statement } = await load("model/statement.js");
 const { readEvents } = await load("net/event-stream.js");
 const { ago, countdown, duration, timeOfDay } = await load("format.js");
 const { similarServer, takeApart } = await load("model/server.js");
@@ -280,4 +281,56 @@ test("times are told as people tell them", () => {
   assert.deepEqual([day(9), day(33), day(60)],
     [{ day: "today", time: "21:00" }, { day: "tomorrow", time: "21:00" }, { day: "later", time: "00:00" }]);
   assert.deepEqual([0, 42, 1250].map((ms) => plain(duration(ms, "en"))), ["< 1 ms", "42 ms", "1.3 sec"]);
+});
+
+test("each situation has its one statement", () => {
+  const stored = {
+    serviceProvider: "BasicAuth", providerConfig: { username: "u", emailAddress: "a@example.com" }, passwordExists: true,
+    isValid: true, errorCode: "OK", modificationTime: "2026-01-01T00:00:00.000Z",
+  };
+  const check = (operation, success, more = {}) => ({
+    ...stored, lastCheck: { at: "2026-01-02T00:00:00.000Z", operation, success, unproved: success ? ["delivery"] : [], ...more },
+  });
+  const failed = (code, stage) => ({ diagnosis: { code, title: code, owner: "nobody", stage } });
+  const paused = { state: "paused", paused_by: "operator", waiting: { emails: 2, bytes: 9 } };
+  const stopped = { state: "stopped", since: "2026-01-02T00:00:00.000Z", code: "X", waiting: { emails: 1, bytes: 9 } };
+  const failing = { ...check("delivery", false, failed("X", "auth")), isValid: false, errorCode: "PROVIDER_ERROR", status: { statusCode: 4, statusReason: "It fails." } };
+  const microsoft = { ...stored, serviceProvider: "Microsoft365", providerConfig: { emailAddress: "m@example.com" } };
+  const token = { ...microsoft, lastCheck: check("put", true, { unproved: ["sender_address", "send_permission", "delivery"] }).lastCheck };
+  const sent = { at: "2026-01-01T12:00:00.000Z", action: "send-test-email", outcome: "OK" };
+  for (const [config, account, activity, expected] of [
+    [null, null, [], ["none", "off", "status.CONFIG_NOT_SET.text"]],
+    [stored, null, [], ["untested", "off", "status.untested.text"]],
+    [check("put", true), null, [], ["ready", "ok", "status.tested.put proof.signInSender"]],
+    [check("put", true, { unproved: ["sender_address", "delivery"] }), null, [], ["almost", "warn", "status.tested.put proof.signIn", "unproved.sender_address"]],
+    [check("delivery", true, { unproved: [] }), null, [], ["ready", "ok", "status.tested.delivery proof.signInSender"]],
+    [{ ...check("put", true), advice: [{}] }, null, [], ["ready", "warn", "status.tested.put proof.signInSender"]],
+    [token, null, [], ["almost", "warn", "status.tested.put proof.token", "unproved.mailbox"]],
+    [token, null, [sent], ["ready", "ok", "status.tested.send-test-email"]],
+    [token, null, [{ ...sent, at: "2025-12-31T00:00:00.000Z" }], ["almost", "warn", "status.tested.put proof.token", "unproved.mailbox"]],
+    [check("send-test-email", false, failed("RECIPIENT_UNKNOWN", "rcpt_to")), null, [], ["ready", "ok", "status.refused.test proof.signInSender"]],
+    [check("delivery", false, failed("RECIPIENT_UNKNOWN", "rcpt_to")), null, [], ["ready", "ok", "status.refused.delivery proof.signInSender"]],
+    [check("send-test-email", false, failed("OUTCOME_UNKNOWN", "data")), null, [], ["unknown", "unknown", "status.unknown.text"]],
+    [check("delivery", false, failed("OUTCOME_UNKNOWN", "data")), null, [], ["unknown", "unknown", "status.unknown.text"]],
+    [check("verify-connection", false, failed("SECRET_UNREADABLE", "configuration")), null, [], ["inconclusive", "warn", "status.inconclusive.text"]],
+    [failing, null, [], ["failing", "bad"]],
+    [failing, stopped, [], ["failing", "bad", "status.stopped.text", "status.waiting", "status.stopped.nothing"]],
+    [{ ...failing, lastCheck: check("verify-connection", true).lastCheck }, null, [], ["failing", "bad", "status.connects"]],
+    [check("put", true), paused, [], ["held", "warn", "status.paused.operator", "status.waiting"]],
+    [check("put", true), { ...paused, paused_by: "administrator" }, [{ at: "x", action: "pause-account", outcome: "OK", userId: "ann" }], ["held", "warn", "status.paused.by", "status.waiting"]],
+    [check("put", true), { ...stopped, next_attempt_at: "2026-01-03T00:00:00.000Z" }, [], ["held", "warn", "status.stopped.text", "status.waiting", "status.stopped.next"]],
+    [check("put", true), { ...paused, state: "open" }, [], ["ready", "ok", "status.tested.put proof.signInSender"]],
+    [{ ...stored, passwordExists: false, isValid: false, errorCode: "INCOMPLETE_CONFIG" }, null, [], ["incomplete", "warn"]],
+  ]) {
+    const { kind, tone, sentences } = statement(config, account, activity);
+    assert.deepEqual([kind, tone, ...sentences.map(({ key, proof }) => [key, proof].filter(Boolean).join(" "))], expected);
+  }
+  assert.deepEqual(missingFields({ ...stored, passwordExists: false }), ["serverAddress", "serverPort", "securityType", "emailPassword"]);
+  assert.deepEqual(missingFields({ ...microsoft, passwordExists: false }), ["clientId", "providerTenantId", "clientSecret"]);
+});
+
+test("what says nothing against the account is what the service lists so", async () => {
+  const listed = await readFile(path.join(root, "docs/diagnosis.md"), "utf8");
+  const unchanged = [...listed.matchAll(/^### (\w+)\n(?:(?!^### )[^])*?`errorCode`: unchanged/gm)].map(([, code]) => code);
+  assert.deepEqual([...UNCHANGED].sort(), unchanged.sort());
 });

@@ -144,7 +144,7 @@ test("microsoft 365: a token is no proof of a mailbox, a test email is", async (
   await page.save();
   await page.saved();
   assert.ok((await page.stored()).lastCheck.unproved.includes("sender_address"));
-  await states(page, "almost", /Microsoft accepted the app’s sign-in.*the mailbox nobody@contoso\.example is only seen when it sends/);
+  await states(page, "almost", /Microsoft accepted the app’s sign-in.*the mailbox nobody@contoso\.example is only shows when an email is sent/);
   await page.picture("92-microsoft365-almost");
   await sendTest(page);
   const failed = !(await page.stored()).isValid;
@@ -194,11 +194,12 @@ test("a failure is shown whole to who opens the page the next day, and nobody as
     assert.equal((await api("POST", `${CONFIG}/actions/verify-connection`)).body.success, false);
   });
   const before = smtp.connections;
-  await states(page, "failing", /The sign-in is refused/);
+  await states(page, "failing", /The sign-in was refused/);
   const { lastCheck } = await page.stored();
   assert.equal(await page.code(), lastCheck.diagnosis.code);
   assert.deepEqual(await page.locator("#last-check ol.steps > li").allTextContents(), lastCheck.diagnosis.steps);
   assert.equal(await page.locator("#last-check time").first().getAttribute("datetime"), lastCheck.at);
+  assert.deepEqual(await page.locator("#last-check .stages .name").allTextContents(), ["Connect", "Greet", "Sign in", "Sender"]);
   assert.equal(await page.locator("#last-check .stages .failed .name").textContent(), "Sign in");
   assert.equal(await page.locator("#last-check .stages .skipped").first().innerText().then((text) => text.match(/not reached/g).length), 1);
   assert.equal(smtp.connections, before);
@@ -274,6 +275,8 @@ test("an unknown outcome is neither a failure nor a success", async () => {
     if (loaded) await page.reload().then(() => page.ready());
     await states(page, "unknown", /Check whether the test email arrived .*sent to bea@example\.com.*The settings are as they were/);
     await page.locator(".diagnosis.unknown").waitFor();
+    assert.equal(await page.locator(".stages .unknown .name").textContent(), "Hand over");
+    assert.equal(await page.locator(".stages .failed").count(), 0);
     const whole = await page.locator("email-transport-settings").innerText();
     for (const never of ["Nothing is broken", "cannot be sent", "Failing since"]) assert.ok(!whole.includes(never), never);
     await page.getByText("Check whether it arrived before you send again").waitFor();

@@ -84,6 +84,7 @@ export default {
   "verify.running": "Test läuft …",
   "verify.savedOnly": "Getestet werden die gespeicherten Einstellungen, nicht Ihre ungespeicherten Änderungen.",
   "verify.done": "Die Verbindung funktioniert: {proof}",
+  "verify.partly": "Geprüft: {proof}",
   "last.verify-connection": "Die Prüfung der Verbindung {when}:",
   "last.send-test-email": "Die Testmail {when}:",
   "last.delivery": "Die letzte E-Mail {when}:",
@@ -91,7 +92,7 @@ export default {
   "unproved.sender_address":
     "Ob der Server die Absenderadresse annimmt, zeigt sich erst beim Senden. Senden Sie zur Probe eine Testmail.",
   "unproved.mailbox":
-    "Ob die App aus dem Postfach {mailbox} senden darf, zeigt sich erst beim Senden. Eine Testmail gibt Gewissheit.",
+    "Ob die App aus dem Postfach {mailbox} senden darf, zeigt sich erst beim Senden. Senden Sie zur Probe eine Testmail.",
 
   "provider.legend": "Wie sollen Mails versendet werden?",
   "provider.Microsoft365": "Microsoft 365",
@@ -202,6 +203,7 @@ export default {
   "save.about": "Wir prüfen zuerst die Verbindung. Schlägt die Prüfung fehl, wird nichts gespeichert.",
   "save.unchanged": "Keine Änderungen zum Speichern.",
   "save.done": "Gespeichert. Die Verbindung funktioniert: {proof}",
+  "save.partly": "Gespeichert: {proof}",
   "save.nothingStored": "Es wurde nichts gespeichert.",
   "form.discard": "Änderungen verwerfen",
   "form.discarded": "Die Änderungen wurden verworfen.",
@@ -230,6 +232,7 @@ export default {
   "stage.state.running": "läuft",
   "stage.state.done": "erledigt",
   "stage.state.failed": "fehlgeschlagen",
+  "stage.state.unknown": "nicht bekannt",
   "stage.state.skipped": "nicht erreicht",
 
   "diagnosis.steps": "Was zu tun ist",

@@ -78,13 +78,15 @@ export default {
   "verify.running": "Testing…",
   "verify.savedOnly": "The test uses the saved settings, not your unsaved changes.",
   "verify.done": "The connection works: {proof}",
+  "verify.partly": "Checked: {proof}",
   "last.verify-connection": "The check of the connection {when}:",
   "last.send-test-email": "The test email {when}:",
   "last.delivery": "The last email {when}:",
   "last.put": "The check {when}:",
   "unproved.sender_address":
-    "Whether the server accepts the sender address could not be seen without sending. A test email shows it.",
-  "unproved.mailbox": "Whether the app may send from the mailbox {mailbox} is only seen when it sends. A test email shows it.",
+    "Whether the server accepts the sender address only shows when an email is sent. Send a test email to find out.",
+  "unproved.mailbox":
+    "Whether the app may send from the mailbox {mailbox} only shows when an email is sent. Send a test email to find out.",
 
   "provider.legend": "How should email be sent?",
   "provider.Microsoft365": "Microsoft 365",
@@ -192,6 +194,7 @@ export default {
   "save.about": "We test the connection first. If the test fails, nothing is saved.",
   "save.unchanged": "No changes to save.",
   "save.done": "Saved. The connection works: {proof}",
+  "save.partly": "Saved: {proof}",
   "save.nothingStored": "Nothing was saved.",
   "form.discard": "Discard changes",
   "form.discarded": "Your changes were discarded.",
@@ -220,6 +223,7 @@ export default {
   "stage.state.running": "in progress",
   "stage.state.done": "done",
   "stage.state.failed": "failed",
+  "stage.state.unknown": "not known",
   "stage.state.skipped": "not reached",
 
   "diagnosis.steps": "What to do",

@@ -3,7 +3,7 @@
 import { FIELDS, faults } from "../model/form.js";
 import { fieldFault } from "../model/faults.js";
 import { expectedStages, finished, withEvent } from "../model/stages.js";
-import { factOf, proofOf } from "../model/statement.js";
+import { factOf, proofOf, unprovedOf } from "../model/statement.js";
 import { Problem } from "../net/problem.js";
 import { openConflict, takeMine } from "./conflict.js";
 import { enteredValues, usesStoredSecret } from "./edit.js";
@@ -91,12 +91,14 @@ export function announcingStages(app, current, show) {
  * What a success has proved, in words.
  *
  * @param {App} app
- * @param {"save.done" | "verify.done"} key
+ * @param {"save" | "verify"} kind
  * @param {string[]} [unproved]
  */
-export function doneText(app, key, unproved = []) {
+export function doneText(app, kind, unproved = []) {
   const { config } = app.state;
-  return app.t(key, { proof: config ? app.t(proofOf(config, unproved)) : "" });
+  if (!config) return "";
+  const whole = unprovedOf(config, unproved).length === 0;
+  return app.t(`${kind}.${whole ? "done" : "partly"}`, { proof: app.t(proofOf(config, unproved)) });
 }
 
 /**
@@ -130,7 +132,7 @@ async function applySaved(app, etag) {
     },
     testMail: { ...app.state.testMail, result: null, problem: null, stages: [] },
   });
-  app.announce(doneText(app, "save.done", lastCheck?.unproved));
+  app.announce(doneText(app, "save", lastCheck?.unproved));
   app.host.emit("config-saved", { serviceProvider: provider, config: app.state.config });
   app.host.emit("check-finished", { kind: "save", success: true, diagnosis: null });
   await app.focus("#check-result");

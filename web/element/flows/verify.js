@@ -66,6 +66,6 @@ async function applyResult(app, result) {
   const { config, etag } = app.state;
   const at = config?.lastCheck?.at ?? new Date().toISOString();
   app.update({ check: { ...check, running: false, stages, result, at, fact: factOf(config, etag) } });
-  app.announce(result.success ? doneText(app, "verify.done", result.unproved) : (diagnosis?.title ?? result.message));
+  app.announce(result.success ? doneText(app, "verify", result.unproved) : (diagnosis?.title ?? result.message));
   app.host.emit("check-finished", { kind: "verify", success: result.success, diagnosis });
 }

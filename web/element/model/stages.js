@@ -5,7 +5,7 @@
  * @typedef {import("./types.js").Diagnosis} Diagnosis
  * @typedef {"name" | "connection" | "greeting" | "encryption" | "signIn" | "sender" | "recipient" | "message" |
  *   "token" | "handOver"} StageId
- * @typedef {"waiting" | "running" | "done" | "failed" | "skipped"} StageState
+ * @typedef {"waiting" | "running" | "done" | "failed" | "unknown" | "skipped"} StageState
  * @typedef {{ id: StageId, state: StageState, ms: number | null }} Stage
  */
 
@@ -91,8 +91,10 @@ export function finished(stages, diagnosis) {
   if (failed && !seen.some((stage) => stage.id === failed)) {
     seen = [...seen, { id: failed, state: "failed", ms: null }];
   }
-  return seen.map((stage) => {
-    if (stage.id === failed) return { ...stage, state: "failed" };
+  // A beginning that was not needed, such as looking up an address, is left out.
+  const begun = seen.findIndex((stage) => stage.id === failed || stage.state === "done");
+  return seen.slice(Math.max(0, begun)).map((stage) => {
+    if (stage.id === failed) return { ...stage, state: diagnosis.code === "OUTCOME_UNKNOWN" ? "unknown" : "failed" };
     return stage.state === "waiting" || stage.state === "running" ? { ...stage, state: "skipped" } : stage;
   });
 }

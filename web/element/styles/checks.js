@@ -16,6 +16,8 @@ export const checks = `
 .stages .running .mark { background: var(--_accent-tint); color: var(--_accent); }
 .stages .failed { color: var(--_bad); }
 .stages .failed .mark { background: var(--_bad); color: var(--_surface); }
+.stages .unknown { color: var(--_unknown); }
+.stages .unknown .mark { background: var(--_unknown); color: var(--_surface); }
 @container (min-width: 38rem) {
   .stages:has(> li + li) { grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); gap: 0; }
   .stages:has(> li + li) li { position: relative; grid-template-columns: 1fr; justify-items: center; align-content: start; gap: 0.3rem; text-align: center; }

@@ -71,7 +71,7 @@ function success(app, check) {
   // A sending had failed further on than a check goes.
   const tone = config?.isValid === false ? "info" : "ok";
   return notice(tone, html`
-    <p class="strong">${doneText(app, check.kind === "save" ? "save.done" : "verify.done", unproved)}</p>
+    <p class="strong">${doneText(app, check.kind, unproved)}</p>
     ${open.map(({ key, values }) => html`<p>${app.t(key, values)}</p>`)}
     <p>${app.t(open.length > 0 ? "check.almost" : "check.next")} <button type="button" class="link"
       @click=${() => app.focus('[name="recipient"]')}>${app.t("check.next.button")}</button></p>`);
@@ -147,7 +147,8 @@ export function stagesView(app, stages) {
 /** @param {Stage} stage */
 function mark({ state }) {
   return {
-    waiting: icons.dot, running: icons.spinner, done: icons.check, failed: icons.cross, skipped: icons.dash,
+    waiting: icons.dot, running: icons.spinner, done: icons.check, failed: icons.cross, unknown: icons.question,
+    skipped: icons.dash,
   }[state];
 }
 
