@@ -102,6 +102,8 @@ test("the likeliest remedy comes first", () => {
     ["DNS_NOT_FOUND", { serverAddress: "imap.gmail.com" }, { serverAddress: "smtp.gmail.com" }],
     ["REPLY_TIMEOUT", { serverPort: 465 }, { securityType: "SSL/TLS" }],
     ["REPLY_TIMEOUT", {}, "again"],
+    ["RELAY_DENIED", {}, "serverAddress"],
+    ["RELAY_DENIED", { username: undefined }, "username"],
     ["SENDGRID_APIKEY", {}, { username: "apikey", sameAsSender: false }],
     ["SENDGRID_APIKEY", { username: "apikey" }, "emailPassword"],
     ["AUTH_REJECTED", {}, { sameAsSender: true }],

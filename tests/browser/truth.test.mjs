@@ -144,7 +144,7 @@ test("microsoft 365: a token is no proof of a mailbox, a test email is", async (
   await page.save();
   await page.saved();
   assert.ok((await page.stored()).lastCheck.unproved.includes("sender_address"));
-  await states(page, "almost", /Microsoft accepted the app’s sign-in.*the mailbox nobody@contoso\.example is only shows when an email is sent/);
+  await states(page, "almost", /Microsoft accepted the app’s sign-in.*the mailbox nobody@contoso\.example only shows when an email is sent/);
   await page.picture("92-microsoft365-almost");
   await sendTest(page);
   const failed = !(await page.stored()).isValid;
@@ -230,6 +230,7 @@ test("a connection that works is no green once an email was refused, before or a
   smtp.replies.message = "550 5.7.26 Unauthenticated email is not accepted due to the domain's DMARC policy";
   await sendTest(page);
   await states(page, "failing", /Email cannot be sent/);
+  assert.equal(await page.locator(".status .check").count(), 0, "what was shown before it is past");
   assert.equal(await page.locator(".stages .failed .name").textContent(), "Hand over");
   // The check succeeds still, and shows less than the email.
   await verify(page);
@@ -382,10 +383,13 @@ test("a second tab shows what the first has changed, and says who where somethin
     await page.clock.fastForward(5000);
     await page.evaluate(() => window.dispatchEvent(new Event("focus")));
   };
+  await sendTest(page);
+  await page.locator("#test-result.ok").waitFor();
   await page.api("PATCH", CONFIG, [{ op: "replace", path: "/senderName", value: "Theirs" }]);
   await returns();
   await page.waitForFunction(() => document.querySelector("email-transport-settings").shadowRoot.querySelector('[name="senderName"]').value === "Theirs");
   await states(page, "untested", /not tested since the change/);
+  assert.equal(await page.locator("#test-result").count(), 0, "it was sent with the settings before");
   await page.field("senderName").fill("Mine");
   await page.api("PATCH", CONFIG, [{ op: "replace", path: "/senderName", value: "Theirs again" }]);
   await returns();

@@ -33,6 +33,27 @@ fn every_rule_has_all_its_words() {
 }
 
 #[test]
+fn a_refused_relay_is_told_by_what_the_session_has_shown() {
+    let refusal = refused(Stage::RcptTo, "550 5.7.1 Relaying denied");
+    let told = |facts: &Facts| {
+        let diagnosis = diagnose(&refusal, facts, &[]).diagnosis;
+        format!("{} {}", diagnosis.meaning, diagnosis.steps.join(" "))
+    };
+    let account = facts("mail.example.com");
+    let signed_in = told(&account);
+    assert!(
+        signed_in.contains("had worked") && signed_in.contains("550 5.7.1 Relaying denied"),
+        "{signed_in}"
+    );
+    for wrong in ["Nobody has signed in", "Enter user name", "port 587"] {
+        assert!(!signed_in.contains(wrong), "{signed_in}");
+    }
+    let nobody = told(&Facts { username: None, ..account });
+    assert!(nobody.contains("Nobody has signed in") && nobody.contains("Enter user name"), "{nobody}");
+    assert!(!nobody.contains("had worked"), "{nobody}");
+}
+
+#[test]
 fn codes_are_unique_and_can_be_looked_up() {
     let mut codes: Vec<_> = rules::all().map(|rule| rule.code).collect();
     let count = codes.len();

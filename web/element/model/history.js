@@ -40,6 +40,22 @@ export function failingSince(config, activity) {
 }
 
 /**
+ * The last attempt that has failed: the last check, or the one that a check of the connection did not undo since.
+ *
+ * @param {Config} config
+ * @param {Activity[]} activity newest first
+ * @returns {import("./types.js").LastCheck | null}
+ */
+export function lastFailure(config, activity) {
+  const last = config.lastCheck;
+  if (!last?.success || config.isValid) return last && !last.success ? last : null;
+  const entry = activity.find((one) => USES.includes(one.action) && one.diagnosis && !UNCHANGED.includes(one.outcome) &&
+    Date.parse(one.at) >= Date.parse(config.modificationTime ?? ""));
+  if (!entry) return null;
+  return { at: entry.at, operation: entry.action, success: false, unproved: [], diagnosis: entry.diagnosis };
+}
+
+/**
  * Whether what was known against the settings says nothing about them after this change.
  *
  * @param {Activity} entry

@@ -116,6 +116,7 @@
  * @property {string} [userName]
  * @property {string} [recipient] an address, or a hash of it
  * @property {string} [traceId]
+ * @property {Diagnosis} [diagnosis] of a failed check
  *
  * @typedef {object} SendingAccount
  * @property {"open" | "paused" | "stopped"} state

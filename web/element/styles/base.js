@@ -70,7 +70,7 @@ a .icon { display: inline-block; }
 
 /* What is said of the settings, without what only a screen can do. */
 @media print {
-  form, .choices, button, .remedies, .setup, .skeleton, .spinner, dialog { display: none !important; }
+  form, .settings, button, .remedies, .skeleton, .spinner, dialog { display: none !important; }
   .card { break-inside: avoid; box-shadow: none; }
   .check.stale .diagnosis, .check.stale .stages { opacity: 1; }
 }

@@ -5,6 +5,7 @@ import { enteredValues, isChanged } from "../flows/edit.js";
 import { doneText, save } from "../flows/save.js";
 import { verify } from "../flows/verify.js";
 import { duration } from "../format.js";
+import { lastFailure } from "../model/history.js";
 import { finished, expectedStages } from "../model/stages.js";
 import { entryOf, factOf, unprovedOf } from "../model/statement.js";
 import { diagnosisView } from "./diagnosis.js";
@@ -78,19 +79,19 @@ function success(app, check) {
 }
 
 /**
- * The last check of the stored settings that has failed, as the service has kept it, unless it is shown as this page's own
- * result.
+ * The failure of the stored settings as the service has kept it, unless it is shown as this page's own result.
  *
  * @param {App} app
  */
 export function lastCheckView(app) {
-  const { config, etag, check, testMail, busy } = app.state;
-  const last = config?.lastCheck;
-  if (!config || !last || last.success || !last.diagnosis || busy === "verify") return nothing;
+  const { config, etag, check, testMail, activity, busy } = app.state;
+  const last = config && lastFailure(config, activity ?? []);
+  if (!config || !last?.diagnosis || busy === "verify" || isOfTestMail(app)) return nothing;
+  const outlasts = config.lastCheck?.success === true;
   const fact = factOf(config, etag);
-  if (check?.kind === "verify" && check.fact === fact) return nothing;
-  if (isOfTestMail(app) || (testMail.result && testMail.fact === fact)) return nothing;
-  return storedResult(app, "last-check");
+  if (check?.kind === "verify" && check.fact === fact && !outlasts) return nothing;
+  if (testMail.result?.success === false && (testMail.fact === fact || outlasts)) return nothing;
+  return storedResult(app, last, "last-check");
 }
 
 /** Whether the last check is a test email that says nothing against the account. @param {App} app */
@@ -101,15 +102,15 @@ export function isOfTestMail(app) {
 }
 
 /**
- * The last check with its stages and its diagnosis.
+ * A failure that the service has kept, with its stages and its diagnosis.
  *
  * @param {App} app
+ * @param {import("../model/types.js").LastCheck} last
  * @param {string} id
  */
-export function storedResult(app, id) {
+export function storedResult(app, last, id) {
   const { config } = app.state;
-  const last = config?.lastCheck;
-  if (!config || !last?.diagnosis) return nothing;
+  if (!config || !last.diagnosis) return nothing;
   const provider = config.serviceProvider ?? "";
   const about = { provider, config: /** @type {Record<string, string | number>} */ ({ ...config.providerConfig }) };
   const sending = last.operation !== "verify-connection";

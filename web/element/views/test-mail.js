@@ -45,7 +45,8 @@ function result(app) {
   const label = app.t(busy === "test" ? "test.running" : "check.label");
   if (!result) {
     const running = busy === "test" && stages.length > 0;
-    if (!running) return busy === "test" || !isOfTestMail(app) ? nothing : storedResult(app, "test-result");
+    const last = config?.lastCheck;
+    if (!running) return busy === "test" || !last || !isOfTestMail(app) ? nothing : storedResult(app, last, "test-result");
     return html`<div class="check" role="group" aria-label=${label}>
       <p class="running">${icons.spinner}<span>${label}</span></p>${stagesView(app, stages)}</div>`;
   }
@@ -53,8 +54,10 @@ function result(app) {
     return html`<div class="check">${notice("ok", html`<p class="strong">${app.t("test.done", { recipient: sentTo })}</p>
       <p>${app.t("test.look")}</p>`, { id: "test-result" })} ${stagesView(app, stages)}</div>`;
   }
-  // A later attempt may have shown something else of the account, though not of a recipient.
-  const stale = fact !== factOf(config, etag) && result.diagnosis?.stage !== "rcpt_to";
+  // A later attempt may have shown something else of the account, though not of a recipient, nor where this failure
+  // outlasts it.
+  const outlasts = config?.isValid === false && config.lastCheck?.success === true;
+  const stale = fact !== factOf(config, etag) && result.diagnosis?.stage !== "rcpt_to" && !outlasts;
   const about = {
     provider: config?.serviceProvider ?? "",
     config: /** @type {Record<string, string | number>} */ ({ ...config?.providerConfig }),
