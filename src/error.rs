@@ -41,6 +41,11 @@ pub trait ValueError: Display {
 const MAX_SHOWN_NAME: usize = 64;
 
 impl InputFault {
+    /// What is said about the value, without its name.
+    pub fn statement(&self) -> &str {
+        &self.statement
+    }
+
     /// About a member of the body.
     pub fn new(field: &str, reason: Reason, statement: impl Display) -> Self {
         Self {

@@ -25,8 +25,8 @@ use crate::smtp::server::{Limits, Server};
 pub use certificate::Certificate;
 pub use door::Caller;
 
-/// How often the files of the certificate are looked at.
-const CERTIFICATE_INTERVAL: Duration = Duration::from_secs(2);
+/// How often the files of the certificate are looked at, and the open connections counted.
+const INTERVAL: Duration = Duration::from_secs(2);
 
 /// What decides at the gateway.
 pub struct Gateway {
@@ -82,16 +82,17 @@ impl Gateway {
             tasks.spawn(Arc::clone(&server).serve(listener, security, stop.clone()));
         }
         tasks.close();
-        let mut tick = tokio::time::interval(CERTIFICATE_INTERVAL);
-        let reload = async {
+        let mut tick = tokio::time::interval(INTERVAL);
+        let watch = async {
             loop {
                 tick.tick().await;
+                server.door().app.metrics.set_open_submission_connections(server.open_connections());
                 certificate.reload_if_changed().await;
             }
         };
         tokio::select! {
             () = tasks.wait() => {}
-            () = reload => {}
+            () = watch => {}
         }
     }
 }

@@ -63,14 +63,14 @@ impl GivenText {
 }
 
 fn line_ends(text: &str) -> Vec<LineEnd> {
-    let mut bytes = text.bytes().peekable();
+    let bytes = text.as_bytes();
     let mut ends = Vec::new();
-    while let Some(byte) = bytes.next() {
-        match byte {
-            b'\r' if bytes.next_if_eq(&b'\n').is_some() => ends.push(LineEnd::CrLf),
-            b'\r' => ends.push(LineEnd::Cr),
-            b'\n' => ends.push(LineEnd::Lf),
-            _ => {}
+    for at in memchr::memchr2_iter(b'\r', b'\n', bytes) {
+        match (bytes[at], bytes.get(at + 1)) {
+            (b'\n', _) if at > 0 && bytes[at - 1] == b'\r' => {}
+            (b'\n', _) => ends.push(LineEnd::Lf),
+            (_, Some(b'\n')) => ends.push(LineEnd::CrLf),
+            _ => ends.push(LineEnd::Cr),
         }
     }
     ends

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use uuid::Uuid;
+
 use super::door::Caller;
 use super::{Gateway, refusal};
 use crate::account::Actor;
@@ -74,9 +76,14 @@ impl Gateway {
         };
         let tenant = match &key.owner {
             KeyOwner::Tenant(tenant) => tenant.clone(),
-            KeyOwner::Platform => {
-                TenantId::from_platform(&credentials.username).ok_or(SignInRefusal::NoTenant)?
-            }
+            KeyOwner::Platform => match TenantId::from_platform(&credentials.username) {
+                Some(tenant) => tenant,
+                None => {
+                    self.sign_ins.refused_key(remote, key.id);
+                    log_refusal(remote, Some(key.id), SignInRefusal::NoTenant, TraceId::random());
+                    return Err(SignInRefusal::NoTenant);
+                }
+            },
         };
         self.sign_ins.accepted(remote, password);
         Ok(Caller { tenant, key })
@@ -100,8 +107,7 @@ impl Gateway {
         if let Some(key) = &named {
             self.record_refusal(remote, key, refusal, trace_id).await;
         }
-        let (reason, key) = (refusal.as_str(), named.map(|key| tracing::field::display(key.id)));
-        tracing::info!(%trace_id, %remote, key, reason, "a sign-in at the SMTP gateway was refused");
+        log_refusal(remote, named.map(|key| key.id), refusal, trace_id);
         refusal
     }
 
@@ -118,4 +124,9 @@ impl Gateway {
             tracing::warn!(%error, "a refused sign-in could not be written to the audit");
         }
     }
+}
+
+fn log_refusal(remote: IpAddr, key: Option<Uuid>, refusal: SignInRefusal, trace_id: TraceId) {
+    let key = key.map(tracing::field::display);
+    tracing::info!(%trace_id, %remote, key, reason = refusal.as_str(), "a sign-in at the SMTP gateway was refused");
 }

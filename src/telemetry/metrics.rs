@@ -169,6 +169,9 @@ metrics! {
     submission_connections: Counter = Counter::default(),
         "Connections of clients to the SMTP gateway",
         "a client that connects again for each mail";
+    submission_open_connections: Gauge = Gauge::default(),
+        "Connections to the SMTP gateway that are open",
+        "near `submission.max_connections`: further clients are answered 421";
     submission_messages: Family<OutcomeLabel, Counter> = Family::default(),
         "Messages at the SMTP gateway, by outcome: taken, repeated (the same message again), deferred (4yz) or refused (5yz)",
         "`deferred`: a limit, a full disk, or a database that does not answer; `refused`: a client whose mail has a fault";

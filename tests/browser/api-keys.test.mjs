@@ -46,6 +46,8 @@ test("a key is made, shown once, used, and revoked after a question", async () =
   await page.picture("20-api-key-made");
   assert.equal((await send(token)).status, 202);
   assert.equal((await dev.api(token, "GET", "/api-keys")).status, 403, "it may send alone");
+  const sample = await page.locator("#key-sample").textContent();
+  assert.ok(sample.includes(`${dev.origin}/api/v1/transports/emails`) && sample.includes(token), sample);
 
   await page.button("I have copied it").click();
   assert.equal(await page.locator("#key-token").count(), 0);
@@ -66,6 +68,23 @@ test("a key is made, shown once, used, and revoked after a question", async () =
   await page.locator("#api-keys").waitFor({ state: "detached" });
   assert.match(await page.told(), /revoked/);
   assert.equal((await send(token)).status, 401);
+  await page.done();
+});
+
+test("a key is made with its senders and its end", async () => {
+  const page = await open();
+  await page.button("New key").click();
+  await page.field("apiKeyName").fill("Reports");
+  await page.field("apiKeySenders").fill("platform@example.com, *@mail.example.com");
+  await page.field("apiKeyDays").selectOption("90");
+  await page.axe("the form of a key");
+  await page.button("Create key").click();
+  await page.focusIs("key-made");
+  const key = (await dev.api(page.token, "GET", "/api-keys")).body.data[0];
+  assert.deepEqual(key.allowed_senders, ["platform@example.com", "*@mail.example.com"]);
+  const days = (Date.parse(key.expires_at) - Date.now()) / 86_400_000;
+  assert.ok(Math.abs(days - 90) < 1, key.expires_at);
+  await page.getByText("only from platform@example.com, *@mail.example.com").waitFor();
   await page.done();
 });
 

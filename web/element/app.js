@@ -46,7 +46,8 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @typedef {object} ApiKeys
  * @property {import("./model/types.js").ApiKey[] | null} list `null` where there are none to be had
  * @property {boolean} open the form for a new one
- * @property {{ name: string, permission: string, test: boolean }} draft
+ * @property {{ name: string, permission: string, senders: string, days: string, test: boolean }} draft the number of
+ *   days until it expires, or none
  * @property {string | null} error of the name
  * @property {{ name: string, token: string } | null} made the new key, which is shown once
  * @property {string} revoking the id of the key for which is asked
@@ -115,7 +116,7 @@ export function initialState() {
     setupOpen: false,
     setupWay: "",
     apiKeys: {
-      list: null, open: false, draft: { name: "", permission: "sending_access", test: false }, error: null, made: null,
+      list: null, open: false, draft: { name: "", permission: "sending_access", senders: "", days: "", test: false }, error: null, made: null,
       revoking: "", problem: null,
     },
     activity: null,

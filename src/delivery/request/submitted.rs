@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::fault::Faults;
 use super::{EmailRequest, Envelope, IdempotencyKey, Lane, Lifetime, RequestBody, Tag, labels, schedule};
 use crate::clock::Timestamp;
+use crate::error::InputFault;
 use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::raw::{RawMessage, RawMessageError};
@@ -117,9 +118,7 @@ impl Controls {
                     let lane = Lane::parse(&value);
                     controls.lane = lane.ok_or_else(|| control(LANE, "is neither transactional nor bulk"))?;
                 }
-                EXPIRES => {
-                    controls.lifetime = read(EXPIRES, |faults| lifetime(&value, now, faults))?;
-                }
+                EXPIRES => controls.lifetime = lifetime(&value, now)?,
                 _ => {
                     let object: Value = crate::json::parse(value.as_bytes())
                         .map_err(|_| control(METADATA, "is not a JSON object of strings"))?;
@@ -150,10 +149,16 @@ fn tag(text: &str) -> Value {
 }
 
 /// A time, or a number of seconds from now on.
-fn lifetime(value: &str, now: Timestamp, faults: &mut Faults) -> Lifetime {
-    match value.parse::<i64>() {
-        Ok(seconds) => schedule::lifetime(None, Some(seconds.into()), now, faults),
-        Err(_) => schedule::lifetime(Some(value.into()), None, now, faults),
+fn lifetime(value: &str, now: Timestamp) -> Result<Lifetime, SubmittedError> {
+    let mut faults = Faults::default();
+    let lifetime = match value.parse::<i64>() {
+        Ok(seconds) => schedule::lifetime(None, Some(seconds.into()), now, &mut faults),
+        Err(_) => schedule::lifetime(Some(value.into()), None, now, &mut faults),
+    };
+    match first(faults) {
+        None => Ok(lifetime),
+        // The line has no members, and so the names of the API's are left out.
+        Some(fault) => Err(control(EXPIRES, fault.statement())),
     }
 }
 
@@ -161,13 +166,14 @@ fn lifetime(value: &str, now: Timestamp, faults: &mut Faults) -> Lifetime {
 fn read<T>(name: &'static str, read: impl FnOnce(&mut Faults) -> T) -> Result<T, SubmittedError> {
     let mut faults = Faults::default();
     let value = read(&mut faults);
-    match faults.into_result() {
-        Ok(()) => Ok(value),
-        Err(faults) => {
-            let first = faults.into_inputs().into_iter().next();
-            Err(control(name, &first.map_or_else(String::new, |fault| fault.to_string())))
-        }
+    match first(faults) {
+        None => Ok(value),
+        Some(fault) => Err(control(name, &fault.to_string())),
     }
+}
+
+fn first(faults: Faults) -> Option<InputFault> {
+    faults.into_result().err().and_then(|faults| faults.into_inputs().into_iter().next())
 }
 
 fn control(name: &'static str, statement: &str) -> SubmittedError {

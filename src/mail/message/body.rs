@@ -5,30 +5,18 @@ use lettre::message::header::ContentTransferEncoding;
 
 use super::BuildError;
 
+/// The longest line that is sent as it is, without its CRLF: what RFC 5322 section 2.1.1 asks for.
+const MAX_PLAIN_LINE: usize = 78;
+
 /// The text in lines that end with CRLF, but for the last, which the library ends.
 pub(super) fn encode(text: &str) -> Result<Body, BuildError> {
-    let mut lines = String::with_capacity(text.len());
-    let mut characters = text.chars().filter(|c| *c != '\0').peekable();
-    while let Some(c) = characters.next() {
-        match c {
-            '\r' | '\n' => {
-                if c == '\r' {
-                    characters.next_if_eq(&'\n');
-                }
-                lines.push_str("\r\n");
-            }
-            c => lines.push(c),
-        }
+    let lines = in_lines(text);
+    let is_plain = lines.as_bytes().split(|byte| *byte == b'\n').all(is_plain_line);
+    if is_plain {
+        // What the library would choose, without its looking at every character once more.
+        return Ok(Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit));
     }
-    if lines.ends_with("\r\n") {
-        lines.truncate(lines.len() - 2);
-    }
-    let is_plain = |line: &str| {
-        line.bytes().all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
-            && !line.ends_with([' ', '\t'])
-            && !line.starts_with(MBOX_SEPARATOR)
-    };
-    let body = if lines.is_ascii() && !lines.split("\r\n").all(is_plain) {
+    let body = if lines.is_ascii() {
         // The library would send control characters, and spaces that get lost at a line's end, as they are.
         Body::new_with_encoding(lines, ContentTransferEncoding::QuotedPrintable)
             .map_err(|_| BuildError("the body could not be encoded".to_owned()))?
@@ -36,11 +24,46 @@ pub(super) fn encode(text: &str) -> Result<Body, BuildError> {
         Body::new(lines)
     };
     let encoding = body.encoding();
-    if encoding != ContentTransferEncoding::QuotedPrintable {
+    if encoding != ContentTransferEncoding::QuotedPrintable
+        || memchr::memmem::find(body.as_ref(), MBOX_SEPARATOR.as_bytes()).is_none()
+    {
         return Ok(body);
     }
     let encoded = String::from_utf8(body.into_vec()).map_err(|error| BuildError(error.to_string()))?;
     Ok(Body::dangerous_pre_encoded(without_separators(&encoded).into_bytes(), encoding))
+}
+
+/// The text with CRLF at the end of each line but the last, and without NUL.
+fn in_lines(text: &str) -> String {
+    let mut lines = String::with_capacity(text.len() + text.len() / 32 + 2);
+    let mut rest = text;
+    while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest.as_bytes()) {
+        let (line, end) = rest.split_at(at);
+        lines.push_str(line);
+        rest = match end.strip_prefix('\0') {
+            Some(rest) => rest,
+            None => {
+                lines.push_str("\r\n");
+                end.strip_prefix("\r\n").unwrap_or(&end[1..])
+            }
+        };
+    }
+    lines.push_str(rest);
+    if lines.ends_with("\r\n") {
+        lines.truncate(lines.len() - 2);
+    }
+    lines
+}
+
+/// Whether a line may be sent as it is. It may have CR at its end.
+fn is_plain_line(line: &[u8]) -> bool {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    // Every octet is looked at: that way several are at a time.
+    let is_printable = line.iter().fold(true, |all, byte| all & matches!(byte, b'\t' | b' '..=b'~'));
+    is_printable
+        && line.len() <= MAX_PLAIN_LINE
+        && !matches!(line.last(), Some(b' ' | b'\t'))
+        && !line.starts_with(MBOX_SEPARATOR.as_bytes())
 }
 
 /// What begins a mail in a mailbox file. Programs that store mail in one put `>` before a line that begins so, which

@@ -107,6 +107,10 @@ impl Connections {
         self.lock().evict_idle(self.min_idle, |_| true);
     }
 
+    pub(super) fn open(&self) -> usize {
+        self.lock().total
+    }
+
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }

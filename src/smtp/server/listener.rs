@@ -39,6 +39,11 @@ impl<D: FrontDoor> Server<D> {
         &self.door
     }
 
+    /// How many connections are open, over all listeners.
+    pub fn open_connections(&self) -> usize {
+        self.connections.open()
+    }
+
     /// Serves until `stop`, then ends idle connections, and lets transactions finish within [`Limits::shutdown`]. A message
     /// that the front door is about to accept gets its reply, however long that takes.
     pub async fn serve(self: Arc<Self>, listener: TcpListener, security: Security, stop: CancellationToken) {

@@ -37,6 +37,11 @@ impl Metrics {
         self.submission_connections.inc();
     }
 
+    /// How many connections to the SMTP gateway are open.
+    pub fn set_open_submission_connections(&self, count: usize) {
+        self.submission_open_connections.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
     /// Counts a message at the SMTP gateway; `outcome` is `taken`, `repeated`, `deferred` or `refused`.
     pub fn record_submission(&self, outcome: &'static str) {
         self.submission_messages.get_or_create(&OutcomeLabel { outcome }).inc();

@@ -7,6 +7,7 @@ use transports::store::Write;
 use transports::store::api_keys::{self, KeyOwner};
 
 use super::{FROM, Key, MESSAGE, Site, TO, id, key_of, later, tenant};
+use crate::support::eventually::eventually;
 use crate::support::smtp_client::SmtpClient;
 
 async fn encrypted(site: &Site) -> SmtpClient {
@@ -58,6 +59,17 @@ async fn a_key_of_the_platform_names_a_tenant_by_the_user_name() {
     assert_eq!(client.sign_in("other", &platform.text).await, "235 2.7.0 Signed in");
     let reply = client.send(FROM, &[TO], MESSAGE.as_bytes()).await;
     assert!(reply.starts_with("450 4.3.2 "), "{reply}");
+}
+
+#[tokio::test]
+async fn a_key_of_the_platform_without_a_tenant_is_a_refused_sign_in() {
+    let site = Site::waiting().await;
+    let platform = key_of(site.app(), KeyOwner::Platform, |_| {}).await;
+    for _ in 0..20 {
+        assert!(sign_in(&site, "", &platform.text).await.starts_with("535 5.7.8 "));
+    }
+    assert!(sign_in(&site, "acme", &platform.text).await.starts_with("421 4.7.0 "));
+    assert_eq!(sign_in(&site, "", &site.key.text).await, "235 2.7.0 Signed in", "another key");
 }
 
 #[tokio::test]
@@ -134,4 +146,9 @@ async fn messages_are_counted_by_their_outcome() {
         assert!(metrics.contains(&line), "{line}: {metrics}");
     }
     assert!(metrics.contains("transports_submission_connections_total 3"), "{metrics}");
+    let _open = encrypted(&site).await;
+    eventually("the open connection is counted", async || {
+        site.app().metrics.encode().contains("transports_submission_open_connections 1")
+    })
+    .await;
 }

@@ -28,6 +28,16 @@ export async function loadApiKeys(app) {
   }
 }
 
+/** What is sent of a draft. @param {ApiKeys["draft"]} draft */
+function requestOf({ permission, senders, days, test }) {
+  const allowed = senders.split(/[\s,;]+/).filter(Boolean);
+  return {
+    permission, test,
+    ...(allowed.length > 0 && { allowed_senders: allowed }),
+    ...(days && { expires_at: new Date(Date.now() + Number(days) * 86_400_000).toISOString() }),
+  };
+}
+
 /** @param {App} app */
 export async function createApiKey(app) {
   const { draft } = app.state.apiKeys;
@@ -40,7 +50,7 @@ export async function createApiKey(app) {
   app.update({ busy: "keys" });
   updateKeys(app, { error: null, problem: null, made: null });
   try {
-    const { body } = await app.client.request("POST", PATH, { body: { ...draft, name } });
+    const { body } = await app.client.request("POST", PATH, { body: { ...requestOf(draft), name } });
     updateKeys(app, { made: { name: body.name, token: body.token }, open: false, draft: initialState().apiKeys.draft });
     app.announce(app.t("keys.made", { name: body.name }));
     await loadApiKeys(app);

@@ -157,6 +157,11 @@ export class Client {
     }
   }
 
+  /** The whole address of something below the API's prefix. @param {string} path */
+  addressOf(path) {
+    return new URL(this.access().api + PREFIX + path, location.href).href;
+  }
+
   /** The current token, if there is one. */
   usedToken() {
     return this.#given ?? this.access().token;

@@ -3,7 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { createApiKey, putAway, revokeApiKey, updateKeys } from "../flows/api-keys.js";
 import { secondsLeft } from "../flows/wait.js";
-import { textField } from "./field.js";
+import { fieldFrame, textField } from "./field.js";
 import * as icons from "./icons.js";
 import { button, copyButton, notice, problemNotice } from "./parts.js";
 import { timeElement } from "./status.js";
@@ -40,9 +40,22 @@ function madeNotice(app) {
   return notice("ok", html`<p class="strong">${app.t("keys.made", { name: made.name })}</p>
     <p>${app.t("keys.once")}</p>
     <p><code id="key-token">${made.token}</code></p>
+    ${sample(app, made.token)}
     <p class="actions">${copyButton(app, "copy-key", made.token, app.t("copy"))}
       ${button({ id: "key-away", kind: "quiet small", label: app.t("keys.putAway"), onClick: () => putAway(app) })}</p>`,
   { id: "key-made" });
+}
+
+/** A request to try the key with. @param {App} app @param {string} token */
+function sample(app, token) {
+  const command = [
+    `curl -X POST ${app.client.addressOf("/emails")} \\`,
+    `  -H "Authorization: Bearer ${token}" -H "Content-Type: application/json" \\`,
+    `  -d '{"to": "${app.t("keys.sampleRecipient")}", "subject": "Test", "text": "Test"}'`,
+  ].join("\n");
+  return html`<p>${app.t("keys.sample")}</p>
+    <div class="commands"><pre tabindex="0" aria-label=${app.t("keys.sample")}><code id="key-sample">${command}</code></pre>
+      ${copyButton(app, "copy-sample", command, app.t("keys.copySample"))}</div>`;
 }
 
 /**
@@ -112,6 +125,16 @@ function form(app) {
         <input type="radio" name="apiKeyPermission" value=${permission} .checked=${draft.permission === permission}
           @change=${() => edit({ permission })}><span>${app.t(`keys.${permission}`)}</span></label>`)}
     </fieldset>
+    ${textField(app, {
+      name: "apiKeySenders", label: app.t("keys.allowedSenders"), value: draft.senders, optional: true,
+      hint: app.t("keys.allowedSendersHint"), onInput: (senders) => edit({ senders }),
+    })}
+    ${fieldFrame(app, { name: "apiKeyDays", label: app.t("keys.end"), value: draft.days, onInput: (days) => edit({ days }) },
+      html`<span class="select"><select id="f-apiKeyDays" name="apiKeyDays"
+        @change=${(/** @type {Event} */ event) => edit({ days: /** @type {HTMLSelectElement} */ (event.target).value })}>
+        ${["", "30", "90", "365"].map((days) => html`<option value=${days} .selected=${draft.days === days}>${
+          days ? app.t("keys.endsIn", { days }) : app.t("keys.endsNever")}</option>`)}
+      </select>${icons.chevron}</span>`)}
     <label class="checkbox"><input type="checkbox" name="apiKeyTest" .checked=${draft.test}
       @change=${(/** @type {Event} */ event) => edit({ test: /** @type {HTMLInputElement} */ (event.target).checked })}>
       <span>${app.t("keys.test")}</span></label>
