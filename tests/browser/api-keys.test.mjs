@@ -95,7 +95,7 @@ test("a key of another administrator is listed with what it may do", async () =>
   await page.reload();
   await page.ready();
   await page.getByRole("heading", { name: "API-Schlüssel" }).waitFor();
-  await page.getByText("Voller Zugriff: senden, alle E-Mails lesen, Schlüssel verwalten · Testschlüssel · nur von *@example.com").waitFor();
+  await page.getByText("Voller Zugriff: senden, alle Mails lesen, Schlüssel verwalten · Testschlüssel · nur von *@example.com").waitFor();
   await page.getByText("Noch nie benutzt").waitFor();
   await page.button("Neuer Schlüssel").click();
   await page.picture("22-api-keys-german");

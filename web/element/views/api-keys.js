@@ -116,6 +116,7 @@ function form(app) {
     event.preventDefault();
     void createApiKey(app);
   }}>
+    <button type="submit" class="hidden" tabindex="-1" aria-hidden="true"></button>
     ${textField(app, {
       name: "apiKeyName", label: app.t("keys.name"), value: draft.name, error: error ?? undefined,
       hint: app.t("keys.nameHint"), onInput: (name) => edit({ name }),
