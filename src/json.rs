@@ -61,7 +61,7 @@ fn describe(error: &serde_json::Error) -> JsonError {
     }
 }
 
-const DUPLICATE: &str = "has a member that stands twice";
+const DUPLICATE: &str = "contains a duplicate key";
 
 struct Strict;
 
@@ -137,7 +137,7 @@ mod tests {
     fn a_member_that_stands_twice_is_refused_at_any_depth() {
         for text in [r#"{"a":1,"a":1}"#, r#"[{"op":"x","op":"y"}]"#, r#"{"a":{"b":[{"c":1,"c":2}]}}"#] {
             let error = parse(text.as_bytes()).expect_err(text).to_string();
-            assert!(error.starts_with("has a member that stands twice at line 1"), "{error}");
+            assert!(error.starts_with("contains a duplicate key at line 1"), "{error}");
         }
     }
 

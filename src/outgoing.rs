@@ -132,7 +132,7 @@ pub struct Recipient {
     pub state: RecipientState,
     /// Hand-overs that have begun.
     pub attempts: i64,
-    /// Attempts that followed an unknown outcome: so many copies may have arrived besides the first.
+    /// Attempts that followed an unknown outcome: that is the number of copies that may have arrived besides the first.
     pub copies: i64,
     /// When the hand-over that is under way began, and the fence of its owner.
     pub started: Option<Started>,

@@ -172,10 +172,7 @@ impl Vault {
         if self.keys().ring.first().is_none_or(|first| first.id != sealed.key_id) {
             return Ok(());
         }
-        tracing::error!(
-            key = sealed.key_id,
-            "this process seals with a key that was removed: bring its keys up to date"
-        );
+        tracing::error!(key = sealed.key_id, "this process seals with a removed key: update its keys");
         Err(VaultError::Unavailable)
     }
 
@@ -209,7 +206,7 @@ pub async fn check_keys(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<(
         Err(wrong @ CanaryCheckError::Wrong(_)) => Err(wrong.into()),
         Err(CanaryCheckError::Unavailable(reason)) => {
             let key = remote.name();
-            tracing::warn!(key, reason, "the key service does not answer yet; it is tried again");
+            tracing::warn!(key, reason, "the key service does not answer yet; trying again");
             Ok(())
         }
     }

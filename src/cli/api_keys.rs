@@ -1,4 +1,4 @@
-//! `transports api-keys`: makes, lists, changes and revokes the keys that programs send with.
+//! `transports api-keys`: creates, lists, changes and revokes the keys that programs send with.
 
 mod create;
 mod ls;
@@ -16,10 +16,10 @@ use crate::delivery::Error;
 use crate::delivery::api_keys::ApiKeys;
 use crate::store::api_keys::{ApiKey, KeyOwner};
 
-/// Make, list, change and revoke the keys that programs send with.
+/// Create, list, change and revoke the keys that programs send with.
 ///
-/// Works on the database, whether the service runs or not: a key may be used at once, and one that was revoked is refused at
-/// once. What is done with a tenant's key leaves a row in its audit, with `operator` as its user.
+/// Works on the database, whether the service runs or not. New and revoked keys take effect with the next request.
+/// Each change of a tenant's key is recorded in its audit, with `operator` as its user.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
@@ -80,8 +80,8 @@ fn failure(error: Error) -> anyhow::Error {
             let faults: Vec<_> = faults.iter().map(ToString::to_string).collect();
             anyhow!("{}", faults.join("; "))
         }
-        Error::TooManyKeys => anyhow!("there are as many keys as there may be: revoke one first"),
-        Error::NotFound => anyhow!("there is no such key, or it is revoked already"),
+        Error::TooManyKeys => anyhow!("the limit of keys is reached: revoke one first"),
+        Error::NotFound => anyhow!("no such key, or it is already revoked"),
         Error::Database(error) => error.into(),
         Error::Internal(error) => error,
         other => anyhow!("{other:?}"),

@@ -28,7 +28,7 @@ pub struct Arguments {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Replace FILE where it exists.
+    /// Replace FILE if it exists.
     #[arg(long)]
     force: bool,
 }

@@ -12,15 +12,15 @@ use crate::egress::{Policy, PolicyError};
 use crate::submission::Certificate;
 use crate::{store, telemetry};
 
-/// Inspect the settings without starting anything.
+/// Inspect settings.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
-    /// Check the settings, and print those in effect.
+    /// Validate the settings and print the effective values.
     ///
     /// Reports every reason for which `serve` would refuse to start, as far as the settings show it: unknown
-    /// keys, invalid values, missing keys, and files that cannot be read or used. Then prints every setting in effect as
-    /// TOML, with *** for secrets. Opens no database and makes no connection.
+    /// keys, invalid values, missing keys, and files that cannot be read or used. Then prints every setting in
+    /// effect as TOML, with *** for secrets. Opens no database and makes no connection.
     ///
     /// Example: transports --config /etc/transports.toml config check
     #[command(after_help = super::EXIT_CODES)]

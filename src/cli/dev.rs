@@ -13,6 +13,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use super::values::whole_number;
 use super::{output, serve};
 use crate::app::App;
 use crate::auth::api_key::Permission;
@@ -38,7 +39,7 @@ use welcome::{Port, Tokens, Welcome};
 
 pub(super) use settings::use_readable_log;
 
-/// Try the service on this machine, with nothing to configure.
+/// Run the service on this machine for local testing, without any configuration.
 ///
 /// Starts the service on loopback with SQLite and a key in a data folder, and an inbox that catches every
 /// mail that the service sends. Prints the address of each, a token of a tenant admin, an API key, and commands
@@ -52,28 +53,28 @@ pub(super) use settings::use_readable_log;
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
-    /// Folder for the database and the key; created where it is missing.
+    /// Folder for the database and the key; created if missing.
     #[arg(long, value_name = "FOLDER", default_value = "./transports-dev")]
     pub data_dir: PathBuf,
 
     /// Port of the API and of the inbox's pages on 127.0.0.1; 0 picks a free one.
-    #[arg(long, default_value_t = 8080)]
+    #[arg(long, default_value_t = 8080, value_parser = whole_number::<u16>(0..=65_535))]
     pub port: u16,
 
     /// Port of the inbox's SMTP server, with or without STARTTLS; 0 picks a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 2525)]
+    #[arg(long, value_name = "PORT", default_value_t = 2525, value_parser = whole_number::<u16>(0..=65_535))]
     pub smtp_port: u16,
 
     /// Port of the inbox's SMTP server with implicit TLS; 0 picks a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 2465)]
+    #[arg(long, value_name = "PORT", default_value_t = 2465, value_parser = whole_number::<u16>(0..=65_535))]
     pub smtps_port: u16,
 
     /// Port of the SMTP gateway with STARTTLS; 0 picks a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 2587)]
+    #[arg(long, value_name = "PORT", default_value_t = 2587, value_parser = whole_number::<u16>(0..=65_535))]
     pub gateway_port: u16,
 
     /// Port of the SMTP gateway with implicit TLS; 0 picks a free one.
-    #[arg(long, value_name = "PORT", default_value_t = 2466)]
+    #[arg(long, value_name = "PORT", default_value_t = 2466, value_parser = whole_number::<u16>(0..=65_535))]
     pub gateway_tls_port: u16,
 }
 

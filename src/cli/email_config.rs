@@ -12,18 +12,21 @@ mod input;
 mod progress;
 mod render;
 mod server_options;
+mod sign_in;
 mod style;
 
 use clap::{Args, Subcommand};
 
 pub use failure::Failure;
+pub(super) use server_options::variable;
+pub(super) use sign_in::sign_in;
 pub(super) use style::shown;
 
 use server_options::ServerOptions;
 
-use commands::{patch, send_test_email, simple, update};
+use commands::{patch, rm, send_test_email, simple, update};
 
-const EXIT_CODES: &str = "\
+pub(super) const EXIT_CODES: &str = "\
 Exit codes: 0 success; 1 the check failed, or the configuration is not valid; 2 wrong usage, or an unusable file; \
 3 refused by the server (4xx); 4 no usable answer: unreachable, timed out, or a server error (5xx); 5 the output \
 could not be written.";
@@ -31,7 +34,7 @@ could not be written.";
 /// Read, change and check a tenant's email configuration on a server.
 ///
 /// The token decides about tenant and rights. Set the server with --server or `TRANSPORTS_SERVER`, the token with
-/// `TRANSPORTS_TOKEN` or --token-file.
+/// `TRANSPORTS_TOKEN` or --token-file, or store both with `transports login`.
 ///
 /// Example: transports email-config ls --server $URL --token-file token
 #[derive(Debug, Args)]
@@ -49,7 +52,7 @@ enum Command {
     Ls(simple::Ls),
     Update(Box<update::Arguments>),
     Patch(patch::Arguments),
-    Rm(simple::Rm),
+    Rm(rm::Arguments),
     SendTestEmail(send_test_email::Arguments),
     Validate(simple::Validate),
     VerifyConnection(simple::VerifyConnection),
@@ -62,7 +65,7 @@ pub(super) async fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Ls(_) => simple::ls(&server).await,
         Command::Update(arguments) => update::run(*arguments, &server).await,
         Command::Patch(arguments) => patch::run(arguments, &server).await,
-        Command::Rm(arguments) => simple::rm(arguments, &server).await,
+        Command::Rm(arguments) => rm::run(arguments, &server).await,
         Command::SendTestEmail(arguments) => send_test_email::run(arguments, &server).await,
         Command::Validate(_) => simple::validate(&server).await,
         Command::VerifyConnection(_) => simple::verify_connection(&server).await,

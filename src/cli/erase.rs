@@ -1,4 +1,4 @@
-//! `transports erase`: erases the emails that went, or were to go, to an address.
+//! `transports erase`: erases the emails to an address.
 
 use anyhow::bail;
 use clap::Args;
@@ -13,24 +13,24 @@ use crate::store::{Db, DbError};
 /// Emails that are read at once.
 const BATCH: i64 = 500;
 
-/// Erase every email with a recipient at an address: content, subject, metadata, addresses, and the servers' replies.
+/// Erase all emails to an address: content, subject, metadata, addresses and server replies.
 ///
-/// What waits of these emails is withdrawn, also for their other recipients. Their ids, times and states stay until their
-/// retention ends. Works on the database, whether the service runs or not. Only a backup can restore what is erased.
+/// Waiting emails are withdrawn, also for their other recipients. Ids, times and states stay until their retention
+/// ends. Works on the database, whether the service runs or not. Erased data can only be restored from a backup.
 ///
 /// Example: transports --config /etc/transports.toml erase --address bob@example.net --dry-run
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
-    /// The recipient's address. Upper and lower case are the same.
+    /// Address of the recipient; case does not matter.
     #[arg(long)]
     address: String,
 
-    /// Only emails of this tenant, exactly as its tokens name it.
+    /// Only emails of this tenant, exactly as in its tokens.
     #[arg(long, value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
-    /// Count the emails, and erase none.
+    /// Only count; erase nothing.
     #[arg(long)]
     dry_run: bool,
 
@@ -59,7 +59,7 @@ async fn erase_from(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
         bail!("no email has the recipient {address:?}");
     }
     output::note(&format!("With the recipient {address:?}: {}.", described(found)));
-    if !yes && !output::confirm("Erase them for good?")? {
+    if !yes && !output::confirm("Erase them permanently?")? {
         bail!("nothing was erased");
     }
     let (mut last, mut erased) = (None, 0);
@@ -72,7 +72,7 @@ async fn erase_from(db: &Db, arguments: &Arguments) -> anyhow::Result<()> {
             match erasure::erase(db, tenant, *id, None, Clock::System.now()).await.map_err(unavailable)? {
                 Erasure::Erased => erased += 1,
                 Erasure::NotFound => {}
-                Erasure::Contended => bail!("the email {id} changes all the time: run the command again"),
+                Erasure::Contended => bail!("the email {id} keeps changing: run the command again"),
             }
         }
     }
@@ -95,6 +95,5 @@ fn emails(count: i64) -> String {
 }
 
 fn unavailable(error: DbError) -> anyhow::Error {
-    anyhow::Error::from(error)
-        .context("what was erased before stays erased; run the command again for the rest")
+    anyhow::Error::from(error).context("emails erased so far stay erased; run the command again for the rest")
 }

@@ -8,6 +8,7 @@ mod status;
 use clap::Subcommand;
 
 use super::output;
+use super::values::whole_number;
 use crate::config::Config;
 use crate::vault::rows_text;
 
@@ -44,8 +45,8 @@ pub enum Command {
     ///
     /// With `encryption.keys_file`: generates a key, puts it first in the file, and wraps the data keys of all rows
     /// with it. Running processes notice the change of the file. Secrets are not decrypted.
-    /// With a key service: requests a new version of its key. With `encryption.keys`: prints instructions, since it cannot
-    /// change the settings of other processes.
+    /// With a key service: requests a new version of its key. With `encryption.keys`: prints instructions, since it
+    /// cannot change the settings of other processes.
     ///
     /// If it was interrupted, run it again. While rows are sealed with other keys than the first, it finishes that and
     /// generates no key. With the `--id` of a key in the file it puts that key first.
@@ -91,7 +92,7 @@ pub enum Command {
 #[derive(Debug, clap::Args)]
 pub struct WaitArguments {
     /// How long to watch afterwards for rows that another process still seals with an old key.
-    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = clap::value_parser!(u64).range(..=3600))]
+    #[arg(long, value_name = "SECONDS", default_value_t = 5, value_parser = whole_number::<u64>(0..=3600))]
     wait: u64,
 }
 

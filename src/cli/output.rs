@@ -51,18 +51,25 @@ pub(super) fn note(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Writes to standard error without a line end, for an answer on the same line.
+pub(super) fn prompt(text: &str) {
+    let mut err = io::stderr().lock();
+    let _ = write!(err, "{text}").and_then(|()| err.flush());
+}
+
 /// Refuses a command that changes something if no terminal can ask and `--yes` is missing.
 pub(super) fn require_answer(command: &str, yes: bool) -> Result<(), Invalid> {
     if yes || io::stdin().is_terminal() {
         return Ok(());
     }
-    let problem = Problem::new(format!("{command}: there is no terminal to ask whether to go on"));
-    Err(problem.with_hint("add --yes to go on without a question").into())
+    let problem =
+        Problem::new(format!("{command}: cannot ask for confirmation without a terminal; use --yes"));
+    Err(problem.into())
 }
 
 /// Asks on the terminal; only `yes` is a yes.
 pub(super) fn confirm(question: &str) -> io::Result<bool> {
-    note(&format!("{question} Type yes to go on:"));
+    note(&format!("{question} Type yes to continue:"));
     let mut answer = String::new();
     io::stdin().lock().read_line(&mut answer)?;
     Ok(answer.trim() == "yes")

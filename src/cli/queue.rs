@@ -1,4 +1,4 @@
-//! `transports queue`: shows the mail of all tenants that waits, and retries, withdraws or holds it.
+//! `transports queue`: shows the waiting emails of all tenants, and retries, withdraws or holds them.
 
 mod change;
 mod drain;
@@ -20,11 +20,11 @@ pub(super) use hold::{TenantArguments, pause_tenant, resume_tenant};
 pub(super) use ls::columns;
 pub(super) use options::parse_age;
 
-/// Show the mail that waits, and retry, withdraw or hold it.
+/// Show waiting emails, and retry, withdraw or hold them.
 ///
-/// Works on the database, whether the service runs or not; a service that runs notices within a second. Needs no key: no
-/// subject and no content is read, and of mail addresses only the domain is shown. Each change leaves a row in the tenant's
-/// audit, with `operator` as its user.
+/// Works on the database, whether the service runs or not; a running service notices changes within a second. Needs
+/// no key: subjects and content are not read, and only the domains of addresses are shown. Each change is recorded
+/// in the tenant's audit, with `operator` as its user.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {

@@ -136,7 +136,7 @@ pub(super) async fn run_until_stopped(
     let gateway = gateway.map(|gateway| gateway.serve(app, stop_gateway.clone())).transpose()?;
     tokio::spawn(async move {
         let signal = stop_signals.recv().await;
-        tracing::info!("{signal}: waiting for running requests");
+        tracing::info!("{signal}: shutting down, finishing requests in flight");
         let _ = stop.send(true);
         stop_gateway.cancel();
     });
@@ -152,13 +152,13 @@ pub(super) async fn run_until_stopped(
     if let Some(gateway) = gateway
         && tokio::time::timeout(left, gateway).await.is_err()
     {
-        tracing::warn!("messages were still coming by SMTP when the shutdown timeout ended");
+        tracing::warn!("messages were still being received by SMTP when the shutdown timeout ended");
     }
     if let Some(worker) = worker
         && tokio::time::timeout(left, worker).await.is_err()
     {
         tracing::warn!(
-            "mails were still in hand when the shutdown timeout ended: their outcome is looked at later"
+            "emails were still being sent when the shutdown timeout ended: their outcome is determined later"
         );
     }
     if let Some(metrics) = metrics {

@@ -18,26 +18,26 @@ use crate::store::Db;
 
 pub(super) use filter::parse_code;
 
-/// List and count the tenants, delete one, or stop and start its sending.
+/// List and count tenants; delete one, or pause and resume its sending.
 ///
-/// Works on the database, whether the service runs or not. Needs no key, since it reads no secret.
+/// Works on the database, whether the service runs or not. Needs no key: secrets are not read.
 #[derive(Debug, Subcommand)]
 #[command(after_help = super::EXIT_CODES)]
 pub enum Command {
     Summary(summary::Arguments),
     Ls(ls::Arguments),
     Rm(rm::Arguments),
-    /// Stop sending with the account of a tenant, until `tenants resume`.
+    /// Pause sending with a tenant's account, until `tenants resume`.
     ///
-    /// Mail is still taken, and is held. An attempt that has begun is finished. The API says to the tenant that the operator has
-    /// paused the account; its administrators cannot resume it.
+    /// Emails are still accepted, and held. An attempt in progress is completed. The API tells the tenant that the
+    /// operator has paused the account; its administrators cannot resume it.
     ///
     /// Example: transports tenants pause acme --yes
     #[command(after_help = super::EXIT_CODES)]
     Pause(queue::TenantArguments),
-    /// End the operator's pause of a tenant's account, or open one that a failure has stopped.
+    /// Resume a tenant's account that the operator has paused or a failure has stopped.
     ///
-    /// Where an administrator of the tenant has paused it as well, it stays paused. Held mail is queued again.
+    /// If an administrator of the tenant has also paused it, it stays paused. Held emails are queued again.
     ///
     /// Example: transports tenants resume acme --yes
     #[command(after_help = super::EXIT_CODES)]

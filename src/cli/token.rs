@@ -3,6 +3,7 @@
 use clap::Args;
 
 use super::output;
+use super::values::whole_number;
 use crate::auth::token;
 use crate::clock::Clock;
 use crate::config::{Config, Invalid, Problem};
@@ -11,7 +12,7 @@ const SECONDS_PER_MINUTE: i64 = 60;
 
 /// Sign a bearer token with `auth.hs256_secret`.
 ///
-/// For installations that check tokens with a shared secret, and for tests. The token carries auth.issuer
+/// For services that check tokens with a shared secret, and for tests. The token carries auth.issuer
 /// and auth.audience where they are set. It is written to standard output only.
 ///
 /// Example: curl -H "Authorization: Bearer $(transports token --tenant t1 --user anna --admin)" …
@@ -30,12 +31,12 @@ pub struct Arguments {
     #[arg(long)]
     admin: bool,
 
-    /// Make a token of the platform in place of a tenant's: it sends and reads for every tenant.
+    /// Issue a platform token instead of a tenant's: it sends and reads for every tenant.
     #[arg(long, conflicts_with_all = ["tenant", "admin"])]
     platform: bool,
 
     /// Lifetime in minutes; at most a year.
-    #[arg(long, default_value_t = 60, value_parser = clap::value_parser!(i64).range(1..=525_600))]
+    #[arg(long, default_value_t = 60, value_parser = whole_number::<i64>(1..=525_600))]
     minutes: i64,
 }
 

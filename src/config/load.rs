@@ -127,8 +127,7 @@ impl Sources {
             for key in keys.keys() {
                 if !known.iter().any(|setting| setting.section == section && setting.key == key) {
                     let near = nearest::setting(known, section, key);
-                    self.problems
-                        .push(unknown(&format!("{name}: {section}.{key}: there is no such setting"), near));
+                    self.problems.push(unknown(&format!("{name}: {section}.{key}: unknown setting"), near));
                 }
             }
         }
@@ -151,7 +150,7 @@ impl Sources {
             (Some(_), Err(_)) => self.problems.push(Problem::new(format!("{name}: is not valid UTF-8"))),
             (None, _) => {
                 let near = nearest::setting(known, &section.to_ascii_lowercase(), &key.to_ascii_lowercase());
-                let mut problem = Problem::new(format!("{name}: there is no such setting"));
+                let mut problem = Problem::new(format!("{name}: unknown setting"));
                 if let Some(near) = near {
                     problem = problem.with_hint(format!("the nearest known one is {}", near.variable()));
                 }

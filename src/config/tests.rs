@@ -98,11 +98,11 @@ fn an_unknown_key_names_the_nearest_known_one() {
     for (file, expected) in [
         (
             "[server]\nlistn = '127.0.0.1:1'",
-            "test.toml: server.listn: there is no such setting (the nearest known setting is server.listen)",
+            "test.toml: server.listn: unknown setting (the nearest known setting is server.listen)",
         ),
         (
             "[server]\nissuer = 'x'",
-            "test.toml: server.issuer: there is no such setting (the nearest known setting is auth.issuer)",
+            "test.toml: server.issuer: unknown setting (the nearest known setting is auth.issuer)",
         ),
         (
             "[sever]\nlisten = '127.0.0.1:1'",
@@ -114,7 +114,7 @@ fn an_unknown_key_names_the_nearest_known_one() {
         ),
         (
             "[rate_limit]\ntier1 = 5",
-            "test.toml: rate_limit.tier1: there is no such setting \
+            "test.toml: rate_limit.tier1: unknown setting \
              (the nearest known setting is rate_limit.tier1_per_minute)",
         ),
     ] {
@@ -126,7 +126,7 @@ fn an_unknown_key_names_the_nearest_known_one() {
         ("TRANSPORTS_AUTH__HS256_SECRETS", "TRANSPORTS_AUTH__HS256_SECRET"),
         ("TRANSPORTS_DB__URL", "TRANSPORTS_DATABASE__URL"),
     ] {
-        let text = format!("{variable}: there is no such setting (the nearest known one is {expected})");
+        let text = format!("{variable}: unknown setting (the nearest known one is {expected})");
         assert_eq!(problems(from_environment(&[(variable, "hunter2")])), [text]);
     }
 }

@@ -40,7 +40,7 @@ impl Delivery {
             return;
         }
         if let Err(error) = self.measure().await {
-            tracing::warn!(%error, "what waits could not be counted for the metrics");
+            tracing::warn!(%error, "waiting emails could not be counted for the metrics");
         }
         let took = begun.elapsed();
         *next = Some(Instant::now() + took.saturating_mul(SHARE).max(MIN_AGE));

@@ -61,7 +61,7 @@ impl Capacity {
         if last.is_none_or(|last| last.has_disk) && !has_disk {
             tracing::error!(
                 setting = "delivery.min_free_disk_percent",
-                "the disk of the database is nearly full: no new mail is taken"
+                "the disk of the database is nearly full: no new email is accepted"
             );
         }
         Ok(Measured { at: Instant::now(), has_disk, octets: octets.unsigned_abs() })

@@ -103,11 +103,11 @@ async fn hand_over_due(
         Ok(Ok(begun)) => begun,
         Ok(Err(handed)) => return handed,
         Err(Error::Database(DbError::Statement(error))) => {
-            tracing::error!(email = %id, error, "a mail cannot be read or written");
+            tracing::error!(email = %id, error, "an email cannot be read or written");
             return Handed::Skipped;
         }
         Err(error) => {
-            tracing::warn!(?error, "a hand-over could not begin");
+            tracing::warn!(?error, "a delivery attempt could not begin");
             return Handed::Closed(Some(run.delivery().clock.now().after(WRITE_RETRY)));
         }
     };
@@ -294,15 +294,15 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
     };
     let attempts: Vec<(i64, Attempt)> = match sent {
         Sent::Fault(reason) => {
-            tracing::error!(email = %begun.email.id, reason, "a mail could not be prepared");
+            tracing::error!(email = %begun.email.id, reason, "an email could not be prepared");
             all(AttemptResult::Failed, fault(now))
         }
         Sent::Nothing => {
-            tracing::warn!(email = %begun.email.id, "a lease was over when the start of a mail was on disk: it was not sent");
+            tracing::warn!(email = %begun.email.id, "the lease ended while the start of an email was being written: it was not sent");
             all(AttemptResult::NotSent, fault(now))
         }
         Sent::NotReadable(reason) => {
-            tracing::warn!(email = %begun.email.id, reason, "the content of a mail cannot be read for now");
+            tracing::warn!(email = %begun.email.id, reason, "the content of an email cannot be read at present");
             pause = Some(BUSY_PAUSE);
             all(AttemptResult::Held, fault(now))
         }
@@ -343,14 +343,14 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
 /// what had not begun has failed.
 pub(super) async fn abandon(run: &Run<'_>, id: Uuid) -> Handed {
     let delivery = run.delivery();
-    tracing::error!(email = %id, "the hand-over of a mail panicked");
+    tracing::error!(email = %id, "sending an email panicked");
     let now = delivery.clock.now();
     let last = fault(now);
     let abandoned = run.change(id, |email| email.abandon(run.fence, &last, delivery.waits(), now)).await;
     match abandoned {
         Ok(_) => Handed::Done,
         Err(error) => {
-            tracing::warn!(%error, "a mail that panicked could not be written");
+            tracing::warn!(%error, "an email whose processing panicked could not be written");
             Handed::Closed(Some(now.after(BUSY_PAUSE)))
         }
     }

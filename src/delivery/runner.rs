@@ -135,7 +135,7 @@ async fn release(shared: &Shared, tenant: &TenantId, fence: i64, until: Option<T
     loop {
         let release = Write::default().then_all(delivery_accounts::release(tenant, fence, until));
         let Err(error) = shared.delivery.db.write(release).await else { return };
-        tracing::warn!(%error, "an account could not be given up");
+        tracing::warn!(%error, "the lease of an account could not be released");
         tokio::select! {
             () = tokio::time::sleep(RELEASE_RETRY) => {}
             // Without renewal the lease ends.

@@ -141,7 +141,7 @@ impl Worker {
         loop {
             match self.try_join_senders().await {
                 Ok(lock) => return Some(lock),
-                Err(error) => tracing::warn!(%error, "nothing can be sent yet"),
+                Err(error) => tracing::warn!(%error, "sending cannot start yet"),
             }
             tokio::select! {
                 () = stopped(&mut stopping) => return None,
@@ -207,7 +207,7 @@ impl Worker {
         if is_takeover {
             self.shared.delivery.metrics().record_lease_takeover();
             tracing::warn!(
-                "the lease of another process has ended, and this one sends the account's mail: did the other one die?"
+                "the lease of another process has ended; this process now sends the account's mail (the other one may have died)"
             );
         }
         let (shared, tenant) = (Arc::clone(&self.shared), account.tenant.clone());

@@ -24,10 +24,10 @@ const HOW: &str = "\n## How a verdict comes about\n\n\
 pub fn reference_markdown() -> String {
     let mut page = String::from(
         "# Diagnosis codes\n\n\
-         Generated from the rules in `src/diagnosis/rules`; a test compares it. What stands in braces is filled \
-         from the configuration and from what the server said. A reply of the class 4yz is always retryable, and \
+         Generated from the rules in `src/diagnosis/rules`; a test compares it. Placeholders in braces are filled from the configuration and from what the server said. A reply of the class 4yz is always retryable, and \
          what a server says about a recipient never changes the state of a configuration.\n",
     );
+    table(&mut page);
     page.push_str(HOW);
     for (heading, rules) in PARTS {
         let _ = write!(page, "\n## {heading}\n");
@@ -38,11 +38,22 @@ pub fn reference_markdown() -> String {
     page
 }
 
+/// One line for each code, to find it by.
+fn table(page: &mut String) {
+    page.push_str("\n## All codes\n\n| Code | Meaning | Who can fix it | Retry |\n|---|---|---|---|\n");
+    for rule in PARTS.iter().flat_map(|(_, rules)| *rules) {
+        let (code, anchor) = (rule.code, rule.code.to_lowercase());
+        let retry = if rule.retryable { "yes" } else { "no" };
+        let _ =
+            writeln!(page, "| [`{code}`](#{anchor}) | {} | {} | {retry} |", rule.title, owner(rule.owner));
+    }
+}
+
 fn entry(page: &mut String, rule: &Rule) {
     let _ = write!(page, "\n### {}\n\n**{}.** {}\n\n", rule.code, rule.title, rule.meaning);
     let _ = writeln!(
         page,
-        "Who can act: {} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",
+        "Who can fix it: {} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",
         owner(rule.owner),
         if rule.retryable { "yes" } else { "no" },
         match rule.confidence {
@@ -83,8 +94,8 @@ fn owner(owner: Owner) -> &'static str {
         Owner::MailHost => "the mail provider",
         Owner::Microsoft365Admin => "the Microsoft 365 administrator",
         Owner::WorkspaceAdmin => "the Google Workspace administrator",
-        Owner::DnsOwner => "the administrators of the DNS",
-        Owner::Operator => "the operator of this installation",
+        Owner::DnsOwner => "the DNS administrators",
+        Owner::Operator => "the operator of this service",
         Owner::Nobody => "nobody needs to",
     }
 }

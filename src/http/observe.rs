@@ -132,7 +132,7 @@ fn warn_of_unreadable_hop(peer: IpAddr, hop: &[u8]) {
     if !hop.trim_ascii().is_empty() {
         WARNED.call_once(|| {
             let entry = String::from_utf8_lossy(hop);
-            tracing::warn!(%peer, ?entry, "a trusted proxy's X-Forwarded-For ends in what is no address");
+            tracing::warn!(%peer, ?entry, "the X-Forwarded-For of a trusted proxy does not end with an address");
         });
     }
 }

@@ -95,7 +95,7 @@ pub async fn serve(
     connections.end.cancel();
     tasks.close();
     if tokio::time::timeout_at(end, tasks.wait()).await.is_err() {
-        tracing::warn!("requests were still under way when the time to finish them was over");
+        tracing::warn!("requests were still in progress when the shutdown timeout ended");
     }
     Ok(end.saturating_duration_since(Instant::now()))
 }

@@ -128,7 +128,7 @@ pub async fn callback(
     let code = match (query.code, query.error) {
         (Some(code), None) => code,
         (_, error) => {
-            tracing::info!(error, "the provider signed nobody in");
+            tracing::info!(error, "the OpenID Connect provider refused the sign-in");
             return Ok(ended("denied", sign_in));
         }
     };
@@ -241,7 +241,7 @@ fn is_console_path(path: &str) -> bool {
 
 /// Back to the console, with one word of a closed set: `denied`, `expired`, `not_known` or `provider`.
 fn redirect_with_failure(error: &SignInError, sign_in: &ConsoleSignIn) -> Response {
-    tracing::warn!(%error, "nobody was signed in to the console");
+    tracing::warn!(%error, "console sign-in failed");
     let word = match error {
         SignInError::Provider(_) => "provider",
         SignInError::Code(_) => "expired",

@@ -89,14 +89,14 @@ impl Certificate {
             Ok((certified, stamps)) => {
                 *self.current.write().unwrap_or_else(PoisonError::into_inner) = certified;
                 self.note(stamps);
-                tracing::info!("the certificate of the SMTP gateway was read again");
+                tracing::info!("the certificate of the SMTP gateway was reloaded");
             }
             Err(error) => {
                 self.note(stamps);
                 // The second file of a pair may follow in a moment.
                 tracing::error!(
                     error = format!("{error:#}"),
-                    "the new certificate of the SMTP gateway cannot be used: the old one stays in use"
+                    "the new certificate of the SMTP gateway cannot be used: the previous one stays in use"
                 );
             }
         }

@@ -100,7 +100,7 @@ pub(super) fn delivery(error: Error) -> Reply {
         Error::QueueFull => reply(452, (3, 1), "too much mail of this tenant waits; try again later"),
         Error::NoRoom => reply(452, (3, 1), "there is no room for more mail; try again later"),
         Error::Internal(cause) => {
-            tracing::error!(cause = format!("{cause:#}"), "a message could not be taken");
+            tracing::error!(cause = format!("{cause:#}"), "a message could not be accepted");
             later()
         }
         Error::KeysUnavailable

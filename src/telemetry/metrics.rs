@@ -141,7 +141,7 @@ metrics! {
         "GET beyond some milliseconds: the database";
     checks: Family<CheckLabels, Counter> = Family::default(),
         "Checks against a mail server, by outcome: OK or the code of the diagnosis",
-        "one diagnosis code that grows over all tenants: a provider's trouble, or this installation's network (`CONNECT_TIMEOUT`, `DNS_UNAVAILABLE`)";
+        "one diagnosis code that grows over all tenants: trouble at a provider, or in this service's network (`CONNECT_TIMEOUT`, `DNS_UNAVAILABLE`)";
     rate_limit_refusals: Family<LimitLabel, Counter> = Family::default(),
         "Requests refused by a rate limit",
         "a client in a loop; a quota that was reached (`test_mails_per_tenant`, `test_mails_per_recipient`, `destinations_per_tenant`)";
@@ -180,13 +180,13 @@ metrics! {
         "`WRONG_KEY` or `TOO_MANY`: someone guesses, or a program has an old password";
     delivery_waiting: Family<LaneLabel, Gauge> = Family::default(),
         "Emails that wait, in the whole database: transactional and bulk, and those that are held until their account sends again",
-        "a rise that does not end; `held`: accounts that have stopped or are paused";
+        "a rise that does not end; `held`: accounts that have stopped or are paused, and mail of API keys that were revoked; `test`: mail of test keys, which is never sent";
     delivery_oldest_due_seconds: Family<LaneLabel, Gauge> = Family::default(),
         "How long the oldest email has been due whose attempt has not begun, of accounts that are open, in the whole database",
         "`transactional` beyond some seconds: too few slots, no process that sends, or an account whose provider allows less than the tenant sends";
     delivery_accounts: Family<StateLabel, Gauge> = Family::default(),
         "Accounts that have sent or are to send, by state, in the whole database; 100,000 stands for that many or more",
-        "a jump of `stopped`: a provider's trouble or this installation's network";
+        "a jump of `stopped`: trouble at a provider or in this service's network";
     delivery_content_bytes: Gauge = Gauge::default(),
         "Octets of the messages that are stored, before they are sealed, in the whole database",
         "near the room that the disk has";

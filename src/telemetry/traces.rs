@@ -286,7 +286,7 @@ impl<T: Transport> Worker<T> {
                 self.metrics.record_trace_spans("exported", count - rejected);
                 self.metrics.record_trace_spans("failed", rejected);
                 if std::mem::take(&mut self.failing) {
-                    tracing::info!("the collector of traces takes spans again");
+                    tracing::info!("trace export recovered");
                 }
             }
             Err(reason) => {

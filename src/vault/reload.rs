@@ -71,7 +71,7 @@ impl Vault {
     /// Reads the file of keys, whether it has changed or not: what SIGHUP asks for.
     pub async fn reload_now(&self) {
         if self.file.is_none() {
-            tracing::warn!("nothing to read again: the keys do not come from encryption.keys_file");
+            tracing::warn!("nothing to reload: the keys do not come from encryption.keys_file");
         }
         self.reload(true).await;
     }
@@ -98,14 +98,14 @@ impl Vault {
                 self.reload_state.note(LastRead { stamp: keys.ring.stamp, failed: false });
                 self.use_keys(keys);
                 self.metrics.record_key_reload("ok");
-                tracing::info!(first, count, "read the keys again");
+                tracing::info!(first, count, "keys reloaded");
             }
             Err(error) => {
                 self.reload_state.note(LastRead { stamp, failed: true });
                 self.metrics.record_key_reload("failed");
                 tracing::error!(
                     error = format!("{error:#}"),
-                    "the keys cannot be used; those that were read before stay in use"
+                    "the new keys cannot be used; the previous keys stay in use"
                 );
             }
         }

@@ -112,7 +112,7 @@ impl Rewrap {
         let done = i64::try_from(write.statements.len())?;
         let outcome = self.retry_database(async || self.db.write(write.clone()).await).await?;
         if done > 0 && outcome == WriteOutcome::NoRowsAffected {
-            bail!("key {} was removed meanwhile: look at `transports keys status`", self.target);
+            bail!("key {} was removed in the meantime: see `transports keys status`", self.target);
         }
         Ok(done)
     }

@@ -7,6 +7,7 @@ mod email_config;
 mod email_config_answers;
 mod email_config_secrets;
 mod process;
+mod profiles;
 mod queue;
 mod serve;
 mod tenants;

@@ -33,5 +33,6 @@ pub mod raw;
 pub mod session;
 pub mod smtp_client;
 pub mod smtp_server;
+pub mod terminal;
 pub mod tokens;
 pub mod transit;

@@ -15,6 +15,7 @@ mod leaks {
 }
 mod deployment;
 mod destinations;
+mod documentation;
 mod mail_server;
 mod official_clients;
 mod other_mail_servers;

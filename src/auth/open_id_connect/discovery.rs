@@ -86,7 +86,7 @@ impl Discovery {
         if let Ok(_fetching) = self.fetching.try_lock() {
             // Metadata of an hour ago is better than no sign-in.
             if let Err(error) = self.fetch().await {
-                tracing::warn!(%error, "the OpenID Connect provider could not be asked about itself");
+                tracing::warn!(%error, "the metadata of the OpenID Connect provider could not be fetched");
             }
         }
     }

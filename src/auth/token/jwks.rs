@@ -130,7 +130,7 @@ impl Jwks {
             // Many a mishap of an issuer looks like this. The old set ends with `auth.jwks_max_age_hours`.
             Ok(keys) if keys.is_empty() && self.usable().is_some() => {
                 let source = self.source.name();
-                tracing::warn!(source, "the new key set holds no usable key: the old one stays");
+                tracing::warn!(source, "the new key set holds no usable key: the previous one stays in use");
             }
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), "fetched the key set");

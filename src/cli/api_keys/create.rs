@@ -1,4 +1,4 @@
-//! `transports api-keys create`: makes a key and prints it, once.
+//! `transports api-keys create`: creates a key and prints it once.
 
 use clap::Args;
 
@@ -9,7 +9,7 @@ use crate::clock::Timestamp;
 use crate::delivery::api_keys::{ApiKeys, Author, KeyRequest};
 use crate::outgoing::account_settings::AllowedSender;
 
-/// Make a key, and print it to standard output. It cannot be shown again.
+/// Create a key, and print it to standard output. It cannot be shown again.
 ///
 /// Example: transports api-keys create --tenant acme --name billing --expires 90d
 #[derive(Debug, Args)]
@@ -18,23 +18,25 @@ pub struct Arguments {
     #[command(flatten)]
     whose: Whose,
 
-    /// What the key is for, in at most 50 characters.
+    /// Purpose of the key, at most 50 characters.
     #[arg(long)]
     name: String,
 
-    /// `full_access` is everything of the send API; `sending_access` is to send, and to read what was sent with the key.
+    /// `full_access` allows the whole send API; `sending_access` allows sending, and reading emails that were sent
+    /// with the key.
     #[arg(long, value_enum, default_value = "full_access", hide_possible_values = true)]
     permission: Permission,
 
-    /// A sender that the key may use: an address, or `*@domain`. Can be repeated. Without it, every sender of the account.
+    /// Sender that the key may use: an address or `*@domain`. Can be repeated. Without it, any sender of the account.
     #[arg(long = "allowed-sender", value_name = "SENDER", value_parser = parse_sender)]
     allowed_senders: Vec<AllowedSender>,
 
-    /// When the key expires: a time such as 2027-01-01T00:00:00Z, or how long from now on, such as 90d.
+    /// Expiry: a time such as 2027-01-01T00:00:00Z, or a duration from now such as 90d.
     #[arg(long, value_name = "TIME", value_parser = parse_end)]
     expires: Option<Timestamp>,
 
-    /// Make a test key: its mail is never sent, and the outcome is played by the beginning of the recipient's address.
+    /// Create a test key: its emails are never sent; the start of the recipient's address decides the simulated
+    /// outcome.
     #[arg(long)]
     test: bool,
 
@@ -58,6 +60,6 @@ pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys) -> anyhow::Result
         document["token"] = text.expose().into();
         return output::data(&format!("{document}\n"));
     }
-    output::note(&format!("The key {} of {}; it is shown now and never again:", key.id, shown_owner(&key)));
+    output::note(&format!("The key {} of {}; it is shown only once:", key.id, shown_owner(&key)));
     output::data(&format!("{}\n", text.expose()))
 }

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::options::Whose;
 use super::{document, failure, output};
 use crate::cli::email_config::shown;
+use crate::cli::moment;
 use crate::cli::queue::columns;
-use crate::clock::{Clock, Timestamp};
+use crate::clock::Clock;
 use crate::delivery::api_keys::ApiKeys;
 use crate::store::api_keys::{ApiKey, Page};
 
@@ -20,7 +21,7 @@ pub struct Arguments {
     #[command(flatten)]
     whose: Whose,
 
-    /// Also those that are revoked, as long as they are kept.
+    /// Include revoked keys, as long as they are kept.
     #[arg(long)]
     revoked: bool,
 
@@ -63,13 +64,12 @@ fn cells(key: &ApiKey) -> [String; 6] {
         None if key.is_test => "test",
         None => "usable",
     };
-    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), Timestamp::to_iso);
     [
         key.id.to_string(),
         shown(&key.name),
         key.permission.as_str().to_owned(),
         state.to_owned(),
-        time(key.expires_at),
-        time(key.last_used_at),
+        moment::utc_or_hyphen(key.expires_at),
+        moment::utc_or_hyphen(key.last_used_at),
     ]
 }

@@ -15,11 +15,11 @@ use crate::store::api_keys::KeyOwner;
 #[derive(Debug, Args)]
 #[group(required = true)]
 pub(super) struct Whose {
-    /// The tenant of the key, exactly as its tokens name it.
+    /// Tenant of the key, exactly as in its tokens.
     #[arg(long, group = "whose", value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
-    /// The platform: the key sends and reads for every tenant, which each request names in its path.
+    /// The platform: the key sends and reads for every tenant; each request has the tenant in its path.
     #[arg(long, group = "whose")]
     platform: bool,
 }
@@ -45,14 +45,13 @@ pub(super) fn parse_sender(text: &str) -> Result<AllowedSender, String> {
     AllowedSender::parse(text).map_err(|error| error.to_string())
 }
 
-/// Parses a time, or how long from now on.
+/// Parses a time, or a duration from now.
 pub(super) fn parse_end(text: &str) -> Result<Timestamp, String> {
     if let Ok(age) = parse_age(text) {
         return Ok(Clock::System.now().after(age));
     }
-    parse_timestamp("expires", text.into()).map_err(|_| {
-        "write a time such as 2027-01-01T00:00:00Z, or how long from now on, such as 90d".to_owned()
-    })
+    parse_timestamp("expires", text.into())
+        .map_err(|_| "write a time such as 2027-01-01T00:00:00Z, or a duration such as 90d".to_owned())
 }
 
 #[cfg(test)]

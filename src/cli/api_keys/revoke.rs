@@ -1,4 +1,4 @@
-//! `transports api-keys revoke`: ends a key for good.
+//! `transports api-keys revoke`: revokes a key permanently.
 
 use clap::Args;
 use uuid::Uuid;
@@ -8,16 +8,16 @@ use crate::cli::email_config::shown;
 use crate::config::Invalid;
 use crate::delivery::api_keys::{ApiKeys, Author};
 
-/// Revoke a key for good. It is refused from the next request on.
+/// Revoke a key permanently. It is refused from the next request on.
 ///
-/// Mail that the key has brought and that waits is held. `transports queue retry` sends it all the same, `transports queue
-/// cancel` withdraws it.
+/// Waiting emails that were submitted with the key are held. `transports queue retry` sends them anyway, `transports
+/// queue cancel` withdraws them.
 ///
 /// Example: transports api-keys revoke 0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a --yes
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
-    /// The key's id.
+    /// Id of the key.
     id: Uuid,
 
     /// Do not ask for confirmation. Required without a terminal.

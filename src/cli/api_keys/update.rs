@@ -1,4 +1,4 @@
-//! `transports api-keys update`: changes what a key is called and what it may do.
+//! `transports api-keys update`: changes the name, permission, senders or expiry of a key.
 
 use clap::{ArgGroup, Args};
 use uuid::Uuid;
@@ -11,9 +11,9 @@ use crate::delivery::api_keys::{ApiKeys, Author};
 use crate::outgoing::account_settings::AllowedSender;
 use crate::store::api_keys::KeyChange;
 
-/// Change the name, the permission, the senders or the end of a key.
+/// Change the name, permission, senders or expiry of a key.
 ///
-/// Held mail of a key that may be used again goes on within a second.
+/// If the key becomes usable again, its held emails continue within a second.
 ///
 /// Example: transports api-keys update 0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a --expires 90d
 #[derive(Debug, Args)]
@@ -23,10 +23,10 @@ use crate::store::api_keys::KeyChange;
         .args(["name", "permission", "allowed_senders", "any_sender", "expires", "no_expiry"])
 )]
 pub struct Arguments {
-    /// The key's id.
+    /// Id of the key.
     id: Uuid,
 
-    /// What the key is for, in at most 50 characters.
+    /// Purpose of the key, at most 50 characters.
     #[arg(long)]
     name: Option<String>,
 
@@ -34,19 +34,19 @@ pub struct Arguments {
     #[arg(long, value_enum)]
     permission: Option<Permission>,
 
-    /// A sender that the key may use: an address, or `*@domain`. Can be repeated; they replace those of before.
+    /// Sender that the key may use: an address or `*@domain`. Can be repeated; replaces the previous senders.
     #[arg(long = "allowed-sender", value_name = "SENDER", value_parser = parse_sender, conflicts_with = "any_sender")]
     allowed_senders: Vec<AllowedSender>,
 
-    /// Every sender of the account.
+    /// Allow any sender of the account.
     #[arg(long)]
     any_sender: bool,
 
-    /// When the key expires: a time such as 2027-01-01T00:00:00Z, or how long from now on, such as 90d.
+    /// Expiry: a time such as 2027-01-01T00:00:00Z, or a duration from now such as 90d.
     #[arg(long, value_name = "TIME", value_parser = parse_end, conflicts_with = "no_expiry")]
     expires: Option<Timestamp>,
 
-    /// No end.
+    /// Remove the expiry.
     #[arg(long)]
     no_expiry: bool,
 

@@ -49,7 +49,7 @@ impl Welcome<'_> {
         let gateway = self.gateway.bound;
         format!(
             "\
-transports dev: try the service, on this machine only. Ctrl-C stops it.
+transports dev: for local testing only. Ctrl-C stops it.
 {taken}
   Console  http://127.0.0.1:{api}/console/
   Inbox    http://127.0.0.1:{api}/dev/inbox
@@ -228,11 +228,11 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_shows_the_same_lines() {
-        let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
+    fn the_first_requests_of_the_docs_are_the_same_lines() {
+        let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/first-requests.md"));
         assert!(
-            readme.contains(&requests(8080, 2525, 2587)),
-            "README.md differs from:\n{}",
+            page.contains(&requests(8080, 2525, 2587)),
+            "docs/first-requests.md differs from:\n{}",
             requests(8080, 2525, 2587)
         );
     }

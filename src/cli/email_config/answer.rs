@@ -71,18 +71,40 @@ impl Answer {
         (error.get("code")? == "CONNECTIONCHECK-1").then(|| error.clone())
     }
 
+    /// Whether this API knows the caller, who lacks the role.
+    pub fn is_refused_role(&self) -> bool {
+        self.status == 403 && self.error().is_some()
+    }
+
+    /// The first error of a body of this API.
+    fn error(&self) -> Option<Value> {
+        self.json()?.get("errors")?.get(0).filter(|error| error.is_object()).cloned()
+    }
+
     fn refusal(&self) -> Failure {
         let text = self.errors_text().unwrap_or_else(|| format!("the server answers {}", self.status));
+        // Proxies in front of the service refuse with a page of their own; these statuses come from a server without
+        // this API.
+        if matches!(self.status, 404 | 405 | 410) && self.error().is_none() {
+            return Failure::no_answer(text).hint(WRONG_SERVER);
+        }
         let failure = match self.status {
             400..=499 => Failure::refused(text),
             _ => Failure::no_answer(text),
         };
-        match self.status {
-            401 => failure.hint("the token is missing, expired, or not for this server"),
-            403 => failure.hint("the token is valid, but not of a tenant admin"),
-            412 => failure.hint("read the configuration again (ls), and repeat the change with its ETag"),
-            429 | 503 => failure.hint("--retry tries again"),
-            404 if self.errors_text().is_none() => failure.hint(WRONG_SERVER),
+        let error = self.error().unwrap_or_default();
+        match (self.status, error["code"].as_str()) {
+            (401, _) => failure.hint("the token is missing, expired, or not for this server"),
+            (403, _) => failure.hint("the token is valid, but not of a tenant admin"),
+            (404, Some("VERIFYCONNECTION-1" | "SENDTESTEMAIL-1")) => {
+                failure.hint("create a configuration with `transports email-config update`")
+            }
+            // The service says the same in the detail.
+            (412, _) if error["detail"].is_string() => failure,
+            (412, _) => {
+                failure.hint("read the configuration again (ls), and repeat the change with its ETag")
+            }
+            (429 | 503, _) => failure.hint("--retry tries again"),
             _ => failure,
         }
     }

@@ -1,6 +1,7 @@
 //! The commands and their common output.
 
 pub(super) mod patch;
+pub(super) mod rm;
 pub(super) mod send_test_email;
 pub(super) mod simple;
 pub(super) mod update;

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use super::style::shown;
 use crate::cli::output;
 
-/// The numbers stand in `--help` and in `docs/cli.md`.
+/// The numbers are documented in `--help` and in `docs/cli.md`.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 enum Kind {
     /// The check failed, or the configuration is not valid.
@@ -38,7 +38,7 @@ impl Failure {
         Self::new(Kind::NegativeResult, text)
     }
 
-    pub(super) fn usage(text: impl Into<String>) -> Self {
+    pub(in crate::cli) fn usage(text: impl Into<String>) -> Self {
         Self::new(Kind::Usage, text)
     }
 
@@ -50,11 +50,11 @@ impl Failure {
         Self::new(Kind::NoAnswer, text)
     }
 
-    pub(super) fn output(error: &anyhow::Error) -> Self {
+    pub(in crate::cli) fn output(error: &anyhow::Error) -> Self {
         Self::new(Kind::Output, format!("the output could not be written: {error:#}"))
     }
 
-    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+    pub(in crate::cli) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self
     }

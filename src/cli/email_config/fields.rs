@@ -2,14 +2,17 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::builder::PossibleValue;
+use clap::{Args, ValueEnum};
 use serde_json::{Map, Value};
 
 use super::failure::Failure;
 use super::input;
 use super::server_options::{SecretArgument, warn_of_visible_secret};
+use crate::cli::values::whole_number;
 use crate::email_config::fields;
 use crate::secret::Secret;
+use crate::smtp::Security;
 
 /// Fields of an SMTP account. Each is also accepted as `--providerConfig-NAME`, as the public command line writes it.
 #[derive(Debug, Args)]
@@ -21,13 +24,12 @@ pub(super) struct Smtp {
 
     /// Port of the SMTP server.
     #[arg(long = "serverPort", alias = "providerConfig-serverPort", value_name = "PORT",
-          value_parser = clap::value_parser!(u16).range(1..))]
+          value_parser = whole_number::<u16>(1..=65_535))]
     server_port: Option<u16>,
 
     /// How the connection is secured.
-    #[arg(long = "securityType", alias = "providerConfig-securityType", value_name = "TYPE",
-          value_parser = ["none", "StartTLS", "SSL/TLS"])]
-    security_type: Option<String>,
+    #[arg(long = "securityType", alias = "providerConfig-securityType", value_name = "TYPE", value_enum)]
+    security_type: Option<Security>,
 
     /// User name; needs a password.
     #[arg(long, alias = "providerConfig-username", value_name = "NAME")]
@@ -71,6 +73,16 @@ pub(super) struct Microsoft365 {
     client_secret: Option<SecretArgument>,
 }
 
+impl ValueEnum for Security {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        Some(PossibleValue::new(self.as_str()))
+    }
+}
+
 /// Fields and their values, in the order of the form.
 pub(super) type Set = Vec<(&'static str, Value)>;
 
@@ -84,7 +96,7 @@ impl Smtp {
         let mut set = Set::new();
         add(&mut set, fields::SERVER_ADDRESS, self.server_address);
         set.extend(self.server_port.map(|port| (fields::SERVER_PORT, Value::from(port))));
-        add(&mut set, fields::SECURITY_TYPE, self.security_type);
+        add(&mut set, fields::SECURITY_TYPE, self.security_type.map(Security::as_str));
         add(&mut set, fields::USERNAME, self.username);
         add(&mut set, fields::EMAIL_PASSWORD, password.as_ref().map(Secret::expose));
         add(&mut set, fields::EMAIL_ADDRESS, self.email_address);

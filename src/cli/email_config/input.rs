@@ -1,6 +1,6 @@
 //! Reads documents, secrets from files, and secrets typed without echo.
 
-use std::io::{self, IsTerminal as _, Read as _};
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::path::Path;
 
 use serde_json::Value;
@@ -17,12 +17,12 @@ pub(super) fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }
 
-/// A document for `-f`: JSON in which no member stands twice.
+/// A document for `-f`: JSON without duplicate members.
 pub(super) fn document(path: &Path) -> Result<Value, Failure> {
     let bytes = bytes("-f", path)?;
     json::parse(&bytes).map_err(|problem| {
         Failure::usage(format!("-f {}: {problem}", path.display()))
-            .hint("the file has to hold one JSON document, as the API takes it")
+            .hint("the file must hold one JSON document, as the API expects it")
     })
 }
 
@@ -31,7 +31,7 @@ pub(super) fn secret_file(option: &str, path: &Path) -> Result<Secret, Failure> 
     let fault = |reason: &str| Failure::usage(format!("{option} {}: {reason}", path.display()));
     if !is_stdin(path) && others_can_read(path) {
         output::note(&format!(
-            "warning: {option} {}: every user of this machine can read it; chmod 600 closes it",
+            "warning: {option} {}: every user of this machine can read it; run chmod 600 on it",
             path.display()
         ));
     }
@@ -53,6 +53,19 @@ pub(super) fn ask(prompt: &str, may_ask: bool) -> Result<Option<Secret>, Failure
         Failure::usage(format!("the secret could not be read from the terminal: {error}"))
     })?;
     Ok((!typed.is_empty()).then(|| Secret::new(typed)))
+}
+
+/// Asks for a line on the terminal. None without a terminal, or if nothing is typed.
+pub(super) fn ask_line(prompt: &str) -> Result<Option<String>, Failure> {
+    if !io::stdin().is_terminal() {
+        return Ok(None);
+    }
+    output::prompt(prompt);
+    let mut typed = String::new();
+    let read = io::stdin().lock().read_line(&mut typed);
+    read.map_err(|error| Failure::usage(format!("the terminal cannot be read: {error}")))?;
+    let typed = typed.trim();
+    Ok((!typed.is_empty()).then(|| typed.to_owned()))
 }
 
 fn bytes(option: &str, path: &Path) -> Result<Vec<u8>, Failure> {

@@ -52,7 +52,9 @@ pub(super) async fn rewrap_all(keys: Arc<Keys>, db: &Db, clock: &Clock, wait: u6
             output::note(&format!("all rows are sealed with {target}"));
             return Ok(target.to_owned());
         };
-        output::note(&format!("came back, from a process that had not read the keys again: {others}"));
+        output::note(&format!(
+            "new rows under an old key, from a process that has not reloaded its keys: {others}"
+        ));
     }
     bail!(
         "rows keep coming back under another key ({}): a running process still seals with it. Is its \

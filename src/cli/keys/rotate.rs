@@ -107,9 +107,7 @@ fn apply_plan(plan: &Plan, keys: Keys, path: &Path, locked: LockedKeyFile) -> an
     locked.replace(&text)?;
     let keys = keys.reload_ring(path)?;
     let (first, file) = (keys.ids().first().map(ToString::to_string).unwrap_or_default(), path.display());
-    output::note(&format!(
-        "{first} is the first key in {file} now; keep a copy of it as well as of the others"
-    ));
+    output::note(&format!("{first} is the first key in {file} now; keep a copy of it and of the others"));
     Ok(keys)
 }
 

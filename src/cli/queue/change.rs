@@ -11,10 +11,11 @@ use crate::delivery::Error;
 use crate::delivery::operator::{Action, Counted, Done, Operator};
 use crate::store::email_selection::{EmailKey, Selection};
 
-/// Try recipients again that were refused, have expired or failed, are held, or whose outcome is unknown.
+/// Retry recipients that were refused, expired, failed or held, or whose outcome is unknown.
 ///
-/// Name the emails, or select them with --state. The Message-ID stays the same. A recipient whose outcome is unknown may get a
-/// copy. Emails whose content is gone are skipped. Held mail goes out when its account sends again: see `queue release`.
+/// Select emails by id or with --state. The Message-ID stays the same. A recipient whose outcome is unknown may
+/// receive a copy. Emails whose content was deleted are skipped. Held emails are sent when their account sends
+/// again: see `queue release`.
 ///
 /// Example: transports queue retry --tenant acme --state failed --dry-run
 #[derive(Debug, Args)]
@@ -27,9 +28,9 @@ pub struct RetryArguments {
     pub(super) confirm: ConfirmOptions,
 }
 
-/// Withdraw what waits of emails: it is not sent any more.
+/// Withdraw the recipients that still wait: nothing more is sent to them.
 ///
-/// Name the emails, select them, or say --all. An attempt that has begun is finished. There is no way back.
+/// Select emails by id, with options, or with --all. An attempt in progress is completed. This cannot be undone.
 ///
 /// Example: transports queue cancel --tenant acme --older-than 2d --dry-run
 #[derive(Debug, Args)]
@@ -38,7 +39,7 @@ pub struct CancelArguments {
     #[command(flatten)]
     chosen: Chosen,
 
-    /// All emails that wait, of all tenants.
+    /// All waiting emails of all tenants.
     #[arg(long, conflicts_with = "emails")]
     all: bool,
 
@@ -46,10 +47,10 @@ pub struct CancelArguments {
     pub(super) confirm: ConfirmOptions,
 }
 
-/// Withdraw what waits of emails, and erase what they say and to whom they went.
+/// Withdraw the recipients that still wait, and erase the emails' content and addresses.
 ///
-/// Without --state those that wait; with it also others, such as mail of an account that was abused. Ids, times and states
-/// stay until their retention ends. Only a backup can restore what is erased.
+/// Without --state only waiting emails; with it also others, such as the emails of an abused account. Ids, times and
+/// states stay until their retention ends. Erased data can only be restored from a backup.
 ///
 /// Example: transports queue purge --tenant acme --older-than 1h --dry-run
 #[derive(Debug, Args)]
@@ -58,7 +59,7 @@ pub struct PurgeArguments {
     #[command(flatten)]
     chosen: Chosen,
 
-    /// All emails that wait, of all tenants.
+    /// All waiting emails of all tenants.
     #[arg(long, conflicts_with = "emails")]
     all: bool,
 
@@ -66,10 +67,10 @@ pub struct PurgeArguments {
     pub(super) confirm: ConfirmOptions,
 }
 
-/// Emails by their ids, or by what they have in common.
+/// Emails by id, or by options.
 #[derive(Debug, Args)]
 struct Chosen {
-    /// The ids of emails, as the API names them.
+    /// Ids of emails, as in the API.
     #[arg(value_name = "EMAIL", conflicts_with_all = ["tenant", "state", "code", "lane", "older_than"])]
     emails: Vec<Uuid>,
 
@@ -77,28 +78,26 @@ struct Chosen {
     selection: SelectionOptions,
 }
 
-/// What an action says of itself.
+/// The texts of an action.
 struct Words {
     action: Action,
     question: &'static str,
     done: &'static str,
 }
 
-const RETRY: Words = Words { action: Action::Retry, question: "Try them again?", done: "queued again" };
+const RETRY: Words = Words { action: Action::Retry, question: "Retry them?", done: "queued again" };
 const CANCEL: Words =
-    Words { action: Action::Cancel, question: "Withdraw what waits of them?", done: "canceled" };
-const PURGE: Words = Words { action: Action::Purge, question: "Erase them for good?", done: "purged" };
+    Words { action: Action::Cancel, question: "Withdraw their waiting recipients?", done: "canceled" };
+const PURGE: Words = Words { action: Action::Purge, question: "Erase them permanently?", done: "purged" };
 
 impl RetryArguments {
-    /// What is tried again is always named: a refused recipient is not tried again by accident.
+    /// Requires a selection, so that no refused recipient is retried by accident.
     pub(super) fn check(&self) -> Result<(), Invalid> {
         if !self.chosen.emails.is_empty() || !self.chosen.selection.state.is_empty() {
             return Ok(());
         }
-        let problem = Problem::new("queue retry: neither emails nor a state are named".to_owned());
-        Err(problem
-            .with_hint("name ids, or add --state with refused, expired, failed, held or unknown")
-            .into())
+        let problem = Problem::new("queue retry: no emails are selected".to_owned());
+        Err(problem.with_hint("use ids, or --state with refused, expired, failed, held or unknown").into())
     }
 
     pub(super) async fn run(&self, operator: &Operator) -> anyhow::Result<()> {
@@ -121,13 +120,13 @@ impl PurgeArguments {
 }
 
 impl Chosen {
-    /// Everything is meant only where that was said.
+    /// All emails are selected with --all only.
     fn require(&self, all: bool, command: &str) -> Result<(), Invalid> {
         if all || !self.emails.is_empty() || self.selection.is_limited() {
             return Ok(());
         }
         let problem = Problem::new(format!("{command}: no emails are selected"));
-        Err(problem.with_hint("name ids, select with --tenant, --code or the like, or say --all").into())
+        Err(problem.with_hint("use ids, an option such as --tenant or --code, or --all").into())
     }
 
     /// The states that are meant: of `purge` those that wait, unless others are named.
@@ -200,7 +199,7 @@ fn report(done: Result<Done, Error>, words: &Words) -> anyhow::Result<()> {
     output::data(&format!("{}: {}\n", words.done, counted(done.changed, "email", "emails")))?;
     if done.skipped > 0 {
         let skipped = counted(done.skipped, "email was", "emails were");
-        output::note(&format!("{skipped} left alone: changed meanwhile, or the content is gone."));
+        output::note(&format!("{skipped} skipped: changed in the meantime, or the content was deleted."));
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! `transports queue drain`: waits until nothing is sent any more.
+//! `transports queue drain`: waits until nothing is being sent.
 
 use std::time::Duration;
 
@@ -11,20 +11,20 @@ use super::output;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
 
-/// Wait until no attempt is under way and nothing is due.
+/// Wait until no attempt is in progress and nothing is due.
 ///
-/// Changes nothing: the service goes on to send and to take mail. What waits for a later time, and what is held, stays in the
-/// queue. After `queue hold` it waits for the attempts that have begun. Ends with 1 where the time is up.
+/// Changes nothing: the service continues to send and to accept emails. Scheduled and held emails stay in the queue.
+/// After `queue hold` it waits for the attempts in progress. Exits with 1 after the timeout.
 ///
 /// Example: transports queue hold --all --yes && transports queue drain --timeout 5m
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
-    /// Mail of this tenant, exactly as its tokens name it.
+    /// Only emails of this tenant, exactly as in its tokens.
     #[arg(long, value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
-    /// Give up after so long: 90s, 15m, 2h, 3d.
+    /// Stop waiting after this time, such as 90s, 15m, 2h or 3d.
     #[arg(long, value_name = "TIME", value_parser = parse_age)]
     timeout: Option<Duration>,
 }
@@ -39,11 +39,11 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
         let asked = Instant::now();
         let (in_flight, due) = operator.under_way(tenant.as_ref()).await?;
         if (in_flight, due) == (0, 0) {
-            return output::data("drained: nothing is under way or due\n");
+            return output::data("drained: nothing is in progress or due\n");
         }
-        let progress = format!("{in_flight} under way, {due} due");
+        let progress = format!("{in_flight} in progress, {due} due");
         if arguments.timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
-            bail!("the time is up: {progress}");
+            bail!("timed out: {progress}");
         }
         if shown.as_ref() != Some(&progress) {
             output::note(&progress);

@@ -1,4 +1,4 @@
-//! `transports queue hold` and `release`, `transports tenants pause` and `resume`: whether accounts send.
+//! `transports queue hold` and `release`, `transports tenants pause` and `resume`: stop and start accounts.
 
 use anyhow::{anyhow, bail};
 use clap::Args;
@@ -11,11 +11,11 @@ use crate::delivery::operator::Operator;
 use crate::id::TenantId;
 use crate::outgoing::breaker::{AccountState, Pauser};
 
-/// Pause the accounts of tenants whose mail waits, until `queue release`.
+/// Pause the accounts of tenants with waiting emails, until `queue release`.
 ///
-/// Mail is still taken, and is held. An attempt that has begun is finished. The API says to the tenant that the operator has
-/// paused the account; its administrators cannot resume it. Mail of other tenants that comes later is sent: to send nothing at
-/// all, set `delivery.enabled = false`.
+/// Emails are still accepted, and held. An attempt in progress is completed. The API tells the tenant that the
+/// operator has paused the account; its administrators cannot resume it. Emails that other tenants submit later are
+/// sent: to send nothing at all, set `delivery.enabled = false`.
 ///
 /// Example: transports queue hold --all
 #[derive(Debug, Args)]
@@ -28,9 +28,9 @@ pub struct HoldArguments {
     pub(super) confirm: ConfirmOptions,
 }
 
-/// Resume accounts that the operator has paused, or with --code those that a failure has stopped.
+/// Resume accounts that the operator has paused, or with --code accounts that a failure has stopped.
 ///
-/// What an administrator of the tenant has paused stays paused. Held mail is queued again.
+/// An account that an administrator of the tenant has paused stays paused. Held emails are queued again.
 ///
 /// Example: transports queue release --tenant acme
 #[derive(Debug, Args)]
@@ -39,7 +39,7 @@ pub struct ReleaseArguments {
     #[command(flatten)]
     whose: Whose,
 
-    /// Accounts that a failure with this diagnosis has stopped; docs/diagnosis.md lists the codes.
+    /// Accounts stopped by this diagnosis; docs/diagnosis.md lists the codes.
     #[arg(long, value_name = "CODE", value_parser = parse_code)]
     code: Option<String>,
 
@@ -55,7 +55,7 @@ struct Whose {
     #[arg(long, group = "whose", value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
-    /// Those of all tenants.
+    /// The accounts of all tenants.
     #[arg(long, group = "whose")]
     all: bool,
 }
@@ -63,7 +63,7 @@ struct Whose {
 /// One tenant.
 #[derive(Debug, Args)]
 pub struct TenantArguments {
-    /// The tenant, exactly as its tokens name it.
+    /// Tenant, exactly as in its tokens.
     #[arg(value_parser = TenantId::from_argument)]
     tenant: TenantId,
 
@@ -201,8 +201,8 @@ pub(super) fn unavailable(error: Error) -> anyhow::Error {
     let cause = match error {
         Error::Database(error) => error.into(),
         Error::Internal(error) => error,
-        Error::Contended => anyhow!("other writes came first, again and again"),
+        Error::Contended => anyhow!("the account keeps changing"),
         other => anyhow!("{other:?}"),
     };
-    cause.context("what was changed before stays changed; run the command again for the rest")
+    cause.context("changes made so far are kept; run the command again for the rest")
 }

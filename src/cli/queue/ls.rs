@@ -9,15 +9,18 @@ use serde_json::{Value, json};
 use super::options::SelectionOptions;
 use super::{counted, output};
 use crate::cli::email_config::shown;
+use crate::cli::moment;
+use crate::cli::values::whole_number;
 use crate::clock::Timestamp;
 use crate::delivery::operator::{Operator, first};
 use crate::id::TenantId;
 use crate::outgoing::{Email, Recipient, RecipientState};
 use crate::store::email_selection::Position;
 
-/// List emails, by tenant and the time at which they were taken.
+/// List emails, by tenant and time of acceptance.
 ///
-/// Without --state those of which something waits, is under way or unknown. Prints one page, and how many more there are.
+/// Without --state only emails that have not ended: waiting, in progress or with an unknown outcome. Prints one
+/// page, and how many more there are.
 ///
 /// Example: transports queue ls --tenant acme --state unknown
 #[derive(Debug, Args)]
@@ -27,10 +30,10 @@ pub struct Arguments {
     selection: SelectionOptions,
 
     /// Size of a page.
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = whole_number::<u32>(1..=10_000))]
     limit: u32,
 
-    /// Continue behind this email, the last of the page before: its tenant, a slash, its id.
+    /// Continue after this email, the last of the previous page: its tenant, a slash, its id.
     #[arg(long, value_name = "TENANT/EMAIL")]
     after: Option<String>,
 
@@ -48,7 +51,7 @@ const OPEN: [RecipientState; 5] = [
     RecipientState::Unknown,
 ];
 
-const NAMES: [&str; 8] = ["TENANT", "EMAIL", "STATUS", "LANE", "RECIPIENTS", "DIAGNOSIS", "TAKEN", "NEXT"];
+const NAMES: [&str; 8] = ["TENANT", "EMAIL", "STATUS", "LANE", "RECIPIENTS", "DIAGNOSIS", "ACCEPTED", "NEXT"];
 
 pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::Result<()> {
     let states: &[RecipientState] =
@@ -139,8 +142,8 @@ fn cells(tenant: &TenantId, email: &Email, now: Timestamp) -> [String; 8] {
         email.lane.as_str().to_owned(),
         email.recipients.len().to_string(),
         code.unwrap_or("-").to_owned(),
-        email.created_at.to_iso(),
-        next.map_or_else(|| "-".to_owned(), Timestamp::to_iso),
+        moment::utc(email.created_at),
+        moment::utc_or_hyphen(next),
     ]
 }
 

@@ -11,10 +11,10 @@ use crate::id::TenantId;
 use crate::outgoing::{Lane, RecipientState};
 use crate::store::email_selection::Selection;
 
-/// Selects emails. Different options must all match.
+/// Selects emails; options are combined with "and".
 #[derive(Debug, Args)]
 pub(super) struct SelectionOptions {
-    /// Emails of this tenant, exactly as its tokens name it.
+    /// Emails of this tenant, exactly as in its tokens.
     #[arg(long, value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
@@ -22,15 +22,16 @@ pub(super) struct SelectionOptions {
     #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
     pub state: Vec<RecipientState>,
 
-    /// Emails with this diagnosis of their last attempt, or held by an account with it; docs/diagnosis.md lists the codes.
+    /// Emails whose last attempt has this diagnosis, or whose account was stopped by it; docs/diagnosis.md lists the
+    /// codes.
     #[arg(long, value_name = "CODE", value_parser = parse_code)]
     code: Option<String>,
 
-    /// Emails of this lane.
+    /// Emails in this lane.
     #[arg(long, value_enum)]
     lane: Option<Lane>,
 
-    /// Emails that were taken so long ago: 90s, 15m, 2h, 3d.
+    /// Emails accepted longer ago than this, such as 90s, 15m, 2h or 3d.
     #[arg(long, value_name = "TIME", value_parser = parse_age)]
     older_than: Option<Duration>,
 }
@@ -82,7 +83,7 @@ impl SelectionOptions {
 /// Whether a command changes something, and asks before.
 #[derive(Debug, Args)]
 pub(super) struct ConfirmOptions {
-    /// Count, and change nothing.
+    /// Only count; change nothing.
     #[arg(long)]
     pub dry_run: bool,
 
@@ -104,7 +105,7 @@ pub(in crate::cli) fn parse_age(text: &str) -> Result<Duration, String> {
         };
         Some(Duration::from_secs(number.parse::<u64>().ok()?.checked_mul(seconds)?))
     };
-    parsed().ok_or_else(|| "write a number with s, m, h or d behind it, such as 15m".to_owned())
+    parsed().ok_or_else(|| "write a number followed by s, m, h or d, such as 15m".to_owned())
 }
 
 #[cfg(test)]

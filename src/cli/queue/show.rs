@@ -1,4 +1,4 @@
-//! `transports queue show`: shows what became of one email.
+//! `transports queue show`: shows the recipients and events of one email.
 
 use std::fmt::Write as _;
 
@@ -10,21 +10,22 @@ use uuid::Uuid;
 use super::ls::{columns, document, domain};
 use super::output;
 use crate::cli::email_config::shown;
+use crate::cli::moment;
 use crate::clock::Timestamp;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
 use crate::outgoing::Email;
 use crate::store::email_events::StoredEvent;
 
-/// Show what became of one email: its recipients and its events.
+/// Show the recipients and events of one email.
 ///
-/// Neither subject nor content nor addresses are shown, only the recipients' domains.
+/// Shows no subject, no content, and only the domains of addresses.
 ///
 /// Example: transports queue show 019b77d2-51b3-7c1a-9c4e-5d7a1e0b2f63
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
-    /// The email's id, as the API and the log name it.
+    /// Id of the email, as in the API and the log.
     email: Uuid,
 
     /// Print one JSON document.
@@ -63,7 +64,6 @@ fn event_document(stored: &StoredEvent) -> serde_json::Value {
 }
 
 fn text(tenant: &TenantId, email: &Email, events: &[StoredEvent], now: Timestamp) -> String {
-    let time = |at: Option<Timestamp>| at.map_or_else(|| "-".to_owned(), Timestamp::to_iso);
     let mut text = String::new();
     let content = if email.has_content { "available" } else { "erased" };
     for (name, value) in [
@@ -71,9 +71,9 @@ fn text(tenant: &TenantId, email: &Email, events: &[StoredEvent], now: Timestamp
         ("Tenant", shown(tenant.as_str())),
         ("Status", email.status(now).as_str().to_owned()),
         ("Lane", email.lane.as_str().to_owned()),
-        ("Taken", email.created_at.to_iso()),
-        ("Scheduled", time(email.scheduled_at)),
-        ("Expires", email.expires_at.to_iso()),
+        ("Accepted", moment::utc(email.created_at)),
+        ("Scheduled", moment::utc_or_hyphen(email.scheduled_at)),
+        ("Expires", moment::utc(email.expires_at)),
         ("If unknown", email.on_unknown.as_str().to_owned()),
         ("Content", format!("{content}, {} bytes", email.size)),
     ] {
@@ -92,7 +92,7 @@ fn text(tenant: &TenantId, email: &Email, events: &[StoredEvent], now: Timestamp
             recipient.copies.to_string(),
             last.and_then(|last| last.code()).unwrap_or("-").to_owned(),
             reply.unwrap_or_else(|| "-".to_owned()),
-            time(recipient.next_attempt_at),
+            moment::utc_or_hyphen(recipient.next_attempt_at),
         ]
     }));
     text.push('\n');
@@ -101,7 +101,7 @@ fn text(tenant: &TenantId, email: &Email, events: &[StoredEvent], now: Timestamp
     lines.extend(events.iter().map(|stored| {
         let details = &stored.event.details;
         [
-            stored.event.at.to_iso(),
+            moment::utc(stored.event.at),
             stored.event.kind.as_str().to_owned(),
             details.attempt.to_string(),
             details.positions.len().to_string(),

@@ -1,4 +1,4 @@
-//! `transports queue summary`: counts what waits.
+//! `transports queue summary`: counts the waiting emails.
 
 use std::fmt::Write as _;
 
@@ -11,15 +11,15 @@ use crate::clock::Timestamp;
 use crate::delivery::operator::{Operator, Summary};
 use crate::id::TenantId;
 
-/// Count what waits: by lane, by accounts that do not send, and the tenants with most.
+/// Count waiting emails by lane, accounts that do not send, and the tenants with the longest queues.
 ///
-/// A million emails take some seconds.
+/// Counting a million emails takes a few seconds.
 ///
 /// Example: transports queue summary --json
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
-    /// Count the emails of this tenant alone, exactly as its tokens name it.
+    /// Only emails of this tenant, exactly as in its tokens.
     #[arg(long, value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
@@ -66,7 +66,7 @@ fn document(summary: &Summary) -> String {
 fn text(summary: &Summary, now: Timestamp) -> String {
     let mut text = String::new();
     // Writing to a String cannot fail, here and below.
-    let _ = writeln!(text, "{:<24}  {:>9}", "Under way", summary.in_flight);
+    let _ = writeln!(text, "{:<24}  {:>9}", "In progress", summary.in_flight);
     let _ = writeln!(text, "{:<24}  {:>9}", "Due", summary.due);
     let _ = writeln!(text, "\n{:<24}  {:>9}  {:>14}  OLDEST DUE FOR", "LANE", "EMAILS", "BYTES");
     for (lane, oldest) in &summary.lanes {
@@ -80,7 +80,7 @@ fn text(summary: &Summary, now: Timestamp) -> String {
         let _ = writeln!(text, "{state:<40}  {count:>9}");
     }
     if !summary.longest.is_empty() {
-        let _ = writeln!(text, "\n{:<24}  {:>9}  {:>14}", "TENANTS WITH MOST", "EMAILS", "BYTES");
+        let _ = writeln!(text, "\n{:<24}  {:>9}  {:>14}", "LONGEST QUEUES", "EMAILS", "BYTES");
     }
     for (tenant, emails, octets) in &summary.longest {
         let _ = writeln!(text, "{:<24}  {emails:>9}  {octets:>14}", shown(tenant.as_str()));

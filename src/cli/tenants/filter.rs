@@ -12,11 +12,11 @@ use crate::store::tenant_list::Filter;
 #[derive(Debug, Args)]
 pub(super) struct FilterOptions {
     /// State: the `errorCode` of the API.
-    #[arg(long, value_name = "STATE", value_enum, ignore_case = true, value_delimiter = ',')]
+    #[arg(long, value_name = "STATE", value_enum, value_delimiter = ',')]
     state: Vec<ErrorCode>,
 
     /// Provider: the `serviceProvider` of the API.
-    #[arg(long, value_name = "PROVIDER", value_enum, ignore_case = true, value_delimiter = ',')]
+    #[arg(long, value_name = "PROVIDER", value_enum, value_delimiter = ',')]
     provider: Vec<ProviderKind>,
 
     /// Diagnosis code of the last failed check; docs/diagnosis.md lists the codes.
@@ -50,6 +50,12 @@ impl ValueEnum for ProviderKind {
 }
 
 impl FilterOptions {
+    /// Whether every tenant is selected.
+    pub fn is_empty(&self) -> bool {
+        let Self { state, provider, code, password_at_microsoft365 } = self;
+        state.is_empty() && provider.is_empty() && code.is_empty() && !password_at_microsoft365
+    }
+
     pub fn to_filter(&self) -> Filter {
         Filter {
             states: names(&self.state),

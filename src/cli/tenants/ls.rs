@@ -5,6 +5,7 @@ use clap::Args;
 use super::filter::FilterOptions;
 use super::{Format, csv, examples, json, open, output, table};
 use crate::cli::email_config::shown;
+use crate::cli::values::whole_number;
 use crate::config::Config;
 use crate::store::Db;
 use crate::store::tenant_list::{Listing, TenantRow};
@@ -20,7 +21,7 @@ pub struct Arguments {
     filter: FilterOptions,
 
     /// Size of a page.
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = whole_number::<u32>(1..=10_000))]
     limit: u32,
 
     /// Continue after this tenant, the last of the previous page. It may have been deleted.
@@ -74,7 +75,8 @@ async fn list(arguments: &Arguments, db: &Db) -> anyhow::Result<()> {
     };
     output::data(&printer.end(more.as_deref()))?;
     if printer.tenants == 0 {
-        output::note("No tenant matches.");
+        let is_whole = arguments.filter.is_empty() && arguments.after.is_empty();
+        output::note(if is_whole { "No tenant has a configuration." } else { "No tenant matches." });
     }
     if let Some(last) = &more {
         output::note(&format!("There are more: continue with --after={}", quoted(&shown(last))));

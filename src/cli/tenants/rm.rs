@@ -13,14 +13,14 @@ use crate::store::{Db, DbError};
 /// Delete everything that is stored of a tenant: its configuration, its secret, its API keys, its emails and
 /// its audit.
 ///
-/// Emails that wait are not sent any more. Only a backup can restore it. The service may run. Stop issuing tokens for the tenant first: a user with a token
-/// can configure it again.
+/// Waiting emails are not sent. Deleted data can only be restored from a backup. The service may be running. Stop
+/// issuing tokens for the tenant first: a user with a token can configure it again.
 ///
 /// Example: transports --config /etc/transports.toml tenants rm acme --yes
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
-    /// The tenant, exactly as its tokens name it.
+    /// Tenant, exactly as in its tokens.
     #[arg(value_parser = TenantId::from_argument)]
     tenant: TenantId,
 
@@ -45,7 +45,7 @@ async fn remove_from(db: &Db, tenant: &TenantId, yes: bool) -> anyhow::Result<()
     }
     let what = described(stored);
     output::note(&format!("Stored of the tenant {:?}: {what}.", tenant.as_str()));
-    if !yes && !output::confirm("Delete it for good?")? {
+    if !yes && !output::confirm("Delete it permanently?")? {
         bail!("nothing was deleted");
     }
     tenants::remove(db, tenant, Clock::System.now()).await.map_err(unavailable)?;
@@ -85,5 +85,5 @@ fn counted(count: i64, one: &str, many: &str) -> String {
 
 fn unavailable(error: DbError) -> anyhow::Error {
     anyhow::Error::from(error)
-        .context("what was deleted before stays deleted; run the command again to delete the rest")
+        .context("data deleted so far stays deleted; run the command again for the rest")
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::cli::email_config::shown;
+use crate::cli::moment;
 use crate::store::tenant_list::TenantRow;
 
 const NAMES: [&str; 8] =
@@ -60,7 +61,7 @@ fn cells(listed: &TenantRow) -> [String; 8] {
         listed.group.provider().to_owned(),
         server,
         listed.sender_domain.clone().unwrap_or_default(),
-        listed.updated_at.to_iso(),
+        moment::utc(listed.updated_at),
     ];
     cells.map(|cell| if cell.is_empty() { "-".to_owned() } else { shown(&cell) })
 }

@@ -64,7 +64,7 @@ pub(super) async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(
             }
             Ok(WriteOutcome::NoRowsAffected) => {}
             Err(error) => {
-                tracing::warn!(%error, "the result of a hand-over cannot be written; nothing else is sent meanwhile");
+                tracing::warn!(%error, "the result of a delivery attempt cannot be written; sending pauses until it is");
                 stalled.get_or_insert_with(|| delivery.metrics().stall());
                 tokio::time::sleep(WRITE_RETRY).await;
             }

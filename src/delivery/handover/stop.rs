@@ -21,7 +21,7 @@ pub(super) async fn close(run: &Run<'_>, opening: FailedOpening, id: Uuid) -> Ha
     let last = last_of_failure(&failed, run.delivery().clock.now());
     run.delivery().metrics().record_handover("held", &stop.code, run.provider);
     if let Err(error) = run.hold_one(id, &last).await {
-        tracing::warn!(%error, "a mail could not be held");
+        tracing::warn!(%error, "an email could not be held");
     }
     stopped(run, &stop).await
 }

@@ -71,7 +71,7 @@ impl Run<'_> {
         let accounts = &self.delivery().accounts;
         let recorded = accounts.record_delivery(&self.tenant, config, result, concerns_account).await;
         if let Err(error) = recorded {
-            tracing::warn!(?error, "what a hand-over showed about an account could not be stored");
+            tracing::warn!(?error, "the outcome of a delivery attempt could not be recorded for its account");
         }
     }
 

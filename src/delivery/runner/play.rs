@@ -52,7 +52,9 @@ impl Run<'_> {
             for outcome in played {
                 match outcome {
                     Ok(has_changed) => changed |= has_changed,
-                    Err(error) => tracing::warn!(?error, "the outcome of a mail could not be played"),
+                    Err(error) => {
+                        tracing::warn!(?error, "the outcome of a test email could not be simulated")
+                    }
                 }
             }
             if !changed {

@@ -118,7 +118,7 @@ fn meaning(error: &io::Error) -> DialError {
         ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => DialError::Unreachable,
         _ => {
             // Too many open files, a local firewall: the operator's matter.
-            tracing::warn!(%error, "a connection could not be tried");
+            tracing::warn!(%error, "a connection attempt failed locally");
             DialError::Unreachable
         }
     }

@@ -138,7 +138,9 @@ impl State {
     fn warn(&mut self) {
         if self.warned.is_none_or(|warned| warned.elapsed() >= WARNING_INTERVAL) {
             self.warned = Some(Instant::now());
-            tracing::warn!("the SMTP server has as many connections as it may: idle ones end for new ones");
+            tracing::warn!(
+                "the SMTP server has reached its limit of connections: idle ones are closed for new ones"
+            );
         }
     }
 }

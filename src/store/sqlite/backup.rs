@@ -105,7 +105,7 @@ impl PartialCopy {
             // A link, unlike a rename, never replaces a file that has appeared meanwhile.
             match fs::hard_link(&self.0, target) {
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                    bail!("{}: has come to be there meanwhile: replace it with --force", target.display());
+                    bail!("{}: was created in the meantime: replace it with --force", target.display());
                 }
                 linked => linked.with_context(|| format!("{}: cannot be made", target.display()))?,
             }

@@ -90,6 +90,11 @@ fn help_texts_match_their_snapshots() {
         ("email_config_verify_connection", &["email-config", "verify-connection", "--help"]),
         ("completions", &["completions", "--help"]),
         ("man", &["man", "--help"]),
+        ("login", &["login", "--help"]),
+        ("logout", &["logout", "--help"]),
+        ("profiles", &["profiles", "--help"]),
+        ("version", &["version", "--help"]),
+        ("email_config_rm", &["email-config", "rm", "--help"]),
     ] {
         let ran = transports(arguments, &[]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name}");
@@ -135,6 +140,65 @@ fn a_named_file_must_exist() {
 }
 
 #[test]
+fn commands_without_settings_neither_offer_nor_accept_a_file_of_settings() {
+    for arguments in [
+        &["man"][..],
+        &["completions", "bash"],
+        &["email-config", "ls"],
+        &["openapi"],
+        &["profiles"],
+        &["version"],
+    ] {
+        let help = transports(&[arguments, &["--help"]].concat(), &[]);
+        assert!(help.code == Some(0) && !help.out.contains("--config"), "{help:?}");
+        for given in
+            [[&["--config", "nowhere.toml"], arguments].concat(), [arguments, &["--config", "x"]].concat()]
+        {
+            let refused = transports(&given, &[]);
+            assert_eq!((refused.code, refused.out.as_str()), (Some(2), ""), "{refused:?}");
+            assert!(refused.err.contains("--config has no meaning here: `transports "), "{refused:?}");
+        }
+    }
+    let help = transports(&["keys", "rotate", "--help"], &[]);
+    assert!(help.out.contains("--config <FILE>"), "{help:?}");
+}
+
+#[test]
+fn help_and_version_are_commands_as_well() {
+    let help = transports(&["help"], &[]);
+    assert_eq!((help.code, help.err.as_str()), (Some(0), ""), "{help:?}");
+    assert!(help.out.contains("\n  email-config  "), "{help:?}");
+    assert_eq!(
+        transports(&["help", "keys", "rotate"], &[]).out,
+        transports(&["keys", "rotate", "--help"], &[]).out
+    );
+    let version = transports(&["version"], &[]);
+    assert_eq!(version.out, transports(&["--version"], &[]).out);
+    assert_eq!(version.out, concat!("transports ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_number_that_is_none_is_refused_in_plain_words() {
+    for (arguments, fault) in [
+        (&["email-config", "patch", "--serverPort", "abc"][..], "write a whole number from 1 to 65535"),
+        (&["tenants", "ls", "--limit", "many"], "write a whole number from 1 to 10000"),
+        (&["queue", "ls", "--limit", "0"], "write a whole number from 1 to 10000"),
+        (
+            &["token", "--tenant", "t", "--user", "u", "--minutes", "x"],
+            "write a whole number from 1 to 525600",
+        ),
+        (&["dev", "--port", "70000"], "write a whole number from 0 to 65535"),
+        (&["keys", "rewrap", "--wait", "x"], "write a whole number from 0 to 3600"),
+    ] {
+        let refused = transports(arguments, &[]);
+        let ends = refused
+            .err
+            .starts_with(&format!("error: invalid value '{}' for ", arguments[arguments.len() - 1]));
+        assert!(refused.code == Some(2) && ends && refused.err.contains(fault), "{refused:?}");
+    }
+}
+
+#[test]
 fn the_file_in_the_working_directory_is_the_default() {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("with-default-file");
     std::fs::create_dir_all(&folder).expect("the folder for tests can be written");
@@ -159,7 +223,7 @@ fn faults_of_file_and_environment_are_reported_together() {
         let ran = transports(&arguments, &[("TRANSPORTS_DATABASE__URL", "mysql://user:hunter2@host")]);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
         let expected = format!(
-            "error: {path}: server.listn: there is no such setting\n  \
+            "error: {path}: server.listn: unknown setting\n  \
                hint: the nearest known setting is server.listen\n\
              error: TRANSPORTS_DATABASE__URL: expected a text that starts with `sqlite://`, `postgres://` or \
              `postgresql://`\n\

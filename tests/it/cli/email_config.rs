@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::support::app::TestApp;
 use crate::support::email_config_cli::{Cli, Ran, file};
 use crate::support::smtp_server::{At, Script, SmtpServer, USER, good_password};
+use crate::support::terminal::{Line, on_a_terminal};
 
 struct Setting {
     app: TestApp,
@@ -65,7 +66,14 @@ async fn the_commands_create_check_and_remove_an_account() {
     let cli = &setting.cli;
     let none = cli.run(&["ls"]).await.expect(0);
     assert_eq!(none.out, "Configuration     none\nValid             no\n");
-    assert_eq!(cli.run(&["validate"]).await.expect(1).out, "not valid: CONFIG_NOT_SET\n");
+    let invalid = cli.run(&["validate"]).await.expect(1);
+    assert_eq!(invalid.out, "not valid: CONFIG_NOT_SET\n");
+    assert!(invalid.err.contains("hint: `transports email-config update` creates"), "{invalid:?}");
+    let unverified = cli.run(&["verify-connection"]).await.expect(3);
+    assert!(
+        unverified.err.contains("hint: create a configuration with `transports email-config update`"),
+        "{unverified:?}"
+    );
 
     let updated =
         setting.update(&["--email-password-file", &file(&format!("{}\n", good_password()))]).await.expect(0);
@@ -95,14 +103,16 @@ async fn the_commands_create_check_and_remove_an_account() {
     let mails = setting.server.mails();
     assert_eq!((mails.len(), mails[0].to.as_slice()), (1, &["you@example.com".to_owned()][..]));
 
-    let stale = cli.run(&["rm", "--if-match", "\"stale.0\""]).await.expect(3);
+    let stale = cli.run(&["rm", "--yes", "--if-match", "\"stale.0\""]).await.expect(3);
     assert!(
         stale.err.starts_with("error: The configuration changed meanwhile (412 HTTP-412)\n"),
         "{stale:?}"
     );
-    let removed = cli.run(&["rm", "--if-match", &tag]).await.expect(0);
+    let advice = "read the configuration again";
+    assert_eq!(stale.err.to_lowercase().matches(advice).count(), 1, "the advice is given once: {stale:?}");
+    let removed = cli.run(&["rm", "--yes", "--if-match", &tag]).await.expect(0);
     assert_eq!((removed.out.as_str(), removed.err.as_str()), ("", "The configuration was deleted.\n"));
-    let again = cli.run(&["rm"]).await.expect(3);
+    let again = cli.run(&["rm", "--yes"]).await.expect(3);
     assert!(
         again.err.starts_with("error: No email config for tenant (404 DELETE-1)\n  trace id "),
         "{again:?}"
@@ -129,7 +139,15 @@ async fn a_failed_check_names_who_can_fix_it_and_exits_with_1() {
 
     let not_stored = setting.update(&["--email-password-file", &file("wrong")]).await.expect(1);
     insta::assert_snapshot!("cli_email_config_update_failed", setting.text(&not_stored));
-    assert!(not_stored.err.contains("error: the check failed, and nothing was stored: "), "{not_stored:?}");
+    assert!(not_stored.err.ends_with("error: the check failed, and nothing was stored\n"), "{not_stored:?}");
+    for ran in [&failed, &not_stored] {
+        let said = format!("{}{}", ran.out, ran.err);
+        assert_eq!(
+            said.matches("localhost refused the sign-in").count(),
+            1,
+            "the title is printed once: {ran:?}"
+        );
+    }
     let body = setting.update(&["--email-password-file", &file("wrong"), "--json"]).await.expect(1).json();
     assert_eq!(body["errors"][0]["code"], "CONNECTIONCHECK-1");
 
@@ -221,7 +239,7 @@ async fn a_file_with_a_duplicate_member_is_not_sent() {
         [&["update", "-f", &twice][..], &["patch", "-f", &patch], &["send-test-email", "-f", &twice]]
     {
         let refused = setting.cli.run(arguments).await.expect(2);
-        assert!(refused.err.contains("has a member that stands twice at line 1"), "{refused:?}");
+        assert!(refused.err.contains("contains a duplicate key at line 1"), "{refused:?}");
         assert!(refused.err.contains(arguments[2]), "it names the file: {refused:?}");
     }
     assert_eq!(setting.app.admin("acme").config().await["passwordExists"], false);
@@ -255,16 +273,17 @@ async fn a_refusal_prints_code_and_trace_id_and_exits_with_3() {
 async fn wrong_usage_exits_with_2_and_sends_no_request() {
     let cli = Cli::new("http://127.0.0.1:9", "a.b.c");
     for (arguments, said) in [
-        (&["update"][..], "there is nothing to store"),
-        (&["patch"], "there is nothing to change"),
+        (&["update"][..], "nothing to store"),
+        (&["patch"], "nothing to change"),
         (&["patch", "--op", "replace", "--path", "/username"], "--op replace needs --value"),
         (&["patch", "--op", "test", "--path", "/username"], "[possible values: replace, remove, add]"),
         (&["update", "--securityType", "TLS"], "[possible values: none, StartTLS, SSL/TLS]"),
-        (&["update", "--serverPort", "0"], "0 is not in 1..=65535"),
+        (&["update", "--serverPort", "0"], "write a whole number from 1 to 65535"),
+        (&["update", "--serverPort", "abc"], "write a whole number from 1 to 65535"),
         (&["update", "-f", "/nowhere.json"], "-f /nowhere.json: cannot be read: "),
         (&["send-test-email"], "--recipient <ADDRESS>"),
-        (&["ls", "--retry", "11"], "11 is not in 0..=10"),
-        (&["ls", "--interval", "0"], "0 is not in 1..=3600"),
+        (&["ls", "--retry", "11"], "write a whole number from 0 to 10"),
+        (&["ls", "--interval", "0"], "write a whole number from 1 to 3600"),
         (&["ls", "--json", "--quiet"], "cannot be used with"),
         (&["ls", "--server", "mail.example.com"], "begins neither with https:// nor with http://"),
         (&["ls", "--server", "https://me@mail.example.com"], "a user name"),
@@ -281,11 +300,13 @@ async fn wrong_usage_exits_with_2_and_sends_no_request() {
     let nothing = Cli::new("", "").run(&["ls"]).await.expect(2);
     assert_eq!(
         nothing.err,
-        "error: no server is named\n  hint: name it by --server URL or TRANSPORTS_SERVER, such as https://mail.example.com\n"
+        "error: no server specified\n  hint: use --server URL, set TRANSPORTS_SERVER, or store a server with `transports login`\n"
     );
     let no_token = Cli::new("https://mail.example.com", " ").run(&["ls"]).await.expect(2);
     assert!(
-        no_token.err.starts_with("error: no token is given\n  hint: set TRANSPORTS_TOKEN"),
+        no_token
+            .err
+            .starts_with("error: no token specified\n  hint: use --token-file FILE, set TRANSPORTS_TOKEN"),
         "{no_token:?}"
     );
     // The name is too long for a label, so that no name server is asked.
@@ -295,4 +316,62 @@ async fn wrong_usage_exits_with_2_and_sends_no_request() {
         warned.err.starts_with("warning: over http:// anyone on the network path can read the token"),
         "{warned:?}"
     );
+}
+
+#[tokio::test]
+async fn rm_asks_on_a_terminal_and_requires_yes_without_one() {
+    let setting = Setting::start(Script::starttls()).await;
+    setting.update(&["--email-password-file", &file(good_password())]).await.expect(0);
+    let refused = setting.cli.run(&["rm"]).await.expect(2);
+    assert_eq!(refused.err, "error: rm: cannot ask for confirmation without a terminal; use --yes\n");
+    let question = "Delete the configuration of the tenant \"acme\" (ada@example.com, localhost), with its secret? \
+                    Type yes to continue:";
+    for (typed, arguments, code, is_stored) in
+        [("no", &["rm"][..], 1, true), ("", &["rm", "--no-input"], 2, true), ("yes", &["rm"], 0, false)]
+    {
+        let command = setting.cli.command(arguments);
+        let ended =
+            tokio::task::spawn_blocking(move || on_a_terminal(&command, &[Line::new(question, typed)]));
+        let (ended, screen) = ended.await.expect("it does not panic");
+        assert_eq!(ended, Some(code), "{screen}");
+        assert_eq!(screen.contains(question), code != 2, "{screen}");
+        assert_eq!(setting.app.admin("acme").config().await["passwordExists"], is_stored, "{screen}");
+    }
+}
+
+#[tokio::test]
+async fn patch_says_when_the_stored_password_was_deleted_and_what_to_do() {
+    let setting = Setting::start(Script::starttls()).await;
+    let password = file(good_password());
+    setting.update(&["--email-password-file", &password]).await.expect(0);
+    let kept = setting.cli.run(&["patch", "--senderName", "Acme"]).await.expect(0);
+    assert_eq!(kept.err, "The configuration was changed; check it with verify-connection.\n");
+    let port = setting.server.port().to_string();
+    let same = setting.cli.run(&["patch", "--serverPort", &port]).await.expect(0);
+    assert!(!same.err.contains("deleted"), "{same:?}");
+    let brought = ["patch", "--serverPort", "587", "--email-password-file", &password];
+    assert!(!setting.cli.run(&brought).await.expect(0).err.contains("deleted"));
+    let dropped = setting.cli.run(&["patch", "--serverAddress", "smtp.example.com"]).await.expect(0);
+    assert!(dropped.err.contains("the stored password was deleted"), "{dropped:?}");
+    assert!(dropped.err.contains("transports email-config patch --email-password-file FILE"), "{dropped:?}");
+    let invalid = setting.cli.run(&["validate"]).await.expect(1);
+    assert_eq!(invalid.out, "not valid: INCOMPLETE_CONFIG\n");
+    assert!(invalid.err.contains("hint: `transports email-config ls` shows what is missing"), "{invalid:?}");
+    let again = setting.cli.run(&["patch", "--username", "grace"]).await.expect(0);
+    assert!(!again.err.contains("deleted"), "there was none: {again:?}");
+}
+
+#[tokio::test]
+async fn values_of_a_closed_set_are_accepted_in_any_case() {
+    let setting = Setting::start(Script::starttls()).await;
+    setting.update(&["--email-password-file", &file(good_password())]).await.expect(0);
+    for (typed, stored) in [("starttls", "StartTLS"), ("STARTTLS", "StartTLS"), ("ssl/tls", "SSL/TLS")] {
+        setting.cli.run(&["patch", "--securityType", typed]).await.expect(0);
+        let config = setting.app.admin("acme").config().await;
+        assert_eq!(config["providerConfig"]["securityType"], stored);
+    }
+    let name = ["--path", "/senderName", "--value", "Acme"];
+    setting.cli.run(&[&["patch", "--op", "REPLACE"][..], &name].concat()).await.expect(0);
+    let unknown = setting.cli.run(&["update", "--serviceProvider", "basicAUTH"]).await.expect(2);
+    assert!(unknown.err.contains("nothing to store"), "the value itself is accepted: {unknown:?}");
 }

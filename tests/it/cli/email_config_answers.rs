@@ -63,7 +63,7 @@ async fn stages_are_printed_during_the_check() {
     assert_eq!(rest, ["ok      sign-in          12 ms  235"]);
     assert_eq!(output.status.code(), Some(0));
     let text = String::from_utf8(output.stdout).expect("text");
-    assert_eq!(text, "OK  It works.\nNot verified by this check: that a mail is delivered\n");
+    assert_eq!(text, "OK  It works.\nThis check does not prove delivery.\n");
     let request = &server.requests()[0];
     assert!(
         request.starts_with("POST /api/v1/transports/email-config/actions/verify-connection HTTP/1.1\r\n")
@@ -132,7 +132,7 @@ async fn every_response_has_its_exit_code() {
         (error("429 Too Many Requests"), 3, "hint: --retry tries again"),
         (error("500 Internal Server Error"), 4, "error: No (500 X-1)\n"),
         (error("503 Service Unavailable"), 4, "hint: --retry tries again"),
-        (html("404 Not Found"), 3, "error: the server answers 404\n  hint: --server must be the URL of"),
+        (html("404 Not Found"), 4, "error: the server answers 404\n  hint: --server must be the URL of"),
         (html("502 Bad Gateway"), 4, "error: the server answers 502\n"),
         (html("200 OK"), 4, "error: the response is not one of this API\n"),
         (json_answer("200 OK", &json!([])), 4, "error: the response is not one of this API\n"),
@@ -165,8 +165,8 @@ async fn only_safe_requests_are_retried() {
     let gone = || json_answer("404 Not Found", &json!({"errors": [{"code": "DELETE-1", "title": "None"}]}));
     let (ls, validate, verify) = (&["ls"][..], &["validate"][..], &["verify-connection"][..]);
     let send = &["send-test-email", "--recipient", "a@b.c"][..];
-    let (update, rm) = (&["update", "--serverPort", "25"][..], &["rm"][..]);
-    let patch = &["patch", "--serverPort", "25"][..];
+    let (update, rm) = (&["update", "--serverPort", "25"][..], &["rm", "--yes"][..]);
+    let patch = &["patch", "--senderName", "Ada"][..];
     let cases = [
         // Busy: nothing happened, so anything may be repeated.
         (verify, vec![busy(), good()], 0, 2),
@@ -295,9 +295,9 @@ async fn a_closed_pipe_is_no_error_but_a_full_disk_is() {
 async fn commands_send_the_requests_of_the_api() {
     let (server, cli) = answering(vec![plain("204 No Content", "", "")]).await;
     let under_a_path = Cli::new(&format!("{}/mail/", server.url()), TOKEN);
-    under_a_path.run(&["rm", "--if-match", "\"a.1\""]).await.expect(0);
+    under_a_path.run(&["rm", "--yes", "--if-match", "\"a.1\""]).await.expect(0);
     cli.run(&["update", "-f", &file("{}"), "--serverPort", "587", "--if-match", "\"a.1\""]).await.expect(0);
-    cli.run(&["patch", "--serverPort", "587"]).await.expect(0);
+    cli.run(&["patch", "--senderName", "Ada"]).await.expect(0);
     let requests = server.requests();
     let head = |request: &str| request.lines().next().unwrap_or_default().to_owned();
     assert_eq!(

@@ -1,14 +1,12 @@
 //! Where `transports email-config` takes secrets from, and that they come out nowhere.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
-use std::process::{Command, Stdio};
-
 use serde_json::json;
 
 use crate::support::app::TestApp;
 use crate::support::email_config_cli::{Cli, file};
 use crate::support::http_server::{HttpServer, json as json_answer, plain};
 use crate::support::smtp_server::{At, Script, SmtpServer, USER};
+use crate::support::terminal::{Line, on_a_terminal};
 
 const SECRET: &str = "Kanarienvogel-7f3a-Passwort";
 const TOKEN: &str = "eyJhbGciOiJIUzI1NiJ9.Kanarienvogel.Token";
@@ -34,19 +32,17 @@ async fn no_command_prints_the_token_or_the_password() {
                     assert!(!ran.out.contains(text) && !ran.err.contains(text), "{verb}: {ran:?}");
                 }
                 let typed = secret[0] == "--emailPassword";
-                assert_eq!(ran.err.contains("what stands behind --emailPassword"), typed, "{ran:?}");
+                assert_eq!(ran.err.contains("can see the value of --emailPassword"), typed, "{ran:?}");
             }
         }
     }
     assert!(server.sign_ins().iter().any(|sign_in| sign_in.secret == SECRET), "the test shows something");
     let typed = cli.run(&["ls", "--token", &token]).await.expect(0);
-    assert!(
-        typed.err.starts_with("warning: other users of this machine can see what stands behind --token ")
-    );
+    assert!(typed.err.starts_with("warning: other users of this machine can see the value of --token "));
     let value =
         ["patch", "--op", "add", "--path", "/emailPassword", "--value", SECRET, "--token-file", &token_file];
     let typed = cli.run(&value).await.expect(0);
-    assert!(typed.err.starts_with("warning: ") && typed.err.contains("behind --value"), "{typed:?}");
+    assert!(typed.err.starts_with("warning: ") && typed.err.contains("the value of --value"), "{typed:?}");
     assert!(!typed.err.contains(SECRET), "{typed:?}");
 }
 
@@ -102,51 +98,6 @@ async fn a_secret_file_holds_one_secret_and_warns_where_others_can_read_it() {
     assert!(!server.requests().pop().expect("a request").contains("emailPassword"));
 }
 
-/// Runs a command on a terminal of its own, and types a line as soon as it asks for it.
-fn on_a_terminal(command: &Command, asked: &str, typed: &str) -> (Option<i32>, String) {
-    let quote = |text: &std::ffi::OsStr| format!("'{}'", text.to_str().expect("text").replace('\'', r"'\''"));
-    let line: Vec<String> =
-        std::iter::once(command.get_program()).chain(command.get_args()).map(quote).collect();
-    let mut terminal = Command::new("script");
-    let line = format!("tty; exec {}", line.join(" "));
-    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]);
-    for (name, value) in command.get_envs() {
-        terminal.env(name, value.expect("is set"));
-    }
-    let mut child =
-        terminal.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("Debian always has `script`");
-    let (mut keys, screen) = (child.stdin.take().expect("is piped"), child.stdout.take().expect("is piped"));
-    let mut screen = BufReader::new(screen);
-    let mut name = String::new();
-    screen.read_line(&mut name).expect("the name of the terminal");
-    let mut seen = Vec::new();
-    let mut typing = Some(typed);
-    let mut byte = [0];
-    while screen.read(&mut byte).is_ok_and(|count| count == 1) {
-        seen.extend(byte);
-        if seen.ends_with(asked.as_bytes())
-            && let Some(typed) = typing.take()
-        {
-            wait_until_nothing_is_echoed(name.trim());
-            writeln!(keys, "{typed}").expect("can be typed");
-        }
-    }
-    let status = child.wait().expect("it ends");
-    (status.code(), String::from_utf8_lossy(&seen).into_owned())
-}
-
-/// The prompt stands there a moment before the terminal stops to echo; nobody types as fast as a test.
-fn wait_until_nothing_is_echoed(terminal: &str) {
-    for _ in 0..10_000 {
-        let asked =
-            Command::new("stty").args(["-a", "-F", terminal]).output().expect("Debian always has `stty`");
-        if String::from_utf8_lossy(&asked.stdout).contains(" -echo ") {
-            return;
-        }
-    }
-    panic!("{terminal} shows what is typed");
-}
-
 #[tokio::test]
 async fn a_password_prompt_does_not_echo() {
     let server = HttpServer::start(vec![plain("204 No Content", "", "")]).await;
@@ -167,7 +118,8 @@ async fn a_password_prompt_does_not_echo() {
     ];
     for (arguments, asked, typed, sent) in cases {
         let command = cli.command(arguments);
-        let ended = tokio::task::spawn_blocking(move || on_a_terminal(&command, asked, typed));
+        let ended =
+            tokio::task::spawn_blocking(move || on_a_terminal(&command, &[Line::hidden(asked, typed)]));
         let (code, screen) = ended.await.expect("it does not panic");
         assert_eq!(code, Some(0), "{screen}");
         assert!(screen.contains(asked), "{screen}");
@@ -176,7 +128,7 @@ async fn a_password_prompt_does_not_echo() {
         assert!(request.contains(sent), "{request}");
     }
     let command = cli.command(&[&update[..], &["--no-input"]].concat());
-    let ended = tokio::task::spawn_blocking(move || on_a_terminal(&command, prompt, SECRET));
+    let ended = tokio::task::spawn_blocking(move || on_a_terminal(&command, &[Line::hidden(prompt, SECRET)]));
     let (code, screen) = ended.await.expect("it does not panic");
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("Password"), "{screen}");

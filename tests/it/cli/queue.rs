@@ -83,7 +83,7 @@ async fn what_waits_is_counted_listed_and_shown_without_what_it_says() {
         assert_eq!(lanes, [(json!("transactional"), json!(3)), (json!("bulk"), json!(1))], "{engine:?}");
         assert_eq!(summary["tenants"][0]["tenantId"], "acme", "{engine:?}");
         let text = done(&post, &["queue", "summary"]);
-        assert!(text.contains("TENANTS WITH MOST") && text.contains("acme"), "{text}");
+        assert!(text.contains("LONGEST QUEUES") && text.contains("acme"), "{text}");
 
         let of_tenant = |tenant: &str| document(&post, &["queue", "summary", "--tenant", tenant, "--json"]);
         let other = of_tenant("other");
@@ -238,7 +238,7 @@ async fn a_service_that_runs_notices_what_the_operator_changes() {
         post.until(&refused, |email| status(email) == "held").await;
         done(&post, &["tenants", "resume", "acme", "--yes"]);
         post.until(&refused, |email| status(email) == "accepted").await;
-        assert_eq!(done(&post, &["queue", "drain"]), "drained: nothing is under way or due\n");
+        assert_eq!(done(&post, &["queue", "drain"]), "drained: nothing is in progress or due\n");
         assert_eq!(
             audited(&post, "acme").await,
             ["pause-account", "retry-emails", "resume-account"],
@@ -284,7 +284,11 @@ async fn hold_pauses_whose_mail_waits_and_drain_says_what_is_due() {
         assert!(err.contains("the time is up: 0 under way, 1 due"), "{err}");
         assert_eq!(done(&post, &["queue", "hold", "--all", "--dry-run"]), "found: 1 account\n");
         assert_eq!(done(&post, &["queue", "hold", "--all", "--yes"]), "paused: 1 account\n", "{engine:?}");
-        assert_eq!(done(&post, &["queue", "drain"]), "drained: nothing is under way or due\n", "{engine:?}");
+        assert_eq!(
+            done(&post, &["queue", "drain"]),
+            "drained: nothing is in progress or due\n",
+            "{engine:?}"
+        );
         let (code, _, err) = queue(&post, &["queue", "hold", "--all", "--yes"]);
         assert!(code == Some(1) && err.contains("no account matches"), "{err}");
         let (code, ..) = queue(&post, &["queue", "hold", "--yes"]);

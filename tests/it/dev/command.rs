@@ -338,10 +338,10 @@ fn an_open_inbox_page_does_not_delay_shutdown() {
 }
 
 #[test]
-fn the_readme_lines_are_valid_shell() {
-    let readme = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md"));
-    let start = readme.find("API=http://").expect("the first requests");
-    let block = readme[start..].split("```").next().expect("a block");
+fn the_first_requests_of_the_docs_are_valid_shell() {
+    let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/first-requests.md"));
+    let start = page.find("API=http://").expect("the first requests");
+    let block = page[start..].split("```").next().expect("a block");
     let requests = pasted(&format!("TOKEN=a.b-c_d\nKEY=tsk_a_b\nPASSWORD=e-f_g\nCA=ca.pem\n{block}"));
     let [configure, read, verify, send_test, email, inbox, outcomes, events] = &requests[..] else {
         panic!("{requests:#?}");

@@ -191,7 +191,7 @@ async fn a_process_reloads_the_file_on_sighup_and_periodically() {
     );
     let process = Process::serve(&settings);
     process.admin("acme", &settings).get("/health/ready").await.expect(200);
-    let read = || process.log().matches("read the keys again").count();
+    let read = || process.log().matches("keys reloaded").count();
     // Unchanged, and told to.
     process.signal("-HUP");
     eventually("SIGHUP has it read", async || read() == 1).await;

@@ -1,4 +1,4 @@
-//! Links between the documents lead somewhere.
+//! Links between the documents lead somewhere, and every page is reached from an index.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -29,12 +29,16 @@ fn prose(text: &str) -> String {
     text.split("```").step_by(2).collect()
 }
 
-/// The targets of `[text](target)`, without those on the web.
+/// The targets of `[text](target)` and of pictures, without those on the web.
 fn links(text: &str) -> Vec<String> {
     let targets = prose(text);
     let targets =
         targets.split("](").skip(1).filter_map(|rest| rest.split_once(')')).map(|(target, _)| target);
+    let prose = prose(text);
+    let pictures =
+        prose.split("<img src=\"").skip(1).filter_map(|rest| rest.split_once('"')).map(|(target, _)| target);
     targets
+        .chain(pictures)
         .filter(|target| !target.contains("://") && !target.starts_with("mailto:"))
         .map(str::to_owned)
         .collect()
@@ -63,7 +67,8 @@ fn every_link_leads_to_a_file_and_a_heading() {
                 link.split_once('#').map_or((link.as_str(), None), |(file, anchor)| (file, Some(anchor)));
             let folder = document.parent().expect("a folder");
             let target = if file.is_empty() { document.clone() } else { folder.join(file) };
-            assert!(target.exists(), "{}: {link} leads nowhere", document.display());
+            assert!(!file.starts_with('/'), "{}: {link} is not relative", document.display());
+            assert!(target.is_file(), "{}: {link} leads to no file", document.display());
             if let Some(anchor) = anchor {
                 let text = std::fs::read_to_string(&target).expect("text");
                 assert!(anchors(&text).contains(anchor), "{}: {link} names no heading", document.display());
@@ -71,6 +76,21 @@ fn every_link_leads_to_a_file_and_a_heading() {
         }
     }
     assert!(count > 30, "{count} links were found");
+}
+
+#[test]
+fn every_page_is_linked_from_its_index() {
+    let docs = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs");
+    for (folder, index) in [(docs.clone(), "index.md"), (docs.join("adr"), "index.md")] {
+        let text = std::fs::read_to_string(folder.join(index)).expect("text");
+        let linked: BTreeSet<String> =
+            links(&text).iter().map(|link| link.split('#').next().unwrap_or_default().to_owned()).collect();
+        for entry in std::fs::read_dir(&folder).expect("a folder") {
+            let name = entry.expect("an entry").file_name().into_string().expect("text");
+            let is_page = name.ends_with(".md") && name != index;
+            assert!(!is_page || linked.contains(&name), "{name} is not linked from {index} beside it");
+        }
+    }
 }
 
 #[test]

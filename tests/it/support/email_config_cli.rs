@@ -45,11 +45,19 @@ impl Cli {
         self
     }
 
+    /// Nothing in the environment but a folder for profiles.
+    pub fn without_server(config_home: &std::path::Path) -> Self {
+        Self { variables: Vec::new() }.with("XDG_CONFIG_HOME", config_home.to_str().expect("text"))
+    }
+
     /// The command, not yet started.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut all = vec!["email-config"];
-        all.extend(arguments);
-        command(&all, &self.variables)
+        self.other_command(&[&["email-config"], arguments].concat())
+    }
+
+    /// Another command than `email-config`.
+    pub fn other_command(&self, arguments: &[&str]) -> Command {
+        command(arguments, &self.variables)
     }
 
     /// Runs it to its end.
@@ -59,7 +67,15 @@ impl Cli {
 
     /// The same with something on standard input.
     pub async fn run_with(&self, arguments: &[&str], input: &str) -> Ran {
-        let mut command = self.command(arguments);
+        Self::finish(self.command(arguments), input).await
+    }
+
+    /// Runs another command than `email-config` to its end.
+    pub async fn run_other(&self, arguments: &[&str]) -> Ran {
+        Self::finish(self.other_command(arguments), "").await
+    }
+
+    async fn finish(mut command: Command, input: &str) -> Ran {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let input = input.to_owned();
         let ended = tokio::task::spawn_blocking(move || {

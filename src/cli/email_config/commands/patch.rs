@@ -7,11 +7,12 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use super::{done, print, progress};
-use crate::cli::email_config::api::Call;
+use crate::cli::email_config::api::{Api, Call};
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::fields::Smtp;
 use crate::cli::email_config::server_options::{SecretArgument, warn_of_visible_secret};
 use crate::cli::email_config::{input, server_options};
+use crate::email_config::fields;
 use crate::secret::Secret;
 
 const PASSWORD_PATH: &str = "/emailPassword";
@@ -65,11 +66,39 @@ pub(in super::super) async fn run(
     let body = document(arguments, !server.no_input)?;
     // RFC 5789 does not promise that a patch may be sent twice.
     let call = Call::new(Method::PATCH, "").with_body(&body).if_match(tag.as_deref()).repeatable(false);
+    let had_password = may_drop_password(&body) && has_password(&api, server).await;
     let answer = api.call(&call, &mut progress(server)).await?;
     print(server, &answer, |_| String::new())?;
     answer.check()?;
-    done(server, "The configuration was changed; check it with verify-connection.");
+    if had_password && !has_password(&api, server).await {
+        done(server, PASSWORD_DROPPED);
+    } else {
+        done(server, "The configuration was changed; check it with verify-connection.");
+    }
     Ok(())
+}
+
+const PASSWORD_DROPPED: &str = "\
+The configuration was changed, and the stored password was deleted: it was entered for another server, port, user name or \
+security. Enter it for the new ones:
+  transports email-config patch --email-password-file FILE";
+
+/// Whether the operations change what a password is bound to, and bring no new one.
+fn may_drop_password(operations: &Value) -> bool {
+    let operations = operations.as_array().map(Vec::as_slice).unwrap_or_default();
+    let changes = |field: &str| {
+        operations.iter().any(|operation| {
+            operation["path"].as_str().and_then(|path| path.strip_prefix('/')) == Some(field)
+        })
+    };
+    let binding = [fields::SERVER_ADDRESS, fields::SERVER_PORT, fields::USERNAME, fields::SECURITY_TYPE];
+    binding.into_iter().any(changes) && !changes(fields::EMAIL_PASSWORD)
+}
+
+/// False also where this cannot be read: it decides about a note only.
+async fn has_password(api: &Api, server: &server_options::ServerOptions) -> bool {
+    let answer = api.call(&Call::new(Method::GET, ""), &mut progress(server)).await;
+    answer.and_then(|answer| answer.object()).is_ok_and(|body| body["passwordExists"] == true)
 }
 
 fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
@@ -80,15 +109,15 @@ fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
     };
     let set = arguments.smtp.set()?;
     if let (Some(op), Some(path)) = (arguments.op, arguments.path) {
-        operations.push(operation(&op, &path, arguments.value, may_ask)?);
+        operations.push(operation(&op.to_ascii_lowercase(), &path, arguments.value, may_ask)?);
     }
     operations.extend(
         set.into_iter()
             .map(|(field, value)| json!({"op": "replace", "path": format!("/{field}"), "value": value})),
     );
     if operations.is_empty() {
-        return Err(Failure::usage("there is nothing to change")
-            .hint("name --op and --path, a file by -f, or the fields by options such as --serverAddress"));
+        return Err(Failure::usage("nothing to change")
+            .hint("use --op with --path, -f FILE, or options such as --serverAddress"));
     }
     Ok(Value::Array(operations))
 }

@@ -1,9 +1,9 @@
-//! The commands without options of their own.
+//! `transports email-config ls`, `validate` and `verify-connection`: the commands without options of their own.
 
 use clap::Args;
 use hyper::Method;
 
-use super::{done, print, print_result, progress};
+use super::{print, print_result, progress};
 use crate::cli::email_config::api::Call;
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::render;
@@ -16,15 +16,6 @@ use crate::cli::email_config::style::{Colours, shown};
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::email_config::EXIT_CODES)]
 pub(in super::super) struct Ls {}
-
-/// Delete the configuration, with its secret.
-#[derive(Debug, Args)]
-#[command(after_help = crate::cli::email_config::EXIT_CODES)]
-pub(in super::super) struct Rm {
-    /// Delete only the version with this `ETag` (ls shows it).
-    #[arg(long, value_name = "ETAG")]
-    if_match: Option<String>,
-}
 
 /// Report whether the configuration is complete and not known to fail. Makes no connection.
 ///
@@ -58,22 +49,6 @@ pub(in super::super) async fn ls(server: &server_options::ServerOptions) -> Resu
     answer.object().map(drop)
 }
 
-pub(in super::super) async fn rm(
-    arguments: Rm,
-    server: &server_options::ServerOptions,
-) -> Result<(), Failure> {
-    let call = Call::new(Method::DELETE, "").if_match(arguments.if_match.as_deref());
-    let answer = server.api()?.call(&call, &mut progress(server)).await?;
-    // The answer to an earlier try was lost, and now there is nothing left: that try deleted it.
-    let deleted_before = answer.status == 404 && answer.outcome_unknown;
-    if !deleted_before {
-        print(server, &answer, |_| String::new())?;
-        answer.check()?;
-    }
-    done(server, "The configuration was deleted.");
-    Ok(())
-}
-
 pub(in super::super) async fn validate(server: &server_options::ServerOptions) -> Result<(), Failure> {
     let call = Call::new(Method::POST, "/actions/validate").repeatable(true);
     let answer = server.api()?.call(&call, &mut progress(server)).await?;
@@ -85,7 +60,17 @@ pub(in super::super) async fn validate(server: &server_options::ServerOptions) -
             (false, false) => format!("{}: {code}\n", Colours::of_stdout().bad("not valid")),
         }
     })?;
-    if answer.object()?["isValid"] == true { Ok(()) } else { Err(Failure::negative()) }
+    let body = answer.object()?;
+    if body["isValid"] == true {
+        return Ok(());
+    }
+    let hint = match body["errorCode"].as_str() {
+        Some("CONFIG_NOT_SET") => "`transports email-config update` creates a configuration",
+        Some("INCOMPLETE_CONFIG") => "`transports email-config ls` shows what is missing",
+        _ => "`transports email-config verify-connection` shows why",
+    };
+    let is_for_people = !server.json && !server.raw && !server.quiet;
+    Err(if is_for_people { Failure::negative().hint(hint) } else { Failure::negative() })
 }
 
 pub(in super::super) async fn verify_connection(

@@ -21,8 +21,9 @@ const PROVIDER_CONFIG: &str = "providerConfig";
 /// Create or replace the whole configuration, after a check against the mail server.
 ///
 /// The document comes from a file, from options, or from both; options override the file. If a user name or a
-/// client ID comes without its secret, update asks for it on a terminal. Without a new secret the stored one is kept, as
-/// long as the server is the same. Exits with 1 if the check failed; the stored configuration is unchanged then.
+/// client ID comes without its secret, update asks for it on a terminal. Without a new secret the stored one is
+/// kept, as long as the server is the same. Exits with 1 if the check failed; the stored configuration is unchanged
+/// then.
 ///
 /// Example: transports email-config update -f account.json --email-password-file password
 #[derive(Debug, Args)]
@@ -67,8 +68,11 @@ pub(in super::super) async fn run(
         let diagnosis = &error["meta"]["diagnosis"];
         progress.transcript(diagnosis);
         if !server.quiet && !server.json && !server.raw {
-            let text = render::diagnosis(diagnosis, Colours::of_stdout());
+            let text = render::diagnosis(diagnosis, "", Colours::of_stdout());
             output::data(&text).map_err(|error| Failure::output(&error))?;
+            if diagnosis.is_object() {
+                return Err(Failure::check_failed("the check failed, and nothing was stored"));
+            }
         }
         let detail = error["detail"].as_str().unwrap_or("the mail server refused it");
         return Err(Failure::check_failed(format!("the check failed, and nothing was stored: {detail}")));
@@ -79,15 +83,16 @@ pub(in super::super) async fn run(
     Ok(())
 }
 
-/// The file, with what the options name in its place.
+/// The document of the file, with the fields that options override.
 fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
     let from_file = arguments.file.is_some();
     let mut body = object(arguments.file.as_deref().map(input::document).transpose()?)?;
     let mut set = arguments.smtp.set()?;
     set.extend(arguments.microsoft365.set()?);
     if !from_file && set.is_empty() {
-        return Err(Failure::usage("there is nothing to store")
-            .hint("name a file by -f, or the fields by options such as --serverAddress"));
+        return Err(
+            Failure::usage("nothing to store").hint("use -f FILE, or options such as --serverAddress")
+        );
     }
     let has_client = set.iter().any(|(field, _)| *field == fields::CLIENT_ID);
     let default = if has_client { ProviderKind::Microsoft365 } else { ProviderKind::BasicAuth };

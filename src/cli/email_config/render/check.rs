@@ -28,20 +28,24 @@ pub fn result(body: &Value, colours: Colours) -> String {
     let unproved = texts(body, "unproved");
     if !unproved.is_empty() && body["success"] == true {
         let words: Vec<&str> = unproved.iter().map(|word| not_verified_label(word)).collect();
-        let _ = writeln!(out, "Not verified by this check: {}", words.join(", "));
+        let _ = writeln!(out, "This check does not prove {}.", joined(&words));
     }
-    out.push_str(&diagnosis(&body["diagnosis"], colours));
+    out.push_str(&diagnosis(&body["diagnosis"], &message, colours));
     out
 }
 
-/// Empty where there is no diagnosis.
-pub fn diagnosis(diagnosis: &Value, colours: Colours) -> String {
+/// Empty where there is no diagnosis. Its title is left out where the message has said it.
+pub fn diagnosis(diagnosis: &Value, message: &str, colours: Colours) -> String {
     let mut out = String::new();
     if !diagnosis.is_object() {
         return out;
     }
-    let title = format!("{} ({})", text(diagnosis, "title"), text(diagnosis, "code"));
-    let _ = writeln!(out, "\n{}", colours.heading(&title));
+    let (title, code) = (text(diagnosis, "title"), text(diagnosis, "code"));
+    if message.starts_with(title.trim_end_matches('.')) {
+        let _ = writeln!(out, "Diagnosis: {code}");
+    } else {
+        let _ = writeln!(out, "\n{}", colours.heading(&format!("{title} ({code})")));
+    }
     if let Some(stage) = diagnosis["stage"].as_str() {
         let _ = writeln!(out, "Stage: {}", label(stage));
     }
@@ -73,17 +77,25 @@ fn owner_label(owner: &str) -> &str {
         "microsoft365_admin" => "the Microsoft 365 administrator",
         "workspace_admin" => "the Google Workspace administrator",
         "dns_owner" => "whoever manages the DNS",
-        "operator" => "the operator of this installation",
+        "operator" => "the operator of this service",
         "nobody" => "nobody needs to",
         other => other,
     }
 }
 
+/// `a`, `a or b`, `a, b or c`.
+fn joined(words: &[&str]) -> String {
+    match words {
+        [before @ .., last] if !before.is_empty() => format!("{} or {last}", before.join(", ")),
+        _ => words.concat(),
+    }
+}
+
 fn not_verified_label(word: &str) -> &str {
     match word {
-        "sender_address" => "that the server takes the sender address",
+        "sender_address" => "that the server accepts the sender address",
         "send_permission" => "that the app may send",
-        "delivery" => "that a mail is delivered",
+        "delivery" => "delivery",
         other => other,
     }
 }

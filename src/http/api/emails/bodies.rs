@@ -261,7 +261,7 @@ pub struct RecipientBody {
     state: &'static str,
     /// Hand-overs that have begun.
     attempts: i64,
-    /// Attempts after an unknown outcome: so many copies may have arrived besides the first.
+    /// Attempts after an unknown outcome: that is the number of copies that may have arrived besides the first.
     copies: i64,
     next_attempt_at: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -135,6 +135,12 @@ async fn pages_follow_each_other_in_every_format() {
     assert_eq!((out.matches("\r\n").count(), err.lines().count()), (3, 1), "{out}");
     let (_, out, err) = tenants(&database, &["ls", "--after", "zzz"]);
     assert_eq!((out.as_str(), err.as_str()), ("", "No tenant matches.\n"));
+    let empty = Database::create(Engine::chosen()).await;
+    opened(&empty).await.close().await;
+    let (_, out, err) = tenants(&empty, &["ls"]);
+    assert_eq!((out.as_str(), err.as_str()), ("", "No tenant has a configuration.\n"));
+    let (_, _, err) = tenants(&empty, &["ls", "--state", "ok"]);
+    assert_eq!(err, "No tenant matches.\n");
     let (_, out, _) = tenants(&database, &["ls", "--after", "zzz", "--format", "json"]);
     assert_eq!(serde_json::from_str::<Value>(&out).expect("JSON"), json!({"tenants": []}));
 }

@@ -24,7 +24,7 @@ async fn a_key_removed_during_rewrapping_gets_no_rows() {
     let rewrap = Rewrap::begin(Arc::new(place.keys()), &db, &Clock::System).await.expect("good keys");
     place.database.execute("delete from key_canaries where key_id = 'k2'").await;
     let error = rewrap.pass(|_| ()).await.expect_err("there is no such key");
-    assert_eq!(error.to_string(), "key k2 was removed meanwhile: look at `transports keys status`");
+    assert_eq!(error.to_string(), "key k2 was removed in the meantime: see `transports keys status`");
     assert_eq!(place.rows().await, [("k1".to_owned(), 3)]);
 }
 
