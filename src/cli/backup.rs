@@ -20,7 +20,7 @@ use crate::store::{BackupProgress, backup_sqlite};
 ///
 /// On PostgreSQL use `pg_dump`.
 ///
-/// Example: transports --config /etc/transports.toml backup /backup/transports-2026-01-31.db
+/// Example: transports --config /etc/transports/transports.toml backup /backup/transports-2026-01-31.db
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {

@@ -22,7 +22,7 @@ pub enum Command {
     /// keys, invalid values, missing keys, and files that cannot be read or used. Then prints every setting in
     /// effect as TOML, with *** for secrets. Opens no database and makes no connection.
     ///
-    /// Example: transports --config /etc/transports.toml config check
+    /// Example: transports --config /etc/transports/transports.toml config check
     #[command(after_help = super::EXIT_CODES)]
     Check,
 }

@@ -18,7 +18,7 @@ const BATCH: i64 = 500;
 /// Waiting emails are withdrawn, also for their other recipients. Ids, times and states stay until their retention
 /// ends. Works on the database, whether the service runs or not. Erased data can only be restored from a backup.
 ///
-/// Example: transports --config /etc/transports.toml erase --address bob@example.net --dry-run
+/// Example: transports --config /etc/transports/transports.toml erase --address bob@example.net --dry-run
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {

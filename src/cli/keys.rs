@@ -54,7 +54,7 @@ pub enum Command {
     /// Prints the name of the key that seals all rows afterwards. The old key stays in the file:
     /// see `transports keys remove`.
     ///
-    /// Example: transports --config /etc/transports.toml keys rotate
+    /// Example: transports --config /etc/transports/transports.toml keys rotate
     #[command(after_help = super::EXIT_CODES)]
     Rotate {
         /// Name of the new key; today's date by default.

@@ -30,7 +30,7 @@ use crate::telemetry::traces::Traces;
 /// not open the stored secrets. SIGTERM and Ctrl-C let running requests finish first. SIGHUP reads
 /// `encryption.keys_file` again; a change of the file is noticed without it too.
 ///
-/// Example: transports --config /etc/transports.toml serve
+/// Example: transports --config /etc/transports/transports.toml serve
 #[derive(Debug, Args)]
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {}

@@ -117,7 +117,7 @@ impl Sources {
                 continue;
             };
             if !known.iter().any(|setting| setting.section == section) {
-                let mut problem = Problem::new(format!("{name}: [{section}]: there is no such section"));
+                let mut problem = Problem::new(format!("{name}: [{section}]: unknown section"));
                 if let Some(near) = nearest::section(known, section) {
                     problem = problem.with_hint(format!("the nearest known section is [{near}]"));
                 }

@@ -59,19 +59,15 @@ Settings come from a TOML file and from the environment; the environment wins.\n
 - **File.** `--config PATH` names it. Without the option `{DEFAULT_FILE}` in the working directory is read, \
 if it is there.\n\
 - **Environment.** `TRANSPORTS_` + section + `__` + key, in capitals: `TRANSPORTS_SERVER__LISTEN`. A list is \
-separated by commas. An empty value leaves an optional setting unset. Only names with `__` are settings, so \
-`TRANSPORTS_TOKEN`, or what an orchestrator injects for a service of that name, is none.\n\
+separated by commas. An empty value leaves an optional setting unset. Only names with `__` are settings. `TRANSPORTS_TOKEN`, or variables that an orchestrator injects for a service of that name, are not.\n\
 - **Mistakes.** An unknown key is an error that names the nearest known one, a wrong value one that says what \
-was expected. All are reported at once. `transports config check` finds them without starting anything, and \
+was expected. All are reported together. `transports config check` finds them without starting anything, and \
 prints the settings in effect.\n\
-- **Secrets** are {secrets}. They appear in no message, no log and no output; `config check` prints `***`. \
-Every process that can read the environment can read what stands there, so prefer files that only the \
-service may read.\n\
+- **Secrets** are {secrets}. They never appear in messages, logs or output; `config check` prints `***`. Every process that can read the environment can read its secrets, so prefer files that only the service may read.\n\
 \n\
 ```toml\n{EXAMPLE}```\n\
 \n\
-`transports serve` needs a key for encryption, a source of token keys, an issuer and an audience. \
-`transports dev` needs nothing.\n",
+`transports serve` needs a key for encryption, a source of token keys, an issuer and an audience. `transports dev` needs no settings.\n",
         secrets = secrets.join(", "),
     )
 }

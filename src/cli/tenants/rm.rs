@@ -16,7 +16,7 @@ use crate::store::{Db, DbError};
 /// Waiting emails are not sent. Deleted data can only be restored from a backup. The service may be running. Stop
 /// issuing tokens for the tenant first: a user with a token can configure it again.
 ///
-/// Example: transports --config /etc/transports.toml tenants rm acme --yes
+/// Example: transports --config /etc/transports/transports.toml tenants rm acme --yes
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {

@@ -324,7 +324,7 @@ async fn a_refusing_collector_is_logged_once_and_counted() {
     let (code, log) = tokio::task::spawn_blocking(move || process.stop()).await.expect("it ends");
     assert_eq!(code, Some(0));
     assert!(collector.spans().iter().any(|span| span.name == "GET /openapi.json"), "the last span is there");
-    assert_eq!(log.matches("takes spans again").count(), 1);
+    assert_eq!(log.matches("trace export recovered").count(), 1);
 }
 
 #[tokio::test]

@@ -21,7 +21,7 @@ async fn a_key_of_a_tenant_is_made_listed_changed_and_revoked_while_the_service_
         ["api-keys", "create", "--tenant", "acme", "--name", "billing", "--permission", "sending_access"];
     let (code, out, err) = run(&create, &variables(&post.app.database));
     assert_eq!(code, Some(0), "{err}");
-    assert!(err.contains("it is shown now and never again"), "{err}");
+    assert!(err.contains("it is shown only once"), "{err}");
     let key = post.app.bearer(out.trim_end());
     key.json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202);
 

@@ -209,7 +209,7 @@ async fn sighup_without_a_key_file_does_not_end_the_process() {
     let process = Process::serve(&settings);
     process.admin("acme", &settings).get("/health/ready").await.expect(200);
     process.signal("-HUP");
-    eventually("it is told", async || process.log().contains("nothing to read again")).await;
+    eventually("it is told", async || process.log().contains("nothing to reload")).await;
     process.admin("acme", &settings).get("/health/ready").await.expect(200);
     assert_eq!(process.stop().0, Some(0));
 }
