@@ -16,7 +16,9 @@ include_patterns = [
     "SECURITY.md",
     "docs/**",
 ]
-exclude_patterns = ["target", "src", "tests", "web", "fuzz", "benches", "scripts", "deploy", "migrations", ".git"]
+exclude_patterns = [".*", "target", "src", "tests", "web", "fuzz", "benches", "scripts", "deploy", "migrations", ".git"]
+# A page may show code that no lexer knows.
+suppress_warnings = ["misc.highlighting_failure"]
 html_theme = "furo"
 html_title = "transports"
 html_extra_path = ["root"]

@@ -51,7 +51,7 @@ async fn a_key_of_a_tenant_is_made_listed_changed_and_revoked_while_the_service_
     // The service's clock is months behind that of the command.
     key.get(EMAILS).await.expect(401);
     let (code, _, err) = run(&["api-keys", "revoke", &id, "--yes"], &variables(&post.app.database));
-    assert_eq!((code, err.contains("revoked already")), (Some(1), true), "{err}");
+    assert_eq!((code, err.contains("already revoked")), (Some(1), true), "{err}");
     assert!(done(&post, &["api-keys", "ls", "--tenant", "acme", "--revoked"]).contains("revoked"));
     let audit = post.admin().get("/api/v1/transports/email-config/audit").await.expect(200).json();
     let actions: Vec<_> = audit["data"]
