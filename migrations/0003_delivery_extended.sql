@@ -105,3 +105,6 @@ alter table emails add column came_again boolean not null default false;
 alter table email_recipients add column begun_at bigint;
 
 create index email_recipients_begun on email_recipients (tenant_id, address, begun_at) where begun_at is not null;
+
+-- The diagnosis of a failed check, as JSON without a language and without the session's steps.
+alter table audit add column diagnosis text;

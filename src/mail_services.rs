@@ -157,6 +157,49 @@ pub fn suggested_server(host: &str) -> Option<&'static str> {
     Some(*server).filter(|server| *server != host)
 }
 
+/// The most differences between a name with a typing error and the name that was meant.
+const MAX_DIFFERENCES: usize = 2;
+
+/// Shorter names differ too little from each other.
+const MIN_SIMILAR_LENGTH: usize = 8;
+
+/// Servers that exist, although their names are close to one that we know.
+const OTHER_SERVERS: [&str; 4] = ["smtp.mail.com", "smtp.email.com", "mail.gmx.at", "mail.gmx.ch"];
+
+/// A known server whose name differs from `host` (in lower case) by a typing error. The console has the same rule for what
+/// is being typed (`web/element/model/server.js`).
+pub fn similar_server(host: &str) -> Option<&'static str> {
+    if host.len() < MIN_SIMILAR_LENGTH || OTHER_SERVERS.contains(&host) || preset_of(host).is_some() {
+        return None;
+    }
+    let measured = presets()
+        .flat_map(|preset| preset.servers)
+        .map(|(_, server)| *server)
+        .filter(|server| !differs_by_region(server, host))
+        .map(|server| (strsim::osa_distance(server, host), server));
+    measured
+        .filter(|(count, _)| *count <= MAX_DIFFERENCES)
+        .min_by_key(|(count, _)| *count)
+        .map(|(_, server)| server)
+}
+
+/// Whether the names differ only in a country or a region, which may well be right: `smtp.zoho.eu`.
+fn differs_by_region(one: &str, other: &str) -> bool {
+    let (one, other): (Vec<_>, Vec<_>) = (one.split('.').collect(), other.split('.').collect());
+    if one.len() != other.len() {
+        return false;
+    }
+    let different: Vec<_> = (0..one.len()).filter(|index| one[*index] != other[*index]).collect();
+    let [index] = different[..] else { return false };
+    let label = other[index];
+    if index + 1 == one.len() {
+        let is_country = label.len() == 2 && label.bytes().all(|byte| byte.is_ascii_lowercase());
+        is_country && !["co", "cm", "om"].contains(&label)
+    } else {
+        label.bytes().any(|byte| byte.is_ascii_digit())
+    }
+}
+
 /// What to enter at this host (in lower case), where it is a server for sending of a known service.
 pub fn preset_of(host: &str) -> Option<&'static Preset> {
     presets().find(|preset| preset.servers.iter().any(|(_, server)| *server == host))
@@ -254,6 +297,27 @@ mod tests {
                 assert_eq!(of_host(server), Some(known.service), "{server}");
                 assert_eq!(suggested_server(server), None, "{server} is the right one");
             }
+        }
+    }
+
+    #[test]
+    fn a_typing_error_leads_to_the_server_that_was_meant() {
+        for (host, expected) in [
+            ("smtp.gmial.com", Some("smtp.gmail.com")),
+            ("stmp.gmail.com", Some("smtp.gmail.com")),
+            ("smtp.gmail.con", Some("smtp.gmail.com")),
+            ("smtp.gmail.co", Some("smtp.gmail.com")),
+            ("smtp.ofice365.com", Some("smtp.office365.com")),
+            ("smtp.gmail.com", None),
+            ("smtp.zoho.uk", None),
+            ("mail.gmx.at", None),
+            ("smtp.mail.com", None),
+            ("email-smtp.eu-west-9.amazonaws.com", None),
+            ("smtp.example.com", None),
+            ("localhost", None),
+            ("", None),
+        ] {
+            assert_eq!(similar_server(host), expected, "{host}");
         }
     }
 

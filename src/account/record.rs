@@ -7,6 +7,7 @@ use uuid::Uuid;
 
 use super::{Accounts, Actor, Error};
 use crate::config::AuditRecipients;
+use crate::diagnosis::Finding;
 use crate::email_config::{CheckOperation, CheckOutcome, EmailConfig, Version};
 use crate::limits::quotas::QuotaExceeded;
 use crate::mail::address::EmailAddress;
@@ -47,6 +48,12 @@ impl Action<'_> {
 }
 
 pub const OK: &str = "OK";
+
+/// Adds to an audit row what the check showed. The session's steps stay with the last check alone.
+fn shown_by(actor: &Actor, id: Uuid, finding: Option<&Finding>) -> Option<Statement> {
+    let diagnosis = finding?.to_stored().without_transcript();
+    Some(audit::attach_diagnosis(&actor.tenant, id, &diagnosis))
+}
 
 impl Accounts {
     /// The audit's row. `outcome` is `OK`, the code of a diagnosis, or `NOT_STORED`.
@@ -95,16 +102,18 @@ impl Accounts {
         }
     }
 
-    /// Writes an audit row for what changed nothing.
+    /// Writes an audit row for what changed nothing, with what a failed check showed.
     pub(super) async fn record_attempt(
         &self,
         actor: &Actor,
         action: Action<'_>,
         outcome: &'static str,
         changed: &[&'static str],
+        finding: Option<&Finding>,
     ) -> Result<(), Error> {
-        let row = self.audit_row(actor, action, outcome, changed);
-        let _ = self.db.write(Write::default().then(row)).await?;
+        let id = Uuid::now_v7();
+        let row = self.audit_row_with_id(id, actor, action, outcome, changed);
+        let _ = self.db.write(Write::default().then(row).then_all(shown_by(actor, id, finding))).await?;
         Ok(())
     }
 
@@ -120,7 +129,7 @@ impl Accounts {
     ) -> Result<(), Error> {
         let (tenant, code) = (&actor.tenant, outcome.code());
         let health = outcome.health_outcome(&checked.health);
-        let write = |row: Statement| {
+        let write = |row: Statement, diagnosis: Option<Statement>| {
             let now = self.clock.now();
             let last_check = outcome.last_check(operation, now);
             let last_check =
@@ -130,21 +139,26 @@ impl Accounts {
                 .then_all(email_configs::record_check(tenant, checked, &health, now))
                 .then_all(last_check)
                 .then(row)
+                .then_all(diagnosis)
                 .then_all(reopen.into_iter().flatten())
         };
+        let finding = outcome.result.as_ref().err().map(AsRef::as_ref);
+        let new_row =
+            |id| write(self.audit_row_with_id(id, actor, action, code, &[]), shown_by(actor, id, finding));
         if actor.is_admin {
-            let _ = self.db.write(write(self.audit_row(actor, action, code, &[]))).await?;
+            let _ = self.db.write(new_row(Uuid::now_v7())).await?;
             return Ok(());
         }
         // Other users must not fill the audit: like checks within a minute are one row with a count.
         let content = (tenant.as_str(), actor.user.as_str(), action.as_str(), code);
         if let Some(id) = self.recent_audit_rows.find(&content)
-            && self.db.write(write(audit::count_repetition(tenant, id))).await? == WriteOutcome::Committed
+            && self.db.write(write(audit::count_repetition(tenant, id), None)).await?
+                == WriteOutcome::Committed
         {
             return Ok(());
         }
         let id = Uuid::now_v7();
-        let _ = self.db.write(write(self.audit_row_with_id(id, actor, action, code, &[]))).await?;
+        let _ = self.db.write(new_row(id)).await?;
         self.recent_audit_rows.remember(tenant, &content, id);
         Ok(())
     }

@@ -154,7 +154,7 @@ impl PreparedPut {
         let stored = self.store(&outcome).await;
         if stored.is_err() {
             // The secret was used, whatever became of the change.
-            accounts.record_attempt(&actor, Action::Put, "NOT_STORED", &[]).await?;
+            accounts.record_attempt(&actor, Action::Put, "NOT_STORED", &[], None).await?;
         }
         stored
     }
@@ -169,7 +169,7 @@ impl PreparedPut {
             Ok(success) => return Ok(Outcome { result: Ok(success), ..outcome }),
             Err(finding) => finding,
         };
-        accounts.record_attempt(actor, Action::Put, code, &change.fields).await?;
+        accounts.record_attempt(actor, Action::Put, code, &change.fields, Some(&finding)).await?;
         Err(Error::CheckFailed(finding))
     }
 

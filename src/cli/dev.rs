@@ -132,8 +132,8 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
 
     let inbox = Inbox::default();
     let microsoft365 = fake_microsoft365(registration.clone(), inbox.clone(), clock.clone());
-    let inbox_password = Secret::new(password.expose().to_owned());
-    let server = dev::smtp::server(inbox.clone(), identity.tls, inbox_password, clock);
+    let server = dev::smtp::server(inbox.clone(), identity.tls, copy(&password), clock);
+    let test_inbox = session::TestInbox { port: starttls_port.bound, password: copy(&password) };
     let stop = CancellationToken::new();
     let mut inbox_tasks = JoinSet::new();
     for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Tls)] {
@@ -161,13 +161,19 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     output::data(&welcome.text())?;
     close_on_signal(inbox.clone(), stop.clone())?;
     let dev = http::Dev {
-        pages: pages::router(inbox).nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
-        session: session::route(token_issuer(&app)),
+        pages: pages::router(inbox, copy(&password))
+            .nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
+        session: session::route(token_issuer(&app), test_inbox),
     };
     let result = serve::run_until_stopped(&app, listener, gateway, Some(dev), signals, traces).await;
     stop.cancel();
     while inbox_tasks.join_next().await.is_some() {}
     result
+}
+
+/// For each part that shows or checks it.
+fn copy(secret: &Secret) -> Secret {
+    Secret::new(secret.expose().to_owned())
 }
 
 /// Ends the event streams of open pages, which would keep the server from stopping, and the inbox's SMTP server.

@@ -7,11 +7,12 @@ mod download;
 mod events;
 mod html;
 mod list;
+mod words;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use axum::extract::{Path, Query, Request, State};
+use axum::extract::{FromRef, Path, Query, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
@@ -23,10 +24,12 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use self::html::View;
+use self::html::{Frame, View};
 use super::inbox::Inbox;
 use super::mail::Mail;
 use crate::http::error::{Code, Error};
+use crate::language::Language;
+use crate::secret::Secret;
 
 const STYLE: &str = include_str!("pages/style.css");
 const SCRIPT: &str = include_str!("pages/inbox.js");
@@ -35,8 +38,28 @@ const SCRIPT: &str = include_str!("pages/inbox.js");
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
                       frame-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// `/dev/inbox` and what is below it.
-pub fn router(inbox: Inbox) -> Router {
+/// The inbox, and how one signs in to its SMTP server.
+#[derive(Clone)]
+struct Shown {
+    inbox: Inbox,
+    password: Arc<Secret>,
+}
+
+impl FromRef<Shown> for Inbox {
+    fn from_ref(shown: &Shown) -> Self {
+        shown.inbox.clone()
+    }
+}
+
+/// Every text of the pages.
+#[cfg(test)]
+pub(crate) fn texts() -> &'static [&'static str] {
+    words::TEXTS
+}
+
+/// `/dev/inbox` and what is below it. The pages name the password of the inbox's SMTP server.
+pub fn router(inbox: Inbox, password: Secret) -> Router {
+    let shown = Shown { inbox, password: Arc::new(password) };
     Router::new()
         .route("/dev/inbox", get(page).delete(clear))
         .route("/dev/inbox.json", get(json).delete(clear))
@@ -47,7 +70,7 @@ pub fn router(inbox: Inbox) -> Router {
         .route("/dev/inbox/{mail}/html", get(mail_html))
         .route("/dev/inbox/{mail}/attachments/{index}", get(attachment))
         .method_not_allowed_fallback(|| async { Error::new(Code::MethodNotAllowed) })
-        .with_state(inbox)
+        .with_state(shown)
         .route_layer(from_fn(guard))
 }
 
@@ -73,9 +96,19 @@ fn find_mails(inbox: &Inbox, search: &str) -> (Vec<Arc<Mail>>, usize) {
     (mails, total)
 }
 
-async fn page(State(inbox): State<Inbox>, Query(query): Query<PageQuery>) -> Html<String> {
-    let (mails, total) = find_mails(&inbox, &query.q);
-    Html(html::page(&mails, total, &query.q, None))
+async fn page(
+    State(shown): State<Shown>,
+    language: Language,
+    Query(query): Query<PageQuery>,
+) -> Html<String> {
+    let (mails, total) = find_mails(&shown.inbox, &query.q);
+    Html(html::page(shown.frame(language, &query), &mails, total, None))
+}
+
+impl Shown {
+    fn frame<'a>(&'a self, language: Language, query: &'a PageQuery) -> Frame<'a> {
+        Frame { language, password: self.password.expose(), search: &query.q }
+    }
 }
 
 async fn json(State(inbox): State<Inbox>, Query(query): Query<PageQuery>) -> Json<list::Mails> {
@@ -92,17 +125,19 @@ async fn script() -> impl IntoResponse {
 
 /// `{id}` is the page of a mail, `{id}.eml` its source.
 async fn mail(
-    State(inbox): State<Inbox>,
+    State(shown): State<Shown>,
     Path(name): Path<String>,
+    language: Language,
     Query(query): Query<PageQuery>,
 ) -> Result<Response, Error> {
+    let inbox = &shown.inbox;
     if let Some(id) = name.strip_suffix(".eml") {
-        return Ok(download::source(&*find_mail(&inbox, id)?));
+        return Ok(download::source(&*find_mail(inbox, id)?));
     }
-    let mail = find_mail(&inbox, &name)?;
-    let (mails, total) = find_mails(&inbox, &query.q);
+    let mail = find_mail(inbox, &name)?;
+    let (mails, total) = find_mails(inbox, &query.q);
     let view = View::choose(&mail, query.view.as_deref());
-    Ok(Html(html::page(&mails, total, &query.q, Some((&mail, view)))).into_response())
+    Ok(Html(html::page(shown.frame(language, &query), &mails, total, Some((&mail, view)))).into_response())
 }
 
 async fn mail_html(State(inbox): State<Inbox>, Path(id): Path<String>) -> Result<Response, Error> {

@@ -7,20 +7,45 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, get};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::pages::names_loopback;
+use super::smtp::USER as USER_OF_THE_INBOX;
 use crate::secret::Secret;
 
 /// Issues a token for an administrator.
 pub type IssueToken = Arc<dyn Fn() -> anyhow::Result<Secret> + Send + Sync>;
 
-/// `GET /console/session`. Refuses requests for another host than this machine, and pages of another origin.
-pub fn route(issue: IssueToken) -> MethodRouter {
-    get(session).with_state(issue)
+/// The inbox as a mail account, which the console fills into its form.
+pub struct TestInbox {
+    pub port: u16,
+    pub password: Secret,
 }
 
-async fn session(State(issue): State<IssueToken>, headers: HeaderMap) -> Response {
+impl TestInbox {
+    fn body(&self) -> Value {
+        json!({
+            "serverAddress": "localhost",
+            "serverPort": self.port,
+            "username": USER_OF_THE_INBOX,
+            "emailPassword": self.password.expose(),
+            "emailAddress": "platform@example.com",
+        })
+    }
+}
+
+#[derive(Clone)]
+struct Console {
+    issue: IssueToken,
+    inbox: Arc<TestInbox>,
+}
+
+/// `GET /console/session`. Refuses requests for another host than this machine, and pages of another origin.
+pub fn route(issue: IssueToken, inbox: TestInbox) -> MethodRouter {
+    get(session).with_state(Console { issue, inbox: Arc::new(inbox) })
+}
+
+async fn session(State(console): State<Console>, headers: HeaderMap) -> Response {
     if !names_loopback(&headers) {
         let text = "The console of `transports dev` is shown under localhost, 127.0.0.1 and [::1] only.\n";
         return (StatusCode::MISDIRECTED_REQUEST, text).into_response();
@@ -29,8 +54,11 @@ async fn session(State(issue): State<IssueToken>, headers: HeaderMap) -> Respons
         return (StatusCode::FORBIDDEN, "Only the console's own page can read its session.\n")
             .into_response();
     }
-    match issue() {
-        Ok(token) => Json(json!({ "mode": "dev", "token": token.expose() })).into_response(),
+    match (console.issue)() {
+        Ok(token) => {
+            let (token, inbox) = (token.expose(), console.inbox.body());
+            Json(json!({ "mode": "dev", "token": token, "testInbox": inbox })).into_response()
+        }
         Err(cause) => crate::http::error::Error::internal(&cause).into_response(),
     }
 }
@@ -52,7 +80,8 @@ mod tests {
 
     async fn ask(headers: &[(&str, &str)]) -> (StatusCode, String) {
         let issue: IssueToken = Arc::new(|| Ok(Secret::new("THE.TOKEN".to_owned())));
-        let service: Router = Router::new().route("/console/session", route(issue));
+        let inbox = TestInbox { port: 2525, password: Secret::new("THE PASSWORD".to_owned()) };
+        let service: Router = Router::new().route("/console/session", route(issue, inbox));
         let mut request = Request::get("/console/session");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -66,9 +95,21 @@ mod tests {
 
     #[tokio::test]
     async fn only_pages_of_this_machine_get_a_token() {
-        let token = (StatusCode::OK, r#"{"mode":"dev","token":"THE.TOKEN"}"#.to_owned());
-        assert_eq!(ask(&[("host", "127.0.0.1:8080")]).await, token);
-        assert_eq!(ask(&[("host", "localhost"), ("sec-fetch-site", "same-origin")]).await, token);
+        for headers in
+            [vec![("host", "127.0.0.1:8080")], vec![("host", "localhost"), ("sec-fetch-site", "same-origin")]]
+        {
+            let (status, body) = ask(&headers).await;
+            let body: Value = serde_json::from_str(&body).expect("JSON");
+            assert_eq!(
+                (status, &body["mode"], &body["token"]),
+                (StatusCode::OK, &json!("dev"), &json!("THE.TOKEN"))
+            );
+            let inbox = json!({
+                "serverAddress": "localhost", "serverPort": 2525, "username": "dev",
+                "emailPassword": "THE PASSWORD", "emailAddress": "platform@example.com",
+            });
+            assert_eq!(body["testInbox"], inbox);
+        }
         for (headers, status) in [
             (vec![("host", "evil.example")], StatusCode::MISDIRECTED_REQUEST),
             (vec![], StatusCode::MISDIRECTED_REQUEST),
@@ -78,7 +119,7 @@ mod tests {
         ] {
             let (found, body) = ask(&headers).await;
             assert_eq!(found, status, "{headers:?}");
-            assert!(!body.contains("TOKEN"), "{headers:?}: {body}");
+            assert!(!body.contains("TOKEN") && !body.contains("PASSWORD"), "{headers:?}: {body}");
         }
     }
 }

@@ -7,6 +7,7 @@ use super::rule::{Case, Rule};
 use super::{Failure, microsoft365};
 use crate::egress::{DialError, Refusal};
 use crate::language::{self, Language, Text, texts};
+use crate::mail::domain_name;
 use crate::mail::transcript::printable;
 use crate::mail_services::{self, UsernameForm};
 use crate::smtp::{self, ErrorKind, OtherProtocol, TlsFailure};
@@ -31,6 +32,7 @@ pub(super) const PLACEHOLDERS: &[&str] = &[
     "issuer",
     "protocol",
     "suggested_host",
+    "similar_host",
     "greeted_as",
     "enterable_names",
     "user_name_form",
@@ -79,7 +81,7 @@ pub(super) fn fallback_for(name: &str) -> Option<&'static str> {
         "recipient" => THE_RECIPIENT,
         "ehlo_name" => OUR_ADDRESS,
         "client_id" | "provider_tenant" => OF_THIS_CONFIGURATION,
-        "suggested_host" | "greeted_as" => OUTGOING_SERVER,
+        "suggested_host" | "similar_host" | "greeted_as" => OUTGOING_SERVER,
         "user_name_form" => ITS_FIXED_NAME,
         "region" => OF_THE_SERVER,
         "reply" => NO_REPLY,
@@ -178,7 +180,7 @@ impl Words<'_> {
         let (observation, facts) = (self.observation, self.observation.facts);
         let plain = |text: &Option<String>| text.clone().map(Value::Plain);
         match name {
-            "host" => Some(facts.host.clone().into()),
+            "host" => Some(domain_name::to_unicode(&facts.host).into()),
             "port" => Some(facts.port.to_string().into()),
             "user" => plain(&facts.username),
             "from" => plain(&facts.sender),
@@ -188,6 +190,7 @@ impl Words<'_> {
             "provider_tenant" => plain(&facts.provider_tenant),
             "seconds" => Some(facts.timeout_seconds.to_string().into()),
             "suggested_host" => mail_services::suggested_server(observation.host()).map(Value::from),
+            "similar_host" => mail_services::similar_server(observation.host()).map(Value::from),
             "user_name_form" => match mail_services::preset_of(observation.host())?.username {
                 UsernameForm::Fixed(word) => Some(word.into()),
                 UsernameForm::EmailAddress | UsernameForm::Issued => None,

@@ -152,6 +152,10 @@ pub(super) enum Condition {
     HostIsAddress,
     /// The submission server of this host's provider is known, and it is another one.
     SuggestionKnown,
+    /// The host's name differs from that of a known server by a typing error.
+    SimilarKnown,
+    /// Client ID and directory are both GUIDs, so that one may stand in the other's place.
+    IdsInterchangeable,
     Host(&'static str),
     Port(u16),
     Kind(Kind),

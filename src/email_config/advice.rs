@@ -16,26 +16,28 @@ pub struct Advice {
 }
 
 texts! {
-    PASSWORD_SIGN_IN = "Microsoft is ending sign-in with a password";
-    PASSWORD_SIGN_IN_MEANING = "This configuration signs in at {host} with a user name and a password. Microsoft \
-                                switches that off for sending mail, so it will stop working. Move to the provider \
-                                Microsoft 365: it sends with an app of your own organisation, and the setup help \
-                                lists the steps. A personal Outlook.com mailbox cannot move; use another mailbox.";
-    CLEAR_TEXT = "Mail goes out without encryption";
-    CLEAR_TEXT_MEANING = "With the security type none, everybody on the way can read the mails. Choose StartTLS, \
-                          usually with port 587, or SSL/TLS, usually with port 465, if the server offers one of them.";
+    PASSWORD_SIGN_IN = "Microsoft is ending password sign-in (end of December 2026)";
+    PASSWORD_SIGN_IN_MEANING = "This configuration signs in at {host} with a user name and a password. At the end of \
+                                December 2026 Microsoft switches this off by default in existing organisations, \
+                                whose administrators can switch it back on for a time; organisations created after \
+                                that cannot use it by default. Choose Microsoft 365 as the provider: it sends \
+                                through an app of your own organisation, and the setup help lists the steps. A \
+                                personal Outlook.com mailbox cannot switch; use another mailbox.";
+    CLEAR_TEXT = "Email is sent without encryption";
+    CLEAR_TEXT_MEANING = "With the security type none, anyone along the way can read the emails. Choose StartTLS \
+                          (usually port 587) or SSL/TLS (usually port 465) if the server offers one of them.";
     PORT = "Port {port} is usually used with {wanted}";
-    PORT_MEANING = "The security type is {chosen}. Most servers speak {wanted} on port {port}; if the check fails, \
-                    choose that.";
-    USERNAME_FORM = "The user name {username} is not of the form that {service} uses";
-    USERNAME_IS_ADDRESS = "At {service} the user name is the whole e-mail address of the account.";
+    PORT_MEANING = "The security type is {chosen}. Most servers use {wanted} on port {port}: choose it if the check \
+                    fails.";
+    USERNAME_FORM = "{username} does not look like a user name at {service}";
+    USERNAME_IS_ADDRESS = "At {service} the user name is the full email address of the account.";
     USERNAME_IS_FIXED = "At {service} the user name is always the word {expected}.";
-    SERVER_NAME = "{host} is not the server with which {service} sends";
-    SERVER_NAME_MEANING = "Mail programs send through {server}. Enter that as the server address.";
+    SERVER_NAME = "{host} is not {service}'s server for sending";
+    SERVER_NAME_MEANING = "Mail programs send through {server}. Enter this name as the server.";
     SENDER_DOMAIN = "{service} may refuse the sender {sender}";
-    SENDER_DOMAIN_MEANING = "The account is of the domain {account}, the sender address of {domain}. {service} lets \
-                             an account send only as itself, or as addresses that were added to it; otherwise it \
-                             refuses the mail or replaces the sender.";
+    SENDER_DOMAIN_MEANING = "The account belongs to the domain {account}, the sender address to {domain}. {service} \
+                             lets an account send only as itself or as addresses that were added to it. Otherwise it \
+                             refuses the email or replaces the sender.";
 }
 
 /// In the order of their weight. Pure: it looks at the settings alone.

@@ -185,11 +185,12 @@ impl Error {
         Self::new(Code::RateLimited)
             .detail(format!("Try again in {seconds} {unit}."))
             .header(RETRY_AFTER, HeaderValue::from(seconds))
+            .limit("requests")
     }
 
     /// 429 by a quota of the operator; the title says by which.
-    pub fn quota_reached(title: &str, seconds: u64) -> Self {
-        let mut error = Self::rate_limited(seconds);
+    pub fn quota_reached(title: &str, limit: &'static str, seconds: u64) -> Self {
+        let mut error = Self::rate_limited(seconds).limit(limit);
         for fault in &mut error.faults {
             title.clone_into(&mut fault.title);
         }
@@ -215,7 +216,15 @@ impl Error {
     /// The diagnosis of the check that failed.
     pub fn diagnosis(mut self, diagnosis: Value) -> Self {
         if let Some(fault) = self.faults.first_mut() {
-            fault.meta = Some(MetaBody { diagnosis: Some(diagnosis), ..MetaBody::default() });
+            fault.meta.get_or_insert_default().diagnosis = Some(diagnosis);
+        }
+        self
+    }
+
+    /// Which limit was reached.
+    pub fn limit(mut self, limit: &'static str) -> Self {
+        if let Some(fault) = self.faults.first_mut() {
+            fault.meta.get_or_insert_default().limit = Some(limit);
         }
         self
     }

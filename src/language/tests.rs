@@ -7,7 +7,7 @@ use super::Language;
 use super::catalogue::{entries, file};
 use crate::http::api::checks;
 use crate::providers::microsoft365::setup;
-use crate::{diagnosis, email_config, mail_services, providers};
+use crate::{dev, diagnosis, email_config, mail_services, providers};
 
 /// Every English text that a client can read and that is translated, once each.
 fn all_texts() -> Vec<&'static str> {
@@ -17,6 +17,7 @@ fn all_texts() -> Vec<&'static str> {
     texts.extend(providers::texts());
     texts.extend(mail_services::texts());
     texts.extend(checks::texts());
+    texts.extend(dev::pages::texts());
     let mut seen = HashSet::new();
     texts.retain(|text| seen.insert(*text));
     texts

@@ -49,8 +49,8 @@ pub(super) const SERVICES: &[MailService] = &[
             name: "Microsoft 365",
             servers: &[("", "smtp.office365.com")],
             password: PasswordKind::None,
-            note: "Choose the provider Microsoft 365: it sends with an app of your own organisation and needs no \
-                   password of a mailbox. Password sign-in over SMTP is being switched off by Microsoft.",
+            note: "Choose Microsoft 365 as the provider: it sends through an app of your own organisation and needs \
+                   no mailbox password. Microsoft is switching off password sign-in over SMTP.",
             help: "https://learn.microsoft.com/exchange/clients-and-mobile-in-exchange-online/deprecation-of-basic-authentication-exchange-online",
             ..PRESET
         }),
@@ -70,8 +70,8 @@ pub(super) const SERVICES: &[MailService] = &[
             name: "Google Workspace and Gmail",
             servers: &[("", "smtp.gmail.com")],
             password: PasswordKind::App,
-            note: "Google takes an app password here, never the account's own one. The account needs 2-Step Verification \
-                   before an app password can be made.",
+            note: "Google only accepts an app password here, not your account password. Turn on 2-Step Verification \
+                   for the account first, then create an app password.",
             help: "https://support.google.com/accounts/answer/185833",
             ..PRESET
         }),
@@ -90,8 +90,8 @@ pub(super) const SERVICES: &[MailService] = &[
             servers: REGIONS,
             username: UsernameForm::Issued,
             password: PasswordKind::SmtpCredentials,
-            note: "Make SMTP credentials in the SES console, in the same region as the server. They are not your AWS \
-                   access key.",
+            note: "Create SMTP credentials in the SES console, in the same region as the server. They are not your \
+                   AWS access key.",
             help: "https://docs.aws.amazon.com/ses/latest/dg/smtp-credentials.html",
             ..PRESET
         }),
@@ -125,8 +125,8 @@ pub(super) const SERVICES: &[MailService] = &[
             servers: &[("us", "smtp.mailgun.org"), ("eu", "smtp.eu.mailgun.org")],
             username: UsernameForm::Issued,
             password: PasswordKind::SmtpCredentials,
-            note: "Make SMTP credentials for your sending domain in Mailgun. Take the server of the region in which the \
-                   domain was made.",
+            note: "Create SMTP credentials for your sending domain in Mailgun. Use the server of the region in which \
+                   the domain was created.",
             help: "https://documentation.mailgun.com/docs/mailgun/user-manual/sending-messages/send-smtp",
             ..PRESET
         }),
@@ -159,7 +159,7 @@ pub(super) const SERVICES: &[MailService] = &[
             servers: &[("", "smtp-relay.brevo.com")],
             username: UsernameForm::Issued,
             password: PasswordKind::SmtpCredentials,
-            note: "User name and SMTP key stand under SMTP & API in Brevo's settings.",
+            note: "You find user name and SMTP key under SMTP & API in Brevo's settings.",
             help: "https://help.brevo.com/hc/en-us/articles/7924908994450",
             ..PRESET
         }),
@@ -221,8 +221,8 @@ pub(super) const SERVICES: &[MailService] = &[
                 ("jp", "smtp.zoho.jp"),
             ],
             password: PasswordKind::App,
-            note: "Take the server of the region in which the account was made. With two-factor sign-in an app password is \
-                   needed.",
+            note: "Use the server of the region in which the account was created. With two-factor sign-in you need an \
+                   app password.",
             help: "https://www.zoho.com/mail/help/zoho-smtp.html",
             ..PRESET
         }),
@@ -239,7 +239,7 @@ pub(super) const SERVICES: &[MailService] = &[
             port: 465,
             security: Security::Tls,
             password: PasswordKind::App,
-            note: "Fastmail takes an app password here, never the account's own one.",
+            note: "Fastmail only accepts an app password here, not your account password.",
             help: "https://www.fastmail.help/hc/en-us/articles/360058752854",
             ..PRESET
         }),
@@ -256,7 +256,7 @@ pub(super) const SERVICES: &[MailService] = &[
             name: "iCloud Mail",
             servers: &[("", "smtp.mail.me.com")],
             password: PasswordKind::App,
-            note: "Apple takes an app-specific password here, never the account's own one.",
+            note: "Apple only accepts an app-specific password here, not your account password.",
             help: "https://support.apple.com/102525",
             ..PRESET
         }),
@@ -274,7 +274,7 @@ pub(super) const SERVICES: &[MailService] = &[
             port: 465,
             security: Security::Tls,
             password: PasswordKind::App,
-            note: "Yahoo takes an app password here, never the account's own one.",
+            note: "Yahoo only accepts an app password here, not your account password.",
             help: "https://help.yahoo.com/kb/SLN4075.html",
             ..PRESET
         }),
@@ -289,8 +289,8 @@ pub(super) const SERVICES: &[MailService] = &[
             id: "gmx",
             name: "GMX",
             servers: &[("gmx.net, gmx.de", "mail.gmx.net"), ("gmx.com", "mail.gmx.com")],
-            note: "Sending by programs has to be allowed once in GMX's settings, under POP3 & IMAP. With two-factor sign-in \
-                   an app password is needed.",
+            note: "Allow mail programs once in GMX's settings, under POP3 & IMAP. With two-factor sign-in you need an \
+                   app password.",
             help: "https://support.gmx.com/pop-imap/pop3/serverdata.html",
             ..PRESET
         }),
@@ -322,8 +322,8 @@ pub(super) const SERVICES: &[MailService] = &[
             servers: &[("eu", "ssl0.ovh.net"), ("ca", "smtp.mail.ovh.ca")],
             port: 465,
             security: Security::Tls,
-            note: "User name and password are those of the mailbox. Accounts with Email Pro or Exchange have servers of \
-                   their own, which OVHcloud's control panel names.",
+            note: "User name and password are those of the mailbox. Email Pro and Exchange accounts use other \
+                   servers, which OVHcloud's control panel shows.",
             help: "https://help.ovhcloud.com/csm/en-mx-plan-generalities",
             ..PRESET
         }),
@@ -339,7 +339,7 @@ pub(super) const SERVICES: &[MailService] = &[
             servers: &[("", "mail.infomaniak.com")],
             port: 465,
             security: Security::Tls,
-            note: "The password is that of the mailbox, or a device password of it.",
+            note: "The password of the mailbox, or a device password for it.",
             help: "https://www.infomaniak.com/en/support/faq/2427",
             ..PRESET
         }),

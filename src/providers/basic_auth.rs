@@ -19,10 +19,10 @@ texts! {
     CONNECTED = "Connected to {place}.";
     SIGNED_IN = "Connected to {place} and signed in as {username}.";
     IPV6_PATH_BROKEN = "The server has an IPv6 address too, which cannot be reached from here; IPv4 was used.";
-    SENDER_TAKEN = "The server takes {sender} as the sender.";
-    SENDER_NOT_KNOWN = "Whether it takes {sender} as the sender is not known: it asked to try later.";
+    SENDER_TAKEN = "The server accepts {sender} as the sender.";
+    SENDER_NOT_KNOWN = "It asked us to try later, so it is not known whether it accepts {sender} as the sender.";
     /// Also where the server is Microsoft's.
-    pub(super) MAIL_TAKEN = "The server took the mail for {recipient}: {reply}";
+    pub(super) MAIL_TAKEN = "The server accepted the mail for {recipient}: {reply}";
 }
 
 /// How many addresses of a host are tried while each refuses in its greeting.

@@ -45,11 +45,10 @@ texts! {
     TOKEN_ISSUED = "Microsoft issued a token for the app {client_id}.";
     PERMISSION_SHOWN = "It has the permission Mail.Send.";
     PERMISSION_NOT_SHOWN = "The token does not show the permission Mail.Send, which is right for an app that is \
-                            limited to one mailbox. Send a test mail to see whether it may send from {mailbox}.";
-    SENDER_TAKEN = "Signed in as {mailbox} with a token, and the sender is taken.";
+                            limited to one mailbox. Send a test email to see whether it may send from {mailbox}.";
+    SENDER_TAKEN = "Signed in as {mailbox} with a token, and the sender is accepted.";
     SIGNED_IN = "Signed in as {mailbox} with a token.";
-    ACCEPTED = "Microsoft accepted the mail for delivery. Accepted is not yet delivered: if it comes back, the \
-                notice goes to {mailbox}.";
+    ACCEPTED = "Microsoft accepted the email for delivery. If it cannot be delivered, {mailbox} receives a notice.";
 }
 
 /// A check or a sending with one account.

@@ -7,17 +7,21 @@ use uuid::Uuid;
 use super::background_tasks::{self, AUDIT_RETENTION};
 use super::{Columns, Db, DbError, Statement, Write, sql};
 use crate::clock::Timestamp;
+use crate::diagnosis::StoredDiagnosis;
 use crate::id::{TenantId, TraceId, UserId};
 
 statements! {
     INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id,
             remote_address, recipient, api_key_id, count)
         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)";
+    /// Adds what the check showed to its row.
+    ATTACH_DIAGNOSIS = "update audit set diagnosis = $3 where tenant_id = $1 and id = $2";
     /// Counts a repetition in the row of the first occurrence.
     COUNT_AGAIN = "update audit set count = count + 1 where tenant_id = $1 and id = $2";
     /// Newest first, from behind a position on. Two rows never have the same one, so that rows which arrive
     /// between two pages move none of the others over a border.
-    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, api_key_id, count
+    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, api_key_id, count,
+            diagnosis
         from audit
         where tenant_id = $1 and (at, id) < ($2, $3) order by at desc, id desc limit $4";
     /// The operator's, of all tenants.
@@ -59,6 +63,8 @@ pub struct StoredEntry {
     pub api_key: Option<String>,
     /// How often it happened within a minute.
     pub count: i64,
+    /// What a failed check showed.
+    pub diagnosis: Option<StoredDiagnosis>,
 }
 
 /// Where a row stands in a tenant's audit: by its time, and by its id among those of the same millisecond.
@@ -83,6 +89,13 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
         .bind(entry.remote.map(|remote| remote.to_string()))
         .bind(entry.recipient.clone())
         .bind(entry.api_key.map(|id| id.to_string()))
+}
+
+/// Adds the diagnosis of a failed check to its row, in the same write.
+pub fn attach_diagnosis(tenant: &TenantId, id: Uuid, diagnosis: &StoredDiagnosis) -> Statement {
+    // Text and numbers alone: it can always be written.
+    let text = serde_json::to_string(diagnosis).ok();
+    sql(ATTACH_DIAGNOSIS).bind(tenant.as_str()).bind(id.to_string()).bind(text)
 }
 
 /// Counts a repetition in a row; undoes the write where the row is gone.
@@ -115,6 +128,8 @@ fn read(columns: &mut Columns) -> Result<StoredEntry, DbError> {
         recipient: columns.optional_text()?,
         api_key: columns.optional_text()?,
         count: columns.integer()?,
+        // One that a newer version has written may not be readable.
+        diagnosis: columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok()),
     })
 }
 

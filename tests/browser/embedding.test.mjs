@@ -206,13 +206,38 @@ test("an origin that the operator does not name gets the modules, and nothing of
     <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
     <email-transport-settings token="${token}"></email-transport-settings></body></html>`);
   const page = await open(url, token);
-  await page.getByText("The service cannot be reached").first().waitFor();
+  await page.getByText("This page is not connected to the mail service").first().waitFor();
+  await page.getByText(`Add that origin to "server.cors_origins"`).waitFor();
+  assert.ok(page.wrong.some((text) => text.includes(other.origin) && text.includes("cors_origins")), "told to the developer");
   const session = await page.evaluate((address) => fetch(address).then((answer) => answer.status, () => "refused"),
     `${dev.origin}/console/session`);
   assert.equal(session, "refused", "nobody else is told the session");
-  page.wrong.splice(0, page.wrong.length, ...page.wrong.filter((text) => !text.includes("CORS policy")));
+  page.wrong.splice(0, page.wrong.length, ...page.wrong.filter((text) => !/CORS policy|cors_origins/.test(text)));
   await page.done();
   await other.stop();
+});
+
+test("a slip in the address or the token is told to the developer, and not as lost settings", async () => {
+  const token = dev.token(freshTenant());
+  const slips = [
+    [`api="${dev.origin}/api/v1" token="${token}"`, /"api" has to be the address of the service/],
+    [`api="${embedder.origin}" token="${token}"`, /answered 404 and is not this service/],
+    [`api="mail.example.com" token="${token}"`, /"api" has to be the address of the service/],
+    [`api="${dev.origin}"`, /No token was sent/],
+  ];
+  for (const [index, [attributes, expected]] of slips.entries()) {
+    const url = embedder.page(`/slip-${index}`, `<!doctype html><html lang="en"><head><title>A slip</title></head><body>
+      <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+      <email-transport-settings ${attributes}></email-transport-settings></body></html>`);
+    const page = await open(url, token);
+    await page.getByText("This page is not connected to the mail service").first().waitFor();
+    assert.match(await page.locator("#refusal").innerText(), expected);
+    assert.equal(page.wrong.length, 1, page.wrong.join());
+    assert.match(page.wrong[0], expected);
+    page.wrong.length = 0;
+    if (index === 0) await page.picture("63-not-connected");
+    await page.done();
+  }
 });
 
 test("the console may not be framed by others", async () => {

@@ -81,7 +81,7 @@ test("a server without encryption: other ports, or none on purpose", async () =>
   await page.button("Use no encryption").click();
   await page.saved();
   assert.equal((await page.stored()).securityType, "none");
-  await page.getByText("Mail goes out without encryption").waitFor();
+  await page.getByText("Email is sent without encryption").waitFor();
   await page.getByText("Not encrypted: anyone along the way can read the email.").waitFor();
   await page.picture("22-advice");
   await page.done();
@@ -122,7 +122,7 @@ test("what the service refuses before it connects stands at its field", async ()
     "Enter the name of the mail server.", "Enter a number from 1 to 65535.",
     "Enter one complete email address, such as mail@example.com.",
   ]);
-  assert.match(await page.told(), /3 fields need a correction/);
+  assert.match(await page.told(), /3 fields need to be corrected/);
   assert.equal(await page.field("serverPort").getAttribute("aria-describedby"), "e-serverPort");
   await page.picture("24-field-errors");
   await page.axe("field errors");
@@ -134,7 +134,7 @@ test("what the service refuses before it connects stands at its field", async ()
   await page.fill({ emailAddress: "a..b@example.com" });
   await page.save();
   await page.locator("#e-emailPassword").waitFor();
-  assert.match(await page.locator("#e-serverAddress").innerText(), /does not connect to that address/);
+  assert.match(await page.locator("#e-serverAddress").innerText(), /does not connect to internal addresses/);
   assert.match(await page.locator("#e-emailPassword").innerText(), /placeholder dots/);
   assert.match(await page.locator("#e-emailAddress").innerText(), /./);
   await page.focusIs("serverAddress");
@@ -203,6 +203,22 @@ test("microsoft 365: a wrong secret, its id in place of its value, an unknown di
   await page.field("providerTenantId").fill(dev.directoryId);
   await page.save();
   await page.saved();
+  await page.done();
+});
+
+test("microsoft 365: two IDs that were swapped are one click", async () => {
+  const page = await open();
+  await page.choose("Microsoft365");
+  await page.fill({
+    clientId: dev.directoryId, providerTenantId: dev.clientId, emailAddress: dev.mailbox, clientSecret: dev.clientSecret,
+  });
+  await page.save();
+  assert.equal(await page.code(), "ENTRA_TENANT_NOT_FOUND");
+  await page.getByText("The two IDs may have been swapped.").waitFor();
+  await page.picture("29-swapped-ids");
+  await page.button("Swap the two IDs").click();
+  await page.saved();
+  assert.equal((await page.stored()).providerConfig.clientId, dev.clientId);
   await page.done();
 });
 

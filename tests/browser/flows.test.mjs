@@ -123,7 +123,7 @@ test("microsoft 365 with its setup help, from the form to a test mail", async ()
   await page.focusIs("provider-Microsoft365");
   await page.locator(".setup-body").waitFor();
   await page.fill({ clientId: dev.clientId, providerTenantId: dev.directoryId, emailAddress: dev.mailbox });
-  await page.getByText("The app may send from this one mailbox only").click();
+  assert.equal(await page.getByLabel("The app may only send from this one mailbox").isChecked(), true, "the narrow way first");
   await page.locator("pre", { hasText: dev.mailbox }).first().waitFor();
   await page.picture("06-microsoft365-help");
   await page.button("Copy commands").first().click();
@@ -132,6 +132,8 @@ test("microsoft 365 with its setup help, from the form to a test mail", async ()
   assert.ok(copied.includes(`New-ServicePrincipal -AppId '${dev.clientId}'`), copied);
   await page.button("Copy all steps as text").click();
   await page.waitForFunction(async () => (await navigator.clipboard.readText()).includes("Register the app"));
+  const steps = await page.evaluate(() => navigator.clipboard.readText());
+  assert.match(steps, /please send back:\n- the Application \(client\) ID.*\n- the Value.*safe way.*\n- the day/);
 
   await page.field("clientSecret").fill(dev.clientSecret);
   await page.save();
@@ -325,10 +327,10 @@ test("the recent activity is told where the service keeps one, and left out wher
   await page.getByText("Port 465 is usually used with SSL/TLS").waitFor();
   const rows = (await page.locator("#activity li").allInnerTexts()).map((row) => row.replace(/\s+/g, " "));
   assert.match(rows[0], /Connection test failed AUTH_REJECTED ann 2 minutes ago/);
-  assert.match(rows[3], /Settings changed ann · changed: Sender name/);
+  assert.match(rows[3], /Settings changed ann · Changed: Sender name/);
   assert.match(rows[4], /new-one/, "an action that the element does not know");
   await page.button("Show older").click();
-  await page.getByText("changed: Server, Password").waitFor();
+  await page.getByText("Changed: Server, Password").waitFor();
   await page.picture("11-failing-with-activity");
   await page.axe("the activity");
   await page.done();
@@ -339,4 +341,132 @@ test("the recent activity is told where the service keeps one, and left out wher
   await without.ready();
   assert.equal(await without.getByRole("heading", { name: "Recent activity" }).count(), 0);
   await without.done();
+});
+
+test("in dev the inbox is an account with one click, and the first email takes a second one", async () => {
+  const page = await browser.open();
+  const session = await (await fetch(`${dev.origin}/console/session`)).json();
+  const token = dev.token(`tenant-own-account-${process.pid}`);
+  await page.route("**/console/session", (route) => route.fulfill({ json: { ...session, token } }));
+  await page.goto(dev.console);
+  await page.locator("#settings-title").waitFor();
+  await page.locator("#own-account").click();
+  await page.locator(".check .notice.ok").waitFor();
+  await page.locator("#send-test").click();
+  await page.locator("#test-result.ok").waitFor();
+  assert.equal(await page.locator("#preset").inputValue(), "test-inbox");
+  await page.picture("12-own-account");
+  // Another language renames it and loses nothing.
+  await page.locator('[name="senderName"]').fill("Mine");
+  await page.locator("#language").selectOption("de");
+  await page.locator("#preset option", { hasText: "Testpostfach" }).waitFor({ state: "attached" });
+  assert.equal(await page.locator('[name="senderName"]').inputValue(), "Mine");
+  await page.done();
+});
+
+test("a pasted server is taken apart into its fields, and the page says so", async () => {
+  const page = await openConsole(browser, dev);
+  await page.ready();
+  await page.choose("BasicAuth");
+  await page.field("serverAddress").fill("smtps://localhost:4650/");
+  await page.field("serverAddress").blur();
+  await page.getByText("We put 4650 into the port and chose SSL/TLS.").first().waitFor();
+  assert.deepEqual(await Promise.all(["serverAddress", "serverPort"].map((name) => page.field(name).inputValue())), ["localhost", "4650"]);
+  assert.equal(await page.locator('[name="securityType"][value="SSL/TLS"]').isChecked(), true);
+  assert.match(await page.told(), /We put 4650/);
+  assert.equal(await page.field("serverAddress").getAttribute("aria-describedby"), "n-serverAddress");
+  await page.picture("13-taken-apart");
+  await page.axe("a note at a field");
+  await page.field("serverAddress").fill("localhost");
+  assert.equal(await page.locator("#n-serverAddress").count(), 0, "the note is about what was entered");
+  await page.field("emailAddress").fill("Example Ltd <platform@example.com>");
+  await page.field("emailAddress").blur();
+  await page.getByText("We put “Example Ltd” into the sender name.").first().waitFor();
+  assert.equal(await page.field("emailAddress").inputValue(), "platform@example.com");
+  assert.equal(await page.field("senderName").inputValue(), "Example Ltd");
+  // Saved with Enter, without leaving the field first.
+  await page.getByLabel("Same as sender address").uncheck();
+  await page.fill({ username: "dev", emailPassword: dev.password, serverPort: "1" });
+  await page.security("StartTLS");
+  await page.field("serverAddress").fill(`localhost:${dev.smtpPort}`);
+  await page.field("serverAddress").press("Enter");
+  await page.saved();
+  assert.equal((await page.stored()).serverPort, dev.smtpPort);
+  await page.done();
+});
+
+test("a typing error in a known server is one click", async () => {
+  const page = await openConsole(browser, dev);
+  await page.ready();
+  await page.choose("BasicAuth");
+  await page.field("serverAddress").fill("smtp.gmial.com");
+  await page.getByText("Did you mean smtp.gmail.com?").waitFor();
+  await page.picture("14-did-you-mean");
+  await page.button("Use smtp.gmail.com").click();
+  assert.equal(await page.field("serverAddress").inputValue(), "smtp.gmail.com");
+  assert.equal(await page.locator("#preset").inputValue(), "google-workspace");
+  assert.equal(await page.locator("#similar-server").count(), 0);
+  await page.done();
+});
+
+test("microsoft 365 keeps the sender address, from the warning's button too", async () => {
+  const page = await openConsole(browser, dev);
+  await dev.api(page.token, "PATCH", "/email-config", [
+    ["serverAddress", "smtp.office365.com"], ["serverPort", "587"], ["securityType", "StartTLS"],
+    ["emailAddress", "news@example.com"], ["username", "news@example.com"], ["emailPassword", "secret"],
+  ].map(([field, value]) => ({ op: "replace", path: `/${field}`, value })));
+  await page.reload();
+  await page.ready();
+  await page.getByText("end of December 2026").first().waitFor();
+  await page.picture("15-password-end");
+  await page.locator(".status").getByRole("button", { name: "Choose Microsoft 365" }).click();
+  await page.focusIs("provider-Microsoft365");
+  assert.equal(await page.field("emailAddress").inputValue(), "news@example.com");
+  await page.done();
+});
+
+test("the activity tells names, titles and recipients, folds like rows, and opens a diagnosis as it was", async () => {
+  const page = await openConsole(browser, dev);
+  await page.ready();
+  const attempt = (changes) => dev.api(page.token, "PUT", "/email-config", dev.account(changes));
+  await attempt({ emailPassword: "wrong" });
+  await attempt({ emailPassword: "wrong" });
+  await attempt({});
+  await dev.api(page.token, "POST", "/email-config/actions/send-test-email", { recipient: "bob@example.org" });
+  await page.reload();
+  await page.locator("#activity > li").nth(2).waitFor();
+  const rows = (await page.locator("#activity > li").allInnerTexts()).map((row) => row.replace(/\s+/g, " "));
+  assert.equal(rows.length, 3, rows.join("\n"));
+  assert.match(rows[0], /^Test email to bob@example\.org sent/);
+  assert.match(rows[2], /^Tried to change Server, .*Password – not saved localhost refused the sign-in .*2 times since/);
+  const past = page.locator("#activity details");
+  await past.locator("summary").click();
+  await past.getByText("Enter the password again, and check the user name").waitFor();
+  await page.picture("16-activity");
+  await page.axe("a past diagnosis");
+  // A deletion renews the list.
+  await page.choose("None");
+  await page.button("Delete the settings").click();
+  await page.locator("#activity > li", { hasText: "Settings deleted" }).waitFor();
+  await page.done();
+});
+
+test("commands in the steps can be copied, and are in the font of code", async () => {
+  const page = await openConsole(browser, dev, { permissions: ["clipboard-read", "clipboard-write"] });
+  await dev.api(page.token, "PUT", "/email-config", dev.account());
+  const command = "Set-CASMailbox ann@example.com -SmtpClientAuthenticationDisabled $false";
+  await page.route("**/verify-connection", (route) => route.fulfill({ json: {
+    success: false, connectionFailed: false, message: "",
+    diagnosis: { code: "M365_SMTP_AUTH_DISABLED_TENANT", title: "It is off", owner: "microsoft365_admin", stage: "auth", links: [], transcript: [],
+      steps: [`In Exchange Online PowerShell: \`${command}\``] },
+  } }));
+  await page.reload();
+  await page.ready();
+  await page.button("Test connection").click();
+  await page.locator(".command code", { hasText: command }).waitFor();
+  await page.picture("17-command");
+  await page.locator(".command").getByRole("button", { name: "Copy" }).click();
+  await page.getByText("Copied", { exact: true }).first().waitFor();
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), command);
+  await page.done();
 });

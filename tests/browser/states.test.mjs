@@ -88,6 +88,7 @@ test("a rate limit counts down, and opens again", async () => {
     ? route.fulfill({ status: 429, headers: { "retry-after": "17" }, json: { errors: [{ code: "HTTP-429", title: "API rate limit reached", detail: "Try again in 17 seconds." }] } })
     : route.fallback());
   await page.save();
+  await page.getByText("Too many requests in a short time").first().waitFor();
   await page.getByText("You can try again in 17 seconds.").waitFor();
   assert.equal(await page.locator("#save").getAttribute("aria-disabled"), "true");
   await page.picture("43-rate-limit");
@@ -97,6 +98,28 @@ test("a rate limit counts down, and opens again", async () => {
   assert.equal(await page.locator("#save").getAttribute("aria-disabled"), null);
   await page.button("Try again").click();
   await page.saved();
+  await page.done();
+});
+
+test("each limit of the service has its own text, and that of test emails leaves the rest open", async () => {
+  const page = await openConsole(browser, dev);
+  await dev.api(page.token, "PUT", "/email-config", dev.account());
+  await page.clock.install({ time: new Date(2026, 2, 10, 21, 5) });
+  await page.reload();
+  await page.ready();
+  const limited = (where, limit, seconds) => page.route(where, (route) => route.fulfill({
+    status: 429, headers: { "retry-after": String(seconds) },
+    json: { errors: [{ code: "HTTP-429", title: "Quota of test mails", detail: "Try again in 86400 seconds.", meta: { limit } }] },
+  }));
+  await limited("**/send-test-email", "test_mails_per_tenant", 86_400);
+  await page.locator("#send-test").click();
+  await page.getByText("No more test emails today").first().waitFor();
+  await page.getByText("You can try again tomorrow at 21:05.").waitFor();
+  await page.picture("43-quota");
+  assert.equal(await page.locator("#verify").getAttribute("aria-disabled"), null, "a check is possible");
+  await limited("**/verify-connection", "running_check", 1);
+  await page.locator("#verify").click();
+  await page.getByText("Another check is in progress").first().waitFor();
   await page.done();
 });
 
@@ -163,7 +186,9 @@ test("with a sign-in of the installation: the link, and then the cookie with the
   await page.axe("the sign-in");
 
   // The service's own side of the cookie is played here: what counts is what the page sends.
-  session = { json: { mode: "oidc", user: "ann", tenant: "acme", csrfToken: "one" } };
+  session = { json: {
+    mode: "oidc", user: "7f3c2b1e", tenant: "acme", userName: "Anna Müller", tenantName: "Acme Ltd", csrfToken: "one",
+  } };
   let current = "one";
   const seen = [];
   await page.route("**/api/v1/csrf-token", (route) => route.fulfill({ status: 204, headers: { "qlik-csrf-token": current } }));
@@ -176,11 +201,16 @@ test("with a sign-in of the installation: the link, and then the cookie with the
     }
     return route.continue({ headers: { ...request.headers(), authorization: `Bearer ${page.token}` } });
   });
-  await page.reload();
+  await page.goto(`${dev.console}?sign-in=denied`);
   await page.ready();
+  assert.equal(new URL(page.url()).search, "", "a failure of before is not kept in the address");
+  assert.equal(await page.locator("#who").innerText().then((text) => text.replace(/\s+/g, " ")), "Acme Ltd Anna Müller");
   await page.enterAccount();
   await page.save();
   await page.saved();
+  await page.choose("None");
+  await page.getByRole("heading", { name: "Delete the email settings of Acme Ltd?" }).waitFor();
+  await page.choose("BasicAuth");
   assert.deepEqual(seen.filter(([method]) => method === "PUT"), [["PUT", undefined, "one"]]);
   assert.ok(seen.every(([, authorization]) => authorization === undefined));
   current = "two";
@@ -196,12 +226,13 @@ test("with a sign-in of the installation: the link, and then the cookie with the
   await page.unroute("**/api/v1/transports/**");
   await page.route(CONFIG, (route) => route.fulfill({ status: 401, json: { errors: [] } }));
   await page.save();
-  assert.equal(await page.getByRole("link", { name: "Sign in" }).getAttribute("target"), "_blank");
+  assert.equal(await page.getByRole("link", { name: "Sign in" }).first().getAttribute("target"), "_blank");
+  await page.locator("#save-problem").getByRole("link", { name: "Sign in" }).waitFor();
   assert.equal(await page.field("senderName").inputValue(), "Not to be lost");
   await page.picture("49-sign-in-again");
   session = { json: { mode: "oidc", user: "ann", tenant: "acme" } };
   await page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));
-  await page.getByRole("link", { name: "Sign in" }).waitFor({ state: "detached" });
+  await page.locator(".sign-in").waitFor({ state: "detached" });
   session = { status: 401, json: { mode: "oidc", signIn: "/console/sign-in" } };
   await page.button("Discard changes").click();
   await page.button("Test connection").click();

@@ -4,13 +4,22 @@ import { LANGUAGES, languageOf, loadTexts, text } from "../element/i18n.js";
 import "../element/element.js";
 
 /**
- * @typedef {{ mode: "dev", token: string } | { mode: "none" } | { mode: "oidc", signIn?: string, user?: string,
- *   tenant?: string, csrfToken?: string }} Session
+ * @typedef {{ serverAddress: string, serverPort: number, username: string, emailPassword: string,
+ *   emailAddress: string }} TestInbox
+ *
+ * @typedef {{ mode: "dev", token: string, tenant?: string, testInbox?: TestInbox }} DevSession
+ *
+ * @typedef {DevSession | { mode: "none" } | { mode: "oidc", signIn?: string, user?: string, tenant?: string,
+ *   userName?: string | null, tenantName?: string | null, csrfToken?: string }} Session
  */
 
 const THEMES = ["auto", "light", "dark"];
 
 const SIGN_IN_FAILURES = ["denied", "expired", "not_known", "provider"];
+
+/** Why the last sign-in failed. It is taken out of the address, so that a reload or a bookmark does not repeat it. */
+const failure = new URLSearchParams(location.search).get("sign-in");
+if (failure) history.replaceState(null, "", location.pathname);
 
 /** Remembers choices in this browser, where storage is allowed. */
 const storedChoices = {
@@ -66,6 +75,7 @@ async function renderTexts() {
   // Languages are named in themselves.
   fillSelect("language", LANGUAGES.map((value) => [value, languageName(value)]), language);
   settings?.setAttribute("locale", language);
+  if (settings && session?.mode === "dev") settings.presets = ownPresets(session, t);
   document.querySelector(".sign-in")?.replaceWith(signInNotice(t));
 }
 
@@ -107,7 +117,6 @@ function signInNotice(t) {
   words.textContent = t(`console.${kind}.text`);
   section.append(title, words);
   // The sign-in failed; the service gives the reason as one word.
-  const failure = new URLSearchParams(location.search).get("sign-in");
   if (signIn && failure && SIGN_IN_FAILURES.includes(failure)) {
     const why = document.createElement("p");
     why.setAttribute("role", "alert");
@@ -123,6 +132,43 @@ function signInNotice(t) {
     section.append(link);
   }
   return section;
+}
+
+/** Whose settings these are, and who is signed in. @param {Session | null} current */
+function renderWho(current) {
+  const signedIn = current && isSignedIn(current) && current.mode !== "none" ? current : null;
+  const organisation = (signedIn?.mode === "oidc" ? signedIn.tenantName : null) ?? signedIn?.tenant ?? "";
+  const person = (signedIn?.mode === "oidc" ? signedIn.userName : null) ?? "";
+  element("organisation").textContent = organisation;
+  element("person").textContent = person;
+  element("who").hidden = !organisation && !person;
+  if (organisation) settings?.setAttribute("organisation", organisation);
+}
+
+/**
+ * The inbox of `transports dev` as a mail account.
+ *
+ * @param {DevSession} current
+ * @param {(key: string) => string} t
+ * @returns {import("../element/model/types.js").Preset[]}
+ */
+function ownPresets({ testInbox }, t) {
+  if (!testInbox) return [];
+  const { serverAddress, serverPort, username, emailPassword, emailAddress } = testInbox;
+  return [{
+    id: "test-inbox",
+    name: t("console.inbox"),
+    serviceProvider: "BasicAuth",
+    servers: [{ serverAddress }],
+    serverPort,
+    securityType: "StartTLS",
+    usernameForm: "fixed",
+    username,
+    passwordKind: "account_password",
+    note: t("console.inbox.note"),
+    helpLink: new URL("/dev/inbox", location.href).href,
+    values: { emailPassword, emailAddress },
+  }];
 }
 
 /** @param {Session} signedIn */
@@ -155,6 +201,7 @@ async function handleEndedSession() {
   const next = await fetchSession();
   if (!next || isSignedIn(next)) return;
   if (settings?.hasUnsavedChanges) {
+    if (next.mode === "oidc" && next.signIn) settings.setAttribute("sign-in", next.signIn);
     if (document.querySelector(".sign-in")) return;
     session = next;
     element("title").after(Object.assign(document.createElement("section"), { className: "sign-in" }));
@@ -198,6 +245,7 @@ async function applySession(next) {
   settings = null;
   if (session && isSignedIn(session)) showSettings(session);
   else element("main").append(Object.assign(document.createElement("section"), { className: "sign-in" }));
+  renderWho(session);
   await renderTexts();
 }
 

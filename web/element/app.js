@@ -81,6 +81,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {import("./model/types.js").Activity[] | null} activity `null` where there is none to be had
  * @property {ApiKeys} apiKeys
  * @property {string | null} moreActivity path of the next page
+ * @property {string} openActivity id of the entry whose diagnosis is shown
  * @property {string} copied what was copied last
  * @property {boolean} revealed the password that is being entered is shown
  * @property {number} waitUntil when a rate limit ends, in milliseconds since 1970
@@ -121,6 +122,7 @@ export function initialState() {
     },
     activity: null,
     moreActivity: null,
+    openActivity: "",
     copied: "",
     revealed: false,
     waitUntil: 0,
@@ -134,11 +136,14 @@ export function initialState() {
  * @property {(selector: string) => HTMLElement | null} find in the shadow root
  * @property {(name: string, detail: object) => void} emit
  * @property {() => string | null} token the one that is used, for its claims
+ * @property {() => string} signIn address of the sign-in; empty where the page does not tell it
+ * @property {() => string} organisation its name; empty where the page does not tell it
  */
 
 export class App {
   state = initialState();
   /** @type {import("./i18n.js").Texts} */ texts = {};
+  /** @type {import("./model/types.js").Preset[]} mail accounts that the page knows whole */ ownPresets = [];
   locale = "en";
   /** The next announcement for screen readers. */
   announcement = "";

@@ -22,12 +22,12 @@ const CLOCK_MS = 30_000;
 /**
  * The settings of a tenant's email transport, checked live.
  *
- * Attributes: `api`, `token`, `locale`, `theme` (`auto`, `light`, `dark`). Properties: the same, `getToken`, and
- * `hasUnsavedChanges`. Events, bubbling and composed: `config-saved`, `config-removed`, `check-finished`,
- * `unsaved-changes`, `sign-in-required`, `token-needed`. See docs/console.md.
+ * Attributes: `api`, `token`, `locale`, `theme` (`auto`, `light`, `dark`), `organisation`, `sign-in`. Properties: the same,
+ * `getToken`, `presets` and `hasUnsavedChanges`. Events, bubbling and composed: `config-saved`, `config-removed`,
+ * `check-finished`, `unsaved-changes`, `sign-in-required`, `token-needed`. See docs/console.md.
  */
 export class EmailTransportSettings extends HTMLElement {
-  static observedAttributes = ["api", "token", "locale", "theme"];
+  static observedAttributes = ["api", "token", "locale", "theme", "organisation", "sign-in"];
 
   #root = this.attachShadow({ mode: "open", delegatesFocus: false });
   /** @type {((reason: "start" | "expired") => Promise<string> | string) | null} */ #getToken = null;
@@ -49,6 +49,11 @@ export class EmailTransportSettings extends HTMLElement {
       find: (selector) => this.#root.querySelector(selector),
       emit: (name, detail) => this.#emit(name, detail),
       token: () => this.#app.client.usedToken() ?? this.token,
+      organisation: () => this.organisation,
+      signIn: () => {
+        const address = this.getAttribute("sign-in");
+        return address ? new URL(address, location.href).href : "";
+      },
     },
   );
 
@@ -102,13 +107,33 @@ export class EmailTransportSettings extends HTMLElement {
     this.setAttribute("theme", value);
   }
 
+  /** The name of the organisation whose settings these are, for the question before they are deleted. */
+  get organisation() {
+    return this.getAttribute("organisation") || "";
+  }
+  set organisation(value) {
+    this.setAttribute("organisation", value);
+  }
+
+  /** Mail accounts that the page knows whole; they come first in the list of mail providers. */
+  get presets() {
+    return this.#app.ownPresets;
+  }
+  set presets(value) {
+    const others = this.#app.state.presets.filter((preset) => !this.#app.ownPresets.some(({ id }) => id === preset.id));
+    this.#app.ownPresets = value;
+    if (this.#app.state.phase === "ready") this.#app.update({ presets: [...value, ...others] });
+  }
+
   /** Whether there is unsaved input; a page should ask before it navigates. */
   get hasUnsavedChanges() {
     return isChanged(this.#app.state);
   }
 
   connectedCallback() {
-    for (const name of /** @type {const} */ (["api", "token", "getToken", "locale", "theme"])) this.#adopt(name);
+    for (const name of /** @type {const} */ ([
+      "api", "token", "getToken", "locale", "theme", "organisation", "presets",
+    ])) this.#adopt(name);
     this.#listeners = new AbortController();
     const { signal } = this.#listeners;
     window.addEventListener("beforeunload", (event) => this.#confirmUnload(event), { signal });
@@ -143,7 +168,8 @@ export class EmailTransportSettings extends HTMLElement {
    */
   attributeChangedCallback(name, before, after) {
     if (before === after || !this.isConnected || name === "theme") return;
-    if (name === "locale") void this.#applyLocale(true);
+    if (name === "organisation" || name === "sign-in") void this.#render();
+    else if (name === "locale") void this.#applyLocale(true);
     else if (name === "token" && before && after && this.#app.state.phase !== "refused") this.#app.client.forget();
     else this.#restart();
   }
@@ -151,7 +177,7 @@ export class EmailTransportSettings extends HTMLElement {
   /**
    * Adopts a property that was set before the module loaded and would hide the accessor.
    *
-   * @param {"api" | "token" | "getToken" | "locale" | "theme"} name
+   * @param {"api" | "token" | "getToken" | "locale" | "theme" | "organisation" | "presets"} name
    */
   #adopt(name) {
     if (!Object.hasOwn(this, name)) return;
@@ -229,7 +255,7 @@ export class EmailTransportSettings extends HTMLElement {
    */
   #emit(name, detail) {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
-    if (name === "config-saved" || name === "check-finished") void loadActivity(this.#app);
+    if (["config-saved", "config-removed", "check-finished"].includes(name)) void loadActivity(this.#app);
   }
 
   /** @param {BeforeUnloadEvent} event */

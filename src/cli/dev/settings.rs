@@ -33,7 +33,7 @@ pub(crate) fn use_readable_log(log: &mut Log) {
         log.format = LogFormat::Text;
     }
     if log.filter == Config::default().log.filter {
-        "warn,transports=info".clone_into(&mut log.filter);
+        "warn,transports=info,transports::store::migrations=warn".clone_into(&mut log.filter);
     }
 }
 

@@ -7,25 +7,48 @@ use std::sync::Arc;
 
 use maud::{DOCTYPE, Markup, html};
 
+use super::words;
 use crate::clock::Timestamp;
 use crate::dev::mail::Mail;
 use crate::dev::smtp::{Outcome, USER};
+use crate::language::{Language, fill};
 use crate::percent::percent_encode;
 
 pub(super) use mail::View;
 
+/// What every page needs to know of its reader and its inbox.
+#[derive(Clone, Copy)]
+pub(super) struct Frame<'a> {
+    pub language: Language,
+    /// Of the inbox's SMTP server.
+    pub password: &'a str,
+    /// The search; empty without one.
+    pub search: &'a str,
+}
+
+impl Frame<'_> {
+    fn text(self, english: &'static str) -> &'static str {
+        self.language.text(english)
+    }
+}
+
 /// A page: the list of mails, and beside it the open mail or an explanation of the inbox.
 ///
-/// `mails` are those that match `search`, the newest first; `total` is the number of all mails.
-pub(super) fn page(mails: &[Arc<Mail>], total: usize, search: &str, open: Option<(&Mail, View)>) -> String {
+/// `mails` are those that match the search, the newest first; `total` is the number of all mails.
+pub(super) fn page(
+    frame: Frame<'_>,
+    mails: &[Arc<Mail>],
+    total: usize,
+    open: Option<(&Mail, View)>,
+) -> String {
     let (title, main, class) = match open {
-        Some((mail, view)) => (subject(mail), mail::render(mail, view, search), "reading"),
-        None => ("Inbox", introduction(total), "browsing"),
+        Some((mail, view)) => (subject(frame, mail), mail::render(frame, mail, view), "reading"),
+        None => (frame.text(words::INBOX), introduction(frame, total), "browsing"),
     };
     let open_id = open.map(|(mail, _)| mail.id);
     let page = html! {
         (DOCTYPE)
-        html lang="en" {
+        html lang=(frame.language.tag()) {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
@@ -35,20 +58,24 @@ pub(super) fn page(mails: &[Arc<Mail>], total: usize, search: &str, open: Option
             }
             body class=(class) {
                 header {
-                    h1 { a href="/dev/inbox" { "Inbox" } }
+                    h1 { a href="/dev/inbox" { (frame.text(words::INBOX)) } }
                     " "
                     form role="search" action="/dev/inbox" {
-                        input type="search" name="q" value=(search) aria-label="Search the mails"
-                            placeholder="Search" autocomplete="off";
-                        button { "Search" }
+                        input type="search" name="q" value=(frame.search) aria-label=(frame.text(words::SEARCH_LABEL))
+                            placeholder=(frame.text(words::SEARCH)) autocomplete="off";
+                        button { (frame.text(words::SEARCH)) }
                     }
                     " "
-                    button id="clear" type="button" hidden { "Delete all" }
+                    button id="clear" type="button" data-question=(frame.text(words::DELETE_ALL_QUESTION)) hidden {
+                        (frame.text(words::DELETE_ALL))
+                    }
                     " "
-                    p id="state" role="status" {}
+                    a href="/console/" { (frame.text(words::CONSOLE)) }
+                    " "
+                    (state(frame))
                 }
                 div class="panes" {
-                    nav id="list" aria-label="Mails" { (list::render(mails, total, search, open_id)) }
+                    nav id="list" aria-label=(frame.text(words::EMAILS)) { (list::render(frame, mails, total, open_id)) }
                     main { (main) }
                 }
             }
@@ -57,29 +84,54 @@ pub(super) fn page(mails: &[Arc<Mail>], total: usize, search: &str, open: Option
     page.into_string() + "\n"
 }
 
-fn introduction(total: usize) -> Markup {
+/// Where the script says what happens, with its words.
+fn state(frame: Frame<'_>) -> Markup {
     html! {
-        p class="hint" {
-            @if total == 0 { "No mail yet. It appears here as soon as it arrives." } @else { "Choose a mail." }
-        }
+        p id="state" role="status" data-new-one=(frame.text(words::NEW_ONE)) data-new-many=(frame.text(words::NEW_MANY))
+            data-deleted=(frame.text(words::DELETED)) data-not-deleted=(frame.text(words::NOT_DELETED))
+            data-not-all-deleted=(frame.text(words::NOT_ALL_DELETED)) data-no-answer=(frame.text(words::NO_ANSWER))
+            data-not-connected=(frame.text(words::NOT_CONNECTED)) {}
+    }
+}
+
+fn introduction(frame: Frame<'_>, total: usize) -> Markup {
+    html! {
+        p class="hint" { (frame.text(if total == 0 { words::NONE_YET } else { words::CHOOSE })) }
         p class="note" {
-            "Every mail that arrives here stays here until the program ends. Over TLS, user " code { (USER) }
-            " has to sign in; without TLS nobody has to. To see a failure, sign in with a wrong password (535), \
-             or send to a recipient that begins with " code { (Outcome::Unknown.prefix()) } " (550), "
-             code { (Outcome::Later.prefix()) } " (450 twice), " code { (Outcome::Slow.prefix()) } " (a late answer) or "
-             code { (Outcome::Lost.prefix()) } " (no answer). The same mails as JSON: "
-            a href="/dev/inbox.json" { "/dev/inbox.json" } ". " code { "DELETE /dev/inbox" } " deletes all of \
-             them, " code { "DELETE /dev/inbox/1" } " deletes one."
+            (frame.text(words::KEPT)) " " (with_code(frame.text(words::SIGN_IN), |name| match name {
+                "user" => USER.to_owned(),
+                _ => frame.password.to_owned(),
+            }))
         }
-        p class="note" {
-            "Keys: " kbd { "j" } " and " kbd { "k" } " or the arrows move through the list, " kbd { "/" }
-            " searches, " kbd { "Delete" } " deletes the open or focused mail."
+        p class="note" { (with_code(frame.text(words::FAILURES), |name| match name {
+            "unknown" => Outcome::Unknown.prefix().to_owned(),
+            "later" => Outcome::Later.prefix().to_owned(),
+            "slow" => Outcome::Slow.prefix().to_owned(),
+            _ => Outcome::Lost.prefix().to_owned(),
+        })) }
+        p class="note" { (with_code(frame.text(words::AS_JSON), |name| match name {
+            "json" => "/dev/inbox.json".to_owned(),
+            "delete_all" => "DELETE /dev/inbox".to_owned(),
+            _ => "DELETE /dev/inbox/1".to_owned(),
+        })) }
+        p class="note" { (frame.text(words::KEYS)) }
+    }
+}
+
+/// The text with its values as code.
+fn with_code(template: &str, value: impl Fn(&str) -> String) -> Markup {
+    // The mark stands in no text.
+    let marked = fill(template, |name| format!("\u{1}{}\u{1}", value(name)));
+    let parts: Vec<&str> = marked.split('\u{1}').collect();
+    html! {
+        @for (index, part) in parts.iter().enumerate() {
+            @if index % 2 == 0 { (part) } @else { code { (part) } }
         }
     }
 }
 
-fn subject(mail: &Mail) -> &str {
-    if mail.content.subject.trim().is_empty() { "(no subject)" } else { &mail.content.subject }
+fn subject<'a>(frame: Frame<'_>, mail: &'a Mail) -> &'a str {
+    if mail.content.subject.trim().is_empty() { frame.text(words::NO_SUBJECT) } else { &mail.content.subject }
 }
 
 /// `?q=…`, so that a link keeps the search; empty without a search.
@@ -94,7 +146,8 @@ fn search_parameter(search: &str) -> String {
 fn date(moment: Timestamp) -> Markup {
     let iso = moment.to_iso();
     let shown = iso.get(..19).unwrap_or(&iso).replace('T', " ");
-    html! { time datetime=(iso) { (shown) " UTC" } }
+    // The script puts the reader's own time in its place.
+    html! { time datetime=(iso) data-style="medium" { (shown) " UTC" } }
 }
 
 #[cfg(test)]
@@ -131,15 +184,19 @@ mod tests {
         }
     }
 
+    fn frame(search: &str) -> Frame<'_> {
+        Frame { language: Language::English, password: "PASSWORD", search }
+    }
+
     fn shown(mail: &Mail, view: View) -> String {
-        page(&[], 0, "", Some((mail, view)))
+        page(frame(""), &[], 0, Some((mail, view)))
     }
 
     #[test]
     fn nothing_in_a_mail_becomes_markup() {
         let escaped = "&quot;'&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;amp;\0";
         let mail = hostile();
-        let list = page(&[Arc::new(hostile())], 1, ATTACK, None);
+        let list = page(frame(ATTACK), &[Arc::new(hostile())], 1, None);
         // In each of them: title, heading, From, To, Cc and both sides of the envelope.
         for (page, times) in [
             (list, 4),
@@ -169,9 +226,35 @@ mod tests {
     fn a_mail_without_subject_can_be_opened_and_a_search_goes_along() {
         let mut silent = hostile();
         silent.content.subject = " ".to_owned();
-        let page = page(&[Arc::new(silent)], 1, "ü &", None);
+        let page = page(frame("ü &"), &[Arc::new(silent)], 1, None);
         assert!(page.contains("<a href=\"/dev/inbox/7?q=%C3%BC%20%26\">"), "{page}");
         assert!(page.contains("(no subject)"), "{page}");
+    }
+
+    #[test]
+    fn a_list_names_the_recipients_and_a_mail_without_a_date_shows_none() {
+        let mut mail = hostile();
+        mail.envelope.recipients = vec!["ada@example.org".to_owned(), "bob@example.org".to_owned()];
+        let list = page(frame(""), &[Arc::new(mail.clone())], 1, None);
+        assert!(list.contains("ada@example.org, bob@example.org"), "{list}");
+        assert!(!shown(&mail, View::Text).contains("<dt>Date</dt>"), "it has none");
+        mail.content.date = Some(Timestamp(0));
+        assert!(shown(&mail, View::Text).contains("<dt>Date</dt>"));
+    }
+
+    #[test]
+    fn pages_are_in_the_readers_language_and_lead_back_to_the_console() {
+        let german = Frame { language: Language::German, ..frame("") };
+        let page = page(german, &[], 0, None);
+        for part in [
+            "<html lang=\"de\">",
+            "Testpostfach",
+            "href=\"/console/\"",
+            "<code>PASSWORD</code>",
+            "<code>dev</code>",
+        ] {
+            assert!(page.contains(part), "{part}: {page}");
+        }
     }
 
     #[test]

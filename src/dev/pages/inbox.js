@@ -9,6 +9,22 @@ const clear = document.getElementById("clear");
 const links = () => [...list.querySelectorAll("li a")];
 const idOf = (link) => new URL(link.href).pathname.split("/").pop();
 const announce = (text) => { state.textContent = text; };
+/** Says one of the page's own texts. */
+const say = (name, values = {}) =>
+  announce((state.dataset[name] ?? "").replace(/\{(\w+)\}/g, (whole, key) => values[key] ?? whole));
+
+/** Mails that have come since the list was last used. */
+const unseen = new Set();
+list.addEventListener("focusin", () => unseen.clear());
+
+/** Times as the reader's clock has them; the server knows UTC only. */
+function localise(root) {
+  for (const time of root.querySelectorAll("time[data-style]")) {
+    const format = new Intl.DateTimeFormat(document.documentElement.lang, { dateStyle: "medium", timeStyle: time.dataset.style });
+    time.textContent = format.format(new Date(time.dateTime));
+  }
+}
+localise(document);
 
 /** Fetches the page that is shown, and takes its list. */
 async function refresh() {
@@ -18,6 +34,7 @@ async function refresh() {
   // The mail that is open was deleted elsewhere: its text stays, the list comes from the whole inbox.
   const page = response.ok ? response : await fetch(`/dev/inbox${queryOf()}`);
   const fresh = new DOMParser().parseFromString(await page.text(), "text/html");
+  localise(fresh);
   list.replaceChildren(...fresh.getElementById("list").childNodes);
   if (document.body.classList.contains("browsing")) {
     document.querySelector("main .hint").replaceWith(fresh.querySelector("main .hint") ?? "");
@@ -44,12 +61,13 @@ async function changed(first) {
       again = false;
       const arrived = await refresh();
       if (!first && arrived.length) {
-        const subject = arrived[0].querySelector(".subject").textContent;
-        announce(arrived.length === 1 ? `New mail: ${subject}` : `${arrived.length} new mails`);
+        arrived.forEach((link) => unseen.add(idOf(link)));
+        if (unseen.size === 1) say("newOne", { subject: arrived[0].querySelector(".subject").textContent });
+        else say("newMany", { count: unseen.size });
       }
     } while (again);
   } catch {
-    announce("The inbox does not answer.");
+    say("noAnswer");
   } finally {
     running = false;
   }
@@ -59,12 +77,12 @@ let first = true;
 const events = new EventSource("/dev/inbox/events");
 events.addEventListener("change", () => { changed(first); first = false; });
 events.addEventListener("open", () => announce(""));
-events.addEventListener("error", () => announce("Not connected: new mail is not shown."));
+events.addEventListener("error", () => say("notConnected"));
 
 async function remove(id) {
   const response = await fetch(`/dev/inbox/${id}`, { method: "DELETE" });
-  if (!response.ok && response.status !== 404) { announce("The mail could not be deleted."); return; }
-  announce("The mail was deleted.");
+  if (!response.ok && response.status !== 404) { say("notDeleted"); return; }
+  say("deleted");
   if (document.getElementById("delete")?.dataset.mail !== id) return;
   const all = links();
   const place = all.findIndex((link) => idOf(link) === id);
@@ -79,10 +97,10 @@ if (remover) {
 }
 clear.hidden = links().length === 0;
 clear.addEventListener("click", async () => {
-  if (!confirm("Delete all mails?")) return;
+  if (!confirm(clear.dataset.question)) return;
   const response = await fetch("/dev/inbox", { method: "DELETE" });
   if (response.ok) location.href = "/dev/inbox";
-  else announce("The mails could not be deleted.");
+  else say("notAllDeleted");
 });
 
 // Searching as it is typed, where the list is what is looked at; beside an open mail with Enter.

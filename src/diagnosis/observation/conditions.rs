@@ -40,6 +40,10 @@ impl Observation<'_> {
             Condition::HostHasAt => self.host.contains('@'),
             Condition::HostIsAddress => self.host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok(),
             Condition::SuggestionKnown => services::suggested_server(&self.host).is_some(),
+            Condition::SimilarKnown => services::similar_server(&self.host).is_some(),
+            Condition::IdsInterchangeable => [&self.facts.client_id, &self.facts.provider_tenant]
+                .into_iter()
+                .all(|id| id.as_deref().is_some_and(|id| uuid::Uuid::try_parse(id).is_ok())),
             Condition::Host(pattern) => matches_pattern(pattern, &self.host),
             Condition::Port(port) => self.facts.port == port,
             Condition::Kind(kind) => self.kind == kind,

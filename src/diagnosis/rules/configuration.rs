@@ -33,10 +33,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::None,
         owner: Owner::Operator,
         title: "The stored password cannot be read",
-        meaning: "The password is stored encrypted, and this installation cannot decrypt it at the moment. \
-                  Your mail server was not contacted, and nothing is known to be wrong with it.",
+        meaning: "The password is stored encrypted, and this service cannot decrypt it right now. Your mail server \
+                  was not contacted and is probably fine.",
         steps: &[
-            "Ask the operator of this installation to restore the encryption key that the password was stored with.",
+            "Ask the operator of this service to restore the encryption key that the password was stored with.",
             "If the key is gone for good, enter the password again.",
         ],
         ..RULE
@@ -60,12 +60,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::None,
         retryable: true,
         title: "Too many mails go to {recipient} within an hour",
-        meaning: "More mails go to this recipient within an hour than this installation sends, which is how a loop \
-                  looks. This mail waits until the hour allows it. Nothing is known to be wrong with the account.",
+        meaning: "More emails go to this recipient within an hour than this service allows, which usually means a \
+                  loop. This email waits until the limit allows it. The account is not the cause.",
         steps: &[
-            "See whether the program that sends repeats itself, or answers mail that answers it.",
+            "Check whether the sending program repeats itself, or replies to automatic replies.",
             "If the mail is right, try it again by hand: then it goes at once.",
-            "If this recipient may get so much mail, ask the operator of this installation to raise its limit.",
+            "If this recipient may get so much mail, ask the operator of this service to raise its limit.",
         ],
         ..RULE
     },

@@ -18,13 +18,18 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         cases: &[
             Case {
                 conditions: &[Condition::HostHasAt],
-                meaning: "This is an e-mail address; the name of a mail server belongs here.",
+                meaning: "This is an email address, but a server name belongs here.",
                 step: "Put the address into the sender field, and the name of the mail server here.",
             },
             Case {
                 conditions: &[Condition::SuggestionKnown],
                 meaning: "",
                 step: "For this provider the server for outgoing mail is {suggested_host}: enter that name.",
+            },
+            Case {
+                conditions: &[Condition::SimilarKnown],
+                meaning: "",
+                step: "Did you mean {similar_host}? Then enter that name.",
             },
         ],
         steps: &[
@@ -44,8 +49,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   server itself was not contacted.",
         steps: &[
             "Try again in a few minutes.",
-            "If it stays so, ask the administrators of the DNS of this domain to check its name servers.",
-            "If other names fail too, ask the operator of this installation to check its own name resolution.",
+            "If this continues, ask the administrators of the DNS of this domain to check its name servers.",
+            "If other names fail too, ask the operator of this service to check its own name resolution.",
         ],
         ..BASE
     },
@@ -53,12 +58,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "DEST_BLOCKED",
         when: &[When { kinds: &[Kind::DestinationBlocked], ..ANY }],
         owner: Owner::Operator,
-        title: "This installation does not connect to the address of {host}",
-        meaning: "For safety this installation connects only to destinations that its rules allow, and {host} is \
-                  not one of them. Nothing was sent there.",
+        title: "This service does not connect to the address of {host}",
+        meaning: "For safety, this service only connects to servers on the public internet, and {host} is not one of \
+                  them. Nothing was sent there.",
         steps: &[
             "Use a mail server that is reachable on the public internet.",
-            "If {host} is right, ask the operator of this installation to allow it.",
+            "If {host} is a server of your own network, ask the operator of this service to allow it with the \
+             settings egress.allow (addresses) or egress.allow_hosts (names).",
         ],
         ..BASE
     },
@@ -77,10 +83,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "PORT_BLOCKED",
         when: &[When { kinds: &[Kind::PortBlocked], ..ANY }],
         title: "Port {port} is not an allowed mail port here",
-        meaning: "This installation connects only to these ports: {ports}. Nothing was sent.",
+        meaning: "This service connects only to these ports: {ports}. Nothing was sent.",
         steps: &[
-            "Choose one of the allowed ports: {ports}. Most mail servers take 587 with StartTLS or 465 with SSL/TLS.",
-            "If your server listens only on port {port}, ask the operator of this installation to allow it.",
+            "Choose one of the allowed ports: {ports}. Most mail servers use 587 with StartTLS or 465 with SSL/TLS.",
+            "If your server only uses port {port}, ask the operator of this service to add it to the setting \
+             egress.ports.",
         ],
         ..BASE
     },
@@ -96,13 +103,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         owner: Owner::Operator,
         title: "Something else answers in place of {host}",
-        meaning: "{host} is the right name, and what answered is not that server: it could not prove that it is {host}, \
-                  or did not speak as that server does. Something between this installation and the mail service takes \
-                  the connection, for example a firewall, a mail filter or the hoster's network. The password was not \
-                  sent.",
+        meaning: "{host} is the right name, and what answered is not that server: it could not prove that it is \
+                  {host}, or did not speak as that server does. Something between this service and the mail service \
+                  takes the connection, for example a firewall, a mail filter or the hoster's network. The password \
+                  was not sent.",
         steps: &[
             "Leave the configuration as it is: another host name or port could give your password to a stranger.",
-            "Ask the operator of this installation to look whether its network or hoster diverts outgoing mail ports.",
+            "Ask the operator of this service to look whether its network or hoster diverts outgoing mail ports.",
         ],
         ..BASE
     },
@@ -115,12 +122,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         owner: Owner::Operator,
         retryable: true,
-        title: "The network of this installation does not let it reach {host} on port {port}",
-        meaning: "Host and port are the right ones for this mail service, and no connection came about. Most often a \
-                  firewall, or the hoster of this installation, blocks outgoing mail.",
+        title: "This service's network does not let it reach {host} on port {port}",
+        meaning: "Host and port are the right ones for this mail service, and no connection could be established. \
+                  Most often a firewall, or the hoster of this service, blocks outgoing mail.",
         steps: &[
             "Try again in a few minutes, in case the mail service has a short outage.",
-            "If it stays so, ask the operator of this installation whether outgoing connections to port {port} are open.",
+            "If this continues, ask the operator of this service whether outgoing connections to port {port} are \
+             open.",
         ],
         ..BASE
     },
@@ -129,8 +137,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::ConnectRefused], ..ANY }],
         retryable: true,
         title: "{host} does not accept connections on port {port}",
-        meaning: "The connection was turned away at once: either no mail service listens on port {port}, or a \
-                  firewall refuses us.",
+        meaning: "The connection was refused immediately: either no mail server listens on port {port}, or a firewall \
+                  blocks us.",
         cases: &[
             Case { conditions: &[Condition::Port(587)], meaning: "", step: "Try port 465 with SSL/TLS." },
             Case { conditions: &[Condition::Port(465)], meaning: "", step: "Try port 587 with StartTLS." },
@@ -142,7 +150,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Compare host and port with your mail provider's help. The usual ports are 587 with StartTLS and 465 with SSL/TLS.",
-            "If both are right, ask the mail provider whether the service is running and whether it lets us in.",
+            "If both are right, ask your mail provider whether the server is running and accepts connections from us.",
         ],
         ..BASE
     },
@@ -151,7 +159,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::ConnectTimeout, Kind::Unreachable], ..ANY }],
         retryable: true,
         title: "{host} cannot be reached on port {port}",
-        meaning: "No connection could be made.",
+        meaning: "The connection could not be established.",
         cases: &[
             Case {
                 conditions: &[Condition::Kind(Kind::ConnectTimeout)],
@@ -161,7 +169,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
             Case {
                 conditions: &[Condition::Kind(Kind::Unreachable)],
-                meaning: "The network has no route from this installation to that server.",
+                meaning: "The network has no route from this service to that server.",
                 step: "",
             },
             Case {
@@ -172,8 +180,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Check host and port. The usual ports are 587 with StartTLS and 465 with SSL/TLS.",
-            "Ask the mail provider whether its firewall lets this installation in.",
-            "Ask the operator of this installation whether outgoing connections to port {port} are open.",
+            "Ask the mail provider whether its firewall accepts connections from this service.",
+            "Ask the operator of this service whether outgoing connections to port {port} are open.",
         ],
         ..BASE
     },
@@ -199,9 +207,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[],
         owner: Owner::MailHost,
         confidence: Confidence::Generic,
-        title: "{host} refused the connection before anything was said",
-        meaning: "The mail server answered the connection itself with a refusal: {reply}. User name and password \
-                  were not sent, so nothing is known about them.",
+        title: "{host} rejected the connection right away",
+        meaning: "The mail server refused as soon as we connected: {reply}. User name and password were not sent.",
         cases: &[
             Case {
                 conditions: &[Condition::Says(Concept::TooManyConnections)],
@@ -221,7 +228,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Check that {host} is the server for sending with a sign-in, not the one that receives mail from outside.",
-            "Ask the mail provider to allow connections from this installation; its operator can name the address.",
+            "Ask the mail provider to allow connections from this service. The operator of this service knows the \
+             address.",
         ],
         ..BASE
     },
@@ -232,7 +240,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::Operator,
         confidence: Confidence::Generic,
         title: "{host} does not accept mail from our network address",
-        meaning: "The server does not trust the network address of this installation: it is on a block list, or not among \
+        meaning: "The server does not trust the network address of this service: it is on a block list, or not among \
                   those that the server knows. Your user name and password are not the cause. The server's reply: \
                   {reply}.",
         cases: &[Case {
@@ -244,9 +252,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                    operator can write to the address in the reply.",
         }],
         steps: &[
-            "Give the server's reply to the operator of this installation: only the operator can have the address taken \
+            "Give the server's reply to the operator of this service: only the operator can have the address taken \
              off a list, or made known to the server.",
-            "If {host} belongs to your organisation or your mail provider, ask its administrator to let this installation in.",
+            "If {host} belongs to your organisation or your mail provider, ask its administrator to accept \
+             connections from this service.",
         ],
         ..RULE
     },
@@ -256,10 +265,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         concerns_configuration: true,
         owner: Owner::Operator,
         title: "{host} refuses us because our network address has no fitting reverse DNS name",
-        meaning: "Mail servers look up which name belongs to the address that connects, and whether that name leads back \
-                  to it. For this installation it does not. User name and password are not the cause.",
+        meaning: "Mail servers look up the name that belongs to the connecting address, and whether that name leads \
+                  back to the address. For this service it does not. User name and password are not the cause.",
         steps: &[
-            "Give the server's reply to the operator of this installation: only the operator, with the provider of the \
+            "Give the server's reply to the operator of this service: only the operator, with the provider of the \
              network, can set the reverse DNS name (PTR record).",
         ],
         ..RULE
@@ -275,8 +284,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The server limits how many connections it takes at the same time, or in a short time. User name and \
                   password are not the cause.",
         steps: &[
-            "Try again in some minutes; nothing needs to be changed.",
-            "If it happens often, ask the mail provider for its limits, and tell them to the operator of this installation.",
+            "Try again in a few minutes; nothing needs to be changed.",
+            "If it happens often, ask the mail provider for its limits, and tell them to the operator of this \
+             service.",
         ],
         ..RULE
     },
@@ -285,13 +295,13 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[],
         owner: Owner::MailHost,
         confidence: Confidence::Generic,
-        title: "{host} did not accept a step of the conversation",
-        meaning: "The server called one of our commands unknown, or out of place: {reply}. The commands are those of every \
-                  mail program, so the server, or something in front of it, is set up in an unusual way.",
+        title: "{host} did not accept one of our commands",
+        meaning: "The server called one of our commands unknown or out of order: {reply}. Every mail program uses \
+                  these commands, so the server, or something in front of it, is set up in an unusual way.",
         steps: &[
             "Check that host and port are those of a mail server for sending.",
             "If they are, give the transcript below to the mail provider.",
-            "If other mail servers answer so too, ask the operator of this installation whether a firewall changes mail \
+            "If other mail servers answer so too, ask the operator of this service whether a firewall changes mail \
              traffic.",
         ],
         ..RULE
@@ -301,14 +311,14 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::ConnectionLost], ..ANY }],
         owner: Owner::MailHost,
         retryable: true,
-        title: "{host} closed the connection in the middle of the conversation",
-        meaning: "The connection ended before the server had given its answer, and before any message had been \
-                  handed over whole. The reason is not known.",
+        title: "{host} closed the connection unexpectedly",
+        meaning: "The connection ended before the server replied, and before a complete message was handed over. The \
+                  reason is not known.",
         cases: &[
             Case {
                 conditions: &[Condition::Stage(Stage::Greeting)],
-                meaning: "It ended before the server had said anything; some servers do that to addresses that they \
-                          do not trust.",
+                meaning: "It ended before the server said anything. Some servers do this to addresses they do not \
+                          trust.",
                 step: "",
             },
             Case {
@@ -319,7 +329,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Try again in a few minutes.",
-            "If it happens each time, give the transcript below to the mail provider and ask what its log says.",
+            "If it happens every time, give the transcript below to the mail provider and ask what its log says.",
         ],
         ..BASE
     },
@@ -329,12 +339,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::MailHost,
         retryable: true,
         title: "{host} did not answer in time",
-        meaning: "The connection stood, but the server's answer did not come within the time limit ({seconds} \
-                  seconds for the whole check).",
+        meaning: "The connection was established, but the server's answer did not come within the time limit \
+                  ({seconds} seconds for the whole check).",
         cases: &[
             Case {
                 conditions: &[Condition::Stage(Stage::Greeting)],
-                meaning: "Some servers let unknown callers wait on purpose before they greet.",
+                meaning: "Some servers deliberately make unknown clients wait before the greeting.",
                 step: "",
             },
             Case {
@@ -345,7 +355,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Try again in a few minutes.",
-            "If it happens each time, ask the mail provider whether the server is overloaded or delays connections.",
+            "If it happens every time, ask the mail provider whether the server is overloaded or delays connections.",
         ],
         ..BASE
     },
@@ -353,9 +363,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "PROTOCOL_ERROR",
         when: &[When { kinds: &[Kind::Protocol], ..ANY }],
         owner: Owner::MailHost,
-        title: "{host} gave an answer that breaks the rules of SMTP",
-        meaning: "SMTP is the protocol of outgoing mail. The answer could not be read safely, so the conversation \
-                  was ended.",
+        title: "{host} sent a reply that breaks the rules of SMTP",
+        meaning: "SMTP is the protocol for outgoing mail. The reply could not be read safely, so we ended the \
+                  session.",
         cases: &[Case {
             conditions: &[Condition::ProblemKnown],
             meaning: "What was wrong: {problem}.",

@@ -96,7 +96,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[],
         confidence: Confidence::Generic,
         title: "{host} refused the content of the message",
-        meaning: "The server took sender and recipient, read the message and refused it: {reply}.",
+        meaning: "The server accepted sender and recipient, read the message and refused it: {reply}.",
         steps: &[
             "Change what the reply names: text, links or attachments. A message of plain text shows whether the \
              content is the cause.",
@@ -110,16 +110,17 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::Operator,
         confidence: Confidence::Generic,
         title: "{host} refused the form of the message",
-        meaning: "The server took sender and recipient, and refused how the message is built, most often its header lines. \
-                  The account is not the cause, and neither is what you wrote. The server's reply: {reply}.",
+        meaning: "The server accepted sender and recipient, and refused how the message is built, most often its \
+                  header lines. The account is not the cause, and neither is what you wrote. The server's reply: \
+                  {reply}.",
         cases: &[Case {
             conditions: &[Condition::Text("&c=hd")],
             meaning: "The link in the reply explains it (c=hd stands for the header lines).",
             step: "",
         }],
         steps: &[
-            "Give the server's reply and the transcript below to the operator of this installation: it builds the \
-             messages, and they should never get this answer.",
+            "Give the server's reply and the transcript below to the operator of this service, which builds the \
+             messages. They should never get this reply.",
         ],
         ..RULE
     },
@@ -138,7 +139,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         steps: &[
             "Ask the administrator of the receiving organisation to add an exception for the network address of this \
-             installation; its operator can name it.",
+             service. The operator of this service knows the address.",
             "Or use a sender address of another domain.",
         ],
         ..RULE
@@ -165,8 +166,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         retryable: true,
         confidence: Confidence::Generic,
         title: "A sending limit at {host} is reached",
-        meaning: "The mail provider limits how much or how often one may send, and this is more. The server's reply: {reply}. It \
-                  opens again by itself; user name and password are fine, and the text of the mail was not judged.",
+        meaning: "The mail provider limits how much or how often one may send, and this is more. The server's reply: \
+                  {reply}. It opens again by itself; user name and password are fine, and the text of the mail was \
+                  not checked.",
         steps: &[
             "Wait until sending is possible again, with a daily limit within 24 hours, and send less at a time.",
             "If it happens often, ask the mail provider for a higher limit.",
@@ -229,8 +231,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "{host} reports an error of its own",
         meaning: "The server says that something on its side went wrong: {reply}. It does not blame your settings.",
         steps: &[
-            "Try again in some minutes.",
-            "If it stays so, look at the status page of the mail provider, or ask its support.",
+            "Try again in a few minutes.",
+            "If this continues, look at the status page of the mail provider, or ask its support.",
         ],
         ..RULE
     },
@@ -243,7 +245,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "{host} has temporary trouble",
         meaning: "The server says that it cannot do this now, and that it may work later: {reply}.",
         steps: &[
-            "Try again in some minutes; nothing needs to be changed.",
+            "Try again in a few minutes; nothing needs to be changed.",
             "If it lasts for hours, look at the status page of the mail provider, or ask its support.",
         ],
         ..RULE

@@ -55,7 +55,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Ask the mail provider to install a certificate of a public authority with its full chain.",
             "If the server belongs to your own organisation and uses an authority of its own, ask the operator of \
-             this installation to trust that authority.",
+             this service to trust that authority.",
         ],
         ..BASE
     },
@@ -109,8 +109,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
         ],
         steps: &[
-            "If the mail provider finds its certificate in order, ask the operator of this installation to check \
-                  its clock.",
+            "If the mail provider finds its certificate in order, ask the operator of this service to check its \
+             clock.",
         ],
         ..BASE
     },
@@ -132,7 +132,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             Case {
                 conditions: &[Condition::Kind(Kind::TlsVersion)],
                 meaning: "Both sides must know a common version of the encryption protocol TLS. There is none: this \
-                          installation takes TLS 1.2 and newer. The password was not sent.",
+                          service takes TLS 1.2 and newer. The password was not sent.",
                 step: "Ask the mail provider to offer TLS 1.2 or newer on port {port}.",
             },
             Case {
@@ -146,7 +146,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 conditions: &[Condition::Kind(Kind::TlsServerError)],
                 meaning: "The server broke the handshake off with an internal error (alert internal_error). The \
                           password was not sent.",
-                step: "Try again in a few minutes. If it stays so, ask the mail provider what the log of its server says.",
+                step: "Try again in a few minutes. If this continues, ask the mail provider what the log of its \
+                       server says.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsOther)],
@@ -161,8 +162,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             Case {
                 conditions: &[Condition::Kind(Kind::Refused)],
                 meaning: "The server finds the version of the encryption too old: {reply}.",
-                step: "If a proxy or firewall stands between this installation and the server, ask its operator \
-                       whether it lowers the TLS version.",
+                step: "If a proxy or firewall stands between this service and the server, ask its operator whether it \
+                       lowers the TLS version.",
             },
         ],
         steps: &["Give the transcript below to the mail provider."],
@@ -172,8 +173,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "TLS_CLIENT_CERTIFICATE",
         when: &[When { kinds: &[Kind::TlsClientCertificate], ..ANY }],
         owner: Owner::MailHost,
-        title: "{host} wants a client certificate",
-        meaning: "The server lets in only clients that show a certificate of their own. This installation has none: \
+        title: "{host} requires a client certificate",
+        meaning: "The server lets in only clients that show a certificate of their own. This service has none: \
                   signing in with a client certificate is not supported here. The password was not sent.",
         steps: &["Ask the mail provider for a server or a port where user name and password are enough."],
         ..BASE
@@ -187,7 +188,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   That is how a connection is manipulated, so it was ended. The password was not sent.",
         steps: &[
             "Choose port 465 with SSL/TLS, which is encrypted from the first byte, if the server offers it.",
-            "Ask the mail provider to check the server and what stands in front of it (firewall, mail filter).",
+            "Ask the mail provider to check the server and anything in front of it (firewall, mail filter).",
         ],
         ..BASE
     },
@@ -201,7 +202,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The server offers encryption, but could not start it just now. The password was not sent.",
         steps: &[
             "Try again in a few minutes.",
-            "If it stays so, tell the mail provider: the TLS set-up or the certificate of the server is often the cause.",
+            "If this continues, tell the mail provider: the TLS set-up or the certificate of the server is often the \
+             cause.",
         ],
         ..BASE
     },

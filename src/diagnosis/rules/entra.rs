@@ -26,10 +26,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         title: "Microsoft did not accept the client secret",
         meaning: "The secret does not belong to the app {client_id}. Most often the Secret ID was copied instead of \
-                  the Value: Microsoft shows the Value only once, right after it was made.",
+                  the Value: Microsoft shows the Value only once, right after it was created.",
         steps: &[
             PORTAL,
-            "Under Certificates & secrets make a new client secret, and copy its Value, not its Secret ID.",
+            "Under Certificates & secrets create a new client secret, and copy its Value, not its Secret ID.",
             "Enter the Value here as the client secret.",
         ],
         links: &[SECRETS],
@@ -39,11 +39,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "ENTRA_SECRET_EXPIRED",
         when: &[When { numbers: &[7_000_222], ..REFUSAL }],
         title: "The client secret has expired",
-        meaning: "Client secrets of Microsoft apps end on a date that was chosen when they were made. This one has \
+        meaning: "Client secrets of Microsoft apps end on a date that was chosen when they were created. This one has \
                   expired; a new one is all that is needed.",
         steps: &[
             PORTAL,
-            "Under Certificates & secrets make a new client secret, and copy its Value.",
+            "Under Certificates & secrets create a new client secret, and copy its Value.",
             "Enter the Value here, and note the day on which it ends.",
         ],
         links: &[SECRETS],
@@ -71,11 +71,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "Microsoft knows no directory {provider_tenant}",
         meaning: "The directory (Microsoft 365 tenant) does not exist, or it is in another of Microsoft's clouds: those \
                   for governments and for China are apart.",
+        cases: &[Case {
+            conditions: &[Condition::IdsInterchangeable],
+            meaning: "The two IDs may have been swapped.",
+            step: "Check that the Application (client) ID and the Directory (tenant) ID are not swapped.",
+        }],
         steps: &[
             "Enter the Directory (tenant) ID from the app's overview page in the Microsoft Entra admin center, or a \
              domain that your organisation has verified at Microsoft.",
-            "If your organisation is in a government's or China's cloud, ask the operator of this installation to set \
-             that cloud.",
+            "If your organisation is in a government's or China's cloud, ask the operator of this service to set that \
+             cloud.",
         ],
         links: &[ERRORS],
         ..CREDENTIALS
@@ -85,11 +90,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { numbers: &[1_002_012, 70_011, 70_002, 7_000_216, 7_000_218], ..REFUSAL }],
         owner: Owner::Operator,
         title: "Microsoft did not accept what the token was asked for",
-        meaning: "This installation asked for a token in a way that Microsoft does not take. Your settings are not the \
+        meaning: "This service asked for a token in a way that Microsoft does not accept. Your settings are not the \
                   cause.",
-        steps: &[
-            "Ask the operator of this installation to check the addresses that are set for Microsoft 365.",
-        ],
+        steps: &["Ask the operator of this service to check the addresses that are set for Microsoft 365."],
         links: &[ERRORS],
         ..BASE
     },
@@ -97,8 +100,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "ENTRA_PUBLIC_CLIENT",
         when: &[When { numbers: &[700_025], ..REFUSAL }],
         title: "The app {client_id} is registered as one that can keep no secret",
-        meaning: "Microsoft calls such an app a public client, and takes no client secret from it. The secret was not \
-                  judged.",
+        meaning: "Microsoft calls such an app a public client, and accepts no client secret from it. The secret was \
+                  not checked.",
         steps: &[
             PORTAL,
             "Under Authentication set \"Allow public client flows\" to No, and remove the platform \"Mobile and desktop \
@@ -114,7 +117,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { numbers: &[7_000_112], ..REFUSAL }],
         title: "The app {client_id} is switched off in your Microsoft 365 organisation",
         meaning: "Microsoft knows the app, and its entry in the directory {provider_tenant} is switched off: by an \
-                  administrator, or by Microsoft itself. The client secret was not judged.",
+                  administrator, or by Microsoft itself. The client secret was not checked.",
         steps: &[
             "In the Microsoft Entra admin center open Enterprise applications, the app, Properties, and set \"Enabled for \
              users to sign-in?\" to Yes.",
@@ -132,8 +135,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Too many tokens were asked for this app in a short time, here or in another program that uses it. Nothing \
                   is wrong with your settings.",
         steps: &[
-            "Wait some minutes, then run the check again.",
-            "If it stays so, ask the operator of this installation whether something asks for tokens again and again.",
+            "Wait a few minutes, then run the check again.",
+            "If this continues, ask the operator of this service whether something asks for tokens again and again.",
         ],
         links: &[ERRORS],
         ..BASE
@@ -146,7 +149,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   directory {provider_tenant}.",
         steps: &[
             "Let your Microsoft 365 administrator open the admin-consent link of the setup help, and accept.",
-            "Wait some minutes, then run the check again.",
+            "Wait a few minutes, then run the check again.",
         ],
         links: &[CONSENT],
         ..BASE
@@ -159,7 +162,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   enterprise applications.",
         steps: &[
             "Let your Microsoft 365 administrator open the admin-consent link of the setup help: that installs it.",
-            "Wait some minutes, then run the check again.",
+            "Wait a few minutes, then run the check again.",
         ],
         links: &[CONSENT],
         ..BASE
@@ -176,8 +179,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Ask your Microsoft 365 administrator to look up this sign-in in the Entra sign-in log, under service \
              principal sign-ins: it names the policy.",
-            "Exclude the app from the policy, or allow the network address of this installation; its operator can \
-             name it.",
+            "Exclude the app from the policy, or allow the network address of this service; its operator can name it.",
         ],
         links: &["https://learn.microsoft.com/entra/identity/conditional-access/workload-identity"],
         ..BASE
@@ -189,7 +191,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The certificate is not registered with the app, or the clocks of the two sides differ too much.",
         steps: &[
             "Upload the certificate under Certificates & secrets of the app.",
-            "Ask the operator of this installation to check the clock of its machines.",
+            "Ask the operator of this service to check the clock of its machines.",
         ],
         links: &[ERRORS],
         ..CREDENTIALS
@@ -199,7 +201,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { numbers: &[50_076, 50_079, 50_126, 50_034, 50_053, 50_056], ..REFUSAL }],
         owner: Owner::TenantAdmin,
         title: "Microsoft did not accept the sign-in of the user {user}",
-        meaning: "Microsoft wants more from this user than was given, or refuses it.",
+        meaning: "Microsoft requires more from this user than was given, or refuses it.",
         cases: &[
             Case {
                 conditions: &[Condition::Number(50_076)],
@@ -272,9 +274,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::Operator,
         connection_failed: true,
         retryable: true,
-        title: "This installation cannot reach Microsoft's servers",
-        meaning: "No connection to Microsoft came about, or something else answered in its place, for example a proxy \
-                  or a firewall. Nothing was sent, and your settings were not judged.",
+        title: "This service cannot reach Microsoft's servers",
+        meaning: "No connection to Microsoft could be established, or something else answered in its place, for \
+                  example a proxy or a firewall. Nothing was sent, and your settings were not checked.",
         cases: &[Case {
             conditions: &[Condition::ProblemKnown],
             meaning: "What was seen: {problem}.",
@@ -282,7 +284,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         steps: &[
             "Try again in a few minutes.",
-            "If it stays so, ask the operator of this installation whether its firewall or proxy lets it reach \
+            "If this continues, ask the operator of this service whether its firewall or proxy lets it reach \
              Microsoft's sign-in service and Microsoft Graph.",
         ],
         links: &["https://learn.microsoft.com/microsoft-365/enterprise/urls-and-ip-address-ranges"],

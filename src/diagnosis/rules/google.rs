@@ -21,8 +21,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             ..PASSWORD
         }],
         effect: Effect::CredentialsRefused,
-        title: "Google wants an app password for {user}",
-        meaning: "The account uses 2-Step Verification, so Google does not take its normal password from programs. \
+        title: "Google requires an app password for {user}",
+        meaning: "The account uses 2-Step Verification, so Google does not accept its normal password from programs. \
                   An app password is a password of 16 letters that Google creates for one program. Changing the \
                   account's password will not help.",
         steps: &[
@@ -52,7 +52,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
         ],
         effect: Effect::CredentialsRefused,
-        title: "Google wants {user} to sign in with a web browser first",
+        title: "Google requires {user} to sign in with a web browser first",
         meaning: "Google found this sign-in unusual and holds it back until the owner of the account confirms it.",
         steps: &[
             "Sign in as {user} on Google's web page, and confirm the sign-in that Google asks about.",
@@ -82,8 +82,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         effect: Effect::CredentialsRefused,
         title: "Google refused user name or password of {user}",
-        meaning: "Google takes no normal account password here. It wants an app password: a password of 16 letters \
-                  that Google creates for one program.",
+        meaning: "Google accepts no normal account password here. It requires an app password: a password of 16 \
+                  letters that Google creates for one program.",
         steps: &[
             "Check that the user name is the full address of the Google account.",
             "Turn on 2-Step Verification for this account if it is off; app passwords need it.",
@@ -105,7 +105,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The SMTP relay service of Google Workspace serves only network addresses and sender domains that \
                   the Workspace administrator has entered. Nothing in this configuration can change that.",
         steps: &[
-            "Ask the operator of this installation for the network address that it sends from.",
+            "Ask the operator of this service which network address it sends from.",
             "In the Google Admin console open Apps, Google Workspace, Gmail, Routing, SMTP relay service, and add \
              this address, or require SMTP authentication instead.",
             "Check there that the domain of {from} is allowed as a sender.",

@@ -29,7 +29,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   likely cause: the token may be for another of Microsoft's clouds.",
         steps: &[
             "Try again in a few minutes.",
-            "If it stays so, ask the operator of this installation whether the cloud that is set for Microsoft 365 is \
+            "If this continues, ask the operator of this service whether the cloud that is set for Microsoft 365 is \
              the one of your organisation.",
         ],
         links: &["https://learn.microsoft.com/graph/deployments"],
@@ -128,7 +128,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         retryable: true,
         title: "Microsoft 365 asks to send more slowly",
         meaning: "Microsoft limits how much an app and a mailbox may send in a short time, and asked to come back \
-                  later. The mail was not taken, and your settings are fine.",
+                  later. The mail was not accepted, and your settings are fine.",
         steps: &["Try again in a few minutes; nothing needs to be changed."],
         links: &[LIMITS],
         ..BASE
@@ -162,8 +162,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         owner: Owner::Operator,
         title: "Microsoft Graph could not read the message",
-        meaning: "The message did not arrive at Microsoft in the form that it wants. Your settings are not the cause.",
-        steps: &["Ask the operator of this installation to look at it, with the transcript below."],
+        meaning: "The message did not arrive at Microsoft in the form that it requires. Your settings are not the \
+                  cause.",
+        steps: &["Ask the operator of this service to look at it, with the transcript below."],
         links: &["https://learn.microsoft.com/graph/outlook-send-mime-message"],
         ..BASE
     },
@@ -175,7 +176,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         effect: Effect::None,
         owner: Owner::TenantAdmin,
-        title: "Microsoft 365 does not take {recipient} as a recipient",
+        title: "Microsoft 365 does not accept {recipient} as a recipient",
         meaning: "The address is not one to which mail can go. Your configuration is fine.",
         steps: &["Check the recipient's address for typing errors, or try another recipient."],
         ..BASE

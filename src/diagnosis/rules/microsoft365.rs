@@ -17,7 +17,7 @@ const SUBMISSION: &str = "https://learn.microsoft.com/exchange/clients-and-mobil
 const DEVICES: &str = "https://learn.microsoft.com/exchange/mail-flow-best-practices/how-to-set-up-a-multifunction-device-or-application-to-send-email-using-microsoft-365-or-office-365";
 const LIMITS: &str = "https://learn.microsoft.com/office365/servicedescriptions/exchange-online-service-description/exchange-online-limits";
 const USE_GRAPH: &str =
-    "Recommended: choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.";
+    "Recommended: choose Microsoft 365 as the provider here. It sends without SMTP sign-in.";
 
 const BASE: Rule = Rule { owner: Owner::Microsoft365Admin, ..RULE };
 
@@ -31,11 +31,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         title: "SMTP sign-in is switched off in your Microsoft 365 organisation",
         meaning: "Microsoft 365 lets no program sign in to send mail by SMTP while this is off. No setting here can \
-                  override it, and your password was not judged. It applies to sign-in with OAuth tokens too.",
+                  override it, and your password was not checked. It applies to sign-in with OAuth tokens too.",
         steps: &[
             USE_GRAPH,
-            "Or ask your Microsoft 365 administrator to allow Authenticated SMTP for this one mailbox, \
-             in Exchange Online PowerShell: Set-CASMailbox {user} -SmtpClientAuthenticationDisabled $false",
+            "Or ask your Microsoft 365 administrator to allow Authenticated SMTP for this one mailbox, in Exchange \
+             Online PowerShell: `Set-CASMailbox {user} -SmtpClientAuthenticationDisabled $false`",
         ],
         links: &[SUBMISSION],
         ..BASE
@@ -59,7 +59,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::TenantAdmin,
         title: "Microsoft does not let the personal mailbox {user} send by SMTP with a password",
         meaning: "This is a personal mailbox of Outlook.com. Microsoft has switched SMTP sign-in off for it, and no \
-                  administrator can switch it on. Your password was not judged.",
+                  administrator can switch it on. Your password was not checked.",
         steps: &["Send from another mailbox: one of your organisation, or an account at a sending service."],
         links: &[SUBMISSION],
         ..BASE
@@ -73,12 +73,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         }],
         title: "SMTP sign-in is switched off for the mailbox {user}",
         meaning: "Microsoft 365 lets no program sign in to this mailbox to send mail by SMTP. No setting here can \
-                  override it, and your password was not judged.",
+                  override it, and your password was not checked.",
         steps: &[
             "Ask your Microsoft 365 administrator to open the Microsoft 365 admin center: Users, Active users, \
              {user}, Mail, Manage email apps, and to tick Authenticated SMTP.",
             "Wait up to an hour until it takes effect, then run the check again.",
-            "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
+            "Or choose Microsoft 365 as the provider here. It sends without SMTP sign-in.",
         ],
         links: &[SUBMISSION],
         ..BASE
@@ -88,7 +88,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { codes: &["5*"], texts: &["basic authentication is disabled"], ..REPLY }],
         title: "Microsoft does not accept a password for {user}",
         meaning: "Sign-in with user name and password (basic authentication) is switched off for this account. The \
-                  password may be right: it was not judged.",
+                  password may be right: it was not checked.",
         steps: &[USE_GRAPH, "If this is a personal mailbox of Outlook.com, send from another mailbox."],
         links: &[SUBMISSION],
         ..BASE
@@ -120,7 +120,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "The security defaults of your Microsoft 365 organisation block SMTP sign-in",
         meaning: "Security defaults are Microsoft's basic protection of all accounts. They block SMTP sign-in for the \
                   whole organisation, with OAuth tokens too, and know no exception for one user. Your password was \
-                  not judged.",
+                  not checked.",
         steps: &[
             USE_GRAPH,
             "Please do not turn the security defaults off for this: they protect every account of the organisation.",
@@ -137,8 +137,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Ask your Microsoft 365 administrator to look up this sign-in in the Entra sign-in log: it names the \
              policy.",
-            "Let the policy allow this sign-in; the operator of this installation can name the network address.",
-            "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
+            "Let the policy allow this sign-in; the operator of this service can name the network address.",
+            "Or choose Microsoft 365 as the provider here. It sends without SMTP sign-in.",
         ],
         links: &["https://learn.microsoft.com/entra/identity/monitoring-health/concept-sign-ins"],
         ..BASE
@@ -185,7 +185,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             "Ask whether security defaults or a second factor apply to it; then a password cannot be used.",
             "Check user name and password by signing in on Microsoft's web page.",
             "Check that the mailbox has a licence for Exchange Online.",
-            "Or choose the provider Microsoft 365 in this configuration. It sends without SMTP sign-in.",
+            "Or choose Microsoft 365 as the provider here. It sends without SMTP sign-in.",
         ],
         links: &[SUBMISSION],
         ..BASE
@@ -207,9 +207,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   id: that of the app registration in place of that of the enterprise application.",
         steps: &[
             "In the Microsoft Entra admin center, under Enterprise applications, copy the Object ID of the app.",
-            "In Exchange Online PowerShell run: New-ServicePrincipal -AppId {client_id} -ObjectId OBJECT-ID",
-            "Then: Add-MailboxPermission -Identity {from} -User OBJECT-ID -AccessRights FullAccess",
-            "Wait some minutes, then run the check again. The setup help has these commands ready to paste.",
+            "In Exchange Online PowerShell run: `New-ServicePrincipal -AppId {client_id} -ObjectId OBJECT-ID`",
+            "Then: `Add-MailboxPermission -Identity {from} -User OBJECT-ID -AccessRights FullAccess`",
+            "Wait a few minutes, then run the check again. The setup help has these commands ready to paste.",
         ],
         links: &[
             "https://learn.microsoft.com/exchange/client-developer/legacy-protocols/how-to-authenticate-an-imap-pop-smtp-application-by-using-oauth",
@@ -233,8 +233,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   the user needs the right Full Access.",
         steps: &[
             "Give the consent as the user of the mailbox {user}.",
-            "For a shared mailbox ask your Microsoft 365 administrator for Full Access: Add-MailboxPermission \
-             -Identity {user} -User USER -AccessRights FullAccess",
+            "For a shared mailbox ask your Microsoft 365 administrator for Full Access: `Add-MailboxPermission \
+             -Identity {user} -User USER -AccessRights FullAccess`",
         ],
         links: &[SUBMISSION],
         ..BASE
@@ -246,7 +246,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             When { codes: &["530"], enhanced: &["5.7.57"], texts: MICROSOFTS_WORDS, ..REPLY },
         ],
         owner: Owner::TenantAdmin,
-        title: "Microsoft 365 wants a sign-in before it takes mail",
+        title: "Microsoft 365 requires a sign-in before it takes mail",
         meaning: "The server for sending was reached, and nobody had signed in.",
         steps: &[
             "Enter user name and password.",

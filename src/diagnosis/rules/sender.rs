@@ -11,8 +11,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} does not let {user} send as {from}",
-        meaning: "The server lets a signed-in user send only as its own addresses, and does not count {from} among \
-                  them. The sign-in itself was not refused.",
+        meaning: "The server lets users send only from their own addresses, and {from} is not one of them. The \
+                  sign-in itself was not refused.",
         cases: &[Case {
             conditions: &[Condition::Host("smtp.zoho.*")],
             meaning: "Zoho also says this if the account belongs to another region, or if its domain is not verified at \
@@ -31,8 +31,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} does not know {from} as a sender of this account",
-        meaning: "The mail service sends only from addresses and domains that have been added to the account and proved \
-                  to be yours. {from} is not among them. The server's reply: {reply}.",
+        meaning: "The mail provider only sends from addresses and domains that were added to the account and \
+                  verified. {from} is not one of them. The server's reply: {reply}.",
         cases: &[
             Case {
                 conditions: &[Condition::Host("*.qcloudmail.com")],
@@ -41,8 +41,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
             Case {
                 conditions: &[Condition::Text("from/sender name is not valid")],
-                meaning: "So speaks the mail server Postal where it does not know the domain of the sender for this \
-                          account. The sender's name is not meant.",
+                meaning: "The mail server Postal replies this way if the sender's domain is not set up for this \
+                          account. It does not mean the sender's name.",
                 step: "",
             },
         ],
@@ -59,8 +59,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::DnsOwner,
         confidence: Confidence::Generic,
         title: "{host} does not find the domain of the sender address {from}",
-        meaning: "The server looked up the part of {from} behind the @ in the Domain Name System, and found no place to \
-                  which answers could go. It takes no mail from such a sender.",
+        meaning: "The server looked up the part of {from} after the @ in the Domain Name System and found no server \
+                  that replies could go to. It accepts no mail from such a sender.",
         steps: &[
             "Check the sender address {from} for typing errors.",
             "If it is right, ask the administrators of the DNS of this domain to add an MX record, or an A record, for it.",
@@ -76,9 +76,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The list counts this domain among those that send unwanted mail. User name, password and the text of the \
                   mail are not the cause. The server's reply: {reply}.",
         steps: &[
-            "If the reply holds a link, open it: it names the list, and says how a domain is taken off it.",
-            "Ask the administrators of the domain to have it taken off, and to find out what was sent in its name.",
-            "Until then, use a sender address of another domain.",
+            "If the reply contains a link, open it: it names the list and explains how to remove a domain.",
+            "Ask the administrators of the domain to have it removed, and to find out what was sent in its name.",
+            "Until then, use a sender address in another domain.",
         ],
         ..RULE
     },
@@ -88,7 +88,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} refuses the sender address {from}",
-        meaning: "The server does not take mail from this sender. Its reply: {reply}.",
+        meaning: "The server does not accept mail from this sender. Its reply: {reply}.",
         cases: &[Case {
             conditions: &[Condition::Fact(Fact::SignedIn)],
             meaning: "The sign-in as {user} had worked; often an account may send only as its own addresses.",
@@ -105,14 +105,14 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[],
         concerns_configuration: true,
         confidence: Confidence::Generic,
-        title: "{host} wants a sign-in, and no user name is configured",
-        meaning: "The server passes mail on only for users who have signed in. Nobody did, because user name and password \
-                  are missing in this configuration. The recipient is not the cause.",
+        title: "{host} requires a sign-in, but no user name is configured",
+        meaning: "The server only relays mail for users who have signed in, and user name and password are missing in \
+                  this configuration. The recipient is not the cause.",
         cases: &[
             Case {
                 conditions: &[Condition::UserNameIsAddress],
                 meaning: "",
-                step: "Enter user name and password: at this service the user name is the whole e-mail address.",
+                step: "Enter user name and password: at this service the user name is the whole email address.",
             },
             Case {
                 conditions: &[Condition::UserNameIsFixed],
@@ -137,8 +137,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ],
         steps: &[
             "Use port 587 with StartTLS, or port 465 with SSL/TLS: sign-in is usual there.",
-            "If this is a relay that should know us by our network address, ask the mail provider to allow that address; the \
-             operator of this installation can name it. A server that knows only POP before SMTP cannot be used from here.",
+            "If this is a relay that should know us by our network address, ask the mail provider to allow that \
+             address; the operator of this service can name it. A server that knows only POP before SMTP cannot be \
+             used from here.",
         ],
         ..RULE
     },
@@ -184,9 +185,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::Nobody,
         retryable: true,
         title: "The receiving server asks to try again later",
-        meaning: "Some servers turn the first message from an unknown sender away for a few minutes, to keep spam \
-                  out (greylisting). That is normal, and says nothing against your configuration.",
-        steps: &["Send the test again in some minutes; nothing needs to be changed."],
+        meaning: "Some servers refuse the first message from an unknown sender for a few minutes, to keep out spam \
+                  (greylisting). This is normal, and your configuration is fine.",
+        steps: &["Send the test email again in a few minutes; nothing needs to be changed."],
         ..RULE
     },
     Rule {
@@ -195,7 +196,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::None,
         owner: Owner::Nobody,
         retryable: true,
-        title: "{host} takes fewer recipients in one message",
+        title: "{host} accepts fewer recipients in one message",
         meaning: "The server limits how many recipients one message may have. The configuration is fine.",
         steps: &["Send to fewer recipients at a time."],
         ..RULE
@@ -206,7 +207,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::None,
         confidence: Confidence::Generic,
         title: "The address {recipient} does not exist",
-        meaning: "The server that answered knows no such recipient. Nothing is wrong with the connection to your mail server.",
+        meaning: "The server that replied does not know this recipient. The connection to your mail server works.",
         steps: &["Check the recipient's address for typing errors, or try another recipient."],
         ..RULE
     },
@@ -218,7 +219,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::Nobody,
         title: "The mailbox of {recipient} is full",
         meaning: "The recipient's mailbox takes no more mail until there is room in it. Your configuration is fine.",
-        steps: &["Tell the recipient in another way that the mailbox is full, or try another recipient."],
+        steps: &["Tell the recipient some other way that the mailbox is full, or try another recipient."],
         ..RULE
     },
     Rule {
@@ -227,9 +228,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         effect: Effect::None,
         confidence: Confidence::Generic,
         title: "The mailbox of {recipient} is switched off or locked",
-        meaning: "The recipient's side knows the address, and takes no mail for it. Your configuration is fine. The \
-                  server's reply: {reply}.",
-        steps: &["Ask the recipient in another way, or try another recipient."],
+        meaning: "The recipient's server knows the address but accepts no mail for it. Your configuration is fine. \
+                  The server's reply: {reply}.",
+        steps: &["Ask the recipient some other way, or try another recipient."],
         ..RULE
     },
     Rule {
@@ -239,8 +240,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         confidence: Confidence::Generic,
         owner: Owner::Nobody,
         retryable: true,
-        title: "{recipient} receives too much mail at the moment",
-        meaning: "The recipient's side limits how fast mail may come in for this address. Your configuration is fine.",
+        title: "{recipient} is receiving too much mail right now",
+        meaning: "The recipient's server limits how much mail this address may receive in a short time. Your \
+                  configuration is fine.",
         steps: &["Try again later; nothing needs to be changed."],
         ..RULE
     },
@@ -249,7 +251,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[],
         effect: Effect::None,
         confidence: Confidence::Generic,
-        title: "The recipient's side does not take this mail for {recipient}",
+        title: "The recipient's server does not accept this email for {recipient}",
         meaning: "A rule of the recipient, or of the recipient's organisation, refuses the mail: the address may be open to \
                   certain senders only, or {from} may be blocked there. The sign-in worked, and the text of the mail is \
                   not the cause. The server's reply: {reply}.",
@@ -265,12 +267,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::MailHost,
         retryable: true,
         confidence: Confidence::Generic,
-        title: "{host} put the mail off, and asks to try later",
-        meaning: "The reply's code says that the refusal is permanent, its words say that it is not: \
-                  {reply}. The server does not say more. The recipient's address need not be wrong.",
+        title: "{host} asks to send the email again later",
+        meaning: "The reply code means the error is permanent, but its words say otherwise: {reply}. The recipient's \
+                  address may be right.",
         steps: &[
-            "Try again in some minutes.",
-            "If it happens each time, ask the mail provider why, and give it the server's reply.",
+            "Try again in a few minutes.",
+            "If it happens every time, ask the mail provider why, and give it the server's reply.",
         ],
         ..RULE
     },

@@ -144,7 +144,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The mail provider accepts this account only from network addresses on a list, and ours is not on \
                   it. The reply finds no fault with the password.",
         steps: &[
-            "Ask the operator of this installation for the network address that it sends from.",
+            "Ask the operator of this service which network address it sends from.",
             "Add it to the authorised IP addresses in the security settings of the mail provider.",
         ],
         links: &["https://help.brevo.com"],

@@ -20,11 +20,11 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::Operator,
         confidence: Confidence::Generic,
         title: "{host} does not accept the name by which we introduce ourselves ({ehlo_name})",
-        meaning: "At the start of a conversation each side gives its name, and the server refused ours. User name \
-                  and password were not judged.",
+        meaning: "At the start of a session each side gives its name, and the server refused ours. User name and \
+                  password were not checked.",
         steps: &[
-            "Ask the operator of this installation to set its EHLO name to a full public host name that leads to \
-             its address.",
+            "Ask the operator of this service to set egress.ehlo_name to a full public host name that resolves to its \
+             address.",
             "If that is already so, ask the mail provider which names it accepts.",
         ],
         ..RULE
@@ -34,7 +34,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::AuthNotOfferedInTheClear], ..ANY }],
         title: "{host} offers no sign-in without encryption",
         meaning: "The connection is not encrypted, and this server lets nobody sign in that way. User name and \
-                  password were not judged.",
+                  password were not checked.",
         cases: &[Case {
             conditions: &[Condition::StartTlsOffered],
             meaning: "It does offer StartTLS on this port.",
@@ -50,8 +50,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "CLEARTEXT_SIGN_IN_REFUSED",
         when: &[When { kinds: &[Kind::ClearTextSignIn], ..ANY }],
         title: "The password was not sent, because the connection is not encrypted",
-        meaning: "The security type is none, so anyone on the way could read the password. This installation sends \
-                  one in the clear only to servers that its operator has named. Nothing was sent.",
+        meaning: "The security type is none, so anyone along the way could read the password. This service only sends \
+                  an unencrypted password to servers that its operator has allowed. Nothing was sent.",
         cases: &[Case {
             conditions: &[Condition::StartTlsOffered],
             meaning: "The server offers StartTLS on this port.",
@@ -60,16 +60,17 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Use an encrypted connection: port 587 with StartTLS, or port 465 with SSL/TLS.",
             "If this is a relay that needs no sign-in, remove user name and password.",
-            "If it is a server on the operator's own network, ask the operator of this installation to allow it.",
+            "If the server is on the operator's own network, ask the operator of this service to allow it with the \
+             setting egress.allow.",
         ],
         ..RULE
     },
     Rule {
         code: "AUTH_NOT_OFFERED",
         when: &[When { kinds: &[Kind::AuthNotOfferedEncrypted], ..ANY }],
-        title: "{host} takes no sign-in on port {port}",
+        title: "{host} accepts no sign-in on port {port}",
         meaning: "A user name is configured, and this server offers no way to use it here. That is typical of servers \
-                  that receive mail from outside, on port 25. User name and password were not judged.",
+                  that receive mail from outside, on port 25. User name and password were not checked.",
         cases: &[
             Case {
                 conditions: &[Condition::Host("*.mail.protection.outlook.com")],
@@ -96,7 +97,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         when: &[When { kinds: &[Kind::NoCommonMechanism], ..ANY }],
         title: "{host} does not accept our way to sign in",
         meaning: "There are several ways to sign in, and the server did not take ours. It offers: {offered}. Your \
-                  password was not judged.",
+                  password was not checked.",
         cases: &[
             Case {
                 conditions: &[Condition::Offers("XOAUTH2")],
@@ -120,9 +121,9 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             ..REPLY
         }],
         effect: Effect::CredentialsRefused,
-        title: "{host} wants an authorization code in place of the password",
-        meaning: "This mail service does not take the account's password from programs. It wants an authorization code, \
-                  which it makes for programs in the settings of the mailbox.",
+        title: "{host} requires an authorization code in place of the password",
+        meaning: "This mail service does not accept the account's password from programs. It requires an \
+                  authorization code, which it makes for programs in the settings of the mailbox.",
         cases: &[Case {
             conditions: &[Condition::Host("*.qq.com")],
             meaning: "Where the code had worked before: QQ ends codes when the account's password changes, or when a \
@@ -140,9 +141,10 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "APP_PASSWORD_REQUIRED",
         when: &[],
         effect: Effect::CredentialsRefused,
-        title: "{host} wants an app password for {user}",
-        meaning: "This mail service does not take the account's own password from programs. It wants an app password: a \
-                  password that it creates for one program. Entering the account's password again will not help.",
+        title: "{host} requires an app password for {user}",
+        meaning: "This mail service does not accept the account's own password from programs. It requires an app \
+                  password: a password that it creates for one program. Entering the account's password again will \
+                  not help.",
         steps: &[
             "Sign in as {user} on the mail service's web page, open the security settings, and create an app password.",
             "Enter the app password here.",
@@ -153,7 +155,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "PASSWORD_TOO_WEAK",
         when: &[],
         effect: Effect::CredentialsRefused,
-        title: "{host} does not take this password any more",
+        title: "{host} no longer accepts this password",
         meaning: "The mail provider refuses the sign-in because the password is too simple for it, or out of date. The \
                   password may be the right one: {reply}.",
         steps: &[
@@ -166,7 +168,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "WEB_SIGN_IN_REQUIRED",
         when: &[],
         effect: Effect::CredentialsRefused,
-        title: "{host} wants {user} to sign in with a web browser first",
+        title: "{host} requires {user} to sign in with a web browser first",
         meaning: "The mail provider found the sign-in unusual, and holds it back until the owner of the account confirms \
                   it: {reply}.",
         steps: &[
@@ -179,8 +181,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         code: "SIGN_IN_SWITCHED_OFF",
         when: &[],
         title: "Sending by SMTP is switched off for {user} at {host}",
-        meaning: "The mail provider lets no program sign in to this account. Your password was not judged. The server's \
-                  reply: {reply}.",
+        meaning: "The mail provider lets no program sign in to this account. Your password was not checked. The \
+                  server's reply: {reply}.",
         cases: &[
             Case { conditions: &[Condition::Host("*.163.com")], meaning: NETEASE, step: NETEASE_STEP },
             Case { conditions: &[Condition::Host("*.126.com")], meaning: NETEASE, step: NETEASE_STEP },
@@ -217,7 +219,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "The server put the sign-in off: it limits how often one may sign in, or has trouble of its own. It \
                   does not say that user name or password are wrong. Its reply: {reply}.",
         steps: &[
-            "Leave the configuration as it is, and wait some minutes before you try again.",
+            "Leave the configuration as it is, and wait a few minutes before you try again.",
             "If it lasts for hours, ask the mail provider and give it the server's reply.",
         ],
         ..RULE
@@ -260,7 +262,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             },
             Case {
                 conditions: &[Condition::WantsAppPassword],
-                meaning: "This mail service wants an app password: a password that it creates for one program.",
+                meaning: "This mail service requires an app password: a password that it creates for one program.",
                 step: "Create an app password in the account's security settings, and enter it here.",
             },
             Case {
@@ -271,7 +273,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
             Case {
                 conditions: &[Condition::UserLacksAt],
                 meaning: "",
-                step: "Try the full e-mail address as user name: many mail providers want it, and {user} is not an address.",
+                step: "Try the full email address as the user name: many providers require it, and “{user}” is not an \
+                       email address.",
             },
         ],
         steps: &[

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::{facts, failed, refused};
+use crate::diagnosis::observation::Observation;
 use crate::diagnosis::{Facts, Failure, diagnose, fill, reference_markdown, rule_for, rules, verdict};
 use crate::egress::{DialError, Refusal};
 use crate::language::Language;
@@ -211,4 +212,39 @@ fn every_verdict_has_a_rule() {
     for code in verdict::codes() {
         assert!(rules::by_code(code).is_some(), "{code}");
     }
+}
+
+#[test]
+fn a_typing_error_in_a_known_servers_name_is_told_with_the_name_that_was_meant() {
+    let not_found = Failure::Dial(DialError::NotFound);
+    let steps =
+        |host: &str, language| diagnose(&not_found, &facts(host), &[]).in_language(language).diagnosis.steps;
+    assert_eq!(
+        steps("smtp.gmial.com", Language::English)[0],
+        "Did you mean smtp.gmail.com? Then enter that name."
+    );
+    assert_eq!(
+        steps("smtp.gmial.com", Language::German)[0],
+        "Meinten Sie smtp.gmail.com? Dann geben Sie diesen Namen ein."
+    );
+    assert!(!steps("smtp.example.com", Language::English)[0].starts_with("Did you mean"));
+}
+
+#[test]
+fn a_title_shows_a_name_in_its_own_script() {
+    let found = diagnose(&Failure::Dial(DialError::NotFound), &facts("smtp.xn--gre-6ka8i.de"), &[]);
+    assert_eq!(found.diagnosis.title, "No server named smtp.größe.de was found");
+}
+
+#[test]
+fn ids_that_may_have_been_swapped_are_told() {
+    let swapped = |provider_tenant: &str| {
+        let facts = Facts { provider_tenant: Some(provider_tenant.to_owned()), ..facts("") };
+        let rule = rules::all().find(|rule| rule.code == "ENTRA_TENANT_NOT_FOUND").expect("a rule");
+        let failure = Failure::ConfigNotSet;
+        let observation = Observation::new(&failure, &facts);
+        fill::Words { language: Language::English, observation: &observation }.meaning(rule)
+    };
+    assert!(swapped("99999999-2222-3333-4444-555555555555").ends_with("The two IDs may have been swapped."));
+    assert!(!swapped("contoso.example").contains("swapped"));
 }

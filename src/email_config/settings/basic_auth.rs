@@ -213,9 +213,14 @@ pub fn username(value: &Value) -> Result<String, InputFault> {
 }
 
 /// # Errors
-/// Not a string, empty, too long, or with a control character.
+/// Not a string, empty, too long, or with a character that breaks the line or changes the direction of the text.
 pub fn sender_name(value: &Value) -> Result<HeaderText, InputFault> {
     let text = fields::text(SENDER_NAME, value)?;
+    // They could make an address look like another one in the recipient's mail program.
+    if text.chars().any(|c| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')) {
+        let statement = "contains an invisible character that changes the direction of the text";
+        return Err(InputFault::new(SENDER_NAME, Reason::InvisibleCharacter, statement));
+    }
     HeaderText::parse(text).map_err(|error| InputFault::value(SENDER_NAME, &error))
 }
 
@@ -232,21 +237,25 @@ fn refused(refusal: &Refusal) -> InputFault {
         Refusal::Address { .. } => InputFault::new(
             SERVER_ADDRESS,
             Reason::AddressNotAllowed,
-            "is an address that this installation does not connect to",
+            "is an address that this service does not connect to; its operator can allow it with egress.allow",
         ),
         Refusal::OwnGateway => InputFault::new(
             SERVER_ADDRESS,
-            Reason::AddressNotAllowed,
+            Reason::OwnGateway,
             "is the SMTP gateway of this service; enter the server of the mail account",
         ),
         Refusal::Name => InputFault::new(
             SERVER_ADDRESS,
             Reason::NameNotAllowed,
-            "is a name that this installation does not connect to; use a full domain name",
+            "is a name that this service does not connect to; use a full domain name, or ask its operator to allow \
+             it with egress.allow_hosts",
         ),
         Refusal::Port { allowed } => {
             let ports: Vec<String> = allowed.iter().map(ToString::to_string).collect();
-            let statement = format!("is not an allowed mail port here ({})", ports.join(", "));
+            let statement = format!(
+                "is not an allowed mail port here ({}); the operator can add it to egress.ports",
+                ports.join(", ")
+            );
             InputFault::new(SERVER_PORT, Reason::PortNotAllowed, statement).with_allowed(ports)
         }
     }

@@ -28,6 +28,19 @@ fn put_replaces_everything() {
 }
 
 #[test]
+fn a_sender_name_cannot_turn_text_round() {
+    for (name, is_good) in [
+        ("Grüße 株式会社 \u{5e9}\u{5dc}\u{5d5}\u{5dd}\u{200f}", true),
+        ("gro.elpmaxe@nna \u{202e}", false),
+        ("\u{2066}Anna\u{2069}", false),
+    ] {
+        let faults = put(with(json!({ "senderName": name }))).err().unwrap_or_default();
+        let expected = "senderName contains an invisible character that changes the direction of the text";
+        assert_eq!(faults, if is_good { Vec::new() } else { vec![expected.to_owned()] }, "{name:?}");
+    }
+}
+
+#[test]
 fn put_keeps_a_password_only_for_its_destination() {
     let before = stored(settings(full()), true, Health::unknown());
     let same =
@@ -62,7 +75,7 @@ fn put_tells_all_faults_at_once_in_the_documented_order() {
         problems,
         [
             "serverAddress is not a string",
-            "serverPort is not an allowed mail port here (25, 465, 587, 2465, 2525, 2587)",
+            "serverPort is not an allowed mail port here (25, 465, 587, 2465, 2525, 2587); the operator can add it to egress.ports",
             "securityType is not one of none, StartTLS, SSL/TLS",
             "emailAddress is required",
             "emailPassword is a mask, not a password; enter the password itself",

@@ -8,9 +8,12 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::app::App;
+use crate::http::api::checks::bodies::DiagnosisBody;
 use crate::http::api::paging::{LinksBody, Page};
 use crate::http::caller::{TenantAdmin, Tier1};
 use crate::http::error::{Error, ErrorBody};
+use crate::http::language::Localised;
+use crate::language::Language;
 use crate::store::audit::{self, StoredEntry};
 
 /// A page of the audit, newest entries first.
@@ -63,14 +66,20 @@ pub struct AuditEntryBody {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "0190b8a0-3c7e-7a54-8f3a-1f2e3d4c5b6a")]
     pub api_key_id: Option<String>,
+    /// What the check or the sending showed, in the request's language and without the steps of the session. Only where it
+    /// failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub diagnosis: Option<DiagnosisBody>,
     /// How often it happened: like checks of one user within a minute are one entry.
     #[schema(example = 1)]
     pub count: i64,
 }
 
 impl AuditEntryBody {
-    fn new(row: StoredEntry) -> Self {
+    fn new(row: StoredEntry, language: Language) -> Self {
+        let diagnosis = row.diagnosis.and_then(|stored| stored.in_language(language));
         Self {
+            diagnosis: diagnosis.as_ref().map(DiagnosisBody::full),
             id: row.position.id,
             at: row.position.at.to_iso(),
             user_id: row.user,
@@ -107,13 +116,14 @@ pub async fn get(
     admin: TenantAdmin<Tier1>,
     State(app): State<Arc<App>>,
     page: Page,
-) -> Result<Json<AuditBody>, Error> {
+    language: Language,
+) -> Result<Localised<Json<AuditBody>>, Error> {
     // One row more than the page holds shows whether there is a next page.
     let count = i64::try_from(page.limit).unwrap_or(i64::MAX).saturating_add(1);
     let mut rows = audit::page(&app.db, &admin.tenant, page.after.as_ref(), count).await?;
     let has_next = rows.len() > page.limit;
     rows.truncate(page.limit);
     let last = rows.last().filter(|_| has_next).map(|row| row.position.clone());
-    let data = rows.into_iter().map(AuditEntryBody::new).collect();
-    Ok(Json(AuditBody { data, links: page.links(last.as_ref()) }))
+    let data = rows.into_iter().map(|row| AuditEntryBody::new(row, language)).collect();
+    Ok(Localised(language, Json(AuditBody { data, links: page.links(last.as_ref()) })))
 }

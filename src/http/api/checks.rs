@@ -102,8 +102,8 @@ pub async fn send_test_email(
 }
 
 texts! {
-    DEFAULT_SUBJECT = "Test mail";
-    DEFAULT_BODY = "This is a test mail. If you can read it, the mail account of your platform works.";
+    DEFAULT_SUBJECT = "Test email";
+    DEFAULT_BODY = "This is a test email. If you can read it, the mail account of your platform works.";
 }
 
 fn string<'a>(field: &str, value: &'a Value) -> Result<&'a str, InputFault> {

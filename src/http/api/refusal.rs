@@ -52,6 +52,7 @@ fn check_failed(finding: &Finding, language: Language) -> Error {
 fn no_permit(reason: NoPermit) -> Error {
     match reason {
         NoPermit::Tenant => Error::rate_limited(1)
+            .limit("running_check")
             .detail("Another check or sending of this tenant is under way. Try again in 1 second."),
         NoPermit::Total => Error::unavailable()
             .header(RETRY_AFTER, HeaderValue::from_static("1"))
@@ -61,15 +62,15 @@ fn no_permit(reason: NoPermit) -> Error {
 
 fn quota_exceeded(exceeded: QuotaExceeded) -> Error {
     let title = match exceeded.quota {
-        Quota::TestMailsOfTenant => "Quota of test mails for this tenant and day reached",
-        Quota::TestMailsToRecipient => "Quota of test mails for this recipient and hour reached",
+        Quota::TestMailsOfTenant => "Quota of test emails for this tenant and day reached",
+        Quota::TestMailsToRecipient => "Quota of test emails for this recipient and hour reached",
         Quota::Destinations => "Quota of different mail servers for this tenant and hour reached",
         Quota::SignInsOfTenant => "Too many refused sign-ins of this tenant",
         Quota::SignInsToAccount => "Too many refused sign-ins with this server and user name",
         Quota::SignInsAtDestination => "Too many refused sign-ins at this server",
         Quota::ChecksOfUsers => "Quota of checks by users of this tenant and day reached",
     };
-    Error::quota_reached(title, exceeded.retry_after_seconds)
+    Error::quota_reached(title, exceeded.quota.as_str(), exceeded.retry_after_seconds)
 }
 
 /// With the last verdict, since the server is not asked again.

@@ -52,6 +52,11 @@ pub struct MetaBody {
     /// The values that would be taken, where they are few.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allowed: Vec<String>,
+    /// Which limit a 429 has met: `requests`, `running_check`, or the name of a quota as in the metrics, such as
+    /// `test_mails_per_tenant`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "test_mails_per_tenant")]
+    pub limit: Option<&'static str>,
     /// Where a connection check failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub diagnosis: Option<Value>,
@@ -68,7 +73,7 @@ impl From<InputFault> for Fault {
             Source::Header(name) => Some(SourceBody { header: Some(name), ..none }),
             Source::Request => None,
         };
-        let meta = MetaBody { reason: Some(fault.reason), allowed: fault.allowed, diagnosis: None };
+        let meta = MetaBody { reason: Some(fault.reason), allowed: fault.allowed, ..MetaBody::default() };
         Self { code, title, detail: None, source, meta: Some(meta) }
     }
 }

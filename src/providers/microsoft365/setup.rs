@@ -15,7 +15,7 @@ pub struct Values<'a> {
 /// One way to let the app send: the grant, and the steps that give it.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct SetupOption {
-    /// Stable: `organisation`, `mailbox` or `smtp`.
+    /// Stable: `mailbox`, `organisation` or `smtp`.
     pub id: &'static str,
     pub title: Text,
     /// When to choose it, and what it means.
@@ -43,8 +43,8 @@ const SMTP_OAUTH: &str = "https://learn.microsoft.com/exchange/client-developer/
 
 texts! {
     ORGANISATION = "The app may send from every mailbox of the organisation";
-    ORGANISATION_MEANING = "The shorter way. Choose it where the app is trusted with all mailboxes; it \
-                            would cancel a limit to one mailbox.";
+    ORGANISATION_MEANING = "Fewer steps, wider access: the app can send as any mailbox. It overrides a restriction to \
+                            one mailbox.";
     ORGANISATION_PERMISSION = "Microsoft Graph, Mail.Send, kind Application";
     ADD_PERMISSION = "Add the permission";
     ADD_PERMISSION_TEXT = "In the app open API permissions, Add a permission, Microsoft Graph, Application \
@@ -52,23 +52,23 @@ texts! {
     APPROVE = "Approve it for the organisation";
     APPROVE_TEXT = "As an administrator open this link, sign in and accept. The button Grant admin consent \
                     under API permissions does the same.";
-    MAILBOX = "The app may send from this one mailbox only";
-    MAILBOX_MEANING = "The narrow way, by roles for applications in Exchange Online: the app can send as \
-                       {mailbox} and reads or sends nothing else. Do not grant Mail.Send in Entra as well: \
-                       the wide permission would cancel the limit.";
+    MAILBOX = "The app may only send from this one mailbox (recommended)";
+    MAILBOX_MEANING = "Narrow access through roles for applications in Exchange Online: the app can send as {mailbox} \
+                       and can read or send nothing else. Do not grant Mail.Send in Entra as well: the wide \
+                       permission would override the restriction.";
     MAILBOX_PERMISSION = "Exchange Online, role Application Mail.Send, limited to one mailbox";
     REMOVE_WIDE = "Remove the wide permission";
     REMOVE_WIDE_TEXT = "If the app has Mail.Send under API permissions, remove it there, and under \
                         Enterprise applications, Permissions, revoke its consent.";
-    LIMIT = "Limit the app to the mailbox";
-    OBJECT_ID_TEXT = "In Exchange Online PowerShell. {object_id} is the Object ID that Entra shows under \
-                      Enterprise applications for this app; the one under App registrations is another and \
-                      does not work.";
-    TRY = "Try it";
-    TRY_TEXT = "It can take half an hour or more until the limit is in effect. InScope must say True.";
+    LIMIT = "Restrict the app to the mailbox";
+    OBJECT_ID_TEXT = "Run this in Exchange Online PowerShell. {object_id} is the Object ID that Entra shows for this \
+                      app under Enterprise applications. The one under App registrations is different and does not \
+                      work.";
+    TRY = "Check it";
+    TRY_TEXT = "It can take half an hour or more until the restriction takes effect. InScope must be True.";
     SMTP = "The app signs in by SMTP with a token";
-    SMTP_MEANING = "Only where the operator of this installation has chosen SMTP for Microsoft 365. Mail \
-                    then goes through {smtp_host} with a token in place of a password.";
+    SMTP_MEANING = "Only where the operator of this service has chosen SMTP for Microsoft 365. Mail then goes through \
+                    {smtp_host} with a token in place of a password.";
     SMTP_PERMISSION = "Office 365 Exchange Online, SMTP.SendAsApp, kind Application";
     ADD_AND_APPROVE = "Add and approve the permission";
     ADD_AND_APPROVE_TEXT = "In the app open API permissions, Add a permission, APIs my organization uses, \
@@ -76,14 +76,18 @@ texts! {
                             Then open this link as an administrator and accept.";
     USE_MAILBOX = "Let the app use the mailbox";
     REGISTER = "Register the app";
-    REGISTER_TEXT = "In the Microsoft Entra admin center, under App registrations, make a new registration, \
-                     or open the one that there is. Its overview shows the Application (client) ID and the \
-                     Directory (tenant) ID that are entered here.";
-    SECRET = "Make a client secret";
-    SECRET_TEXT = "In the app, under Certificates & secrets, make a new client secret and copy its Value at \
-                   once: it is shown only then. The Secret ID beside it is not the secret. Note the day on \
-                   which it expires.";
+    REGISTER_TEXT = "In the Microsoft Entra admin center, under App registrations, create a registration, or open an \
+                     existing one. Its overview shows the Application (client) ID and the Directory (tenant) ID that \
+                     are entered here.";
+    SECRET = "Create a client secret";
+    SECRET_TEXT = "In the app, under Certificates & secrets, create a client secret and copy its Value right away: it \
+                   is shown only once. The Secret ID next to it is not the secret. Note the day on which it expires.";
     PERMISSION = "Permission: {permission}";
+    SEND_BACK = "When you are done, please send back:";
+    SEND_BACK_IDS = "the Application (client) ID and the Directory (tenant) ID; they are not secret";
+    SEND_BACK_VALUE = "the Value of the client secret, in a safe way: through a password manager or a one-time link, \
+                       not in an email or a chat";
+    SEND_BACK_DAY = "the day on which the client secret expires";
 }
 
 impl Values<'_> {
@@ -110,9 +114,9 @@ pub fn admin_consent_link(endpoints: &Endpoints, values: &Values<'_>) -> String 
     )
 }
 
-/// Two options with Graph, of which the administrator chooses one, and one with SMTP.
+/// Two options with Graph, of which the administrator chooses one, and one with SMTP. The narrow one comes first.
 pub fn options(endpoints: &Endpoints, values: &Values<'_>) -> [SetupOption; 3] {
-    [organisation(endpoints, values), mailbox(endpoints, values), smtp(endpoints, values)]
+    [mailbox(endpoints, values), organisation(endpoints, values), smtp(endpoints, values)]
 }
 
 fn organisation(endpoints: &Endpoints, values: &Values<'_>) -> SetupOption {
@@ -267,6 +271,12 @@ pub fn as_text(option: &SetupOption, language: Language) -> String {
         lines.extend(step.commands.iter().map(|command| format!("    {command}")));
     }
     lines.push(String::new());
+    lines.push(Text::new(SEND_BACK).render(language));
+    lines.extend(
+        [SEND_BACK_IDS, SEND_BACK_VALUE, SEND_BACK_DAY]
+            .map(|what| format!("- {}", Text::new(what).render(language))),
+    );
+    lines.push(String::new());
     lines.join("\n")
 }
 
@@ -304,7 +314,7 @@ mod tests {
 
     #[test]
     fn what_is_not_known_yet_is_a_placeholder() {
-        let [organisation, mailbox, _] = options(&endpoints(), &Values::default());
+        let [mailbox, organisation, _] = options(&endpoints(), &Values::default());
         assert!(as_text(&organisation, English).contains("/TENANT-ID/adminconsent?client_id=CLIENT-ID"));
         assert!(as_text(&mailbox, English).contains("-Resource 'MAILBOX'"));
     }
@@ -312,20 +322,20 @@ mod tests {
     #[test]
     fn a_value_cannot_leave_its_quotes() {
         let values = Values { mailbox: Some("o'neil$(x)`y@contoso.example"), ..VALUES };
-        let [_, mailbox, smtp] = options(&endpoints(), &values);
+        let [mailbox, _, smtp] = options(&endpoints(), &values);
         let text = as_text(&mailbox, English);
         assert!(text.contains("-Resource 'o''neil$(x)`y@contoso.example'"), "{text}");
         assert!(text.contains("'PrimarySmtpAddress -eq ''o''''neil$(x)`y@contoso.example'''"), "{text}");
         assert!(as_text(&smtp, English).contains("-Identity 'o''neil$(x)`y@contoso.example' -User"));
         let values = Values { mailbox: Some("o\u{2019}|x@contoso.example"), ..VALUES };
-        let [_, mailbox, _] = options(&endpoints(), &values);
+        let [mailbox, _, _] = options(&endpoints(), &values);
         let text = as_text(&mailbox, English);
         assert!(text.contains("-Resource 'o\u{2019}\u{2019}|x@contoso.example'"), "{text}");
     }
 
     #[test]
     fn the_narrow_way_grants_nothing_wide() {
-        let [organisation, mailbox, _] = options(&endpoints(), &VALUES);
+        let [mailbox, organisation, _] = options(&endpoints(), &VALUES);
         assert!(as_text(&organisation, English).contains("adminconsent"));
         assert!(!as_text(&mailbox, English).contains("adminconsent"));
         assert!(as_text(&mailbox, English).contains("Do not grant Mail.Send in Entra"));

@@ -266,6 +266,27 @@ async fn every_use_of_the_secret_is_audited_even_a_failed_one() {
     assert_eq!(server.sign_ins().len(), 6, "a row for each sign-in");
 }
 
+#[tokio::test]
+async fn a_failed_check_is_listed_with_its_diagnosis_in_the_readers_language() {
+    let (_app, server, admin) = started(Script::starttls()).await;
+    server.play(Script::starttls().on(At::Auth, "535 5.7.8 no").on(At::AuthResponse, "535 5.7.8 no"));
+    admin.put(&account(&server)).await.expect(400);
+    server.play(Script::starttls());
+    admin.put(&account(&server)).await.expect(204);
+    let entries = async |language: &str| {
+        let answer = admin.send("GET", AUDIT, &[("accept-language", language)], Vec::new()).await;
+        answer.expect(200).json()["data"].clone()
+    };
+    let english = entries("en").await;
+    assert_eq!(english[0]["diagnosis"], Value::Null, "a success has none: {english}");
+    let diagnosis = &english[1]["diagnosis"];
+    assert_eq!((&diagnosis["code"], &diagnosis["owner"]), (&json!("AUTH_REJECTED"), &json!("tenant_admin")));
+    assert_eq!(diagnosis["title"], "localhost refused the sign-in");
+    assert!(!diagnosis["steps"].as_array().expect("steps").is_empty(), "{diagnosis}");
+    assert_eq!(diagnosis["transcript"], json!([]), "the steps of the session stay with the last check");
+    assert_eq!(entries("de").await[1]["diagnosis"]["title"], "localhost hat die Anmeldung abgelehnt");
+}
+
 /// Security case I9.
 #[tokio::test]
 async fn a_put_that_loses_the_race_after_its_check_is_audited() {

@@ -115,7 +115,7 @@ async fn a_test_mail_is_written_in_the_language_of_the_request() {
     // Quoted-printable, so that a server without 8BITMIME takes it.
     assert!(mails[0].contains("k=C3=B6nnen"), "{mails:?}");
     assert!(
-        mails[1].contains("Subject: Test mail\r\n") && mails[1].contains("This is a test mail."),
+        mails[1].contains("Subject: Test mail\r\n") && mails[1].contains("This is a test email."),
         "{mails:?}"
     );
 
@@ -172,7 +172,7 @@ async fn advice_and_status_follow_the_language_but_the_etag_does_not() {
     assert_eq!(
         titles,
         [
-            &json!("E-Mails gehen unverschlüsselt hinaus"),
+            &json!("Mails werden unverschlüsselt gesendet"),
             &json!("Port 465 wird üblicherweise mit SSL/TLS verwendet")
         ]
     );
@@ -240,7 +240,7 @@ async fn microsoft_365_speaks_german() {
     assert!(
         sent["message"]
             .as_str()
-            .is_some_and(|text| text.starts_with("Microsoft hat die E-Mail zur Zustellung")),
+            .is_some_and(|text| text.starts_with("Microsoft hat die Mail zur Zustellung")),
         "{sent}"
     );
     let mut wrong = put;

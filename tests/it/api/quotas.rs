@@ -22,6 +22,8 @@ async fn send(client: &Client, recipient: &str) -> Answer {
 fn refused(answer: Answer, title: &str) -> u64 {
     let answer = answer.expect(429);
     assert_eq!(answer.error(), ("HTTP-429".to_owned(), title.to_owned()));
+    let limit = answer.json()["errors"][0]["meta"]["limit"].clone();
+    assert!(limit.as_str().is_some_and(|limit| !["requests", "running_check"].contains(&limit)), "{limit}");
     answer.header("retry-after").and_then(|seconds| seconds.parse().ok()).expect("seconds")
 }
 
@@ -51,7 +53,7 @@ async fn test_mail_quotas_count_only_sent_mails() {
     }
     assert_eq!(acme.send_test("bob@example.org").await["success"], json!(true));
     assert_eq!(other.send_test("Bob@Example.org").await["success"], json!(true));
-    let title = "Quota of test mails for this recipient and hour reached";
+    let title = "Quota of test emails for this recipient and hour reached";
     assert_eq!(refused(send(&acme, "bob@example.org").await, title), 3_600);
     let sent = {
         let mut sent = 0;
@@ -61,7 +63,7 @@ async fn test_mail_quotas_count_only_sent_mails() {
         sent
     };
     assert_eq!(sent, 5, "six with the first one");
-    let title = "Quota of test mails for this tenant and day reached";
+    let title = "Quota of test emails for this tenant and day reached";
     app.clock.advance(1_000);
     assert_eq!(refused(send(&acme, "z@example.org").await, title), 86_399);
     assert_eq!(other.send_test("z@example.org").await["success"], json!(true), "another tenant's is its own");

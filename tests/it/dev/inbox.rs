@@ -93,7 +93,11 @@ impl Running {
     async fn request(&self, method: &str, path: &str, host: &str) -> Response {
         let request = Request::builder().method(method).uri(path).header("host", host);
         let request = request.body(Body::empty()).expect("a request");
-        transports::dev::pages::router(self.inbox.clone()).oneshot(request).await.expect("never fails")
+        let password = Secret::new(PASSWORD.to_owned());
+        transports::dev::pages::router(self.inbox.clone(), password)
+            .oneshot(request)
+            .await
+            .expect("never fails")
     }
 
     /// Sends one mail without TLS.

@@ -1,10 +1,11 @@
 // Loads recent activity from the audit; a service without an audit has none.
 
+import { folded } from "../model/activity.js";
 import { Problem } from "../net/problem.js";
 
 /** @typedef {import("../app.js").App} App */
 
-const PAGE = "/email-config/audit?limit=5";
+const PAGE = "/email-config/audit?limit=10";
 
 /** @param {App} app */
 export async function loadActivity(app) {
@@ -23,8 +24,9 @@ export async function loadMoreActivity(app) {
   if (!activity || !moreActivity) return;
   try {
     const { body } = await app.client.request("GET", moreActivity);
+    const rows = folded(activity).length;
     app.update({ activity: [...activity, ...(body?.data ?? [])], moreActivity: nextPath(body) });
-    await app.focus(`#activity li:nth-child(${activity.length + 1})`);
+    await app.focus(`#activity > li:nth-child(${rows + 1}), #activity > li:last-child`);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
     app.announce(app.t(error.title));

@@ -43,7 +43,7 @@ export async function load(app) {
 async function loadPresets(/** @type {App} */ app) {
   try {
     const { body } = await app.client.request("GET", "/providers");
-    app.update({ presets: body?.providers ?? [] });
+    app.update({ presets: [...app.ownPresets, ...(body?.providers ?? [])] });
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
   }

@@ -27,6 +27,11 @@ export async function apply(app, remedy, after) {
     return app.focus(`#provider-${remedy.provider}`);
   }
   if (remedy.focus) return goTo(app, remedy.focus);
+  if (remedy.microsoft) {
+    if (app.state.provider !== "Microsoft365") choose(app, "Microsoft365");
+    editMicrosoft(app, remedy.microsoft);
+    return save(app);
+  }
   editSmtp(app, { ...remedy.changes });
   if (app.state.provider !== "BasicAuth") choose(app, "BasicAuth");
   const config = enteredValues(app.state);

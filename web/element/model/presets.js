@@ -42,6 +42,7 @@ export function withPreset(draft, preset, server = preset.servers[0]?.serverAddr
     sameAsSender: preset.usernameForm === "email_address",
     username: preset.usernameForm === "fixed" ? (preset.username ?? "") : moved ? "" : draft.username,
     emailPassword: moved ? "" : draft.emailPassword,
+    ...preset.values,
   };
 }
 

@@ -11,6 +11,7 @@ import { intendedServer } from "./presets.js";
  * @property {string} text key of its label
  * @property {Record<string, string>} [values] for the label
  * @property {Record<string, string | boolean>} [changes] of the SMTP form
+ * @property {Record<string, string>} [microsoft] changes of the form of Microsoft 365
  * @property {"Microsoft365" | "BasicAuth"} [provider] to choose
  * @property {string} [focus] a field to go to
  * @property {"again" | "setup-help"} [action]
@@ -85,6 +86,16 @@ const apiKey = ({ config }) =>
     ? [PASSWORD]
     : [{ text: "remedy.apikey", changes: { username: "apikey", sameAsSender: false } }, PASSWORD];
 
+const GUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** @type {(situation: Situation) => Remedy[]} */
+const swappedIds = ({ config }) => {
+  const [clientId, providerTenantId] = [String(config.clientId ?? ""), String(config.providerTenantId ?? "")];
+  return GUID.test(clientId) && GUID.test(providerTenantId)
+    ? [{ text: "remedy.swapIds", microsoft: { clientId: providerTenantId, providerTenantId: clientId } }]
+    : [];
+};
+
 /** By the codes of docs/diagnosis.md; other codes have only their written steps. */
 const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => Remedy[])>} */ ({
   CONNECT_REFUSED: suggestedServerOrOtherPorts,
@@ -147,7 +158,7 @@ const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => 
   M365_APP_NOT_REGISTERED_IN_EXCHANGE: [SETUP_HELP],
 
   ENTRA_APP_NOT_FOUND: [field("clientId"), SETUP_HELP],
-  ENTRA_TENANT_NOT_FOUND: [field("providerTenantId"), SETUP_HELP],
+  ENTRA_TENANT_NOT_FOUND: (situation) => [...swappedIds(situation), field("providerTenantId"), SETUP_HELP],
   ENTRA_SECRET_INVALID: [CLIENT_SECRET],
   ENTRA_SECRET_EXPIRED: [CLIENT_SECRET],
   ENTRA_CONSENT_MISSING: [SETUP_HELP, AGAIN],
@@ -163,6 +174,11 @@ const BY_CODE = /** @type {Record<string, Remedy[] | ((situation: Situation) => 
   M365_TOKEN_USER_MISMATCH: senderIsUser,
   RECIPIENT_UNKNOWN: [field("recipient")],
 });
+
+/** What can be done about an advice. @param {string} code @returns {Remedy[]} */
+export function adviceRemedies(code) {
+  return code === "M365_PASSWORD_SIGN_IN" ? [MICROSOFT] : [];
+}
 
 /** Codes with a remedy, for a test that holds them to the service's own list. */
 export const CODES = Object.keys(BY_CODE);

@@ -42,6 +42,7 @@
  * @property {"account_password" | "app_password" | "api_key" | "smtp_credentials" | "none"} passwordKind
  * @property {string} note
  * @property {string} helpLink
+ * @property {Partial<import("./form.js").SmtpDraft>} [values] filled in besides, where the account is known as well
  *
  * @typedef {"tenant_admin" | "mail_host" | "microsoft365_admin" | "workspace_admin" | "dns_owner" | "operator" |
  *   "nobody"} Owner
@@ -115,6 +116,9 @@
  * @property {string[]} [changed]
  * @property {string} [userName]
  * @property {string} [recipient] an address, or a hash of it
+ * @property {string} [apiKeyId]
+ * @property {Diagnosis} [diagnosis]
+ * @property {number} [count]
  * @property {string} [traceId]
  * @property {Diagnosis} [diagnosis] of a failed check
  *

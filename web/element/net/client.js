@@ -37,8 +37,8 @@ const CSRF_HEADER = "qlik-csrf-token";
 
 /** What a developer has to change, in English: it is told on the browser's console and beside the problem. */
 const HINTS = {
-  address: (/** @type {string} */ url, /** @type {number} */ status) =>
-    `${url} answered ${status} and is not this service. The attribute "api" has to be the address of the service ` +
+  address: (/** @type {string} */ api, /** @type {number} */ status) =>
+    `${api} answered ${status} and is not this service. The attribute "api" has to be the address of the service ` +
     'without a path, such as https://mail.example.com.',
   origin: (/** @type {string} */ api) =>
     `${api} answers, but does not allow pages of ${location.origin}. Add that origin to "server.cors_origins" of the ` +
@@ -50,6 +50,7 @@ const HINTS = {
 export class Client {
   /** @type {string | null} what `getToken` gave */ #given = null;
   /** Whether the service has answered a request with success. */ #connected = false;
+  /** What a developer was told last. */ #toldHint = "";
   /** @type {Promise<string> | null} one call for all requests that wait for it */ #giving = null;
   /** @type {string | null} */ #csrf = null;
 
@@ -82,7 +83,7 @@ export class Client {
       return answer;
     } catch (error) {
       if (!(error instanceof Problem)) throw error;
-      const problem = await this.#explained(error, path);
+      const problem = await this.#explained(error);
       if (problem.status === 401) this.onSignInRequired();
       throw problem;
     }
@@ -92,24 +93,23 @@ export class Client {
    * The problem as it is where a developer's slip is the cause; that is told on the browser's console, too.
    *
    * @param {Problem} problem
-   * @param {string} path
    */
-  async #explained(problem, path) {
+  async #explained(problem) {
     if (this.#connected) return problem;
-    const hint = await this.#hint(problem, path);
+    const hint = await this.#hint(problem);
     if (!hint) return problem;
-    console.error(`<email-transport-settings>: ${hint}`);
+    if (hint !== this.#toldHint) console.error(`<email-transport-settings>: ${hint}`);
+    this.#toldHint = hint;
     return Problem.ofIntegration(problem.status, hint);
   }
 
   /**
    * @param {Problem} problem
-   * @param {string} path
    * @returns {Promise<string>} empty where no slip is seen
    */
-  async #hint(problem, path) {
+  async #hint(problem) {
     const { api } = this.access();
-    if (problem.kind === "not-connected") return HINTS.address(this.#url(path), problem.status);
+    if (problem.kind === "not-connected") return HINTS.address(api, problem.status);
     const elsewhere = new URL(api, location.href).origin !== location.origin;
     if (problem.kind === "unauthorized" && elsewhere && !this.#usesToken()) return HINTS.token;
     return problem.kind === "unreachable" && elsewhere && (await this.#answersUnread()) ? HINTS.origin(api) : "";

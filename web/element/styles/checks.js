@@ -49,6 +49,8 @@ export const checks = `
 ol.steps { counter-reset: step; display: grid; gap: 0.55rem; }
 ol.steps > li { counter-increment: step; position: relative; padding-inline-start: 2rem; display: grid; gap: 0.15rem; }
 ol.steps > li::before { content: counter(step); position: absolute; inset-inline-start: 0; top: 0.1em; width: 1.6em; height: 1.6em; display: grid; place-items: center; font-size: 0.85em; font-weight: 600; border-radius: 50%; background: color-mix(in oklab, var(--_text) 8%, transparent); font-variant-numeric: tabular-nums; }
+.command { display: flex; flex-wrap: wrap; gap: 0.4rem 0.75rem; align-items: center; margin-top: 0.35rem; }
+.command code { white-space: pre-wrap; overflow-wrap: anywhere; background: var(--_sunken); border: 1px solid var(--_line); border-radius: var(--_small-radius); padding: 0.35rem 0.6rem; }
 .setup ol.steps { gap: 1.1rem; }
 .links { display: flex; flex-wrap: wrap; gap: 0.3rem 1.2rem; }
 .technical { border-top: 1px solid var(--_line); padding-top: 0.85rem; }

@@ -69,7 +69,7 @@ button.secondary[aria-disabled="true"], button.quiet[aria-disabled="true"] { col
 .choice input:checked + .face .icon { color: var(--_accent); }
 .choice input:focus-visible + .face, .segments input:focus-visible + span { outline: 2px solid var(--_accent); outline-offset: 2px; }
 @container (min-width: 40rem) {
-  .choices .cards { grid-template-columns: repeat(3, minmax(0, 1fr)); }
+  .choices .cards { grid-auto-flow: column; grid-auto-columns: minmax(0, 1fr); }
 }
 
 .segments { display: grid; grid-auto-flow: column; grid-auto-columns: 1fr; border: 1px solid var(--_edge); border-radius: var(--_small-radius); padding: 2px; gap: 2px; max-width: 27rem; }

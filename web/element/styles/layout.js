@@ -48,14 +48,18 @@ form.inline .field { flex: 1 1 15rem; }
 form.inline:has(.error) { align-items: center; }
 
 .activity { display: grid; }
-.activity li {
+.activity > li {
   display: flex; gap: 0.75rem; align-items: flex-start; padding: 0.65rem 0; border-top: 1px solid var(--_line);
 }
-.activity li:first-child { border-top: 0; padding-top: 0; }
-.activity li:last-child { padding-bottom: 0; }
+.activity > li:first-child { border-top: 0; padding-top: 0; }
+.activity > li:last-child { padding-bottom: 0; }
 .activity .what { flex: 1; min-width: 0; }
 .activity .about { display: block; color: var(--_muted); font-size: 0.92em; overflow-wrap: anywhere; }
 .activity .when { color: var(--_muted); font-size: 0.92em; }
+.past { margin-top: 0.2rem; }
+.past[open] { display: grid; gap: 0.6rem; }
+.past > summary { color: var(--_muted); font-size: 0.92em; }
+.past > *:not(summary) { font-size: 0.92em; }
 .activity .mark { margin-top: 0.14em; }
 .mark.ok { color: var(--_ok); }
 .mark.bad { color: var(--_bad); }

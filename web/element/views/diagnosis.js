@@ -6,6 +6,7 @@ import { dateTime, duration } from "../format.js";
 import { remedies } from "../model/remedies.js";
 import * as icons from "./icons.js";
 import { button, copyButton, link } from "./parts.js";
+import { prose } from "./prose.js";
 
 /**
  * @typedef {import("../app.js").App} App
@@ -34,10 +35,12 @@ export function diagnosisView(app, failure) {
   const unknown = diagnosis.code === "OUTCOME_UNKNOWN";
   const list = remedies(diagnosis, { ...about, presets: app.state.presets })
     .filter(({ focus }) => !(delivery && focus === "recipient"));
+  // A reader who can choose another way needs no administrator of the first one.
+  const owner = list[0]?.provider ? "tenant_admin" : diagnosis.owner;
   return html`<div class="diagnosis ${unknown ? "unknown" : diagnosis.owner === "nobody" ? "nobody" : ""}">
     <h3><span class="mark">${unknown ? icons.question : icons.cross}</span>${diagnosis.title}</h3>
     ${diagnosis.meaning ? html`<p>${diagnosis.meaning}</p>` : nothing}
-    <p class="owner"><span class="chip">${app.t(unknown ? "owner.look" : `owner.${diagnosis.owner}`)}</span>
+    <p class="owner"><span class="chip">${app.t(unknown ? "owner.look" : `owner.${owner}`)}</span>
       ${saved ? nothing : html`<span class="quiet-text">${app.t("save.nothingStored")}</span>`}</p>
     ${list.length > 0 ? html`<div class="remedies" role="group" aria-label=${app.t("remedy.label")}>
       ${list.map((remedy, index) => button({
@@ -45,7 +48,8 @@ export function diagnosisView(app, failure) {
         disabled: stale || app.state.busy !== "", onClick: () => void apply(app, remedy, after),
       }))}</div>` : nothing}
     ${diagnosis.steps?.length ? html`<h4>${app.t("diagnosis.steps")}</h4>
-      <ol class="steps">${diagnosis.steps.map((step) => html`<li>${step}</li>`)}</ol>` : nothing}
+      <ol class="steps">${diagnosis.steps.map((step, index) =>
+        html`<li><div>${prose(app, `command-${after}-${index}`, step)}</div></li>`)}</ol>` : nothing}
     ${diagnosis.links?.length ? html`<ul class="links">${diagnosis.links.map((href) => html`<li>${link(app, href)}</li>`)}</ul>`
       : nothing}
     ${technical(app, diagnosis, failure)}

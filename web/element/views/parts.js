@@ -102,6 +102,7 @@ export function problemNotice(app, problem, id, again) {
     ${problem.limit && problem.diagnosis ? html`<p>${app.t("problem.lastAnswer", { title: problem.diagnosis.title })}</p>` : nothing}
     ${problem.hint ? html`<p class="small">${app.t("problem.developers")} <span lang="en">${problem.hint}</span></p>` : nothing}
     ${faults ? html`<p class="small">${app.t("problem.trace")} <span lang="en">${faults}</span></p>` : nothing}
+    ${problem.kind === "unauthorized" && app.host.signIn() ? html`<p>${link(app, app.host.signIn(), app.t("console.signIn"))}</p>` : nothing}
     ${problem.traceId && problem.kind === "internal" ? html`<p class="small">${app.t("problem.trace")}
       <code>${problem.traceId}</code> ${copyButton(app, `trace-${id}`, problem.traceId, app.t("copy"))}</p>` : nothing}
     ${waits ? html`<p class="small">${app.t("problem.wait", { when: until(app, problem.retryAt) })}</p>` : nothing}

@@ -1,9 +1,10 @@
 // The choice of a provider: Microsoft 365, SMTP, or none.
 
-import { html } from "../../vendor/lit-html/lit-html.js";
+import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
-import { choose, chooseNone } from "../flows/edit.js";
+import { choose, chooseNone, choosePreset } from "../flows/edit.js";
 import { remove } from "../flows/remove.js";
+import { save } from "../flows/save.js";
 import * as icons from "./icons.js";
 import { button } from "./parts.js";
 
@@ -17,10 +18,10 @@ const CHOICES = /** @type {const} */ ([
 
 /** @param {App} app */
 export function providerChoice(app) {
-  return html`<fieldset class="choices">
+  return html`${ownAccount(app)}<fieldset class="choices">
     <legend><h2 id="settings-title" tabindex="-1">${app.t("provider.legend")}</h2></legend>
     <div class="cards">
-      ${CHOICES.map(([provider, icon]) => html`<label class="choice">
+      ${CHOICES.filter(([provider]) => provider !== "None" || app.state.config).map(([provider, icon]) => html`<label class="choice">
         <input type="radio" name="provider" id="provider-${provider}" value=${provider}
           .checked=${live(app.state.provider === provider)} aria-describedby="about-${provider}"
           @change=${() => (provider === "None" ? chooseNone(app) : choose(app, provider))}>
@@ -31,11 +32,25 @@ export function providerChoice(app) {
   </fieldset>`;
 }
 
+/** Saves an account that the page knows whole, with one click. @param {App} app */
+function ownAccount(app) {
+  const [preset] = app.ownPresets;
+  if (!preset || app.state.config) return nothing;
+  return html`<p class="tip">${icons.info}<span>${preset.note} <button type="button" class="link" id="own-account"
+    @click=${() => {
+      choose(app, "BasicAuth");
+      choosePreset(app, preset.id);
+      void save(app);
+    }}>${app.t("preset.use", { name: preset.name })}</button></span></p>`;
+}
+
 /** What None asks before it deletes. @param {App} app */
 export function noneView(app) {
-  if (!app.state.config) return html`<p class="quiet-text">${app.t("none.nothing")}</p>`;
+  if (!app.state.config) return nothing;
+  const organisation = app.host.organisation();
   return html`<div class="ask" role="group" aria-labelledby="none-title">
-    <h3 id="none-title">${app.t("none.title")}</h3>
+    <h3 id="none-title">${organisation
+      ? app.t("none.titleOf", { organisation }) : app.t("none.title")}</h3>
     <p>${app.t("none.text")}</p>
     <div class="actions">
       ${button({

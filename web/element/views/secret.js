@@ -13,6 +13,7 @@ import * as icons from "./icons.js";
  * @property {string} label
  * @property {unknown} hint
  * @property {string} value
+ * @property {boolean} [optional]
  * @property {boolean} open the field for a new one was asked for
  * @property {(changes: { newSecret?: boolean, value?: string }) => void} edit
  */
@@ -21,7 +22,7 @@ import * as icons from "./icons.js";
  * @param {App} app
  * @param {Secret} secret
  */
-export function secretView(app, { name, label, hint, value, open, edit }) {
+export function secretView(app, { name, label, hint, value, optional, open, edit }) {
   const { config, provider } = app.state;
   const stored = config?.passwordExists === true && config.serviceProvider === provider;
   const kept = stored && usesStoredSecret(app.state);
@@ -32,6 +33,7 @@ export function secretView(app, { name, label, hint, value, open, edit }) {
     name,
     label,
     value,
+    optional,
     hint: notice,
     error: app.state.errors[name],
     onInput: (value) => edit({ value }),

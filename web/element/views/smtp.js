@@ -54,9 +54,8 @@ function picker(app, presets, preset) {
       </div>` : nothing}
     </div>
     <div id="preset-note">${preset
-      ? html`<p class="tip">${icons.info}<span>${preset.note} ${link(app, preset.helpLink, app.t("preset.help", {
-        name: preset.name,
-      }))}</span></p>`
+      ? html`<p class="tip">${icons.info}<span>${preset.note} ${link(app, preset.helpLink, preset.values
+        ? preset.name : app.t("preset.help", { name: preset.name }))}</span></p>`
       : html`<p class="hint">${app.t("preset.hint")}</p>`}</div>
   </div>`;
 }
@@ -145,7 +144,7 @@ function signInFields(app, preset) {
         })}
       ${secretView(app, {
         name: "emailPassword", label: app.t(`password.${kind}`), hint: app.t(`password.${kind}.hint`),
-        value: smtp.emailPassword, open: smtp.newSecret,
+        value: smtp.emailPassword, open: smtp.newSecret, optional: preset === undefined,
         edit: ({ newSecret, value }) => editSmtp(app, {
           ...(newSecret === undefined ? {} : { newSecret }), ...(value === undefined ? {} : { emailPassword: value }),
         }),

@@ -2,11 +2,12 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { isChanged } from "../flows/edit.js";
-import { goTo } from "../flows/remedy.js";
+import { apply, goTo } from "../flows/remedy.js";
 import { verify } from "../flows/verify.js";
 import { secondsLeft } from "../flows/wait.js";
 import { ago, dateTime } from "../format.js";
 import { failingSince } from "../model/history.js";
+import { adviceRemedies } from "../model/remedies.js";
 import { statement } from "../model/statement.js";
 import { checkView, lastCheckView } from "./check.js";
 import * as icons from "./icons.js";
@@ -51,7 +52,7 @@ export function statusCard(app) {
     ${config ? facts(app, config) : nothing}
     ${checkView(app, "verify")} ${lastCheckView(app)}
     ${(config?.advice ?? []).map((advice) => notice("warn", html`<p class="strong">${advice.title}</p>
-      <p>${advice.meaning} ${link(app, advice.link)}</p>`))}
+      <p>${advice.meaning} ${link(app, advice.link)}</p>${adviceButtons(app, advice.code)}`))}
   </section>`;
 }
 
@@ -85,6 +86,20 @@ function followedView(app) {
   return notice(followed === "saved" ? "ok" : "warn", html`<p class="strong">${app.t(`followed.${followed}`)}</p>`, {
     id: "followed",
   });
+}
+
+/**
+ * What can be done about an advice with one click.
+ *
+ * @param {App} app
+ * @param {string} code
+ */
+function adviceButtons(app, code) {
+  const list = adviceRemedies(code);
+  return list.length === 0 ? nothing : html`<p class="actions">${list.map((remedy) => button({
+    kind: "secondary small", label: app.t(remedy.text), disabled: app.state.busy !== "",
+    onClick: () => void apply(app, remedy, "verify"),
+  }))}</p>`;
 }
 
 /**

@@ -41,8 +41,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                   the permission Send As.",
         steps: &[
             "Use the address of the signed-in mailbox as the sender address.",
-            "Or ask your Microsoft 365 administrator for the permission: Add-RecipientPermission {from} -Trustee \
-             {user} -AccessRights SendAs",
+            "Or ask your Microsoft 365 administrator for the permission: `Add-RecipientPermission {from} -Trustee \
+             {user} -AccessRights SendAs`",
         ],
         links: &[
             "https://learn.microsoft.com/exchange/recipients-in-exchange-online/manage-permissions-for-recipients",
@@ -84,7 +84,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         meaning: "Without sign-in, Microsoft 365 relays only what an inbound connector of your organisation \
                   recognises by network address or certificate. None does.",
         steps: &[
-            "Ask the operator of this installation for the network address that it sends from.",
+            "Ask the operator of this service which network address it sends from.",
             "Ask your Microsoft 365 administrator to enter it in the inbound connector, and to check that the domain \
              of {from} belongs to the organisation.",
             "Or sign in: use smtp.office365.com with port 587, StartTLS, user name and password.",
@@ -151,8 +151,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         title: "Microsoft is holding mail back while it reviews the traffic",
         meaning: "Microsoft found the traffic unusual and accepts it only slowly or not at all for some time.",
         steps: &[
-            "Wait some hours; sending is usually opened again.",
-            "If it stays so, ask your Microsoft 365 administrator to open a case with Microsoft, with the server's \
+            "Wait a few hours; sending is usually opened again.",
+            "If this continues, ask your Microsoft 365 administrator to open a case with Microsoft, with the server's \
              reply.",
         ],
         links: &[NDR],

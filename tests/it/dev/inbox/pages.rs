@@ -88,7 +88,7 @@ async fn delete_empties_the_inbox() {
         assert_eq!(response.status(), StatusCode::NO_CONTENT);
         assert!(running.inbox.newest_first().is_empty());
     }
-    assert!(text(running.get("/dev/inbox").await).await.contains("No mail yet"));
+    assert!(text(running.get("/dev/inbox").await).await.contains("No email yet"));
     assert_eq!(text(running.get("/dev/inbox.json").await).await, r#"{"mails":[]}"#);
 }
 
@@ -240,7 +240,7 @@ async fn the_search_covers_headers_text_and_attachment_names() {
     }
     let hostile = text(running.get("/dev/inbox?q=%22%3E%3Cscript%3E").await).await;
     assert!(hostile.contains("value=\"&quot;&gt;&lt;script&gt;\""), "{hostile}");
-    assert!(hostile.contains("No mail has these words."), "{hostile}");
+    assert!(hostile.contains("No matching email."), "{hostile}");
 }
 
 #[tokio::test]
