@@ -122,14 +122,14 @@ fn names_of_commands_protocols_and_addresses_are_not_translated() {
     }
 }
 
-/// Arguments of commands have no form of their own: a command is kept from its name to the end of the text.
+/// Arguments of commands have no form of their own: a command is kept from its name to the end of the text, in backticks.
 #[test]
 fn commands_are_kept_whole() {
     let mut commands = 0;
     for language in translated() {
         for entry in entries(file(language)).expect("the file is good") {
             let names = ["Set-", "Add-", "New-"].iter();
-            let Some(start) = names.filter_map(|name| entry.english.find(&format!(" {name}"))).min() else {
+            let Some(start) = names.filter_map(|name| entry.english.find(&format!("`{name}"))).min() else {
                 continue;
             };
             let command = &entry.english[start..];

@@ -17,6 +17,7 @@ const { missingFields, statement } = await load("model/statement.js");
 const { readEvents } = await load("net/event-stream.js");
 const { ago, countdown, duration, timeOfDay } = await load("format.js");
 const { similarServer, takeApart } = await load("model/server.js");
+const { folded, nameInToken } = await load("model/activity.js");
 const { mailboxOf } = await load("model/address.js");
 const { Problem } = await load("net/problem.js");
 
@@ -200,10 +201,10 @@ test("a server is taken apart into its fields", () => {
 });
 
 test("a typing error leads to the server that was meant, and another region does not", () => {
-  const servers = ["smtp.gmail.com", "smtp.zoho.eu", "mail.gmx.net", "email-smtp.eu-west-1.amazonaws.com"];
+  const servers = ["smtp.office365.com", "smtp.gmail.com", "smtp.zoho.eu", "mail.gmx.net", "email-smtp.eu-west-1.amazonaws.com"];
   const presets = [{ id: "x", serviceProvider: "BasicAuth", servers: servers.map((serverAddress) => ({ serverAddress })) }];
   for (const [typed, meant] of [
-    ["smtp.gmial.com", "smtp.gmail.com"], ["stmp.gmail.com", "smtp.gmail.com"], ["smtp.gmail.con", "smtp.gmail.com"],
+    ["smtp.gmial.com", "smtp.gmail.com"], ["stmp.gmial.com", "smtp.gmail.com"], ["smtp.ofice365.com", "smtp.office365.com"], ["smtp.gmail.con", "smtp.gmail.com"],
     ["smtp.gmail.co", "smtp.gmail.com"], ["SMTP.gmal.com", "smtp.gmail.com"], ["mail.gmx.nte", "mail.gmx.net"],
     ["smtp.gmail.com", null], ["smtp.zoho.jp", null], ["mail.gmx.de", null], ["smtp.mail.com", null], ["localhost", null],
     ["email-smtp.eu-west-9.amazonaws.com", null], ["smtp.example.com", null], ["", null],
@@ -231,6 +232,29 @@ test("a problem is told by what was refused, not by the status alone", () => {
   }
   assert.equal(Problem.of(429, { errors: [{ meta: { limit: "test_mails_per_recipient" } }] }, "9").concernsTestEmails, true);
   assert.equal(Problem.of(429, { errors: [{ meta: { limit: "running_check" } }] }, "9").concernsTestEmails, false);
+});
+
+test("like rows of the activity are told as one, and changes never are", () => {
+  let at = 10;
+  const entry = (action, outcome, more = {}) => ({ id: String(at), at: String((at -= 1)), userId: "ann", action, outcome, ...more });
+  const bad = (more) => entry("verify-connection", "X", more);
+  const rows = (...entries) => {
+    const found = folded(entries).map(({ count, entry, since }) => [entry.action, count, since]);
+    at = 10;
+    return found;
+  };
+  assert.deepEqual(rows(bad(), bad({ count: 3 }), bad()), [["verify-connection", 5, "7"]]);
+  assert.equal(rows(bad(), bad({ userId: "bea" }), bad()).length, 3, "of another user");
+  assert.equal(rows(bad(), bad({ diagnosis: { title: "of another server" } })).length, 2);
+  assert.equal(rows(entry("send-test-email", "OK", { recipient: "a@b" }), entry("send-test-email", "OK", { recipient: "c@d" })).length, 2);
+  assert.equal(rows(entry("patch", "OK", { changed: ["senderName"] }), entry("patch", "OK", { changed: ["senderName"] })).length, 2);
+});
+
+test("a person is named by the own token, and by no other one", () => {
+  const token = (claims) => `x.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.y`;
+  assert.equal(nameInToken(token({ sub: "7f3c", name: "Anna Müller" }), "7f3c"), "Anna Müller");
+  assert.equal(nameInToken(token({ sub: "7f3c", name: "Anna Müller" }), "8a00"), null);
+  for (const other of [token({ sub: "7f3c" }), "no token", null]) assert.equal(nameInToken(other, "7f3c"), null);
 });
 
 test("since when it fails", () => {

@@ -220,9 +220,10 @@ mod tests {
 
     #[test]
     fn the_log_is_readable_unless_it_is_configured() {
+        let dev = "warn,transports=info,transports::store::migrations=warn";
         for (variables, format, filter) in [
-            (&[][..], LogFormat::Text, "warn,transports=info"),
-            (&[("TRANSPORTS_LOG__FORMAT", "json")], LogFormat::Json, "warn,transports=info"),
+            (&[][..], LogFormat::Text, dev),
+            (&[("TRANSPORTS_LOG__FORMAT", "json")], LogFormat::Json, dev),
             (&[("TRANSPORTS_LOG__FILTER", "debug")], LogFormat::Text, "debug"),
         ] {
             let mut log = config(variables).log;

@@ -208,7 +208,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::MailHost,
         confidence: Confidence::Generic,
         title: "{host} rejected the connection right away",
-        meaning: "The mail server refused as soon as we connected: {reply}. User name and password were not sent.",
+        meaning: "The mail server refused as soon as we connected: {reply}. User name and password \
+                  were not sent, so nothing is known about them.",
         cases: &[
             Case {
                 conditions: &[Condition::Says(Concept::TooManyConnections)],

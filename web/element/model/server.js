@@ -80,7 +80,8 @@ function differsByRegion(one, other) {
   const [index = -1] = different;
   if (a.length !== b.length || different.length !== 1) return false;
   const label = b[index] ?? "";
-  return index === a.length - 1 ? /^[a-z]{2}$/.test(label) && !["co", "cm", "om"].includes(label) : /\d/.test(label);
+  if (index === a.length - 1) return /^[a-z]{2}$/.test(label) && !["co", "cm", "om"].includes(label);
+  return label.replace(/\d/g, "") === a[index]?.replace(/\d/g, "");
 }
 
 /**

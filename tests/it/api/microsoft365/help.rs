@@ -14,7 +14,7 @@ async fn the_setup_help_works_before_and_after_something_is_stored() {
     let query = "clientId=11111111-2222-3333-4444-555555555555&providerTenantId=contoso.example&emailAddress=news%40contoso.example";
     let given = admin.get(&format!("{SETUP}?{query}")).await.expect(200).json();
     let ids: Vec<&Value> = given["ways"].as_array().expect("ways").iter().map(|way| &way["id"]).collect();
-    assert_eq!(ids, [&json!("organisation"), &json!("mailbox"), &json!("smtp")]);
+    assert_eq!(ids, [&json!("mailbox"), &json!("organisation"), &json!("smtp")]);
     let text = given.to_string();
     for part in
         ["11111111-2222-3333-4444-555555555555", "news@contoso.example", "New-ManagementRoleAssignment"]
