@@ -120,7 +120,6 @@
  * @property {Diagnosis} [diagnosis]
  * @property {number} [count]
  * @property {string} [traceId]
- * @property {Diagnosis} [diagnosis] of a failed check
  *
  * @typedef {object} SendingAccount
  * @property {"open" | "paused" | "stopped"} state
