@@ -106,8 +106,8 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         concerns_configuration: true,
         confidence: Confidence::Generic,
         title: "{host} requires a sign-in, but no user name is configured",
-        meaning: "The server only relays mail for users who have signed in, and user name and password are missing in \
-                  this configuration. The recipient is not the cause.",
+        meaning: "The server only relays mail for users who have signed in. Nobody has signed in, because user name and \
+                  password are missing in this configuration. The recipient is not the cause.",
         cases: &[
             Case {
                 conditions: &[Condition::UserNameIsAddress],
