@@ -223,8 +223,11 @@ test("a slip in the address or the token is told to the developer, and not as lo
     [`api="${dev.origin}/api/v1" token="${token}"`, /"api" has to be the address of the service/],
     [`api="${embedder.origin}" token="${token}"`, /answered 404 and is not this service/],
     [`api="mail.example.com" token="${token}"`, /"api" has to be the address of the service/],
+    // A server that answers every path with a page of its own.
+    [`api="${embedder.origin}/app" token="${token}"`, /answered 200 and is not this service/],
     [`api="${dev.origin}"`, /No token was sent/],
   ];
+  for (const path of ["email-config", "providers"]) embedder.page(`/app/api/v1/transports/${path}`, "<!doctype html>");
   for (const [index, [attributes, expected]] of slips.entries()) {
     const url = embedder.page(`/slip-${index}`, `<!doctype html><html lang="en"><head><title>A slip</title></head><body>
       <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
