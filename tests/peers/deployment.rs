@@ -85,12 +85,12 @@ fn promtool_takes_the_alerts_and_each_fires_when_it_should() {
 #[ignore = "needs scripts/test"]
 fn hadolint_takes_the_dockerfile() {
     let hadolint = peers().join("deployment/bin/hadolint");
-    let faulty = changed("Dockerfile", "USER 65532:65532", "USER root").replace("12.12-slim", "latest");
+    let faulty = changed("Dockerfile", "USER 65532:65532", "USER root");
     let folder = folder(&[("Dockerfile", &faulty)]);
     content(run(&hadolint, &["--no-color", "Dockerfile"], &deploy("")));
     let said = run(&hadolint, &["--no-color", "Dockerfile"], folder.path());
     finds("DL3002", said.clone());
-    let untagged = changed("Dockerfile", "${BASE_IMAGE}\n", "debian\n");
+    let untagged = changed("Dockerfile", "FROM scratch\n", "FROM debian\n");
     std::fs::write(folder.path().join("Dockerfile"), untagged).expect("a file");
     finds("DL3006", run(&hadolint, &["--no-color", "Dockerfile"], folder.path()));
 }
@@ -99,10 +99,12 @@ fn hadolint_takes_the_dockerfile() {
 #[ignore = "needs scripts/test"]
 fn the_manifests_are_as_kubernetes_has_them() {
     let validate = peers().join("deployment/bin/kubernetes-validate");
-    let place = deploy("kubernetes");
+    let place = deploy("kubernetes/base");
     let files =
         std::fs::read_dir(&place).expect("a folder").map(|entry| entry.expect("an entry").file_name());
     let mut files: Vec<String> = files.map(|name| name.into_string().expect("UTF-8")).collect();
+    // That one is kustomize's, which the next test runs.
+    files.retain(|name| name != "kustomization.yml");
     files.sort();
     // The first version with the action `sleep` in general use, and the newest one.
     for version in ["1.34", "1.37"] {
@@ -118,8 +120,61 @@ fn the_manifests_are_as_kubernetes_has_them() {
         ("replicas: 3", "replicas: three"),
         ("sleep: {seconds: 5}", "sleep: {minutes: 5}"),
     ] {
-        let folder = folder(&[("deployment.yml", &changed("kubernetes/deployment.yml", from, to))]);
+        let folder = folder(&[("deployment.yml", &changed("kubernetes/base/deployment.yml", from, to))]);
         finds("ERROR", run(&validate, &["-k", "1.37", "--strict", "deployment.yml"], folder.path()));
+    }
+}
+
+/// What `kubectl apply -k` sends to a cluster.
+fn kustomize(folder: &Path) -> (bool, String) {
+    run(peers().join("kubectl"), &["kustomize", "."], folder)
+}
+
+#[test]
+#[ignore = "needs scripts/test"]
+fn kustomize_puts_the_overlays_together_as_kubernetes_has_them() {
+    let validate = peers().join("deployment/bin/kubernetes-validate");
+    let built = |overlay: &str| {
+        let text = content(kustomize(&deploy("kubernetes").join(overlay)));
+        let folder = folder(&[("all.yml", &text)]);
+        content(run(&validate, &["-k", "1.37", "--strict", "all.yml"], folder.path()));
+        text
+    };
+    let base = built("base");
+    let example = built("overlays/example");
+    let sqlite = built("overlays/sqlite");
+    let count = |text: &str, line: &str| text.lines().filter(|found| found.trim() == line).count();
+    assert_eq!(count(&base, "replicas: 3"), 1);
+    // Everything is in the namespace, and the image is the registry's.
+    assert_eq!(count(&example, "namespace: transports"), example.matches("\nkind: ").count());
+    assert_eq!(count(&example, "image: registry.example.com/transports:0.1.0"), 1, "{example}");
+    // One process has the file: no second one beside it, and no database of several replicas.
+    assert_eq!((count(&sqlite, "replicas: 1"), count(&sqlite, "type: Recreate")), (1, 1), "{sqlite}");
+    for absent in ["PodDisruptionBudget", "rollingUpdate", "secretKeyRef", "postgres://"] {
+        assert!(!sqlite.contains(absent), "{absent}: {sqlite}");
+    }
+    let folder = folder(&[("kustomization.yml", "resources: [nowhere.yml]\n")]);
+    finds("nowhere.yml", kustomize(folder.path()));
+}
+
+#[test]
+#[ignore = "needs scripts/test"]
+fn the_compose_file_is_as_its_schema_has_it() {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/deployment/check_compose.py");
+    let python = peers().join("deployment/bin/python");
+    let schema = peers().join("compose_spec.json");
+    let check = |folder: &Path| {
+        let [script, schema] = [&script, &schema].map(|path| path.to_str().expect("UTF-8"));
+        run(&python, &[script, schema, "compose.yml"], folder)
+    };
+    content(check(&deploy("")));
+    for (from, to, fault) in [
+        ("read_only: true", "readonly: true", "'readonly' does not match"),
+        ("cap_drop: [ALL]", "cap_drop: ALL", "'ALL' is not of type 'array'"),
+        ("secrets: [keys]", "secrets: [key]", "secrets names key, which is not there"),
+    ] {
+        let folder = folder(&[("compose.yml", &changed("compose.yml", from, to))]);
+        finds(fault, check(folder.path()));
     }
 }
 

@@ -25,6 +25,14 @@ pub struct Service {
 }
 
 impl Service {
+    /// What a service needs at least.
+    pub const SETTINGS: [(&str, &str); 4] = [
+        ("TRANSPORTS_ENCRYPTION__KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="),
+        ("TRANSPORTS_AUTH__HS256_SECRET", "a secret that only the tests of this service know"),
+        ("TRANSPORTS_AUTH__ISSUER", "https://issuer.test"),
+        ("TRANSPORTS_AUTH__AUDIENCE", "transports"),
+    ];
+
     /// The service, trusting the authority of the mail server's certificate.
     pub fn start() -> Self {
         let authority = peers().join("mail/ca.pem");
@@ -94,14 +102,7 @@ impl Service {
 
     fn command(arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_transports"));
-        command
-            .args(arguments)
-            .env_clear()
-            .env("TRANSPORTS_ENCRYPTION__KEYS", "test:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=")
-            .env("TRANSPORTS_AUTH__HS256_SECRET", "a secret that only the tests of this service know")
-            .env("TRANSPORTS_AUTH__ISSUER", "https://issuer.test")
-            .env("TRANSPORTS_AUTH__AUDIENCE", "transports")
-            .stdin(Stdio::null());
+        command.args(arguments).env_clear().envs(Self::SETTINGS).stdin(Stdio::null());
         command
     }
 

@@ -225,27 +225,32 @@ fn the_manifests_numbers_match_the_defaults() {
 
     let end = config.server.shutdown_seconds;
     assert!(number("deploy/systemd/transports.service", "\nTimeoutStopSec=") > end + 10);
-    let manifest = "deploy/kubernetes/deployment.yml";
+    let manifest = "deploy/kubernetes/base/deployment.yml";
     assert!(
         number(manifest, "terminationGracePeriodSeconds: ")
             > end + number(manifest, "sleep: {seconds: ") + 10
     );
     assert!(
-        number("deploy/kubernetes/poddisruptionbudget.yml", "minAvailable: ")
+        number("deploy/kubernetes/base/poddisruptionbudget.yml", "minAvailable: ")
             < number(manifest, "\n  replicas: ")
     );
 }
 
+/// The settings in a ConfigMap.
+fn settings_of(manifest: &str) -> String {
+    let manifest = read(manifest);
+    let (_, settings) = manifest.split_once("transports.toml: |\n").expect("a file");
+    settings.lines().map(str::trim_start).collect::<Vec<_>>().join("\n")
+}
+
 #[test]
 fn the_manifests_and_the_image_have_valid_settings() {
-    let manifest = read("deploy/kubernetes/configmap.yml");
-    let (_, settings) = manifest.split_once("transports.toml: |\n").expect("a file");
-    let settings = settings.lines().map(str::trim_start).collect::<Vec<_>>().join("\n");
+    let settings = settings_of("deploy/kubernetes/base/configmap.yml");
     let dockerfile = read("deploy/Dockerfile");
     let words = dockerfile.split_whitespace().filter(|word| word.starts_with("TRANSPORTS_"));
     let mut environment: Vec<(&str, &str)> = words.filter_map(|word| word.split_once('=')).collect();
     assert!(environment.len() >= 3, "{environment:?}");
-    let deployment = read("deploy/kubernetes/deployment.yml");
+    let deployment = read("deploy/kubernetes/base/deployment.yml");
     let names = deployment.lines().filter_map(|line| line.trim().strip_prefix("- name: TRANSPORTS_"));
     let names: Vec<String> = names.map(|name| format!("TRANSPORTS_{name}")).collect();
     assert_eq!(names, ["TRANSPORTS_DATABASE__URL"]);
@@ -257,12 +262,150 @@ fn the_manifests_and_the_image_have_valid_settings() {
     for (port, listener) in [("8080", Some(config.server.listen)), ("9090", config.server.metrics_listen)] {
         assert_eq!(listener.map(|listener| listener.to_string()), Some(format!("0.0.0.0:{port}")));
         for file in ["deployment.yml", "networkpolicy.yml", "configmap.yml"] {
-            assert!(read(&format!("deploy/kubernetes/{file}")).contains(port), "{file} has port {port}");
+            assert!(read(&format!("deploy/kubernetes/base/{file}")).contains(port), "{file} has port {port}");
         }
         assert!(dockerfile.contains(port));
     }
-    let policy = read("deploy/kubernetes/networkpolicy.yml");
+    let policy = read("deploy/kubernetes/base/networkpolicy.yml");
     for port in Config::default().egress.ports {
         assert!(policy.contains(&format!("{{port: {port}, protocol: TCP}}")), "port {port} is let out");
+    }
+}
+
+#[test]
+fn the_overlay_has_valid_settings() {
+    let settings = settings_of("deploy/kubernetes/overlays/example/settings.yml");
+    let database = [("TRANSPORTS_DATABASE__URL", "postgres://transports@localhost/transports")];
+    let config =
+        Config::from_sources(Some(("transports.toml", &settings)), database).expect("known settings");
+    assert_eq!(check_for_serving(&config), []);
+}
+
+const SAMPLE: &str = "deploy/transports.example.toml";
+
+/// The sample with every key that is commented out.
+fn uncommented(sample: &str) -> String {
+    let is_key = |text: &str| {
+        text.split_once(" = ").is_some_and(|(key, _)| {
+            key.chars().all(|c| c.is_ascii_lowercase() || c == '_' || c.is_ascii_digit())
+        })
+    };
+    let mut seen = BTreeSet::new();
+    let mut section = String::new();
+    let mut lines = Vec::new();
+    for line in sample.lines() {
+        if line.starts_with('[') {
+            line.clone_into(&mut section);
+        }
+        let key = line.strip_prefix("# ").filter(|text| is_key(text));
+        let setting = key.unwrap_or(line);
+        // A second value of a key is an alternative to the first.
+        let again = setting.split_once(" = ").filter(|_| !setting.starts_with('#'));
+        if again.is_none_or(|(name, _)| seen.insert(format!("{section}{name}"))) {
+            lines.push(setting);
+        }
+    }
+    lines.join("\n")
+}
+
+#[test]
+fn every_key_of_the_sample_is_known_and_valid() {
+    let sample = read(SAMPLE);
+    let nothing: [(String, String); 0] = [];
+    let whole = uncommented(&sample);
+    let known = Config::from_sources(Some((SAMPLE, &whole)), nothing.clone()).expect("known settings");
+    assert_eq!(check_for_serving(&known), []);
+    assert_eq!(known.submission.listen_tls.map(|listener| listener.port()), Some(2465), "{whole}");
+
+    // As it is installed, only who signs the tokens is missing.
+    let installed = Config::from_sources(Some((SAMPLE, &sample)), nothing).expect("known settings");
+    let missing: Vec<String> =
+        check_for_serving(&installed).into_iter().map(|problem| problem.text).collect();
+    assert!(missing.iter().all(|problem| problem.starts_with("auth")) && missing.len() == 3, "{missing:?}");
+    let proxies = ["127.0.0.1/32", "::1/128"].map(|network| network.parse().expect("a network"));
+    assert_eq!(installed.server.trusted_proxies, proxies);
+}
+
+#[test]
+fn what_compose_sets_is_known_and_leads_to_its_services() {
+    let compose = read("deploy/compose.yml");
+    let settings = compose.lines().filter_map(|line| line.trim().strip_prefix("TRANSPORTS_"));
+    let settings = settings.filter_map(|line| line.split_once(": "));
+    let settings = settings.filter(|(name, _)| *name != "ADDRESS");
+    let environment: Vec<(String, String)> = settings
+        .map(|(name, value)| {
+            // `${NAME:?why}` is what the reader puts into `.env`; `${NAME:-value}` has a default.
+            let value = value.replace("${POSTGRES_PASSWORD:?a password in hexadecimal}", "0123456789abcdef");
+            let value = if value.starts_with("${") { "https://login.example.com".to_owned() } else { value };
+            (format!("TRANSPORTS_{name}"), value)
+        })
+        .collect();
+    assert_eq!(environment.len(), 6, "{environment:?}");
+    let config = Config::from_sources(None, environment).expect("known settings");
+    assert_eq!(check_for_serving(&config), []);
+    let subnet = config.server.trusted_proxies[0].to_string();
+    assert!(compose.contains(&format!("config: [{{subnet: {subnet}}}]")), "{subnet} is that of the network");
+    let end = config.server.shutdown_seconds;
+    assert!(number("deploy/compose.yml", "stop_grace_period: ") > end + 10);
+}
+
+/// The largest request, the longest answer, and the idle connection: what a proxy has to know of the service.
+#[test]
+fn the_proxies_numbers_match_the_settings() {
+    let mut config = Config::default();
+    config.delivery.max_message_bytes = 26_214_400;
+    let largest = (config.delivery.max_message_bytes / 2 * 3 + 64 * 1024) as u64;
+    let idle = config.server.header_timeout_seconds;
+    for (file, size, keepalive) in [
+        ("deploy/nginx/transports.conf", "client_max_body_size ", "keepalive_timeout "),
+        ("deploy/caddy/Caddyfile", "max_size ", "keepalive "),
+    ] {
+        assert!(number(file, size) * 1024 * 1024 > largest, "{file}");
+        assert!(number(file, keepalive) < idle, "{file}");
+    }
+    assert!(
+        number("deploy/nginx/transports.conf", "proxy_read_timeout ")
+            > 2 * config.server.request_timeout_seconds
+    );
+}
+
+/// Files of `scripts/` and `deploy/` that a text names.
+fn named_files(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-./_".contains(c);
+    let words = text.split(|c| !is_part(c)).map(|word| word.trim_end_matches('.'));
+    words
+        .filter(|word| word.starts_with("scripts/") || word.starts_with("deploy/"))
+        .filter(|word| std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(word).is_file())
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_build_of_the_image_sees_every_file_that_it_needs() {
+    let ignored = read(".dockerignore");
+    let seen: BTreeSet<&str> = ignored.lines().filter_map(|line| line.strip_prefix('!')).collect();
+    let mut needed: BTreeSet<String> = [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        "build.rs",
+        "src",
+        "migrations",
+        "web",
+        "LICENSE",
+    ]
+    .map(str::to_owned)
+    .into();
+    // The scripts that the Dockerfile runs, and the files that these name.
+    let mut open = vec!["deploy/Dockerfile".to_owned()];
+    while let Some(file) = open.pop() {
+        let named = named_files(&read(&file));
+        if needed.insert(file) {
+            open.extend(named);
+        }
+    }
+    assert!(needed.contains("scripts/static-binary.txt"), "{needed:?}");
+    for file in needed {
+        assert!(seen.contains(file.as_str()), "{file} stays away from the build by .dockerignore");
     }
 }
