@@ -24,7 +24,8 @@ fn main() -> io::Result<()> {
         if LEFT_OUT.contains(&&*path) || path.ends_with(".d.ts") {
             continue;
         }
-        let is_ours = path.ends_with(".js") && !path.starts_with("vendor");
+        let is_ours =
+            file.extension().is_some_and(|extension| extension == "js") && !path.starts_with("vendor");
         let served = if is_ours { write_without_comments(&file, &folder.join(&path))? } else { file };
         writeln!(list, "({path:?}, include_bytes!({:?})),", served.display().to_string())
             .map_err(io::Error::other)?;

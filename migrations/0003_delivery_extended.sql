@@ -108,3 +108,6 @@ create index email_recipients_begun on email_recipients (tenant_id, address, beg
 
 -- The diagnosis of a failed check, as JSON without a language and without the session's steps.
 alter table audit add column diagnosis text;
+
+-- The name of who did it, as the token had it at that time.
+alter table audit add column user_name text;

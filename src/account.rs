@@ -51,6 +51,8 @@ pub struct Accounts {
 pub struct Actor {
     pub tenant: TenantId,
     pub user: UserId,
+    /// The person's name, where the token has one.
+    pub user_name: Option<String>,
     pub is_admin: bool,
     pub trace_id: TraceId,
     /// The client's address, as far as trusted proxies tell it.

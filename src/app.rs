@@ -10,7 +10,7 @@ use crate::account::Accounts;
 use crate::auth::console_sign_in::ConsoleSignIn;
 use crate::auth::token::Verifier;
 use crate::clock::Clock;
-use crate::config::{Config, Invalid};
+use crate::config::{Config, Invalid, Problem};
 use crate::delivery::Delivery;
 use crate::egress::http_client::HttpClient;
 use crate::egress::{Dialer, Host, Policy, Resolver};
@@ -55,36 +55,88 @@ struct Components {
 }
 
 impl Components {
-    fn new(config: &Config, clock: &Clock, resolver: Resolver) -> anyhow::Result<Self> {
-        let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver };
-        let tls = egress::tls::client_config(&config.tls)?;
-        let ehlo_name = config
-            .egress
-            .ehlo_name
-            .as_deref()
-            .map(|name| Host::parse(name).map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}")))
-            .transpose()?;
+    /// # Errors
+    /// Every component that cannot be built, each with its setting and a remedy.
+    fn new(config: &Config, clock: &Clock, resolver: Resolver) -> Result<Self, Invalid> {
+        let mut faults = Faults::default();
+        let policy = faults.keep(Policy::new(&config.egress), "correct the entry, or remove it");
+        let tls = faults.keep(
+            egress::tls::client_config(&config.tls),
+            "name a PEM file with certificates of authorities that the user of this process can read",
+        );
+        let ehlo_name = faults
+            .keep(ehlo_name(config), "set it to a host name, such as mail.example.com, or leave it out");
+        let installation =
+            faults.keep(installation(&config.server.installation), "set it to a short name in ASCII");
+        let endpoints = faults.keep(
+            microsoft365::Endpoints::new(&config.microsoft365),
+            "leave it out for the cloud's own address",
+        );
+        // Where these are faulty, the others are still looked at.
+        let dialer = Dialer { policy: Arc::new(policy.unwrap_or_else(Policy::of_the_defaults)), resolver };
+        let tls = tls.map_or_else(egress::tls::public_authorities, Ok).map_err(Problem::from)?;
         let client = HttpClient { dialer: dialer.clone(), tls: Arc::clone(&tls) };
         let metrics = Metrics::new();
-        let remote = Remote::configured(&config.encryption, &client, clock, &metrics)?;
-        let endpoints = microsoft365::Endpoints::new(&config.microsoft365)?;
-        Ok(Self {
-            tokens: Verifier::new(&config.auth, clock.clone(), client.clone())?,
-            sign_in: ConsoleSignIn::new(config, client.clone(), clock.clone())?,
-            keys: Keys::load(&config.encryption, remote)?,
-            metrics,
-            outbound: Outbound {
-                dialer,
-                smtp: smtp::Settings { ehlo_name, tls, chunking: config.egress.chunking },
-                microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
-                microsoft365_transport: config.microsoft365.transport,
-                clock: clock.clone(),
-                timeout: Duration::from_secs(config.egress.timeout_seconds),
-                installation: installation(&config.server.installation)?,
-                allowed_ports: config.egress.ports.clone(),
-            },
-        })
+        let remote = Remote::configured(&config.encryption, &client, clock, &metrics);
+        let remote = faults.keep(remote, "docs/keys.md describes the settings of a key service");
+        let tokens = Verifier::new(&config.auth, clock.clone(), client.clone());
+        let tokens = faults.keep(tokens, "docs/tokens.md describes where token keys come from");
+        let sign_in = ConsoleSignIn::new(config, client.clone(), clock.clone());
+        let sign_in = faults.keep(sign_in, "docs/console.md describes the settings of the sign-in");
+        // With a key service that is faulty itself, a ring of its own may be missing.
+        let keys = remote.and_then(|remote| {
+            faults.keep(Keys::load(&config.encryption, remote), "make a key with `transports keys generate`")
+        });
+        let (Some(tokens), Some(sign_in), Some(keys)) = (tokens, sign_in, keys) else {
+            return Err(faults.into());
+        };
+        let (Some(ehlo_name), Some(installation), Some(endpoints)) = (ehlo_name, installation, endpoints)
+        else {
+            return Err(faults.into());
+        };
+        Invalid::unless_empty(faults.0)?;
+        let outbound = Outbound {
+            dialer,
+            smtp: smtp::Settings { ehlo_name, tls, chunking: config.egress.chunking },
+            microsoft365: microsoft365::Client::new(client, endpoints, clock.clone()),
+            microsoft365_transport: config.microsoft365.transport,
+            clock: clock.clone(),
+            timeout: Duration::from_secs(config.egress.timeout_seconds),
+            installation,
+            allowed_ports: config.egress.ports.clone(),
+        };
+        Ok(Self { keys, metrics, tokens, sign_in, outbound })
     }
+}
+
+/// The faults of the components.
+#[derive(Default)]
+struct Faults(Vec<Problem>);
+
+impl Faults {
+    /// The component, where it could be built. `hint` is for a fault that brings none itself.
+    fn keep<T>(&mut self, built: Result<T, impl Into<anyhow::Error>>, hint: &str) -> Option<T> {
+        match built {
+            Ok(component) => Some(component),
+            Err(error) => {
+                let problem = Problem::from(error.into());
+                let problem = if problem.hint.is_some() { problem } else { problem.with_hint(hint) };
+                self.0.push(problem);
+                None
+            }
+        }
+    }
+}
+
+impl From<Faults> for Invalid {
+    fn from(faults: Faults) -> Self {
+        Self { problems: faults.0 }
+    }
+}
+
+fn ehlo_name(config: &Config) -> anyhow::Result<Option<Host>> {
+    let name = config.egress.ehlo_name.as_deref().map(Host::parse).transpose();
+    name.map_err(|error| anyhow::anyhow!("egress.ehlo_name {error}"))
 }
 
 /// What `X-Mailer` says.
@@ -94,10 +146,11 @@ fn installation(name: &str) -> anyhow::Result<String> {
     Ok(name.to_owned())
 }
 
-/// Tries the settings and the files that they name, without opening the database or making a connection.
-pub fn check_settings(config: &Config) -> anyhow::Result<()> {
-    Destination::configured(&config.telemetry).map_err(Invalid::from)?;
-    Components::new(config, &Clock::System, Resolver::system()).map(drop)
+/// The faults of the settings and of the files that they name, without opening the database or making a connection.
+pub fn find_problems(config: &Config) -> Vec<Problem> {
+    let destination = Destination::configured(&config.telemetry).err();
+    let components = Components::new(config, &Clock::System, Resolver::system()).err();
+    destination.into_iter().chain(components.into_iter().flat_map(|invalid| invalid.problems)).collect()
 }
 
 impl App {
@@ -157,16 +210,25 @@ impl App {
     }
 }
 
+/// A client for the services that the operator configured, for commands that do not serve.
+///
+/// # Errors
+/// A text for the operator: what is wrong, and which setting fixes it.
+pub fn http_client(config: &Config) -> anyhow::Result<HttpClient> {
+    let tls = egress::tls::client_config(&config.tls)?;
+    let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver: Resolver::system() };
+    Ok(HttpClient { dialer, tls })
+}
+
 /// The keys and the open database: what the commands on keys need, without what it takes to serve.
 ///
 /// # Errors
 /// A text for the operator: what is wrong, and which setting fixes it.
 pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, Db)> {
-    let tls = egress::tls::client_config(&config.tls)?;
-    let dialer = Dialer { policy: Arc::new(Policy::new(&config.egress)?), resolver: Resolver::system() };
-    let client = HttpClient { dialer, tls: Arc::clone(&tls) };
+    let client = http_client(config)?;
+    let tls = Arc::clone(&client.tls);
     let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
-    let keys = Keys::load(&config.encryption, remote)?;
+    let keys = Keys::load(&config.encryption, remote).map_err(|error| Invalid::from(Problem::from(error)))?;
     require_database_file(config)?;
     let db = Db::open(&config.database, &tls).await.context("opening the database")?;
     Ok((keys, db))

@@ -8,6 +8,7 @@ mod config;
 mod dev;
 mod email_config;
 mod erase;
+mod init;
 mod keys;
 mod login;
 mod moment;
@@ -29,7 +30,7 @@ use clap::builder::ValueParser;
 use clap::error::ErrorKind;
 use clap::{Arg, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
-use crate::config::{Config, Invalid, check_for_serving, warnings};
+use crate::config::{Config, warnings};
 use crate::{process, store, telemetry};
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration.";
@@ -40,7 +41,7 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configu
     name = "transports",
     version,
     max_term_width = 100,
-    after_help = "Try it: `transports dev` needs no configuration."
+    after_help = "Try it: `transports dev` needs no configuration. Set it up: `transports init` writes one."
 )]
 pub struct Arguments {
     /// TOML file with the settings; by default `transports.toml`, if it exists.
@@ -53,6 +54,7 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Init(Box<init::Arguments>),
     Serve(serve::Arguments),
     Dev(dev::Arguments),
     Token(token::Arguments),
@@ -132,9 +134,9 @@ pub async fn run() -> ExitCode {
 async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
     let file = arguments.config.as_deref();
     match arguments.command {
+        Command::Init(arguments) => init::run(*arguments, file).await,
         Command::Serve(arguments) => {
-            let config = Config::load(file)?;
-            Invalid::unless_empty(check_for_serving(&config))?;
+            let config = config::load_to_serve(file)?;
             let traces = telemetry::init(&config.log, &config.telemetry)?;
             for warning in warnings(&config).into_iter().chain(store::warnings(&config.database)) {
                 tracing::warn!(hint = warning.hint, "{}", warning.text);
@@ -155,7 +157,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Queue(command) => queue::run(&command, &Config::load(file)?).await,
         Command::ApiKeys(command) => api_keys::run(&command, &Config::load(file)?).await,
         Command::Erase(arguments) => erase::run(&arguments, &Config::load(file)?).await,
-        Command::Config(command) => config::run(&command, &Config::load(file)?),
+        Command::Config(command) => config::run(&command, file),
         Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),
         Command::Login(arguments) => Ok(login::login(arguments).await?),
         Command::Logout(arguments) => Ok(login::logout(&arguments)?),

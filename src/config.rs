@@ -7,6 +7,7 @@
 
 mod check;
 mod choice;
+mod database_url;
 mod host_pace;
 mod load;
 mod nearest;
@@ -27,8 +28,9 @@ use crate::secret::Secret;
 
 pub use check::{Engine, check_for_serving, warnings};
 pub use choice::{AuditRecipients, LogFormat, MicrosoftCloud, MicrosoftTransport, RateLimitStore, SealWith};
+pub use database_url::DatabaseUrl;
 pub use host_pace::HostPace;
-pub use load::DEFAULT_FILE;
+pub use load::{DEFAULT_FILE, Loaded};
 pub use operator_url::check_operator_url;
 pub use problem::{Invalid, Problem};
 pub use reference::reference_markdown;
@@ -76,10 +78,10 @@ settings! {
 
     /// Where configurations, sealed secrets and the audit trail are kept.
     database: Database, derive(Debug) {
-        /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`. Beyond loopback and Unix sockets PostgreSQL is
-        /// spoken to by TLS, unless the URL says `sslmode=disable` or `sslmode=prefer`;
+        /// `sqlite://PATH` or `postgres://USER:PASSWORD@HOST/NAME`; its password is never shown. Beyond loopback and
+        /// Unix sockets PostgreSQL is spoken to by TLS, unless the URL says `sslmode=disable` or `sslmode=prefer`;
         /// `target_session_attrs=read-write` is implied.
-        url: Secret = "sqlite://transports.db", StartsWith(&["sqlite://", "postgres://", "postgresql://"]);
+        url: DatabaseUrl = "sqlite://transports.db", StartsWith(&["sqlite://", "postgres://", "postgresql://"]);
         /// Connections for reading on SQLite; connections in the pool on PostgreSQL.
         connections: usize = 4, Between(1, 256);
     }
@@ -128,12 +130,17 @@ settings! {
         issuer: Option<String> = unset;
         /// The value that a token's `aud` must have or hold. Needed to serve.
         audience: Option<String> = unset;
-        /// The claim that names the tenant.
+        /// The claim that names the tenant. A claim is named by its own name, also where that holds points, or by the path to
+        /// it, such as `realm_access.roles` or `/realm_access/roles`; see `docs/tokens.md`.
         tenant_claim: String = "tenantId";
         /// The claim that names the user.
         user_claim: String = "sub";
-        /// The claim that holds the user's roles, an array.
+        /// The claim that holds the user's roles: a list, or one text with blanks between them.
         roles_claim: String = "roles";
+        /// The claims that hold the person's name, for the console's header and the audit: the first one that is there.
+        name_claims: Vec<String> = ["name", "preferred_username", "email"];
+        /// The claims of an ID token that hold the name of the tenant's organisation, for the console's header.
+        tenant_name_claims: Vec<String> = ["organization_name", "org_name", "organization"];
         /// The roles that make a tenant admin.
         admin_roles: Vec<String> = ["TenantAdmin"];
         /// The scopes that make a tenant admin as well. `[]` switches them off: do so where clients of your provider

@@ -47,6 +47,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         Some(_) => get(sign_in::session).with_state(Arc::clone(app)),
         None => console::session_without_sign_in(),
     };
+    let has_sign_in = app.sign_in.is_some() || dev.is_some();
     if let Some(dev) = dev {
         router = router.merge(dev.pages);
         session = dev.session;
@@ -57,7 +58,9 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         None => router,
     };
     // Outside the operator's CORS settings: any page may load its modules, and only its own page gets its session.
-    router.merge(console::router(session)).layer(from_fn_with_state(Arc::clone(app), layers::request_layer))
+    router
+        .merge(console::router(session, has_sign_in))
+        .layer(from_fn_with_state(Arc::clone(app), layers::request_layer))
 }
 
 /// What `server.metrics_listen` serves.

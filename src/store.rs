@@ -35,7 +35,7 @@ pub mod tenant_list;
 pub mod tenants;
 
 pub use db::{Db, DbError};
-pub use postgres::warnings;
+pub use postgres::{check_url, warnings};
 pub use row::{Columns, Row};
 pub use sqlite::{Progress as BackupProgress, SenderLock, backup as backup_sqlite};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};

@@ -32,7 +32,7 @@ pub fn tenant(number: usize) -> String {
 /// Gives each of `tenants` a complete configuration with a sealed password.
 pub async fn fill(url: &str, tenants: usize) {
     let mut config = Config::default();
-    config.database.url = Secret::new(url.to_owned());
+    config.database.url = transports::config::DatabaseUrl::new(url);
     config.encryption.keys = vec![Secret::new(ENCRYPTION_KEY.to_owned())];
     config.auth.hs256_secret = Some(Secret::new("nobody signs with this, and it is long enough".to_owned()));
     let app = App::start(config, Clock::System, Resolver::system()).await.expect("the database opens");

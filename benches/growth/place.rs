@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tokio_postgres::NoTls;
 use transports::clock::Clock;
-use transports::config::Config;
+use transports::config::{Config, DatabaseUrl};
 use transports::secret::Secret;
 use transports::store::Db;
 use transports::vault::{Keys, check_keys};
@@ -74,7 +74,7 @@ impl Place {
 
     pub fn settings(&self) -> Config {
         let mut config = Config::default();
-        config.database.url = Secret::new(self.url.clone());
+        config.database.url = DatabaseUrl::new(self.url.clone());
         config.encryption.keys = vec![Secret::new(KEY.to_owned())];
         config
     }

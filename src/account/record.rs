@@ -78,6 +78,7 @@ impl Accounts {
         let entry = audit::Entry {
             at: self.clock.now(),
             user: actor.user.clone(),
+            user_name: actor.user_name.clone(),
             action: action.as_str(),
             outcome,
             changed: changed.to_vec(),

@@ -21,11 +21,12 @@ use oauth2::{
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use crate::auth::token::IdToken;
+use crate::auth::token::{IdToken, TokenError};
 use crate::clock::Clock;
 use crate::egress::http_client::{HttpClient, HttpError, Request};
 use discovery::{Discovery, Provider};
 
+pub use discovery::{IssuerKeys, find_issuer_keys};
 pub use settings::Settings;
 
 /// Where the provider sends the browser back to, below the public address.
@@ -49,7 +50,7 @@ pub enum SignInError {
     Code(String),
     /// The ID token does not name a tenant and a user, or is not for us.
     #[error("the ID token was refused: {0}")]
-    Token(&'static str),
+    Token(TokenError),
 }
 
 /// A sign-in that has begun: where to send the browser, and what to keep until it comes back.
@@ -150,10 +151,8 @@ impl OpenIdConnect {
         let token = &answer.extra_fields().id_token;
         provider.verifier.verify_id_token(token, &pending.nonce, &self.settings.client_id).await.map_err(
             |error| match error {
-                crate::auth::token::TokenError::Invalid(reason) => SignInError::Token(reason),
-                crate::auth::token::TokenError::NoKeys => {
-                    SignInError::Provider("its keys cannot be fetched".to_owned())
-                }
+                TokenError::NoKeys => SignInError::Provider("its keys cannot be fetched".to_owned()),
+                refused => SignInError::Token(refused),
             },
         )
     }

@@ -5,6 +5,7 @@
 //! header only says which of the known keys to try.
 
 mod algorithm;
+mod claim;
 mod claims;
 mod compact;
 mod configured;
@@ -21,6 +22,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
 
+pub use claim::UnusableClaim;
 pub use claims::LEEWAY_SECONDS;
 pub use issue::{issue, issue_for_platform, sign_hs256};
 pub use jwks::{JwksAnswer, JwksSource, REFRESH_AFTER, REFRESH_INTERVAL, RETRY_INTERVAL};
@@ -50,9 +52,13 @@ pub enum Principal {
 pub struct Caller {
     pub tenant: TenantId,
     pub user: UserId,
+    /// The person's name, where the token has one. Only shown: it proves nothing.
+    pub name: Option<String>,
     pub is_admin: bool,
     /// Whether a role lets the user send mail and read what was sent; every administrator may as well.
     pub is_sender: bool,
+    /// Of a token that makes no administrator and has no claim for roles: where they were looked for.
+    pub missing_roles: Option<Arc<UnusableClaim>>,
 }
 
 /// The user of a verified ID token (OpenID Connect Core 1.0 section 2).
@@ -61,13 +67,21 @@ pub struct IdToken {
     pub caller: Caller,
     /// The user's own address, where the provider vouches for it.
     pub email: Option<String>,
+    /// The name of the tenant's organisation.
+    pub tenant_name: Option<String>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug, thiserror::Error)]
 pub enum TokenError {
     /// Answered with 401; the reason is for the debug log.
+    #[error("{0}")]
     Invalid(&'static str),
+    /// An authentic token that does not name its tenant or user as the settings say. Answered with 401; the log tells the
+    /// operator which claim was looked for.
+    #[error("{0}")]
+    Unusable(Arc<UnusableClaim>),
     /// The key that the token needs may exist, but the issuer cannot be asked: answered with 503.
+    #[error("the issuer's keys cannot be fetched")]
     NoKeys,
 }
 
@@ -103,7 +117,7 @@ impl Verifier {
     pub fn with_source(settings: &Auth, clock: Clock, source: Option<JwksSource>) -> anyhow::Result<Self> {
         let configured = configured::keys(settings)?;
         if configured.is_empty() && source.is_none() {
-            bail!("no key for tokens: set auth.jwks_url, auth.public_key_file or auth.hs256_secret");
+            bail!("auth: no key for tokens: set auth.jwks_url, auth.public_key_file or auth.hs256_secret");
         }
         ensure!(settings.jwks_max_age_hours > 0, "auth.jwks_max_age_hours must be 1 or more");
         let max_age = Duration::from_secs(settings.jwks_max_age_hours.saturating_mul(3600));

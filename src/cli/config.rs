@@ -7,10 +7,10 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::output;
-use crate::config::{Config, Egress, Invalid, Problem, check_for_serving, warnings};
-use crate::egress::{Policy, PolicyError};
+use crate::config::{Config, Invalid, Loaded, Problem, check_for_serving, warnings};
+use crate::egress::Policy;
 use crate::submission::Certificate;
-use crate::{store, telemetry};
+use crate::{app, store, telemetry};
 
 /// Inspect settings.
 #[derive(Debug, Subcommand)]
@@ -18,34 +18,39 @@ use crate::{store, telemetry};
 pub enum Command {
     /// Validate the settings and print the effective values.
     ///
-    /// Reports every reason for which `serve` would refuse to start, as far as the settings show it: unknown
-    /// keys, invalid values, missing keys, and files that cannot be read or used. Then prints every setting in
-    /// effect as TOML, with *** for secrets. Opens no database and makes no connection.
+    /// Reports at once every reason for which `serve` would refuse to start, as far as the settings show it: unknown keys,
+    /// invalid values, missing keys, and files that cannot be read or used. Then prints every setting in effect as TOML,
+    /// with *** for secrets. Opens no database and makes no connection.
     ///
     /// Example: transports --config /etc/transports/transports.toml config check
     #[command(after_help = super::EXIT_CODES)]
     Check,
 }
 
-pub(super) fn run(command: &Command, config: &Config) -> anyhow::Result<()> {
+pub(super) fn run(command: &Command, file: Option<&Path>) -> anyhow::Result<()> {
     match command {
         Command::Check => {
-            Invalid::unless_empty(problems(config, |egress| Policy::new(egress).map(|_| ())))?;
-            crate::app::check_settings(config)?;
-            Certificate::configured(&config.submission)?;
-            for warning in warnings(config).into_iter().chain(store::warnings(&config.database)) {
+            let config = load_to_serve(file)?;
+            for warning in warnings(&config).into_iter().chain(store::warnings(&config.database)) {
                 output::note(&output::render("warning", &warning));
             }
             output::note("configuration is valid");
-            output::data(&effective(config))
+            output::data(&effective(&config))
         }
     }
 }
 
-fn problems(config: &Config, policy: impl FnOnce(&Egress) -> Result<(), PolicyError>) -> Vec<Problem> {
+/// Loads the settings for serving.
+///
+/// # Errors
+/// Every fault at once: of the file and the environment, of the values together, and of the files that they name.
+pub(super) fn load_to_serve(file: Option<&Path>) -> Result<Config, Invalid> {
+    Loaded::load(file)?.check(find_problems)
+}
+
+/// One fault of a setting hides further ones of the same setting.
+pub(super) fn find_problems(config: &Config) -> Vec<Problem> {
     let mut problems = check_for_serving(config);
-    problems.extend(telemetry::check_filter(&config.log.filter).err());
-    problems.extend(policy(&config.egress).err().map(|error| Problem::new(error.to_string())));
     let files = [
         ("encryption.keys_file", &config.encryption.keys_file),
         ("encryption.vault_token_file", &config.encryption.vault_token_file),
@@ -54,8 +59,24 @@ fn problems(config: &Config, policy: impl FnOnce(&Egress) -> Result<(), PolicyEr
         ("submission.certificate_file", &config.submission.certificate_file),
         ("submission.key_file", &config.submission.key_file),
     ];
-    for (key, path) in files {
-        problems.extend(path.as_deref().and_then(|path| check_readable(key, path)));
+    let policy = Policy::faults(&config.egress).into_iter().map(|error| Problem::new(error.to_string()));
+    let certificate = Certificate::configured(&config.submission).err().map(Problem::from);
+    let database = store::check_url(&config.database.url).err().map(Problem::from);
+    let database = database.map(|problem| problem.with_hint("docs/configuration.md#database has both forms"));
+    let found = telemetry::check_filter(&config.log.filter).err().into_iter().chain(database);
+    let found = found.chain(policy.map(|problem| problem.with_hint("correct the entry, or remove it")));
+    let found = found.chain(
+        files
+            .into_iter()
+            .filter_map(|(key, path)| path.as_deref().and_then(|path| check_readable(key, path))),
+    );
+    let certificate =
+        certificate.map(|problem| problem.with_hint("docs/smtp-gateway.md describes both files"));
+    let found = found.chain(app::find_problems(config)).chain(certificate);
+    for problem in found {
+        if !problems.iter().any(|known| known.key() == problem.key()) {
+            problems.push(problem);
+        }
     }
     problems
 }
@@ -96,7 +117,7 @@ mod tests {
 
     const SERVING: &str = r#"
         [encryption]
-        keys = ["k1:c2VjcmV0"]
+        keys = ["k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="]
         [auth]
         hs256_secret = "0123456789abcdef0123456789abcdef"
         issuer = "https://login.example.com"
@@ -110,23 +131,51 @@ mod tests {
 
     #[test]
     fn a_configuration_that_serves_has_no_problem() {
-        assert_eq!(problems(&config(""), |_| Ok(())), []);
+        assert_eq!(find_problems(&config("")), []);
     }
 
     #[test]
-    fn all_problems_are_reported_at_once() {
-        let config = config("[tls]\nca_file = '/nowhere/ca.pem'\n[log]\nfilter = 'transports=loud'");
-        let refused =
-            |_: &Egress| Err(PolicyError { key: "egress.allow", reason: "0.0.0.0/0 is too wide".to_owned() });
-        let found = problems(&config, refused);
-        let starts = [
-            "log.filter: ",
-            "egress.allow: 0.0.0.0/0 is too wide",
-            "tls.ca_file: /nowhere/ca.pem cannot be read",
+    fn all_problems_are_reported_at_once_each_with_a_hint_and_each_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = folder.path().join("keys");
+        std::fs::write(&keys, "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=\n").unwrap();
+        std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
+        let text = format!(
+            "[encryption]\nkeys_file = {keys:?}\n[auth]\nhs256_secret = 'short'\nissuer = 'x'\njwks_url = 'http://x'\n\
+             public_key_file = '/nowhere/key.pem'\n[console]\noidc_client_id = 'c'\noidc_issuer = 'http://x'\n\
+             [egress]\nallow = ['0.0.0.0/0']\nports = []\nehlo_name = 'a b'\n[tls]\nca_file = '/nowhere/ca.pem'\n\
+             [server]\ninstallation = 'Ä'\n[microsoft365]\nsmtp_server = 'x'\n[telemetry]\notlp_endpoint = 'http://x'\n\
+             [log]\nfilter = 'transports=loud'"
+        );
+        let nothing: [(String, String); 0] = [];
+        let found = find_problems(&Config::from_sources(Some(("test.toml", &text)), nothing).unwrap());
+        let mut keys: Vec<&str> = found.iter().map(Problem::key).collect();
+        keys.sort_unstable();
+        let expected = [
+            "auth.audience",
+            "auth.hs256_secret",
+            "auth.jwks_url",
+            "auth.public_key_file",
+            "console.oidc_issuer",
+            "console.public_url",
+            "console.session_secret",
+            "egress.allow",
+            "egress.ehlo_name",
+            "egress.ports",
+            "encryption.keys_file",
+            "log.filter",
+            "microsoft365.smtp_server",
+            "server.installation",
+            "telemetry.otlp_endpoint",
+            "tls.ca_file",
         ];
-        assert_eq!(found.len(), starts.len(), "{found:?}");
-        for (problem, start) in found.iter().zip(starts) {
-            assert!(problem.text.starts_with(start), "{}", problem.text);
+        assert_eq!(keys, expected, "{found:#?}");
+        for problem in &found {
+            assert!(problem.hint.is_some(), "{problem:?}");
+        }
+        let starts = ["egress.allow: 0.0.0.0/0 is", "tls.ca_file: /nowhere/ca.pem cannot be read"];
+        for start in starts {
+            assert!(found.iter().any(|problem| problem.text.starts_with(start)), "{start}: {found:#?}");
         }
     }
 
@@ -142,10 +191,9 @@ mod tests {
         assert!(shown.contains("hs256_secret = \"***\"\n"), "{shown}");
         assert!(shown.contains("keys = [\"***\"]\n"), "{shown}");
         assert!(shown.contains("# jwks_url is not set\n"), "{shown}");
-        assert!(!shown.contains("0123456789abcdef") && !shown.contains("c2VjcmV0"), "{shown}");
-        // Only the secret of the database is bound by a rule that `***` breaks.
-        let again = shown.replace("url = \"***\"", "");
+        assert!(!shown.contains("0123456789abcdef") && !shown.contains("AAECAwQF"), "{shown}");
+        assert!(shown.contains("url = \"sqlite://transports.db\"\n"), "{shown}");
         let nothing: [(String, String); 0] = [];
-        assert!(Config::from_sources(Some(("shown.toml", &again)), nothing).is_ok(), "{again}");
+        assert!(Config::from_sources(Some(("shown.toml", &shown)), nothing).is_ok(), "{shown}");
     }
 }

@@ -19,7 +19,7 @@ use crate::app::App;
 use crate::auth::api_key::Permission;
 use crate::auth::token;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Config, DatabaseUrl};
 use crate::delivery::api_keys::{Author, KeyError, KeyRequest};
 use crate::dev::certificates::{self, Identity};
 use crate::dev::fake_microsoft365::{FakeMicrosoft365, Registration};
@@ -231,7 +231,7 @@ fn overrides(
     Ok(Overrides {
         listen,
         microsoft365_url: format!("http://{listen}{MICROSOFT365_PATH}"),
-        database_url: Secret::new(format!("sqlite://{database}")),
+        database_url: DatabaseUrl::new(format!("sqlite://{database}")),
         keys_file: folder.file(KEY_FILE),
         token_secret: folder.load_or_create(TOKEN_FILE, || random_secret(32))?,
         authority_file: identity.authority_file.clone(),
@@ -243,7 +243,7 @@ fn overrides(
 
 fn tokens(app: &App) -> anyhow::Result<Tokens> {
     let issue = |user, admin| issue_token(app, user, admin, TOKEN_SECONDS);
-    Ok(Tokens { admin: issue("admin", true)?, user: issue("user", false)?, days: TOKEN_DAYS })
+    Ok(Tokens { admin: issue(session::USER, true)?, user: issue("user", false)?, days: TOKEN_DAYS })
 }
 
 /// An API key of the tenant. It stays between runs, unless it was revoked.
@@ -273,7 +273,7 @@ async fn api_key(app: &App, folder: &Folder) -> anyhow::Result<Secret> {
 /// Issues a token each time that the console asks.
 fn token_issuer(app: &Arc<App>) -> session::IssueToken {
     let app = Arc::clone(app);
-    Arc::new(move || issue_token(&app, "admin", true, CONSOLE_TOKEN_SECONDS))
+    Arc::new(move || issue_token(&app, session::USER, true, CONSOLE_TOKEN_SECONDS))
 }
 
 fn issue_token(app: &App, user: &str, admin: bool, seconds: i64) -> anyhow::Result<Secret> {

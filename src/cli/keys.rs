@@ -113,8 +113,9 @@ fn generate(id: &str) -> anyhow::Result<()> {
     let key = crate::vault::generate_key(id)?;
     output::data(&format!("{}\n", key.expose()))?;
     output::note(
-        "Put the line first in the file of encryption.keys_file, or in encryption.keys. Keep older keys after it: \
-         they open what they sealed. `transports keys rotate` does all this while the service runs.",
+        "Put the line into a file that only the service can read, and name the file in encryption.keys_file. Back it up \
+         separately from the database: without the key no stored secret can be opened. A key that is in use already is \
+         replaced by `transports keys rotate`.",
     );
     Ok(())
 }

@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{Auth, Config};
 use crate::delivery;
 use crate::egress::Resolver;
 use crate::http::{self, server};
@@ -46,7 +46,33 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     tracing::info!("listening on http://{address}");
     let gateway = GatewayListeners::configured(&config)?;
     let app = App::start(config, Clock::System, Resolver::system()).await?;
+    log_settings(&app.config);
     run_until_stopped(&app, listener, gateway, None, signals, traces).await
+}
+
+/// What an operator wants to see of a service that has started: which one it is, on which data, and who gets in.
+fn log_settings(config: &Config) {
+    tracing::info!("transports {}, database {}", env!("CARGO_PKG_VERSION"), config.database.url.shown());
+    let Auth { issuer, audience, jwks_url, public_key_file, hs256_secret, .. } = &config.auth;
+    let sources = [
+        jwks_url.as_deref().map(str::to_owned),
+        public_key_file.as_ref().map(|file| file.display().to_string()),
+        hs256_secret.as_ref().map(|_| "auth.hs256_secret".to_owned()),
+    ];
+    tracing::info!(
+        "the API accepts tokens of the issuer {} for the audience {}, with keys of {}",
+        issuer.as_deref().unwrap_or_default(),
+        audience.as_deref().unwrap_or_default(),
+        sources.into_iter().flatten().collect::<Vec<_>>().join(", ")
+    );
+    if let (Some(issuer), Some(url)) = (&config.console.oidc_issuer, &config.console.public_url) {
+        let url = url.trim_end_matches('/');
+        tracing::info!("the console is at {url}/console/: users of {issuer} sign in there");
+    } else {
+        tracing::info!(
+            "nobody can sign in at /console/, since console.oidc_issuer is not set; other pages may embed the console"
+        );
+    }
 }
 
 /// The bound listeners of the SMTP gateway, with their certificate.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::{
     Auth, Config, Console, Database, Encryption, Problem, Quotas, RateLimitStore, SealWith, Submission,
+    check_operator_url,
 };
 
 /// RFC 7518 section 3.2: a key for HS256 is at least as long as its hash.
@@ -27,7 +28,7 @@ impl Database {
 
     /// The file of an SQLite database.
     pub fn sqlite_path(&self) -> Option<&Path> {
-        self.url.expose().strip_prefix("sqlite://").map(Path::new)
+        self.url.sqlite_path()
     }
 }
 
@@ -145,6 +146,7 @@ fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {
                 .with_hint("set auth.jwks_url, auth.public_key_file or auth.hs256_secret"),
         );
     }
+    check_url("auth.jwks_url", auth.jwks_url.as_deref(), problems);
     for (key, value, claim) in
         [("auth.issuer", &auth.issuer, "iss"), ("auth.audience", &auth.audience, "aud")]
     {
@@ -160,6 +162,16 @@ fn check_auth(auth: &Auth, problems: &mut Vec<Problem>) {
         problems.push(
             Problem::new(format!("auth.hs256_secret: is shorter than {HS256_SECRET_BYTES} bytes"))
                 .with_hint("take a random one, such as the output of `openssl rand -base64 32`"),
+        );
+    }
+}
+
+fn check_url(key: &str, url: Option<&str>, problems: &mut Vec<Problem>) {
+    if let Some(error) = url.and_then(|url| check_operator_url(url).err()) {
+        problems.push(
+            Problem::new(format!("{key}: {} cannot be used: {error:#}", url.unwrap_or_default())).with_hint(
+                "write it with https://; http:// is for addresses of this machine, such as 127.0.0.1",
+            ),
         );
     }
 }
@@ -187,6 +199,8 @@ fn check_console(console: &Console, problems: &mut Vec<Problem>) {
     if needed.iter().all(|(_, is_set, _)| !is_set) && console.oidc_client_secret.is_none() {
         return;
     }
+    check_url("console.oidc_issuer", console.oidc_issuer.as_deref(), problems);
+    check_url("console.public_url", console.public_url.as_deref(), problems);
     problems.extend(needed.iter().filter(|(_, is_set, _)| !is_set).map(|(key, _, what)| {
         Problem::new(format!("{key}: has to be set to sign in to the console"))
             .with_hint(format!("set it to {what}"))

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::value::{Input, Rule, Value};
 use super::{Config, Invalid, Problem, Setting, all, nearest};
@@ -18,22 +18,7 @@ impl Config {
     /// # Errors
     /// Everything that is wrong in either, and a named file that cannot be read.
     pub fn load(file: Option<&Path>) -> Result<Self, Invalid> {
-        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
-        let name = path.display().to_string();
-        if file.is_none() {
-            check_owner(path)?;
-        }
-        let text = match std::fs::read_to_string(path) {
-            Ok(text) => Some(text),
-            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
-            Err(error) => {
-                let problem = Problem::new(format!("{name}: cannot be read: {error}"))
-                    .with_hint("name a TOML file that exists, or leave --config out");
-                return Err(problem.into());
-            }
-        };
-        let file = text.as_deref().map(|text| (name.as_str(), text));
-        Self::from_sources(file, std::env::vars_os())
+        Loaded::load(file)?.check(|_| Vec::new())
     }
 
     /// Loads the text of a file, given with its name, and an environment.
@@ -44,18 +29,75 @@ impl Config {
         file: Option<(&str, &str)>,
         environment: impl IntoIterator<Item = (N, V)>,
     ) -> Result<Self, Invalid> {
+        Loaded::from_sources(file, environment)?.check(|_| Vec::new())
+    }
+}
+
+/// Settings in which a faulty value is replaced by its default, so that all else can be checked too.
+pub struct Loaded {
+    config: Config,
+    problems: Vec<Problem>,
+    /// The settings with a faulty value.
+    faulty: Vec<String>,
+}
+
+impl Loaded {
+    /// Loads the file and this process's environment.
+    ///
+    /// # Errors
+    /// The file cannot be read, or is not TOML.
+    pub fn load(file: Option<&Path>) -> Result<Self, Invalid> {
+        let path = file.unwrap_or(Path::new(DEFAULT_FILE));
+        let name = path.display().to_string();
+        if file.is_none() {
+            check_owner(path)?;
+        }
+        let text = match std::fs::read_to_string(path) {
+            Ok(text) => Some(text),
+            Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(error) => {
+                let problem = Problem::new(format!("{name}: cannot be read: {error}")).with_hint(
+                    "name a TOML file that exists, or leave --config out; `transports init` writes one",
+                );
+                return Err(problem.into());
+            }
+        };
+        let file = text.as_deref().map(|text| (name.as_str(), text));
+        Self::from_sources(file, std::env::vars_os())
+    }
+
+    /// Loads the text of a file, given with its name, and an environment.
+    ///
+    /// # Errors
+    /// The text is not TOML.
+    pub fn from_sources<N: Into<OsString>, V: Into<OsString>>(
+        file: Option<(&str, &str)>,
+        environment: impl IntoIterator<Item = (N, V)>,
+    ) -> Result<Self, Invalid> {
         let mut sources = Sources::default();
         let known = all();
         if let Some((name, text)) = file {
-            sources.add_file(&known, name, text);
+            sources.add_file(&known, name, text)?;
         }
         for (name, value) in environment {
             sources.add_variable(&known, &name.into(), value.into());
         }
-        match Self::read(&mut sources) {
-            Some(config) if sources.problems.is_empty() => Ok(config),
-            _ => Err(Invalid { problems: sources.problems }),
+        match Config::read(&mut sources) {
+            Some(config) => Ok(Self { config, problems: sources.problems, faulty: sources.faulty }),
+            None => Err(Invalid { problems: sources.problems }),
         }
+    }
+
+    /// The settings, where neither the sources nor `find` has a fault.
+    ///
+    /// # Errors
+    /// All faults. What follows from a faulty value is left out.
+    pub fn check(self, find: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Invalid> {
+        let Self { config, mut problems, faulty } = self;
+        let found = find(&config).into_iter();
+        problems.extend(found.filter(|problem| !faulty.iter().any(|key| problem.names(key))));
+        Invalid::unless_empty(problems)?;
+        Ok(config)
     }
 }
 
@@ -90,24 +132,29 @@ impl Default for Config {
 #[derive(Default)]
 pub(super) struct Sources {
     file_name: String,
+    /// Where relative paths of the file begin.
+    folder: PathBuf,
     file: toml::Table,
     /// By section and key.
     environment: BTreeMap<(&'static str, &'static str), (String, String)>,
     problems: Vec<Problem>,
+    /// The settings with a faulty value.
+    faulty: Vec<String>,
 }
 
 impl Sources {
-    fn add_file(&mut self, known: &[Setting], name: &str, text: &str) {
+    fn add_file(&mut self, known: &[Setting], name: &str, text: &str) -> Result<(), Invalid> {
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
             Err(error) => {
                 // The error's own text quotes the line, and the line may hold a secret.
                 let line = error.span().map_or(1, |span| line_of(text, span.start));
-                self.problems.push(Problem::new(format!(
+                return Err(Problem::new(format!(
                     "{name}: line {line} is not valid TOML: {}",
                     error.message()
-                )));
-                return;
+                ))
+                .with_hint("write texts in quotes, lists in brackets, and each setting in its [section]")
+                .into());
             }
         };
         for (section, value) in &table {
@@ -132,7 +179,9 @@ impl Sources {
             }
         }
         name.clone_into(&mut self.file_name);
+        self.folder = Path::new(name).parent().map(Path::to_owned).unwrap_or_default();
         self.file = table;
+        Ok(())
     }
 
     /// Only names with `__` are settings: what an orchestrator injects for a service of our name
@@ -159,7 +208,7 @@ impl Sources {
         }
     }
 
-    /// The effective value of one setting; none where it is faulty, which is noted.
+    /// The effective value of one setting; its default where it is faulty, which is noted.
     pub(super) fn read<T: Value>(
         &mut self,
         section: &'static str,
@@ -173,16 +222,18 @@ impl Sources {
             (None, Some(value)) => (Input::Toml(value), format!("{}: {section}.{key}", self.file_name)),
             (None, None) => return read_default(default, rule),
         };
-        let value = T::read(input, rule);
-        if value.is_none() {
-            let mut text = format!("{source}: expected {}", T::expected(rule));
-            if !T::IS_SECRET {
-                text.push_str(", got ");
-                text.push_str(&input.show());
-            }
-            self.problems.push(Problem::new(text));
+        if let Some(value) = T::read(input, rule) {
+            let is_in_file = matches!(input, Input::Toml(_));
+            return Some(if is_in_file { value.relative_to(&self.folder) } else { value });
         }
-        value
+        let mut text = format!("{source}: expected {}", T::expected(rule));
+        if !T::IS_SECRET {
+            text.push_str(", got ");
+            text.push_str(&input.show());
+        }
+        self.problems.push(Problem::new(text));
+        self.faulty.push(format!("{section}.{key}"));
+        read_default(default, rule)
     }
 }
 

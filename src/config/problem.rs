@@ -20,6 +20,39 @@ impl Problem {
         self.hint = Some(hint.into());
         self
     }
+
+    /// The setting that the text begins with, or its section.
+    pub fn key(&self) -> &str {
+        self.text.split([':', ' ']).next().unwrap_or_default()
+    }
+
+    /// Whether the text or the hint names this setting.
+    pub fn names(&self, key: &str) -> bool {
+        let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+        let names = |text: &str| {
+            text.match_indices(key).any(|(start, _)| {
+                let rest = &text[start + key.len()..];
+                !text[..start].ends_with(is_part) && !rest.starts_with(is_part)
+            })
+        };
+        names(&self.text) || self.hint.as_deref().is_some_and(names)
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.text)
+    }
+}
+
+impl std::error::Error for Problem {}
+
+impl From<anyhow::Error> for Problem {
+    /// The whole text, with the hint of the problem inside.
+    fn from(error: anyhow::Error) -> Self {
+        let hint = error.chain().find_map(|cause| cause.downcast_ref::<Self>()?.hint.clone());
+        Self { text: format!("{error:#}"), hint }
+    }
 }
 
 /// Settings that the service does not start with: every problem that was found, never only the first.

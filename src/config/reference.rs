@@ -57,17 +57,20 @@ This page is generated from `src/config.rs`, and a test fails where the two diff
 Settings come from a TOML file and from the environment; the environment wins.\n\
 \n\
 - **File.** `--config PATH` names it. Without the option `{DEFAULT_FILE}` in the working directory is read, \
-if it is there.\n\
+if it is there. `transports init` writes one.\n\
 - **Environment.** `TRANSPORTS_` + section + `__` + key, in capitals: `TRANSPORTS_SERVER__LISTEN`. A list is \
 separated by commas. An empty value leaves an optional setting unset. Only names with `__` are settings. `TRANSPORTS_TOKEN`, or variables that an orchestrator injects for a service of that name, are not.\n\
+- **Relative paths**, also that of an SQLite file, begin at the folder of the file that names them; in the environment \
+they begin at the working directory.\n\
 - **Mistakes.** An unknown key is an error that names the nearest known one, a wrong value one that says what \
-was expected. All are reported together. `transports config check` finds them without starting anything, and \
-prints the settings in effect.\n\
-- **Secrets** are {secrets}. They never appear in messages, logs or output; `config check` prints `***`. Every process that can read the environment can read its secrets, so prefer files that only the service may read.\n\
+was expected. All are reported together, with missing settings and with files that cannot be used, each with its \
+remedy. `transports config check` finds them without starting anything, and prints the settings in effect. It and \
+every other command exit with 2 where the settings are at fault.\n\
+- **Secrets** are {secrets}. They never appear in messages, logs or output; `config check` prints `***`, and of `database.url` all but the password. Every process that can read the environment can read its secrets, so prefer files that only the service may read.\n\
 \n\
 ```toml\n{EXAMPLE}```\n\
 \n\
-`transports serve` needs a key for encryption, a source of token keys, an issuer and an audience. `transports dev` needs no settings.\n",
+`transports serve` needs a key for encryption, a source of token keys, an issuer and an audience: `transports init` asks for them. `docs/tokens.md` has the settings for Keycloak, Entra ID, Auth0 and Zitadel. `transports dev` needs no settings.\n",
         secrets = secrets.join(", "),
     )
 }

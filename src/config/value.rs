@@ -1,7 +1,7 @@
 //! Parses, describes and displays the value of one setting.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ipnet::IpNet;
 
@@ -87,12 +87,17 @@ pub(super) trait Value: Sized {
     /// None where the value is not as [`Value::expected`] says.
     fn read(input: Input<'_>, rule: Rule) -> Option<Self>;
 
+    /// The same for a value of a file in this folder: a relative path begins there.
+    fn relative_to(self, _folder: &Path) -> Self {
+        self
+    }
+
     /// What stands for a setting that is left out; only an optional one has it.
     fn unset() -> Option<Self> {
         None
     }
 
-    /// As it would stand in the file; a secret is `***`, what is not set is none.
+    /// As it would stand in the file, with `***` for a secret; what is not set is none.
     fn show(&self) -> Option<String>;
 }
 
@@ -205,6 +210,10 @@ impl Value for PathBuf {
         input.text().filter(|text| !text.is_empty()).map(Self::from)
     }
 
+    fn relative_to(self, folder: &Path) -> Self {
+        folder.join(self)
+    }
+
     fn show(&self) -> Option<String> {
         Some(quoted(&self.to_string_lossy()))
     }
@@ -223,6 +232,10 @@ impl<T: Value> Value for Option<T> {
             Input::Text(text) if text.trim().is_empty() => Some(None),
             _ => T::read(input, rule).map(Some),
         }
+    }
+
+    fn relative_to(self, folder: &Path) -> Self {
+        self.map(|value| value.relative_to(folder))
     }
 
     fn unset() -> Option<Self> {

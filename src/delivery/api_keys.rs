@@ -128,19 +128,21 @@ pub struct KeyRequest {
 #[derive(Debug)]
 pub struct Author {
     user: UserId,
+    user_name: Option<String>,
     trace_id: TraceId,
     remote: Option<IpAddr>,
 }
 
 impl Author {
     pub fn operator() -> Self {
-        Self { user: UserId::operator(), trace_id: TraceId::random(), remote: None }
+        Self { user: UserId::operator(), user_name: None, trace_id: TraceId::random(), remote: None }
     }
 }
 
 impl From<&Actor> for Author {
     fn from(actor: &Actor) -> Self {
-        Self { user: actor.user.clone(), trace_id: actor.trace_id, remote: Some(actor.remote) }
+        let (user, user_name) = (actor.user.clone(), actor.user_name.clone());
+        Self { user, user_name, trace_id: actor.trace_id, remote: Some(actor.remote) }
     }
 }
 
@@ -260,6 +262,7 @@ impl ApiKeys {
         let entry = audit::Entry {
             at: self.clock.now(),
             user: author.user.clone(),
+            user_name: author.user_name.clone(),
             action,
             outcome: OK,
             changed,

@@ -316,6 +316,7 @@ impl Operator {
         let entry = audit::Entry {
             at: self.now(),
             user: UserId::operator(),
+            user_name: None,
             action,
             outcome: "OK",
             changed: Vec::new(),

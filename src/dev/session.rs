@@ -13,7 +13,12 @@ use super::pages::names_loopback;
 use super::smtp::USER as USER_OF_THE_INBOX;
 use crate::secret::Secret;
 
-/// Issues a token for an administrator.
+/// The tenant of `transports dev`.
+pub const TENANT: &str = "dev";
+/// Its administrator.
+pub const USER: &str = "admin";
+
+/// Issues a token for [`USER`].
 pub type IssueToken = Arc<dyn Fn() -> anyhow::Result<Secret> + Send + Sync>;
 
 /// The inbox as a mail account, which the console fills into its form.
@@ -57,7 +62,10 @@ async fn session(State(console): State<Console>, headers: HeaderMap) -> Response
     match (console.issue)() {
         Ok(token) => {
             let (token, inbox) = (token.expose(), console.inbox.body());
-            Json(json!({ "mode": "dev", "token": token, "testInbox": inbox })).into_response()
+            let body = json!({
+                "mode": "dev", "user": USER, "tenant": TENANT, "token": token, "testInbox": inbox,
+            });
+            Json(body).into_response()
         }
         Err(cause) => crate::http::error::Error::internal(&cause).into_response(),
     }
@@ -104,6 +112,7 @@ mod tests {
                 (status, &body["mode"], &body["token"]),
                 (StatusCode::OK, &json!("dev"), &json!("THE.TOKEN"))
             );
+            assert_eq!((&body["user"], &body["tenant"]), (&json!("admin"), &json!("dev")));
             let inbox = json!({
                 "serverAddress": "localhost", "serverPort": 2525, "username": "dev",
                 "emailPassword": "THE PASSWORD", "emailAddress": "platform@example.com",

@@ -9,7 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use ipnet::{IpNet, Ipv6Net};
 
 use super::{Host, Lookup};
-use crate::config::Egress;
+use crate::config::{Config, Egress};
 
 mod embedded;
 #[cfg(any(test, feature = "fuzzing"))]
@@ -71,6 +71,28 @@ impl Policy {
             own_listeners: RwLock::default(),
             gateway_listeners: RwLock::default(),
         })
+    }
+
+    /// The policy of the default settings.
+    ///
+    /// # Panics
+    /// Never: a test holds the defaults.
+    pub fn of_the_defaults() -> Self {
+        Self::new(&Config::default().egress).expect("the defaults are sound")
+    }
+
+    /// Every setting of the policy that is faulty.
+    pub fn faults(settings: &Egress) -> Vec<PolicyError> {
+        [
+            settings::allow(&settings.allow).err(),
+            settings::deny(&settings.deny).err(),
+            settings::allow_hosts(&settings.allow_hosts).err(),
+            settings::ports(&settings.ports).err(),
+            settings::nat64_prefixes(&settings.nat64_prefixes).err(),
+        ]
+        .into_iter()
+        .flatten()
+        .collect()
     }
 
     /// Checks what is known when a configuration is written: the port, the form of the name, an IP literal.

@@ -21,6 +21,11 @@ pub fn client_config(settings: &Tls) -> anyhow::Result<Arc<ClientConfig>> {
     client_config_with(settings.ca_file.as_deref(), "tls.ca_file")
 }
 
+/// The public authorities alone.
+pub fn public_authorities() -> anyhow::Result<Arc<ClientConfig>> {
+    client_config_with(None, "tls.ca_file")
+}
+
 /// Like [`client_config`], for a file that `setting` names.
 pub fn client_config_with(ca_file: Option<&Path>, setting: &str) -> anyhow::Result<Arc<ClientConfig>> {
     let mut roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };

@@ -17,14 +17,14 @@ use super::routes::{Access, Guard, Requirements, TENANT_PARAMETER};
 use crate::account::Actor;
 use crate::app::App;
 use crate::auth::api_key::Permission;
-use crate::auth::token::{self, Principal, TokenError};
+use crate::auth::token::{self, Principal, UnusableClaim};
 use crate::http::error::{Code, Error};
 use crate::id::{TenantId, UserId};
 use crate::limits::Exceeded;
 use crate::limits::rate::{Limit, Refused};
 use crate::store::api_keys::ApiKey;
 use crate::store::email_events::Feed;
-use credential::{Credential, Unidentified, identify, key_refusal};
+use credential::{Credential, identify};
 
 /// A rate limit as a type, for the signature of a handler.
 pub trait Tier: Send {
@@ -95,8 +95,19 @@ impl<T: Tier> Guard for TenantAdmin<T> {
 pub struct Tenant<T: Tier> {
     actor: Actor,
     is_sender: bool,
+    missing_roles: Option<Arc<UnusableClaim>>,
     key: Option<ApiKey>,
     tier: PhantomData<T>,
+}
+
+impl<T: Tier> Tenant<T> {
+    /// The refusal of who lacks a right. The log says where roles were looked for in a token that has none.
+    fn refusal(&self, code: Code) -> Error {
+        if let Some(missing) = &self.missing_roles {
+            tracing::info!(reason = %missing, "the token gives no right to this");
+        }
+        Error::new(code)
+    }
 }
 
 /// An administrator of a tenant, a user with a role of `auth.sender_roles`, an API key, or the platform for the tenant that it
@@ -194,18 +205,7 @@ async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority
     let context = RequestContext::from_parts(parts);
     let Credential { principal, key, is_protected } = match identify(parts, app).await {
         Ok(credential) => credential,
-        Err(Unidentified::Database(error)) => return Err(error.into()),
-        Err(Unidentified::Token(TokenError::NoKeys)) => return Err(Error::unavailable()),
-        Err(Unidentified::Token(TokenError::Invalid(reason))) => {
-            tracing::debug!(reason, "the token was refused");
-            count_unidentified(app, &context).await?;
-            return Err(Error::new(Code::Unauthorized));
-        }
-        Err(Unidentified::Key(refusal)) => {
-            tracing::debug!(?refusal, "the API key was refused");
-            count_unidentified(app, &context).await?;
-            return Err(key_refusal(refusal));
-        }
+        Err(unidentified) => return Err(credential::refuse(app, &context, unidentified).await),
     };
     let in_path = TenantInPath::read(parts).await;
     let caller = match (principal, in_path) {
@@ -220,7 +220,8 @@ async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority
         (Principal::Platform(user), TenantInPath::Named(tenant)) => {
             context.set_tenant(&tenant);
             count::<T>(app, &tenant, &user).await?;
-            token::Caller { tenant, user, is_admin: false, is_sender: true }
+            let (name, missing_roles) = (None, None);
+            token::Caller { tenant, user, name, is_admin: false, is_sender: true, missing_roles }
         }
         (Principal::Platform(user), in_path) => {
             let counted = app.rate_limiter.count_platform(T::LIMIT, &user).await;
@@ -234,20 +235,10 @@ async fn authenticate<T: Tier>(parts: &mut Parts, app: &App) -> Result<Authority
     if !is_protected {
         return Err(Error::new(Code::CsrfToken));
     }
-    let actor = Actor {
-        tenant: caller.tenant,
-        user: caller.user,
-        is_admin: caller.is_admin,
-        trace_id: context.trace_id,
-        remote: context.remote,
-    };
-    Ok(Authority::Tenant(Tenant { actor, is_sender: caller.is_sender, key, tier: PhantomData }))
-}
-
-/// Counts a request without a valid credential.
-async fn count_unidentified(app: &App, context: &RequestContext) -> Result<(), Error> {
-    let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
-    counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))
+    let token::Caller { tenant, user, name: user_name, is_admin, is_sender, missing_roles } = caller;
+    let actor =
+        Actor { tenant, user, user_name, is_admin, trace_id: context.trace_id, remote: context.remote };
+    Ok(Authority::Tenant(Tenant { actor, is_sender, missing_roles, key, tier: PhantomData }))
 }
 
 /// The tenant that the path names.
@@ -318,7 +309,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for TenantAdmin<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let tenant = Tenant::from_request_parts(parts, app).await?;
-        if tenant.is_admin { Ok(Self(tenant)) } else { Err(Error::new(Code::NotAdmin)) }
+        if tenant.is_admin { Ok(Self(tenant)) } else { Err(tenant.refusal(Code::NotAdmin)) }
     }
 }
 
@@ -327,7 +318,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for Sender<T> {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Error> {
         let tenant = of_tenant(parts, app).await?;
-        if tenant.is_sender { Ok(Self(tenant)) } else { Err(Error::new(Code::NotSender)) }
+        if tenant.is_sender { Ok(Self(tenant)) } else { Err(tenant.refusal(Code::NotSender)) }
     }
 }
 
@@ -351,7 +342,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for SendAdmin<T> {
             let detail = "This is a test key: it changes nothing that real mail depends on.";
             return Err(Error::new(Code::RestrictedApiKey).detail(detail));
         }
-        if tenant.is_admin { Ok(Self(tenant)) } else { Err(Error::new(Code::NotAdmin)) }
+        if tenant.is_admin { Ok(Self(tenant)) } else { Err(tenant.refusal(Code::NotAdmin)) }
     }
 }
 
@@ -367,7 +358,7 @@ impl<T: Tier> FromRequestParts<Arc<App>> for FeedReader<T> {
             Authority::Tenant(tenant) => {
                 require_full_access(tenant.key.as_ref())?;
                 if !tenant.is_sender {
-                    return Err(Error::new(Code::NotSender));
+                    return Err(tenant.refusal(Code::NotSender));
                 }
                 Feed::OfTenant(tenant.actor.tenant)
             }

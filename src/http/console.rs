@@ -30,6 +30,8 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; c
                       img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'self'; \
                       require-trusted-types-for 'script'; trusted-types lit-html";
 
+const FRONT_PAGE: &str = include_str!("console/front.html");
+
 /// Cached, but revalidated at each use.
 const REVALIDATE: &str = "no-cache";
 
@@ -39,9 +41,10 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// `/console/…`. `session` tells the page who is signed in.
-pub fn router(session: MethodRouter) -> Router {
+/// `/console/…`, and `/`. `session` tells the page who is signed in; `has_sign_in` is whether anybody can be.
+pub fn router(session: MethodRouter, has_sign_in: bool) -> Router {
     Router::new()
+        .route("/", if has_sign_in { get(lead_to_page) } else { get(front_page) })
         .route("/console", get(redirect_to_page))
         .route("/console/", get(page))
         .route(ELEMENT, get(element))
@@ -53,6 +56,23 @@ pub fn router(session: MethodRouter) -> Router {
 /// The session where the console has no sign-in.
 pub fn session_without_sign_in() -> MethodRouter {
     get(|| async { Json(json!({ "mode": "none" })) })
+}
+
+async fn lead_to_page() -> impl IntoResponse {
+    (StatusCode::FOUND, [(LOCATION, "/console/")])
+}
+
+/// What a person sees who types the service's address, where the console has no sign-in.
+async fn front_page() -> impl IntoResponse {
+    let headers = [
+        (CONTENT_TYPE, "text/html; charset=utf-8"),
+        (
+            CONTENT_SECURITY_POLICY,
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+        ),
+        (REFERRER_POLICY, "no-referrer"),
+    ];
+    (headers, FRONT_PAGE)
 }
 
 async fn redirect_to_page() -> impl IntoResponse {

@@ -136,6 +136,9 @@ pub async fn callback(
         Ok(token) => token,
         Err(error) => return Ok(redirect_with_failure(&error, sign_in)),
     };
+    if let Some(missing) = &token.caller.missing_roles {
+        tracing::warn!(reason = %missing, "the ID token makes no administrator");
+    }
     let (session, cookie) = sign_in.begin_session(token).map_err(|error| Error::internal(&error))?;
     tracing::info!(tenant = session.tenant, admin = session.is_admin, "signed in to the console");
     let set = [
@@ -196,6 +199,8 @@ fn session_body(session: Option<Session>) -> Response {
         "tenant": session.tenant,
         "admin": session.is_admin,
         "email": session.email,
+        "userName": session.user_name,
+        "tenantName": session.tenant_name,
         "csrfToken": session.csrf,
     }))
     .into_response()

@@ -12,16 +12,16 @@ use crate::id::{TenantId, TraceId, UserId};
 
 statements! {
     INSERT = "insert into audit (id, tenant_id, at, user_id, action, outcome, changed, trace_id,
-            remote_address, recipient, api_key_id, count)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 1)";
+            remote_address, recipient, api_key_id, user_name, count)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)";
     /// Adds what the check showed to its row.
     ATTACH_DIAGNOSIS = "update audit set diagnosis = $3 where tenant_id = $1 and id = $2";
     /// Counts a repetition in the row of the first occurrence.
     COUNT_AGAIN = "update audit set count = count + 1 where tenant_id = $1 and id = $2";
     /// Newest first, from behind a position on. Two rows never have the same one, so that rows which arrive
     /// between two pages move none of the others over a border.
-    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, api_key_id, count,
-            diagnosis
+    PAGE = "select id, at, user_id, action, outcome, changed, remote_address, trace_id, recipient, api_key_id,
+            user_name, count, diagnosis
         from audit
         where tenant_id = $1 and (at, id) < ($2, $3) order by at desc, id desc limit $4";
     /// The operator's, of all tenants.
@@ -33,6 +33,8 @@ statements! {
 pub struct Entry {
     pub at: Timestamp,
     pub user: UserId,
+    /// The person's name, as the token had it at that time.
+    pub user_name: Option<String>,
     /// Such as `put` or `pause-account`.
     pub action: &'static str,
     /// `OK`, the code of a diagnosis, or `NOT_STORED`.
@@ -61,6 +63,7 @@ pub struct StoredEntry {
     pub trace_id: String,
     pub recipient: Option<String>,
     pub api_key: Option<String>,
+    pub user_name: Option<String>,
     /// How often it happened within a minute.
     pub count: i64,
     /// What a failed check showed.
@@ -89,6 +92,7 @@ pub fn insert(tenant: &TenantId, id: Uuid, entry: &Entry) -> Statement {
         .bind(entry.remote.map(|remote| remote.to_string()))
         .bind(entry.recipient.clone())
         .bind(entry.api_key.map(|id| id.to_string()))
+        .bind(entry.user_name.clone())
 }
 
 /// Adds the diagnosis of a failed check to its row, in the same write.
@@ -127,6 +131,7 @@ fn read(columns: &mut Columns) -> Result<StoredEntry, DbError> {
         trace_id: columns.text()?,
         recipient: columns.optional_text()?,
         api_key: columns.optional_text()?,
+        user_name: columns.optional_text()?,
         count: columns.integer()?,
         // One that a newer version has written may not be readable.
         diagnosis: columns.optional_text()?.and_then(|text| serde_json::from_str(&text).ok()),

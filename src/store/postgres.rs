@@ -18,7 +18,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::statement::WrittenRows;
 use super::{DbError, Row, Statement, Write, migrations};
-use crate::config::{Database, Problem};
+use crate::config::{Database, DatabaseUrl, Problem};
 use error::{Failure, Replace, classify, explain, is_foreign_key, pool_error, timeout_error};
 use readers::Readers;
 use session::Connector;
@@ -28,6 +28,14 @@ const TIME_LIMIT: Duration = Duration::from_secs(4);
 
 /// Connections that reads share. One carries many reads at once; four saturated two cores in measurements.
 const READERS: usize = 4;
+
+/// Whether the driver understands the URL of a server.
+///
+/// # Errors
+/// A text without any part of the URL.
+pub fn check_url(url: &DatabaseUrl) -> anyhow::Result<()> {
+    if url.sqlite_path().is_some() { Ok(()) } else { url::parse(url.expose()).map(drop) }
+}
 
 /// What `database.url` allows, and the operator should know.
 pub fn warnings(settings: &Database) -> Vec<Problem> {

@@ -116,6 +116,7 @@ impl Gateway {
         let actor = Actor {
             tenant: tenant.clone(),
             user: UserId::of_api_key(key.id),
+            user_name: None,
             is_admin: false,
             trace_id,
             remote,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use zeroize::Zeroizing;
 
+use crate::config::Problem;
 use crate::file_stamp::FileStamp;
 
 /// Larger than any file of keys.
@@ -24,17 +25,18 @@ pub(super) struct Contents {
 /// # Errors
 /// The end of a sentence about the file, with the remedy.
 pub(super) fn read(path: &Path) -> anyhow::Result<Contents> {
-    read_opened(&File::open(path).context("cannot be read")?)
+    read_opened(&File::open(path).context("cannot be read")?, path)
 }
 
-fn read_opened(file: &File) -> anyhow::Result<Contents> {
+fn read_opened(file: &File, path: &Path) -> anyhow::Result<Contents> {
     let metadata = file.metadata().context("cannot be read")?;
     if !metadata.is_file() {
         bail!("is not a file");
     }
     let mode = metadata.permissions().mode() & 0o777;
     if mode & 0o007 != 0 {
-        bail!("every user of this host may use it (mode {mode:04o}): remove that right with `chmod o= FILE`");
+        let problem = Problem::new(format!("every user of this host may use it (mode {mode:04o})"));
+        return Err(problem.with_hint(format!("remove that right: chmod o= {}", path.display())).into());
     }
     if metadata.len() > MAX_FILE_BYTES {
         bail!("is larger than any file of keys");
@@ -71,7 +73,7 @@ impl LockedKeyFile {
             // The last holder of the lock may have replaced the file.
             let (held, there) = (file.metadata()?, fs::metadata(&path).context("cannot be read")?);
             if (held.dev(), held.ino()) == (there.dev(), there.ino()) {
-                let text = read_opened(&file)?.text;
+                let text = read_opened(&file, &path)?.text;
                 return Ok(Self { path, file, text });
             }
         }

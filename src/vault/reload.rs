@@ -10,6 +10,7 @@ use tokio::time::Instant;
 use super::Vault;
 use super::check::{self, CanaryCheckError};
 use super::keys::Keys;
+use crate::config::Problem;
 use crate::file_stamp::FileStamp;
 
 /// The state of the key file at the last read.
@@ -103,10 +104,8 @@ impl Vault {
             Err(error) => {
                 self.reload_state.note(LastRead { stamp, failed: true });
                 self.metrics.record_key_reload("failed");
-                tracing::error!(
-                    error = format!("{error:#}"),
-                    "the new keys cannot be used; the previous keys stay in use"
-                );
+                let Problem { text: error, hint } = error.into();
+                tracing::error!(error, hint, "the new keys cannot be used; the previous keys stay in use");
             }
         }
     }

@@ -6,6 +6,7 @@ mod draining;
 mod email_config;
 mod email_config_answers;
 mod email_config_secrets;
+mod init;
 mod process;
 mod profiles;
 mod queue;

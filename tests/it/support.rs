@@ -21,6 +21,7 @@ pub mod leaks;
 pub mod ledger;
 pub mod load;
 pub mod lock;
+pub mod log;
 pub mod microsoft365;
 pub mod name_server;
 pub mod openid_provider;

@@ -2,6 +2,8 @@
 
 mod cache;
 mod claims;
+mod documents;
 mod form;
 mod jwks;
 mod keys;
+mod providers;

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use transports::auth::api_key::{NewKey, Permission};
 use transports::clock::{Clock, Timestamp};
-use transports::config::{Config, Database};
+use transports::config::{Config, Database, DatabaseUrl};
 use transports::id::TenantId;
-use transports::secret::Secret;
 use transports::store::api_keys::{self, ApiKey, KeyOwner};
 use transports::store::{Db, Write};
 
@@ -121,7 +120,7 @@ pub async fn key(service: &Service) -> String {
         revoked_at: None,
         last_used_at: None::<Timestamp>,
     };
-    let settings = Database { url: Secret::new(service.database()), ..Config::default().database };
+    let settings = Database { url: DatabaseUrl::new(service.database()), ..Config::default().database };
     let tls = transports::egress::tls::client_config(&Config::default().tls).expect("public authorities");
     let db = Db::open(&settings, &tls).await.expect("the database of the service");
     let _ = db.write(Write::default().then(api_keys::insert(&key, &new.hash))).await.expect("it is stored");

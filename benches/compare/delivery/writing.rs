@@ -59,7 +59,7 @@ fn on_the_measured_core(url: &str, rounds: usize, each: usize) -> Vec<f64> {
 
 async fn write_rounds(url: &str, rounds: usize, each: usize) -> Vec<f64> {
     let mut config = Config::default();
-    config.database.url = Secret::new(url.to_owned());
+    config.database.url = transports::config::DatabaseUrl::new(url);
     config.encryption.keys = vec![Secret::new(fill::ENCRYPTION_KEY.to_owned())];
     config.auth.hs256_secret = Some(Secret::new("nobody signs with this, and it is long enough".to_owned()));
     let app = transports::app::App::start(config, Clock::System, Resolver::system()).await;

@@ -17,6 +17,9 @@ const CSRF_BYTES: usize = 32;
 pub struct Session {
     pub tenant: String,
     pub user: String,
+    /// The names of the person and of the organisation, for the page's header.
+    pub user_name: Option<String>,
+    pub tenant_name: Option<String>,
     pub is_admin: bool,
     /// The user's own address, for the recipient of a test mail.
     pub email: Option<String>,
@@ -34,6 +37,8 @@ impl Session {
         Ok(Self {
             tenant: token.caller.tenant.as_str().to_owned(),
             user: token.caller.user.as_str().to_owned(),
+            user_name: token.caller.name,
+            tenant_name: token.tenant_name,
             is_admin: token.caller.is_admin,
             email: token.email,
             csrf: URL_SAFE_NO_PAD.encode(csrf),
@@ -58,9 +63,11 @@ impl Session {
         Some(Caller {
             tenant: TenantId::from_verified_claim(&self.tenant)?,
             user: UserId::from_verified_claim(&self.user)?,
+            name: self.user_name.clone(),
             is_admin: self.is_admin,
             // The console shows nothing that a mere sender may do.
             is_sender: self.is_admin,
+            missing_roles: None,
         })
     }
 }

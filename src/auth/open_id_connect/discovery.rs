@@ -127,9 +127,28 @@ impl Discovery {
     }
 }
 
-async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<Provider, SignInError> {
+/// Where an issuer says that its keys are.
+pub struct IssuerKeys {
+    /// As it stands in the issuer's tokens.
+    pub issuer: String,
+    pub jwks_url: String,
+}
+
+/// Asks an issuer where its keys are. The issuer's own spelling counts where it differs by a slash at the end.
+///
+/// # Errors
+/// It does not answer, or speaks for another issuer.
+pub async fn find_issuer_keys(http: &HttpClient, issuer: &str) -> Result<IssuerKeys, SignInError> {
+    let (url, document) = fetch_document(http, issuer).await?;
+    if document.issuer.trim_end_matches('/') != issuer.trim_end_matches('/') {
+        return Err(SignInError::Provider(format!("{url} speaks for the issuer {:?}", document.issuer)));
+    }
+    Ok(IssuerKeys { issuer: document.issuer, jwks_url: document.jwks_uri })
+}
+
+async fn fetch_document(http: &HttpClient, issuer: &str) -> Result<(String, Document), SignInError> {
     let failed = |reason: String| SignInError::Provider(reason);
-    let url = format!("{}/.well-known/openid-configuration", settings.issuer.trim_end_matches('/'));
+    let url = format!("{}/.well-known/openid-configuration", issuer.trim_end_matches('/'));
     let mut headers = HeaderMap::new();
     headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
     let request = Request {
@@ -146,10 +165,6 @@ async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<
     }
     let document: Document = serde_json::from_slice(&response.body)
         .map_err(|_| failed(format!("{url}: the answer is no discovery document")))?;
-    // Section 4.3: the issuer must be exactly the configured one, or the metadata is another provider's.
-    if document.issuer != settings.issuer {
-        return Err(failed(format!("{url} speaks for the issuer {:?}", document.issuer)));
-    }
     let urls = [
         ("authorization_endpoint", &document.authorization_endpoint),
         ("token_endpoint", &document.token_endpoint),
@@ -158,9 +173,18 @@ async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<
     for (name, url) in urls {
         check_operator_url(url).map_err(|problem| failed(format!("its {name} cannot be used: {problem}")))?;
     }
+    Ok((url, document))
+}
+
+async fn fetch(settings: &Settings, http: &HttpClient, clock: &Clock) -> Result<Provider, SignInError> {
+    let (url, document) = fetch_document(http, &settings.issuer).await?;
+    // Section 4.3: the issuer must be exactly the configured one, or the metadata is another provider's.
+    if document.issuer != settings.issuer {
+        return Err(SignInError::Provider(format!("{url} speaks for the issuer {:?}", document.issuer)));
+    }
     let source = JwksSource::Url { client: http.clone(), url: document.jwks_uri };
     let verifier = Verifier::with_source(&settings.auth, clock.clone(), Some(source))
-        .map_err(|error| failed(format!("{error:#}")))?;
+        .map_err(|error| SignInError::Provider(format!("{error:#}")))?;
     let methods = document.token_endpoint_auth_methods_supported;
     Ok(Provider {
         authorization_endpoint: document.authorization_endpoint,

@@ -47,6 +47,8 @@ impl Settings {
             tenant_claim: config.auth.tenant_claim.clone(),
             user_claim: config.auth.user_claim.clone(),
             roles_claim: config.auth.roles_claim.clone(),
+            name_claims: config.auth.name_claims.clone(),
+            tenant_name_claims: config.auth.tenant_name_claims.clone(),
             admin_roles: config.auth.admin_roles.clone(),
             admin_scopes: config.auth.admin_scopes.clone(),
             sender_roles: config.auth.sender_roles.clone(),

@@ -1,7 +1,10 @@
 //! Checks the claims of a token whose signature is valid: times, issuer, audience, and who is calling.
 
+use std::sync::Arc;
+
 use serde_json::{Map, Value};
 
+use super::claim::{self, UnusableClaim, string_array};
 use super::{Caller, IdToken, Principal, TokenError};
 use crate::clock::Timestamp;
 use crate::config::Auth;
@@ -19,6 +22,8 @@ pub(super) struct ExpectedClaims {
     tenant_claim: String,
     user_claim: String,
     roles_claim: String,
+    name_claims: Vec<String>,
+    tenant_name_claims: Vec<String>,
     admin_roles: Vec<String>,
     admin_scopes: Vec<String>,
     sender_roles: Vec<String>,
@@ -43,6 +48,8 @@ impl ExpectedClaims {
             tenant_claim: settings.tenant_claim.clone(),
             user_claim: settings.user_claim.clone(),
             roles_claim: settings.roles_claim.clone(),
+            name_claims: settings.name_claims.clone(),
+            tenant_name_claims: settings.tenant_name_claims.clone(),
             admin_roles: settings.admin_roles.clone(),
             admin_scopes: settings.admin_scopes.clone(),
             sender_roles: settings.sender_roles.clone(),
@@ -83,9 +90,13 @@ impl ExpectedClaims {
         date(claims, "iat")?.ok_or(TokenError::Invalid("no iat"))?;
         let is_verified = claims.get("email_verified").is_none_or(|verified| *verified == Value::Bool(true));
         let (Principal::User(caller), _) = self.check_common(claims, now)? else {
-            return Err(TokenError::Invalid("no usable tenant"));
+            return Err(unusable("auth.tenant_claim", &self.tenant_claim, claims));
         };
-        Ok(IdToken { caller, email: text("email").filter(|_| is_verified).map(str::to_owned) })
+        Ok(IdToken {
+            caller,
+            email: text("email").filter(|_| is_verified).map(str::to_owned),
+            tenant_name: claim::display_name(claims, &self.tenant_name_claims),
+        })
     }
 
     fn check_common(
@@ -103,29 +114,38 @@ impl ExpectedClaims {
         if let Some(audience) = &self.audience {
             require_audience(claims.get("aud"), audience)?;
         }
-        let user = claims.get(&self.user_claim).and_then(Value::as_str);
+        let user = claim::find(claims, &self.user_claim).and_then(Value::as_str);
         let user = user.and_then(UserId::from_verified_claim);
-        let user = user.ok_or(TokenError::Invalid("no usable user"))?;
+        let user = user.ok_or_else(|| unusable("auth.user_claim", &self.user_claim, claims))?;
         let rights = self.rights(claims)?;
         // A token with a tenant is that tenant's, whatever its scopes.
-        let principal = match claims.get(&self.tenant_claim) {
+        let principal = match claim::find(claims, &self.tenant_claim) {
             None if rights.is_platform => Principal::Platform(user),
             tenant => {
                 let tenant = tenant.and_then(Value::as_str).and_then(TenantId::from_verified_claim);
-                let tenant = tenant.ok_or(TokenError::Invalid("no usable tenant"))?;
-                let Rights { is_admin, is_sender, .. } = rights;
-                Principal::User(Caller { tenant, user, is_admin, is_sender })
+                let tenant =
+                    tenant.ok_or_else(|| unusable("auth.tenant_claim", &self.tenant_claim, claims))?;
+                Principal::User(self.caller(tenant, user, rights, claims))
             }
         };
         Ok((principal, validity))
     }
 
+    fn caller(&self, tenant: TenantId, user: UserId, rights: Rights, claims: &Map<String, Value>) -> Caller {
+        let lacks_roles = !rights.is_admin && claim::find(claims, &self.roles_claim).is_none();
+        let missing_roles =
+            lacks_roles.then(|| Arc::new(UnusableClaim::new("auth.roles_claim", &self.roles_claim, claims)));
+        let Rights { is_admin, is_sender, .. } = rights;
+        let name = claim::display_name(claims, &self.name_claims);
+        Caller { tenant, user, name, is_admin, is_sender, missing_roles }
+    }
+
     /// What roles and scopes allow.
     fn rights(&self, claims: &Map<String, Value>) -> Result<Rights, TokenError> {
-        let roles = match claims.get(&self.roles_claim) {
+        let roles = match claim::find(claims, &self.roles_claim) {
             None => Vec::new(),
             Some(roles) => {
-                string_array(roles).ok_or(TokenError::Invalid("roles is not an array of strings"))?
+                claim::roles(roles).ok_or_else(|| unusable("auth.roles_claim", &self.roles_claim, claims))?
             }
         };
         let scopes = match claims.get("scope") {
@@ -147,7 +167,12 @@ impl ExpectedClaims {
     }
 }
 
+fn unusable(setting: &'static str, name: &str, claims: &Map<String, Value>) -> TokenError {
+    TokenError::Unusable(Arc::new(UnusableClaim::new(setting, name, claims)))
+}
+
 /// What a token's roles and scopes allow.
+#[derive(Clone, Copy)]
 struct Rights {
     is_admin: bool,
     is_sender: bool,
@@ -221,9 +246,4 @@ fn require_audience(claim: Option<&Value>, ours: &str) -> Result<(), TokenError>
         None => false,
     };
     if named { Ok(()) } else { Err(TokenError::Invalid("another audience")) }
-}
-
-/// The members of an array of strings; `None` for anything else.
-fn string_array(value: &Value) -> Option<Vec<&str>> {
-    value.as_array()?.iter().map(Value::as_str).collect()
 }

@@ -130,8 +130,11 @@ pub fn claims(data: &[u8]) {
         Principal::User(Caller { tenant, user, is_admin, .. }) => {
             is_name("tenantId", tenant.as_str());
             is_name("sub", user.as_str());
-            let role =
-                claims.get("roles").is_some_and(|roles| roles.is_array() && holds(roles, "TenantAdmin"));
+            let role = claims.get("roles").is_some_and(|roles| match roles {
+                Value::String(words) => words.split_whitespace().any(|word| word == "TenantAdmin"),
+                Value::Object(members) => members.contains_key("TenantAdmin"),
+                roles => holds(roles, "TenantAdmin"),
+            });
             assert_eq!(is_admin, role || has_scope("admin_classic"));
         }
         Principal::Platform(user) => {

@@ -87,7 +87,14 @@ mod tests {
 
     fn caller(user: &str) -> Principal {
         let (tenant, user) = (TenantId::from_operator("tenant"), UserId(user.into()));
-        Principal::User(Caller { tenant, user, is_admin: false, is_sender: false })
+        Principal::User(Caller {
+            tenant,
+            user,
+            name: None,
+            is_admin: false,
+            is_sender: false,
+            missing_roles: None,
+        })
     }
 
     fn an_hour() -> Validity {

@@ -7,7 +7,7 @@ use crate::dev::smtp::{Outcome, USER};
 use crate::secret::Secret;
 
 /// The tenant that the printed tokens are for.
-pub(super) const TENANT: &str = "dev";
+pub(super) use crate::dev::session::TENANT;
 
 /// A requested port, and the one in use.
 #[derive(Clone, Copy)]

@@ -39,6 +39,10 @@ pub struct AuditEntryBody {
     /// the operator.
     #[schema(example = "auth0|5f2a")]
     pub user_id: String,
+    /// The person's name, as the token had it at that time. Absent where it had none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Anna Müller")]
+    pub user_name: Option<String>,
     /// `put`, `patch`, `delete`, `verify-connection` or `send-test-email`; `sign-in` for one that the SMTP gateway refused; of
     /// the account as a sender `pause-account`, `resume-account` or `change-account`; of API keys `create-api-key`,
     /// `update-api-key` or `revoke-api-key`; of the operator also `retry-emails`, `cancel-emails` or `purge-emails`.
@@ -83,6 +87,7 @@ impl AuditEntryBody {
             id: row.position.id,
             at: row.position.at.to_iso(),
             user_id: row.user,
+            user_name: row.user_name,
             action: row.action,
             outcome: row.outcome,
             changed: row.changed,

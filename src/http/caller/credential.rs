@@ -3,13 +3,16 @@
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::rate_limit_refusal;
 use crate::app::App;
 use crate::auth::api_key::{self, Permission};
 use crate::auth::token::{self, Principal, TokenError};
 use crate::delivery::api_keys::{KeyError, KeyRefusal};
 use crate::http::error::{Code, Error};
+use crate::http::observe::RequestContext;
 use crate::http::sign_in;
 use crate::id::UserId;
+use crate::limits::rate::Limit;
 use crate::store::DbError;
 use crate::store::api_keys::{ApiKey, KeyOwner};
 
@@ -54,8 +57,10 @@ impl From<ApiKey> for Credential {
             KeyOwner::Tenant(tenant) => Principal::User(token::Caller {
                 tenant: tenant.clone(),
                 user,
+                name: None,
                 is_admin: key.permission == Permission::FullAccess,
                 is_sender: true,
+                missing_roles: None,
             }),
         };
         Self { principal, key: Some(key), is_protected: true }
@@ -79,12 +84,40 @@ pub(super) async fn identify(parts: &Parts, app: &App) -> Result<Credential, Uni
 }
 
 /// The refusal of a key; it gives the reason only to a client that presents the whole key.
-pub(super) fn key_refusal(refusal: KeyRefusal) -> Error {
+fn key_refusal(refusal: KeyRefusal) -> Error {
     Error::new(Code::InvalidApiKey).detail(match refusal {
         KeyRefusal::Unknown => "There is no such API key. Was it copied whole?",
         KeyRefusal::Revoked => "This API key was revoked.",
         KeyRefusal::Expired => "This API key has expired.",
     })
+}
+
+/// Says in the log what is wrong with a credential, and counts the request.
+pub(super) async fn refuse(app: &App, context: &RequestContext, unidentified: Unidentified) -> Error {
+    let refusal = match unidentified {
+        Unidentified::Database(error) => return error.into(),
+        Unidentified::Token(TokenError::NoKeys) => return Error::unavailable(),
+        Unidentified::Token(TokenError::Invalid(reason)) => {
+            tracing::debug!(reason, "the token was refused");
+            Error::new(Code::Unauthorized)
+        }
+        // The token is authentic, so it is the settings or the issuer that have to change.
+        Unidentified::Token(TokenError::Unusable(claim)) => {
+            tracing::warn!(reason = %claim, "the token was refused");
+            Error::new(Code::Unauthorized)
+        }
+        Unidentified::Key(refusal) => {
+            tracing::debug!(?refusal, "the API key was refused");
+            key_refusal(refusal)
+        }
+    };
+    count_unidentified(app, context).await.err().unwrap_or(refusal)
+}
+
+/// Counts a request without a valid credential.
+async fn count_unidentified(app: &App, context: &RequestContext) -> Result<(), Error> {
+    let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
+    counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))
 }
 
 /// The token of exactly one `Authorization: Bearer …` header (RFC 6750 section 2.1; the scheme's case is free).

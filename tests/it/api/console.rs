@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use crate::support::app::TestApp;
+use crate::support::openid_provider::OpenIdProvider;
 
 const PAGE: &str = "/console/";
 const ELEMENT: &str = "/console/email-transport-settings.js";
@@ -43,6 +44,31 @@ async fn the_page_runs_only_own_scripts_and_cannot_be_framed() {
     assert_eq!(page.header("cache-control"), Some("no-cache"));
     assert_eq!(page.header("access-control-allow-origin"), None);
     assert_eq!(app.anybody().get("/console").await.expect(308).header("location"), Some(PAGE));
+}
+
+/// A person who types the host sees what this is; programs get what they got.
+#[tokio::test]
+async fn the_root_leads_to_the_console_or_says_what_this_is() {
+    let app = TestApp::start().await;
+    let front = app.anybody().get("/").await.expect(200);
+    assert_eq!(front.header("content-type"), Some("text/html; charset=utf-8"));
+    let policy = front.header("content-security-policy").expect("a policy");
+    assert!(
+        policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+        "{policy}"
+    );
+    let text = String::from_utf8(front.body.to_vec()).expect("text");
+    for part in ["email transport service", "console.oidc_issuer", "/openapi.json", "/console/"] {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert!(!text.contains(env!("CARGO_PKG_VERSION")), "a stranger learns no version: {text}");
+    for path in ["/nothing", "/console/nothing", "/api/v1/transports", "/index.html"] {
+        assert_eq!(app.anybody().get(path).await.expect(404).error().0, "HTTP-404", "{path}");
+    }
+    let provider = OpenIdProvider::start().await;
+    let app = TestApp::with(|config| provider.configure(config, "http://localhost:8080")).await;
+    assert_eq!(app.anybody().get("/").await.expect(302).header("location"), Some(PAGE));
+    app.anybody().get("/nothing").await.expect(404);
 }
 
 #[tokio::test]

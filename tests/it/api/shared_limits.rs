@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
-use transports::secret::Secret;
 use transports::store::{DbError, rate_limits};
 
 use crate::support::app::TestApp;
@@ -139,7 +138,7 @@ async fn without_the_database_requests_stay_limited() {
     let database = Database::create(Engine::Postgres).await;
     let (proxy, url) = Proxy::to_database(&database).await;
     let app = TestApp::with_database(database.clone(), |config| {
-        config.database.url = Secret::new(url);
+        config.database.url = transports::config::DatabaseUrl::new(url);
         config.rate_limit.tier1_per_minute = 100;
         config.rate_limit.unauthenticated_per_minute = 100;
     })

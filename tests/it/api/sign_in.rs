@@ -5,11 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 use tokio::net::TcpListener;
+use transports::auth::token::sign_hs256;
+use transports::secret::Secret;
 use transports::store::retention::Retention;
 
-use crate::support::app::TestApp;
+use crate::support::app::{TestApp, token_secret};
 use crate::support::client::{Answer, CONFIG, Client};
 use crate::support::eventually::eventually;
+use crate::support::log;
 use crate::support::openid_provider::{CLIENT_ID, OpenIdProvider};
 
 const SIGN_IN: &str = "/console/sign-in";
@@ -226,6 +229,81 @@ async fn an_id_token_of_another_sign_in_is_refused() {
     }
     provider.change_claims(|claims| claims["typ"] = json!("ID"));
     signed_in(&browser, &provider).await;
+}
+
+#[tokio::test]
+async fn the_session_names_person_and_organisation() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    let session = async |cookies: &str| {
+        browser.send("GET", "/console/session", &[("cookie", cookies)], Vec::new()).await.expect(200).json()
+    };
+    let nameless = session(&signed_in(&browser, &provider).await).await;
+    assert_eq!((&nameless["userName"], &nameless["tenantName"]), (&json!("ada@acme.example"), &json!(null)));
+    provider.change_claims(|claims| {
+        claims["name"] = json!("Ada Lovelace");
+        claims["organization"] = json!({"acme": {"id": "42c3e46f"}});
+    });
+    let cookies = signed_in(&browser, &provider).await;
+    let named = session(&cookies).await;
+    assert_eq!((&named["userName"], &named["tenantName"]), (&json!("Ada Lovelace"), &json!("acme")));
+    assert_eq!((&named["user"], &named["tenant"]), (&json!("ada"), &json!("acme")));
+
+    // What the person does in the console has the name in the audit, beside the user's id.
+    let token = csrf_token(&browser, &cookies).await;
+    let headers = [("cookie", cookies.as_str()), ("qlik-csrf-token", token.as_str())];
+    let patch = json!([{"op": "replace", "path": "/username", "value": "ann"}]);
+    browser.json_with("PATCH", CONFIG, &headers, &patch).await.expect(204);
+    app.admin("acme").patch(&json!({"username": "other"})).await.expect(204);
+    let audit = app.admin("acme").get(&format!("{CONFIG}/audit")).await.expect(200).json();
+    let who = |index: usize| (&audit["data"][index]["userId"], audit["data"][index].get("userName"));
+    assert_eq!(who(0), (&json!("admin"), None), "the token has no name");
+    assert_eq!(who(1), (&json!("ada"), Some(&json!("Ada Lovelace"))));
+}
+
+#[tokio::test]
+async fn the_log_names_the_claim_that_a_token_lacks_and_no_value() {
+    let provider = OpenIdProvider::start().await;
+    let app = service(&provider).await;
+    let browser = app.anybody();
+    provider.change_claims(|claims| {
+        let members = claims.as_object_mut().expect("claims");
+        members.remove("tenantId");
+        members.remove("roles");
+        members.insert("realm_access".to_owned(), json!({"roles": ["a-role-in-the-token"]}));
+    });
+    let (log, _guard) = log::capture();
+    let (flow, query) = departed(&browser, &provider).await;
+    come_back(&browser, &flow, &query).await;
+    let refused = log.take();
+    let expected = "the claim \"tenantId\" (auth.tenant_claim) is not in the token; the token has aud, email, exp, \
+                    iat, iss, nonce, realm_access, sub";
+    assert!(refused.contains(expected), "{refused}");
+
+    provider.change_claims(|claims| {
+        claims.as_object_mut().expect("claims").remove("roles");
+    });
+    signed_in(&browser, &provider).await;
+    let no_admin = log.take();
+    assert!(no_admin.contains("the claim \"roles\" (auth.roles_claim) is not in the token"), "{no_admin}");
+
+    // The same for tokens of the API: no tenant is 401, no role is 403.
+    let secret = Secret::new(token_secret().to_owned());
+    let auth = &app.app.config.auth;
+    let claims = json!({"sub": "sub-in-the-token", "iss": auth.issuer, "aud": auth.audience,
+        "exp": app.clock.now().seconds() + 3600, "org": "org-in-the-token"});
+    let token = sign_hs256(&secret, &claims).expect("a token");
+    app.bearer(token.expose()).get(CONFIG).await.expect(401);
+    let unauthorized = log.take();
+    let expected = "the claim \"tenantId\" (auth.tenant_claim) is not in the token; the token has aud, exp, iss, org, sub";
+    assert!(unauthorized.contains(expected), "{unauthorized}");
+    app.member("acme").get(CONFIG).await.expect(403);
+    let forbidden = log.take();
+    assert!(forbidden.contains("the claim \"roles\" (auth.roles_claim) is not in the token"), "{forbidden}");
+    for text in [refused, no_admin, unauthorized, forbidden] {
+        assert!(!text.contains("in-the-token") && !text.contains("ada@acme.example"), "{text}");
+    }
 }
 
 #[tokio::test]

@@ -50,6 +50,7 @@ const SERVING: [(&str, &str); 4] = [
 fn help_texts_match_their_snapshots() {
     for (name, arguments) in [
         ("top", &["--help"][..]),
+        ("init", &["init", "--help"]),
         ("serve", &["serve", "--help"]),
         ("dev", &["dev", "--help"]),
         ("token", &["token", "--help"]),
@@ -220,7 +221,9 @@ fn faults_of_file_and_environment_are_reported_together() {
     for command in [&["serve"][..], &["dev"], &["config", "check"]] {
         let mut arguments = vec!["--config", path];
         arguments.extend(command);
-        let ran = transports(&arguments, &[("TRANSPORTS_DATABASE__URL", "mysql://user:hunter2@host")]);
+        let mut variables = SERVING.to_vec();
+        variables.push(("TRANSPORTS_DATABASE__URL", "mysql://user:hunter2@host"));
+        let ran = transports(&arguments, &variables);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
         let expected = format!(
             "error: {path}: server.listn: unknown setting\n  \
@@ -376,12 +379,115 @@ fn config_check_reports_every_fault() {
     }
 }
 
+/// One run tells of unknown keys, wrong values, what is missing, and files that cannot be used: each with a hint.
+#[test]
+fn one_fault_hides_no_other() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let text = "[server]\nlistn = 'x'\n[egress]\ntimeout_seconds = 0\n[encryption]\nkeys_file = 'keys'\n[auth]\n\
+                hs256_secret = 'short'\nissuer = 'x'\naudience = 'y'\npublic_key_file = 'missing.pem'\n[console]\n\
+                oidc_client_id = 'console'\n";
+    std::fs::write(folder.path().join("settings.toml"), text).expect("a file");
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, format!("{}\n", SERVING[0].1)).expect("a file");
+    std::fs::set_permissions(&keys, std::os::unix::fs::PermissionsExt::from_mode(0o644)).expect("its owner");
+    let settings = folder.path().join("settings.toml");
+    let settings = settings.to_str().expect("text");
+    let mut told = Vec::new();
+    for command in [&["config", "check"][..], &["serve"]] {
+        let ran = transports(&[&["--config", settings], command].concat(), &[]);
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+        for fault in [
+            format!(
+                "{settings}: server.listn: there is no such setting\n  hint: the nearest known setting is"
+            ),
+            format!("{settings}: egress.timeout_seconds: expected an integer from 1 to 60, got 0"),
+            "auth.hs256_secret: is shorter than 32 bytes\n  hint: take a random one".to_owned(),
+            "console.oidc_issuer: has to be set to sign in to the console\n  hint: ".to_owned(),
+            "console.public_url: has to be set".to_owned(),
+            "console.session_secret: has to be set".to_owned(),
+            format!("auth.public_key_file: {} cannot be read", folder.path().join("missing.pem").display()),
+            format!(
+                "encryption.keys_file ({0}): every user of this host may use it (mode 0644)\n  hint: remove that right: \
+                 chmod o= {0}",
+                keys.display()
+            ),
+        ] {
+            assert!(ran.err.contains(&format!("error: {fault}")), "{fault}: {}", ran.err);
+        }
+        assert_eq!(ran.err.matches("error: ").count(), 8, "{}", ran.err);
+        told.push(ran.err);
+    }
+    assert_eq!(told[0], told[1], "`config check` tells what `serve` would");
+    // The same exit code for a key file that is not there, and for one with the wrong rights, of every command.
+    for command in [&["keys", "status"][..], &["serve"], &["config", "check"]] {
+        for (file, fault) in
+            [(&keys, "every user of this host"), (&folder.path().join("none"), "cannot be read")]
+        {
+            let mut variables = SERVING[1..].to_vec();
+            variables.push(("TRANSPORTS_ENCRYPTION__KEYS_FILE", file.to_str().expect("text")));
+            let ran = transports(command, &variables);
+            assert_eq!(ran.code, Some(2), "{command:?} {file:?}: {ran:?}");
+            assert!(ran.err.contains(fault), "{command:?} {file:?}: {ran:?}");
+        }
+    }
+}
+
+/// What follows from a faulty value is no fault of its own.
+#[test]
+fn a_faulty_value_brings_no_second_fault() {
+    let ran = transports(
+        &["config", "check"],
+        &[&SERVING[..3], &[("TRANSPORTS_AUTH__AUDIENCE", "a"), ("TRANSPORTS_DATABASE__CONNECTIONS", "0")]]
+            .concat(),
+    );
+    assert_eq!(ran.err.matches("error: ").count(), 1, "{ran:?}");
+    let faulty = file("faulty-key.toml", "[auth]\njwks_url = 'login.example.com'\n");
+    let variables = [SERVING[0], SERVING[2], SERVING[3]];
+    let ran = transports(&["--config", faulty.to_str().expect("text"), "config", "check"], &variables);
+    assert_eq!(ran.code, Some(2), "{ran:?}");
+    assert!(ran.err.contains("auth.jwks_url: expected a text that starts with"), "{ran:?}");
+    assert_eq!(ran.err.matches("error: ").count(), 1, "{ran:?}");
+}
+
+#[test]
+fn relative_paths_begin_where_they_are_written() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let text = "[encryption]\nkeys_file = 'keys'\n[database]\nurl = 'sqlite://data/x.db'\n[tls]\nca_file = '../ca.pem'\n";
+    std::fs::write(folder.path().join("settings.toml"), text).expect("a file");
+    let ran = transports(&["--config", &path("settings.toml"), "config", "check"], &SERVING[1..]);
+    for expected in [
+        format!("encryption.keys_file: {} cannot be read", path("keys")),
+        format!("tls.ca_file: {} cannot be read", path("../ca.pem")),
+    ] {
+        assert!(ran.err.contains(&expected), "{expected}: {ran:?}");
+    }
+    std::fs::write(folder.path().join("settings.toml"), "[database]\nurl = 'sqlite://data/x.db'\n")
+        .expect("a file");
+    let shown = transports(&["--config", &path("settings.toml"), "config", "check"], &SERVING);
+    assert!(shown.out.contains(&format!("url = \"sqlite://{}\"", path("data/x.db"))), "{shown:?}");
+    // In the environment, from the working directory.
+    let variables = [&SERVING[..], &[("TRANSPORTS_DATABASE__URL", "sqlite://data/x.db")]].concat();
+    let shown = transports(&["config", "check"], &variables);
+    assert!(shown.out.contains("url = \"sqlite://data/x.db\""), "{shown:?}");
+}
+
+#[test]
+fn config_check_shows_the_database_without_its_password() {
+    let variables =
+        [&SERVING[..], &[("TRANSPORTS_DATABASE__URL", "postgres://svc:hunter2@db.example.com/mail")]]
+            .concat();
+    let ran = transports(&["config", "check"], &variables);
+    assert!(ran.out.contains("url = \"postgres://svc:***@db.example.com/mail\""), "{ran:?}");
+    assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"), "{ran:?}");
+}
+
 #[test]
 fn completions_know_every_command() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = transports(&["completions", shell], &[]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{shell}");
-        for word in ["email-config", "verify-connection", "send-test-email", "email-password-file"] {
+        for word in ["init", "email-config", "verify-connection", "send-test-email", "email-password-file"] {
             assert!(ran.out.contains(word), "{shell}: {word}");
         }
     }
@@ -403,9 +509,13 @@ fn the_manual_has_a_page_for_every_command() {
     let _ = std::fs::remove_dir_all(&folder);
     let ran = transports(&["man", "--out", folder.to_str().expect("text")], &[]);
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
-    for page in
-        ["transports", "transports-serve", "transports-email-config", "transports-email-config-update"]
-    {
+    for page in [
+        "transports",
+        "transports-init",
+        "transports-serve",
+        "transports-email-config",
+        "transports-email-config-update",
+    ] {
         let text = std::fs::read_to_string(folder.join(format!("{page}.1"))).expect(page);
         assert!(text.contains(".SH NAME\n"), "{page}");
     }

@@ -245,10 +245,12 @@ async fn the_console_signs_in_by_itself_with_a_token_of_an_administrator() {
     );
     let page = Client { address: dev.address(), token: None };
     page.get("/console/").await.expect(200);
+    assert_eq!(page.get("/").await.expect(302).header("location"), Some("/console/"));
     let session = page.get("/console/session").await.expect(200);
     assert_eq!(session.header("cache-control"), Some("no-store"));
     let session = session.json();
     assert_eq!(session["mode"], "dev");
+    assert_eq!((&session["user"], &session["tenant"]), (&"admin".into(), &"dev".into()));
     let token = session["token"].as_str().expect("a token").to_owned();
     let client = Client { address: dev.address(), token: Some(token) };
     client.get("/api/v1/transports/email-config").await.expect(200);

@@ -17,7 +17,6 @@ use crate::support::microsoft365::{Microsoft, put};
 use crate::support::proxy::{Proxy, Way};
 use crate::support::smtp_server::{Script, SmtpServer};
 use crate::support::tokens::{IssuerKey, claims_with, key_set};
-use transports::secret::Secret;
 
 /// What a network does, and what comes of it on the way to a mail server (verify-connection), to PostgreSQL (GET and
 /// PATCH), to the sign-in service of Microsoft (verify-connection), and to the issuer's key set (any request).
@@ -101,7 +100,7 @@ async fn network_failures_to_postgresql() {
     let database = Database::create(engine).await;
     let (proxy, url) = Proxy::to_database(&database).await;
     let app = TestApp::with_database(database.clone(), |config| {
-        config.database.url = Secret::new(url);
+        config.database.url = transports::config::DatabaseUrl::new(url);
         config.rate_limit.tier2_per_minute = 0;
     })
     .await;

@@ -303,6 +303,7 @@ async fn a_row_that_was_edited_into_nonsense_is_a_fault_and_shows_no_value() {
 
 fn entry(at: i64) -> audit::Entry {
     audit::Entry {
+        user_name: None,
         at: Timestamp(at),
         user: UserId("user-1".into()),
         action: "patch",

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use transports::app::App;
 use transports::auth::token;
 use transports::clock::{Clock, Timestamp};
-use transports::config::{Config, Quotas};
+use transports::config::{Config, DatabaseUrl, Quotas};
 use transports::delivery::Worker;
 use transports::egress::{ResolveError, Resolver};
 use transports::http;
@@ -204,7 +204,7 @@ impl Drop for TestApp {
 /// Settings that are good to serve with, on a database.
 pub fn settings(database: &Database) -> Config {
     let mut config = Config::default();
-    config.database.url = Secret::new(database.url());
+    config.database.url = DatabaseUrl::new(database.url());
     config.encryption.keys = vec![Secret::new(encryption_key())];
     config.auth.hs256_secret = Some(Secret::new(token_secret().to_owned()));
     config.auth.issuer = Some("https://issuer.test".to_owned());

@@ -9,8 +9,7 @@ use std::sync::{Arc, OnceLock};
 use rusqlite::types::ValueRef;
 use tempfile::TempDir;
 use tokio_postgres::{NoTls, SimpleQueryMessage};
-use transports::config::{Config, Database as Settings};
-use transports::secret::Secret;
+use transports::config::{Config, Database as Settings, DatabaseUrl};
 use transports::store::Db;
 use uuid::Uuid;
 
@@ -277,7 +276,7 @@ async fn drop_database(server: &str, name: &str) -> Vec<u8> {
 /// `database` settings with this URL.
 pub fn settings(url: &str) -> Settings {
     let mut settings = Config::default().database;
-    settings.url = Secret::new(url.to_owned());
+    settings.url = DatabaseUrl::new(url);
     settings
 }
 

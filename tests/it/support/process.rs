@@ -93,12 +93,22 @@ pub fn command(arguments: &[&str], variables: &[(String, String)]) -> Command {
 impl Process {
     /// Starts the service and waits until its log names the address.
     pub fn serve(variables: &[(String, String)]) -> Self {
-        Self::try_serve(variables).unwrap_or_else(|log| panic!("it ended before it listened:\n{log}"))
+        Self::serve_with(&["serve"], variables)
     }
 
     /// The same; an error is the log of a service that ended before it listened.
     pub fn try_serve(variables: &[(String, String)]) -> Result<Self, String> {
-        let mut child = command(&["serve"], variables)
+        Self::try_serve_with(&["serve"], variables)
+    }
+
+    /// The same with these arguments.
+    pub fn serve_with(arguments: &[&str], variables: &[(String, String)]) -> Self {
+        let started = Self::try_serve_with(arguments, variables);
+        started.unwrap_or_else(|log| panic!("it ended before it listened:\n{log}"))
+    }
+
+    fn try_serve_with(arguments: &[&str], variables: &[(String, String)]) -> Result<Self, String> {
+        let mut child = command(arguments, variables)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()

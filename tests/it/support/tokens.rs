@@ -40,6 +40,8 @@ pub fn settings() -> Auth {
         tenant_claim: "tenantId".to_owned(),
         user_claim: "sub".to_owned(),
         roles_claim: "roles".to_owned(),
+        name_claims: ["name", "preferred_username", "email"].map(str::to_owned).into(),
+        tenant_name_claims: ["organization_name", "organization"].map(str::to_owned).into(),
         admin_roles: vec!["TenantAdmin".to_owned()],
         admin_scopes: vec!["admin_classic".to_owned()],
         sender_roles: vec!["EmailSender".to_owned()],
