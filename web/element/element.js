@@ -6,6 +6,7 @@ import { loadActivity } from "./flows/activity.js";
 import { isChanged } from "./flows/edit.js";
 import { load, refresh } from "./flows/load.js";
 import { languageOf, loadTexts } from "./i18n.js";
+import { loadParts } from "./later.js";
 import { Client } from "./net/client.js";
 import { sheet } from "./styles/sheet.js";
 import { page } from "./views/page.js";
@@ -60,6 +61,7 @@ export class EmailTransportSettings extends HTMLElement {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [sheet];
+    for (const use of ["focusin", "pointerover"]) this.addEventListener(use, () => loadParts(this.#app), { once: true });
   }
 
   /** Address of the service. */

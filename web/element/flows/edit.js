@@ -6,6 +6,7 @@ import {
 import { mailboxOf } from "../model/address.js";
 import { USUAL_PORT, presetOf, withPreset } from "../model/presets.js";
 import { takeApart, visible } from "../model/server.js";
+import { loadPresets } from "./load.js";
 import { loadSetup, loadSetupSoon } from "./setup.js";
 
 /**
@@ -53,6 +54,7 @@ export function choose(app, provider) {
     const emailAddress = microsoft.emailAddress || smtp.emailAddress;
     app.update({ setupOpen: true, microsoft: { ...microsoft, emailAddress } });
   }
+  if (provider === "BasicAuth" && app.state.presets.length === 0) void loadPresets(app);
   if (app.state.setupOpen) void loadSetup(app);
 }
 
@@ -186,4 +188,19 @@ export function discard(app) {
  */
 function without(errors, fields) {
   return Object.fromEntries(Object.entries(errors).filter(([field]) => !fields.includes(field)));
+}
+
+/**
+ * Into a field, which is opened where it is not.
+ *
+ * @param {App} app
+ * @param {string} field
+ */
+export async function goTo(app, field) {
+  if (field === "emailPassword") editSmtp(app, { newSecret: true, emailPassword: "" });
+  if (field === "clientSecret") editMicrosoft(app, { newSecret: true, clientSecret: "" });
+  if (field === "username") editSmtp(app, { sameAsSender: false });
+  await app.focus(`[name="${field}"]`);
+  const input = app.host.find(`[name="${field}"]`);
+  if (input instanceof HTMLInputElement) input.select();
 }

@@ -1,11 +1,11 @@
 // Loads the stored configuration at the start, and again when it may have changed.
 
+import { loadKeysSoon } from "../later.js";
 import { microsoftDraft, smtpDraft } from "../model/form.js";
 import { configVersion } from "../model/statement.js";
 import { presetOf } from "../model/presets.js";
 import { Problem } from "../net/problem.js";
 import { loadActivity } from "./activity.js";
-import { loadApiKeys } from "./api-keys.js";
 import { isChanged } from "./edit.js";
 import { followRunning } from "./follow.js";
 import { lastChange } from "./last-change.js";
@@ -24,13 +24,14 @@ const CONFIG = "/email-config";
 export async function load(app) {
   app.update({ phase: "loading", refusal: null });
   try {
-    const [config] = await Promise.all([app.client.request("GET", CONFIG), loadPresets(app)]);
+    const config = await app.client.request("GET", CONFIG);
+    if (config.body.serviceProvider === "BasicAuth") await loadPresets(app);
     adopt(app, config.body, config.etag);
     recallRecipient(app);
     app.update({ phase: "ready" });
     void loadActivity(app);
     void loadAccount(app);
-    void loadApiKeys(app);
+    loadKeysSoon(app);
     void followRunning(app);
   } catch (error) {
     if (!(error instanceof Problem)) throw error;
@@ -39,8 +40,8 @@ export async function load(app) {
   }
 }
 
-/** Without presets the picker is empty; general failures show in the request for the configuration. */
-async function loadPresets(/** @type {App} */ app) {
+/** For the form of an SMTP server. Without presets its picker is empty. */
+export async function loadPresets(/** @type {App} */ app) {
   try {
     const { body } = await app.client.request("GET", "/providers");
     app.update({ presets: [...app.ownPresets, ...(body?.providers ?? [])] });
@@ -86,7 +87,7 @@ export function adopt(app, config, etag) {
 export async function refresh(app, { texts, own = false }) {
   try {
     if (texts) {
-      await loadPresets(app);
+      if (app.state.presets.length > 0) await loadPresets(app);
       if (app.state.setupOpen) void loadSetup(app);
     }
     const [{ body, etag }] = await Promise.all([app.client.request("GET", CONFIG), loadAccount(app)]);

@@ -1,6 +1,6 @@
 // Applies a remedy of a diagnosis with one click.
 
-import { choose, editMicrosoft, editSmtp, enteredValues, usesStoredSecret } from "./edit.js";
+import { choose, editSmtp, enteredValues, goTo, usesStoredSecret } from "./edit.js";
 import { save } from "./save.js";
 import { openSetup } from "./setup.js";
 import { sendTestMail } from "./test-mail.js";
@@ -42,17 +42,4 @@ export async function apply(app, remedy, after) {
     return app.announce(app.t("password.needed"));
   }
   return save(app);
-}
-
-/**
- * @param {App} app
- * @param {string} field
- */
-export async function goTo(app, field) {
-  if (field === "emailPassword") editSmtp(app, { newSecret: true, emailPassword: "" });
-  if (field === "clientSecret") editMicrosoft(app, { newSecret: true, clientSecret: "" });
-  if (field === "username") editSmtp(app, { sameAsSender: false });
-  await app.focus(`[name="${field}"]`);
-  const input = app.host.find(`[name="${field}"]`);
-  if (input instanceof HTMLInputElement) input.select();
 }

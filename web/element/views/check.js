@@ -8,8 +8,8 @@ import { duration } from "../format.js";
 import { lastFailure } from "../model/history.js";
 import { finished, expectedStages } from "../model/stages.js";
 import { entryOf, factOf, unprovedOf } from "../model/statement.js";
-import { diagnosisView } from "./diagnosis.js";
 import * as icons from "./icons.js";
+import { later } from "../later.js";
 import { notice, problemNotice, sentence } from "./parts.js";
 import { timeElement } from "./status.js";
 
@@ -35,7 +35,7 @@ export function checkView(app, kind) {
     ${stale ? html`<p class="strong">${app.t("check.stale")}</p>` : nothing}
     ${check.result?.success ? success(app, check) : nothing}
     ${stagesView(app, check.stages)}
-    ${check.result && !check.result.success ? diagnosisView(app, {
+    ${check.result && !check.result.success ? diagnosis(app, {
       result: check.result, about: check.about, after: kind, saved: kind === "verify", stale, at: check.at,
       traceId: check.traceId,
     }) : nothing}
@@ -120,11 +120,19 @@ export function storedResult(app, last, id) {
   return html`<div class="check" id=${id} tabindex="-1" role="group" aria-label=${app.t("check.label")}>
     <p class="strong">${sentence(app, `last.${last.operation}`, { when: timeElement(app, last.at) })}</p>
     ${stagesView(app, stages)}
-    ${diagnosisView(app, {
+    ${diagnosis(app, {
       result, about, after: last.operation === "send-test-email" ? "test" : "verify", saved: true, at: last.at,
       traceId: entryOf(last, app.state.activity ?? [])?.traceId ?? "", delivery: last.operation === "delivery",
     })}
   </div>`;
+}
+
+/**
+ * @param {App} app
+ * @param {import("./diagnosis.js").Failure} failure
+ */
+export function diagnosis(app, failure) {
+  return later(app, "diagnosis", ({ diagnosisView }) => diagnosisView(app, failure));
 }
 
 /**

@@ -6,9 +6,8 @@ import { load } from "../flows/load.js";
 import { save } from "../flows/save.js";
 import { secondsLeft } from "../flows/wait.js";
 import { activityCard } from "./activity.js";
-import { apiKeysCard } from "./api-keys.js";
 import { checkView, saveProblem } from "./check.js";
-import { conflictDialog, conflictNotice } from "./conflict.js";
+import { later } from "../later.js";
 import { microsoftForm } from "./microsoft365.js";
 import { button, problemNotice } from "./parts.js";
 import { noneView, providerChoice } from "./provider.js";
@@ -28,9 +27,19 @@ export function page(app) {
 
 /** @param {App} app */
 function ready(app) {
-  return html`<div class="stack">${statusCard(app)} ${settingsCard(app)} ${testMailCard(app)} ${apiKeysCard(app)}
+  return html`<div class="stack">${statusCard(app)} ${settingsCard(app)} ${testMailCard(app)} ${keysCard(app)}
     ${activityCard(app)}</div>
-    ${conflictDialog(app)}`;
+    ${conflict(app, "conflictDialog")}`;
+}
+
+/** @param {App} app */
+function keysCard(app) {
+  return app.state.apiKeys.list ? later(app, "apiKeys", ({ apiKeysCard }) => apiKeysCard(app)) : nothing;
+}
+
+/** @param {App} app @param {"conflictDialog" | "conflictNotice"} view */
+function conflict(app, view) {
+  return app.state.theirs ? later(app, "conflict", (part) => part[view](app)) : nothing;
 }
 
 /** @param {App} app */
@@ -40,7 +49,7 @@ function settingsCard(app) {
   const changed = isChanged(app.state);
   const fresh = app.state.config?.serviceProvider !== provider;
   return html`<section class="card settings" aria-labelledby="settings-title">
-    ${conflictNotice(app)}
+    ${conflict(app, "conflictNotice")}
     ${providerChoice(app)}
     ${provider === "" ? nothing : html`<form novalidate autocomplete="off" @submit=${(/** @type {Event} */ event) => {
       event.preventDefault();

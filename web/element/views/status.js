@@ -1,8 +1,8 @@
 // The one statement about the stored settings, the facts about them, and what the last check has shown.
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
-import { isChanged } from "../flows/edit.js";
-import { apply, goTo } from "../flows/remedy.js";
+import { goTo, isChanged } from "../flows/edit.js";
+import { apply } from "../flows/remedy.js";
 import { verify } from "../flows/verify.js";
 import { secondsLeft } from "../flows/wait.js";
 import { ago, dateTime } from "../format.js";

@@ -5,8 +5,7 @@ import { isChanged } from "../flows/edit.js";
 import { editRecipient, recipientOf, sendTestMail } from "../flows/test-mail.js";
 import { secondsLeft } from "../flows/wait.js";
 import { factOf } from "../model/statement.js";
-import { isOfTestMail, stagesView, storedResult } from "./check.js";
-import { diagnosisView } from "./diagnosis.js";
+import { diagnosis, isOfTestMail, stagesView, storedResult } from "./check.js";
 import { textField } from "./field.js";
 import * as icons from "./icons.js";
 import { button, notice, problemNotice } from "./parts.js";
@@ -65,5 +64,5 @@ function result(app) {
   return html`<div class="check ${stale ? "stale" : ""}" id="test-result" tabindex="-1" role="group" aria-label=${label}>
     ${stale ? html`<p class="strong">${app.t("test.stale")}</p>` : nothing}
     ${stagesView(app, stages)}
-    ${diagnosisView(app, { result, about, after: "test", saved: true, at, traceId, stale })}</div>`;
+    ${diagnosis(app, { result, about, after: "test", saved: true, at, traceId, stale })}</div>`;
 }
