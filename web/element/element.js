@@ -61,7 +61,7 @@ export class EmailTransportSettings extends HTMLElement {
   constructor() {
     super();
     this.#root.adoptedStyleSheets = [sheet];
-    for (const use of ["focusin", "pointerover"]) this.addEventListener(use, () => loadParts(this.#app), { once: true });
+    for (const use of ["focusin", "pointerdown"]) this.addEventListener(use, () => loadParts(this.#app), { once: true });
   }
 
   /** Address of the service. */

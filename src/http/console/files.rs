@@ -112,10 +112,20 @@ pub(super) fn without_comments(source: &str) -> String {
     text
 }
 
-/// The modules that the element always needs. The texts of another language are loaded when they are wanted.
+/// What the first view does without: `element/later.js` loads it with the first use of the page.
+const LATER: [&str; 6] = [
+    "element/flows/api-keys.js",
+    "element/flows/remedy.js",
+    "element/model/remedies.js",
+    "element/views/api-keys.js",
+    "element/views/conflict.js",
+    "element/views/diagnosis.js",
+];
+
+/// The modules that the first view needs. The texts of another language are loaded when they are wanted.
 fn is_module(path: &str) -> bool {
     let module = path.starts_with("element/") || path.starts_with("vendor/") || path == "texts/en.js";
-    module && media_type(path).starts_with("text/javascript")
+    module && !LATER.contains(&path) && media_type(path).starts_with("text/javascript")
 }
 
 fn modules() -> impl Iterator<Item = &'static str> {
