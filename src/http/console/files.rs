@@ -113,10 +113,8 @@ pub(super) fn without_comments(source: &str) -> String {
 }
 
 /// What the first view does without: `element/later.js` loads it with the first use of the page.
-const LATER: [&str; 6] = [
+const LATER: [&str; 4] = [
     "element/flows/api-keys.js",
-    "element/flows/remedy.js",
-    "element/model/remedies.js",
     "element/views/api-keys.js",
     "element/views/conflict.js",
     "element/views/diagnosis.js",

@@ -1,6 +1,6 @@
 // Applies a remedy of a diagnosis with one click.
 
-import { choose, editSmtp, enteredValues, goTo, usesStoredSecret } from "./edit.js";
+import { choose, editMicrosoft, editSmtp, enteredValues, goTo, usesStoredSecret } from "./edit.js";
 import { save } from "./save.js";
 import { openSetup } from "./setup.js";
 import { sendTestMail } from "./test-mail.js";
