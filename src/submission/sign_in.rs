@@ -76,14 +76,14 @@ impl Gateway {
         };
         let tenant = match &key.owner {
             KeyOwner::Tenant(tenant) => tenant.clone(),
-            KeyOwner::Platform => match TenantId::from_platform(&credentials.username) {
-                Some(tenant) => tenant,
-                None => {
+            KeyOwner::Platform => {
+                let Some(tenant) = TenantId::from_platform(&credentials.username) else {
                     self.sign_ins.refused_key(remote, key.id);
                     log_refusal(remote, Some(key.id), SignInRefusal::NoTenant, TraceId::random());
                     return Err(SignInRefusal::NoTenant);
-                }
-            },
+                };
+                tenant
+            }
         };
         self.sign_ins.accepted(remote, password);
         Ok(Caller { tenant, key })

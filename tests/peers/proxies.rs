@@ -205,7 +205,7 @@ fn carries_the_api(proxy: &Proxy) {
     proxy.store(server.local_addr().expect("an address"));
     the_clients_own_address_arrives(proxy);
     a_large_request_arrives(proxy);
-    steps_arrive_as_they_happen(proxy, server);
+    steps_arrive_as_they_happen(proxy, &server);
     a_long_poll_ends_by_itself(proxy);
 }
 
@@ -241,7 +241,7 @@ fn too_large(proxy: &Proxy, octets: usize) -> (String, String) {
 
 /// The mail server greets once the test has read that the check has begun: a proxy that keeps the first steps until the end
 /// lets it wait in vain.
-fn steps_arrive_as_they_happen(proxy: &Proxy, server: TcpListener) {
+fn steps_arrive_as_they_happen(proxy: &Proxy, server: &TcpListener) {
     let arguments = ["--request", "POST", "--header", "Accept: text/event-stream"];
     let mut curl =
         proxy.curl(&format!("{CONFIG}/actions/verify-connection"), &arguments).spawn().expect("curl");

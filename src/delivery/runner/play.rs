@@ -53,7 +53,7 @@ impl Run<'_> {
                 match outcome {
                     Ok(has_changed) => changed |= has_changed,
                     Err(error) => {
-                        tracing::warn!(?error, "the outcome of a test email could not be simulated")
+                        tracing::warn!(?error, "the outcome of a test email could not be simulated");
                     }
                 }
             }

@@ -40,12 +40,11 @@ fn in_lines(text: &str) -> String {
     while let Some(at) = memchr::memchr3(b'\r', b'\n', 0, rest.as_bytes()) {
         let (line, end) = rest.split_at(at);
         lines.push_str(line);
-        rest = match end.strip_prefix('\0') {
-            Some(rest) => rest,
-            None => {
-                lines.push_str("\r\n");
-                end.strip_prefix("\r\n").unwrap_or(&end[1..])
-            }
+        rest = if let Some(after_nul) = end.strip_prefix('\0') {
+            after_nul
+        } else {
+            lines.push_str("\r\n");
+            end.strip_prefix("\r\n").unwrap_or(&end[1..])
         };
     }
     lines.push_str(rest);
