@@ -236,7 +236,7 @@ fn the_manifests_numbers_match_the_defaults() {
     );
 }
 
-/// The settings in a ConfigMap.
+/// The settings in a `ConfigMap`.
 fn settings_of(manifest: &str) -> String {
     let manifest = read(manifest);
     let (_, settings) = manifest.split_once("transports.toml: |\n").expect("a file");

@@ -87,7 +87,8 @@ fn every_page_is_linked_from_its_index() {
             links(&text).iter().map(|link| link.split('#').next().unwrap_or_default().to_owned()).collect();
         for entry in std::fs::read_dir(&folder).expect("a folder") {
             let name = entry.expect("an entry").file_name().into_string().expect("text");
-            let is_page = name.ends_with(".md") && name != index;
+            let is_page = std::path::Path::new(&name).extension().is_some_and(|extension| extension == "md")
+                && name != index;
             assert!(!is_page || linked.contains(&name), "{name} is not linked from {index} beside it");
         }
     }
