@@ -302,6 +302,9 @@ impl Container {
 
 impl Drop for Container {
     fn drop(&mut self) {
+        // By its parent: as it took its user, the service forgot that it was to end with it.
+        let parent = self.process.id().to_string();
+        let _ = Command::new("pkill").args(["--signal", "KILL", "--parent", &parent]).status();
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
