@@ -41,8 +41,8 @@ pub(super) use settings::use_readable_log;
 
 /// Run the service on this machine for local testing, without any configuration.
 ///
-/// Starts the service on loopback with SQLite and a key in a data folder, and an inbox that catches every
-/// mail that the service sends. Prints the address of each, a token of a tenant admin, an API key, and commands
+/// Starts the service on loopback with SQLite and a key in a data folder, and a test inbox: a mail server that
+/// shows what it receives. Emails of an account at another server leave this machine. Prints the address of each, a token of a tenant admin, an API key, and commands
 /// to try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
 /// and to any port, and every user of this machine gets in as an administrator.
 ///
@@ -145,13 +145,15 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         &app.config,
         [(gateway, Security::StartTls), (gateway_tls, Security::Tls)],
     )?;
+    // The lines are pasted in other folders, too.
+    let authority_file = std::path::absolute(&identity.authority_file)?;
     let welcome = Welcome {
         api: Port { requested: arguments.port, bound: address.port() },
         smtp: starttls_port,
         smtps: implicit_port,
         gateway: gateway_port,
         gateway_tls: gateway_tls_port,
-        authority_file: &identity.authority_file,
+        authority_file: &authority_file,
         folder: &arguments.data_dir,
         password: &password,
         registration: &registration,

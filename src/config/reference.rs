@@ -70,7 +70,7 @@ every other command exit with 2 where the settings are at fault.\n\
 \n\
 ```toml\n{EXAMPLE}```\n\
 \n\
-`transports serve` needs a key for encryption, a source of token keys, an issuer and an audience: `transports init` asks for them. `docs/tokens.md` has the settings for Keycloak, Entra ID, Auth0 and Zitadel. `transports dev` needs no settings.\n",
+`transports serve` needs a key for encryption, a source of token keys, an issuer and an audience: `transports init` asks for them. The settings for an issuer are in `docs/keycloak.md`, `docs/entra-id.md` and, for Auth0 and Zitadel, `docs/tokens.md`. `transports dev` needs no settings.\n",
         secrets = secrets.join(", "),
     )
 }

@@ -51,7 +51,7 @@ audience = {audience}
 jwks_url = {}
 issuer = {}
 audience = {audience}
-# The claims of its tokens; docs/tokens.md has those of Keycloak, Entra ID, Auth0 and Zitadel.
+# The claims of its tokens; see docs/keycloak.md, docs/entra-id.md, or docs/tokens.md for Auth0 and Zitadel.
 # tenant_claim = \"tenantId\"
 # roles_claim = \"roles\"
 ",

@@ -128,7 +128,6 @@ async fn other_methods_are_405_with_the_allowed_ones() {
 async fn an_unknown_path_is_404_for_everybody() {
     let app = TestApp::start().await;
     let paths = [
-        "/",
         "/api/v1/transports",
         "/api/v1/transports/email-config/",
         "/api/v1/transports/email-config/actions",

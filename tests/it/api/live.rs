@@ -97,6 +97,8 @@ async fn a_test_mail_streams_each_step_and_then_its_result() {
         "auth",
         "mail_from",
         "rcpt_to",
+        // The command, and then the message.
+        "data",
         "data",
     ];
     assert_eq!(begun, pairs(&order.map(|stage| (stage, "started"))));

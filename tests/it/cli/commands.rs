@@ -397,9 +397,7 @@ fn one_fault_hides_no_other() {
         let ran = transports(&[&["--config", settings], command].concat(), &[]);
         assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
         for fault in [
-            format!(
-                "{settings}: server.listn: there is no such setting\n  hint: the nearest known setting is"
-            ),
+            format!("{settings}: server.listn: unknown setting\n  hint: the nearest known setting is"),
             format!("{settings}: egress.timeout_seconds: expected an integer from 1 to 60, got 0"),
             "auth.hs256_secret: is shorter than 32 bytes\n  hint: take a random one".to_owned(),
             "console.oidc_issuer: has to be set to sign in to the console\n  hint: ".to_owned(),

@@ -206,7 +206,7 @@ async fn an_address_is_erased_from_all_mail_of_all_tenants() {
 
         let (code, out, err) = erase(&[]).await;
         assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
-        assert!(err.contains("hint: add --yes"), "{err}");
+        assert!(err.contains("use --yes"), "{err}");
         let (code, out, err) = erase(&["--dry-run"]).await;
         assert_eq!(
             (code, out.as_str()),

@@ -312,5 +312,5 @@ async fn a_process_with_a_removed_key_writes_nothing_and_logs_why() {
     // What keeps the secret as it is needs no key.
     admin.patch(&json!({"senderName": "Ada"})).await.expect(204);
     let (_, log) = process.stop();
-    assert!(log.contains("this process seals with a key that was removed"), "{log}");
+    assert!(log.contains("this process seals with a removed key"), "{log}");
 }

@@ -67,7 +67,7 @@ async fn removing_a_tenant_deletes_all_its_rows_and_no_others() {
 
     let (code, out, err) = run(&["tenants", "rm", "acme"], &settings);
     assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
-    assert!(err.contains("hint: add --yes"), "{err}");
+    assert!(err.contains("use --yes"), "{err}");
     assert_eq!(app.database.audit("acme").await.len(), 2_502, "nothing without --yes");
 
     let (code, out, err) = run(&["tenants", "rm", "acme", "--yes"], &settings);

@@ -30,7 +30,7 @@ async fn on_a_full_disk_no_mail_is_taken_and_none_is_sent_until_results_can_be_w
     disk.trouble("write ENOSPC");
     let refused = under_way.admin(&process).json("POST", EMAILS, &mail("retry_once")).await.expect(503);
     assert!(refused.header("retry-after").is_some());
-    let unwritten = "the result of a hand-over cannot be written";
+    let unwritten = "the result of a delivery attempt cannot be written";
     until("the result is not written", || process.log().contains(unwritten)).await;
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert!(!waiting.server.verbs().contains(&"MAIL".to_owned()), "nothing begins without its start on disk");
