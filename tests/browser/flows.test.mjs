@@ -351,7 +351,7 @@ test("in dev the inbox is an account with one click, and the first email takes a
   await page.goto(dev.console);
   await page.locator("#settings-title").waitFor();
   await page.locator("#own-account").click();
-  await page.locator(".check .notice.ok").waitFor();
+  await page.getByRole("heading", { name: "Email is ready" }).waitFor();
   await page.locator("#send-test").click();
   await page.locator("#test-result.ok").waitFor();
   assert.equal(await page.locator("#preset").inputValue(), "test-inbox");

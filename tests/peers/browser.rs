@@ -51,6 +51,12 @@ fn every_state_of_the_console_has_a_way_on() {
 
 #[test]
 #[ignore = "needs scripts/test"]
+fn the_card_states_one_truth() {
+    run("truth.test.mjs");
+}
+
+#[test]
+#[ignore = "needs scripts/test"]
 fn the_element_works_in_pages_of_others() {
     run("embedding.test.mjs");
 }

@@ -151,7 +151,8 @@ export function editMicrosoft(app, changes) {
  * @param {string} id of a preset; empty for another service
  */
 export function choosePreset(app, id) {
-  const preset = app.state.presets.find((known) => known.id === id);
+  // Those of the service may still be on their way.
+  const preset = [...app.ownPresets, ...app.state.presets].find((known) => known.id === id);
   if (preset?.serviceProvider === "Microsoft365") {
     choose(app, "Microsoft365");
     app.announce(app.t("provider.switched.microsoft365"));
