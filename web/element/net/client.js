@@ -273,10 +273,20 @@ export class Client {
   }
 }
 
-/** @param {Response} response */
+/**
+ * What an answer holds; `null` where that is nothing, or no JSON.
+ *
+ * @param {Response} response
+ */
 async function parse(response) {
+  let text;
   try {
-    const text = await response.text();
+    text = await response.text();
+  } catch {
+    // The connection broke, or the page was left: that says nothing about who answered.
+    throw new Problem("unreachable", 0);
+  }
+  try {
     return text ? JSON.parse(text) : null;
   } catch {
     return null;
