@@ -243,6 +243,20 @@ test("a slip in the address or the token is told to the developer, and not as lo
   }
 });
 
+test("an answer that is cut off is no answer of another server", async () => {
+  const token = dev.token(freshTenant());
+  const cutOff = { "content-type": "application/json", "content-length": "1000", connection: "close" };
+  for (const path of ["email-config", "providers"]) embedder.page(`/cut/api/v1/transports/${path}`, '{"isValid"', cutOff);
+  const url = embedder.page("/cut-off", `<!doctype html><html lang="en"><head><title>Cut off</title></head><body>
+    <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+    <email-transport-settings api="${embedder.origin}/cut" token="${token}"></email-transport-settings></body></html>`);
+  const page = await open(url, token);
+  await page.getByText("The service cannot be reached").first().waitFor();
+  assert.ok(!page.wrong.some((text) => text.includes("is not this service")), page.wrong.join());
+  page.wrong.length = 0;
+  await page.done();
+});
+
 test("the console may not be framed by others", async () => {
   const url = embedder.page("/frame", `<!doctype html><html lang="en"><head><title>A frame</title></head><body>
     <iframe title="x" src="${dev.console}"></iframe></body></html>`);
