@@ -205,6 +205,7 @@ fn carries_the_api(proxy: &Proxy) {
     proxy.store(server.local_addr().expect("an address"));
     the_clients_own_address_arrives(proxy);
     a_large_request_arrives(proxy);
+    the_refusal_of_a_larger_one_is_the_services_own(proxy);
     steps_arrive_as_they_happen(proxy, &server);
     a_long_poll_ends_by_itself(proxy);
 }
@@ -232,11 +233,18 @@ fn a_large_request_arrives(proxy: &Proxy) {
     assert_eq!(status, "202", "{body}");
 }
 
-/// The answer to a request of so many octets, which the service never reads to its end.
+/// The answer to a request of so many octets.
 fn too_large(proxy: &Proxy, octets: usize) -> (String, String) {
     let file = proxy.folder.path().join("email.json");
     fs::write(&file, " ".repeat(octets)).expect("a file");
     proxy.ask("/api/v1/transports/emails", &["--data-binary", &format!("@{}", file.display())])
+}
+
+/// Larger than the service takes, and not than the proxy does.
+fn the_refusal_of_a_larger_one_is_the_services_own(proxy: &Proxy) {
+    let (status, body) = too_large(proxy, 39 * 1024 * 1024);
+    let refusal: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{status} {body}"));
+    assert_eq!((status.as_str(), refusal["statusCode"].as_u64()), ("413", Some(413)), "{body}");
 }
 
 /// The mail server greets once the test has read that the check has begun: a proxy that keeps the first steps until the end
@@ -293,8 +301,4 @@ fn caddy_leads_to_the_service_as_in_the_example() {
     let service = service();
     let proxy = Proxy::caddy(&service);
     carries_the_api(&proxy);
-    // What is too large for the service alone is refused in its own words.
-    let (status, body) = too_large(&proxy, 39 * 1024 * 1024);
-    let refusal: Value = serde_json::from_str(&body).unwrap_or_else(|_| panic!("{status} {body}"));
-    assert_eq!((status.as_str(), refusal["statusCode"].as_u64()), ("413", Some(413)), "{body}");
 }

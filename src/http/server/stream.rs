@@ -2,21 +2,26 @@
 
 use std::future::Future;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::Sleep;
+use tokio::time::{Instant, Sleep};
 
 use super::connections::Connection;
 
 /// What the kernel holds for a client that has not taken it yet; it reserves twice as much. By default this grows to
 /// 4 MB for each connection, whatever is allowed to the process.
 const SEND_BUFFER: usize = 128 * 1024;
+
+/// How long a client that was answered may send nothing before its connection is closed, and how long it may send in all.
+const MAX_SILENCE: Duration = Duration::from_secs(5);
+const MAX_LINGER: Duration = Duration::from_secs(30);
 
 /// The socket. Its time limit runs from the first byte that does not fit into the network's buffers until everything
 /// has been written, however slowly the client reads in between.
@@ -25,6 +30,41 @@ pub struct ClientStream {
     connection: Arc<Connection>,
     limit: Duration,
     deadline: Option<Pin<Box<Sleep>>>,
+    linger: Option<Linger>,
+}
+
+/// The end of a connection whose client may still be sending a request that has its answer, such as one that is too large.
+/// Closed with something unread, the kernel would reset the connection, and the client, or the proxy before it, would lose
+/// the answer. What comes is read and dropped.
+struct Linger {
+    /// When the client has been silent for too long, or at the end of all.
+    until: Pin<Box<Sleep>>,
+    end: Instant,
+}
+
+impl Linger {
+    fn new() -> Self {
+        let now = Instant::now();
+        Self { until: Box::pin(tokio::time::sleep_until(now + MAX_SILENCE)), end: now + MAX_LINGER }
+    }
+
+    /// Ready where the client has closed its side or its time is over.
+    fn poll(&mut self, context: &mut Context<'_>, stream: &mut TcpStream) -> Poll<()> {
+        let mut scratch = [MaybeUninit::uninit(); 8 * 1024];
+        loop {
+            if self.until.as_mut().poll(context).is_ready() {
+                return Poll::Ready(());
+            }
+            let mut buffer = ReadBuf::uninit(&mut scratch);
+            match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.until.as_mut().reset(self.end.min(Instant::now() + MAX_SILENCE));
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
 }
 
 impl ClientStream {
@@ -36,7 +76,7 @@ impl ClientStream {
         // The kernel's own end of a connection whose peer takes nothing, also after it was closed in the ordinary way.
         #[cfg(target_os = "linux")]
         let _ = socket.set_tcp_user_timeout(Some(limit));
-        Self { stream, connection, limit, deadline: None }
+        Self { stream, connection, limit, deadline: None, linger: None }
     }
 
     /// Applies the time limit to an attempt to write `wanted` bytes.
@@ -123,6 +163,10 @@ impl AsyncWrite for ClientStream {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        let this = &mut *self;
+        if this.linger.is_none() {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(context))?;
+        }
+        this.linger.get_or_insert_with(Linger::new).poll(context, &mut this.stream).map(Ok)
     }
 }

@@ -111,6 +111,23 @@ async fn unfinished_bodies_are_abandoned_and_change_nothing() {
     assert_eq!(admin.config().await, json!({"isValid": false, "passwordExists": false}));
 }
 
+/// Closed with octets that it has not read, the system would reset the connection, and the answer would be lost.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_before_the_end_of_a_request_reaches_a_client_that_goes_on_sending() {
+    let app = app(|_| {}).await;
+    let admin = app.admin("acme");
+    let length = 32 * 1024 * 1024;
+    let stranger = Client { address: app.address, token: Some("x".to_owned()) };
+    for (client, status) in [(&admin, 413), (&stranger, 401)] {
+        let mut stream = connect(app.address).await;
+        stream.write_all(patch_head(client, length).as_bytes()).await.expect("writes");
+        stream.write_all(&vec![b' '; length]).await.expect("the service reads what it does not need");
+        let answer = rest(&mut stream).await;
+        assert_eq!(statuses(&answer), [status]);
+        assert!(answer.ends_with(b"}"), "the whole answer: {:?}", String::from_utf8_lossy(&answer));
+    }
+}
+
 /// Security case G11.
 #[tokio::test(flavor = "multi_thread")]
 async fn clients_that_read_no_responses_are_cut_off() {
