@@ -10,8 +10,9 @@ use crate::service::peers;
 /// Runs one file of tests, and shows all that it printed where it fails.
 fn run(file: &str) {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/browser").join(file);
+    // What a test leaves open, such as a browser, would keep node waiting for good.
     let output = Command::new("node")
-        .args(["--test", "--test-reporter=tap"])
+        .args(["--test", "--test-reporter=tap", "--test-force-exit", "--test-timeout=600000"])
         .arg(script)
         .env("TRANSPORTS_BINARY", env!("CARGO_BIN_EXE_transports"))
         .env("TRANSPORTS_PEERS", peers())
