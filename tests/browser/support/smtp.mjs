@@ -4,22 +4,21 @@ import { createServer } from "node:net";
 /**
  * @param {Record<string, string>} answers by the first word of a command; `greeting` comes by itself, `message` after the
  *   mail. `close` instead of a reply ends the connection
- * @param {{ delay?: number }} [options] milliseconds before each reply
  */
-export async function startSmtp(answers = {}, { delay = 0 } = {}) {
+export async function startSmtp(answers = {}) {
   const replies = {
     greeting: "220 mail.test ESMTP", EHLO: "250-mail.test\r\n250 8BITMIME", MAIL: "250 2.1.0 Ok", RCPT: "250 2.1.5 Ok",
     RSET: "250 2.0.0 Ok", NOOP: "250 2.0.0 Ok", QUIT: "221 2.0.0 Bye", AUTH: "235 2.7.0 Ok", DATA: "354 Go on",
     message: "250 2.0.0 Taken", ...answers,
   };
-  const smtp = { commands: [], replies, delay, connections: 0 };
+  const smtp = { commands: [], replies, connections: 0, held: Promise.resolve() };
   const server = createServer((socket) => {
     smtp.connections += 1;
     let message = null;
     let answered = Promise.resolve();
     const answer = (reply, end = false) => {
       answered = answered.then(async () => {
-        if (smtp.delay) await new Promise((resolve) => setTimeout(resolve, smtp.delay));
+        await smtp.held;
         if (reply === "close") socket.destroy();
         else if (!socket.destroyed) socket.write(`${reply}\r\n`, () => end && socket.end());
       });
@@ -44,5 +43,22 @@ export async function startSmtp(answers = {}, { delay = 0 } = {}) {
   });
   await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
   const { port } = server.address();
-  return Object.assign(smtp, { port, stop: () => new Promise((resolve) => server.close(resolve)) });
+  return Object.assign(smtp, {
+    port,
+
+    /** From now on replies wait for the returned function to be called. */
+    hold() {
+      const { promise, resolve } = withResolvers();
+      smtp.held = promise;
+      return resolve;
+    },
+
+    stop: () => new Promise((resolve) => server.close(resolve)),
+  });
+}
+
+function withResolvers() {
+  let resolve;
+  const promise = new Promise((settle) => { resolve = settle; });
+  return { promise, resolve };
 }
