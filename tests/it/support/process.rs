@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use transports::auth::token;
 use transports::clock::Clock;
@@ -180,6 +181,27 @@ impl Process {
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").args([signal, &self.id().to_string()]).status().expect("kill");
         assert!(sent.success());
+    }
+
+    /// Sends SIGSTOP, and waits until no thread runs any more: when the signal is sent, others may go on for a while.
+    pub fn suspend(&self) {
+        self.signal("-STOP");
+        let tasks = format!("/proc/{}/task", self.id());
+        let is_stopped = |task: std::io::Result<std::fs::DirEntry>| {
+            let Ok(stat) = task.and_then(|task| std::fs::read_to_string(task.path().join("stat"))) else {
+                return true; // the thread has ended
+            };
+            // The state is behind the name, which is in parentheses (proc(5)).
+            stat.rsplit_once(')').is_some_and(|(_, rest)| rest.trim_start().starts_with('T'))
+        };
+        while !std::fs::read_dir(&tasks).expect("the kernel's table").all(is_stopped) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Lets a process that was suspended go on.
+    pub fn resume(&self) {
+        self.signal("-CONT");
     }
 
     /// The log so far.

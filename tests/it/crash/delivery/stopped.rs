@@ -1,8 +1,9 @@
 //! An owner that is stopped for longer than its lease, and goes on when another has taken over.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures_util::future::join_all;
+use tokio::sync::watch;
 
 use super::{LEASE, NOTHING_FOLLOWS, POLICIES, Site, Tenant, get, mail, script, settled, start, until};
 use crate::support::database::Engine;
@@ -78,25 +79,27 @@ async fn an_owner_that_was_stopped_is_fenced_and_copies_no_more_than_the_bound()
     }
     let site = Site::new().await;
     let first = site.start().await;
+    let (go, held) = watch::channel(false);
     let places = PLACES.iter().flat_map(|place| POLICIES.map(|on_unknown| (place, on_unknown)));
     let cases = places.enumerate().map(async |(number, ((at, most), on_unknown))| {
         let tenant = Tenant::create(&first, &format!("t{number}")).await;
         // The answer comes while the owner is stopped: it reads it when it goes on.
-        tenant.server.play(script().on(at.clone(), [Act::Pause(Duration::from_secs(2)), Act::Usual]));
+        tenant.server.play(script().on(at.clone(), [Act::Wait(held.clone()), Act::Usual]));
         let id = tenant.enqueue(&first, &mail(on_unknown)).await;
         until("the place is reached", || is_reached(at, &tenant)).await;
         let most = if on_unknown == "hold" { 1 } else { *most };
         Case { tenant, on_unknown, most, at: format!("{at:?}"), id }
     });
     let cases = join_all(cases).await;
-    first.signal("-STOP");
+    first.suspend();
     let stopped = Instant::now();
     for case in &cases {
         case.tenant.server.play(script());
     }
+    go.send_replace(true);
     let second = site.start().await;
     let decided = decide(&second, &cases, stopped).await;
-    first.signal("-CONT");
+    first.resume();
     look_at_late(&first, &cases, &decided).await;
 }
 
@@ -116,14 +119,14 @@ async fn an_owner_that_was_stopped_before_it_sends_sends_nothing_when_it_goes_on
         let id = tenant.enqueue(&first, &mail(on_unknown)).await;
         gate.until_held("the start is committed").await;
         assert!(!tenant.server.verbs().contains(&"MAIL".to_owned()), "nothing is sent before");
-        first.signal("-STOP");
+        first.suspend();
         let stopped = Instant::now();
         gate.release();
         let second = site.start().await;
         let most = usize::from(on_unknown == "retry_once");
         let cases = [Case { tenant, on_unknown, most, at: "before MAIL".to_owned(), id }];
         let decided = decide(&second, &cases, stopped).await;
-        first.signal("-CONT");
+        first.resume();
         look_at_late(&first, &cases, &decided).await;
     }))
     .await;

@@ -264,6 +264,10 @@ impl Conversation<'_> {
                 Act::Send(bytes) => self.send(bytes).await?,
                 Act::Usual => self.send(usual.as_bytes()).await?,
                 Act::Pause(pause) => tokio::time::sleep(*pause).await,
+                Act::Wait(go) => {
+                    // A test that has ended lets all go on.
+                    let _ = go.clone().wait_for(|go| *go).await;
+                }
                 Act::Drip(bytes, pause) => loop {
                     for byte in bytes {
                         tokio::time::sleep(*pause).await;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rustls::version::{TLS12, TLS13};
 use rustls::{ServerConfig, SupportedProtocolVersion};
+use tokio::sync::watch;
 
 use crate::support::certificates::{self, Certificate};
 use crate::support::leaks::canary;
@@ -73,6 +74,8 @@ pub enum Act {
     /// These bytes over and over until the client goes.
     Flood(Vec<u8>),
     Pause(Duration),
+    /// Waits for the test to send true.
+    Wait(watch::Receiver<bool>),
     /// Answers nothing more, and reads on until the client goes.
     Silence,
     /// Neither reads nor writes any more. The connection does not end by itself.
