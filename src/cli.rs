@@ -137,7 +137,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Init(arguments) => init::run(*arguments, file).await,
         Command::Serve(arguments) => {
             let config = config::load_to_serve(file)?;
-            let traces = telemetry::init(&config.log, &config.telemetry)?;
+            let (_log, traces) = telemetry::init(&config.log, &config.telemetry)?;
             for warning in warnings(&config).into_iter().chain(store::warnings(&config.database)) {
                 tracing::warn!(hint = warning.hint, "{}", warning.text);
             }
@@ -146,7 +146,7 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
         Command::Dev(arguments) => {
             let mut config = Config::load(file)?;
             dev::use_readable_log(&mut config.log);
-            let traces = telemetry::init(&config.log, &config.telemetry)?;
+            let (_log, traces) = telemetry::init(&config.log, &config.telemetry)?;
             dev::run(arguments, config, traces).await
         }
         Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),

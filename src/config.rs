@@ -351,6 +351,9 @@ settings! {
         format: LogFormat = "auto";
         /// What is logged: a level, or directives such as `info,transports::smtp=debug`.
         filter: String = "info";
+        /// How long a line may wait so that several are written at once. Lines of level WARN and ERROR never wait. A
+        /// process that is killed loses what waits; 0 writes each line at once.
+        buffer_milliseconds: u64 = 5, Between(0, 1_000);
     }
 
     /// Traces for an OpenTelemetry collector, by OTLP over HTTP. Without an endpoint nothing is traced; see

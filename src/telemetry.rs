@@ -4,6 +4,7 @@
 //! That no secret gets here is the work of `secret::Secret`; what dependencies and panics would tell is cut here.
 
 mod json_line;
+mod log_buffer;
 pub mod metrics;
 pub mod spans;
 pub mod traces;
@@ -11,6 +12,9 @@ pub mod traces;
 use std::any::Any;
 use std::io::IsTerminal as _;
 use std::panic::{self, PanicHookInfo};
+use std::time::Duration;
+
+use anyhow::Context as _;
 
 use tracing::subscriber::Interest;
 use tracing::{Metadata, Subscriber};
@@ -22,25 +26,38 @@ use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Registry};
 
 use self::json_line::{JsonLine, Members};
+use self::log_buffer::LogBuffer;
 use self::traces::Traces;
 use crate::config::{Invalid, Log, LogFormat, Problem, Telemetry};
 
 /// Of the spans that are exported. The log leaves them out, whatever its filter says.
 const TARGET: &str = "otel";
 
+/// The log. When dropped, what still waits is written.
+#[must_use = "what waits is written when this is dropped"]
+pub struct RunningLog(LogBuffer);
+
+impl Drop for RunningLog {
+    fn drop(&mut self) {
+        self.0.flush();
+    }
+}
+
 /// Starts the log for the rest of the process, and sends panics there; and the traces, where a collector is
 /// configured: what they gather waits to be delivered.
 ///
 /// # Errors
 /// Where the filter or the collector cannot be understood, or a log was started before.
-pub fn init(log: &Log, telemetry: &Telemetry) -> anyhow::Result<Option<Traces>> {
+pub fn init(log: &Log, telemetry: &Telemetry) -> anyhow::Result<(RunningLog, Option<Traces>)> {
     let terminal = std::io::stderr().is_terminal();
     let traces = Traces::configured(telemetry).map_err(Invalid::from)?;
-    let subscriber = subscriber(log, terminal, std::io::stderr, traces.as_ref()).map_err(Invalid::from)?;
+    let delay = Duration::from_millis(log.buffer_milliseconds);
+    let buffer = LogBuffer::start(std::io::stderr(), delay).context("the log's thread cannot be started")?;
+    let subscriber = subscriber(log, terminal, buffer.clone(), traces.as_ref()).map_err(Invalid::from)?;
     // This also takes in what dependencies log through the `log` crate.
     subscriber.try_init()?;
     panic::set_hook(Box::new(log_panic));
-    Ok(traces)
+    Ok((RunningLog(buffer), traces))
 }
 
 /// Checks `log.filter` without starting anything.
@@ -150,7 +167,7 @@ mod tests {
     pub(super) fn logged(format: LogFormat, filter: &str, terminal: bool, write: impl FnOnce()) -> String {
         let captured = Captured::default();
         let writer = captured.clone();
-        let log = Log { format, filter: filter.to_owned() };
+        let log = Log { format, filter: filter.to_owned(), buffer_milliseconds: 0 };
         let subscriber = subscriber(&log, terminal, move || writer.clone(), None).unwrap();
         tracing::subscriber::with_default(subscriber, write);
         let bytes = captured.0.lock().unwrap().clone();

@@ -408,7 +408,7 @@ mod tests {
     #[test]
     fn spans_and_log_lines_stay_apart() {
         let (lines, mut traces) = (Lines::default(), configured("https://collector.example"));
-        let log = Log { format: LogFormat::Json, filter: "trace".to_owned() };
+        let log = Log { format: LogFormat::Json, filter: "trace".to_owned(), buffer_milliseconds: 0 };
         let writer = lines.clone();
         let subscriber = subscriber(&log, false, move || writer.clone(), Some(&traces)).unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
