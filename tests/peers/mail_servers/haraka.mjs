@@ -3,6 +3,7 @@
 //   node haraka.mjs FOLDER
 //
 // FOLDER holds certificate.pem and key.pem; each mail becomes a file in FOLDER/mails. Prints both ports.
+import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { connect, createServer } from "node:net";
@@ -54,7 +55,9 @@ const files = {
   "config/smtp.ini": `listen=127.0.0.1:${starttls},127.0.0.1:${implicit}\nsmtps_port=${implicit}\nnodes=0\n`,
   // Its own file, but for the header that would differ from mail to mail.
   "config/connection.ini": defaults("connection.ini").replace(/^; add_received=true$/m, "add_received=false"),
-  "config/tls.ini": `key=${folder}/key.pem\ncert=${folder}/certificate.pem\n`,
+  "config/tls.ini": `key=${folder}/key.pem\ncert=${folder}/certificate.pem\ndhparam=dhparams.pem\n`,
+  // The group of RFC 7919. Without it Haraka has openssl look for one, which takes a core for minutes and outlives it.
+  "config/dhparams.pem": execFileSync("openssl", ["genpkey", "-genparam", "-algorithm", "DH", "-pkeyopt", "group:ffdhe2048"]),
   "config/auth_flat_file.ini": "[core]\nmethods=PLAIN,LOGIN\nconstrain_sender=false\n[users]\nalice=secret\n",
   "plugins/rules.js": plugin,
 };
