@@ -135,7 +135,7 @@ settings! {
         tenant_claim: String = "tenantId";
         /// The claim that names the user.
         user_claim: String = "sub";
-        /// The claim that holds the user's roles: a list, or one text with blanks between them.
+        /// The claim that holds the user's roles: a list, or a text with one role.
         roles_claim: String = "roles";
         /// The claims that hold the person's name, for the console's header and the audit: the first one that is there.
         name_claims: Vec<String> = ["name", "preferred_username", "email"];

@@ -38,12 +38,12 @@ fn find_by_path<'a>(members: &'a Map<String, Value>, path: &str) -> Option<&'a V
     })
 }
 
-/// The roles in a claim: an array, one text with blanks between them, or an object whose members are the roles, each with
-/// the organisations that it is held in (Zitadel). `None` for anything else.
+/// The roles in a claim: an array, a text with one role, or an object whose members are the roles, each with the
+/// organisations that it is held in (Zitadel). `None` for anything else.
 pub(super) fn roles(claim: &Value) -> Option<Vec<&str>> {
     match claim {
-        // A single role may hold blanks.
-        Value::String(text) => Some(std::iter::once(text.as_str()).chain(text.split_whitespace()).collect()),
+        // Not split at blanks: a role named `No TenantAdmin` must not make an administrator.
+        Value::String(role) => Some(vec![role]),
         Value::Object(roles) if roles.values().all(Value::is_object) => {
             Some(roles.keys().map(String::as_str).collect())
         }
@@ -164,12 +164,12 @@ mod tests {
     }
 
     #[test]
-    fn roles_are_a_list_a_text_or_members_with_their_organisations() {
+    fn roles_are_a_list_one_text_or_members_with_their_organisations() {
         for (claim, expected) in [
             (json!(["A", "B C"]), Some(vec!["A", "B C"])),
             (json!([]), Some(vec![])),
-            (json!("A"), Some(vec!["A", "A"])),
-            (json!("A B"), Some(vec!["A B", "A", "B"])),
+            (json!("A"), Some(vec!["A"])),
+            (json!("A B"), Some(vec!["A B"])),
             (json!({"A": {"org": "acme.example"}, "B": {}}), Some(vec!["A", "B"])),
             (json!({"A": true}), None),
             (json!({"A": {}, "B": "x"}), None),

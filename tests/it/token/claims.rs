@@ -232,7 +232,8 @@ async fn rights_come_from_roles_and_scope() {
         ("roles", json!(["tenantadmin"]), Some(false)),
         ("roles", json!(["TenantAdmin "]), Some(false)),
         ("roles", json!("TenantAdmin"), Some(true)),
-        ("roles", json!("Reader TenantAdmin"), Some(true)),
+        ("roles", json!("Reader TenantAdmin"), Some(false)),
+        ("roles", json!("TenantAdmin "), Some(false)),
         ("roles", json!("TenantAdminReader"), Some(false)),
         ("roles", json!(""), Some(false)),
         ("roles", json!({"TenantAdmin": true}), None),
@@ -254,6 +255,13 @@ async fn rights_come_from_roles_and_scope() {
         let outcome = verify(&hs256_settings(), &claims_with(name, Some(value.clone()))).await;
         assert_eq!(outcome.map(|caller| caller.is_admin).ok(), expected, "{name} {value}");
     }
+}
+
+#[tokio::test]
+async fn a_text_is_one_role_which_may_hold_blanks() {
+    let settings = Auth { admin_roles: vec!["Mail administrators".to_owned()], ..hs256_settings() };
+    let held = claims_with("roles", Some(json!("Mail administrators")));
+    assert!(verify(&settings, &held).await.unwrap().is_admin);
 }
 
 #[tokio::test]

@@ -229,10 +229,12 @@ async fn auth0s_namespaced_claims_are_found_by_their_whole_name() {
         ("org_9ybsU1dN2dKfDkBi", "auth0|5f7c8ec7c33c6c004bbafe82")
     );
     assert_eq!((user.is_admin, user.name.as_deref()), (true, Some("Anna Müller")));
-    // A single role as a text.
-    let text = with(access, "https://mail.example.com/roles", json!("Reader EmailSender"));
-    let user = caller(&settings, &text).await.unwrap();
-    assert_eq!((user.is_admin, user.is_sender), (false, true));
+    // A text is a single role.
+    for (roles, is_sender) in [("EmailSender", true), ("Reader EmailSender", false)] {
+        let text = with(access.clone(), "https://mail.example.com/roles", json!(roles));
+        let user = caller(&settings, &text).await.unwrap();
+        assert_eq!((user.is_admin, user.is_sender), (false, is_sender), "{roles}");
+    }
 }
 
 #[tokio::test]
