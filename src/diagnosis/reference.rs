@@ -53,8 +53,8 @@ fn entry(page: &mut String, rule: &Rule) {
     let _ = write!(page, "\n### {}\n\n**{}.** {}\n\n", rule.code, rule.title, rule.meaning);
     let _ = writeln!(
         page,
-        "Who can fix it: {} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",
-        owner(rule.owner),
+        "{} · retryable: {} · confidence: {} · `errorCode`: {} · `connectionFailed`: {}\n",
+        who_can_fix(rule),
         if rule.retryable { "yes" } else { "no" },
         match rule.confidence {
             Confidence::Exact => "exact",
@@ -88,6 +88,13 @@ fn entry(page: &mut String, rule: &Rule) {
     }
 }
 
+fn who_can_fix(rule: &Rule) -> String {
+    match rule.owner {
+        Owner::Nobody => "Nothing is broken: nobody has to fix anything".to_owned(),
+        somebody => format!("Who can fix it: {}", owner(somebody)),
+    }
+}
+
 fn owner(owner: Owner) -> &'static str {
     match owner {
         Owner::TenantAdmin => "the tenant's administrator",
@@ -96,6 +103,6 @@ fn owner(owner: Owner) -> &'static str {
         Owner::WorkspaceAdmin => "the Google Workspace administrator",
         Owner::DnsOwner => "the DNS administrators",
         Owner::Operator => "the operator of this service",
-        Owner::Nobody => "nobody needs to",
+        Owner::Nobody => "nobody: nothing is broken",
     }
 }

@@ -154,8 +154,8 @@ with smtplib.SMTP("localhost", {gateway}) as server:
     server.sendmail("platform@example.com", "ada@example.org",
                     "From: platform@example.com\nTo: ada@example.org\nSubject: Invoice 8841\n\nThank you.")'
 
-# See the other outcomes. Recipients that begin with {unknown} are refused, with {later} refused twice for now,
-# with {slow} answered after five seconds, and with {lost} caught without an answer.
+# See the other outcomes. Recipients that begin with {unknown} are refused, with {later} refused twice and accepted after
+# about six minutes, with {slow} answered after five seconds, and with {lost} caught without an answer.
 curl -X POST $API/emails -H "Authorization: Bearer $KEY" -H 'Content-Type: application/json' -H 'Prefer: wait=2' \
      -d '{{"to": ["{unknown}@example.org", "{later}@example.org"], "subject": "Hi", "text": "Hi"}}'; echo
 

@@ -55,7 +55,7 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         steps: &[
             "Ask the mail provider to install a certificate of a public authority with its full chain.",
             "If the server belongs to your own organisation and uses an authority of its own, ask the operator of \
-             this service to trust that authority.",
+             this service to trust that authority with the setting tls.ca_file.",
         ],
         ..BASE
     },

@@ -54,8 +54,12 @@ pub fn diagnosis(diagnosis: &Value, message: &str, colours: Colours) -> String {
         let _ = writeln!(out, "{meaning}");
     }
     let owner = text(diagnosis, "owner");
-    if !owner.is_empty() {
-        let _ = writeln!(out, "Who can fix it: {}", owner_label(&owner));
+    match owner.as_str() {
+        "" => {}
+        "nobody" => out.push_str("Nothing is broken: nobody has to fix anything.\n"),
+        _ => {
+            let _ = writeln!(out, "Who can fix it: {}", owner_label(&owner));
+        }
     }
     if diagnosis["retryable"] == true {
         let _ = writeln!(out, "Trying again later may help.");
@@ -78,7 +82,6 @@ fn owner_label(owner: &str) -> &str {
         "workspace_admin" => "the Google Workspace administrator",
         "dns_owner" => "whoever manages the DNS",
         "operator" => "the operator of this service",
-        "nobody" => "nobody needs to",
         other => other,
     }
 }
@@ -97,5 +100,25 @@ fn not_verified_label(word: &str) -> &str {
         "send_permission" => "that the app may send",
         "delivery" => "delivery",
         other => other,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_text_says_who_can_fix_it_or_that_nobody_has_to() {
+        for (owner, line) in [
+            ("mail_host", "Who can fix it: the mail provider\n"),
+            ("somebody_new", "Who can fix it: somebody_new\n"),
+            ("nobody", "Nothing is broken: nobody has to fix anything.\n"),
+        ] {
+            let body = json!({"code": "GREYLISTED", "title": "Try again later", "owner": owner});
+            let text = diagnosis(&body, "", Colours::none());
+            assert_eq!(text, format!("\nTry again later (GREYLISTED)\n{line}"));
+        }
     }
 }
