@@ -241,7 +241,10 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
 pub fn require_database_file(config: &Config) -> anyhow::Result<()> {
     match config.database.sqlite_path() {
         Some(path) if !path.is_file() => {
-            bail!("database.url: there is no file {}: name the database that is served", path.display())
+            bail!(
+                "database.url: there is no file {}: name the database that is served, or its settings with --config",
+                path.display()
+            )
         }
         _ => Ok(()),
     }

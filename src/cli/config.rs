@@ -7,7 +7,7 @@ use std::path::Path;
 use clap::Subcommand;
 
 use super::output;
-use crate::config::{Config, Invalid, Loaded, Problem, check_for_serving, warnings};
+use crate::config::{Config, DEFAULT_FILE, Invalid, Loaded, Problem, check_for_serving, warnings};
 use crate::egress::Policy;
 use crate::submission::Certificate;
 use crate::{app, store, telemetry};
@@ -45,7 +45,24 @@ pub(super) fn run(command: &Command, file: Option<&Path>) -> anyhow::Result<()> 
 /// # Errors
 /// Every fault at once: of the file and the environment, of the values together, and of the files that they name.
 pub(super) fn load_to_serve(file: Option<&Path>) -> Result<Config, Invalid> {
-    Loaded::load(file)?.check(find_problems)
+    let loaded = Loaded::load(file)?;
+    let is_bare = loaded.is_bare();
+    loaded.check(find_problems).map_err(|mut invalid| {
+        if is_bare {
+            invalid.problems.insert(0, no_settings());
+        }
+        invalid
+    })
+}
+
+/// The first fault where somebody runs the service in a folder without its settings.
+fn no_settings() -> Problem {
+    let text = format!(
+        "no settings: there is no {DEFAULT_FILE} in this folder, and the environment has none either"
+    );
+    Problem::new(text).with_hint(
+        "`transports init` writes them; --config names a file elsewhere; `transports dev` runs without any, to try it",
+    )
 }
 
 /// One fault of a setting hides further ones of the same setting.

@@ -43,8 +43,8 @@ pub struct Arguments {
 pub(super) fn run(arguments: &Arguments, config: &Config) -> anyhow::Result<()> {
     let Some(secret) = &config.auth.hs256_secret else {
         let problem = Problem::new("auth.hs256_secret: must be set to sign a token").with_hint(
-            "set TRANSPORTS_AUTH__HS256_SECRET to at least 32 random bytes; with another source of token \
-             keys, its issuer signs the tokens",
+            "name the settings that have it with --config, or set TRANSPORTS_AUTH__HS256_SECRET to at least 32 random \
+             bytes; with another source of token keys, its issuer signs the tokens",
         );
         return Err(Invalid::from(problem).into());
     };

@@ -36,6 +36,8 @@ impl Config {
 /// Settings in which a faulty value is replaced by its default, so that all else can be checked too.
 pub struct Loaded {
     config: Config,
+    /// There is neither a file nor a variable with a setting.
+    is_bare: bool,
     problems: Vec<Problem>,
     /// The settings with a faulty value.
     faulty: Vec<String>,
@@ -83,9 +85,19 @@ impl Loaded {
             sources.add_variable(&known, &name.into(), value.into());
         }
         match Config::read(&mut sources) {
-            Some(config) => Ok(Self { config, problems: sources.problems, faulty: sources.faulty }),
+            Some(config) => Ok(Self {
+                is_bare: file.is_none() && sources.environment.is_empty() && sources.problems.is_empty(),
+                config,
+                problems: sources.problems,
+                faulty: sources.faulty,
+            }),
             None => Err(Invalid { problems: sources.problems }),
         }
+    }
+
+    /// Whether nobody has set anything.
+    pub fn is_bare(&self) -> bool {
+        self.is_bare
     }
 
     /// The settings, where neither the sources nor `find` has a fault.
@@ -93,7 +105,7 @@ impl Loaded {
     /// # Errors
     /// All faults. What follows from a faulty value is left out.
     pub fn check(self, find: impl FnOnce(&Config) -> Vec<Problem>) -> Result<Config, Invalid> {
-        let Self { config, mut problems, faulty } = self;
+        let Self { config, mut problems, faulty, is_bare: _ } = self;
         let found = find(&config).into_iter();
         problems.extend(found.filter(|problem| !faulty.iter().any(|key| problem.names(key))));
         Invalid::unless_empty(problems)?;
