@@ -34,7 +34,8 @@ const TOKEN_SECONDS: i64 = 24 * 3600;
 /// A settings file that exists is replaced only on request, and kept under another name. A key file that exists stays in
 /// use. The result passes `config check`, and `serve` starts with it.
 ///
-/// The token is written to standard output, and nothing else.
+/// The token is written to standard output, and nothing else. Standard error has the commands that come next, up to the
+/// first email.
 ///
 /// Example: TOKEN=$(transports init --yes --tenant acme --admin anna)
 #[derive(Debug, Args)]
@@ -45,7 +46,8 @@ pub struct Arguments {
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
 
-    /// Where browsers and clients find the service, such as `https://mail.example.com`.
+    /// Where browsers and clients find the service, such as `https://mail.example.com`. The console's sign-in needs it,
+    /// with `--console-client-id`; otherwise it stands only in the commands that are printed.
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
@@ -70,13 +72,13 @@ pub struct Arguments {
     #[arg(long, value_name = "ID", requires_all = ["issuer", "public_url"])]
     console_client_id: Option<String>,
 
-    /// First tenant, for which a token is printed.
-    #[arg(long, value_name = "ID", conflicts_with = "issuer")]
+    /// First tenant, for which a token is printed. Not with an issuer, which signs the tokens itself.
+    #[arg(long, value_name = "ID")]
     tenant: Option<String>,
 
-    /// Administrator of the first tenant.
-    #[arg(long, value_name = "ID", default_value = "admin", conflicts_with = "issuer")]
-    admin: String,
+    /// Administrator of the first tenant [default: admin].
+    #[arg(long, value_name = "ID")]
+    admin: Option<String>,
 
     /// Ask nothing: what no option says takes its default, and there is no first tenant.
     #[arg(long)]

@@ -19,6 +19,8 @@ const DATABASE: &str = "sqlite://transports.db";
 const LISTEN: &str = "127.0.0.1:8080";
 /// The answer for a secret of the service's own.
 const OWN: &str = "own";
+/// The first administrator.
+pub const ADMIN: &str = "admin";
 
 pub struct Answers {
     pub listen: SocketAddr,
@@ -55,6 +57,9 @@ impl Answers {
         dialogue: Option<Dialogue<'_>>,
         http: &HttpClient,
     ) -> anyhow::Result<Self> {
+        if arguments.issuer.is_some() {
+            refuse_first_tenant(arguments)?;
+        }
         let mut source = Source { dialogue };
         source.say("transports init: Enter takes what stands in brackets.")?;
         let listen = source.answer(
@@ -82,7 +87,12 @@ impl Answers {
         let token_keys = source.token_keys(arguments, public_url.is_some(), http).await?;
         let first = match &token_keys {
             TokenKeys::Own(_) => source.first_tenant(arguments).await?,
-            TokenKeys::Issuer { .. } => None,
+            TokenKeys::Issuer { .. } => {
+                if let Err(refusal) = refuse_first_tenant(arguments) {
+                    source.say(&format!("  {refusal}"))?;
+                }
+                None
+            }
         };
         Ok(Self { listen, public_url, database, token_keys, audience: arguments.audience.clone(), first })
     }
@@ -143,12 +153,21 @@ impl Source<'_> {
             optional(text).map(|tenant| name(&tenant)).transpose()
         });
         let Some(tenant) = tenant.await? else { return Ok(None) };
-        let given = self.dialogue.is_none() || arguments.tenant.is_some();
-        let given = given.then_some(arguments.admin.as_str());
-        let admin =
-            self.answer(("--admin", given), "Its administrator", &arguments.admin, async |text| name(text));
+        let asks = self.dialogue.is_some() && arguments.tenant.is_none();
+        let given = arguments.admin.as_deref().or((!asks).then_some(ADMIN));
+        let admin = self.answer(("--admin", given), "Its administrator", ADMIN, async |text| name(text));
         Ok(Some(FirstTenant { tenant, admin: admin.await? }))
     }
+}
+
+/// # Errors
+/// An option names a first tenant, and an issuer signs.
+fn refuse_first_tenant(arguments: &Arguments) -> Result<(), Invalid> {
+    let options = [("--tenant", &arguments.tenant), ("--admin", &arguments.admin)];
+    let Some((option, _)) = options.into_iter().find(|(_, given)| given.is_some()) else { return Ok(()) };
+    let text = format!("{option}: no first token can be printed, since the issuer signs the tokens itself");
+    let hint = "leave out --tenant and --admin; docs/tokens.md says what a token of the issuer has to hold";
+    Err(Problem::new(text).with_hint(hint).into())
 }
 
 fn optional(text: &str) -> Option<String> {
@@ -297,6 +316,19 @@ mod tests {
         let TokenKeys::Issuer { keys, console_client_id } = answers.token_keys else { panic!("an issuer") };
         assert_eq!(keys.jwks_url, "https://login.example/keys");
         assert_eq!(console_client_id.as_deref(), Some("console"));
+    }
+
+    #[tokio::test]
+    async fn an_issuer_and_a_first_tenant_exclude_each_other() {
+        let issuer = ["--jwks-url", "https://login.example/keys", "--issuer", "https://login.example"];
+        for options in
+            [&["--tenant", "acme"][..], &["--admin", "anna"], &["--tenant", "acme", "--admin", "anna"]]
+        {
+            let (answers, asked) = collect(&[&issuer[..], options].concat(), "").await;
+            let error = answers.err().unwrap().to_string();
+            assert!(error.starts_with(options[0]) && error.contains("the issuer signs"), "{error}");
+            assert!(asked.is_empty(), "before anything is asked: {asked}");
+        }
     }
 
     #[tokio::test]

@@ -2,7 +2,10 @@
 
 use std::path::Path;
 
-use super::answers::{Answers, TokenKeys};
+use super::answers::{ADMIN, Answers, TokenKeys};
+
+/// Stands for a tenant that is not known yet.
+const TENANT: &str = "TENANT";
 
 pub struct NextSteps<'a> {
     pub answers: &'a Answers,
@@ -36,11 +39,11 @@ impl NextSteps<'_> {
         let Answers { first: Some(first), token_keys: TokenKeys::Own(_), .. } = self.answers else {
             return String::new();
         };
-        let (tenant, admin) = (quoted(&first.tenant), quoted(&first.admin));
-        let command = self.command(&format!("token --tenant {tenant} --user {admin} --admin"));
         format!(
-            "\na token of the administrator {} of the tenant {}, for a day; later ones: {command}",
-            first.admin, first.tenant
+            "\na token of the administrator {} of the tenant {}, for a day; later ones: {}",
+            first.admin,
+            first.tenant,
+            self.token_command()
         )
     }
 
@@ -48,33 +51,70 @@ impl NextSteps<'_> {
     pub fn after(&self) -> String {
         let check = self.command("config check");
         let serve = self.command("serve");
-        format!("\nNext:\n  {check}\n  {serve}\n{}", self.use_of_the_service())
+        let url = self.url();
+        let account = self.account(&url);
+        let key = self.command(&format!("api-keys create --tenant {} --name first", self.tenant()));
+        format!(
+            "\nNext:\n  {check}\n  {serve}\n{account}\n\
+             Make an API key, and send the first email with it:\n  \
+               KEY=$({key})\n  \
+               curl -X POST {url}/api/v1/transports/emails -H \"Authorization: Bearer $KEY\" \\\n    \
+                 -H 'Content-Type: application/json' \\\n    \
+                 -d '{{\"to\": \"you@example.com\", \"subject\": \"Hello\", \"text\": \"The first email.\"}}'"
+        )
     }
 
-    fn use_of_the_service(&self) -> String {
-        let answers = self.answers;
-        let listen = answers.listen;
+    /// Of the API and the console, without a slash at its end.
+    fn url(&self) -> String {
+        let listen = self.answers.listen;
         let local = if listen.ip().is_unspecified() {
-            format!("127.0.0.1:{}", listen.port())
+            format!("http://127.0.0.1:{}", listen.port())
         } else {
-            listen.to_string()
+            format!("http://{listen}")
         };
-        let url = answers.public_url.clone().unwrap_or_else(|| format!("http://{local}"));
-        let first_requests = format!(
-            "Then, with a token of a tenant's administrator as TOKEN:\n  \
-               curl {url}/api/v1/transports/email-config -H \"Authorization: Bearer $TOKEN\"\n  \
-               TRANSPORTS_SERVER={url} TRANSPORTS_TOKEN=$TOKEN transports email-config update --help"
+        self.answers.public_url.clone().unwrap_or(local)
+    }
+
+    /// How the tenant's mail account is set up.
+    fn account(&self, url: &str) -> String {
+        let update = format!(
+            "TRANSPORTS_SERVER={url} TRANSPORTS_TOKEN=$TOKEN transports email-config update \\\n    \
+               --serverAddress smtp.example.com --serverPort 587 --securityType StartTLS \\\n    \
+               --username mail@example.com --emailAddress mail@example.com"
         );
-        match &answers.token_keys {
-            TokenKeys::Own(_) => first_requests,
+        let whose = self.answers.first.as_ref().map_or_else(
+            || format!("a tenant (put its id for {TENANT})"),
+            |first| format!("the tenant {}", first.tenant),
+        );
+        // A relative path means something in this folder alone.
+        let place = if self.path.is_absolute() { "" } else { " in this folder" };
+        let set_up = format!(
+            "Then, in another terminal{place}, set up the mail account of {whose}. Put in your mail server; the command \
+             asks for the password"
+        );
+        match &self.answers.token_keys {
+            TokenKeys::Own(_) => format!("\n{set_up}:\n  TOKEN=$({})\n  {update}", self.token_command()),
             TokenKeys::Issuer { console_client_id: Some(_), .. } => format!(
-                "Then people sign in at {url}/console/. At the issuer, register {url}/console/callback as a redirect URI; \
-                 docs/tokens.md says which claims a token needs.\n{first_requests}"
+                "\nAt the issuer, register {url}/console/callback as a redirect URI; docs/tokens.md says which claims a token \
+                 needs.\n\
+                 Then sign in at {url}/console/, and set up the mail account of your tenant (put its id for {TENANT})."
             ),
-            TokenKeys::Issuer { .. } => {
-                format!("docs/tokens.md says which claims a token of the issuer needs.\n{first_requests}")
-            }
+            TokenKeys::Issuer { .. } => format!(
+                "\n{set_up}.\nTOKEN is a token of the issuer for an administrator of that tenant; docs/tokens.md says which \
+                 claims it needs:\n  {update}"
+            ),
         }
+    }
+
+    /// Signs another token like the first.
+    fn token_command(&self) -> String {
+        let admin = self.answers.first.as_ref().map_or(ADMIN, |first| &first.admin);
+        self.command(&format!("token --tenant {} --user {} --admin", self.tenant(), quoted(admin)))
+    }
+
+    /// The first tenant, or a word in its place.
+    fn tenant(&self) -> String {
+        self.answers.first.as_ref().map_or_else(|| TENANT.to_owned(), |first| quoted(&first.tenant))
     }
 
     fn command(&self, command: &str) -> String {

@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use crate::support::certificates::authority_file;
 use crate::support::client::Client;
+use crate::support::eventually::eventually;
 use crate::support::openid_provider::OpenIdProvider;
 use crate::support::process::Process;
 use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
@@ -18,9 +19,14 @@ use crate::support::smtp_server::{Script, SmtpServer, USER, good_password};
 type Ran = (Option<i32>, String, String);
 
 fn transports(folder: &Path, arguments: &[&str]) -> Ran {
+    transports_of(folder, &arguments.iter().map(|&argument| argument.to_owned()).collect::<Vec<_>>(), &[])
+}
+
+fn transports_of(folder: &Path, arguments: &[String], variables: &[(&str, &str)]) -> Ran {
     let output = Command::new(env!("CARGO_BIN_EXE_transports"))
         .args(arguments)
         .env_clear()
+        .envs(variables.iter().copied())
         .current_dir(folder)
         .stdin(Stdio::null())
         .output()
@@ -55,6 +61,7 @@ async fn from_an_empty_folder_to_a_mail() {
     let arguments = ["init", "--yes", "--listen", "127.0.0.1:0", "--tenant", "acme", "--admin", "anna"];
     let (code, token, told) = transports(folder.path(), &arguments);
     assert_eq!(code, Some(0), "{told}");
+    let steps = told.clone();
     let token = token.strip_suffix('\n').expect("one line");
     assert!(token.split('.').count() == 3 && !told.contains(token), "{told}");
     for expected in
@@ -85,6 +92,7 @@ async fn from_an_empty_folder_to_a_mail() {
     let sent = admin.send_test("bob@example.org").await;
     assert_eq!(sent["success"], json!(true), "{sent}");
     assert!(folder.path().join("transports.db").is_file(), "the database is beside the settings");
+    send_by_the_printed_commands(folder.path(), &steps, &process, &server).await;
     let (code, log) = process.stop();
     assert_eq!(code, Some(0), "{log}");
     let version = format!("transports {}, database sqlite://", env!("CARGO_PKG_VERSION"));
@@ -95,6 +103,147 @@ async fn from_an_empty_folder_to_a_mail() {
     ] {
         assert!(log.contains(line), "{line}: {log}");
     }
+}
+
+/// Runs the printed commands as a shell reads them, with the test's mail server in place of the example's, and waits for
+/// the email that they send.
+async fn send_by_the_printed_commands(folder: &Path, steps: &str, process: &Process, server: &SmtpServer) {
+    let steps = steps.replace("127.0.0.1:0", &process.address.to_string());
+    let lines: Vec<&str> = steps.lines().filter(|line| line.starts_with("  ")).collect();
+    let calls = calls_of(&lines.join("\n"));
+    let words: Vec<&str> = calls.iter().map(|call| call[3].as_str()).collect();
+    assert_eq!(words, ["config", "serve", "token", "email-config", "api-keys", "-X"], "{steps}");
+    let [_, _, token, update, key, curl] = &calls[..] else { panic!("{calls:?}") };
+
+    let (code, token, told) = transports_of(folder, &token[3..], &[]);
+    assert_eq!(code, Some(0), "{told}");
+    let (address, read_token) = (format!("http://{}", process.address), "VALUE OF token");
+    assert_eq!((update[1].as_str(), update[2].as_str()), (address.as_str(), read_token));
+    let mut arguments = update[3..].to_vec();
+    let port = server.port().to_string();
+    let password = folder.join("password");
+    fs::write(&password, good_password()).expect("a file");
+    fs::set_permissions(&password, fs::Permissions::from_mode(0o600)).expect("its owner");
+    for (option, value) in
+        [("--serverAddress", "localhost"), ("--serverPort", port.as_str()), ("--username", USER)]
+    {
+        let at = arguments.iter().position(|argument| argument == option).expect("an option");
+        value.clone_into(&mut arguments[at + 1]);
+    }
+    arguments.extend(["--email-password-file".to_owned(), password.display().to_string()]);
+    let variables = [("TRANSPORTS_SERVER", address.as_str()), ("TRANSPORTS_TOKEN", token.trim())];
+    let (folder_of_update, variables) =
+        (folder.to_owned(), variables.map(|(name, value)| (name, value.to_owned())));
+    let updated = tokio::task::spawn_blocking(move || {
+        let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+        transports_of(&folder_of_update, &arguments, &variables)
+    });
+    let (code, _, told) = updated.await.expect("it runs");
+    assert_eq!(code, Some(0), "{told}");
+
+    let (code, key, told) = transports_of(folder, &key[3..], &[]);
+    assert_eq!(code, Some(0), "{told}");
+    let value_of = |option: &str| {
+        let at = curl.iter().position(|argument| argument == option).expect("an option");
+        curl[at + 1].clone()
+    };
+    assert!(curl.contains(&"Authorization: Bearer VALUE OF api-keys".to_owned()), "{curl:?}");
+    let url = curl.iter().find_map(|argument| argument.strip_prefix(&address)).expect("a URL");
+    let program = Client { address: process.address, token: Some(key.trim().to_owned()) };
+    let body: serde_json::Value = serde_json::from_str(&value_of("-d")).expect("JSON");
+    program.json(&value_of("-X"), url, &body).await.expect(202);
+    let has_come = async || server.mails().iter().any(|mail| mail.to == ["you@example.com"]);
+    eventually("the first email is sent", has_come).await;
+}
+
+/// The commands, each with its name, `TRANSPORTS_SERVER`, `TRANSPORTS_TOKEN` and its arguments.
+fn calls_of(commands: &str) -> Vec<Vec<String>> {
+    let recorded = |name: &str| {
+        format!(
+            "{name}() {{ printf '%s\\0' {name} \"$TRANSPORTS_SERVER\" \"$TRANSPORTS_TOKEN\" \"$@\" >&3; printf '\\1\\0' >&3; \
+             for word; do case $word in token|api-keys) echo VALUE OF $word;; esac; done; }}\n"
+        )
+    };
+    let script = format!("exec 3>&1 1>/dev/null\n{}{}{commands}\n", recorded("transports"), recorded("curl"));
+    let output = Command::new("sh").args(["-e", "-c", &script]).output().expect("there is a shell");
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let calls = text.split_terminator("\u{1}\0");
+    calls.map(|call| call.split_terminator('\0').map(str::to_owned).collect()).collect()
+}
+
+#[test]
+fn the_commands_of_the_docs_are_valid() {
+    let folder = TempDir::new().expect("a folder");
+    let variables = [("TRANSPORTS_SERVER", "http://127.0.0.1:9"), ("TRANSPORTS_TOKEN", "a.b.c")];
+    for page in ["README.md", "docs/deploy.md"] {
+        let text = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(page)).expect("a page");
+        let mut blocks = text.split("```").filter(|block| block.starts_with("sh\n"));
+        let block = blocks.find(|block| block.contains("transports email-config update")).expect("a block");
+        let calls = calls_of(block.strip_prefix("sh\n").expect("checked above"));
+        let [update, key, curl] = &calls[..] else { panic!("{page}: {calls:?}") };
+        assert_eq!(update[1], "http://127.0.0.1:8080", "{page}");
+        let (code, _, told) = transports_of(folder.path(), &update[3..], &variables);
+        assert!(code == Some(4) && told.contains("no connection"), "{page}: {told}");
+        let at = key.iter().position(|argument| argument == "api-keys").expect("the command");
+        let (code, _, told) = transports_of(folder.path(), &key[at..], &[]);
+        assert!(code == Some(1) && told.contains("there is no file"), "{page}: {told}");
+        let body = curl.last().expect("a body");
+        assert!(serde_json::from_str::<serde_json::Value>(body).expect("JSON")["to"].is_string(), "{page}");
+        assert!(
+            curl.contains(&"http://127.0.0.1:8080/api/v1/transports/emails".to_owned()),
+            "{page}: {curl:?}"
+        );
+        assert!(curl.contains(&"Authorization: Bearer VALUE OF api-keys".to_owned()), "{page}: {curl:?}");
+    }
+}
+
+#[test]
+fn the_steps_name_what_is_known_and_say_what_to_put_in() {
+    let folder = TempDir::new().expect("a folder");
+    let run = |arguments: &[&str]| {
+        let (code, _, told) = transports(folder.path(), &[&["init", "--yes", "--force"], arguments].concat());
+        assert_eq!(code, Some(0), "{told}");
+        assert!(told.lines().count() <= 20, "a page is not read: {told}");
+        told
+    };
+    let own = run(&["--public-url", "https://m.example"]);
+    for expected in [
+        "set up the mail account of a tenant (put its id for TENANT)",
+        "TOKEN=$(transports token --tenant TENANT --user admin --admin)",
+        "TRANSPORTS_SERVER=https://m.example TRANSPORTS_TOKEN=$TOKEN transports email-config update",
+        "KEY=$(transports api-keys create --tenant TENANT --name first)",
+        "curl -X POST https://m.example/api/v1/transports/emails",
+    ] {
+        assert!(own.contains(expected), "{expected}: {own}");
+    }
+    let issuer = [
+        "--issuer",
+        "https://login.example",
+        "--jwks-url",
+        "https://login.example/keys",
+        "--listen",
+        "0.0.0.0:80",
+    ];
+    let by_issuer = run(&issuer);
+    for expected in
+        ["TOKEN is a token of the issuer", "TRANSPORTS_SERVER=http://127.0.0.1:80 TRANSPORTS_TOKEN=$TOKEN"]
+    {
+        assert!(by_issuer.contains(expected), "{expected}: {by_issuer}");
+    }
+    assert!(!by_issuer.contains("transports token"), "the issuer signs: {by_issuer}");
+    let console = ["--public-url", "https://m.example", "--console-client-id", "c"];
+    let by_console = run(&[&issuer[..], &console].concat());
+    for expected in [
+        "sign in at https://m.example/console/, and set up the mail account",
+        "curl -X POST https://m.example/",
+    ] {
+        assert!(by_console.contains(expected), "{expected}: {by_console}");
+    }
+    assert!(!by_console.contains("TRANSPORTS_TOKEN"), "the console needs none: {by_console}");
+    let named = folder.path().join("a b.toml");
+    let named = transports(folder.path(), &["--config", named.to_str().expect("text"), "init", "--yes"]).2;
+    assert!(named.contains("KEY=$(transports --config '"), "{named}");
 }
 
 #[test]
@@ -135,7 +284,14 @@ fn where_something_is_wrong_nothing_is_written() {
         (&["init", "--yes", "--issuer", "http://login.example.com"], "it must begin with https://"),
         (&["init", "--yes", "--issuer", "http://127.0.0.1:9"], "--jwks-url names the keys"),
         (&["--config", "nowhere/transports.toml", "init", "--yes"], "hint: make it first: install -d"),
-        (&["init", "--yes", "--tenant", "a", "--issuer", "https://x"], "cannot be used with"),
+        (
+            &["init", "--yes", "--tenant", "a", "--issuer", "https://x"],
+            "error: --tenant: no first token can be printed, since the issuer signs the tokens itself\n  hint: leave out",
+        ),
+        (
+            &["init", "--yes", "--admin", "a", "--issuer", "https://x"],
+            "error: --admin: no first token can be printed, since the issuer signs the tokens itself",
+        ),
     ] {
         let (code, out, told) = transports(folder.path(), arguments);
         assert_eq!((code, out.as_str()), (Some(2), ""), "{arguments:?}: {told}");
