@@ -11,5 +11,6 @@ pub mod inbox;
 pub mod mail;
 pub mod pages;
 pub mod ports;
+pub mod running;
 pub mod session;
 pub mod smtp;

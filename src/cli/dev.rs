@@ -19,19 +19,22 @@ use crate::app::App;
 use crate::auth::api_key::Permission;
 use crate::auth::token;
 use crate::clock::Clock;
-use crate::config::{Config, DatabaseUrl};
+use crate::config::{Config, DatabaseUrl, Invalid, Problem};
 use crate::delivery::api_keys::{Author, KeyError, KeyRequest};
 use crate::dev::certificates::{self, Identity};
 use crate::dev::fake_microsoft365::{FakeMicrosoft365, Registration};
 use crate::dev::folder::{Folder, random_secret};
 use crate::dev::inbox::Inbox;
 use crate::dev::mail::Envelope;
+use crate::dev::running::{LockError, RunningLock};
 use crate::dev::{self, pages, ports, session};
-use crate::egress::Resolver;
+use crate::egress::{Host, Resolver};
+use crate::email_config::Settings;
 use crate::id::TenantId;
 use crate::secret::Secret;
 use crate::smtp::Security;
 use crate::store::api_keys::KeyOwner;
+use crate::store::email_configs;
 use crate::telemetry::traces::Traces;
 use crate::{http, vault};
 use settings::Overrides;
@@ -43,8 +46,9 @@ pub(super) use settings::use_readable_log;
 ///
 /// Starts the service on loopback with SQLite and a key in a data folder, and a test inbox: a mail server that
 /// shows what it receives. Emails of an account at another server leave this machine. Prints the address of each, a token of a tenant admin, an API key, and commands
-/// to try. A taken port is replaced by a free one. Never use it in production: tenants may connect to loopback
-/// and to any port, and every user of this machine gets in as an administrator.
+/// to try. A taken port is replaced by a free one; a data folder serves one process at a time. Never use it in
+/// production: tenants may connect to loopback and to any port, and every user of this machine gets in as an
+/// administrator.
 ///
 /// Settings apply as for `serve`, except those that dev overrides: the listener, the database, the keys,
 /// and the ports that tenants may connect to.
@@ -103,6 +107,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     let signals = serve::Signals::install()?;
     let clock = Clock::System;
     let folder = Folder::open(&arguments.data_dir)?;
+    let lock = lock(&arguments.data_dir)?;
     let identity = certificates::load_or_issue(&folder, clock.now())?;
     let password = folder.load_or_create(PASSWORD_FILE, || random_secret(18))?;
 
@@ -159,7 +164,9 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         registration: &registration,
         tokens: tokens(&app)?,
         api_key: &api_key(&app, &folder).await?,
+        old_inbox_port: old_inbox_port(&app, [starttls_port.bound, implicit_port.bound]).await?,
     };
+    lock.set_address(&format!("http://{address}"))?;
     output::data(&welcome.text())?;
     close_on_signal(inbox.clone(), stop.clone())?;
     let dev = http::Dev {
@@ -170,7 +177,26 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     let result = serve::run_until_stopped(&app, listener, gateway, Some(dev), signals, traces).await;
     stop.cancel();
     while inbox_tasks.join_next().await.is_some() {}
+    drop(lock);
     result
+}
+
+/// Two processes would share the database, while each has its own inbox and its own ports.
+fn lock(folder: &Path) -> anyhow::Result<RunningLock> {
+    let shown = folder.display();
+    let other = match RunningLock::acquire(folder) {
+        Ok(lock) => return Ok(lock),
+        Err(LockError::Taken(other)) => other,
+        Err(LockError::Io(path, error)) => {
+            return Err(error).with_context(|| format!("{} cannot be locked", path.display()));
+        }
+    };
+    let place = other.address.map_or_else(|| "is starting".to_owned(), |address| format!("is at {address}"));
+    let kill = other.process.map_or_else(String::new, |process| format!(", or with: kill {process}"));
+    let problem =
+        Problem::new(format!("another `transports dev` runs with the data in {shown}, and {place}"));
+    let hint = format!("stop it with Ctrl-C in its terminal{kill}; --data-dir names another folder");
+    Err(Invalid::from(problem.with_hint(hint)).into())
 }
 
 /// For each part that shows or checks it.
@@ -246,6 +272,19 @@ fn overrides(
 fn tokens(app: &App) -> anyhow::Result<Tokens> {
     let issue = |user, admin| issue_token(app, user, admin, TOKEN_SECONDS);
     Ok(Tokens { admin: issue(session::USER, true)?, user: issue("user", false)?, days: TOKEN_DAYS })
+}
+
+/// The port of the stored account, where it is the inbox's of an earlier run and none of `ports`.
+async fn old_inbox_port(app: &App, ports: [u16; 2]) -> anyhow::Result<Option<u16>> {
+    let stored = email_configs::find(&app.db, &TenantId::from_operator(welcome::TENANT)).await?;
+    let Some(Settings::BasicAuth(account)) = stored.map(|stored| stored.settings) else { return Ok(None) };
+    let is_local = account.server_address.is_some_and(|host| match host {
+        Host::Name(name) => name == "localhost",
+        Host::Address(address) => address.is_loopback(),
+    });
+    // Only the inbox has this user.
+    let is_inbox = is_local && account.username.as_deref() == Some(dev::smtp::USER);
+    Ok(account.server_port.filter(|port| is_inbox && !ports.contains(port)))
 }
 
 /// An API key of the tenant. It stays between runs, unless it was revoked.

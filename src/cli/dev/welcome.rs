@@ -39,6 +39,8 @@ pub(super) struct Welcome<'a> {
     pub tokens: Tokens,
     /// With it programs send.
     pub api_key: &'a Secret,
+    /// The port of the inbox in an earlier run, where the stored account still names it.
+    pub old_inbox_port: Option<u16>,
 }
 
 impl Welcome<'_> {
@@ -50,7 +52,7 @@ impl Welcome<'_> {
         format!(
             "\
 transports dev: for local testing only. Ctrl-C stops it.
-{taken}
+{taken}{old_port}
   Console  http://127.0.0.1:{api}/console/
   Inbox    http://127.0.0.1:{api}/dev/inbox
   API      http://127.0.0.1:{api}/api/v1/transports
@@ -76,6 +78,7 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
             client_secret = self.registration.client_secret,
             microsoft365 = microsoft365(self.registration),
             taken = self.taken_ports(),
+            old_port = self.old_port(),
             password = self.password.expose(),
             folder = self.folder.display(),
             days = self.tokens.days,
@@ -106,6 +109,15 @@ To see more diagnoses, configure a wrong password, another port, or \"securityTy
             }
         }
         lines
+    }
+
+    fn old_port(&self) -> String {
+        self.old_inbox_port.map_or_else(String::new, |port| {
+            format!(
+                "The stored account names port {port}, where the inbox was before: paste the first request again, or choose \
+                 the\nTest inbox as the mail provider in the console.\n"
+            )
+        })
     }
 }
 
@@ -189,6 +201,10 @@ mod tests {
     use super::*;
 
     fn text(api: u16, smtp: u16, smtps: u16) -> String {
+        text_after(api, smtp, smtps, None)
+    }
+
+    fn text_after(api: u16, smtp: u16, smtps: u16, old_inbox_port: Option<u16>) -> String {
         let secret = |text: &str| Secret::new(text.to_owned());
         Welcome {
             api: Port { requested: 8080, bound: api },
@@ -197,6 +213,7 @@ mod tests {
             gateway: Port { requested: 2587, bound: 2587 },
             gateway_tls: Port { requested: 2466, bound: 2466 },
             api_key: &secret("API_KEY"),
+            old_inbox_port,
             authority_file: Path::new("./transports-dev/inbox-ca.pem"),
             folder: Path::new("./transports-dev"),
             password: &secret("PASSWORD_OF_THE_INBOX"),
@@ -225,6 +242,13 @@ mod tests {
         assert!(text.contains("\nPort 2525 is taken: SMTP is on 2526 instead.\n"), "{text}");
         assert_eq!(text.matches("is taken").count(), 2);
         assert!(text.contains("\"serverPort\": 2526"), "{text}");
+    }
+
+    #[test]
+    fn an_account_at_an_earlier_port_of_the_inbox_is_named() {
+        let text = text_after(8080, 2526, 2465, Some(2525));
+        let line = "\nThe stored account names port 2525, where the inbox was before: paste the first request again, ";
+        assert!(text.contains(line), "{text}");
     }
 
     #[test]

@@ -261,11 +261,14 @@ async fn the_next_run_reuses_secrets_and_tokens() {
     let folder = Empty::new();
     let (token, password, api_key) = {
         let dev = Dev::start(&folder.0);
+        assert!(!dev.printed.contains("The stored account"), "{}", dev.printed);
         send(&pasted(dev.to_be_pasted())[0]).await.expect(204);
         let variable = |name| dev.variable(name).to_owned();
         (variable("TOKEN"), variable("PASSWORD"), variable("KEY"))
     };
     let dev = Dev::start(&folder.0);
+    // It listens on another port than the first one, for which the account was stored.
+    assert!(dev.printed.contains("\nThe stored account names port "), "{}", dev.printed);
     assert_eq!(dev.variable("KEY"), api_key);
     assert_eq!(dev.variable("PASSWORD"), password);
     let client = Client { address: dev.address(), token: Some(token) };
@@ -277,6 +280,28 @@ async fn the_next_run_reuses_secrets_and_tokens() {
     for name in ["encryption-key", "token-secret", "inbox-password", "inbox.pem", "api-key"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
+}
+
+#[test]
+fn a_second_one_with_the_same_data_names_the_first_and_how_to_stop_it() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    let second = Command::new(env!("CARGO_BIN_EXE_transports"))
+        .args(["dev", "--port", "0"])
+        .env_clear()
+        .current_dir(&folder.0)
+        .stdin(Stdio::null())
+        .output()
+        .expect("the binary is built");
+    let said = String::from_utf8(second.stderr).expect("text");
+    assert_eq!((second.status.code(), second.stdout.is_empty()), (Some(2), true), "{said}");
+    let expected = format!(
+        "error: another `transports dev` runs with the data in ./transports-dev, and is at http://{}\n  \
+           hint: stop it with Ctrl-C in its terminal, or with: kill {}; --data-dir names another folder\n",
+        dev.address(),
+        dev.child.id()
+    );
+    assert_eq!(said, expected);
 }
 
 #[tokio::test]
