@@ -14,18 +14,24 @@ use hyper::client::conn::http1;
 use hyper::header::{self, HeaderName, HeaderValue};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 use tracing::Instrument as _;
 
+use self::other_protocol::other_protocol;
 use self::target::{PlainHttp, RequestTarget};
-use self::watched::Watched;
+use self::watched::{FirstOctets, Watched};
 use super::{DialError, Dialer, tls};
 use crate::telemetry::{spans, traces};
 
+mod other_protocol;
 mod target;
 mod watched;
+
+pub use self::other_protocol::OtherProtocol;
 
 /// The most that a head may have, and what hyper reads at a time.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
@@ -59,6 +65,9 @@ pub enum HttpError {
     Compressed,
     #[error("the connection broke: {reason}")]
     Broken { sent: bool, reason: String },
+    /// To a user alone: the URL leads to something that speaks no HTTP, or speaks it in another way.
+    #[error("{0}")]
+    OtherProtocol(OtherProtocol),
 }
 
 impl HttpError {
@@ -72,6 +81,7 @@ impl HttpError {
             Self::TooLarge(_) => "too_large",
             Self::Compressed => "compressed",
             Self::Broken { .. } => "connection_lost",
+            Self::OtherProtocol(_) => "other_protocol",
         }
     }
 }
@@ -107,6 +117,13 @@ pub type OnData<'a> = dyn FnMut(&Head, &[u8]) -> ControlFlow<()> + Send + 'a;
 
 /// Everything of an answer but its body.
 pub type Head = hyper::http::response::Parts;
+
+/// How the other side begins: on the connection, and within its TLS.
+#[derive(Default)]
+struct Heard {
+    outside: FirstOctets,
+    inside: FirstOctets,
+}
 
 impl HttpClient {
     /// # Errors
@@ -161,17 +178,57 @@ impl HttpClient {
             .dial_for_operator(&target.host, target.port, deadline)
             .await
             .map_err(HttpError::Dial)?;
-        if !target.encrypted {
-            if plain == PlainHttp::LoopbackOnly && !connection.peer.ip().to_canonical().is_loopback() {
-                return Err(HttpError::Url("its host is not on this machine; use https://".to_owned()));
-            }
-            return send_and_receive(connection.stream, target, request, sent, on_data).await;
+        let is_of_this_machine = connection.peer.ip().to_canonical().is_loopback();
+        if !target.encrypted && plain == PlainHttp::LoopbackOnly && !is_of_this_machine {
+            return Err(HttpError::Url("its host is not on this machine; use https://".to_owned()));
         }
+        let heard = Heard::default();
+        // On the heap: this future is part of many larger ones.
+        let outcome =
+            Box::pin(self.converse(connection.stream, target, request, &heard, sent, on_data)).await;
+        // Other callers decide by `sent` whether to repeat a request, whatever answered.
+        let explains = plain == PlainHttp::Anywhere;
+        outcome.map_err(|error| {
+            match other_protocol(target.encrypted, heard.outside.get(), heard.inside.get()) {
+                Some(protocol)
+                    if explains && matches!(error, HttpError::Tls(_) | HttpError::Broken { .. }) =>
+                {
+                    HttpError::OtherProtocol(protocol)
+                }
+                _ => error,
+            }
+        })
+    }
+
+    async fn converse(
+        &self,
+        stream: TcpStream,
+        target: &RequestTarget,
+        request: Request<'_>,
+        heard: &Heard,
+        sent: &Arc<AtomicBool>,
+        on_data: &mut OnData<'_>,
+    ) -> Result<Response, HttpError> {
+        if target.encrypted {
+            let stream = Watched::new(stream, Arc::default(), heard.outside.clone());
+            let stream = self.encrypt(stream, target).await?;
+            let stream = Watched::new(stream, Arc::clone(sent), heard.inside.clone());
+            send_and_receive(stream, target, request, sent, on_data).await
+        } else {
+            let stream = Watched::new(stream, Arc::clone(sent), heard.outside.clone());
+            send_and_receive(stream, target, request, sent, on_data).await
+        }
+    }
+
+    async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+        target: &RequestTarget,
+    ) -> Result<TlsStream<S>, HttpError> {
         let failed = |error: &dyn std::fmt::Display| HttpError::Tls(error.to_string());
         let name = tls::server_name(&target.host).map_err(|error| failed(&error))?;
         let connector = TlsConnector::from(Arc::clone(&self.tls));
-        let stream = connector.connect(name, connection.stream).await.map_err(|error| failed(&error))?;
-        send_and_receive(stream, target, request, sent, on_data).await
+        connector.connect(name, stream).await.map_err(|error| failed(&error))
     }
 }
 
@@ -184,10 +241,9 @@ async fn send_and_receive(
 ) -> Result<Response, HttpError> {
     let limit = request.max_response_bytes;
     let broken = |error: &dyn std::error::Error| broken(error, sent);
-    let stream = TokioIo::new(Watched::new(stream, Arc::clone(sent)));
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(MAX_HEAD_BYTES)
-        .handshake(stream)
+        .handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;
     // Dropped, and so ended, with this function.

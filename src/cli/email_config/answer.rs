@@ -12,6 +12,8 @@ use super::failure::Failure;
 pub(super) struct Answer {
     pub status: u16,
     pub etag: Option<String>,
+    /// By its content type.
+    pub is_web_page: bool,
     /// The target of a redirect, which is not followed, since it would receive the token.
     pub location: Option<String>,
     pub retry_after: Option<Duration>,
@@ -43,9 +45,7 @@ impl Answer {
     /// Every other status, and a body that is no JSON object.
     pub fn object(&self) -> Result<Value, Failure> {
         self.check()?;
-        self.json()
-            .filter(Value::is_object)
-            .ok_or_else(|| Failure::no_answer("the response is not one of this API").hint(WRONG_SERVER))
+        self.json().filter(Value::is_object).ok_or_else(|| self.not_this_api())
     }
 
     /// # Errors
@@ -82,17 +82,20 @@ impl Answer {
     }
 
     fn refusal(&self) -> Failure {
-        let text = self.errors_text().unwrap_or_else(|| format!("the server answers {}", self.status));
         // Proxies in front of the service refuse with a page of their own; these statuses come from a server without
         // this API.
         if matches!(self.status, 404 | 405 | 410) && self.error().is_none() {
-            return Failure::no_answer(text).hint(WRONG_SERVER);
+            return self.not_this_api();
+        }
+        let text = self.errors_text().unwrap_or_else(|| format!("the server answers {}", self.status));
+        let error = self.error().unwrap_or_default();
+        if matches!(error["code"].as_str(), Some("HTTP-404" | "HTTP-405")) {
+            return Failure::no_answer(text).hint(WRONG_PATH);
         }
         let failure = match self.status {
             400..=499 => Failure::refused(text),
             _ => Failure::no_answer(text),
         };
-        let error = self.error().unwrap_or_default();
         match (self.status, error["code"].as_str()) {
             (401, _) => failure.hint("the token is missing, expired, or not for this server"),
             (403, _) => failure.hint("the token is valid, but not of a tenant admin"),
@@ -107,6 +110,13 @@ impl Answer {
             (429 | 503, _) => failure.hint("--retry tries again"),
             _ => failure,
         }
+    }
+
+    /// Something else answered.
+    fn not_this_api(&self) -> Failure {
+        let what = if self.is_web_page { "a web page" } else { "something" };
+        let text = format!("the server answers {} with {what} that is not of this API", self.status);
+        Failure::no_answer(text).hint(WRONG_SERVER)
     }
 
     /// The errors of the body, a line each, and the trace id.
@@ -130,4 +140,7 @@ impl Answer {
     }
 }
 
-const WRONG_SERVER: &str = "--server must be the URL of a transports service";
+const WRONG_SERVER: &str = "--server must be the URL of a transports service, such as https://mail.example.com, without the path of a page";
+
+/// A transports service has answered.
+const WRONG_PATH: &str = "a transports service answers there, but not at this path: --server is the part before /api/v1 or /console";

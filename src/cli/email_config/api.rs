@@ -12,7 +12,7 @@ use super::events::{Event, Events};
 use super::failure::Failure;
 use super::progress::Progress;
 use crate::cli::output;
-use crate::egress::http_client::{Head, HttpClient, HttpError, Request, Response};
+use crate::egress::http_client::{Head, HttpClient, HttpError, OtherProtocol, Request, Response};
 use crate::secret::Secret;
 
 /// The largest answer that is read, in bytes. The service's are far smaller.
@@ -149,6 +149,7 @@ impl Api {
         let plain = Answer {
             status: response.status,
             etag: header("etag"),
+            is_web_page: header("content-type").is_some_and(|essence| essence.starts_with("text/html")),
             location: header("location"),
             retry_after,
             body: without_token(response.body, &self.token),
@@ -174,6 +175,16 @@ impl Api {
                 failure.hint("--server or TRANSPORTS_SERVER names the server; --retry tries again")
             }
             HttpError::Timeout { .. } => failure.hint("--timeout allows more time"),
+            HttpError::OtherProtocol(OtherProtocol::Smtp) => failure.hint(
+                "--server is the address of the API and the console, such as https://mail.example.com, not that of the \
+                 SMTP gateway",
+            ),
+            HttpError::OtherProtocol(OtherProtocol::WithoutTls) => {
+                failure.hint(format!("use {}", base.replacen("https://", "http://", 1)))
+            }
+            HttpError::OtherProtocol(OtherProtocol::Tls) => {
+                failure.hint(format!("use {}", base.replacen("http://", "https://", 1)))
+            }
             _ => failure,
         }
     }

@@ -124,7 +124,8 @@ pub(super) fn no_answer_kind(error: &HttpError) -> ErrorKind {
         | HttpError::Dial(_)
         | HttpError::Tls(_)
         | HttpError::Compressed
-        | HttpError::Broken { .. } => ErrorKind::Unreachable(printable(&error.to_string())),
+        | HttpError::Broken { .. }
+        | HttpError::OtherProtocol(_) => ErrorKind::Unreachable(printable(&error.to_string())),
     }
 }
 

@@ -94,7 +94,13 @@ async fn the_last_event_of_a_stream_decides_the_exit_code() {
         ),
         (&verify, vec![event("error", &json!({}))], 4, "", "error: the server answers 500\n"),
         (&verify, vec![], 4, "", "the answer ended before its result"),
-        (&verify, vec![event("result", &json!(7))], 4, "", "the response is not one of this API"),
+        (
+            &verify,
+            vec![event("result", &json!(7))],
+            4,
+            "",
+            "the server answers 200 with something that is not of this API",
+        ),
         (
             &update,
             vec![event("result", &json!({"status": 204, "etag": "\"a.1\""}))],
@@ -132,13 +138,25 @@ async fn every_response_has_its_exit_code() {
         (error("429 Too Many Requests"), 3, "hint: --retry tries again"),
         (error("500 Internal Server Error"), 4, "error: No (500 X-1)\n"),
         (error("503 Service Unavailable"), 4, "hint: --retry tries again"),
-        (html("404 Not Found"), 4, "error: the server answers 404\n  hint: --server must be the URL of"),
+        (
+            html("404 Not Found"),
+            4,
+            "error: the server answers 404 with a web page that is not of this API\n  hint: --server must be the URL of",
+        ),
         (html("502 Bad Gateway"), 4, "error: the server answers 502\n"),
-        (html("200 OK"), 4, "error: the response is not one of this API\n"),
-        (json_answer("200 OK", &json!([])), 4, "error: the response is not one of this API\n"),
+        (html("200 OK"), 4, "error: the server answers 200 with a web page that is not of this API\n"),
+        (
+            json_answer("200 OK", &json!([])),
+            4,
+            "error: the server answers 200 with something that is not of this API\n",
+        ),
         (moved, 4, "error: the server answers 301 and points to https://other.example.com/\n"),
         (vec![], 4, "the connection broke"),
-        (vec![Part::Send(b"220 mail.example.com ESMTP\r\n".to_vec())], 4, "the connection broke"),
+        (
+            vec![Part::Send(b"220 mail.example.com ESMTP\r\n".to_vec())],
+            4,
+            "a mail server (SMTP) answers on this port",
+        ),
     ] {
         let (server, cli) = answering(vec![answer]).await;
         let ran = cli.run(&["ls"]).await.expect(code);

@@ -7,8 +7,10 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::support::app::TestApp;
+use crate::support::certificates;
 use crate::support::email_config_cli::{Cli, file};
 use crate::support::http_server::{HttpServer, json as json_answer, plain};
+use crate::support::smtp_server::{Script, SmtpServer};
 use crate::support::terminal::{Line, on_a_terminal};
 
 const TOKEN: &str = "Kanarienvogel.9c1e.Token";
@@ -112,7 +114,11 @@ async fn a_login_that_fails_stores_nothing() {
     let wrong = file("a.wrong.token");
     for (arguments, code, said) in [
         (&["login", "--server", &url, "--token-file", &wrong][..], 3, "error: Unauthorized (401 HTTP-401)"),
-        (&["login", "--server", &other.url(), "--token-file", &wrong], 4, "the server answers 404"),
+        (
+            &["login", "--server", &other.url(), "--token-file", &wrong],
+            4,
+            "the server answers 404 with a web page",
+        ),
         (&["login", "--server", "mail.example.com", "--token-file", &wrong], 2, "begins neither with"),
         (&["login", "--token-file", &wrong], 2, "no server specified"),
         (&["login", "--server", &url], 2, "no token specified"),
@@ -126,6 +132,43 @@ async fn a_login_that_fails_stores_nothing() {
     let member = app.user("acme", "member", false).token.expect("a token");
     let login = cli.run_other(&["login", "--server", &url, "--token-file", &file(&member)]).await.expect(0);
     assert!(login.err.contains("not of a tenant admin"), "{login:?}");
+}
+
+#[tokio::test]
+async fn a_login_at_a_wrong_address_says_what_answers_and_what_is_expected() {
+    let app = TestApp::start().await;
+    let good = json_answer("200 OK", &json!({"isValid": false}));
+    let encrypted = HttpServer::start_tls(vec![good]).await;
+    let (smtp, smtps) = (SmtpServer::start(Script::starttls()), SmtpServer::start(Script::implicit_tls()));
+    let (smtp, smtps) = (smtp.await.port(), smtps.await.port());
+    let home = TempDir::new().expect("a folder");
+    let cli = Cli::without_server(home.path());
+    let (token, ca) = (file("a.b.c"), certificates::authority_file().to_str().expect("text"));
+    let (service, port) = (app.address, encrypted.address.port());
+    let mail = "a mail server (SMTP) answers on this port, not a web server\n  hint: --server is the address of the API";
+    for (url, said) in [
+        (
+            format!("http://{service}/console"),
+            "hint: a transports service answers there, but not at this path: --server",
+        ),
+        (
+            format!("http://{service}/mail/api/v1"),
+            "hint: a transports service answers there, but not at this path",
+        ),
+        (format!("https://{service}"), &*format!("without TLS on this port\n  hint: use http://{service}\n")),
+        (
+            format!("http://localhost:{port}"),
+            &*format!("expects TLS on this port\n  hint: use https://localhost:{port}\n"),
+        ),
+        (format!("http://localhost:{smtp}"), mail),
+        (format!("https://localhost:{smtp}"), mail),
+        (format!("https://localhost:{smtps}"), mail),
+    ] {
+        let arguments = ["login", "--server", &url, "--token-file", &token, "--ca-file", ca];
+        let refused = cli.run_other(&arguments).await.expect(4);
+        assert!(refused.err.contains(said), "{url}: {refused:?}");
+    }
+    assert!(!stored(&home).exists());
 }
 
 #[tokio::test]
