@@ -66,6 +66,8 @@ async fn the_commands_create_check_and_remove_an_account() {
     let cli = &setting.cli;
     let none = cli.run(&["ls"]).await.expect(0);
     assert_eq!(none.out, "Configuration     none\nValid             no\n");
+    let none = cli.run(&["ls", "--json"]).await.expect(0).json();
+    assert_eq!(none, json!({"isValid": false, "passwordExists": false}), "there is no version of nothing");
     let invalid = cli.run(&["validate"]).await.expect(1);
     assert_eq!(invalid.out, "not valid: CONFIG_NOT_SET\n");
     assert!(invalid.err.contains("hint: `transports email-config update` creates"), "{invalid:?}");
@@ -88,8 +90,12 @@ async fn the_commands_create_check_and_remove_an_account() {
     assert_eq!(shown.err, "");
     let tag = shown.out.lines().find_map(|line| line.strip_prefix("ETag")).expect("a tag").trim().to_owned();
     insta::assert_snapshot!("cli_email_config_ls", setting.text(&shown).replace(&tag, "TAG"));
-    let json = cli.run(&["ls", "--json"]).await.expect(0).json();
+    let mut json = cli.run(&["ls", "--json"]).await.expect(0).json();
+    let tag_of_json = json.as_object_mut().expect("an object").remove("etag");
+    assert_eq!(tag_of_json, Some(json!(tag)), "a script has no other way to it");
     assert_eq!(json, setting.app.admin("acme").config().await);
+    let raw = cli.run(&["ls", "--raw"]).await.expect(0).json();
+    assert_eq!(raw, json, "what the server said, and nothing else");
     assert_eq!(cli.run(&["ls", "-q"]).await.expect(0).out, "acme\n");
 
     assert_eq!(cli.run(&["validate"]).await.expect(0).out, "valid\n");

@@ -12,7 +12,9 @@ use crate::cli::email_config::style::{Colours, shown};
 
 /// Show the configuration without its secret, and its status.
 ///
-/// Example: transports email-config ls --json | jq .status
+/// With --json the response's `ETag` is there as `etag`, for --if-match.
+///
+/// Example: transports email-config ls --json | jq -r .etag
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::email_config::EXIT_CODES)]
 pub(in super::super) struct Ls {}
@@ -38,7 +40,10 @@ pub(in super::super) struct VerifyConnection {}
 
 pub(in super::super) async fn ls(server: &server_options::ServerOptions) -> Result<(), Failure> {
     let call = Call::new(Method::GET, "");
-    let answer = server.api()?.call(&call, &mut progress(server)).await?;
+    let mut answer = server.api()?.call(&call, &mut progress(server)).await?;
+    if server.json {
+        answer.add_etag();
+    }
     print(server, &answer, |body| {
         if server.quiet {
             body["tenantId"].as_str().map(|id| format!("{}\n", shown(id))).unwrap_or_default()
