@@ -21,6 +21,11 @@ const CHECKSUM_BYTES: usize = 4;
 /// Secret and checksum: a multiple of three, so that no character of their Base64 has bits to spare.
 const WHOLE_BYTES: usize = SECRET_BYTES + CHECKSUM_BYTES;
 
+const ID_CHARACTERS: usize = 32;
+
+/// Of a whole key.
+pub const KEY_CHARACTERS: usize = PREFIX.len() + ID_CHARACTERS + "_".len() + WHOLE_BYTES / 3 * 4;
+
 /// SHA-256 of a key's secret, as it is stored. The secret is random and long enough that it cannot be guessed.
 #[derive(Clone, Copy, Debug)]
 pub struct SecretHash([u8; 32]);
@@ -38,6 +43,15 @@ pub struct NewKey {
 pub struct PresentedKey {
     pub id: Uuid,
     hash: SecretHash,
+}
+
+/// What is wrong with the form of a key, whoever made it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FormFault {
+    /// It has another length than [`KEY_CHARACTERS`].
+    Length(usize),
+    /// The length is right, and the checksum is not.
+    Mistyped,
 }
 
 /// What a key may do.
@@ -97,12 +111,20 @@ pub fn is_api_key(text: &str) -> bool {
     text.starts_with(PREFIX)
 }
 
+/// None where the form is that of a key.
+pub fn form_fault(text: &str) -> Option<FormFault> {
+    match text.chars().count() {
+        KEY_CHARACTERS => PresentedKey::parse(text).is_none().then_some(FormFault::Mistyped),
+        length => Some(FormFault::Length(length)),
+    }
+}
+
 impl PresentedKey {
     /// None where the text is no key, or its checksum is wrong.
     pub fn parse(text: &str) -> Option<Self> {
         let (id, encoded) = text.strip_prefix(PREFIX)?.split_once('_')?;
         let is_written_by_us = id.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-        let id = Uuid::try_parse(id).ok().filter(|_| id.len() == 32 && is_written_by_us)?;
+        let id = Uuid::try_parse(id).ok().filter(|_| id.len() == ID_CHARACTERS && is_written_by_us)?;
         let whole = Zeroizing::new(URL_SAFE_NO_PAD.decode(encoded).ok()?);
         let (secret, check) = whole.split_at_checked(SECRET_BYTES)?;
         constant_time::verify_slices_are_equal(&checksum(id, secret), check).ok()?;
@@ -141,7 +163,8 @@ mod tests {
         assert!(!read.has_hash(two.hash.as_bytes()));
         assert!(!read.has_hash(&[]), "a row that was edited by hand");
         assert_ne!(one.text.expose(), two.text.expose());
-        assert_eq!(one.text.expose().len(), 4 + 32 + 1 + 48);
+        assert_eq!((one.text.expose().len(), KEY_CHARACTERS), (85, 85));
+        assert_eq!(form_fault(one.text.expose()), None);
         assert!(is_api_key(one.text.expose()));
     }
 
@@ -171,6 +194,16 @@ mod tests {
         }
         let short = URL_SAFE_NO_PAD.encode(checksum(Uuid::nil(), &[]));
         assert!(PresentedKey::parse(&format!("tsk_{id}_{short}")).is_none(), "a checksum of nothing");
+    }
+
+    #[test]
+    fn a_key_that_was_cut_off_is_told_from_one_that_was_mistyped() {
+        let key = key();
+        let text = key.text.expose();
+        assert_eq!(form_fault(&text[..80]), Some(FormFault::Length(80)));
+        assert_eq!(form_fault(&format!("{text}é")), Some(FormFault::Length(86)));
+        let swapped = format!("{}{}", &text[..81], text[81..].chars().rev().collect::<String>());
+        assert_eq!(form_fault(&swapped), (swapped != text).then_some(FormFault::Mistyped));
     }
 
     #[test]

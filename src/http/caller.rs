@@ -2,6 +2,7 @@
 //!
 //! A handler names its right and its rate limit in its signature, so neither can be forgotten.
 
+mod bearer;
 mod credential;
 
 use std::marker::PhantomData;

@@ -272,6 +272,12 @@ impl Error {
         self.status
     }
 
+    /// For clients that show nothing else of an error: of a refused credential the detail says what to change.
+    fn message(&self, fault: &Fault) -> String {
+        let detail = fault.detail.clone().filter(|_| self.status == StatusCode::UNAUTHORIZED);
+        detail.unwrap_or_else(|| fault.title.clone())
+    }
+
     /// The body, once the trace id is known.
     pub fn body(&self, trace_id: TraceId) -> ErrorBody {
         let code = self.faults.first().map(|fault| fault.code).filter(|code| *code == CSRF_TOKEN);
@@ -280,7 +286,7 @@ impl Error {
             trace_id: trace_id.to_string(),
             status_code: self.name.map(|_| self.status.as_u16()),
             name: self.name,
-            message: self.name.and_then(|_| self.faults.first()).map(|fault| fault.title.clone()),
+            message: self.name.and_then(|_| self.faults.first()).map(|fault| self.message(fault)),
             code,
         }
     }

@@ -3,9 +3,10 @@
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 
+use super::bearer::{self, Bearer, HeaderFault};
 use super::rate_limit_refusal;
 use crate::app::App;
-use crate::auth::api_key::{self, Permission};
+use crate::auth::api_key::Permission;
 use crate::auth::token::{self, Principal, TokenError};
 use crate::delivery::api_keys::{KeyError, KeyRefusal};
 use crate::http::error::{Code, Error};
@@ -18,8 +19,10 @@ use crate::store::api_keys::{ApiKey, KeyOwner};
 
 /// Why it is not known who calls.
 pub(super) enum Unidentified {
+    Header(HeaderFault),
     Token(TokenError),
-    Key(KeyRefusal),
+    /// What is said of the key depends on its form too.
+    Key(KeyRefusal, String),
     /// Whether the session was ended, or the key revoked, cannot be told.
     Database(DbError),
 }
@@ -30,10 +33,10 @@ impl From<TokenError> for Unidentified {
     }
 }
 
-impl From<KeyError> for Unidentified {
-    fn from(error: KeyError) -> Self {
+impl Unidentified {
+    fn by_key(error: KeyError, key: &str) -> Self {
         match error {
-            KeyError::Refused(refusal) => Self::Key(refusal),
+            KeyError::Refused(refusal) => Self::Key(refusal, key_detail(refusal, key)),
             KeyError::Database(error) => Self::Database(error),
         }
     }
@@ -76,20 +79,24 @@ pub(super) async fn identify(parts: &Parts, app: &App) -> Result<Credential, Uni
         let is_protected = parts.method.is_safe() || sign_in::proves_origin(&session, &parts.headers);
         return Ok(Credential { principal: Principal::User(caller), key: None, is_protected });
     }
-    let token = bearer_token(parts).map_err(TokenError::Invalid)?;
-    if api_key::is_api_key(token) {
-        return Ok(app.delivery.api_keys.authenticate(token).await?.into());
+    match bearer::read(&parts.headers).map_err(Unidentified::Header)? {
+        Bearer::Key(key) => match app.delivery.api_keys.authenticate(key).await {
+            Ok(known) => Ok(known.into()),
+            Err(error) => Err(Unidentified::by_key(error, key)),
+        },
+        Bearer::Token(token) => {
+            Ok(Credential { principal: app.tokens.verify(token).await?, key: None, is_protected: true })
+        }
     }
-    Ok(Credential { principal: app.tokens.verify(token).await?, key: None, is_protected: true })
 }
 
-/// The refusal of a key; it gives the reason only to a client that presents the whole key.
-fn key_refusal(refusal: KeyRefusal) -> Error {
-    Error::new(Code::InvalidApiKey).detail(match refusal {
-        KeyRefusal::Unknown => "There is no such API key. Was it copied whole?",
-        KeyRefusal::Revoked => "This API key was revoked.",
-        KeyRefusal::Expired => "This API key has expired.",
-    })
+/// The reason for the client. What the database knows of a key is for those alone who present the whole key.
+fn key_detail(refusal: KeyRefusal, key: &str) -> String {
+    match refusal {
+        KeyRefusal::Unknown => bearer::unknown_key(key),
+        KeyRefusal::Revoked => "This API key was revoked.".to_owned(),
+        KeyRefusal::Expired => "This API key has expired.".to_owned(),
+    }
 }
 
 /// Says in the log what is wrong with a credential, and counts the request.
@@ -97,6 +104,14 @@ pub(super) async fn refuse(app: &App, context: &RequestContext, unidentified: Un
     let refusal = match unidentified {
         Unidentified::Database(error) => return error.into(),
         Unidentified::Token(TokenError::NoKeys) => return Error::unavailable(),
+        Unidentified::Header(fault) => {
+            tracing::debug!(?fault, "the Authorization header was refused");
+            let refusal = Error::new(Code::Unauthorized);
+            match fault.detail() {
+                Some(detail) => refusal.detail(detail),
+                None => refusal,
+            }
+        }
         Unidentified::Token(TokenError::Invalid(reason)) => {
             tracing::debug!(reason, "the token was refused");
             Error::new(Code::Unauthorized)
@@ -106,9 +121,9 @@ pub(super) async fn refuse(app: &App, context: &RequestContext, unidentified: Un
             tracing::warn!(reason = %claim, "the token was refused");
             Error::new(Code::Unauthorized)
         }
-        Unidentified::Key(refusal) => {
+        Unidentified::Key(refusal, detail) => {
             tracing::debug!(?refusal, "the API key was refused");
-            key_refusal(refusal)
+            Error::new(Code::InvalidApiKey).detail(detail)
         }
     };
     count_unidentified(app, context).await.err().unwrap_or(refusal)
@@ -118,19 +133,4 @@ pub(super) async fn refuse(app: &App, context: &RequestContext, unidentified: Un
 async fn count_unidentified(app: &App, context: &RequestContext) -> Result<(), Error> {
     let counted = app.rate_limiter.count_unauthenticated(context.remote).await;
     counted.map_err(|exceeded| rate_limit_refusal(app, Limit::Unauthenticated, exceeded))
-}
-
-/// The token of exactly one `Authorization: Bearer …` header (RFC 6750 section 2.1; the scheme's case is free).
-fn bearer_token(parts: &Parts) -> Result<&str, &'static str> {
-    let mut headers = parts.headers.get_all(AUTHORIZATION).iter();
-    let header = headers.next().ok_or("no Authorization header")?;
-    if headers.next().is_some() {
-        return Err("more than one Authorization header");
-    }
-    let text = header.to_str().map_err(|_| "the Authorization header is not ASCII")?;
-    let (scheme, token) = text.split_once(' ').ok_or("no scheme in the Authorization header")?;
-    if !scheme.eq_ignore_ascii_case("Bearer") {
-        return Err("the scheme is not Bearer");
-    }
-    Ok(token.trim())
 }

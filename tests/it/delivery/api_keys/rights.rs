@@ -137,8 +137,45 @@ async fn a_key_that_was_not_made_here_is_refused() {
     for key in [stranger.text.expose(), &forged(&id)] {
         let refused = post.app.bearer(key).get(EMAILS).await.expect(401).json();
         assert_eq!(refused["name"], json!("invalid_api_key"));
-        assert_eq!(refused["errors"][0]["detail"], json!("There is no such API key. Was it copied whole?"));
+        let detail = "There is no such API key: another installation made it, or it was revoked long ago.";
+        assert_eq!((&refused["errors"][0]["detail"], &refused["message"]), (&json!(detail), &json!(detail)));
     }
+}
+
+/// Resend's names stay as they are; the message says what is wrong with the key, without repeating it.
+#[tokio::test]
+async fn a_refusal_says_what_is_wrong_with_the_form_of_the_key() {
+    let post = Post::open(Script::starttls()).await;
+    let (key, _) = post.key(&json!({"name": "x"})).await;
+    let text = key.token.expect("a key");
+    let last = if text.ends_with('A') { 'B' } else { 'A' };
+    let mistyped = format!("{}{last}", &text[..84]);
+    for (header, name, said) in [
+        (format!("Bearer {}", &text[2..]), "missing_api_key", "which begins with tsk_"),
+        ("Bearer re_123".to_owned(), "missing_api_key", "which begins with tsk_"),
+        (format!("Bearer \"{text}\""), "missing_api_key", "is in quotes"),
+        (format!("Bearer {} {}", &text[..40], &text[40..]), "missing_api_key", "There is a blank"),
+        (format!("Bearer Bearer {text}"), "missing_api_key", "stands twice"),
+        (text.clone(), "missing_api_key", "has to begin with the word Bearer"),
+        ("Bearer ".to_owned(), "missing_api_key", "holds no API key or token"),
+        (format!("Bearer {}", &text[..60]), "invalid_api_key", "has 60 characters, and every API key has 85"),
+        (format!("Bearer {text}x"), "invalid_api_key", "has 86 characters"),
+        (format!("Bearer {mistyped}"), "invalid_api_key", "its checksum does not fit"),
+    ] {
+        let headers = [("authorization", header.as_str())];
+        let refused = post.app.anybody().send("GET", EMAILS, &headers, Vec::new()).await.expect(401);
+        assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
+        let body = refused.json();
+        assert_eq!((&body["name"], &body["statusCode"]), (&json!(name), &json!(401)), "{header}");
+        let message = body["message"].as_str().expect("a text");
+        assert!(message.contains(said), "{header}: {message}");
+        assert_eq!(body["errors"][0]["detail"], json!(message));
+        assert!(!body.to_string().contains(&text[10..30]), "{body}");
+    }
+    // Blanks around the key are no fault.
+    let headers = [("authorization", format!("Bearer   {text}  "))];
+    let headers = headers.each_ref().map(|(name, value)| (*name, value.as_str()));
+    post.app.anybody().send("GET", EMAILS, &headers, Vec::new()).await.expect(200);
 }
 
 /// A key with this id whose checksum is right.
