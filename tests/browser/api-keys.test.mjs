@@ -102,6 +102,34 @@ test("a key of another administrator is listed with what it may do", async () =>
   await page.done();
 });
 
+for (const [locale, heading, about, create, name, sample] of [
+  ["en", "API keys", /can send once sending is set up above/, "New key", "Create key", /set up sending first/],
+  ["de", "API-Schlüssel", /sobald der Versand oben eingerichtet ist/, "Neuer Schlüssel", "Schlüssel erstellen",
+    /Richten Sie zuerst den Versand ein/],
+]) {
+  test(`without an account, no sentence about keys speaks of one (${locale})`, async () => {
+    const page = await openConsole(browser, dev, { locale });
+    await dev.api(page.token, "POST", "/api-keys", { name: "Billing" });
+    await page.reload();
+    await page.ready();
+    const card = page.locator(".card", { has: page.getByRole("heading", { name: heading }) });
+    assert.match(await card.locator("#keys-about").textContent(), about);
+    await page.button(create).click();
+    await page.field("apiKeyName").fill("Shop");
+    assert.doesNotMatch(await card.textContent(), /this account|dieses Konto/);
+    await page.button(name).click();
+    await page.focusIs("key-made");
+    assert.match(await card.textContent(), sample);
+    assert.doesNotMatch(await card.textContent(), /this account|dieses Konto/);
+    // With one, they do.
+    await dev.api(page.token, "PUT", "/email-config", dev.account());
+    await page.reload();
+    await page.ready();
+    await card.locator("#keys-about").filter({ hasText: /this account|dieses Konto/ }).waitFor();
+    await page.done();
+  });
+}
+
 test("a refusal stands beside the keys, and a key that somebody else has revoked is gone", async () => {
   const page = await open();
   await dev.api(page.token, "POST", "/api-keys", { name: "Billing" });

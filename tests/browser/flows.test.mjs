@@ -250,6 +250,16 @@ test("somebody else's change is shown, and whoever saves decides", async () => {
   await dialog.getByRole("button", { name: "Check and save mine" }).click();
   await page.saved();
   assert.equal((await page.stored()).providerConfig.senderName, "Mine again");
+
+  // Where they have deleted it, there is no saved version to use.
+  await page.field("senderName").fill("Mine once more");
+  await dev.api(page.token, "DELETE", "/email-config");
+  await page.save();
+  await dialog.getByText("They were deleted while you were editing.").waitFor();
+  assert.equal(await dialog.getByRole("button", { name: "Use the saved version" }).count(), 0);
+  await dialog.getByRole("button", { name: "Discard changes" }).click();
+  await page.getByRole("heading", { name: "Email is not set up yet" }).waitFor();
+  assert.match(await page.told(), /Your changes were discarded/);
   await page.done();
 });
 

@@ -73,6 +73,7 @@ export default {
   "followed.failed": "Die Prüfung, die Sie begonnen haben, ist fehlgeschlagen; ihre Einstellungen wurden nicht gespeichert.",
   "followed.ended": "Was Sie begonnen haben, ist beendet.",
   "changed.shown": "Die Einstellungen wurden anderswo geändert. Die gespeicherten werden angezeigt.",
+  "changed.removed": "Die Einstellungen wurden anderswo gelöscht.",
   "fact.through": "Versand über",
   "fact.from": "Absender",
   "fact.since": "Fehlerhaft seit",
@@ -290,6 +291,8 @@ export default {
 
   "keys.title": "API-Schlüssel",
   "keys.about": "Mit einem API-Schlüssel senden Programme über dieses Konto, ohne sich als Person anzumelden.",
+  "keys.about.none":
+    "Mit einem API-Schlüssel senden Programme, ohne sich als Person anzumelden. Sie können senden, sobald der Versand oben eingerichtet ist.",
   "keys.new": "Neuer Schlüssel",
   "keys.name": "Wofür ist der Schlüssel?",
   "keys.nameHint":
@@ -302,11 +305,13 @@ export default {
   "keys.isTest": "Testschlüssel",
   "keys.senders": "nur von {senders}",
   "keys.allowedSenders": "Erlaubte Absender",
-  "keys.allowedSendersHint": "Adressen oder *@domain, durch Kommas getrennt. Leer: alle Absender dieses Kontos.",
+  "keys.allowedSendersHint": "Adressen oder *@domain, durch Kommas getrennt. Leer: alle Absender, die die Einstellungen erlauben.",
   "keys.end": "Läuft ab",
   "keys.endsNever": "Nie",
   "keys.endsIn": "In {days} Tagen",
   "keys.sample": "So senden Sie damit eine erste Mail. Setzen Sie einen Empfänger ein, und führen Sie aus:",
+  "keys.sample.none":
+    "So senden Sie damit eine erste Mail. Richten Sie zuerst den Versand ein. Setzen Sie dann einen Empfänger ein, und führen Sie aus:",
   "keys.sampleRecipient": "empfaenger@example.com",
   "keys.copySample": "Befehl kopieren",
   "keys.create": "Schlüssel erstellen",
@@ -477,7 +482,7 @@ export default {
 
   "console.title": "E-Mail-Einstellungen",
   "console.inbox": "Testpostfach",
-  "console.inbox.note": "Zum Ausprobieren: Mails bleiben auf diesem Rechner und erscheinen im Testpostfach.",
+  "console.inbox.note": "Zum Ausprobieren: Mit dem Testpostfach bleiben Mails auf diesem Rechner und erscheinen dort.",
   "console.language": "Sprache",
   "console.theme": "Darstellung",
   "console.theme.auto": "Wie das System",

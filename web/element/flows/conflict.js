@@ -34,7 +34,7 @@ export async function takeTheirs(app) {
   app.update({ dialog: "" });
   if (!theirs) return;
   adopt(app, theirs.config ?? { passwordExists: false, isValid: false }, theirs.etag);
-  app.announce(app.t("conflict.taken"));
+  app.announce(app.t(theirs.config ? "conflict.taken" : "form.discarded"));
   await app.focus("#settings-title");
 }
 

@@ -125,7 +125,7 @@ async function applyRefreshed(app, config, etag, own) {
     if (same && provider) app.update({ provider });
     if (!same && !own) {
       void loadActivity(app);
-      app.announce(app.t("changed.shown"));
+      app.announce(app.t(stored ? "changed.shown" : "changed.removed"));
     }
   } else if (same || own) {
     app.update({ config: stored, etag, theirs: null, loadedAt: new Date().toISOString() });

@@ -19,7 +19,7 @@ export function apiKeysCard(app) {
   if (!apiKeys.list || (!config && apiKeys.list.length === 0)) return nothing;
   return html`<section class="card" aria-labelledby="keys-title">
     <h2 id="keys-title" tabindex="-1">${app.t("keys.title")}</h2>
-    <p class="quiet-text">${app.t("keys.about")}</p>
+    <p class="quiet-text" id="keys-about">${app.t(config ? "keys.about" : "keys.about.none")}</p>
     ${madeNotice(app)}
     ${apiKeys.list.length === 0 ? nothing : html`<ul class="activity" id="api-keys">${
       apiKeys.list.map((key) => row(app, key))}</ul>`}
@@ -53,8 +53,9 @@ function sample(app, token) {
     `  -H "Authorization: Bearer ${token}" -H "Content-Type: application/json" \\`,
     `  -d '{"to": "${app.t("keys.sampleRecipient")}", "subject": "Test", "text": "Test"}'`,
   ].join("\n");
-  return html`<p>${app.t("keys.sample")}</p>
-    <div class="commands"><pre tabindex="0" aria-label=${app.t("keys.sample")}><code id="key-sample">${command}</code></pre>
+  const label = app.t(app.state.config ? "keys.sample" : "keys.sample.none");
+  return html`<p>${label}</p>
+    <div class="commands"><pre tabindex="0" aria-label=${label}><code id="key-sample">${command}</code></pre>
       ${copyButton(app, "copy-sample", command, app.t("keys.copySample"))}</div>`;
 }
 

@@ -43,7 +43,7 @@ export function conflictDialog(app) {
       ${provider === "None"
         ? button({ kind: "danger", label: app.t("conflict.remove"), onClick: () => void removeTheirs(app) })
         : button({ id: "take-mine", kind: "primary", label: app.t("conflict.mine"), onClick: () => void takeMine(app) })}
-      ${button({ id: "take-theirs", kind: "secondary", label: app.t("conflict.theirs"), onClick: () => void takeTheirs(app) })}
+      ${button({ id: "take-theirs", kind: "secondary", label: app.t(theirs.config ? "conflict.theirs" : "form.discard"), onClick: () => void takeTheirs(app) })}
       ${button({ kind: "quiet", label: app.t("conflict.cancel"), onClick: cancel })}
     </div>
   </dialog>`;
