@@ -30,6 +30,7 @@ use crate::outgoing::{Email, Event, LastAttempt};
 use crate::providers::delivery::{Handover, SessionUnusable};
 use crate::smtp::Envelope;
 use crate::store::api_keys::ApiKey;
+use crate::store::delivery_accounts::NextDue;
 use crate::store::emails::StoredEmail;
 use crate::store::{DbError, Write, WriteOutcome, delivery_accounts, emails};
 use crate::unwind::catch_panic;
@@ -56,8 +57,8 @@ pub(super) enum Handed {
     Skipped,
     /// The account belongs to another process.
     Lost,
-    /// The account stops until then; without a time, until a person changes something.
-    Closed(Option<Timestamp>),
+    /// The account stops until then.
+    Closed(NextDue),
 }
 
 /// A mail whose start is on disk.
@@ -108,7 +109,7 @@ async fn hand_over_due(
         }
         Err(error) => {
             tracing::warn!(?error, "a delivery attempt could not begin");
-            return Handed::Closed(Some(run.delivery().clock.now().after(WRITE_RETRY)));
+            return Handed::Closed(NextDue::At(run.delivery().clock.now().after(WRITE_RETRY)));
         }
     };
     slot.charge(content_cost(begun.positions.len(), begun.email.size));
@@ -334,7 +335,7 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
     }
     match (stop, pause) {
         (Some(stop), _) => stopped(run, &stop).await,
-        (None, Some(pause)) => Handed::Closed(Some(delivery.clock.now().after(pause))),
+        (None, Some(pause)) => Handed::Closed(NextDue::At(delivery.clock.now().after(pause))),
         (None, None) => Handed::Done,
     }
 }
@@ -351,7 +352,7 @@ pub(super) async fn abandon(run: &Run<'_>, id: Uuid) -> Handed {
         Ok(_) => Handed::Done,
         Err(error) => {
             tracing::warn!(%error, "an email whose processing panicked could not be written");
-            Handed::Closed(Some(now.after(BUSY_PAUSE)))
+            Handed::Closed(NextDue::At(now.after(BUSY_PAUSE)))
         }
     }
 }

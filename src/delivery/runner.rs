@@ -18,13 +18,12 @@ use super::Delivery;
 use super::handover::{self, Handed};
 use super::worker::{Shared, stopped};
 use crate::account::OpenAccount;
-use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::outgoing::breaker::AccountState;
 use crate::outgoing::pace::Pace;
 use crate::providers::delivery::FailedHandover;
-use crate::store::delivery_accounts::{self, DeliveryAccount};
-use crate::store::{DbError, Write, email_configs, emails};
+use crate::store::delivery_accounts::{self, DeliveryAccount, NextDue};
+use crate::store::{DbError, Write, email_configs};
 use crate::unwind::catch_panic;
 
 pub(super) use queue::pace;
@@ -86,8 +85,8 @@ struct RunState {
     probes: bool,
     /// The server has throttled the account, and that is not written down yet.
     is_throttled: bool,
-    /// When a run that is over has to begin again, where that is not when the next mail is due.
-    until: Option<Timestamp>,
+    /// When a run that is over has to begin again.
+    next_due: NextDue,
 }
 
 /// Why an account could not be opened.
@@ -100,40 +99,40 @@ pub(super) struct FailedOpening {
 /// What is done with an account that was taken.
 enum Start<'a> {
     Open(Box<Run<'a>>),
-    /// It sends nothing until then.
-    Closed(Option<Timestamp>),
+    /// It sends nothing.
+    Closed(NextDue),
 }
 
 /// Sends until nothing is due, the account stops, or it belongs to another process; then gives it up.
 pub(super) async fn run(shared: &Shared, account: DeliveryAccount, wake: &Notify) {
     let (tenant, fence) = (account.tenant.clone(), account.fence);
-    let until = catch_panic(send_due(shared, account, wake)).await;
-    let until = until.unwrap_or_else(|| Some(shared.delivery.clock.now().after(BUSY_PAUSE)));
-    release(shared, &tenant, fence, until).await;
+    let due = catch_panic(send_due(shared, account, wake)).await;
+    let due = due.unwrap_or_else(|| NextDue::At(shared.delivery.clock.now().after(BUSY_PAUSE)));
+    release(shared, &tenant, fence, due).await;
 }
 
-/// When the account is due again, where that is not when its next mail is.
-async fn send_due(shared: &Shared, account: DeliveryAccount, wake: &Notify) -> Option<Timestamp> {
+/// When the account is due again.
+async fn send_due(shared: &Shared, account: DeliveryAccount, wake: &Notify) -> NextDue {
     match Run::begin(shared, account, wake).await {
         Ok(Start::Open(run)) => {
             let sessions = join_all((0..run.pace.connections).map(|index| run.send_all(index)));
             run.play_beside(sessions).await;
             run.due_again()
         }
-        Ok(Start::Closed(until)) => until,
+        Ok(Start::Closed(due)) => due,
         Err(error) => {
             tracing::warn!(%error, "an account's queue cannot be read or written");
-            Some(shared.delivery.clock.now().after(BUSY_PAUSE))
+            NextDue::At(shared.delivery.clock.now().after(BUSY_PAUSE))
         }
     }
 }
 
 /// Gives the account up, and tries again until that is written: its lease is renewed with those of the other accounts, so
 /// that no other process could take it.
-async fn release(shared: &Shared, tenant: &TenantId, fence: i64, until: Option<Timestamp>) {
+async fn release(shared: &Shared, tenant: &TenantId, fence: i64, due: NextDue) {
     let mut stopping = shared.stopping.clone();
     loop {
-        let release = Write::default().then_all(delivery_accounts::release(tenant, fence, until));
+        let release = Write::default().then_all(delivery_accounts::release(tenant, fence, due));
         let Err(error) = shared.delivery.db.write(release).await else { return };
         tracing::warn!(%error, "the lease of an account could not be released");
         tokio::select! {
@@ -188,7 +187,7 @@ impl<'a> Run<'a> {
                 taken: 0,
                 probes,
                 is_throttled: false,
-                until: None,
+                next_due: NextDue::WithNextEmail,
             }),
             pace,
             provider: config.as_ref().map_or("none", |config| config.settings.kind().as_str()),
@@ -202,12 +201,11 @@ impl<'a> Run<'a> {
         if is_closed {
             run.hold_all().await?;
             run.play_due().await?;
-            let next_due = emails::next_due(&delivery.db, &run.tenant).await?;
             let probe_at = match run.account().state {
                 AccountState::Stopped(stop) => stop.probe_at,
                 _ => None,
             };
-            return Ok(Start::Closed(next_due.into_iter().chain(probe_at).min()));
+            return Ok(Start::Closed(NextDue::of_closed(probe_at)));
         }
         if probes {
             run.release_held(1).await?;
@@ -238,23 +236,25 @@ impl<'a> Run<'a> {
         self.is_over.load(Ordering::Acquire)
     }
 
-    /// When this run, which is over, has to begin again; none is when the next mail is due.
-    fn due_again(&self) -> Option<Timestamp> {
-        let now = self.delivery().clock.now();
+    /// When this run, which is over, has to begin again.
+    fn due_again(&self) -> NextDue {
+        let soon = self.delivery().clock.now().after(SKIPPED_PAUSE);
         let state = self.state();
-        let pause = (!state.skipped.is_empty()).then(|| now.after(SKIPPED_PAUSE));
-        let until = state.until.or(pause);
+        let due = match state.next_due {
+            NextDue::WithNextEmail if !state.skipped.is_empty() => NextDue::At(soon),
+            due => due,
+        };
         match state.account.state {
             // Another session may have opened the account again after one had stopped it, and mail is held.
-            AccountState::Open => until.map(|until| until.min(now.after(SKIPPED_PAUSE))),
-            _ => until,
+            AccountState::Open => due.before(soon),
+            _ => due,
         }
     }
 
-    /// Ends this run after the mails in hand; it begins again at `until`, or when the next mail is due.
-    pub(super) fn end(&self, until: Option<Timestamp>) {
+    /// Ends this run after the mails in hand, and says when it begins again.
+    pub(super) fn end(&self, due: NextDue) {
         self.is_over.store(true, Ordering::Release);
-        self.state().until = until;
+        self.state().next_due = due;
         self.wake.notify_waiters();
     }
 
@@ -273,7 +273,7 @@ impl<'a> Run<'a> {
                 Ok(None) => break,
                 Err(error) => {
                     tracing::warn!(%error, "the queue of an account cannot be read");
-                    self.end(Some(self.delivery().clock.now().after(BUSY_PAUSE)));
+                    self.end(NextDue::At(self.delivery().clock.now().after(BUSY_PAUSE)));
                     break;
                 }
             };
@@ -291,8 +291,8 @@ impl<'a> Run<'a> {
     /// False where this session cannot go on.
     async fn send_one(&self, id: Uuid, session: &mut Option<OpenAccount>) -> bool {
         if let Some(until) = self.day_is_over_at() {
-            let closed = handover::close_for_today(self, until).await;
-            self.end(closed);
+            let due = handover::close_for_today(self, until).await;
+            self.end(due);
             return false;
         }
         if !self.wait_for_pace().await {
@@ -329,19 +329,19 @@ impl<'a> Run<'a> {
                 may_go_on = false;
                 // Another session of the account may go on; the last one leaves the account for a moment.
                 if self.state().in_hand.len() <= 1 && !self.is_over() {
-                    self.end(Some(self.delivery().clock.now().after(BUSY_PAUSE)));
+                    self.end(NextDue::At(self.delivery().clock.now().after(BUSY_PAUSE)));
                 }
             }
-            Handed::Lost => self.end(None),
-            Handed::Closed(until) => self.end(until),
+            Handed::Lost => self.end(NextDue::WithNextEmail),
+            Handed::Closed(due) => self.end(due),
         }
         if self.state().probes {
             // The probe is over: where it succeeded, the next run begins at once, and sends what was held.
             let state = self.state();
             let is_open = state.account.state == AccountState::Open;
-            let until = state.until;
+            let due = state.next_due;
             drop(state);
-            self.end(if is_open { Some(self.delivery().clock.now()) } else { until });
+            self.end(if is_open { NextDue::At(self.delivery().clock.now()) } else { due });
         }
         may_go_on
     }

@@ -42,6 +42,10 @@ statements! {
     SET_NEXT_DUE = "update delivery_accounts
         set next_due_at = (select min(due_at) from email_queue where email_queue.tenant_id = $1)
         where tenant_id = $1 and fence = $2";
+    /// The same, and at $3 at the latest.
+    SET_NEXT_DUE_BEFORE = "update delivery_accounts set next_due_at = (select min(due_at) from
+            (select due_at from email_queue where email_queue.tenant_id = $1 union all select cast($3 as bigint)) as due)
+        where tenant_id = $1 and fence = $2";
     /// The account belongs to nobody, and is due at $3.
     RELEASE_UNTIL = "update delivery_accounts set owner = null, lease_until = 0, next_due_at = $3
         where tenant_id = $1 and fence = $2";
@@ -116,6 +120,34 @@ pub struct SettingsChange {
     pub max_connections: Option<Option<u32>>,
 }
 
+/// When an account that is given up is due again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum NextDue {
+    /// When its next email is.
+    WithNextEmail,
+    /// When its next email is, and at this time at the latest.
+    WithNextEmailOrAt(Timestamp),
+    /// At this time, and not before.
+    At(Timestamp),
+}
+
+impl NextDue {
+    /// Of an account that sends nothing: its mail is held as it comes, and one mail tries again at `probe_at`.
+    pub fn of_closed(probe_at: Option<Timestamp>) -> Self {
+        probe_at.map_or(Self::WithNextEmail, Self::WithNextEmailOrAt)
+    }
+
+    /// The same, and at this time at the latest, where there is a time.
+    #[must_use]
+    pub fn before(self, latest: Timestamp) -> Self {
+        match self {
+            Self::WithNextEmail => Self::WithNextEmail,
+            Self::WithNextEmailOrAt(at) => Self::WithNextEmailOrAt(at.min(latest)),
+            Self::At(at) => Self::At(at.min(latest)),
+        }
+    }
+}
+
 /// An account that was taken.
 #[derive(Clone, PartialEq, Debug)]
 pub struct TakenAccount {
@@ -169,12 +201,13 @@ fn milliseconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
-/// Gives the account up. `until` is when a stopped account tries again; otherwise it is due when its next email is.
-pub fn release(tenant: &TenantId, fence: i64, until: Option<Timestamp>) -> Vec<Statement> {
+/// Gives the account up, and says when it is due again.
+pub fn release(tenant: &TenantId, fence: i64, due: NextDue) -> Vec<Statement> {
     let bound = |text| sql(text).bind(tenant.as_str()).bind(fence);
-    match until {
-        Some(until) => vec![bound(RELEASE_UNTIL).bind(until.0)],
-        None => vec![bound(RELEASE), bound(SET_NEXT_DUE)],
+    match due {
+        NextDue::WithNextEmail => vec![bound(RELEASE), bound(SET_NEXT_DUE)],
+        NextDue::WithNextEmailOrAt(at) => vec![bound(RELEASE), bound(SET_NEXT_DUE_BEFORE).bind(at.0)],
+        NextDue::At(at) => vec![bound(RELEASE_UNTIL).bind(at.0)],
     }
 }
 

@@ -10,6 +10,7 @@ use crate::delivery::runner::Run;
 use crate::providers::delivery::key_refused;
 use crate::store::DbError;
 use crate::store::api_keys::{self, ApiKey};
+use crate::store::delivery_accounts::NextDue;
 
 /// Whether an email may go as far as its key is concerned.
 pub(in crate::delivery) enum KeyVerdict {
@@ -46,7 +47,7 @@ pub(in crate::delivery) async fn hold(run: &Run<'_>, id: Uuid) -> Result<Handed,
         .await?;
     if run.probes() {
         // Another mail is to show whether the account works.
-        return Ok(Handed::Closed(Some(now)));
+        return Ok(Handed::Closed(NextDue::At(now)));
     }
     Ok(if is_held { Handed::Done } else { Handed::Nothing })
 }

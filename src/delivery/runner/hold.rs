@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use super::{Run, WINDOW, WINDOW_LENGTH};
 use crate::outgoing::{Email, Event, Lane, LastAttempt};
+use crate::store::delivery_accounts::NextDue;
 use crate::store::{DbError, Write, WriteOutcome, emails};
 
 impl Run<'_> {
@@ -101,7 +102,7 @@ impl Run<'_> {
         delivery.announce();
         match outcome {
             WriteOutcome::Committed => delivery.count_change(&stored.email, &email, &events),
-            WriteOutcome::NoRowsAffected => self.end(None),
+            WriteOutcome::NoRowsAffected => self.end(NextDue::WithNextEmail),
         }
         Ok(outcome == WriteOutcome::Committed)
     }

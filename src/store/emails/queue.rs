@@ -11,7 +11,6 @@ use crate::store::{Db, DbError, Row, Statement, sql};
 statements! {
     WINDOW = "select due_at, email_id from email_queue
         where tenant_id = $1 and lane = $2 and due_at <= $3 order by due_at, email_id limit $4";
-    NEXT_DUE = "select min(due_at) from email_queue where tenant_id = $1";
     NEXT_DUE_TO_SEND = "select min(due_at) from email_queue where tenant_id = $1 and lane <> 'test'";
     /// Without those whose API key may not be used.
     HELD_EMAILS = "select email_id from email_queue where tenant_id = $1 and lane = 'held'
@@ -82,11 +81,6 @@ pub async fn held(
     let held = sql(HELD_EMAILS).bind(tenant.as_str()).bind(limit).bind(now.0).bind(is_test);
     let rows = db.all(held).await?;
     rows.into_iter().map(|row| read_id(&row.columns().text()?)).collect()
-}
-
-/// When the tenant's next email is due.
-pub async fn next_due(db: &Db, tenant: &TenantId) -> Result<Option<Timestamp>, DbError> {
-    earliest(db, sql(NEXT_DUE).bind(tenant.as_str())).await
 }
 
 /// When the tenant's next email is due, without those that are played.

@@ -9,6 +9,7 @@ use transports::outgoing::breaker::{AccountState, Stop};
 use transports::outgoing::pace::PaceState;
 use transports::outgoing::transition::Waits;
 use transports::outgoing::{Email, Lane, OnUnknown, Recipient, RecipientKind, RecipientState};
+use transports::store::delivery_accounts::NextDue;
 use transports::store::emails::{IdempotencyKey, NewEmail};
 use transports::store::{Db, Statement, Write, WriteOutcome, delivery_accounts, email_events, emails, sql};
 use uuid::Uuid;
@@ -147,7 +148,11 @@ async fn a_change_of_an_old_version_or_by_an_earlier_owner_writes_nothing() {
         let found = emails::find(&db, &acme, before.id).await.unwrap().unwrap().email;
         assert_eq!(found, Email { version: 1, ..begun.clone() }, "{engine:?}");
         let due = NOW.after(WAITS.lease + WAITS.unknown);
-        assert_eq!(emails::next_due(&db, &acme).await.unwrap(), Some(due), "its place in the queue moved");
+        assert_eq!(
+            emails::next_due_to_send(&db, &acme).await.unwrap(),
+            Some(due),
+            "its place in the queue moved"
+        );
         assert_eq!(write(&db, save(&before, fence)).await, WriteOutcome::NoRowsAffected, "a second time");
         assert_eq!(database.count("email_queue").await, 1, "{engine:?}");
 
@@ -227,7 +232,7 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
         });
         let mut writes = delivery_accounts::set_state(&late, NOW);
         writes.push(delivery_accounts::set_pace(&acme, 1, &late_pace));
-        writes.extend(delivery_accounts::release(&acme, 1, None));
+        writes.extend(delivery_accounts::release(&acme, 1, NextDue::WithNextEmail));
         let _ = write(&db, writes).await;
         let found = delivery_accounts::find(&db, &acme).await.unwrap().unwrap();
         assert_eq!(
@@ -238,16 +243,22 @@ async fn an_account_is_taken_by_one_renewed_by_it_and_given_up() {
         assert_eq!(take("one", after, 9).await, [], "{engine:?}: nor gives it up");
 
         // Nothing waits: it is not due. Where a mail waits, it is due then; where a time is given, then.
-        let _ = write(&db, delivery_accounts::release(&acme, 2, None)).await;
+        let _ = write(&db, delivery_accounts::release(&acme, 2, NextDue::WithNextEmail)).await;
         assert_eq!(take("one", Timestamp(i64::MAX / 2), 9).await.len(), 1, "{engine:?}: beta alone");
         let _ = db.write(insert(&acme, &email(Lane::Bulk, later), None)).await.unwrap();
-        let _ = write(&db, delivery_accounts::release(&acme, 2, None)).await;
+        let _ = write(&db, delivery_accounts::release(&acme, 2, NextDue::WithNextEmail)).await;
         assert_eq!(take("one", NOW, 9).await, []);
         assert_eq!(take("one", later, 9).await, [(acme.clone(), 3)], "{engine:?}");
         let until = Timestamp(later.0 + 5);
-        let _ = write(&db, delivery_accounts::release(&acme, 3, Some(until))).await;
+        let _ = write(&db, delivery_accounts::release(&acme, 3, NextDue::At(until))).await;
         assert_eq!(take("one", later, 9).await, []);
         assert_eq!(take("one", until, 9).await, [(acme.clone(), 4)], "{engine:?}");
+        let _ = write(&db, delivery_accounts::release(&acme, 4, NextDue::WithNextEmailOrAt(until))).await;
+        assert_eq!(take("one", later, 9).await, [(acme.clone(), 5)], "{engine:?}: its mail is due before");
+        let before = Timestamp(later.0 - 5);
+        let _ = write(&db, delivery_accounts::release(&acme, 5, NextDue::WithNextEmailOrAt(before))).await;
+        assert_eq!(take("one", Timestamp(before.0 - 1), 9).await, []);
+        assert_eq!(take("one", before, 9).await, [(acme.clone(), 6)], "{engine:?}");
     }
 }
 
@@ -276,7 +287,7 @@ async fn on_postgresql_leases_end_by_the_clock_of_the_database() {
     };
     assert_eq!(take("ahead", ahead).await, 1);
     assert_eq!(take("behind", NOW).await, 0);
-    let _ = write(&db, delivery_accounts::release(&acme, 1, Some(NOW))).await;
+    let _ = write(&db, delivery_accounts::release(&acme, 1, NextDue::At(NOW))).await;
     assert_eq!(take("behind", NOW).await, 1);
     assert_eq!(take("ahead", ahead).await, 0, "it has an owner");
     let _ = write(&db, [delivery_accounts::renew("behind", LEASE, NOW)]).await;
@@ -346,7 +357,7 @@ async fn a_mail_of_the_moment_in_which_the_account_is_given_up_is_not_forgotten(
     );
     client.batch_execute(&enqueue).await.unwrap();
     let releasing = {
-        let (db, release) = (db.clone(), delivery_accounts::release(&acme, fence, None));
+        let (db, release) = (db.clone(), delivery_accounts::release(&acme, fence, NextDue::WithNextEmail));
         tokio::spawn(async move { write(&db, release).await })
     };
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
@@ -385,7 +396,7 @@ async fn the_window_is_in_the_order_of_due_times_and_of_one_lane() {
         assert_eq!(window(Lane::Transactional, at(5), 2).await, [ids[1], ids[3]], "{engine:?}");
         assert_eq!(window(Lane::Bulk, at(5), 9).await, [ids[2]], "{engine:?}");
         assert!(window(Lane::Bulk, NOW, 9).await.is_empty(), "{engine:?}");
-        assert_eq!(emails::next_due(&db, &acme).await.unwrap(), Some(NOW), "{engine:?}");
+        assert_eq!(emails::next_due_to_send(&db, &acme).await.unwrap(), Some(NOW), "{engine:?}");
     }
 }
 

@@ -8,6 +8,7 @@ use transports::clock::Timestamp;
 use transports::id::TenantId;
 use transports::outgoing::transition::{Attempt, AttemptResult};
 use transports::outgoing::{Email, Event, Lane, LastAttempt, OnUnknown};
+use transports::store::delivery_accounts::NextDue;
 use transports::store::email_events::Feed;
 use transports::store::{Db, Write, WriteOutcome, delivery_accounts, email_events, emails};
 use uuid::Uuid;
@@ -122,8 +123,12 @@ impl World {
 
     async fn take_or_release(&mut self, of: usize) {
         let Some(fence) = self.tenants[of].fence else { return self.take().await };
-        let until = self.random.coin().then_some(self.now);
-        let release = delivery_accounts::release(&self.tenants[of].id, fence, until);
+        let due = *self.random.pick(&[
+            NextDue::WithNextEmail,
+            NextDue::WithNextEmailOrAt(self.now),
+            NextDue::At(self.now),
+        ]);
+        let release = delivery_accounts::release(&self.tenants[of].id, fence, due);
         let _ = self.write(Write::default().then_all(release)).await;
         self.log.push(format!("release {of}"));
         self.tenants[of].fence = None;
