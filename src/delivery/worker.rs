@@ -185,6 +185,10 @@ impl Worker {
 
     async fn take(&self, lease: Duration) -> Result<(), DbError> {
         let delivery = &self.shared.delivery;
+        // Where this process stood still, it would take from itself what nobody else has taken, and lose what is in hand.
+        if !self.shared.lease().is_long_enough(&self.shared) {
+            self.renew(lease).await?;
+        }
         loop {
             let now = delivery.clock.now();
             // A read costs nothing, where a write would wake the disk each second.

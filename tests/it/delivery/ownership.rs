@@ -1,9 +1,12 @@
 //! One process at a time sends an account's mail; mail outlives processes.
 
+use tokio::sync::watch;
+
 use super::{EMAILS, Post, account, status, to};
 use crate::support::app::TestApp;
 use crate::support::database::Engine;
-use crate::support::smtp_server::Script;
+use crate::support::eventually::eventually;
+use crate::support::smtp_server::{Act, At, Script};
 
 #[tokio::test]
 async fn mail_that_was_taken_is_sent_after_a_restart() {
@@ -73,4 +76,31 @@ async fn send_from_two_processes(seconds_ahead: i64) {
         .await;
     }
     assert_eq!(post.server.mails().len(), ids.len());
+}
+
+/// A process that stood still for longer than its leases, and whose accounts nobody else has taken.
+#[tokio::test]
+async fn a_process_that_stood_still_takes_no_account_from_itself() {
+    let (go, held) = watch::channel(false);
+    let post = Post::open(Script::starttls().on(At::Message, [Act::Wait(held), Act::Usual])).await;
+    let enqueue = async |recipient: &str| {
+        let taken = post.admin().json("POST", EMAILS, &to(&[recipient])).await.expect(202).json();
+        taken["id"].as_str().expect("an id").to_owned()
+    };
+    let first = enqueue("a@example.net").await;
+    eventually("it is in hand", async || post.server.mails().len() == 1).await;
+    post.pass_seconds(20);
+    let second = enqueue("b@example.net").await;
+    eventually("the account has a lease again", async || {
+        let leases = post.app.database.query("select lease_until from delivery_accounts").await;
+        leases[0][0]
+            .as_deref()
+            .is_some_and(|until| until.parse::<i64>().expect("a time") > post.app.clock.now().0)
+    })
+    .await;
+    go.send_replace(true);
+    for id in [first, second] {
+        post.until(&id, |email| status(email) == "accepted").await;
+    }
+    assert_eq!(post.server.mails().len(), 2);
 }
