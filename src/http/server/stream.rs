@@ -23,6 +23,9 @@ const SEND_BUFFER: usize = 128 * 1024;
 const MAX_SILENCE: Duration = Duration::from_secs(5);
 const MAX_LINGER: Duration = Duration::from_secs(30);
 
+/// How much of it is read and dropped: more than the largest request that is taken, and no stream without end.
+const MAX_DROPPED: usize = 48 * 1024 * 1024;
+
 /// The socket. Its time limit runs from the first byte that does not fit into the network's buffers until everything
 /// has been written, however slowly the client reads in between.
 pub struct ClientStream {
@@ -40,15 +43,20 @@ struct Linger {
     /// When the client has been silent for too long, or at the end of all.
     until: Pin<Box<Sleep>>,
     end: Instant,
+    dropped: usize,
 }
 
 impl Linger {
     fn new() -> Self {
         let now = Instant::now();
-        Self { until: Box::pin(tokio::time::sleep_until(now + MAX_SILENCE)), end: now + MAX_LINGER }
+        Self {
+            until: Box::pin(tokio::time::sleep_until(now + MAX_SILENCE)),
+            end: now + MAX_LINGER,
+            dropped: 0,
+        }
     }
 
-    /// Ready where the client has closed its side or its time is over.
+    /// Ready where the client has closed its side, its time is over or it sends without end.
     fn poll(&mut self, context: &mut Context<'_>, stream: &mut TcpStream) -> Poll<()> {
         let mut scratch = [MaybeUninit::uninit(); 8 * 1024];
         loop {
@@ -58,6 +66,10 @@ impl Linger {
             let mut buffer = ReadBuf::uninit(&mut scratch);
             match Pin::new(&mut *stream).poll_read(context, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {
+                    self.dropped += buffer.filled().len();
+                    if self.dropped > MAX_DROPPED {
+                        return Poll::Ready(());
+                    }
                     self.until.as_mut().reset(self.end.min(Instant::now() + MAX_SILENCE));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
