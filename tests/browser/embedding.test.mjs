@@ -199,8 +199,9 @@ test("a page changes colours, font and width by custom properties", async () => 
   await page.done();
 });
 
-test("an origin that the operator does not name gets the modules, and nothing of the API", async () => {
+test("an origin that the operator does not name gets the modules, and nothing of the API", async (t) => {
   const other = await startEmbedder();
+  t.after(() => other.stop());
   const token = dev.token(freshTenant());
   const url = other.page("/", `<!doctype html><html lang="en"><head><title>Another</title></head><body>
     <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
@@ -214,7 +215,6 @@ test("an origin that the operator does not name gets the modules, and nothing of
   assert.equal(session, "refused", "nobody else is told the session");
   page.wrong.splice(0, page.wrong.length, ...page.wrong.filter((text) => !/CORS policy|cors_origins/.test(text)));
   await page.done();
-  await other.stop();
 });
 
 test("a slip in the address or the token is told to the developer, and not as lost settings", async () => {

@@ -69,8 +69,9 @@ test("the wrong kind of encryption, either way round, is one click", async () =>
   await page.done();
 });
 
-test("a server without encryption: other ports, or none on purpose", async () => {
+test("a server without encryption: other ports, or none on purpose", async (t) => {
   const smtp = await startSmtp();
+  t.after(() => smtp.stop());
   const page = await open();
   await page.enterAccount({ serverPort: smtp.port, username: "", emailPassword: "" });
   await page.save();
@@ -85,10 +86,9 @@ test("a server without encryption: other ports, or none on purpose", async () =>
   await page.getByText("Not encrypted: anyone along the way can read the email.").waitFor();
   await page.picture("22-advice");
   await page.done();
-  await smtp.stop();
 });
 
-test("a port where nobody listens, and a server for reading mail", async () => {
+test("a port where nobody listens, and a server for reading mail", async (t) => {
   const closed = createServer();
   await new Promise((resolve) => closed.listen(0, "127.0.0.1", resolve));
   const { port } = closed.address();
@@ -103,13 +103,13 @@ test("a port where nobody listens, and a server for reading mail", async () => {
     ["done", "failed", "skipped", "skipped", "skipped", "skipped"]);
 
   const imap = await startSmtp({ greeting: "* OK IMAP4rev1 Service Ready" });
+  t.after(() => imap.stop());
   await page.fill({ serverPort: imap.port });
   await page.save();
   await page.getByRole("heading", { name: /is not a server for outgoing mail/ }).waitFor();
   assert.equal(await page.code(), "NOT_SMTP");
   await page.picture("23-imap");
   await page.done();
-  await imap.stop();
 });
 
 test("what the service refuses before it connects stands at its field", async () => {
@@ -141,8 +141,9 @@ test("what the service refuses before it connects stands at its field", async ()
   await page.done();
 });
 
-test("a sender that the account may not use, found by the connection test", async () => {
+test("a sender that the account may not use, found by the connection test", async (t) => {
   const smtp = await startSmtp({ MAIL: "553 5.7.1 Sender address rejected: not owned by user" });
+  t.after(() => smtp.stop());
   const page = await open();
   await dev.api(page.token, "PATCH", "/email-config", [
     { op: "replace", path: "/serverAddress", value: "127.0.0.1" }, { op: "replace", path: "/serverPort", value: smtp.port },
@@ -158,7 +159,6 @@ test("a sender that the account may not use, found by the connection test", asyn
   await page.button("Change the sender address").click();
   await page.focusIs("emailAddress");
   await page.done();
-  await smtp.stop();
 });
 
 test("a recipient that does not exist says nothing against the settings", async () => {
@@ -241,8 +241,9 @@ test("a remedy that leads to another destination asks for the stored password ag
   await page.done();
 });
 
-test("the stages are shown while they happen", async () => {
+test("the stages are shown while they happen", async (t) => {
   const streaming = await startStreaming(dev.origin);
+  t.after(() => streaming.stop());
   const page = await open({ at: streaming.console });
   await page.enterAccount({ emailPassword: "wrong" });
   await page.save();
@@ -287,5 +288,4 @@ test("the stages are shown while they happen", async () => {
   (await streaming.next()).tear();
   await page.getByText("The service cannot be reached").first().waitFor();
   await page.done();
-  await streaming.stop();
 });

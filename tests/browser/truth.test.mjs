@@ -79,8 +79,9 @@ async function states(page, kind, pattern) {
   return statement;
 }
 
-test("a save proves what it claims, and a failed one leaves the card as it was", async () => {
+test("a save proves what it claims, and a failed one leaves the card as it was", async (t) => {
   const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
   const page = await open();
   await states(page, "none", /Email is not set up yet/);
   // 1: refused senders are found before anything is stored.
@@ -104,6 +105,7 @@ test("a save proves what it claims, and a failed one leaves the card as it was",
   await page.locator("#to-test-mail").click();
   await page.focusIs("recipient");
   await sendTest(page);
+  while (smtp.commands.at(-1) !== "QUIT") await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual(smtp.commands.slice(-5), ["EHLO", "AUTH", "MAIL", "RCPT", "DATA"].slice(-5).concat("QUIT").slice(-5));
   await states(page, "ready", /Email is ready, with a warning Tested now by a test email, which was accepted\./);
   // 4: settings that were never stored say nothing about the stored ones.
@@ -122,17 +124,16 @@ test("a save proves what it claims, and a failed one leaves the card as it was",
   await page.getByText("Result for the settings before your change").waitFor({ state: "detached" });
   assert.equal(await remedies.first().getAttribute("aria-disabled"), null);
   await page.done();
-  await smtp.stop();
 });
 
-test("a server without sign-in is named by what it has shown", async () => {
+test("a server without sign-in is named by what it has shown", async (t) => {
   const smtp = await startSmtp();
+  t.after(() => smtp.stop());
   const page = await openWith(smtp, { username: undefined, emailPassword: undefined });
   const said = await states(page, "ready", /Tested now by a check of the connection: the server accepted the sender address\./);
   assert.ok(!said.includes("sign-in") && !smtp.commands.includes("AUTH"), said);
   assert.ok(smtp.commands.includes("MAIL"));
   await page.done();
-  await smtp.stop();
 });
 
 test("microsoft 365: a token is no proof of a mailbox, a test email is", async () => {
@@ -161,8 +162,9 @@ test("microsoft 365: a token is no proof of a mailbox, a test email is", async (
   await page.done();
 });
 
-test("a change that nothing has tried is untested, and ends what was shown before", async () => {
+test("a change that nothing has tried is untested, and ends what was shown before", async (t) => {
   const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
   const page = await openWith(smtp);
   await verify(page);
   await page.locator(".status .notice.ok", { hasText: "The connection works: the server accepted the sign-in and the sender address" }).waitFor();
@@ -184,11 +186,11 @@ test("a change that nothing has tried is untested, and ends what was shown befor
   await page.button("Enter the password").click();
   await page.focusIs("emailPassword");
   await page.done();
-  await smtp.stop();
 });
 
-test("a failure is shown whole to who opens the page the next day, and nobody asks the server again", async () => {
+test("a failure is shown whole to who opens the page the next day, and nobody asks the server again", async (t) => {
   const smtp = await startSmtp({ ...SIGN_IN, AUTH: "535 5.7.8 No" });
+  t.after(() => smtp.stop());
   const page = await open(async (api) => {
     await api("PATCH", CONFIG, patchOf(accountOf(smtp)));
     assert.equal((await api("POST", `${CONFIG}/actions/verify-connection`)).body.success, false);
@@ -219,11 +221,11 @@ test("a failure is shown whole to who opens the page the next day, and nobody as
   await states(page, "ready", /the server accepted the sign-in and the sender address/);
   assert.equal(await page.locator(".diagnosis").count(), 0);
   await page.done();
-  await smtp.stop();
 });
 
-test("a connection that works is no green once an email was refused, before or after", async () => {
+test("a connection that works is no green once an email was refused, before or after", async (t) => {
   const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
   const page = await openWith(smtp);
   await verify(page);
   await page.locator(".status .notice.ok").waitFor();
@@ -244,11 +246,11 @@ test("a connection that works is no green once an email was refused, before or a
   await sendTest(page);
   await states(page, "ready", /by a test email/);
   await page.done();
-  await smtp.stop();
 });
 
-test("a refused recipient says nothing about the account", async () => {
+test("a refused recipient says nothing about the account", async (t) => {
   const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
   const page = await openWith(smtp);
   for (const [reply, code] of [
     ["550 5.1.1 No such user", "RECIPIENT_UNKNOWN"], ["450 4.7.1 Greylisted, try again later", "GREYLISTED"],
@@ -264,11 +266,11 @@ test("a refused recipient says nothing about the account", async () => {
     assert.equal(await page.locator(".status .diagnosis").count(), 0);
   }
   await page.done();
-  await smtp.stop();
 });
 
-test("an unknown outcome is neither a failure nor a success", async () => {
+test("an unknown outcome is neither a failure nor a success", async (t) => {
   const smtp = await startSmtp({ ...SIGN_IN, message: "close" });
+  t.after(() => smtp.stop());
   const page = await openWith(smtp);
   await sendTest(page, "bea@example.com");
   assert.equal(await page.code(), "OUTCOME_UNKNOWN");
@@ -284,7 +286,6 @@ test("an unknown outcome is neither a failure nor a success", async () => {
   }
   await page.picture("97-unknown");
   await page.done();
-  await smtp.stop();
 });
 
 test("sending that is paused is said with who did it and what waits, and an email that was sent is a proof", async () => {
@@ -300,7 +301,7 @@ test("sending that is paused is said with who did it and what waits, and an emai
   await page.api("POST", "/account/resume");
   for (let tries = 0; (await page.stored()).lastCheck.operation !== "delivery"; tries += 1) {
     assert.ok(tries < 600, "the email is sent");
-    await new Promise((resolve) => setTimeout(resolve, 50));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
   await page.reload();
   await page.ready();
@@ -310,6 +311,7 @@ test("sending that is paused is said with who did it and what waits, and an emai
 
 test("a save goes on when the page is loaded again, and the page follows it to its end", async (t) => {
   const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
   // One that waits for the mail server for longer than a page takes to load.
   const patient = await startDev();
   t.after(() => patient.stop());
@@ -353,7 +355,6 @@ test("a save goes on when the page is loaded again, and the page follows it to i
   assert.equal(await page.getByRole("dialog").count(), 0, "nobody else has changed anything");
   assert.equal((await page.stored()).providerConfig.senderName, "Entered meanwhile");
   await page.done();
-  await smtp.stop();
 });
 
 test("a save whose answer is lost is no change of somebody else's", async () => {

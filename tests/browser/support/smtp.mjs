@@ -12,8 +12,11 @@ export async function startSmtp(answers = {}) {
     message: "250 2.0.0 Taken", ...answers,
   };
   const smtp = { commands: [], replies, connections: 0, held: Promise.resolve() };
+  const sockets = new Set();
   const server = createServer((socket) => {
     smtp.connections += 1;
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
     let message = null;
     let answered = Promise.resolve();
     const answer = (reply, end = false) => {
@@ -53,7 +56,10 @@ export async function startSmtp(answers = {}) {
       return resolve;
     },
 
-    stop: () => new Promise((resolve) => server.close(resolve)),
+    stop: () => new Promise((resolve) => {
+      server.close(resolve);
+      for (const socket of sockets) socket.destroy();
+    }),
   });
 }
 
