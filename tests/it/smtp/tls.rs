@@ -6,6 +6,7 @@ mod trust;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rustls::version::{TLS12, TLS13};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
@@ -306,7 +307,7 @@ async fn a_handshake_that_stalls_or_breaks_ends_the_session() {
     let half = || Act::Send(vec![0x16, 0x03, 0x03, 0x01, 0x00, 0x02, 0x00]);
     let garbage = garbage();
     let garbage_in_a_record = [&[0x16, 0x03, 0x03, 0x40, 0x00][..], &garbage].concat();
-    for (label, acts, expected) in [
+    let cases = [
         ("silence", vec![Act::Silence], "Timeout"),
         ("half a record, then silence", vec![half(), Act::Silence], "Timeout"),
         ("half a record, then FIN", vec![half(), Act::Close], "ConnectionLost"),
@@ -317,17 +318,19 @@ async fn a_handshake_that_stalls_or_breaks_ends_the_session() {
         ("close_notify", vec![Act::Send(vec![0x15, 0x03, 0x03, 0, 2, 1, 0]), Act::Close], "ConnectionLost"),
         ("an unknown alert", vec![alert(80)], "Tls"),
         ("a drip", vec![half(), Act::Drip(vec![0], Duration::from_millis(20))], "Timeout"),
-    ] {
-        for (security, script) in
-            [(Security::StartTls, Script::starttls()), (Security::Tls, Script::implicit_tls())]
-        {
-            let script = script.on(At::Handshake, acts.clone());
-            let (error, _) = refused(script, &Caller::new(security).impatient()).await;
-            assert_eq!(error.stage, Stage::Tls, "{label}");
-            let kind = format!("{:?}", error.kind);
-            assert!(kind.starts_with(expected), "{label}: {kind}");
-        }
-    }
+    ];
+    let both = |case| {
+        [(Security::StartTls, Script::starttls()), (Security::Tls, Script::implicit_tls())]
+            .map(|way| (case, way))
+    };
+    join_all(cases.iter().flat_map(both).map(async |((label, acts, expected), (security, script))| {
+        let script = script.on(At::Handshake, acts.clone());
+        let (error, _) = refused(script, &Caller::new(security).impatient()).await;
+        assert_eq!(error.stage, Stage::Tls, "{label}");
+        let kind = format!("{:?}", error.kind);
+        assert!(kind.starts_with(expected), "{label}: {kind}");
+    }))
+    .await;
 }
 
 /// Security case D11.
@@ -379,7 +382,7 @@ async fn a_reply_counts_when_its_line_is_whole_whatever_follows() {
 /// Servers at these ports may pause before they greet, and punish who speaks first.
 #[tokio::test]
 async fn a_silent_server_at_a_port_for_plain_text_is_not_spoken_to() {
-    for (port, probed) in [(25, false), (587, false), (2525, false), (2465, true)] {
+    join_all([(25, false), (587, false), (2525, false), (2465, true)].map(async |(port, probed)| {
         let server = SmtpServer::start(Script::plain().on(At::Greeting, Act::Silence)).await;
         let caller = Caller::new(Security::StartTls).impatient();
         // The port that the session is told; the socket is where the test may listen.
@@ -393,5 +396,6 @@ async fn a_silent_server_at_a_port_for_plain_text_is_not_spoken_to() {
         assert_eq!(opened.err().expect("no greeting").kind, ErrorKind::Timeout, "{port}");
         server.ended().await;
         assert_eq!(!server.last().stray.is_empty(), probed, "{port}");
-    }
+    }))
+    .await;
 }

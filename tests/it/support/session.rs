@@ -46,7 +46,7 @@ impl Caller {
     /// With so little time that a server which keeps it waiting is given up.
     #[must_use]
     pub fn impatient(mut self) -> Self {
-        self.time = Duration::from_millis(700);
+        self.time = Duration::from_secs(3);
         self
     }
 
@@ -149,6 +149,8 @@ pub fn address(text: &str) -> EmailAddress {
 pub async fn connect(peer: SocketAddr, opened_by_operator: bool) -> Connection {
     let stream = TcpStream::connect(peer).await.expect("the scripted server listens");
     stream.set_nodelay(true).expect("a socket");
+    // So that a message need not be large to stop where the server does not read it.
+    socket2::SockRef::from(&stream).set_send_buffer_size(64 * 1024).expect("a socket");
     Connection { stream, peer, opened_by_operator, ipv6_path_broken: false, alternatives: Vec::new() }
 }
 

@@ -165,18 +165,20 @@ async fn another_service_is_told_by_name_and_never_by_its_bytes() {
 /// Security case A16.
 #[tokio::test]
 async fn a_service_that_speaks_only_when_spoken_to_is_told_by_its_answer_to_a_client_hello() {
-    for (answer, kind) in [
+    let answers = [
         ("HTTP/1.1 400 Bad Request\r\n\r\n", ErrorKind::NotSmtp(OtherProtocol::Http)),
         ("-ERR unknown command\r\n", ErrorKind::NotSmtp(OtherProtocol::Redis)),
         ("220 mail.example.com, at last\r\n", ErrorKind::Timeout),
-    ] {
+    ];
+    join_all(answers.map(async |(answer, kind)| {
         // It waits for the first flight, as a TLS server does, and then answers in the clear.
         let script = Script::implicit_tls().on(At::Handshake, raw(answer));
         let server = SmtpServer::start(script).await;
         let caller = Caller::new(Security::StartTls).impatient();
         let error = caller.verify(&server, &mut Transcript::default()).await.unwrap_err();
         assert_eq!((error.stage, error.kind), (Stage::Greeting, kind), "{answer}");
-    }
+    }))
+    .await;
 }
 
 #[tokio::test]

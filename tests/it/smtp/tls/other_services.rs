@@ -42,11 +42,12 @@ async fn other_services_within_tls_are_told() {
 /// Security case D12.
 #[tokio::test]
 async fn a_server_that_waits_for_tls_is_found_out_by_a_client_hello() {
-    for security in [Security::StartTls, Security::None] {
+    join_all([Security::StartTls, Security::None].map(async |security| {
         let (error, server) = refused(Script::implicit_tls(), &Caller::new(security).impatient()).await;
         assert_eq!((error.stage, error.kind), (Stage::Greeting, ErrorKind::TlsFromFirstByte));
         assert_eq!(server.verbs(), Vec::<String>::new());
-    }
+    }))
+    .await;
 }
 
 /// Security case D12.

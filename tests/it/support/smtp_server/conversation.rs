@@ -87,6 +87,7 @@ struct Conversation<'a> {
 
 pub(super) async fn hold(tcp: TcpStream, script: &Script, seen: &Mutex<Seen>, log: &Mutex<Vec<Command>>) {
     let _ = tcp.set_nodelay(true);
+    let _ = socket2::SockRef::from(&tcp).set_recv_buffer_size(64 * 1024);
     let mut conversation = Conversation {
         wire: Some(Wire::Plain(tcp)),
         script,
