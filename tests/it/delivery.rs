@@ -103,6 +103,16 @@ impl Post {
         email
     }
 
+    /// Waits until nothing is sent for any account, and what was found out about each is written.
+    pub async fn at_rest(&self) {
+        eventually("all accounts are given up", async || {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+            let owned = "select tenant_id from delivery_accounts where owner is not null";
+            self.app.database.query(owned).await.is_empty()
+        })
+        .await;
+    }
+
     pub async fn get(&self, id: &str) -> Value {
         self.admin().get(&format!("{EMAILS}/{id}")).await.expect(200).json()
     }

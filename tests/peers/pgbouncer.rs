@@ -46,7 +46,7 @@ impl PgBouncer {
         let name = database.get_dbname().expect("a name");
         let bouncer =
             Self { process, _folder: folder, url: format!("postgres://postgres@127.0.0.1:{port}/{name}") };
-        for _ in 0..200 {
+        for _ in 0..3_000 {
             if tokio_postgres::connect(&bouncer.url, NoTls).await.is_ok() {
                 return bouncer;
             }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+use tokio::sync::watch;
 
 use crate::support::app::{START, TestApp, token_secret};
 use crate::support::client::{CONFIG, Client, SEND_TEST, VERIFY};
@@ -290,7 +291,8 @@ async fn a_failed_check_is_listed_with_its_diagnosis_in_the_readers_language() {
 /// Security case I9.
 #[tokio::test]
 async fn a_put_that_loses_the_race_after_its_check_is_audited() {
-    let slow = [Act::Pause(Duration::from_millis(300)), Act::Usual];
+    let (go, held) = watch::channel(false);
+    let slow = [Act::Wait(held), Act::Usual];
     let (app, server, admin) = started(Script::starttls().on(At::Greeting, slow)).await;
     let created = admin.patch(&json!({"senderName": "Ada"})).await.expect(204);
     let tag = created.header("etag").expect("a tag").to_owned();
@@ -301,6 +303,7 @@ async fn a_put_that_loses_the_race_after_its_check_is_audited() {
     };
     eventually("the check begins", async || server.connections() == 1).await;
     admin.patch(&json!({"senderName": "Grace"})).await.expect(204);
+    go.send_replace(true);
     putting.await.expect("a request").expect(412);
     assert_eq!(server.sign_ins().len(), 1);
     let last = app.database.audit("acme").await.pop().expect("a row");
@@ -356,14 +359,15 @@ async fn a_failed_audit_write_after_a_check_records_nothing_else() {
     app.database.execute("alter table elsewhere rename to audit").await;
     assert_eq!(app.database.count("audit").await, 1);
 
-    let slow = [Act::Pause(Duration::from_millis(200)), Act::Usual];
-    server.play(refusing().on(At::Greeting, slow));
+    let (go, held) = watch::channel(false);
+    server.play(refusing().on(At::Greeting, [Act::Wait(held), Act::Usual]));
     let verifying = {
         let admin = admin.clone();
         tokio::spawn(async move { admin.post(VERIFY).await })
     };
     eventually("it is dialled", async || server.connections() == 4).await;
     app.app.db.close().await;
+    go.send_replace(true);
     let answer = verifying.await.expect("a request").expect(503);
     assert!(answer.header("retry-after").is_some());
     assert_eq!(app.database.count("audit").await, 1);

@@ -1,11 +1,12 @@
 //! verify-connection, send-test-email and PUT against a mail server: outcomes, health, rights, places.
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client, SEND_TEST, VALIDATE, VERIFY};
 use crate::support::leaks::canary;
-use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, USER, good_password, reply};
 
 fn account(server: &SmtpServer, security: &str) -> Value {
     json!({
@@ -211,10 +212,8 @@ async fn a_check_never_makes_a_write_fail() {
 /// Security case B10.
 #[tokio::test]
 async fn a_check_outcome_after_a_change_is_discarded() {
-    let slow = Script::starttls().on(
-        At::Auth,
-        [Act::Pause(std::time::Duration::from_millis(400)), Act::Send(b"535 5.7.8 no\r\n".to_vec())],
-    );
+    let (go, held) = watch::channel(false);
+    let slow = Script::starttls().on(At::Auth, [Act::Wait(held), reply("535 5.7.8 no")]);
     let (app, server, admin) = started(slow).await;
     admin.patch(&account(&server, "StartTLS")).await.expect(204);
     let checking = {
@@ -226,6 +225,7 @@ async fn a_check_outcome_after_a_change_is_discarded() {
     }
     let elsewhere = SmtpServer::start(Script::starttls()).await;
     admin.patch(&json!({"serverPort": elsewhere.port()})).await.expect(204);
+    go.send_replace(true);
     assert_eq!(checking.await.expect("a check")["success"], json!(false));
     let shown = admin.config().await;
     assert_eq!((&shown["authFailures"], &shown["errorCode"]), (&json!(0), &json!("INCOMPLETE_CONFIG")));
@@ -329,9 +329,8 @@ async fn put_evaluates_preconditions_before_the_check_and_at_the_write() {
     admin.json_with("PUT", CONFIG, &[("if-none-match", "*")], &body).await.expect(412);
     let tag = created.header("etag").expect("a tag").to_owned();
 
-    let slow =
-        Script::starttls().on(At::Auth, [Act::Pause(std::time::Duration::from_millis(300)), Act::Usual]);
-    server.play(slow);
+    let (go, held) = watch::channel(false);
+    server.play(Script::starttls().on(At::Auth, [Act::Wait(held), Act::Usual]));
     let putting = {
         let (admin, body, tag) = (admin.clone(), body.clone(), tag.clone());
         tokio::spawn(async move { admin.json_with("PUT", CONFIG, &[("if-match", &tag)], &body).await.status })
@@ -340,6 +339,7 @@ async fn put_evaluates_preconditions_before_the_check_and_at_the_write() {
         tokio::task::yield_now().await;
     }
     admin.patch(&json!({"senderName": "Somebody else"})).await.expect(204);
+    go.send_replace(true);
     assert_eq!(putting.await.expect("a put"), 412, "the configuration changed while it was checked");
     assert_eq!(admin.config().await["providerConfig"]["senderName"], json!("Somebody else"));
 }

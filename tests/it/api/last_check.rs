@@ -1,6 +1,7 @@
 //! `lastCheck`: how the last attempt to use the settings as they stand ended.
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client, VERIFY};
@@ -123,9 +124,10 @@ async fn what_is_not_tried_leaves_it_absent() {
 
 #[tokio::test]
 async fn an_outcome_that_arrives_after_a_change_writes_nothing() {
-    let slow = [Act::Pause(std::time::Duration::from_millis(300)), Act::Usual];
     for path in ["verify", "send", "put"] {
-        let (_app, server, admin) = started(Script::starttls().on(At::Auth, slow.clone())).await;
+        let (go, held) = watch::channel(false);
+        let (_app, server, admin) =
+            started(Script::starttls().on(At::Auth, [Act::Wait(held), Act::Usual])).await;
         admin.patch(&account(&server)).await.expect(204);
         let using = {
             let (admin, mut same) = (admin.clone(), account(&server));
@@ -143,6 +145,7 @@ async fn an_outcome_that_arrives_after_a_change_writes_nothing() {
             tokio::task::yield_now().await;
         }
         admin.patch(&json!({"senderName": "Grace"})).await.expect(204);
+        go.send_replace(true);
         using.await.expect("an answer");
         assert_eq!(admin.config().await.get("lastCheck"), None, "{path}");
     }

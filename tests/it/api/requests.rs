@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::app::{START, TestApp};
-use crate::support::client::{CONFIG, Client};
+use crate::support::client::{CONFIG, Client, in_a_crowd};
 use crate::support::leaks::canary;
 
 /// Security case F18.
@@ -90,24 +90,17 @@ async fn a_hundred_concurrent_writers_lose_no_update() {
     let admin = app.admin("acme");
     admin.patch(&json!({"serverAddress": "smtp.example.com"})).await.expect(204);
     let fields = ["username", "senderName", "emailAddress", "serverPort"];
-    let writers = (0..100_u16).map(|number| {
-        let admin = admin.clone();
-        tokio::spawn(async move {
-            let field = fields[usize::from(number % 4)];
-            let value = match field {
-                "serverPort" => json!(1000 + number),
-                "emailAddress" => json!(format!("user{number}@example.com")),
-                _ => json!(format!("user {number}")),
-            };
-            let tag =
-                admin.patch(&json!({ field: value })).await.expect(204).header("etag").map(str::to_owned);
-            tag.expect("a tag")
-        })
+    let writers = (0..100_u16).map(async |number| {
+        let field = fields[usize::from(number % 4)];
+        let value = match field {
+            "serverPort" => json!(1000 + number),
+            "emailAddress" => json!(format!("user{number}@example.com")),
+            _ => json!(format!("user {number}")),
+        };
+        let tag = admin.patch(&json!({ field: value })).await.expect(204).header("etag").map(str::to_owned);
+        tag.expect("a tag")
     });
-    let mut tags = Vec::new();
-    for writer in writers.collect::<Vec<_>>() {
-        tags.push(writer.await.expect("a writer"));
-    }
+    let mut tags = in_a_crowd(writers).await;
     tags.sort();
     tags.dedup();
     assert_eq!(tags.len(), 100, "every write made a version of its own");

@@ -101,7 +101,8 @@ async fn get_and_verify_are_traced_without_private_data() {
     let trace = collector.trace_with(VERIFYING).await;
     let request = named(&trace, VERIFYING);
     assert!(request.parent_span_id.is_empty());
-    assert!(process.log().contains(&hex(&request.trace_id)), "the log names the trace");
+    let id = hex(&request.trace_id);
+    eventually("the log names the trace", async || process.log().contains(&id)).await;
     let steps: Vec<_> = names(&trace).into_iter().filter(|name| !name.contains("email_configs")).collect();
     let expected = [
         VERIFYING,
@@ -313,6 +314,7 @@ async fn a_refusing_collector_is_logged_once_and_counted() {
         let failed = 2 * batch as u64;
         eventually("it is counted", async || spans(&admin, "failed").await >= failed).await;
     }
+    eventually("it is told", async || process.log().contains(TOLD)).await;
     assert_eq!(process.log().matches(TOLD).count(), 1, "told once");
     collector.answer_with(200);
     admin.get(CONFIG).await.expect(200);

@@ -316,13 +316,14 @@ async fn the_next_process_sends_as_soon_as_the_lease_is_over() {
     let tenant = Tenant::create(&process, "acme").await;
     tenant.server.play(script().on(At::Greeting, Act::Silence));
     let id = tenant.enqueue(&process, &mail("hold")).await;
-    until("it connects", || tenant.server.connections() == 1).await;
+    until("it connects", || tenant.server.connections() > 0).await;
     process.kill();
     let killed = Instant::now();
     tenant.server.play(script());
     let process = site.start().await;
     assert_eq!(tenant.outcome(&process, &id).await, (1, "accepted".to_owned()));
-    assert!(killed.elapsed() < Duration::from_secs(15), "{:?}", killed.elapsed());
+    // The next look at accounts that are due without a time would come after a minute.
+    assert!(killed.elapsed() < Duration::from_secs(45), "{:?}", killed.elapsed());
 }
 
 /// The one process that SQLite serves has no need to wait: the lease would outlast this test by minutes.

@@ -1,6 +1,7 @@
 //! A wall clock that is set forward and back by an hour: mail goes on, and none goes twice.
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{EMAILS, Post, status, to};
 use crate::support::eventually::eventually;
@@ -18,15 +19,14 @@ async fn mail_goes_out_once_whatever_the_clock_is_set_to() {
     let mut sent = 0;
     for jump in [HOUR, -HOUR, -HOUR, HOUR] {
         // One mail at rest, and one that meets the jump in the hands of the server.
-        post.server.play(
-            Script::starttls()
-                .on(At::Message, [Act::Pause(std::time::Duration::from_millis(300)), Act::Usual]),
-        );
+        let (go, held) = watch::channel(false);
+        post.server.play(Script::starttls().on(At::Message, [Act::Wait(held), Act::Usual]));
         let mail = to(&[&format!("r{sent}@example.net")]);
         let id = post.admin().json("POST", EMAILS, &mail).await.expect(202).json();
         sent += 1;
         eventually("the server has it", async || post.server.mails().len() == sent).await;
         post.app.clock.set_by(jump);
+        go.send_replace(true);
         let id = id["id"].as_str().expect("an id").to_owned();
         post.until(&id, |email| status(email) == "accepted").await;
         let after = post.send(&to(&[&format!("r{sent}@example.net")])).await;

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{EMAILS, Post, status, to};
 use crate::support::app::TestApp;
+use crate::support::client::in_a_crowd;
 use crate::support::smtp_server::Script;
 
 #[tokio::test]
@@ -98,17 +99,13 @@ async fn the_same_key_is_the_same_mail() {
 #[tokio::test]
 async fn of_many_requests_with_one_key_at_once_one_mail_is_made() {
     let post = Post::open(Script::starttls()).await;
-    let requests = (0..100).map(|_| {
-        let admin = post.admin();
-        tokio::spawn(async move {
-            let key = [("Idempotency-Key", "at-once")];
-            admin.json_with("POST", EMAILS, &key, &to(&["bob@example.net"])).await
-        })
+    let requests = (0..100).map(async |_| {
+        let key = [("Idempotency-Key", "at-once")];
+        post.admin().json_with("POST", EMAILS, &key, &to(&["bob@example.net"])).await
     });
     let mut ids = std::collections::HashSet::new();
     let mut taken = 0;
-    for request in requests.collect::<Vec<_>>() {
-        let answer = request.await.expect("an answer");
+    for answer in in_a_crowd(requests).await {
         assert!([200, 202].contains(&answer.status), "{}", answer.status);
         taken += usize::from(answer.status == 202);
         ids.insert(answer.json()["id"].as_str().expect("an id").to_owned());

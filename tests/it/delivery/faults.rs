@@ -3,11 +3,12 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{EMAILS, Post, account, status, to};
 use crate::support::app::TestApp;
 use crate::support::eventually::eventually;
-use crate::support::smtp_server::{Act, At, Script, good_password};
+use crate::support::smtp_server::{Act, At, Script, good_password, reply};
 
 async fn enqueue(post: &Post, number: usize) -> String {
     let email = to(&[&format!("r{number}@example.net")]);
@@ -75,7 +76,8 @@ async fn a_configuration_that_comes_while_the_old_one_fails_is_tried() {
     let post = Post::open(Script::starttls()).await;
     let disabled =
         "535 5.7.139 Authentication unsuccessful, SmtpClientAuthentication is disabled for the Tenant.";
-    let slow = [Act::Pause(Duration::from_millis(1_500)), crate::support::smtp_server::reply(disabled)];
+    let (go, held) = watch::channel(false);
+    let slow = [Act::Wait(held), reply(disabled)];
     post.server.play(Script::starttls().on(At::Auth, slow));
     let sign_ins = post.server.sign_ins().len();
     let id = enqueue(&post, 1).await;
@@ -89,5 +91,6 @@ async fn a_configuration_that_comes_while_the_old_one_fails_is_tried() {
     right["emailPassword"] = json!(good_password());
     right["senderName"] = json!("Ada");
     post.admin().put(&right).await.expect(204);
+    go.send_replace(true);
     post.until(&id, |email| status(email) == "accepted").await;
 }

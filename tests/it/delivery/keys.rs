@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{EMAILS, Post, to};
 use crate::support::app::TestApp;
-use crate::support::client::{Answer, Client};
+use crate::support::client::{Answer, Client, in_a_crowd};
 use crate::support::smtp_server::Script;
 
 async fn send(client: &Client, path: &str, key: &str, body: &Value) -> Answer {
@@ -62,16 +62,12 @@ async fn a_key_stands_for_its_request_after_a_restart_and_for_a_batch_as_a_whole
 #[tokio::test]
 async fn of_many_batches_with_one_key_at_once_one_is_taken_whole() {
     let post = Post::with(Script::starttls(), |config| config.delivery.enabled = false).await;
-    let requests: Vec<_> = (0..100)
-        .map(|number| {
-            let client = post.admin();
-            let batch = json!([to(&[&format!("r{}@example.net", number % 2)]), to(&["s@example.net"])]);
-            tokio::spawn(async move { send(&client, &format!("{EMAILS}/batch"), "at-once", &batch).await })
-        })
-        .collect();
+    let requests = (0..100).map(async |number| {
+        let batch = json!([to(&[&format!("r{}@example.net", number % 2)]), to(&["s@example.net"])]);
+        send(&post.admin(), &format!("{EMAILS}/batch"), "at-once", &batch).await
+    });
     let (mut taken, mut others) = (Vec::new(), 0);
-    for request in requests {
-        let answer = request.await.expect("an answer");
+    for answer in in_a_crowd(requests).await {
         match answer.status {
             200 | 202 => taken.push(ids(&answer)),
             _ => others += usize::from(answer.expect(409).status == 409),

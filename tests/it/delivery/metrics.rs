@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::sync::watch;
 
 use super::{EMAILS, Post, status, to};
 use crate::support::app::TestApp;
@@ -197,8 +198,8 @@ async fn unknown_outcomes_copies_and_expired_mail_are_counted() {
 /// recipient is dropped and counted.
 #[tokio::test]
 async fn mail_in_hand_and_fenced_results_are_counted() {
-    let slow = [Act::Pause(Duration::from_millis(700)), Act::Usual];
-    let post = Post::open(Script::starttls().on(At::Message, slow)).await;
+    let (go, held) = watch::channel(false);
+    let post = Post::open(Script::starttls().on(At::Message, [Act::Wait(held), Act::Usual])).await;
     let id = enqueue(&post, &to(&["bob@example.net"])).await;
     until(&post, "transports_delivery_in_flight", 1.0).await;
     until(&post, "transports_delivery_slots_in_use", 1.0).await;
@@ -207,6 +208,7 @@ async fn mail_in_hand_and_fenced_results_are_counted() {
          update emails set version = version + 1 where id = '{id}'"
     );
     post.app.database.execute(&other_owner).await;
+    go.send_replace(true);
     until(&post, "transports_delivery_fenced_results_total", 1.0).await;
     until(&post, "transports_delivery_in_flight", 0.0).await;
     until(&post, "transports_delivery_slots_in_use", 0.0).await;
@@ -215,11 +217,12 @@ async fn mail_in_hand_and_fenced_results_are_counted() {
 
 #[tokio::test]
 async fn a_result_that_cannot_be_written_is_shown_until_it_is() {
-    let slow = [Act::Pause(Duration::from_millis(500)), Act::Usual];
-    let post = Post::open(Script::starttls().on(At::Message, slow)).await;
+    let (go, held) = watch::channel(false);
+    let post = Post::open(Script::starttls().on(At::Message, [Act::Wait(held), Act::Usual])).await;
     let id = enqueue(&post, &to(&["bob@example.net"])).await;
     until(&post, "transports_delivery_in_flight", 1.0).await;
     post.app.database.execute("alter table email_events rename to email_events_away").await;
+    go.send_replace(true);
     until(&post, "transports_delivery_stalled", 1.0).await;
     post.app.database.execute("alter table email_events_away rename to email_events").await;
     until(&post, "transports_delivery_stalled", 0.0).await;

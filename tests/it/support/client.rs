@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
 use hyper::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -168,4 +169,13 @@ pub fn replace(fields: &Value) -> Value {
         .iter()
         .map(|(field, value)| serde_json::json!({"op": "replace", "path": format!("/{field}"), "value": value}))
         .collect()
+}
+
+/// Requests that are under way at the same time. More would only wait for each other, on a slow machine for longer than
+/// the service lets a request wait for its database.
+const CROWD: usize = 20;
+
+/// The outcomes of many requests, of which as many as a slow machine can answer in time are under way at once.
+pub async fn in_a_crowd<T>(requests: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+    stream::iter(requests).buffer_unordered(CROWD).collect().await
 }

@@ -217,15 +217,16 @@ impl Database {
             Place::Postgres { .. } => {
                 let client = connect(&self.url()).await;
                 client.batch_execute("checkpoint").await.expect("a superuser");
-                let files = "select pg_read_binary_file(file, 0, size) from (
-                        select file, (pg_stat_file(file)).size from (
+                let files = "select pg_read_binary_file(file, 0, size, true) from (
+                        select file, (pg_stat_file(file, true)).size from (
                             select 'base/' || oid || '/' || pg_ls_dir('base/' || oid) as file
                             from pg_database where datname = current_database()
                         ) as names
                         union all select 'pg_wal/' || name, size from pg_ls_waldir()
                     ) as files";
                 let rows = client.query(files, &[]).await.expect("a superuser");
-                rows.iter().flat_map(|row| row.get::<_, Vec<u8>>(0)).collect()
+                // None of a file that PostgreSQL has taken away meanwhile.
+                rows.iter().filter_map(|row| row.get::<_, Option<Vec<u8>>>(0)).flatten().collect()
             }
         }
     }

@@ -56,7 +56,7 @@ async fn rows_83_to_90_are_told_by_graphs_codes() {
 #[tokio::test]
 async fn a_mail_without_a_response_may_have_been_sent() {
     let microsoft = Microsoft::start().await;
-    let app = microsoft.service_with(|config| config.egress.timeout_seconds = 1).await;
+    let app = microsoft.service().await;
     let admin = app.admin("acme");
     put(&admin, &microsoft.provider_config()).await.expect(204);
     microsoft.fake.script_mail(ScriptedResponse::Hang);

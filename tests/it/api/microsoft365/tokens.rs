@@ -161,7 +161,7 @@ async fn what_repeats_the_client_secret_or_the_token_is_not_shown() {
 async fn a_malformed_token_response_does_not_blame_the_secret() {
     let microsoft = Microsoft::start().await;
     let elsewhere = Microsoft::start().await;
-    let app = microsoft.service_with(|config| config.egress.timeout_seconds = 1).await;
+    let app = microsoft.service().await;
     let admin = app.admin("acme");
     put(&admin, &microsoft.provider_config()).await.expect(204);
     let redirect = format!("{}/x/oauth2/v2.0/token", elsewhere.url);

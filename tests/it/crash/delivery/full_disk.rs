@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::{EMAILS, Site, Tenant, mail, script, settled, start, until};
 use crate::delivery::status;
 use crate::support::database::Engine;
@@ -20,14 +22,17 @@ async fn on_a_full_disk_no_mail_is_taken_and_none_is_sent_until_results_can_be_w
     };
     let process = start(&settings).await;
     let (under_way, waiting) = (Tenant::create(&process, "one").await, Tenant::create(&process, "two").await);
-    under_way.server.play(script().on(At::Message, [Act::Pause(Duration::from_millis(500)), Act::Usual]));
+    let (go, held) = watch::channel(false);
+    let when_full = [Act::Wait(held), Act::Usual];
+    under_way.server.play(script().on(At::Message, when_full.clone()));
     // Its connection is made, and its start comes when the disk is full.
-    waiting.server.play(script().on(At::Auth, [Act::Pause(Duration::from_millis(500)), Act::Usual]));
+    waiting.server.play(script().on(At::Auth, when_full));
     let first = under_way.enqueue(&process, &mail("retry_once")).await;
     let second = waiting.enqueue(&process, &mail("retry_once")).await;
     until("one is handed over", || under_way.server.mails().len() == 1).await;
     until("the other is about to be", || waiting.server.sign_ins().len() == 1).await;
     disk.trouble("write ENOSPC");
+    go.send_replace(true);
     let refused = under_way.admin(&process).json("POST", EMAILS, &mail("retry_once")).await.expect(503);
     assert!(refused.header("retry-after").is_some());
     let unwritten = "the result of a delivery attempt cannot be written";

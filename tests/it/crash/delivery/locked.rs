@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tokio::sync::watch;
 
 use super::{EMAILS, NOTHING_FOLLOWS, POLICIES, Site, Tenant, headers, id_of, mail, script, until};
 use crate::support::lock::Lock;
@@ -40,16 +41,17 @@ async fn a_kill_before_the_enqueue_commits_leaves_nothing_and_the_retry_makes_on
     tokio::join!(kill_in_the_enqueue("content_keys", false), kill_in_the_enqueue("emails", true));
 }
 
-/// Two tenants, one for each policy, whose server is slow at one place: a lock taken meanwhile holds what they write next.
+/// Two tenants, one for each policy, whose server answers at one place when a lock is taken: it holds what they write next.
 async fn kill_with_the_next_write_waiting(
     at: At,
     is_reached: fn(&Tenant) -> bool,
 ) -> (Site, Vec<(Tenant, String)>) {
     let site = Site::new().await;
     let process = site.start().await;
+    let (go, held) = watch::channel(false);
     let begun = join_all(POLICIES.map(async |on_unknown| {
         let tenant = Tenant::create(&process, on_unknown).await;
-        tenant.server.play(script().on(at.clone(), [Act::Pause(Duration::from_secs(1)), Act::Usual]));
+        tenant.server.play(script().on(at.clone(), [Act::Wait(held.clone()), Act::Usual]));
         (tenant, on_unknown)
     }));
     let mut tenants = Vec::new();
@@ -59,7 +61,8 @@ async fn kill_with_the_next_write_waiting(
     }
     until("the place is reached", || tenants.iter().all(|(tenant, _)| is_reached(tenant))).await;
     let lock = Lock::new(&site.database, "emails").await;
-    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    go.send_replace(true);
+    tokio::time::sleep(Duration::from_millis(500)).await;
     process.kill();
     lock.release().await;
     (site, tenants)
