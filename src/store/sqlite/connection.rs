@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
+use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
 
@@ -130,6 +131,8 @@ pub(super) fn open_writing(path: &Path) -> rusqlite::Result<Connection> {
     connection.set_prepared_statement_cache_capacity(texts + TRANSACTION_STATEMENTS);
     // `full` is what survives a loss of power; with `normal`, acknowledged commits were lost in trials.
     connection.pragma_update(None, "synchronous", "full")?;
+    // Else a statement with a bound limit is parsed and planned again whenever another number is bound.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     // What is deleted or replaced is overwritten.
     connection.pragma_update(None, "secure_delete", true)?;
@@ -210,4 +213,38 @@ fn value(found: ValueRef<'_>) -> rusqlite::Result<Value> {
         ValueRef::Text(_) => Value::Text(found.as_str()?.to_owned()),
         ValueRef::Blob(bytes) => Value::Bytes(bytes.to_owned()),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::StatementStatus;
+
+    use super::*;
+    use crate::store::migrations;
+
+    #[test]
+    fn no_statement_is_planned_again_for_other_values() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("transports.db");
+        create_file(&path).expect("a file");
+        let mut connection = open_first(&path).expect("a database");
+        migrations::on_sqlite(&mut connection, migrations::MIGRATIONS).expect("a schema");
+        let mut tried = 0;
+        for text in crate::store::texts().iter().flat_map(|(_, texts)| texts.iter()) {
+            let Ok(mut statement) = connection.prepare(text) else { continue }; // PostgreSQL's alone
+            if !statement.readonly() {
+                continue;
+            }
+            for value in [1_i64, 2, 2] {
+                for index in 1..=statement.parameter_count() {
+                    statement.raw_bind_parameter(index, value).expect("binds");
+                }
+                // A value may be of another type than the statement's own.
+                let _ = statement.raw_query().next();
+            }
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{text}");
+            tried += 1;
+        }
+        assert!(tried > 20, "{tried}");
+    }
 }
