@@ -286,15 +286,25 @@ async fn the_next_run_reuses_secrets_and_tokens() {
 fn a_second_one_with_the_same_data_names_the_first_and_how_to_stop_it() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
-    let second = Command::new(env!("CARGO_BIN_EXE_transports"))
+    let mut second = Command::new(env!("CARGO_BIN_EXE_transports"))
         .args(["dev", "--port", "0"])
         .env_clear()
         .current_dir(&folder.0)
         .stdin(Stdio::null())
-        .output()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
         .expect("the binary is built");
+    // One that starts greets here and never ends.
+    let mut greeting = String::new();
+    BufReader::new(second.stdout.take().expect("is piped")).read_line(&mut greeting).expect("text");
+    if !greeting.is_empty() {
+        second.kill().expect("a child");
+    }
+    let second = second.wait_with_output().expect("it ends");
+    assert_eq!(greeting, "", "it starts");
     let said = String::from_utf8(second.stderr).expect("text");
-    assert_eq!((second.status.code(), second.stdout.is_empty()), (Some(2), true), "{said}");
+    assert_eq!(second.status.code(), Some(2), "{said}");
     let expected = format!(
         "error: another `transports dev` runs with the data in ./transports-dev, and is at http://{}\n  \
            hint: stop it with Ctrl-C in its terminal, or with: kill {}; --data-dir names another folder\n",
