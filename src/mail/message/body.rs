@@ -17,9 +17,9 @@ pub(super) fn encode(text: &str) -> Result<Body, BuildError> {
         return Ok(Body::dangerous_pre_encoded(lines.into_bytes(), ContentTransferEncoding::SevenBit));
     }
     let body = if lines.is_ascii() {
-        // The library would send control characters, and spaces that get lost at a line's end, as they are.
-        Body::new_with_encoding(lines, ContentTransferEncoding::QuotedPrintable)
-            .map_err(|_| BuildError("the body could not be encoded".to_owned()))?
+        // Lettre would send control characters, and spaces that get lost at a line's end, as they are.
+        let encoded = quoted_printable::encode(lines);
+        Body::dangerous_pre_encoded(encoded, ContentTransferEncoding::QuotedPrintable)
     } else {
         Body::new(lines)
     };
