@@ -89,15 +89,22 @@ async fn a_process_that_stood_still_takes_no_account_from_itself() {
     };
     let first = enqueue("a@example.net").await;
     eventually("it is in hand", async || post.server.mails().len() == 1).await;
+    let account = async |column: &str| {
+        let rows = post.app.database.query(&format!("select {column} from delivery_accounts")).await;
+        rows[0][0].as_deref().expect("a number").parse::<i64>().expect("a number")
+    };
+    let fence = account("fence").await;
     post.pass_seconds(20);
     let second = enqueue("b@example.net").await;
     eventually("the account has a lease again", async || {
-        let leases = post.app.database.query("select lease_until from delivery_accounts").await;
-        leases[0][0]
-            .as_deref()
-            .is_some_and(|until| until.parse::<i64>().expect("a time") > post.app.clock.now().0)
+        account("lease_until").await > post.app.clock.now().0
     })
     .await;
+    assert_eq!(
+        account("fence").await,
+        fence,
+        "another run of the account would take the first email for lost"
+    );
     go.send_replace(true);
     for id in [first, second] {
         post.until(&id, |email| status(email) == "accepted").await;
