@@ -222,15 +222,6 @@ mod tests {
     use super::*;
     use crate::store::migrations;
 
-    /// Set in `.cargo/config.toml`.
-    #[test]
-    fn memory_is_not_counted_under_a_lock_of_all_threads() {
-        let connection = Connection::open_in_memory().expect("a database");
-        let mut options = connection.prepare("pragma compile_options").expect("a statement");
-        let options = options.query_map([], |row| row.get::<_, String>(0)).expect("options");
-        assert!(options.flatten().any(|option| option == "DEFAULT_MEMSTATUS=0"));
-    }
-
     #[test]
     fn no_statement_is_planned_again_for_other_values() {
         let folder = tempfile::tempdir().expect("a folder");
