@@ -173,7 +173,7 @@ pub fn replace(fields: &Value) -> Value {
 
 /// Requests that are under way at the same time. More would only wait for each other, on a slow machine for longer than
 /// the service lets a request wait for its database.
-const CROWD: usize = 20;
+const CROWD: usize = 8;
 
 /// The outcomes of many requests, of which as many as a slow machine can answer in time are under way at once.
 pub async fn in_a_crowd<T>(requests: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
