@@ -234,14 +234,15 @@ mod tests {
 
     #[tokio::test]
     async fn savepoints_are_kept_in_memory() {
+        const ASK: &str = "pragma temp_store";
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("transports.db");
         create_file(&path).expect("a file");
         let connection = open_first(&path).expect("a database");
         let writer = Writer::start(path, connection).expect("a thread");
-        let ask = || Write::default().then(sql("pragma temp_store").returning_rows());
+        let answer = writer.write(Write::default().then(sql(ASK).returning_rows())).await;
         let in_memory = Ok(Some(vec![Row(vec![Value::Integer(2)])]));
-        assert_eq!(writer.write(ask()).await.map_err(|error| error.to_string()), in_memory);
+        assert_eq!(answer.map_err(|error| error.to_string()), in_memory);
         writer.close().await;
     }
 }
