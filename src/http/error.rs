@@ -272,10 +272,14 @@ impl Error {
         self.status
     }
 
-    /// For clients that show nothing else of an error: of a refused credential the detail says what to change.
+    /// For clients that show nothing else of an error: what is wrong, and what to change. Of a refused credential the detail
+    /// says both.
     fn message(&self, fault: &Fault) -> String {
-        let detail = fault.detail.clone().filter(|_| self.status == StatusCode::UNAUTHORIZED);
-        detail.unwrap_or_else(|| fault.title.clone())
+        match &fault.detail {
+            None => fault.title.clone(),
+            Some(detail) if self.status == StatusCode::UNAUTHORIZED => detail.clone(),
+            Some(detail) => format!("{}. {detail}", fault.title),
+        }
     }
 
     /// The body, once the trace id is known.

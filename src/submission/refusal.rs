@@ -95,7 +95,7 @@ pub(super) fn delivery(error: Error) -> Reply {
             reply(550, (6, 0), "another message came with this X-Transports-Idempotency-Key before")
         }
         Error::TooLarge { limit, size } => {
-            reply(552, (3, 4), format!("the message has {size} octets; the account takes {limit}"))
+            reply(552, (3, 4), format!("the message has {size} octets; at most {limit} are taken"))
         }
         Error::QueueFull => reply(452, (3, 1), "too much mail of this tenant waits; try again later"),
         Error::NoRoom => reply(452, (3, 1), "there is no room for more mail; try again later"),

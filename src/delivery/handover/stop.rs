@@ -42,7 +42,12 @@ pub(super) async fn stopped(run: &Run<'_>, stop: &Stop) -> Handed {
 /// The same: when the account is due again.
 async fn stopped_until(run: &Run<'_>, stop: &Stop) -> NextDue {
     write_state(run).await;
-    tracing::info!(code = stop.code, failures = stop.failures, "an account has stopped sending");
+    tracing::info!(
+        tenant = run.tenant.as_str(),
+        code = stop.code,
+        failures = stop.failures,
+        "an account has stopped sending"
+    );
     if let Err(error) = run.hold_all().await {
         tracing::warn!(%error, "the mail of an account that has stopped could not be held");
     }

@@ -29,7 +29,7 @@ impl From<DeliveryError> for Error {
             DeliveryError::Refused(refused) => faults(refused),
             DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
             DeliveryError::TooLarge { limit, size } => Self::new(Code::MessageTooLarge)
-                .detail(format!("The message has {size} octets; the account takes {limit}."))
+                .detail(format!("The message has {size} octets; at most {limit} are taken."))
                 .named("message_too_large"),
             DeliveryError::QueueFull => Self::new(Code::QueueFull)
                 .detail("Send again when mail has left the queue.")
