@@ -62,6 +62,7 @@ if it is there. `transports init` writes one.\n\
 separated by commas. An empty value leaves an optional setting unset. Only names with `__` are settings. `TRANSPORTS_TOKEN`, or variables that an orchestrator injects for a service of that name, are not.\n\
 - **Relative paths**, also that of an SQLite file, begin at the folder of the file that names them; in the environment \
 they begin at the working directory.\n\
+- **Changes** come into force when the service starts again. SIGHUP reads the keys again, and nothing else.\n\
 - **Mistakes.** An unknown key is an error that names the nearest known one, a wrong value one that says what \
 was expected. All are reported together, with missing settings and with files that cannot be used, each with its \
 remedy. `transports config check` finds them without starting anything, and prints the settings in effect. It and \

@@ -204,6 +204,7 @@ fn carries_the_api(proxy: &Proxy) {
     let server = TcpListener::bind("127.0.0.1:0").expect("a port");
     proxy.store(server.local_addr().expect("an address"));
     the_clients_own_address_arrives(proxy);
+    assert_eq!(proxy.ask("/metrics", &[]).0, "404");
     a_large_request_arrives(proxy);
     the_refusal_of_a_larger_one_is_the_services_own(proxy);
     steps_arrive_as_they_happen(proxy, &server);
