@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, IF_MATCH, IF_NONE_MATCH};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT, IF_MATCH, IF_NONE_MATCH};
 use axum::http::request::Parts;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use hyper::body::Body as _;
@@ -20,6 +21,10 @@ use crate::json;
 
 /// The largest request body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
+
+/// How much is read and dropped of a request that is refused, in bytes: more than the largest request that is taken, and no
+/// stream without end.
+pub const MAX_DROPPED: usize = 48 * 1024 * 1024;
 
 /// A body of `application/json`.
 pub struct JsonBody(pub Value);
@@ -75,12 +80,17 @@ async fn read(app: &App, request: Request, types: &[&str], max: usize) -> Result
         return Err(Error::input(InputFault::body(Reason::Required, "is missing")));
     }
     check_type(request.headers(), types)?;
+    let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
-    if declared.is_some_and(|length: u64| length > max as u64) {
+    if let Some(length) = declared.filter(|length: &u64| *length > max as u64) {
+        // With `Expect: 100-continue` the client has sent nothing yet, and will not.
+        if length <= MAX_DROPPED as u64 && !request.headers().contains_key(EXPECT) {
+            // A proxy that is still sending when the answer comes may lose the answer: those written in Go do.
+            let _ = tokio::time::timeout(limit, drop_all(request.into_body())).await;
+        }
         return Err(too_large(max));
     }
     let body = Limited::new(request.into_body(), max);
-    let limit = Duration::from_secs(app.config.server.body_timeout_seconds);
     let collected = tokio::time::timeout(limit, body.collect())
         .await
         .map_err(|_| incomplete("did not arrive in time"))?;
@@ -93,6 +103,10 @@ async fn read(app: &App, request: Request, types: &[&str], max: usize) -> Result
         return Err(Error::input(InputFault::body(Reason::Empty, "is empty")));
     }
     json::parse(&bytes).map_err(|error| Error::input(InputFault::body(error.reason(), error)))
+}
+
+async fn drop_all(mut body: Body) {
+    while let Some(Ok(_)) = body.frame().await {}
 }
 
 fn incomplete(statement: &str) -> Error {

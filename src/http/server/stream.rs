@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
 use super::connections::Connection;
+use crate::http::extract::MAX_DROPPED;
 
 /// What the kernel holds for a client that has not taken it yet; it reserves twice as much. By default this grows to
 /// 4 MB for each connection, whatever is allowed to the process.
@@ -22,9 +23,6 @@ const SEND_BUFFER: usize = 128 * 1024;
 /// How long a client that was answered may send nothing before its connection is closed, and how long it may send in all.
 const MAX_SILENCE: Duration = Duration::from_secs(5);
 const MAX_LINGER: Duration = Duration::from_secs(30);
-
-/// How much of it is read and dropped: more than the largest request that is taken, and no stream without end.
-const MAX_DROPPED: usize = 48 * 1024 * 1024;
 
 /// The socket. Its time limit runs from the first byte that does not fit into the network's buffers until everything
 /// has been written, however slowly the client reads in between.

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use crate::support::app::TestApp;
 use crate::support::client::{CONFIG, Client, VERIFY};
 use crate::support::eventually::eventually;
-use crate::support::raw::{connect, rest, size, statuses};
+use crate::support::raw::{connect, exchange, rest, size, statuses};
 use crate::support::smtp_server::{Act, At, Script, SmtpServer};
 
 /// Beyond any slowness of a machine: a test that gets here has failed.
@@ -126,6 +126,17 @@ async fn an_answer_before_the_end_of_a_request_reaches_a_client_that_goes_on_sen
         assert_eq!(statuses(&answer), [status]);
         assert!(answer.ends_with(b"}"), "the whole answer: {:?}", String::from_utf8_lossy(&answer));
     }
+}
+
+/// A proxy may lose an answer that comes before it has sent everything.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_too_large_is_read_to_its_end_before_it_is_refused() {
+    let app = app(|_| {}).await;
+    let length = 1024 * 1024;
+    let head = patch_head(&app.admin("acme"), length);
+    let next = "GET /health/live HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    let requests = format!("{head}{}{next}", " ".repeat(length));
+    assert_eq!(statuses(&exchange(app.address, requests.as_bytes()).await), [413, 200]);
 }
 
 /// Security case G11.
