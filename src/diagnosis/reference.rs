@@ -90,7 +90,7 @@ fn entry(page: &mut String, rule: &Rule) {
 
 fn who_can_fix(rule: &Rule) -> String {
     match rule.owner {
-        Owner::Nobody => "Nothing is broken: nobody has to fix anything".to_owned(),
+        Owner::Nobody => "Nothing needs to be fixed".to_owned(),
         somebody => format!("Who can fix it: {}", owner(somebody)),
     }
 }

@@ -56,7 +56,7 @@ pub fn diagnosis(diagnosis: &Value, message: &str, colours: Colours) -> String {
     let owner = text(diagnosis, "owner");
     match owner.as_str() {
         "" => {}
-        "nobody" => out.push_str("Nothing is broken: nobody has to fix anything.\n"),
+        "nobody" => out.push_str("Nothing needs to be fixed.\n"),
         _ => {
             let _ = writeln!(out, "Who can fix it: {}", owner_label(&owner));
         }
@@ -114,7 +114,7 @@ mod tests {
         for (owner, line) in [
             ("mail_host", "Who can fix it: the mail provider\n"),
             ("somebody_new", "Who can fix it: somebody_new\n"),
-            ("nobody", "Nothing is broken: nobody has to fix anything.\n"),
+            ("nobody", "Nothing needs to be fixed.\n"),
         ] {
             let body = json!({"code": "GREYLISTED", "title": "Try again later", "owner": owner});
             let text = diagnosis(&body, "", Colours::none());
