@@ -28,7 +28,7 @@ impl Client {
     pub async fn connect(address: SocketAddr) -> std::io::Result<Self> {
         let stream = TcpStream::connect(address).await?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: vec![0; 16 * 1024] })
+        Ok(Self { stream, buffer: vec![0; 128 * 1024] })
     }
 
     /// Asks, and gives the whole answer.
@@ -95,10 +95,17 @@ fn parse(bytes: &[u8]) -> Option<(u16, usize, usize)> {
 }
 
 pub const PATH: &str = "/api/v1/transports/email-config";
+pub const EMAILS: &str = "/api/v1/transports/emails";
+pub const EVENTS: &str = "/api/v1/transports/events";
 
 /// The GET of a configuration.
 pub fn get(token: &str) -> Vec<u8> {
-    format!("GET {PATH} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n").into_bytes()
+    get_from(PATH, token)
+}
+
+/// The GET of a path.
+pub fn get_from(path: &str, token: &str) -> Vec<u8> {
+    format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {token}\r\n\r\n").into_bytes()
 }
 
 /// A request with a body of JSON, or without one.

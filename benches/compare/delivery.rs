@@ -1,6 +1,7 @@
-//! The platform's own mail: taking it by `POST /emails` and by the SMTP gateway, and handing it over to a mail server that takes
-//! all at once.
+//! The platform's own mail: taking it by `POST /emails` and by the SMTP gateway, handing it over to a mail server that takes
+//! all at once, and reading its events.
 
+mod events;
 mod gateway;
 mod handing_over;
 mod taking;
@@ -8,14 +9,17 @@ mod writing;
 
 use serde_json::json;
 
-use super::client::{Client, PATH, with_body};
+use super::client::{Client, EMAILS, PATH, with_body};
 use super::figures::Latencies;
+use super::load::{self, Extent, Plan};
+use super::proc::children_cpu_micros;
 use super::process::{self, Process, SERVER_CORE, free_port};
 use super::sides::{Place, service_settings};
-use super::{Extents, fill};
+use super::{Extents, fill, progress};
 use std::path::Path;
 use std::time::Duration;
 
+pub use events::Events;
 pub use gateway::Gateway;
 pub use handing_over::{HandingOver, ONE_AT_A_TIME};
 pub use taking::Taking;
@@ -24,7 +28,8 @@ pub use writing::Writing;
 /// Octets of a mail's text, about.
 const TEXT_BYTES: usize = 10_000;
 
-const EMAILS: &str = "/api/v1/transports/emails";
+/// Callers of the API at once, each with the token of another tenant.
+const CALLERS: usize = 64;
 
 /// What one round showed of one side.
 #[derive(Clone, Copy)]
@@ -49,6 +54,7 @@ pub struct Side {
 /// All that was measured of the delivery.
 pub struct Measured {
     pub taking: Taking,
+    pub events: Events,
     /// With one session, and with ten.
     pub gateway: Vec<Gateway>,
     pub handing_over: HandingOver,
@@ -63,11 +69,53 @@ pub async fn measure(
     postgres_pid: u32,
     postfix: &Path,
 ) -> Measured {
+    let tokens = place.signer.tokens(CALLERS, CALLERS, 0);
+    let (taking, running) = taking::measure(place, extents, &tokens, server, postgres_pid).await;
     Measured {
-        taking: taking::measure(place, extents, server, postgres_pid).await,
+        taking,
+        events: events::measure(place, extents, &tokens, running, postgres_pid).await,
         gateway: gateway::measure(place, extents, server, postgres_pid, postfix).await,
         handing_over: handing_over::measure(place, extents, server, postgres_pid).await,
         writing: writing::measure(place, extents, server).await,
+    }
+}
+
+/// A side that answers requests over HTTP.
+struct Running {
+    process: Process,
+    /// Whether PostgreSQL works for it.
+    uses_postgres: bool,
+    /// Of an answer with its head, where all have the same.
+    length: Option<usize>,
+    side: Side,
+}
+
+impl Running {
+    fn new(name: &'static str, process: Process) -> Self {
+        let side = Side { name, rounds: Vec::new() };
+        Self { process, uses_postgres: false, length: None, side }
+    }
+
+    async fn measure(&self, plan: &Plan, extents: &Extents, postgres_pid: u32) -> Round {
+        let of_database = || if self.uses_postgres { children_cpu_micros(postgres_pid) } else { 0.0 };
+        let before = (self.process.cpu_micros(), of_database());
+        let load = load::put_on(self.process.address, plan, self.length, Extent::For(extents.round)).await;
+        let cpu = (self.process.cpu_micros() - before.0, of_database() - before.1);
+        round(&load.latencies, load.elapsed, cpu.0, cpu.1)
+    }
+}
+
+/// Measures all sides in turns; `what` is said of the progress.
+async fn take_turns(what: &str, running: &mut [Running], plan: &Plan, extents: &Extents, postgres_pid: u32) {
+    for round in 0..=extents.delivery_rounds {
+        progress(format_args!("{what}: round {round} of {}", extents.delivery_rounds));
+        for one in &mut *running {
+            let found = one.measure(plan, extents, postgres_pid).await;
+            // The first round warms up.
+            if round > 0 {
+                one.side.rounds.push(found);
+            }
+        }
     }
 }
 
@@ -95,6 +143,19 @@ async fn start_service(place: &Place, url: &str, log: &str, more: &[(&str, &str)
     ]);
     command.envs(more.map(|(name, value)| (format!("TRANSPORTS_{name}"), *value)));
     let mut process = Process::start(command, port, &place.folder.join(log));
+    process.wait_until_it_listens();
+    process
+}
+
+/// The static answer of the service's HTTP stack, with these octets. What is posted to it is on disk before it answers.
+fn start_floor(place: &Place, name: &str, answer: &[u8]) -> Process {
+    let file = |what: &str| place.folder.join(format!("{name}-floor.{what}"));
+    std::fs::write(file("json"), answer).expect("a file");
+    let port = free_port();
+    let mut command = process::pinned(SERVER_CORE, &std::env::current_exe().expect("this program"));
+    command.args(["floor", "--port", &port.to_string(), "--body"]).arg(file("json"));
+    command.arg("--disk").arg(file("disk"));
+    let mut process = Process::start(command, port, &file("log"));
     process.wait_until_it_listens();
     process
 }

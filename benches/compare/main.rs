@@ -14,6 +14,7 @@
 mod certificate;
 mod client;
 mod delivery;
+mod disk;
 mod figures;
 mod fill;
 mod floor;
@@ -99,6 +100,9 @@ enum Server {
         port: u16,
         #[arg(long)]
         body: PathBuf,
+        /// Where the bodies of POST are stored
+        #[arg(long)]
+        disk: Option<PathBuf>,
     },
     #[command(hide = true)]
     SmtpServer {
@@ -106,6 +110,16 @@ enum Server {
         port: u16,
         #[arg(long)]
         authority: PathBuf,
+    },
+    #[command(hide = true)]
+    SubmissionFloor {
+        #[arg(long)]
+        port: u16,
+        #[arg(long)]
+        authority: PathBuf,
+        /// Where mail is stored
+        #[arg(long)]
+        disk: PathBuf,
     },
 }
 
@@ -166,8 +180,11 @@ impl Extents {
 fn main() {
     let options = Options::parse();
     match &options.server {
-        Some(Server::Floor { port, body }) => return floor::serve(*port, body),
+        Some(Server::Floor { port, body, disk }) => return floor::serve(*port, body, disk.as_deref()),
         Some(Server::SmtpServer { port, authority }) => return smtp_server::serve(*port, authority),
+        Some(Server::SubmissionFloor { port, authority, disk }) => {
+            return sink::serve_with_tls(*port, authority, disk);
+        }
         None => {}
     }
     let extents = Extents::of(&options);

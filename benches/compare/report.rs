@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use super::delivery::Taking;
 use super::figures::Spread;
 use super::sides::{self, Database, Side};
 use super::targets::{self, Target};
@@ -57,6 +58,7 @@ pub fn markdown(results: &Results) -> Vec<(&'static str, String)> {
         let mut text = format!("{}\n", results.machine);
         targets(&mut text, &targets::of_delivery(delivery));
         taking(&mut text, &delivery.taking);
+        events(&mut text, &delivery.events);
         gateway(&mut text, &delivery.gateway);
         handing_over(&mut text, &delivery.handing_over);
         writing(&mut text, &delivery.writing);
@@ -184,22 +186,36 @@ fn instructions(text: &mut String, measured: Option<&[instructions::Measured]>) 
 }
 
 fn taking(text: &mut String, measured: &delivery::Taking) {
-    let columns =
-        ["POST /emails, 10 kB", "mails/s", "CPU µs per mail", "PostgreSQL's CPU µs", "p50 ms", "p99 ms"];
-    heading(text, "Taking mail, 64 callers", &columns);
-    for side in [&measured.sqlite, &measured.sqlite_peer, &measured.postgres, &measured.postgres_peer] {
-        mail_rounds(text, side);
+    heading(
+        text,
+        "Taking mail, 64 callers",
+        &beside_the_floor("POST /emails, 10 kB", "mails/s", "CPU µs per mail"),
+    );
+    let Taking { floor, sqlite, sqlite_peer, postgres, postgres_peer } = measured;
+    for side in [floor, sqlite, sqlite_peer, postgres, postgres_peer] {
+        rounds_beside(text, side, floor);
     }
+}
+
+fn events(text: &mut String, measured: &delivery::Events) {
+    let columns = beside_the_floor("GET /events, a hundred of them", "pages/s", "CPU µs per page");
+    heading(text, "Reading events, 64 callers", &columns);
+    for side in [&measured.floor, &measured.sqlite, &measured.postgres] {
+        rounds_beside(text, side, &measured.floor);
+    }
+}
+
+fn beside_the_floor<'a>(what: &'a str, rate: &'a str, cpu: &'a str) -> [&'a str; 8] {
+    [what, rate, "of the floor", cpu, "times the floor's", "PostgreSQL's CPU µs", "p50 ms", "p99 ms"]
 }
 
 fn gateway(text: &mut String, measured: &[delivery::Gateway]) {
     for one in measured {
-        let columns =
-            ["TLS, sign-in, 10 kB", "mails/s", "CPU µs per mail", "PostgreSQL's CPU µs", "p50 ms", "p99 ms"];
+        let columns = beside_the_floor("TLS, sign-in, 10 kB", "mails/s", "CPU µs per mail");
         let sessions = if one.sessions == 1 { "one session" } else { "ten sessions" };
         heading(text, &format!("Taking mail by SMTP, {sessions}"), &columns);
-        for side in [&one.sqlite, &one.postgres, &one.postfix] {
-            mail_rounds(text, side);
+        for side in [&one.floor, &one.sqlite, &one.postgres, &one.postfix] {
+            rounds_beside(text, side, &one.floor);
         }
     }
 }
@@ -228,20 +244,29 @@ fn handing_over(text: &mut String, measured: &delivery::HandingOver) {
 }
 
 fn mail_rounds(text: &mut String, side: &delivery::Side) {
+    let [rate, cpu, database, p50, p99] = figures(side);
+    line(text, &[side.name.to_owned(), rate, cpu, database, p50, p99]);
+}
+
+fn rounds_beside(text: &mut String, side: &delivery::Side, floor: &delivery::Side) {
+    let [rate, cpu, database, p50, p99] = figures(side);
+    let rates = ratio(&side.rounds, &floor.rounds, |round| round.rate).to_string();
+    let times = ratio(&side.rounds, &floor.rounds, |round| round.cpu).to_string();
+    line(text, &[side.name.to_owned(), rate, rates, cpu, times, database, p50, p99]);
+}
+
+/// Rate, CPU time, that of the database, and the latencies.
+fn figures(side: &delivery::Side) -> [String; 5] {
     let spread = |value: fn(&delivery::Round) -> f64| Spread::of(side.rounds.iter().map(value));
     let database = spread(|round| round.database_cpu);
     let database = if database.highest > 0.0 { database.to_string() } else { "–".to_owned() };
-    line(
-        text,
-        &[
-            side.name.to_owned(),
-            spread(|round| round.rate).to_string(),
-            spread(|round| round.cpu).to_string(),
-            database,
-            spread(|round| round.p50).to_string(),
-            spread(|round| round.p99).to_string(),
-        ],
-    );
+    [
+        spread(|round| round.rate).to_string(),
+        spread(|round| round.cpu).to_string(),
+        database,
+        spread(|round| round.p50).to_string(),
+        spread(|round| round.p99).to_string(),
+    ]
 }
 
 fn writing(text: &mut String, measured: &[delivery::Writing]) {

@@ -32,7 +32,8 @@ pub fn serve(port: u16, authority: &Path) {
     });
 }
 
-fn certificate(authority: &Path) -> Arc<ServerConfig> {
+/// TLS with a certificate for `localhost`, of an authority that is written to a file.
+pub fn certificate(authority: &Path) -> Arc<ServerConfig> {
     let issued = certificate::issue();
     // Where it can be read it is whole.
     let written = authority.with_extension("new");

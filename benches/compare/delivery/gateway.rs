@@ -1,5 +1,5 @@
-//! Mails of ten kilobytes by SMTP with TLS and sign-in, each on disk before its 250, beside Postfix that takes the same and
-//! puts it on hold.
+//! Mails of ten kilobytes by SMTP with TLS and sign-in, each on disk before its 250, beside a server that does no more than
+//! this, and beside Postfix that takes the same and puts it on hold.
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -23,7 +23,7 @@ use super::super::certificate;
 use super::super::client::{Client, with_body};
 use super::super::figures::Latencies;
 use super::super::proc::children_cpu_micros;
-use super::super::process::{OTHER_CORE, Process, SERVER_CORE, free_port};
+use super::super::process::{self, OTHER_CORE, Process, SERVER_CORE, free_port};
 use super::super::sides::{Place, sqlite_url};
 use super::super::sink::Sink;
 use super::super::{Extents, create_database, progress};
@@ -41,6 +41,7 @@ pub struct Gateway {
     pub sqlite: Side,
     pub postgres: Side,
     pub postfix: Side,
+    pub floor: Side,
 }
 
 /// Where the CPU time of a side is found.
@@ -82,10 +83,11 @@ pub(super) async fn measure(
         start_gateway(place, "transports, SQLite", &sqlite, &sink, None).await,
         start_gateway(place, "transports, PostgreSQL", &postgres, &sink, Some(postgres_pid)).await,
         find_postfix(postfix),
+        start_floor(place),
     ];
     let mut measured = Vec::new();
     for sessions in SESSIONS {
-        let mut rounds = [const { Vec::new() }; 3];
+        let mut rounds = [const { Vec::new() }; 4];
         for round in 0..=extents.delivery_rounds {
             progress(format_args!(
                 "the gateway, {sessions} at once: round {round} of {}",
@@ -99,11 +101,11 @@ pub(super) async fn measure(
                 }
             }
         }
-        let [sqlite, postgres, postfix] = std::array::from_fn(|index| Side {
+        let [sqlite, postgres, postfix, floor] = std::array::from_fn(|index| Side {
             name: running[index].name,
             rounds: std::mem::take(&mut rounds[index]),
         });
-        measured.push(Gateway { sessions, sqlite, postgres, postfix });
+        measured.push(Gateway { sessions, sqlite, postgres, postfix, floor });
     }
     pin_postfix(postfix, OTHER_CORE);
     measured
@@ -151,6 +153,24 @@ async fn start_gateway(
         client: Sender::new(issued.authority.as_bytes(), "benchmark", key, "billing@example.com"),
         cpu: Cpu::Service(process, postgres),
         name,
+    }
+}
+
+/// A server that answers what has to be answered, and stores what it is given.
+fn start_floor(place: &Place) -> Running {
+    let port = free_port();
+    let file = |what: &str| place.folder.join(format!("gateway-floor.{what}"));
+    let mut command = process::pinned(SERVER_CORE, &std::env::current_exe().expect("this program"));
+    command.args(["submission-floor", "--port", &port.to_string(), "--authority"]).arg(file("pem"));
+    command.arg("--disk").arg(file("disk"));
+    let mut process = Process::start(command, port, &file("log"));
+    process.wait_until_it_listens();
+    let authority = std::fs::read(file("pem")).expect("it is written before the server listens");
+    Running {
+        address: process.address,
+        client: Sender::new(&authority, "benchmark", "any", "billing@example.com"),
+        cpu: Cpu::Service(process, None),
+        name: "replies alone, the message on disk",
     }
 }
 
