@@ -9,6 +9,7 @@ mod forms;
 use std::collections::hash_map::RandomState;
 use std::collections::{BTreeMap, HashSet};
 use std::hash::BuildHasher;
+use std::sync::LazyLock;
 
 use zeroize::Zeroizing;
 
@@ -39,6 +40,16 @@ const ORDINARY_WORDS: &str = "accepted access account address authenticate authe
     received recipient rejected relaying request required security sender server service smtp submission support \
     syntax system temporarily temporary tenant transport unauthenticated unauthorized unavailable unknown unsuccessful \
     username welcome";
+
+/// The runs of these words, of each length that a run may have.
+static ORDINARY_RUNS: LazyLock<HashSet<Box<[u32]>>> = LazyLock::new(|| {
+    let lengths = [RUN, LONG_RUN].map(lengths_in_plain_words).concat();
+    let mut runs = HashSet::new();
+    for word in ORDINARY_WORDS.split_whitespace().map(fold) {
+        runs.extend(lengths.iter().flat_map(|length| word.windows(*length)).map(Box::from));
+    }
+    runs
+});
 
 /// The secrets of one session or call.
 #[derive(Default)]
@@ -71,29 +82,25 @@ impl Redactor {
             return;
         }
         let run = run_of(secret);
-        let unspecific = self.unspecific(public, run);
-        self.add_plain(secret, run, &unspecific);
+        let public = self.public_runs(public, run);
+        self.add_plain(secret, run, &public);
         for form in forms::encoded(secret) {
             let length = form.length(run).min(form.text.len());
             if length >= form.shortest {
-                let hashes = form.text.windows(length).map(|run| self.hasher.hash_one(run));
-                let hashes = hashes.filter(|hash| !unspecific.contains(hash));
+                let hashes = self.specific_runs(&form.text, length, &public);
                 self.folded.entry(length).or_default().extend(hashes);
             }
         }
     }
 
-    fn add_plain(&mut self, secret: &str, run: usize, unspecific: &HashSet<u64>) {
+    fn add_plain(&mut self, secret: &str, run: usize, public: &HashSet<u64>) {
         let (folded, condensed) = (fold(secret), condense(secret));
         if condensed.len() < SHORTEST_PART {
             self.words.push(Zeroizing::new(secret.to_owned()));
             return;
         }
-        let hashes = |text: &[char]| -> HashSet<u64> {
-            let hashes = text.windows(run).map(|run| self.hasher.hash_one(run));
-            hashes.filter(|hash| !unspecific.contains(hash)).collect()
-        };
-        let (folded, runs) = (hashes(&folded), hashes(&condensed));
+        let folded = self.specific_runs(&folded, run, public);
+        let runs = self.specific_runs(&condensed, run, public);
         if runs.is_empty() {
             // Too short for a run, or an ordinary word itself.
             let whole = self.hasher.hash_one(&condensed[..]);
@@ -103,13 +110,18 @@ impl Redactor {
         self.folded.entry(run).or_default().extend(folded);
     }
 
-    /// Runs that are a part of an ordinary word or of what is public.
-    fn unspecific(&self, public: &[&str], run: usize) -> HashSet<u64> {
+    /// The hashes of the runs of `text` that are no part of an ordinary word or of what is public.
+    fn specific_runs(&self, text: &[u32], length: usize, public: &HashSet<u64>) -> Vec<u64> {
+        let runs = text.windows(length).filter(|run| !ORDINARY_RUNS.contains(*run));
+        runs.map(|run| self.hasher.hash_one(run)).filter(|hash| !public.contains(hash)).collect()
+    }
+
+    /// The hashes of the runs of what is public.
+    fn public_runs(&self, public: &[&str], run: usize) -> HashSet<u64> {
         let mut hashes = HashSet::new();
-        for word in ORDINARY_WORDS.split_whitespace().chain(public.iter().copied()) {
+        for word in public {
             for word in [fold(word), condense(word)] {
-                // In an escaped form a word is as it is, and the runs are longer.
-                for length in [run, run + 2] {
+                for length in lengths_in_plain_words(run) {
                     hashes.extend(word.windows(length).map(|run| self.hasher.hash_one(run)));
                 }
             }
@@ -127,7 +139,7 @@ impl Redactor {
             || self.words.iter().any(|word| has_word(text, word))
     }
 
-    fn occurs(&self, runs: &Runs, text: &[char]) -> bool {
+    fn occurs(&self, runs: &Runs, text: &[u32]) -> bool {
         runs.iter().any(|(length, hashes)| {
             !hashes.is_empty() && text.windows(*length).any(|run| hashes.contains(&self.hasher.hash_one(run)))
         })
@@ -137,6 +149,11 @@ impl Redactor {
     pub fn redact(&self, text: String) -> String {
         if self.finds(&text) { NOT_SHOWN.to_owned() } else { text }
     }
+}
+
+/// The lengths in which a word as it is can be met: in an escaped form it is as it is, and the runs are longer.
+fn lengths_in_plain_words(run: usize) -> [usize; 2] {
+    [run, run + 2]
 }
 
 fn run_of(secret: &str) -> usize {

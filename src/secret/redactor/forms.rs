@@ -6,20 +6,23 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use zeroize::Zeroizing;
 
-pub(super) type Characters = Zeroizing<Vec<char>>;
+/// Code points: a slice of these is hashed in one go, one of `char` is not.
+pub(super) type Characters = Zeroizing<Vec<u32>>;
 
 /// The ASCII letters and digits of `text` in lower case: what survives another character set, wrapping, spacing and
 /// another alphabet of Base64.
 pub(super) fn fold(text: &str) -> Characters {
     let mut folded = Zeroizing::new(Vec::with_capacity(text.len()));
-    folded.extend(text.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()));
+    let letters = text.chars().filter(char::is_ascii_alphanumeric);
+    folded.extend(letters.map(|c| u32::from(c.to_ascii_lowercase())));
     folded
 }
 
 /// The characters of `text` in lower case, without blanks.
 pub(super) fn condense(text: &str) -> Characters {
     let mut condensed = Zeroizing::new(Vec::with_capacity(text.len()));
-    condensed.extend(text.chars().filter(|c| !c.is_whitespace()).flat_map(char::to_lowercase));
+    let characters = text.chars().filter(|c| !c.is_whitespace());
+    condensed.extend(characters.flat_map(char::to_lowercase).map(u32::from));
     condensed
 }
 
