@@ -62,7 +62,7 @@ pub fn has_password_at_microsoft365(settings: &Settings) -> bool {
 }
 
 fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
-    let host = basic.server_address.as_ref()?.to_string();
+    let host = basic.server_address.as_ref()?.to_text();
     basic.username.as_ref()?;
     if !mail_services::ends_password_sign_in(&host) {
         return None;
@@ -77,7 +77,7 @@ fn password_sign_in(basic: &BasicAuth) -> Option<Advice> {
 
 /// A relay without a sign-in may well be one of the service's other servers.
 fn server_name(basic: &BasicAuth) -> Option<Advice> {
-    let host = basic.server_address.as_ref()?.to_string();
+    let host = basic.server_address.as_ref()?.to_text();
     basic.username.as_ref()?;
     if mail_services::ends_password_sign_in(&host) {
         return None;
@@ -93,7 +93,7 @@ fn server_name(basic: &BasicAuth) -> Option<Advice> {
 }
 
 fn username_form(basic: &BasicAuth) -> Option<Advice> {
-    let host = basic.server_address.as_ref()?.to_string();
+    let host = basic.server_address.as_ref()?.to_text();
     let username = basic.username.as_ref()?;
     let preset = mail_services::preset_of(&host)?;
     if preset.username.fits(username) {
@@ -139,7 +139,7 @@ fn port(basic: &BasicAuth) -> Option<Advice> {
 }
 
 fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
-    let host = basic.server_address.as_ref()?.to_string();
+    let host = basic.server_address.as_ref()?.to_text();
     let (service, name) = mail_services::binds_sender(&host)?;
     let (_, account) = basic.username.as_ref()?.rsplit_once('@')?;
     let sender = basic.email_address.as_ref()?;

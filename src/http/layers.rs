@@ -1,5 +1,6 @@
 //! The layer of every request: rejects ambiguous requests, limits their time, and answers 500 after a panic.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +21,12 @@ pub async fn request_layer(State(app): State<Arc<App>>, request: Request, next: 
     let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
     let handle = async move |request: Request| match reject_ambiguous(&request) {
         Err(refusal) => refusal.into_response(),
-        Ok(()) => with_timeout(limit, answer_panic(next.run(request))).await,
+        Ok(()) => {
+            // Pinned here: an async function has room for what it is given twice, and the next one for that again.
+            let answer = pin!(next.run(request));
+            let answer = pin!(answer_panic(answer));
+            with_timeout(limit, answer).await
+        }
     };
     observe::observe(&app, request, handle).await
 }

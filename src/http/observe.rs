@@ -1,6 +1,7 @@
 //! Records every request (trace id, log line, metrics) and renders the body of a refusal.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::{Arc, Once, OnceLock};
 
 use axum::Json;
@@ -58,7 +59,8 @@ where
     request.extensions_mut().insert(context.clone());
 
     let span = trace.in_scope(|| tracing::info_span!("request", %trace_id));
-    let mut response = spans::in_trace(trace.clone(), handle(request).instrument(span.clone())).await;
+    let answer = pin!(handle(request));
+    let mut response = spans::in_trace(trace.clone(), answer.instrument(span.clone())).await;
     render_error(&mut response, trace_id);
     let headers = response.headers_mut();
     headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));

@@ -39,11 +39,11 @@ where
         write!(writer, "\",\"level\":\"{}\"", metadata.level().as_str())?;
         Members.format_fields(writer.by_ref(), event)?;
         writer.write_str(",\"target\":")?;
-        string(&mut writer, format_args!("{}", metadata.target()))?;
+        string(&mut writer, metadata.target())?;
         let span = event.parent().and_then(|id| context.span(id)).or_else(|| context.lookup_current());
         if let Some(span) = span {
             writer.write_str(",\"span\":{\"name\":")?;
-            string(&mut writer, format_args!("{}", span.name()))?;
+            string(&mut writer, span.name())?;
             if let Some(members) = span.extensions().get::<FormattedFields<Members>>() {
                 writer.write_str(members)?;
             }
@@ -81,7 +81,7 @@ impl MemberVisitor<'_> {
         }
         self.result = self.result.and_then(|()| {
             self.writer.write_char(',')?;
-            string(&mut self.writer, format_args!("{}", field.name()))?;
+            string(&mut self.writer, field.name())?;
             self.writer.write_char(':')?;
             value(&mut self.writer)
         });
@@ -109,16 +109,23 @@ impl Visit for MemberVisitor<'_> {
     }
 
     fn record_str(&mut self, field: &Field, value: &str) {
-        self.member(field, |writer| string(writer, format_args!("{value}")));
+        self.member(field, |writer| string(writer, value));
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn Debug) {
-        self.member(field, |writer| string(writer, format_args!("{value:?}")));
+        self.member(field, |writer| formatted_string(writer, format_args!("{value:?}")));
     }
 }
 
-/// A string of JSON (RFC 8259 section 7), written as it is formatted.
-fn string(writer: &mut Writer<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
+/// A string of JSON (RFC 8259 section 7).
+fn string(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
+    writer.write_char('"')?;
+    Escaping(writer).write_str(text)?;
+    writer.write_char('"')
+}
+
+/// The same, written as it is formatted.
+fn formatted_string(writer: &mut Writer<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
     writer.write_char('"')?;
     // Writing to a string cannot fail. A value whose `Display` fails leaves a partial string; the line is still written.
     let _ = Escaping(writer).write_fmt(text);
@@ -129,9 +136,12 @@ struct Escaping<'a, 'writer>(&'a mut Writer<'writer>);
 
 impl fmt::Write for Escaping<'_, '_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
-        let mut rest = text;
-        // Only what may have to be escaped is looked at: nearly all text is plain ASCII.
         let is_plain = |byte: u8| (b' '..0x7f).contains(&byte) && byte != b'"' && byte != b'\\';
+        // Nearly all text is plain ASCII. Without a way out in the middle, many octets are looked at together.
+        if text.bytes().fold(true, |all, byte| all & is_plain(byte)) {
+            return self.0.write_str(text);
+        }
+        let mut rest = text;
         while let Some(position) = rest.bytes().position(|byte| !is_plain(byte)) {
             let (plain, from_here) = rest.split_at(position);
             self.0.write_str(plain)?;

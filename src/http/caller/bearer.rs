@@ -71,19 +71,21 @@ pub(super) fn read(headers: &HeaderMap) -> Result<Bearer<'_>, HeaderFault> {
     content_of(content.trim())
 }
 
+/// Of visible ASCII, tabs and spaces. A token has many hundred octets, so each look at them counts.
 fn content_of(text: &str) -> Result<Bearer<'_>, HeaderFault> {
-    let first_word = text.split(char::is_whitespace).next().unwrap_or_default();
+    let blank = memchr::memchr2(b' ', b'\t', text.as_bytes());
+    let first_word = &text[..blank.unwrap_or(text.len())];
     if text.is_empty() {
         Err(HeaderFault::Empty)
     } else if is_scheme(first_word) {
         Err(HeaderFault::SchemeTwice)
     } else if text.starts_with(is_quote) || text.ends_with(is_quote) {
         Err(HeaderFault::Quoted)
-    } else if text.contains(char::is_whitespace) {
+    } else if blank.is_some() {
         Err(HeaderFault::Blank)
     } else if api_key::is_api_key(text) {
         Ok(Bearer::Key(text))
-    } else if text.matches('.').count() == 2 {
+    } else if memchr::memchr_iter(b'.', text.as_bytes()).count() == 2 {
         Ok(Bearer::Token(text))
     } else {
         Err(HeaderFault::OtherForm)

@@ -167,8 +167,11 @@ pub(super) fn query(connection: &Connection, statement: &Statement) -> rusqlite:
     let mut found = Vec::new();
     let mut rows = prepared.raw_query();
     while let Some(row) = rows.next()? {
-        let values = (0..columns).map(|column| row.get_ref(column).and_then(value));
-        found.push(Row(values.collect::<Result<_, _>>()?));
+        let mut values = Vec::with_capacity(columns);
+        for column in 0..columns {
+            values.push(value(row.get_ref(column)?)?);
+        }
+        found.push(Row(values));
     }
     Ok(found)
 }
