@@ -37,7 +37,7 @@ pub use reference::reference_markdown;
 pub use settings::{EffectiveSetting, Setting};
 
 use settings::settings;
-use value::Rule::{Between, StartsWith};
+use value::Rule::{Between, Name, StartsWith};
 
 /// More than one process answers in a minute, so what is larger is a slip of the keyboard.
 const MAX_PER_MINUTE: i64 = 1_000_000;
@@ -197,9 +197,11 @@ settings! {
         smtp_server: Option<String> = unset;
     }
 
-    /// Signing in to the console at `/console/` with OpenID Connect. Without these settings the console can only be
-    /// embedded. The ID token must contain the claims that `auth` names.
+    /// The console's page at `/console/`: its name, and signing in with OpenID Connect. Without the settings of the
+    /// sign-in the console can only be embedded. The ID token must contain the claims that `auth` names.
     console: Console, derive(Debug) {
+        /// The name that the console's page has in its header and its title, such as that of your platform.
+        title: String = "Email transport", Name(60);
         /// The provider's issuer, as its discovery document has it, such as `https://login.example.com/realms/a`.
         oidc_issuer: Option<String> = unset, StartsWith(&["https://", "http://"]);
         /// The id of this service as a client of the provider.

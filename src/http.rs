@@ -59,7 +59,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
     };
     // Outside the operator's CORS settings: any page may load its modules, and only its own page gets its session.
     router
-        .merge(console::router(session, has_sign_in))
+        .merge(console::router(&app.config.console.title, session, has_sign_in))
         .layer(from_fn_with_state(Arc::clone(app), layers::request_layer))
 }
 

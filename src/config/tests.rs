@@ -362,6 +362,24 @@ fn metrics_beside_an_api_that_others_reach_are_warned_of() {
 }
 
 #[test]
+fn the_consoles_title_is_a_name_that_can_be_shown() {
+    let title =
+        |text| from_environment(&[("TRANSPORTS_CONSOLE__TITLE", text)]).map(|config| config.console.title);
+    assert_eq!(from_environment(&[]).unwrap().console.title, "Email transport");
+    let longest = "ä".repeat(60);
+    for name in ["Mail", "Grüße & <Co>", "بريد", longest.as_str()] {
+        assert_eq!(title(name).unwrap(), name);
+    }
+    for wrong in ["", "  ", "a\u{202e}b", "a\u{2066}b", "a\nb", "a\u{0}b", &"ä".repeat(61)] {
+        let error = title(wrong).unwrap_err().to_string();
+        assert!(
+            error.contains("CONSOLE__TITLE") && error.contains("1 to 60 characters"),
+            "{wrong:?}: {error}"
+        );
+    }
+}
+
+#[test]
 fn every_setting_is_documented() {
     for setting in all() {
         assert!(!setting.documentation.is_empty() && setting.documentation.ends_with('.'), "{setting:?}");

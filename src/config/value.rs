@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ipnet::IpNet;
 
 use super::host_pace::HostPace;
+use crate::json::is_deceptive;
 use crate::secret::Secret;
 
 /// Where a value stands.
@@ -41,6 +42,8 @@ pub(super) enum Rule {
     /// Both ends included.
     Between(i64, i64),
     StartsWith(&'static [&'static str]),
+    /// A name that a page shows, of at most so many characters.
+    Name(usize),
 }
 
 impl Rule {
@@ -57,6 +60,9 @@ impl Rule {
             Self::StartsWith(starts) => {
                 starts.iter().any(|start| text.strip_prefix(start).is_some_and(|rest| !rest.is_empty()))
             }
+            Self::Name(most) => {
+                (1..=most).contains(&text.trim().chars().count()) && !text.chars().any(is_deceptive)
+            }
             _ => !text.is_empty(),
         }
     }
@@ -64,6 +70,10 @@ impl Rule {
     fn describe_text(self, noun: &str) -> String {
         match self {
             Self::StartsWith(starts) => list_of(starts, &format!("{noun} that starts with")),
+            Self::Name(most) => format!(
+                "{noun} of 1 to {most} characters, without control characters and without those that turn the direction of \
+                 reading"
+            ),
             _ => noun.to_owned(),
         }
     }

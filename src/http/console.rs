@@ -6,6 +6,8 @@
 
 mod files;
 
+use std::sync::{Arc, LazyLock};
+
 use axum::Json;
 use axum::Router;
 use axum::extract::Path;
@@ -19,7 +21,7 @@ use axum::routing::{MethodRouter, get};
 use serde_json::json;
 
 use crate::http::error::{Code, Error};
-use files::{Asset, BUNDLE, Bundle};
+use files::{Asset, BUNDLE};
 
 /// The URL of the element's module, which other pages name.
 pub const ELEMENT: &str = "/console/email-transport-settings.js";
@@ -41,12 +43,16 @@ const IMMUTABLE: &str = "public, max-age=31536000, immutable";
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 const CROSS_ORIGIN_OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// `/console/…`, and `/`. `session` tells the page who is signed in; `has_sign_in` is whether anybody can be.
-pub fn router(session: MethodRouter, has_sign_in: bool) -> Router {
+/// `/console/…`, and `/`. `title` is the operator's name for the service, `session` tells the page who is signed in, and
+/// `has_sign_in` is whether anybody can be.
+pub fn router(title: &str, session: MethodRouter, has_sign_in: bool) -> Router {
+    let title = title.to_owned();
+    // Built at the first request, as the files are.
+    let built = Arc::new(LazyLock::new(move || BUNDLE.page(&title)));
     Router::new()
         .route("/", if has_sign_in { get(lead_to_page) } else { get(front_page) })
         .route("/console", get(redirect_to_page))
-        .route("/console/", get(page))
+        .route("/console/", get(move |headers: HeaderMap| async move { page(&built, &headers) }))
         .route(ELEMENT, get(element))
         .route("/console/assets/{version}/{*path}", get(asset))
         .route("/console/session", session)
@@ -79,8 +85,8 @@ async fn redirect_to_page() -> impl IntoResponse {
     (StatusCode::PERMANENT_REDIRECT, [(LOCATION, "/console/")])
 }
 
-async fn page(headers: HeaderMap) -> Response {
-    let mut response = respond(&BUNDLE.page, REVALIDATE, &headers);
+fn page(asset: &Asset, headers: &HeaderMap) -> Response {
+    let mut response = respond(asset, REVALIDATE, headers);
     let fixed = [
         (CONTENT_SECURITY_POLICY, POLICY),
         (REFERRER_POLICY, "no-referrer"),
@@ -113,14 +119,15 @@ fn allow_all_origins(mut response: Response) -> Response {
     response
 }
 
-fn respond(asset: &'static Asset, cache: &'static str, request: &HeaderMap) -> Response {
+fn respond(asset: &Asset, cache: &'static str, request: &HeaderMap) -> Response {
     let cached = request.get(IF_NONE_MATCH).and_then(|tags| tags.to_str().ok());
     let mut response = if cached.is_some_and(|tags| tags.split(',').any(|tag| tag.trim() == asset.tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else if accepts_gzip(request) {
-        ([(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, asset.media_type)], &*asset.compressed).into_response()
+        ([(CONTENT_ENCODING, "gzip"), (CONTENT_TYPE, asset.media_type)], asset.compressed.clone())
+            .into_response()
     } else {
-        ([(CONTENT_TYPE, asset.media_type)], &*asset.bytes).into_response()
+        ([(CONTENT_TYPE, asset.media_type)], asset.bytes.clone()).into_response()
     };
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
@@ -143,8 +150,8 @@ fn accepts_gzip(request: &HeaderMap) -> bool {
 
 /// The bytes that the page loads before its first request to the API, compressed: for the figures in the docs.
 pub fn initial_load_bytes() -> usize {
-    let Bundle { page, .. } = &*BUNDLE;
-    page.compressed.len() + BUNDLE.initial_assets().map(|asset| asset.compressed.len()).sum::<usize>()
+    BUNDLE.page("Email transport").compressed.len()
+        + BUNDLE.initial_assets().map(|asset| asset.compressed.len()).sum::<usize>()
 }
 
 #[cfg(test)]

@@ -65,7 +65,7 @@ async function renderTexts() {
   const texts = await loadTexts(language);
   const t = (/** @type {string} */ key) => text(texts, key);
   document.documentElement.lang = language;
-  document.title = t("console.title");
+  document.title = `${t("console.title")} – ${element("product").textContent}`;
   element("title").textContent = t("console.title");
   element("language-label").textContent = t("console.language");
   element("theme-label").textContent = t("console.theme");

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::sync::LazyLock;
 
 use aws_lc_rs::digest::{Context, SHA256, digest};
+use axum::body::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
@@ -12,9 +13,11 @@ pub(super) const EMBEDDED: &[(&str, &[u8])] = include!(concat!(env!("OUT_DIR"), 
 
 const PAGE: &str = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/web/console/index.html"));
 
-/// Placeholders in the page: the folder of its version, and the modules to load in parallel.
+/// Placeholders in the page: the folder of its version, the modules to load in parallel, and the operator's name for
+/// the service.
 const ASSETS_MARK: &str = "{assets}";
 const PRELOADS_MARK: &str = "{preloads}";
+const TITLE_MARK: &str = "{title}";
 
 /// Built at the first request to the console.
 pub(super) static BUNDLE: LazyLock<Bundle> = LazyLock::new(Bundle::new);
@@ -23,8 +26,8 @@ pub(super) static BUNDLE: LazyLock<Bundle> = LazyLock::new(Bundle::new);
 pub(super) struct Asset {
     pub path: &'static str,
     pub media_type: &'static str,
-    pub bytes: Vec<u8>,
-    pub compressed: Vec<u8>,
+    pub bytes: Bytes,
+    pub compressed: Bytes,
     /// Weak, since it is the same for both encodings.
     pub tag: String,
 }
@@ -32,7 +35,6 @@ pub(super) struct Asset {
 pub(super) struct Bundle {
     /// Of all files together: 20 hexadecimal digits.
     pub version: String,
-    pub page: Asset,
     /// The module at the URL that does not change.
     pub entry: Asset,
     assets: Vec<Asset>,
@@ -48,14 +50,13 @@ impl Bundle {
         let version = hexadecimal(hash.finish().as_ref());
         let assets: Vec<Asset> =
             EMBEDDED.iter().map(|(path, bytes)| Asset::new(path, to_served_bytes(path, bytes))).collect();
-        let page = page(&version);
         let entry = entry(&version);
-        Self {
-            page: Asset::new("console/index.html", page.into_bytes()),
-            entry: Asset::new("email-transport-settings.js", entry.into_bytes()),
-            version,
-            assets,
-        }
+        Self { entry: Asset::new("email-transport-settings.js", entry.into_bytes()), version, assets }
+    }
+
+    /// The page of a service with this name.
+    pub fn page(&self, title: &str) -> Asset {
+        Asset::new("console/index.html", page(&self.version, title).into_bytes())
     }
 
     pub fn asset(&self, path: &str) -> Option<&Asset> {
@@ -75,7 +76,7 @@ impl Asset {
         let compressed =
             encoder.write_all(&bytes).and_then(|()| encoder.finish()).expect("memory can be written to");
         let tag = format!("W/\"{}\"", hexadecimal(digest(&SHA256, &bytes).as_ref()));
-        Self { path, media_type: media_type(path), bytes, compressed, tag }
+        Self { path, media_type: media_type(path), bytes: bytes.into(), compressed: compressed.into(), tag }
     }
 }
 
@@ -113,8 +114,10 @@ pub(super) fn without_comments(source: &str) -> String {
 }
 
 /// What the first view does without: `element/later.js` loads it with the first use of the page.
-const LATER: [&str; 4] = [
+const LATER: [&str; 6] = [
     "element/flows/api-keys.js",
+    "element/flows/remedy.js",
+    "element/model/remedies.js",
     "element/views/api-keys.js",
     "element/views/conflict.js",
     "element/views/diagnosis.js",
@@ -131,11 +134,18 @@ fn modules() -> impl Iterator<Item = &'static str> {
 }
 
 /// Names every module, so that a browser loads them in parallel instead of from import to import.
-fn page(version: &str) -> String {
+fn page(version: &str, title: &str) -> String {
     let folder = format!("/console/assets/{version}");
     let preload = |path| format!("<link rel=\"modulepreload\" href=\"{ASSETS_MARK}/{path}\">");
     let preloads: Vec<String> = modules().map(preload).collect();
-    PAGE.replace(PRELOADS_MARK, &preloads.join("\n")).replace(ASSETS_MARK, &folder)
+    let page = PAGE.replace(PRELOADS_MARK, &preloads.join("\n")).replace(ASSETS_MARK, &folder);
+    // Last, so that no mark in the name is replaced.
+    page.replace(TITLE_MARK, &escape(title.trim()))
+}
+
+/// Text as it stands in HTML, outside of attributes.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 fn entry(version: &str) -> String {

@@ -17,7 +17,8 @@ fn no_file_of_the_type_checker_is_embedded() {
 
 #[test]
 fn the_page_names_files_that_there_are_and_holds_no_script_of_its_own() {
-    let page = std::str::from_utf8(&BUNDLE.page.bytes).expect("text");
+    let page = BUNDLE.page("Example Mail");
+    let page = std::str::from_utf8(&page.bytes).expect("text");
     assert!(!page.contains('{') && !page.contains("style="), "a mark was left, or a style: {page}");
     assert_eq!(page.matches("<script").count(), 1);
     assert!(page.contains(&format!(
@@ -31,6 +32,16 @@ fn the_page_names_files_that_there_are_and_holds_no_script_of_its_own() {
     for path in named {
         assert!(BUNDLE.asset(path).is_some(), "{path}");
     }
+}
+
+#[test]
+fn the_page_has_the_operators_name_as_text() {
+    let page = BUNDLE.page(" <b>R&D</b> {assets} ");
+    let text = std::str::from_utf8(&page.bytes).expect("text");
+    let name = "&lt;b&gt;R&amp;D&lt;/b&gt; {assets}";
+    assert!(text.contains(&format!("<title>{name}</title>")), "{text}");
+    assert!(text.contains(&format!("<p class=\"product\" id=\"product\">{name}</p>")), "{text}");
+    assert_ne!(page.tag, BUNDLE.page("Example Mail").tag, "a browser that has the old name asks again");
 }
 
 #[test]
@@ -69,11 +80,12 @@ fn gzip_is_used_where_it_is_accepted() {
 
 #[test]
 fn a_browser_that_has_the_file_gets_no_second_one() {
-    let tag: &'static str = Box::leak(BUNDLE.page.tag.clone().into_boxed_str());
-    let response = respond(&BUNDLE.page, REVALIDATE, &headers(IF_NONE_MATCH, tag));
+    let page = BUNDLE.page("Example Mail");
+    let tag: &'static str = Box::leak(page.tag.clone().into_boxed_str());
+    let response = respond(&page, REVALIDATE, &headers(IF_NONE_MATCH, tag));
     assert_eq!(response.status(), StatusCode::NOT_MODIFIED);
     assert_eq!(response.headers()[ETAG], tag);
-    let other = respond(&BUNDLE.page, REVALIDATE, &headers(IF_NONE_MATCH, "W/\"other\""));
+    let other = respond(&page, REVALIDATE, &headers(IF_NONE_MATCH, "W/\"other\""));
     assert_eq!(other.status(), StatusCode::OK);
 }
 

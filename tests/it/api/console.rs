@@ -46,6 +46,19 @@ async fn the_page_runs_only_own_scripts_and_cannot_be_framed() {
     assert_eq!(app.anybody().get("/console").await.expect(308).header("location"), Some(PAGE));
 }
 
+#[tokio::test]
+async fn the_page_has_the_name_that_the_operator_gave() {
+    let text = async |app: &TestApp| {
+        String::from_utf8(app.anybody().get(PAGE).await.expect(200).body.to_vec()).expect("text")
+    };
+    let app = TestApp::start().await;
+    assert!(text(&app).await.contains("<title>Email transport</title>"));
+    let app = TestApp::with(|config| config.console.title = "Mail & <More>".to_owned()).await;
+    let page = text(&app).await;
+    assert_eq!(page.matches("Mail &amp; &lt;More&gt;<").count(), 2, "in the title and the header: {page}");
+    assert!(!page.contains("Email transport"), "{page}");
+}
+
 /// A person who types the host sees what this is; programs get what they got.
 #[tokio::test]
 async fn the_root_leads_to_the_console_or_says_what_this_is() {
