@@ -165,10 +165,7 @@ impl Words<'_> {
 
     /// The template in the language, filled.
     pub fn fill(&self, template: &str) -> String {
-        language::fill(self.language.text(template), |name| match self.value(name) {
-            Some(value) => value.render(self.language),
-            None => fallback_in(self.language, name),
-        })
+        fill(self.language, template, |name| self.value(name).map(|value| value.render(self.language)))
     }
 
     /// None where nothing is known.
@@ -211,8 +208,32 @@ impl Words<'_> {
     }
 }
 
+/// The template in the language, filled with these values. Addresses are written for people, but for those in commands, which
+/// stand between backticks.
+pub(super) fn fill(language: Language, template: &str, value: impl Fn(&str) -> Option<String>) -> String {
+    let parts = language.text(template).split('`').enumerate().map(|(index, part)| {
+        let is_command = index % 2 == 1;
+        language::fill(part, |name| match value(name) {
+            Some(text) if !is_command && ["user", "from", "recipient"].contains(&name) => {
+                readable_address(&text)
+            }
+            Some(text) => text,
+            None => fallback_in(language, name),
+        })
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+/// An address with its domain in its own script; any other text as it is.
+fn readable_address(text: &str) -> String {
+    match text.rsplit_once('@') {
+        Some((local_part, domain)) => format!("{local_part}@{}", domain_name::to_unicode(domain)),
+        None => text.to_owned(),
+    }
+}
+
 /// What stands in the language where nothing is known.
-pub(super) fn fallback_in(language: Language, name: &str) -> String {
+fn fallback_in(language: Language, name: &str) -> String {
     fallback_for(name).map_or_else(String::new, |word| language.text(word).to_owned())
 }
 
@@ -257,7 +278,8 @@ fn of_microsoft365(name: &str, error: &microsoft365::Error) -> Option<Value> {
 
 /// `a, b, c and 4 more`.
 fn list(names: &[String]) -> Value {
-    let shown: Vec<_> = names.iter().take(MAX_LISTED).map(|name| short(name)).collect();
+    let shown: Vec<_> =
+        names.iter().take(MAX_LISTED).map(|name| short(&domain_name::to_unicode(name))).collect();
     let shown = shown.join(", ");
     match names.len().saturating_sub(MAX_LISTED) {
         0 => Value::Plain(shown),

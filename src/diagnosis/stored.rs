@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::fill::{Value, Words, fallback_in};
+use super::fill::{self, Value, Words};
 use super::observation::Observation;
 use super::{Confidence, Diagnosis, Finding, Owner, rule_for, rules};
 use crate::language::{self, Language, StoredText};
@@ -82,10 +82,9 @@ impl StoredDiagnosis {
     /// What an administrator reads; none where only a newer version knows the code.
     pub fn in_language(&self, language: Language) -> Option<Diagnosis> {
         let fill = |template: &String| {
-            language::fill(language.text(template), |name| match self.values.get(name) {
-                Some(StoredValue::Plain(text)) => text.clone(),
-                Some(StoredValue::Text(text)) => text.render(language),
-                None => fallback_in(language, name),
+            fill::fill(language, template, |name| match self.values.get(name)? {
+                StoredValue::Plain(text) => Some(text.clone()),
+                StoredValue::Text(text) => Some(text.render(language)),
             })
         };
         let sentences: Vec<String> = self.meaning.iter().map(fill).collect();

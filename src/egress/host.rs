@@ -20,7 +20,7 @@ pub enum Host {
 pub enum HostError {
     #[error("is a URL; enter only the name of the server")]
     Url,
-    #[error("is an e-mail address; enter the name of the mail server")]
+    #[error("is an email address; enter the name of the mail server")]
     EmailAddress,
     #[error("contains a port; put the port into its own field")]
     Port,

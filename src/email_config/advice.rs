@@ -2,6 +2,7 @@
 
 use super::{BasicAuth, Settings};
 use crate::language::{Text, texts};
+use crate::mail::domain_name;
 use crate::mail_services::{self, Service, UsernameForm};
 use crate::smtp::Security;
 
@@ -143,15 +144,17 @@ fn sender_domain(basic: &BasicAuth) -> Option<Advice> {
     let (service, name) = mail_services::binds_sender(&host)?;
     let (_, account) = basic.username.as_ref()?.rsplit_once('@')?;
     let sender = basic.email_address.as_ref()?;
-    if account.eq_ignore_ascii_case(sender.domain()) {
+    // The user name stays as it was entered, with a domain of any script.
+    let account = domain_name::normalise(account).unwrap_or_else(|_| account.to_ascii_lowercase());
+    if account == sender.domain() {
         return None;
     }
     Some(Advice {
         code: "SENDER_DOMAIN_DIFFERS",
-        title: Text::new(SENDER_DOMAIN).with("service", name).with("sender", sender.as_str()),
+        title: Text::new(SENDER_DOMAIN).with("service", name).with("sender", sender.to_unicode()),
         meaning: Text::new(SENDER_DOMAIN_MEANING)
-            .with("account", account)
-            .with("domain", sender.domain())
+            .with("account", domain_name::to_unicode(&account))
+            .with("domain", domain_name::to_unicode(sender.domain()))
             .with("service", name),
         link: match service {
             Service::Microsoft365 | Service::OutlookCom => {
@@ -212,6 +215,7 @@ mod tests {
             ),
             (codes("smtp.gmail.com", 587, StartTls, ann, "news@example.org"), vec!["SENDER_DOMAIN_DIFFERS"]),
             (codes("smtp.gmail.com", 587, StartTls, ann, "news@example.com"), vec![]),
+            (codes("smtp.gmail.com", 587, StartTls, Some("ann@Größe.de"), "news@größe.de"), vec![]),
             (codes("smtp.gmail.com", 587, StartTls, Some("ann"), sender), vec!["USERNAME_FORM"]),
             (codes("smtp.sendgrid.net", 587, StartTls, ann, sender), vec!["USERNAME_FORM"]),
             (codes("smtp.sendgrid.net", 587, StartTls, Some("apikey"), sender), vec![]),

@@ -24,17 +24,17 @@ pub struct EmailAddress {
 pub enum AddressError {
     #[error("is empty")]
     Empty,
-    #[error("is not an e-mail address: there is no @")]
+    #[error("is not an email address: there is no @")]
     NoAt,
-    #[error("contains more than one @; enter exactly one e-mail address")]
+    #[error("contains more than one @; enter exactly one email address")]
     ManyAts,
     #[error("contains a space, a line break or another invisible character")]
     Invisible,
     #[error("has a quoted part before the @, which is not supported")]
     Quoted,
-    #[error("contains `<`; enter exactly one e-mail address, without a name")]
+    #[error("contains `<`; enter exactly one email address, without a name")]
     DisplayName,
-    #[error("contains `{0}`; enter exactly one e-mail address, without a name")]
+    #[error("contains `{0}`; enter exactly one email address, without a name")]
     Character(char),
     #[error("has nothing before the @")]
     NoLocalPart,
@@ -124,6 +124,11 @@ impl EmailAddress {
 
     pub fn domain(&self) -> &str {
         &self.text[self.at + 1..]
+    }
+
+    /// As people read it: the domain in its own script, where it cannot be mistaken for another one.
+    pub fn to_unicode(&self) -> String {
+        format!("{}@{}", self.local_part(), domain_name::to_unicode(self.domain()))
     }
 
     /// Whether both name the same mailbox: as nearly every server does, without a difference between capital and small

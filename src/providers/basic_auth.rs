@@ -10,6 +10,7 @@ use crate::egress::{Connection, DialError, Host};
 use crate::email_config::{BasicAuth, fields};
 use crate::language::{Text, texts};
 use crate::mail::address::EmailAddress;
+use crate::mail::domain_name;
 use crate::mail::message::Message;
 use crate::mail::transcript::{Stage, Transcript};
 use crate::secret::Secret;
@@ -139,7 +140,7 @@ impl<'a> SmtpAccount<'a> {
     fn describe(&self, signed_in: &SignedIn, username: Option<&str>) -> Vec<Text> {
         let place = match self.host {
             Host::Address(IpAddr::V6(address)) => format!("[{address}]:{}", self.port),
-            host => format!("{host}:{}", self.port),
+            host => format!("{}:{}", domain_name::to_unicode(&host.to_text()), self.port),
         };
         let mut sentences = vec![match username.filter(|_| signed_in.reply.is_some()) {
             Some(username) => Text::new(SIGNED_IN).with("place", place).with("username", username),
@@ -208,12 +209,12 @@ impl SmtpAccount<'_> {
         signed_in.session.quit().await;
         match probed {
             Ok(reply) => {
-                message.push(Text::new(SENDER_TAKEN).with("sender", self.from.as_str()));
+                message.push(Text::new(SENDER_TAKEN).with("sender", self.from.to_unicode()));
                 let success = Success { reply: Some(reply), message, proven: Stage::MailFrom };
                 Ok((success, vec![NotVerified::Delivery]))
             }
             Err(error) if error.reply.as_ref().is_some_and(|reply| reply.is_transient()) => {
-                message.push(Text::new(SENDER_NOT_KNOWN).with("sender", self.from.as_str()));
+                message.push(Text::new(SENDER_NOT_KNOWN).with("sender", self.from.to_unicode()));
                 let success = Success { reply: signed_in.reply, message, proven: Stage::Auth };
                 Ok((success, SENDER_AND_DELIVERY.to_vec()))
             }
@@ -243,8 +244,9 @@ pub(super) async fn send(
     };
     match sent {
         Ok(reply) => {
-            let message =
-                Text::new(MAIL_TAKEN).with("recipient", recipient.as_str()).with("reply", reply.to_string());
+            let message = Text::new(MAIL_TAKEN)
+                .with("recipient", recipient.to_unicode())
+                .with("reply", reply.to_string());
             Outcome {
                 result: Ok(Success { reply: Some(reply), message: vec![message], proven: Stage::Data }),
                 not_verified: Vec::new(),

@@ -251,7 +251,7 @@ fn all_faults_are_told_at_once() {
 #[test]
 fn sentences_name_the_place() {
     for (changes, expected) in [
-        (json!({"to": ["x"]}), "to[0] is not an e-mail address: there is no @"),
+        (json!({"to": ["x"]}), "to[0] is not an email address: there is no @"),
         (json!({"subject": null}), "subject is required"),
         (json!({"attachments": [{"content": "?"}]}), "attachments[0].content is not Base64"),
         (

@@ -235,6 +235,22 @@ fn a_typing_error_in_a_known_servers_name_is_told_with_the_name_that_was_meant()
 fn a_title_shows_a_name_in_its_own_script() {
     let found = diagnose(&Failure::Dial(DialError::NotFound), &facts("smtp.xn--gre-6ka8i.de"), &[]);
     assert_eq!(found.diagnosis.title, "No server named smtp.größe.de was found");
+    let title = |host: &str| diagnose(&Failure::Dial(DialError::NotFound), &facts(host), &[]).diagnosis.title;
+    assert_eq!(
+        title("xn--80ak6aa92e.com"),
+        "No server named xn--80ak6aa92e.com was found",
+        "which looks like another name"
+    );
+    let account = Facts {
+        sender: Some("news@xn--gre-6ka8i.de".to_owned()),
+        username: Some("bea@xn--gre-6ka8i.de".to_owned()),
+        ..facts("smtp.example.com")
+    };
+    let failure = Failure::ConfigNotSet;
+    let observation = Observation::new(&failure, &account);
+    let words = fill::Words { language: Language::English, observation: &observation };
+    assert_eq!(words.fill("{user} as {from}"), "bea@größe.de as news@größe.de");
+    assert_eq!(words.fill("Run `x {user} {from}`"), "Run `x bea@xn--gre-6ka8i.de news@xn--gre-6ka8i.de`");
 }
 
 #[test]

@@ -57,6 +57,26 @@ async fn the_tutorial_configures_a_fresh_tenant_with_six_replaces() {
 }
 
 #[tokio::test]
+async fn internationalised_names_are_ascii_and_stand_beside_it_in_their_own_script() {
+    let (_app, admin) = configured().await;
+    let names = json!({"serverAddress": "smtp.größe.de", "emailAddress": "news@größe.de"});
+    admin.patch(&names).await.expect(204);
+    let shown = admin.config().await;
+    let ascii = ("smtp.xn--gre-6ka8i.de", "news@xn--gre-6ka8i.de");
+    for part in [&shown, &shown["providerConfig"]] {
+        assert_eq!(
+            (part["serverAddress"].as_str(), part["emailAddress"].as_str()),
+            (Some(ascii.0), Some(ascii.1))
+        );
+    }
+    assert_eq!(shown["unicode"], names);
+    admin.patch(&json!({"emailAddress": "news@example.com"})).await.expect(204);
+    assert_eq!(admin.config().await["unicode"], json!({"serverAddress": "smtp.größe.de"}));
+    admin.patch(&json!({"serverAddress": "xn--80ak6aa92e.com"})).await.expect(204);
+    assert_eq!(admin.config().await.get("unicode"), None, "it could be mistaken for another name");
+}
+
+#[tokio::test]
 async fn what_is_unset_is_absent() {
     let app = TestApp::start().await;
     let admin = app.admin("acme");

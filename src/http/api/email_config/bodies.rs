@@ -16,6 +16,7 @@ use crate::http::api::checks::bodies::DiagnosisBody;
 use crate::id::TenantId;
 use crate::language::Language;
 use crate::mail::address::EmailAddress;
+use crate::mail::domain_name;
 use crate::mail::message::HeaderText;
 use crate::smtp::Security;
 
@@ -67,9 +68,45 @@ pub struct EmailConfigBody<'a> {
     /// How the last attempt to use these settings ended. Absent where they have not been tried since they were changed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_check: Option<LastCheckBody>,
+    /// The internationalised names of this configuration in their own script, for people. Absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unicode: Option<UnicodeBody>,
     /// What an administrator should know before it fails. Absent where there is nothing to say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<Vec<AdviceBody>>,
+}
+
+/// Names in their own script. On the wire, and everywhere else in this API, they are ASCII (`xn--…`). A name that could be
+/// mistaken for another one is not here.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "camelCase")]
+#[schema(as = UnicodeNames)]
+pub struct UnicodeBody {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "smtp.größe.de")]
+    pub server_address: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "news@größe.de")]
+    pub email_address: Option<String>,
+}
+
+impl UnicodeBody {
+    /// None where every name is shown as it is on the wire.
+    fn new(settings: &Settings) -> Option<Self> {
+        let (host, address) = match settings {
+            Settings::BasicAuth(basic) => (basic.server_address.as_ref(), basic.email_address.as_ref()),
+            Settings::Microsoft365(app) => (None, Some(&app.email_address)),
+        };
+        let host = host.map(Host::to_text);
+        let server_address =
+            host.as_deref().map(domain_name::to_unicode).filter(|shown| Some(&**shown) != host.as_deref());
+        let email_address = address
+            .map(|address| (address, address.to_unicode()))
+            .filter(|(address, shown)| address.as_str() != shown);
+        let email_address = email_address.map(|(_, shown)| shown);
+        (server_address.is_some() || email_address.is_some())
+            .then_some(Self { server_address, email_address })
+    }
 }
 
 /// The last check, test mail or delivery of the settings as they stand.
@@ -211,6 +248,7 @@ impl<'a> EmailConfigBody<'a> {
                 Settings::BasicAuth(_) => ProviderConfigBody::BasicAuth(flat),
                 Settings::Microsoft365(app) => ProviderConfigBody::Microsoft365(Microsoft365Body::new(app)),
             }),
+            unicode: UnicodeBody::new(&stored.settings),
             advice: Some(advice).filter(|advice| !advice.is_empty()),
             password_exists: stored.secret.is_some(),
             is_valid: stored.is_valid(),
