@@ -125,7 +125,7 @@ pub(super) struct Case {
 
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub(super) enum Condition {
-    /// An e-mail address stands where a host belongs.
+    /// An email address stands where a host belongs.
     HostHasAt,
     /// The words of the reply are about this.
     Says(Concept),
@@ -181,6 +181,8 @@ pub(super) enum Condition {
     IssuerKnown,
     NamesKnown,
     ProblemKnown,
+    /// It was a check, which has to end within a time that the operator sets.
+    TimeLimitKnown,
 }
 
 /// The kind of a failure, without its details.

@@ -70,6 +70,7 @@ impl Observation<'_> {
                 self.kind != Kind::TooLarge && self.capabilities().is_some_and(|offers| offers.size.is_some())
             }
             Condition::ProblemKnown => self.problem_is_known(),
+            Condition::TimeLimitKnown => self.facts.timeout_seconds > 0,
         }
     }
 

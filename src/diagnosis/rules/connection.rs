@@ -163,8 +163,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         cases: &[
             Case {
                 conditions: &[Condition::Kind(Kind::ConnectTimeout)],
-                meaning: "Nothing answered within the time limit of {seconds} seconds. Most often a firewall drops \
-                          such connections silently.",
+                meaning: "Nothing answered in time. Most often a firewall drops such connections silently.",
+                step: "",
+            },
+            Case {
+                conditions: &[Condition::TimeLimitKnown, Condition::Kind(Kind::ConnectTimeout)],
+                meaning: "A check may take {seconds} seconds in total.",
                 step: "",
             },
             Case {
@@ -340,13 +344,23 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         owner: Owner::MailHost,
         retryable: true,
         title: "{host} did not answer in time",
-        meaning: "The connection was established, but the server's answer did not come within the time limit \
-                  ({seconds} seconds for the whole check).",
+        meaning: "The connection was established, but the server's answer did not come in time.",
         cases: &[
+            Case {
+                conditions: &[Condition::TimeLimitKnown],
+                meaning: "A check may take {seconds} seconds in total.",
+                step: "",
+            },
             Case {
                 conditions: &[Condition::Stage(Stage::Greeting)],
                 meaning: "Some servers deliberately make unknown clients wait before the greeting.",
                 step: "",
+            },
+            Case {
+                conditions: &[Condition::TimeLimitKnown, Condition::Stage(Stage::Greeting)],
+                meaning: "",
+                step: "If this server always makes clients wait, ask the operator of this service to give checks more \
+                       time (egress.timeout_seconds).",
             },
             Case {
                 conditions: &[Condition::Port(465), Condition::Security(Security::StartTls)],
