@@ -105,7 +105,7 @@ test("a key of another administrator is listed with what it may do", async () =>
 for (const [locale, heading, about, create, name, sample] of [
   ["en", "API keys", /can send once sending is set up above/, "New key", "Create key", /set up sending first/],
   ["de", "API-Schlüssel", /sobald der Versand oben eingerichtet ist/, "Neuer Schlüssel", "Schlüssel erstellen",
-    /Richten Sie zuerst den Versand ein/],
+    /richten Sie zuerst den Versand ein/],
 ]) {
   test(`without an account, no sentence about keys speaks of one (${locale})`, async () => {
     const page = await openConsole(browser, dev, { locale });

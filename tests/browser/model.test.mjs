@@ -19,6 +19,7 @@ const { ago, countdown, duration, timeOfDay } = await load("format.js");
 const { similarServer, takeApart } = await load("model/server.js");
 const { folded, nameInToken } = await load("model/activity.js");
 const { mailboxOf } = await load("model/address.js");
+const { asciiAddress, asciiHost, readable } = await load("model/names.js");
 const { Problem } = await load("net/problem.js");
 
 const CONFIG = {
@@ -117,6 +118,8 @@ test("the likeliest remedy comes first", () => {
   ]) {
     assert.deepEqual(first(code, config), expected, code);
   }
+  const issued = { ...gmail, usernameForm: "issued", servers: [{ serverAddress: "smtp.example.com" }] };
+  assert.equal(first("AUTH_REJECTED", {}, [issued]), "emailPassword", "its user names are no addresses");
 });
 
 test("stages come one after the other, with what the service calls them", () => {
@@ -197,6 +200,35 @@ test("a server is taken apart into its fields", () => {
     ["a@b, c@d", "a@b,c@d", ""],
   ]) {
     assert.deepEqual(mailboxOf(text), { address, name }, text);
+  }
+});
+
+test("an internationalised name is ASCII on the wire, and readable for people", () => {
+  for (const [text, expected] of [
+    ["smtp.größe.de", "smtp.xn--gre-6ka8i.de"], ["SMTP.GRÖßE.de", "smtp.xn--gre-6ka8i.de"], ["straße.de", "xn--strae-oqa.de"], ["例え.jp", "xn--r8jz45g.jp"],
+    ["smtp.example.com", "smtp.example.com"], ["SMTP.example.com", "SMTP.example.com"], ["größe.de/x", "größe.de/x"], ["größe.de:25", "größe.de:25"],
+    ["größe .de", "größe .de"], ["a@größe.de", "a@größe.de"], ["", ""],
+  ]) {
+    assert.equal(asciiHost(text), expected, text);
+  }
+  for (const [text, expected] of [["zoë@größe.de", "zoë@xn--gre-6ka8i.de"], ["ann@example.com", "ann@example.com"], ["größe.de", "größe.de"]]) {
+    assert.equal(asciiAddress(text), expected, text);
+  }
+  const stored = {
+    ...CONFIG, providerConfig: { ...CONFIG.providerConfig, serverAddress: "smtp.xn--gre-6ka8i.de", emailAddress: "ann@xn--gre-6ka8i.de", username: "ann@xn--gre-6ka8i.de" },
+    unicode: { serverAddress: "smtp.größe.de", emailAddress: "ann@größe.de" },
+  };
+  const draft = smtpDraft(stored);
+  assert.deepEqual([draft.serverAddress, draft.emailAddress, draft.sameAsSender], ["smtp.größe.de", "ann@größe.de", true]);
+  const { emailPassword: _, ...sent } = smtpConfig(draft);
+  assert.deepEqual(sent, stored.providerConfig, "what is stored comes back unchanged");
+  assert.equal(keepsSecret(stored, "BasicAuth", sent), true);
+  const sources = { config: stored, theirs: null, smtp: { ...draft, serverAddress: "mail.größe.de" }, microsoft: { emailAddress: "" } };
+  for (const [name, expected] of [
+    ["smtp.xn--gre-6ka8i.de", "smtp.größe.de"], ["ann@xn--gre-6ka8i.de", "ann@größe.de"], ["mail.xn--gre-6ka8i.de", "mail.größe.de"],
+    ["xn--80ak6aa92e.com", "xn--80ak6aa92e.com"],
+  ]) {
+    assert.equal(readable(sources, name), expected, name);
   }
 });
 

@@ -113,7 +113,7 @@ test("each limit of the service has its own text, and that of test emails leaves
   }));
   await limited("**/send-test-email", "test_mails_per_tenant", 86_400);
   await page.locator("#send-test").click();
-  await page.getByText("No more test emails today").first().waitFor();
+  await page.getByText("No more test emails for now").first().waitFor();
   await page.getByText("You can try again tomorrow at 21:05.").waitFor();
   await page.picture("43-quota");
   assert.equal(await page.locator("#verify").getAttribute("aria-disabled"), null, "a check is possible");
@@ -160,6 +160,20 @@ test("without network at the start, it comes by itself with the network", async 
   await page.unroute(CONFIG);
   await page.evaluate(() => window.dispatchEvent(new Event("online")));
   await page.ready();
+  await page.done();
+});
+
+test("the page has the operator's name for the service, in every language", async (t) => {
+  const named = await startDev({ CONSOLE__TITLE: "Post & Versand" });
+  t.after(() => named.stop());
+  const page = await openConsole(browser, named);
+  await page.ready();
+  assert.equal(await page.locator("header .product").innerText(), "Post & Versand");
+  assert.equal(await page.title(), "Email settings – Post & Versand");
+  await page.locator("#language").selectOption("de");
+  await page.waitForFunction(() => document.title === "E-Mail-Einstellungen – Post & Versand");
+  assert.ok(!(await page.locator("email-transport-settings").innerText()).includes("Post & Versand"), "the element has none");
+  await page.picture("47-named");
   await page.done();
 });
 

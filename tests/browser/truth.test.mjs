@@ -107,12 +107,12 @@ test("a save proves what it claims, and a failed one leaves the card as it was",
   await sendTest(page);
   while (smtp.commands.at(-1) !== "QUIT") await new Promise((resolve) => setTimeout(resolve, 10));
   assert.deepEqual(smtp.commands.slice(-5), ["EHLO", "AUTH", "MAIL", "RCPT", "DATA"].slice(-5).concat("QUIT").slice(-5));
-  await states(page, "ready", /Email is ready, with a warning Tested now by a test email, which was accepted\./);
+  await states(page, "ready", /Email is ready, with a warning Tested just now by a test email, which was accepted\./);
   // 4: settings that were never stored say nothing about the stored ones.
   await page.fill({ senderName: "Example Ltd", serverPort: 1, emailPassword: dev.password });
   await page.save();
   await page.code();
-  await states(page, "ready", /Tested now by a test email/);
+  await states(page, "ready", /Tested just now by a test email/);
   assert.equal((await page.stored()).lastCheck.operation, "send-test-email");
   // 5: after a correction the red is that of before.
   await page.field("emailPassword").fill("another");
@@ -130,7 +130,7 @@ test("a server without sign-in is named by what it has shown", async (t) => {
   const smtp = await startSmtp();
   t.after(() => smtp.stop());
   const page = await openWith(smtp, { username: undefined, emailPassword: undefined });
-  const said = await states(page, "ready", /Tested now by a check of the connection: the server accepted the sender address\./);
+  const said = await states(page, "ready", /Tested just now by a check of the connection: the server accepted the sender address\./);
   assert.ok(!said.includes("sign-in") && !smtp.commands.includes("AUTH"), said);
   assert.ok(smtp.commands.includes("MAIL"));
   await page.done();
@@ -155,7 +155,7 @@ test("microsoft 365: a token is no proof of a mailbox, a test email is", async (
   await page.saved();
   await states(page, "almost", new RegExp(dev.mailbox));
   await sendTest(page);
-  await states(page, "ready", /Tested now by a test email, which was accepted/);
+  await states(page, "ready", /Tested just now by a test email, which was accepted/);
   // A check of the connection shows less than the test email before it, and takes nothing back.
   await verify(page);
   await states(page, "ready", /by a test email/);
@@ -236,7 +236,7 @@ test("a connection that works is no green once an email was refused, before or a
   assert.equal(await page.locator(".stages .failed .name").textContent(), "Hand over");
   // The check succeeds still, and shows less than the email.
   await verify(page);
-  await states(page, "failing", /A check now shows that the connection works, but not that an email is accepted/);
+  await states(page, "failing", /A check just now shows that the connection works, but not that an email is accepted/);
   assert.equal(await page.locator(".status .notice.info").count(), 1);
   await page.picture("96-connects-and-fails");
   await page.reload();
@@ -263,6 +263,7 @@ test("a refused recipient says nothing about the account", async (t) => {
     await page.ready();
     await states(page, "ready", /which says nothing against the settings/);
     assert.equal(await page.code(), code, "its result is kept beside the test email");
+    assert.equal(await page.locator(".diagnosis.nobody").count(), code === "GREYLISTED" ? 1 : 0, "what passes by itself is not red");
     assert.equal(await page.locator(".status .diagnosis").count(), 0);
   }
   await page.done();
@@ -281,7 +282,10 @@ test("an unknown outcome is neither a failure nor a success", async (t) => {
     assert.equal(await page.locator(".stages .unknown .name").textContent(), "Hand over");
     assert.equal(await page.locator(".stages .failed").count(), 0);
     const whole = await page.locator("email-transport-settings").innerText();
-    for (const never of ["Nothing is broken", "cannot be sent", "Failing since"]) assert.ok(!whole.includes(never), never);
+    for (const never of ["Nothing is broken", "cannot be sent", "Failing since", "bea@example.com failed"]) {
+      assert.ok(!whole.includes(never), never);
+    }
+    await page.locator("#activity li", { hasText: "Test email to bea@example.com, outcome not known" }).first().waitFor();
     await page.getByText("Check whether it arrived before you send again").waitFor();
   }
   await page.picture("97-unknown");
@@ -296,7 +300,7 @@ test("sending that is paused is said with who did it and what waits, and an emai
     assert.ok(sent.status < 300, String(sent.status));
   });
   assert.equal((await page.api("GET", "/account")).body.waiting.emails, 1);
-  await states(page, "held", /Sending is paused Sending was paused by ann now\. One email waits\./);
+  await states(page, "held", /Sending is paused Sending was paused by ann just now\. One email is waiting\./);
   await page.picture("98-paused");
   await page.api("POST", "/account/resume");
   for (let tries = 0; (await page.stored()).lastCheck.operation !== "delivery"; tries += 1) {
@@ -305,7 +309,7 @@ test("sending that is paused is said with who did it and what waits, and an emai
   }
   await page.reload();
   await page.ready();
-  await states(page, "ready", /Tested now by an email that was sent\./);
+  await states(page, "ready", /Tested just now by an email that was sent\./);
   await page.done();
 });
 
@@ -357,6 +361,148 @@ test("a save goes on when the page is loaded again, and the page follows it to i
   await page.done();
 });
 
+test("an operation that takes long says what happens where the page is left, and that happens", async (t) => {
+  const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
+  const patient = await startDev({ EGRESS__TIMEOUT_SECONDS: "20" });
+  t.after(() => patient.stop());
+  const page = await open(async (api) => {
+    assert.equal((await api("PUT", CONFIG, accountOf(smtp))).status, 204);
+  }, patient);
+  await page.clock.install();
+  await page.reload();
+  await page.ready();
+  page.on("dialog", (dialog) => dialog.accept());
+  /** Begins, leaves the page once it says what happens then, and returns. */
+  const leave = async (begin, words) => {
+    const release = smtp.hold();
+    const { connections } = smtp;
+    await begin();
+    while (smtp.connections === connections) await new Promise((resolve) => setTimeout(resolve, 10));
+    assert.equal(await page.locator("#lasting").count(), 0);
+    await page.clock.runFor(3100);
+    await page.locator("#lasting", { hasText: words }).waitFor();
+    assert.match(await page.told(), words);
+    await page.reload();
+    await page.locator("#following").waitFor();
+    release();
+    await page.locator("#following").waitFor({ state: "detached" });
+  };
+  await leave(() => page.button("Test connection").click(), /the check continues, and its result is shown here when you return/);
+  assert.equal((await page.stored()).lastCheck.operation, "verify-connection");
+  await states(page, "ready", /by a check of the connection/);
+
+  const sent = () => smtp.commands.filter((command) => command === "DATA").length;
+  await leave(async () => {
+    await page.field("recipient").fill("bea@example.com");
+    await page.locator("#send-test").click();
+  }, /sending continues, and its result is shown here when you return/);
+  assert.equal(sent(), 1, "the test email was sent");
+  await states(page, "ready", /by a test email, which was accepted/);
+
+  smtp.replies.AUTH = "535 5.7.8 No";
+  await leave(async () => {
+    await page.fill({ senderName: "Not saved" });
+    await page.save();
+  }, /If it fails, nothing is saved, and you have to enter your changes again/);
+  await page.getByText("The check that you began has failed, and its settings were not saved.").first().waitFor();
+  assert.equal((await page.stored()).providerConfig.senderName, undefined);
+  assert.equal(await page.field("senderName").inputValue(), "");
+  await page.done();
+});
+
+test("a test email whose answer is lost may have been sent, and the page says so", async (t) => {
+  const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
+  const page = await openWith(smtp);
+  await page.route("**/send-test-email", async (route) => {
+    await route.fetch();
+    await route.abort();
+  });
+  await sendTest(page, "bea@example.com");
+  await page.locator("#test-result", { hasText: "The test email may have been sent: check that inbox before you send another one." }).waitFor();
+  assert.ok(smtp.commands.includes("DATA"), "it was");
+  assert.equal(await page.locator("#test-result").innerText().then((text) => text.includes("entries")), false, "nothing was entered");
+  await page.picture("99-test-email-lost");
+  await page.done();
+});
+
+test("what was entered is said to be kept where something was entered, and nowhere else", async () => {
+  const page = await openConsole(browser, dev, { at: "about:blank" });
+  await page.route(/\/email-config$/, (route) => route.abort());
+  await page.goto(dev.console);
+  await page.getByText("The service cannot be reached").first().waitFor();
+  assert.equal(await page.getByText("Your entries are still here.").count(), 0);
+  await page.unroute(/\/email-config$/);
+  await page.button("Try again").click();
+  await page.ready();
+  await page.enterAccount();
+  await page.route(/\/email-config$/, (route) => route.abort());
+  await page.save();
+  await page.locator("#save-problem", { hasText: "If it succeeds, the settings are saved. Your entries are still here." }).waitFor();
+  assert.equal(await page.field("serverAddress").inputValue(), "localhost");
+  await page.done();
+});
+
+test("an internationalised name is shown in its own script, and sent as it is on the wire", async () => {
+  const ascii = { serverAddress: "smtp.xn--gre-6ka8i.de", emailAddress: "news@xn--gre-6ka8i.de" };
+  const page = await open(async (api) => {
+    await api("PATCH", CONFIG, patchOf(dev.account({ serverAddress: "smtp.größe.de", emailAddress: "news@größe.de" })));
+  });
+  const { unicode, providerConfig } = await page.stored();
+  assert.deepEqual(unicode, { serverAddress: "smtp.größe.de", emailAddress: "news@größe.de" });
+  assert.deepEqual([providerConfig.serverAddress, providerConfig.emailAddress], [ascii.serverAddress, ascii.emailAddress]);
+  const form = () => Promise.all(["serverAddress", "emailAddress"].map((name) => page.field(name).inputValue()));
+  assert.deepEqual(await form(), [unicode.serverAddress, unicode.emailAddress]);
+  const facts = (await page.locator(".status .facts dd").allInnerTexts()).join();
+  assert.ok(facts.includes(`smtp.größe.de:${dev.smtpPort}`) && facts.includes("news@größe.de") && !facts.includes("xn--"), facts);
+  assert.equal(await page.locator("#save").getAttribute("aria-disabled"), "true", "nothing was changed");
+  await page.picture("99-internationalised");
+  // Entered again in another way it is the same server, with the same password.
+  await page.field("serverAddress").fill("SMTP.GRÖßE.de");
+  await page.field("senderName").fill("Example Ltd");
+  await page.getByText("A password is saved").waitFor();
+  let sent;
+  await page.route(/\/email-config$/, (route) => {
+    if (route.request().method() !== "PUT") return route.fallback();
+    sent = route.request().postDataJSON().providerConfig;
+    return route.fulfill({ status: 400, json: { errors: [{ code: "CONNECTIONCHECK-1", title: "The check failed", meta: { diagnosis: {
+      code: "AUTH_REJECTED", title: "It was refused", owner: "tenant_admin", stage: "auth", steps: [], links: [], transcript: [],
+    } } }] } });
+  });
+  await page.save();
+  await page.button("Sign in as news@größe.de").waitFor();
+  assert.deepEqual([sent.serverAddress, sent.emailAddress], [ascii.serverAddress, ascii.emailAddress]);
+  await page.unroute(/\/email-config$/);
+  // One that looks like another name stays as it is.
+  await page.button("Discard changes").click();
+  await page.api("PATCH", CONFIG, [{ op: "replace", path: "/serverAddress", value: "xn--80ak6aa92e.com" }]);
+  await page.reload();
+  await page.ready();
+  assert.equal(await page.field("serverAddress").inputValue(), "xn--80ak6aa92e.com");
+  await page.done();
+});
+
+test("no sign-in is one click, and the saved password goes with it as the page says", async (t) => {
+  const smtp = await startSmtp(SIGN_IN);
+  t.after(() => smtp.stop());
+  const page = await openWith(smtp);
+  assert.equal((await page.stored()).passwordExists, true);
+  await page.locator("#no-sign-in").click();
+  await page.focusIs("username");
+  await page.getByText("Without a user name, the saved password is deleted when you save.").waitFor();
+  assert.equal(await page.getByText("Please enter it again").count(), 0);
+  await page.picture("99-no-sign-in");
+  smtp.commands.length = 0;
+  await page.save();
+  await page.saved();
+  const stored = await page.stored();
+  assert.deepEqual([stored.passwordExists, stored.username], [false, undefined]);
+  assert.ok(!smtp.commands.includes("AUTH"));
+  await states(page, "ready", /the server accepted the sender address\./);
+  await page.done();
+});
+
 test("a save whose answer is lost is no change of somebody else's", async () => {
   const page = await open(async (api) => {
     await api("PUT", CONFIG, dev.account());
@@ -400,7 +546,7 @@ test("a second tab shows what the first has changed, and says who where somethin
   await page.api("PATCH", CONFIG, [{ op: "replace", path: "/senderName", value: "Theirs again" }]);
   await returns();
   await page.getByText("These settings were changed in the meantime.").first().waitFor();
-  await page.locator(".settings .notice", { hasText: /By ann, now\./ }).waitFor();
+  await page.locator(".settings .notice", { hasText: /By ann, just now\./ }).waitFor();
   assert.equal(await page.field("senderName").inputValue(), "Mine");
   await page.done();
 });

@@ -74,6 +74,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  *   meanwhile, and by whom
  * @property {import("./model/types.js").SendingAccount | null} account `null` where there is none to be had
  * @property {Running | null} following what was begun before the page was loaded, and goes on
+ * @property {string} lasting trace id of an operation that has taken some seconds, and goes on
  * @property {"" | "saved" | "failed"} followed how a save ended that was followed
  * @property {import("./model/types.js").Setup | null} setup
  * @property {boolean} setupOpen
@@ -112,6 +113,7 @@ export function initialState() {
     theirs: null,
     account: null,
     following: null,
+    lasting: "",
     followed: "",
     setup: null,
     setupOpen: false,

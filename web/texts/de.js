@@ -28,13 +28,12 @@ export default {
   "status.untested.text":
     "Diese Einstellungen wurden noch nicht verwendet. Testen Sie die Verbindung oder senden Sie eine Testmail.",
   "status.unknown.title": "Prüfen Sie, ob die Testmail angekommen ist",
-  "status.unknownDelivery.title": "Ob eine E-Mail versendet wurde, ist nicht bekannt",
+  "status.unknownDelivery.title": "Es ist nicht bekannt, ob eine E-Mail versendet wurde",
   "status.unknown.recipient":
     "Sie wurde {when} an {recipient} gesendet, und die Verbindung endete, bevor der Server sie bestätigt hat. " +
     "An den Einstellungen hat sich nichts geändert.",
   "status.unknown.text":
-    "Sie wurde {when} gesendet, und die Verbindung endete, bevor der Server sie bestätigt hat. " +
-    "An den Einstellungen hat sich nichts geändert.",
+    "Die Verbindung endete {when}, bevor der Server die E-Mail bestätigt hat. An den Einstellungen hat sich nichts geändert.",
   "status.inconclusive.title": "Die letzte Prüfung hat den Mailserver nicht erreicht",
   "status.inconclusive.text": "Der Versuch {when} sagt nichts über Ihre Einstellungen.",
   "status.INCOMPLETE_CONFIG.title": "Die Einstellungen sind unvollständig",
@@ -52,10 +51,11 @@ export default {
   "status.paused.administrator": "Der Versand wurde von der Administration Ihrer Organisation angehalten.",
   "status.paused.operator":
     "Der Versand wurde vom Betreiber dieses Dienstes angehalten; nur er kann ihn fortsetzen.",
-  "status.stopped.title": "Der Versand steht nach Fehlern still",
-  "status.stopped.text": "Der Versand steht still ({when}).",
+  "status.stopped.title": "Der Versand ist nach Fehlern gestoppt",
+  "status.stopped.text": "Der Versand wurde {when} gestoppt.",
   "status.stopped.next": "Der nächste Versuch ist am {next}.",
-  "status.stopped.nothing": "Er geht weiter, wenn die Ursache behoben ist und eine Prüfung oder Testmail gelingt.",
+  "status.stopped.nothing":
+    "Er wird fortgesetzt, sobald die Ursache behoben ist und eine Prüfung oder Testmail gelingt.",
   "status.waiting": "{count} E-Mails warten.",
   "status.waiting.one": "Eine E-Mail wartet.",
   "proof.signInSender": "Der Server hat die Anmeldung und die Absenderadresse angenommen",
@@ -69,9 +69,15 @@ export default {
     "Eine Prüfung, die Sie begonnen haben, läuft noch. Gelingt sie, werden die neuen Einstellungen gespeichert.",
   "following.verify": "Eine Prüfung, die Sie begonnen haben, läuft noch.",
   "following.test": "Eine Testmail, die Sie begonnen haben, wird noch gesendet.",
+  "lasting.save":
+    "Wenn Sie diese Seite verlassen, läuft die Prüfung weiter. Gelingt sie, werden die Einstellungen gespeichert. Schlägt sie fehl, wird nichts gespeichert, und Sie müssen Ihre Änderungen neu eingeben.",
+  "lasting.verify":
+    "Sie können diese Seite verlassen: Die Prüfung läuft weiter, und ihr Ergebnis steht hier, wenn Sie zurückkommen.",
+  "lasting.test":
+    "Sie können diese Seite verlassen: Das Senden läuft weiter, und das Ergebnis steht hier, wenn Sie zurückkommen.",
   "followed.saved": "Die Prüfung, die Sie begonnen haben, war erfolgreich; ihre Einstellungen sind gespeichert.",
   "followed.failed": "Die Prüfung, die Sie begonnen haben, ist fehlgeschlagen; ihre Einstellungen wurden nicht gespeichert.",
-  "followed.ended": "Was Sie begonnen haben, ist beendet.",
+  "followed.ended": "Sie ist beendet. Diese Seite zeigt den aktuellen Stand.",
   "changed.shown": "Die Einstellungen wurden anderswo geändert. Die gespeicherten werden angezeigt.",
   "changed.removed": "Die Einstellungen wurden anderswo gelöscht.",
   "fact.through": "Versand über",
@@ -100,7 +106,7 @@ export default {
   "provider.Microsoft365.about": "Über eine App Ihrer Organisation, ohne das Passwort eines Postfachs.",
   "provider.BasicAuth": "SMTP",
   "provider.BasicAuth.about": "Google, Amazon SES, SendGrid oder ein anderer Mailserver.",
-  "provider.None": "Keine",
+  "provider.None": "Gar nicht",
   "provider.None.about": "Keine Mails versenden und die Einstellungen löschen.",
   "provider.switched.microsoft365": "Microsoft 365 ist ausgewählt.",
   "none.title": "E-Mail-Einstellungen löschen?",
@@ -152,12 +158,14 @@ export default {
   "security.SSL/TLS": "SSL/TLS",
   "security.SSL/TLS.about": "Von Anfang an verschlüsselt. Üblich ist Port 465.",
   "security.none": "Keine",
+  "security.none.fact": "unverschlüsselt",
   "security.none.about":
     "Unverschlüsselt: Unterwegs kann jeder die Mails lesen. Nur für einen Server in Ihrem eigenen Netz.",
   "security.mismatch": "Port {port} wird meist mit {security} verwendet.",
   "security.use": "{security} verwenden",
 
   "username.hint": "Lassen Sie Benutzername und Passwort leer, wenn der Server keine Anmeldung verlangt.",
+  "username.none": "Ohne Anmeldung",
   "username.email_address": "Die vollständige E-Mail-Adresse des Kontos.",
   "username.fixed": "Immer das Wort {word}.",
   "username.issued": "Der Benutzername, den der Anbieter für den Versand vergeben hat.",
@@ -182,6 +190,7 @@ export default {
     "Es wird nur an diesen Server gesendet. Wenn Sie Server, Port oder Benutzernamen ändern oder die Verschlüsselung abschalten, müssen Sie es neu eingeben.",
   "emailPassword.keep": "Gespeichertes Passwort behalten",
   "emailPassword.lost": "Das gespeicherte Passwort gehört zu anderen Verbindungsdaten. Bitte geben Sie es erneut ein.",
+  "emailPassword.unused": "Ohne Benutzernamen wird das gespeicherte Passwort beim Speichern gelöscht.",
   "clientSecret.hint": "Der Wert, nicht die Geheimnis-ID. Microsoft zeigt den Wert nur einmal.",
   "clientSecret.set": "Ein Clientschlüssel ist gespeichert",
   "clientSecret.bound":
@@ -309,13 +318,14 @@ export default {
   "keys.end": "Läuft ab",
   "keys.endsNever": "Nie",
   "keys.endsIn": "In {days} Tagen",
-  "keys.sample": "So senden Sie damit eine erste Mail. Setzen Sie einen Empfänger ein, und führen Sie aus:",
+  "keys.sample":
+    "Um damit eine erste Mail zu senden, setzen Sie einen Empfänger ein und führen Sie diesen Befehl aus:",
   "keys.sample.none":
-    "So senden Sie damit eine erste Mail. Richten Sie zuerst den Versand ein. Setzen Sie dann einen Empfänger ein, und führen Sie aus:",
+    "Um damit eine erste Mail zu senden, richten Sie zuerst den Versand ein. Setzen Sie dann einen Empfänger ein und führen Sie diesen Befehl aus:",
   "keys.sampleRecipient": "empfaenger@example.com",
   "keys.copySample": "Befehl kopieren",
   "keys.create": "Schlüssel erstellen",
-  "keys.creating": "Schlüssel wird erstellt…",
+  "keys.creating": "Schlüssel wird erstellt …",
   "keys.cancel": "Abbrechen",
   "keys.made": "Der Schlüssel „{name}“ ist fertig",
   "keys.once": "Kopieren Sie ihn jetzt und bewahren Sie ihn sicher auf. Er wird nicht noch einmal angezeigt.",
@@ -348,19 +358,25 @@ export default {
   "activity.send-test-email.bad": "Testmail fehlgeschlagen",
   "activity.send-test-email.to.ok": "Testmail an {recipient} gesendet",
   "activity.send-test-email.to.bad": "Testmail an {recipient} fehlgeschlagen",
+  "activity.send-test-email.unknown": "Testmail, Ausgang unbekannt",
+  "activity.send-test-email.to.unknown": "Testmail an {recipient}, Ausgang unbekannt",
   "activity.create-api-key.ok": "API-Schlüssel erstellt",
   "activity.update-api-key.ok": "API-Schlüssel geändert",
   "activity.revoke-api-key.ok": "API-Schlüssel widerrufen",
-  "activity.notStored": "Eine andere Änderung war schneller.",
-  "activity.count": "{count}-mal seit",
+  "activity.outcome.NOT_STORED": "Die Prüfung war erfolgreich, aber es wurde nichts gespeichert: Meist war eine andere Änderung schneller.",
+  "activity.outcome.KEY_REVOKED": "Der Schlüssel ist widerrufen.",
+  "activity.outcome.KEY_EXPIRED": "Der Schlüssel ist abgelaufen.",
+  "activity.outcome.WRONG_KEY": "Es wurde ein Schlüssel mit dieser ID und falschem Geheimnis vorgelegt.",
+  "activity.count": "{count}-mal, zuerst {when}",
   "activity.operator": "Betreiber dieses Dienstes",
   "activity.apiKey": "Ein API-Schlüssel",
+  "activity.apiKey.inSentence": "einem API-Schlüssel",
   "activity.apiKeyNamed": "API-Schlüssel „{name}“",
   "activity.sign-in.bad": "Die Anmeldung eines Programms wurde abgelehnt",
   "activity.pause-account.ok": "Versand angehalten",
   "activity.resume-account.ok": "Versand fortgesetzt",
   "activity.change-account.ok": "Versandgrenzen geändert",
-  "activity.retry-emails.ok": "Wartende Mails erneut gesendet",
+  "activity.retry-emails.ok": "Neuer Versuch für wartende Mails veranlasst",
   "activity.cancel-emails.ok": "Wartende Mails abgebrochen",
   "activity.purge-emails.ok": "Mails gelöscht",
 
@@ -385,18 +401,24 @@ export default {
   "conflict.taken": "Die gespeicherte Version wird angezeigt.",
 
   "problem.unreachable.title": "Der Dienst ist nicht erreichbar",
-  "problem.unreachable.text":
-    "Prüfen Sie Ihre Netzwerkverbindung und versuchen Sie es erneut. Ihre Eingaben sind noch da.",
+  "problem.unreachable.text": "Prüfen Sie Ihre Netzwerkverbindung und versuchen Sie es erneut.",
+  "problem.unreachable.save":
+    "Möglicherweise läuft die Prüfung weiter. Gelingt sie, werden die Einstellungen gespeichert.",
+  "problem.unreachable.test":
+    "Möglicherweise wurde die Testmail gesendet: Sehen Sie in diesem Postfach nach, bevor Sie eine weitere senden.",
+  "problem.unreachable.change":
+    "Möglicherweise wurde die Änderung ausgeführt: Laden Sie diese Seite neu, bevor Sie es erneut versuchen.",
+  "problem.kept": "Ihre Eingaben sind noch da.",
   "problem.unauthorized.title": "Ihre Sitzung ist abgelaufen",
   "problem.unauthorized.text": "Melden Sie sich erneut an und versuchen Sie es noch einmal.",
   "problem.forbidden.title": "Nur Administratoren sehen diese Einstellungen",
   "problem.forbidden.text": "Bitten Sie einen Administrator Ihrer Organisation um die Änderung oder um Zugriff.",
   "problem.not-found.title": "Es sind keine Einstellungen vorhanden",
-  "problem.not-found.text": "Inzwischen hat jemand anderes sie gelöscht.",
-  "problem.changed.title": "Jemand anderes hat die Einstellungen geändert",
-  "problem.changed.text": "Laden Sie die Seite neu, um sie zu sehen.",
+  "problem.not-found.text": "Sie wurden inzwischen gelöscht.",
+  "problem.changed.title": "Die Einstellungen wurden inzwischen geändert",
+  "problem.changed.text": "Laden Sie diese Seite neu, um sie zu sehen.",
   "problem.unavailable.title": "Der Dienst ist zurzeit nicht verfügbar",
-  "problem.unavailable.text": "Ihre Änderungen sind noch da. Versuchen Sie es in einigen Sekunden erneut.",
+  "problem.unavailable.text": "Versuchen Sie es in einigen Sekunden erneut.",
   "problem.input.title": "Der Dienst nimmt diese Einstellungen nicht an",
   "problem.input.text":
     "Laden Sie die Seite neu und versuchen Sie es erneut. Wenn das öfter vorkommt, informieren Sie den Betreiber dieses Dienstes.",
@@ -414,11 +436,11 @@ export default {
   "problem.keys-full.text":
     "Widerrufen Sie einen Schlüssel, der nicht mehr benutzt wird, und erstellen Sie dann den neuen.",
   "problem.limited.requests.title": "Zu viele Anfragen in kurzer Zeit",
-  "problem.limited.requests.text": "Es wurde nichts geprüft oder gespeichert.",
+  "problem.limited.requests.text": "Es wurde nichts geprüft, gespeichert oder gesendet.",
   "problem.limited.running.title": "Es läuft bereits eine Prüfung",
   "problem.limited.running.text":
     "In Ihrer Organisation läuft gerade eine andere Prüfung oder Testmail. Warten Sie, bis sie beendet ist.",
-  "problem.limited.testEmails.title": "Heute sind keine Testmails mehr möglich",
+  "problem.limited.testEmails.title": "Vorerst sind keine Testmails mehr möglich",
   "problem.limited.testEmails.text":
     "Ihre Organisation hat so viele Testmails gesendet, wie an einem Tag erlaubt sind.",
   "problem.limited.recipient.title": "An diesen Empfänger sind vorerst keine Testmails mehr möglich",
@@ -430,7 +452,7 @@ export default {
   "problem.limited.signIns.title": "Die Anmeldung wurde zu oft abgelehnt",
   "problem.limited.signIns.text":
     "Wir warten mit dem nächsten Versuch, damit der Mailanbieter das Postfach nicht sperrt.",
-  "problem.limited.checks.title": "Heute sind keine Prüfungen mehr möglich",
+  "problem.limited.checks.title": "Vorerst sind keine Prüfungen mehr möglich",
   "problem.limited.checks.text":
     "Die Benutzer Ihrer Organisation haben so viele Prüfungen ausgeführt, wie an einem Tag erlaubt sind. Administratoren können weiterhin prüfen.",
   "problem.lastAnswer": "Letztes Ergebnis: {title}.",
@@ -512,6 +534,7 @@ export default {
   "note.address": "Wir haben entfernt, was nicht zur Adresse gehört.",
   "note.senderName": "Wir haben „{name}“ als Absendernamen eingetragen.",
   "server.similar": "Meinten Sie {server}?",
+  "time.now": "gerade eben",
   "time.today": "heute um {time} Uhr",
   "time.tomorrow": "morgen um {time} Uhr",
   "time.later": "am {date} um {time} Uhr",

@@ -85,6 +85,12 @@ export function editSmtp(app, changes) {
   app.update({ smtp, errors: without(app.state.errors, fields), notes: without(app.state.notes, fields) });
 }
 
+/** Empties both fields of the sign-in. @param {App} app */
+export function useNoSignIn(app) {
+  editSmtp(app, { sameAsSender: false, username: "", emailPassword: "", newSecret: false });
+  void app.focus('[name="username"]');
+}
+
 /**
  * Puts the parts of what was entered as the server into their fields, and says so.
  *

@@ -16,6 +16,9 @@ const LIMIT_MS = 35_000;
 
 const INTERVAL_MS = 700;
 
+/** After this time the page says what happens where somebody leaves it. */
+const LASTING_MS = 3000;
+
 /**
  * Notes that an operation begins. Its trace id finds its entry in the audit, which is written when it ends.
  *
@@ -28,6 +31,12 @@ export function begin(app, kind) {
   const traceId = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
   app.own.add(traceId);
   store(JSON.stringify({ kind, traceId, at: Date.now(), api: app.client.access().api }));
+  setTimeout(() => {
+    const { busy, check, testMail } = app.state;
+    if (busy !== kind || traceId !== (kind === "test" ? testMail : check)?.traceId) return;
+    app.update({ lasting: traceId });
+    app.announce(app.t(`lasting.${kind}`));
+  }, LASTING_MS);
   return traceId;
 }
 

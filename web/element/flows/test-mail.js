@@ -1,5 +1,6 @@
 // Sends a test mail, to the administrator's own address by default; another recipient is remembered.
 
+import { readableConfig } from "../model/names.js";
 import { expectedStages, finished } from "../model/stages.js";
 import { factOf } from "../model/statement.js";
 import { Problem } from "../net/problem.js";
@@ -22,7 +23,8 @@ export function recallRecipient(app) {
 /** What the field holds: the sender address, which its owner can read, where nothing better is known. @param {App} app */
 export function recipientOf(app) {
   const { testMail, config } = app.state;
-  return testMail.touched || testMail.recipient ? testMail.recipient : (config?.providerConfig?.emailAddress ?? "");
+  if (testMail.touched || testMail.recipient || !config?.serviceProvider) return testMail.recipient;
+  return readableConfig(config, config.serviceProvider).emailAddress ?? "";
 }
 
 /**

@@ -1,5 +1,7 @@
 // The form as plain values: made from the stored configuration, turned into a PUT, and compared.
 
+import { asciiAddress, asciiHost, readableConfig } from "./names.js";
+
 /**
  * @typedef {import("./types.js").Config} Config
  * @typedef {import("./types.js").ServiceProvider} ServiceProvider
@@ -39,7 +41,7 @@ export const FIELDS = {
  * @returns {SmtpDraft}
  */
 export function smtpDraft(config) {
-  const stored = config?.serviceProvider === "BasicAuth" ? (config.providerConfig ?? {}) : {};
+  const stored = readableConfig(config, "BasicAuth");
   const { username = "", emailAddress = "" } = stored;
   const untouched = !stored.serverAddress && !username && !emailAddress;
   return {
@@ -50,7 +52,7 @@ export function smtpDraft(config) {
     emailAddress,
     senderName: stored.senderName ?? "",
     username,
-    sameAsSender: untouched || (username !== "" && username === emailAddress),
+    sameAsSender: untouched || (username !== "" && username === config?.providerConfig?.emailAddress),
     emailPassword: "",
     newSecret: false,
   };
@@ -61,7 +63,7 @@ export function smtpDraft(config) {
  * @returns {MicrosoftDraft}
  */
 export function microsoftDraft(config) {
-  const stored = config?.serviceProvider === "Microsoft365" ? (config.providerConfig ?? {}) : {};
+  const stored = readableConfig(config, "Microsoft365");
   return {
     clientId: stored.clientId ?? "",
     providerTenantId: stored.providerTenantId ?? "",
@@ -86,12 +88,12 @@ export function usernameOf(draft) {
 export function smtpConfig(draft) {
   const port = draft.serverPort.trim();
   return withoutEmpty({
-    serverAddress: draft.serverAddress.trim(),
+    serverAddress: asciiHost(draft.serverAddress.trim()),
     serverPort: /^\d{1,5}$/.test(port) ? Number(port) : port,
     securityType: draft.securityType,
-    emailAddress: draft.emailAddress.trim(),
+    emailAddress: asciiAddress(draft.emailAddress.trim()),
     senderName: draft.senderName.trim(),
-    username: usernameOf(draft),
+    username: draft.sameAsSender ? asciiAddress(usernameOf(draft)) : usernameOf(draft),
     emailPassword: draft.emailPassword,
   });
 }
@@ -105,7 +107,7 @@ export function microsoftConfig(draft) {
     clientId: draft.clientId.trim(),
     providerTenantId: draft.providerTenantId.trim(),
     clientSecret: draft.clientSecret,
-    emailAddress: draft.emailAddress.trim(),
+    emailAddress: asciiAddress(draft.emailAddress.trim()),
   });
 }
 

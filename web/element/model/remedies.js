@@ -1,6 +1,6 @@
 // Remedies of a diagnosis with one click. Pure: from a code and the form.
 
-import { intendedServer } from "./presets.js";
+import { intendedServer, presetOf } from "./presets.js";
 
 /**
  * @typedef {import("./types.js").Preset} Preset
@@ -74,8 +74,11 @@ const senderIsUser = ({ config }) => {
 };
 
 /** @type {(situation: Situation) => Remedy[]} */
-const userIsAddress = ({ config }) => {
+const userIsAddress = ({ config, presets }) => {
   const address = String(config.emailAddress ?? "");
+  const preset = presetOf(presets, String(config.serverAddress ?? ""));
+  // Its user names are no addresses.
+  if (preset && preset.usernameForm !== "email_address") return [PASSWORD];
   const whole = { text: "remedy.userIsAddress", values: { address }, changes: { sameAsSender: true } };
   return String(config.username ?? "").includes("@") || !address ? [PASSWORD] : [whole, PASSWORD];
 };

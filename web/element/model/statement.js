@@ -15,6 +15,7 @@
  * @property {string} key
  * @property {Record<string, string | number>} [values]
  * @property {string} [proof] key of what fills `{proof}`
+ * @property {Activity} [by] whose person fills `{user}`
  * @property {string} [at]
  * @property {string} [next]
  *
@@ -27,6 +28,8 @@
  * @property {string[]} missing fields without a value
  * @property {boolean} [testMail] the next step is a test email
  */
+
+import { readableConfig } from "./names.js";
 
 /** Stages that come after the server has accepted sign-in and sender. */
 const AFTER_SENDER = ["rcpt_to", "data", "graph"];
@@ -175,7 +178,7 @@ export function proofOf(config, unproved) {
 export function unprovedOf(config, unproved) {
   if (!unproved.some((what) => what !== "delivery")) return [];
   if (config.serviceProvider !== "Microsoft365") return [{ key: "unproved.sender_address" }];
-  return [{ key: "unproved.mailbox", values: { mailbox: config.providerConfig?.emailAddress ?? "" } }];
+  return [{ key: "unproved.mailbox", values: { mailbox: readableConfig(config, "Microsoft365").emailAddress ?? "" } }];
 }
 
 /** A test email that was accepted since these settings were saved. */
@@ -221,8 +224,7 @@ function heldBy(account, activity) {
   }
   const pause = activity.find((entry) => ["pause-account", "resume-account"].includes(entry.action));
   const who = account.paused_by === "administrator" && pause?.action === "pause-account" ? pause : undefined;
-  const user = who?.userName ?? who?.userId;
-  if (who && user) return [{ key: "status.paused.by", values: { user }, at: who.at }, ...waiting];
+  if (who?.userName ?? who?.userId) return [{ key: "status.paused.by", by: who, at: who?.at }, ...waiting];
   return [{ key: `status.paused.${account.paused_by ?? "administrator"}` }, ...waiting];
 }
 

@@ -27,6 +27,7 @@
  * @property {string} [lastUpdated]
  * @property {LastCheck} [lastCheck]
  * @property {Advice[]} [advice]
+ * @property {{ serverAddress?: string, emailAddress?: string }} [unicode] internationalised names in their own script
  *
  * @typedef {{ code: string, title: string, meaning: string, link: string }} Advice
  *

@@ -42,6 +42,8 @@ export const checks = `
 .diagnosis.unknown { border-color: color-mix(in oklab, var(--_unknown) 45%, var(--_line)); }
 .diagnosis.unknown h3 .mark { background: var(--_unknown); }
 .diagnosis.unknown .chip { background: var(--_unknown-tint); color: var(--_unknown); }
+.diagnosis.nobody { border-color: color-mix(in oklab, var(--_warn) 45%, var(--_line)); }
+.diagnosis.nobody h3 .mark { background: var(--_warn); }
 .check.stale .diagnosis, .check.stale .stages { opacity: 0.62; }
 .owner { display: flex; flex-wrap: wrap; gap: 0.4rem 0.75rem; align-items: center; font-size: 0.94em; }
 .chip { display: inline-block; background: var(--_accent-tint); color: var(--_accent); border-radius: 99px; padding: 0.15em 0.75em; font-weight: 570; }

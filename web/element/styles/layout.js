@@ -27,6 +27,10 @@ export const layout = `
 .badge.warn { color: var(--_warn); background: var(--_warn-tint); }
 
 .facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(11.5rem, 100%), 1fr)); gap: 0.9rem 1.5rem; }
+/* None alone in a second row. */
+@container (min-width: 27rem) {
+  .facts:has(> :nth-child(4):last-child) { grid-template-columns: repeat(2, minmax(0, 1fr)); }
+}
 .status > .facts { border-top: 1px solid var(--_line); padding-top: 1.1rem; }
 .facts dt { color: var(--_muted); font-size: 0.87em; }
 .facts dd { overflow-wrap: anywhere; }
@@ -63,6 +67,7 @@ form.inline:has(.error) { align-items: center; }
 .activity .mark { margin-top: 0.14em; }
 .mark.ok { color: var(--_ok); }
 .mark.bad { color: var(--_bad); }
+.mark.unknown { color: var(--_unknown); }
 
 .skeleton { gap: 0.9rem; }
 .skeleton .bar { height: 1em; border-radius: 6px; background: var(--_line); }

@@ -6,7 +6,7 @@ import { loadMoreActivity } from "../flows/activity.js";
 import { text } from "../i18n.js";
 import { folded, nameInToken } from "../model/activity.js";
 import * as icons from "./icons.js";
-import { link } from "./parts.js";
+import { link, sentence as filledText } from "./parts.js";
 import { prose } from "./prose.js";
 import { timeElement } from "./status.js";
 
@@ -33,14 +33,17 @@ export function activityCard(app) {
  */
 function row(app, { entry, count, since }) {
   const ok = entry.outcome === "OK";
+  const unknown = entry.outcome === "OUTCOME_UNKNOWN";
   const person = personOf(app, entry);
   const changed = ok && entry.changed?.length ? app.t("activity.changed", { fields: fieldNames(app, entry) }) : "";
   return html`<li tabindex="-1">
-    <span class="mark ${ok ? "ok" : "bad"}">${ok ? icons.check : icons.cross}</span>
+    <span class="mark ${ok ? "ok" : unknown ? "unknown" : "bad"}">${
+      ok ? icons.check : unknown ? icons.question : icons.cross}</span>
     <div class="what">${sentence(app, entry, ok)}
       ${ok ? nothing : outcome(app, entry)}
       <span class="about">${[person, changed].filter(Boolean).join(" · ")}</span>
-      ${count > 1 ? html`<span class="about">${app.t("activity.count", { count })} ${timeElement(app, since)}</span>` : nothing}
+      ${count > 1 ? html`<span class="about">${
+        filledText(app, "activity.count", { count, when: timeElement(app, since) })}</span>` : nothing}
     </div>
     <span class="when">${timeElement(app, entry.at)}</span>
   </li>`;
@@ -52,8 +55,8 @@ function row(app, { entry, count, since }) {
  * @param {boolean} ok
  */
 function sentence(app, entry, ok) {
-  const { action, recipient } = entry;
-  const result = ok ? "ok" : "bad";
+  const { action, outcome, recipient } = entry;
+  const result = ok ? "ok" : action === "send-test-email" && outcome === "OUTCOME_UNKNOWN" ? "unknown" : "bad";
   if (action === "send-test-email" && recipient && !recipient.startsWith("sha256:")) {
     return app.t(`activity.send-test-email.to.${result}`, { recipient });
   }
@@ -71,7 +74,8 @@ function sentence(app, entry, ok) {
  */
 function outcome(app, entry) {
   const { diagnosis } = entry;
-  if (entry.outcome === "NOT_STORED") return html`<span class="about">${app.t("activity.notStored")}</span>`;
+  const reason = textOr(app, `activity.outcome.${entry.outcome}`, "");
+  if (reason) return html`<span class="about">${reason}</span>`;
   if (!diagnosis) return html`<code>${entry.outcome}</code>`;
   const open = app.state.openActivity === entry.id;
   return html`<details class="past" .open=${live(open)} @toggle=${(/** @type {Event} */ event) => {
@@ -95,16 +99,19 @@ function past(app, id, diagnosis) {
 }
 
 /**
+ * Who did it.
+ *
  * @param {App} app
  * @param {Activity} entry
+ * @param {string} [unnamedKey] the text for an API key without a name
  */
-function personOf(app, { userId = "", userName }) {
+export function personOf(app, { userId = "", userName }, unnamedKey = "activity.apiKey") {
   if (userName) return userName;
   if (userId === "operator") return app.t("activity.operator");
   const [, key] = /^api-key:(.*)$/.exec(userId) ?? [];
   if (key) {
     const name = app.state.apiKeys.list?.find((known) => known.id === key)?.name;
-    return name ? app.t("activity.apiKeyNamed", { name }) : app.t("activity.apiKey");
+    return name ? app.t("activity.apiKeyNamed", { name }) : app.t(unnamedKey);
   }
   return nameInToken(app.host.token(), userId) ?? userId;
 }

@@ -34,12 +34,24 @@ export function checkView(app, kind) {
     ${check.running ? html`<p class="running">${icons.spinner}<span>${app.t("check.running")}</span></p>` : nothing}
     ${stale ? html`<p class="strong">${app.t("check.stale")}</p>` : nothing}
     ${check.result?.success ? success(app, check) : nothing}
-    ${stagesView(app, check.stages)}
+    ${stagesView(app, check.stages)} ${lastingView(app, kind, check.traceId)}
     ${check.result && !check.result.success ? diagnosis(app, {
       result: check.result, about: check.about, after: kind, saved: kind === "verify", stale, at: check.at,
       traceId: check.traceId,
     }) : nothing}
   </div>`;
+}
+
+/**
+ * What becomes of an operation that takes some seconds where the page is left: the service does not stop it.
+ *
+ * @param {App} app
+ * @param {"save" | "verify" | "test"} kind
+ * @param {string} traceId
+ */
+export function lastingView(app, kind, traceId) {
+  const { busy, lasting } = app.state;
+  return busy === kind && lasting === traceId ? html`<p class="hint" id="lasting">${app.t(`lasting.${kind}`)}</p>` : nothing;
 }
 
 /**

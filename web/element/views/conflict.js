@@ -4,6 +4,8 @@ import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { removeTheirs, takeMine, takeTheirs } from "../flows/conflict.js";
 import { enteredValues } from "../flows/edit.js";
 import { FIELDS } from "../model/form.js";
+import { readable } from "../model/names.js";
+import { personOf } from "./activity.js";
 import { button, notice, sentence } from "./parts.js";
 import { timeElement } from "./status.js";
 
@@ -23,7 +25,7 @@ function whoAndWhen(app) {
   const at = change?.at ?? config?.modificationTime;
   if (!at) return nothing;
   const when = timeElement(app, at);
-  const user = change?.userName ?? change?.userId;
+  const user = change && personOf(app, change, "activity.apiKey.inSentence");
   return user ? sentence(app, "conflict.by", { user, when }) : sentence(app, "conflict.at", { when });
 }
 
@@ -60,6 +62,7 @@ function comparison(app, theirs) {
   if (provider === "" || provider === "None") return nothing;
   const stored = /** @type {Record<string, any>} */ (theirs.providerConfig ?? {});
   const mine = enteredValues(app.state);
+  const shown = (/** @type {unknown} */ value) => typeof value === "string" ? readable(app.state, value) : value;
   const name = (/** @type {string} */ id) => app.t(`provider.${id}`);
   /** @type {[string, unknown, unknown][]} */
   const rows = [];
@@ -69,7 +72,7 @@ function comparison(app, theirs) {
   for (const field of FIELDS[provider]) {
     const secret = ["emailPassword", "clientSecret"].includes(field);
     if (!secret && String(mine[field] ?? "") !== String(stored[field] ?? "")) {
-      rows.push([app.t(`field.${field}`), mine[field], stored[field]]);
+      rows.push([app.t(`field.${field}`), shown(mine[field]), shown(stored[field])]);
     }
     if (secret && mine[field] !== undefined) {
       rows.push([app.t(`field.${field}`), app.t("conflict.newSecret"), theirs.passwordExists ? app.t(`${field}.set`) : ""]);

@@ -3,7 +3,8 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { apply } from "../flows/remedy.js";
 import { dateTime, duration } from "../format.js";
-import { remedies } from "../model/remedies.js";
+import { readable } from "../model/names.js";
+import { adviceRemedies, remedies } from "../model/remedies.js";
 import * as icons from "./icons.js";
 import { button, copyButton, link } from "./parts.js";
 import { prose } from "./prose.js";
@@ -33,18 +34,19 @@ export function diagnosisView(app, failure) {
   const { diagnosis } = result;
   if (!diagnosis) return html`<div class="diagnosis"><p class="strong">${result.message}</p></div>`;
   const unknown = diagnosis.code === "OUTCOME_UNKNOWN";
+  const nobody = !unknown && diagnosis.owner === "nobody";
   const list = remedies(diagnosis, { ...about, presets: app.state.presets })
     .filter(({ focus }) => !(delivery && focus === "recipient"));
   // A reader who can choose another way needs no administrator of the first one.
   const owner = list[0]?.provider ? "tenant_admin" : diagnosis.owner;
-  return html`<div class="diagnosis ${unknown ? "unknown" : diagnosis.owner === "nobody" ? "nobody" : ""}">
-    <h3><span class="mark">${unknown ? icons.question : icons.cross}</span>${diagnosis.title}</h3>
+  return html`<div class="diagnosis ${unknown ? "unknown" : nobody ? "nobody" : ""}">
+    <h3><span class="mark">${unknown ? icons.question : nobody ? icons.warning : icons.cross}</span>${diagnosis.title}</h3>
     ${diagnosis.meaning ? html`<p>${diagnosis.meaning}</p>` : nothing}
     <p class="owner"><span class="chip">${app.t(unknown ? "owner.look" : `owner.${owner}`)}</span>
       ${saved ? nothing : html`<span class="quiet-text">${app.t("save.nothingStored")}</span>`}</p>
     ${list.length > 0 ? html`<div class="remedies" role="group" aria-label=${app.t("remedy.label")}>
       ${list.map((remedy, index) => button({
-        kind: index === 0 ? "primary" : "secondary", label: app.t(remedy.text, remedy.values),
+        kind: index === 0 ? "primary" : "secondary", label: app.t(remedy.text, readableValues(app, remedy.values)),
         disabled: stale || app.state.busy !== "", onClick: () => void apply(app, remedy, after),
       }))}</div>` : nothing}
     ${diagnosis.steps?.length ? html`<h4>${app.t("diagnosis.steps")}</h4>
@@ -54,6 +56,28 @@ export function diagnosisView(app, failure) {
       : nothing}
     ${technical(app, diagnosis, failure)}
   </div>`;
+}
+
+/**
+ * What can be done about an advice with one click.
+ *
+ * @param {App} app
+ * @param {string} code
+ */
+export function adviceButtons(app, code) {
+  const list = adviceRemedies(code);
+  return list.length === 0 ? nothing : html`<p class="actions">${list.map((remedy) => button({
+    kind: "secondary small", label: app.t(remedy.text), disabled: app.state.busy !== "",
+    onClick: () => void apply(app, remedy, "verify"),
+  }))}</p>`;
+}
+
+/**
+ * @param {App} app
+ * @param {Record<string, string>} [values]
+ */
+function readableValues(app, values = {}) {
+  return Object.fromEntries(Object.entries(values).map(([name, value]) => [name, readable(app.state, value)]));
 }
 
 /**

@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { copy } from "../flows/copy.js";
+import { isChanged } from "../flows/edit.js";
 import { countdown, dateOf, timeOfDay } from "../format.js";
 import * as icons from "./icons.js";
 
@@ -98,7 +99,7 @@ export function problemNotice(app, problem, id, again) {
   const faults = problem.kind === "input" ? problem.faults.map((fault) => fault.title).join("; ") : "";
   return notice(tone, html`
     <p class="strong">${app.t(problem.title)}</p>
-    <p>${app.t(problem.text)}</p>
+    <p>${[app.t(problem.text), ...furtherTexts(app, problem, id)].join(" ")}</p>
     ${problem.limit && problem.diagnosis ? html`<p>${app.t("problem.lastAnswer", { title: problem.diagnosis.title })}</p>` : nothing}
     ${problem.hint ? html`<p class="small">${app.t("problem.developers")} <span lang="en">${problem.hint}</span></p>` : nothing}
     ${faults ? html`<p class="small">${app.t("problem.trace")} <span lang="en">${faults}</span></p>` : nothing}
@@ -108,6 +109,23 @@ export function problemNotice(app, problem, id, again) {
     ${waits ? html`<p class="small">${app.t("problem.wait", { when: until(app, problem.retryAt) })}</p>` : nothing}
     ${again ? html`<p>${button({ kind: "secondary small", label: app.t("again"), onClick: again, disabled: waits })}</p>` : nothing}
   `, { id });
+}
+
+/**
+ * What else is true where no answer came: what was asked for may have been done, and what was entered is kept.
+ *
+ * @param {App} app
+ * @param {import("../net/problem.js").Problem} problem
+ * @param {string} id of the notice
+ */
+function furtherTexts(app, { kind }, id) {
+  const { provider, apiKeys } = app.state;
+  if (kind !== "unreachable" && kind !== "unavailable") return [];
+  /** @type {Record<string, string>} */
+  const mayBeDone = { "save-problem": provider === "None" ? "change" : "save", "test-result": "test", "keys-problem": "change" };
+  const done = kind === "unreachable" && mayBeDone[id];
+  const kept = isChanged(app.state) || apiKeys.open;
+  return [done ? app.t(`problem.unreachable.${done}`) : "", kept ? app.t("problem.kept") : ""].filter(Boolean);
 }
 
 /**

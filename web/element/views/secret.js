@@ -2,6 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { usesStoredSecret } from "../flows/edit.js";
+import { usernameOf } from "../model/form.js";
 import { secretField } from "./field.js";
 import * as icons from "./icons.js";
 
@@ -28,7 +29,8 @@ export function secretView(app, { name, label, hint, value, optional, open, edit
   const kept = stored && usesStoredSecret(app.state);
   if (kept && !open) return setView(app, name, label, edit);
   const lost = stored && !kept;
-  const notice = lost ? html`<span class="warn-text">${app.t(`${name}.lost`)}</span>` : hint;
+  const unused = provider === "BasicAuth" && usernameOf(app.state.smtp) === "";
+  const notice = lost ? html`<span class="warn-text">${app.t(unused ? "emailPassword.unused" : `${name}.lost`)}</span>` : hint;
   return secretField(app, {
     name,
     label,

@@ -2,7 +2,7 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { live } from "../../vendor/lit-html/directives/live.js";
-import { choosePreset, editSmtp, tidySender, tidyServer } from "../flows/edit.js";
+import { choosePreset, editSmtp, tidySender, tidyServer, useNoSignIn } from "../flows/edit.js";
 import { usernameOf } from "../model/form.js";
 import { usualSecurity, withPreset } from "../model/presets.js";
 import { similarServer } from "../model/server.js";
@@ -141,6 +141,8 @@ function signInFields(app, preset) {
           below: html`<label class="checkbox"><input type="checkbox" name="sameAsSender" .checked=${live(smtp.sameAsSender)}
             @change=${() => editSmtp(app, { sameAsSender: !smtp.sameAsSender })}>
             <span>${app.t("field.sameAsSender")}</span></label>`,
+          beside: preset || !(smtp.sameAsSender || smtp.username) ? nothing : html`<button type="button" class="link" id="no-sign-in"
+            @click=${() => useNoSignIn(app)}>${app.t("username.none")}</button>`,
         })}
       ${secretView(app, {
         name: "emailPassword", label: app.t(`password.${kind}`), hint: app.t(`password.${kind}.hint`),

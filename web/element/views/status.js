@@ -2,13 +2,14 @@
 
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { goTo, isChanged } from "../flows/edit.js";
-import { apply } from "../flows/remedy.js";
 import { verify } from "../flows/verify.js";
 import { secondsLeft } from "../flows/wait.js";
 import { ago, dateTime } from "../format.js";
+import { later } from "../later.js";
 import { failingSince } from "../model/history.js";
-import { adviceRemedies } from "../model/remedies.js";
+import { readableConfig } from "../model/names.js";
 import { statement } from "../model/statement.js";
+import { personOf } from "./activity.js";
 import { checkView, lastCheckView } from "./check.js";
 import * as icons from "./icons.js";
 import { button, link, notice, sentence } from "./parts.js";
@@ -52,14 +53,16 @@ export function statusCard(app) {
     ${config ? facts(app, config) : nothing}
     ${checkView(app, "verify")} ${lastCheckView(app)}
     ${(config?.advice ?? []).map((advice) => notice("warn", html`<p class="strong">${advice.title}</p>
-      <p>${advice.meaning} ${link(app, advice.link)}</p>${adviceButtons(app, advice.code)}`))}
+      <p>${advice.meaning} ${link(app, advice.link)}</p>${
+      later(app, "diagnosis", (part) => part.adviceButtons(app, advice.code))}`))}
   </section>`;
 }
 
 /** @param {App} app @param {Sentence} one */
-function filled(app, { key, values, proof, at, next }) {
+function filled(app, { key, values, proof, by, at, next }) {
   return sentence(app, key, {
     ...values,
+    ...(by ? { user: personOf(app, by, "activity.apiKey.inSentence") } : {}),
     ...(proof ? { proof: app.t(proof) } : {}),
     ...(at ? { when: timeElement(app, at) } : {}),
     ...(next ? { next: dateTime(next, app.locale) } : {}),
@@ -89,25 +92,12 @@ function followedView(app) {
 }
 
 /**
- * What can be done about an advice with one click.
- *
- * @param {App} app
- * @param {string} code
- */
-function adviceButtons(app, code) {
-  const list = adviceRemedies(code);
-  return list.length === 0 ? nothing : html`<p class="actions">${list.map((remedy) => button({
-    kind: "secondary small", label: app.t(remedy.text), disabled: app.state.busy !== "",
-    onClick: () => void apply(app, remedy, "verify"),
-  }))}</p>`;
-}
-
-/**
  * @param {App} app
  * @param {Config} config
  */
 function facts(app, config) {
-  const { providerConfig = {}, authFailures = 0 } = config;
+  const { authFailures = 0 } = config;
+  const providerConfig = readableConfig(config, config.serviceProvider ?? "BasicAuth");
   const since = failingSince(config, app.state.activity ?? []);
   const through = config.serviceProvider === "Microsoft365"
     ? "Microsoft 365"
@@ -116,7 +106,8 @@ function facts(app, config) {
       : null;
   return html`<dl class="facts">
     ${through ? factRow(app.t("fact.through"), html`${through}${providerConfig.securityType
-      ? html` <span class="quiet-text">${app.t(`security.${providerConfig.securityType}`)}</span>` : nothing}`) : nothing}
+      ? html` <span class="quiet-text">${app.t(providerConfig.securityType === "none" ? "security.none.fact"
+        : `security.${providerConfig.securityType}`)}</span>` : nothing}`) : nothing}
     ${providerConfig.emailAddress ? factRow(app.t("fact.from"), providerConfig.emailAddress) : nothing}
     ${since ? factRow(app.t("fact.since"), timeElement(app, since)) : nothing}
     ${authFailures > 0 ? factRow(app.t("fact.refused"), html`<span class="bad-text">${app.t("fact.refused.count", {
@@ -139,5 +130,7 @@ function factRow(name, value) {
  * @param {string} iso
  */
 export function timeElement(app, iso) {
-  return html`<time datetime=${iso} title=${dateTime(iso, app.locale)}>${ago(iso, app.locale)}</time>`;
+  const isNow = Math.abs(Date.now() - Date.parse(iso)) < 60_000;
+  return html`<time datetime=${iso} title=${dateTime(iso, app.locale)}>${
+    isNow ? app.t("time.now") : ago(iso, app.locale)}</time>`;
 }

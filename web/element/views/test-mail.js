@@ -5,7 +5,7 @@ import { isChanged } from "../flows/edit.js";
 import { editRecipient, recipientOf, sendTestMail } from "../flows/test-mail.js";
 import { secondsLeft } from "../flows/wait.js";
 import { factOf } from "../model/statement.js";
-import { diagnosis, isOfTestMail, stagesView, storedResult } from "./check.js";
+import { diagnosis, isOfTestMail, lastingView, stagesView, storedResult } from "./check.js";
 import { textField } from "./field.js";
 import * as icons from "./icons.js";
 import { button, notice, problemNotice } from "./parts.js";
@@ -47,7 +47,8 @@ function result(app) {
     const last = config?.lastCheck;
     if (!running) return busy === "test" || !last || !isOfTestMail(app) ? nothing : storedResult(app, last, "test-result");
     return html`<div class="check" role="group" aria-label=${label}>
-      <p class="running">${icons.spinner}<span>${label}</span></p>${stagesView(app, stages)}</div>`;
+      <p class="running">${icons.spinner}<span>${label}</span></p>${stagesView(app, stages)}
+      ${lastingView(app, "test", traceId)}</div>`;
   }
   if (result.success) {
     return html`<div class="check">${notice("ok", html`<p class="strong">${app.t("test.done", { recipient: sentTo })}</p>
