@@ -28,20 +28,20 @@ impl Timestamp {
         let Some(moment) = moment else { return "1970-01-01T00:00:00.000Z".to_owned() };
         let (date, time) = (moment.date(), moment.time());
         let parts = [
-            (date.year().unsigned_abs(), 0..4),
+            (u64::from(date.year().unsigned_abs()), 0..4),
             (u8::from(date.month()).into(), 5..7),
             (date.day().into(), 8..10),
             (time.hour().into(), 11..13),
             (time.minute().into(), 14..16),
             (time.second().into(), 17..19),
-            (self.0.rem_euclid(1000) as u32, 20..23),
+            (self.0.rem_euclid(1000).unsigned_abs(), 20..23),
         ];
         // Digit by digit: a description of the format that is followed at run time takes many times as long, and
         // every answer has two of them.
         let mut text = *b"0000-00-00T00:00:00.000Z";
         for (mut number, place) in parts {
             for digit in text[place].iter_mut().rev() {
-                *digit = b"0123456789"[number as usize % 10];
+                *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
                 number /= 10;
             }
         }

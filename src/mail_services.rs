@@ -146,15 +146,13 @@ pub fn of_host(host: &str) -> Option<Service> {
 /// it is another name.
 pub fn suggested_server(host: &str) -> Option<&'static str> {
     let host = host.rsplit('@').next().unwrap_or(host);
-    if presets().flat_map(|preset| preset.servers).any(|(_, server)| *server == host) {
-        return None;
-    }
     let entered = |domain: &str| {
         host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.'))
     };
     let mut domains = SERVICES.iter().flat_map(|known| known.entered_as);
-    let (_, server) = domains.find(|(domain, _)| entered(domain))?;
-    Some(*server).filter(|server| *server != host)
+    let (_, meant) = domains.find(|(domain, _)| entered(domain))?;
+    let is_known = presets().flat_map(|preset| preset.servers).any(|(_, server)| *server == host);
+    Some(*meant).filter(|meant| !is_known && *meant != host)
 }
 
 /// The most differences between a name with a typing error and the name that was meant.

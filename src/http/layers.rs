@@ -19,14 +19,14 @@ use crate::unwind::catch_panic;
 /// The one layer round every request: each further layer would clone the service again.
 pub async fn request_layer(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
     let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
-    let handle = async move |request: Request| match reject_ambiguous(&request) {
-        Err(refusal) => refusal.into_response(),
-        Ok(()) => {
-            // Pinned here: an async function has room for what it is given twice, and the next one for that again.
-            let answer = pin!(next.run(request));
-            let answer = pin!(answer_panic(answer));
-            with_timeout(limit, answer).await
+    let handle = async move |request: Request| {
+        if let Err(refusal) = reject_ambiguous(&request) {
+            return refusal.into_response();
         }
+        // Pinned here: an async function has room for what it is given twice, and the next one for that again.
+        let answer = pin!(next.run(request));
+        let answer = pin!(answer_panic(answer));
+        with_timeout(limit, answer).await
     };
     observe::observe(&app, request, handle).await
 }

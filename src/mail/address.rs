@@ -79,27 +79,10 @@ impl EmailAddress {
         if text.is_empty() {
             return Err(AddressError::Empty);
         }
-        if text.chars().any(|c| is_invisible(c) && c != ' ') {
-            return Err(AddressError::Invisible);
-        }
-        // What tells the mistake comes before the blanks that go with it: `Ann <ann@example.com>`, `a@x.org, b@y.org`.
-        if text.contains('<') {
-            return Err(AddressError::DisplayName);
-        }
-        if text.contains(' ') {
-            let separator = text.chars().find(|c| matches!(c, ';' | ','));
-            return Err(separator.map_or(AddressError::Invisible, AddressError::Character));
-        }
-        if text.contains('"') {
-            return Err(AddressError::Quoted);
-        }
-        if let Some(c) = text.chars().find(|c| ">(),;:\\".contains(*c)) {
-            // An IPv6 literal has colons.
-            return Err(if text.contains("@[") {
-                AddressError::AddressLiteral
-            } else {
-                AddressError::Character(c)
-            });
+        // Nearly every address has these alone.
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"@.-_+".contains(&byte);
+        if !text.bytes().all(is_plain) {
+            check_characters(text)?;
         }
         let (local_part, domain) = text.split_once('@').ok_or(AddressError::NoAt)?;
         if domain.contains('@') {
@@ -107,7 +90,7 @@ impl EmailAddress {
         }
         check_local_part(local_part)?;
         let domain = mail_domain(domain)?;
-        let text = format!("{local_part}@{domain}");
+        let text = [local_part, "@", &domain].concat();
         if text.len() > MAX_ADDRESS {
             return Err(AddressError::TooLong);
         }
@@ -147,6 +130,33 @@ impl fmt::Display for EmailAddress {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(&self.text)
     }
+}
+
+/// What no address holds, in the order in which it tells the mistake.
+fn check_characters(text: &str) -> Result<(), AddressError> {
+    if text.chars().any(|c| is_invisible(c) && c != ' ') {
+        return Err(AddressError::Invisible);
+    }
+    // What tells the mistake comes before the blanks that go with it: `Ann <ann@example.com>`, `a@x.org, b@y.org`.
+    if text.contains('<') {
+        return Err(AddressError::DisplayName);
+    }
+    if text.contains(' ') {
+        let separator = text.chars().find(|c| matches!(c, ';' | ','));
+        return Err(separator.map_or(AddressError::Invisible, AddressError::Character));
+    }
+    if text.contains('"') {
+        return Err(AddressError::Quoted);
+    }
+    if let Some(c) = text.chars().find(|c| ">(),;:\\".contains(*c)) {
+        // An IPv6 literal has colons.
+        return Err(if text.contains("@[") {
+            AddressError::AddressLiteral
+        } else {
+            AddressError::Character(c)
+        });
+    }
+    Ok(())
 }
 
 /// A dot-string of RFC 5321 section 4.1.2, with the characters that RFC 6531 section 3.3 adds.

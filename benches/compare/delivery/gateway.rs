@@ -32,6 +32,9 @@ use super::{Round, Side, TEXT_BYTES, put_accounts, round, start_service};
 /// Sessions at once, each kept for a round.
 const SESSIONS: [usize; 2] = [1, 10];
 
+/// Messages of a session: the service ends one that brings a thousand.
+const MESSAGES_OF_A_SESSION: usize = 900;
+
 /// Where `tests/peers/postfix-dovecot` takes mail and puts it on hold.
 const POSTFIX: ([u8; 4], u16) = ([127, 0, 0, 1], 2466);
 
@@ -228,7 +231,9 @@ impl Running {
         let (before, started) = (self.cpu.micros(), Instant::now());
         let sending: Vec<_> = opened
             .into_iter()
-            .map(|session| tokio::spawn(session.send_until(started + time, self.client.from)))
+            .map(|session| {
+                tokio::spawn(send_until(started + time, session, self.address, self.client.clone()))
+            })
             .collect();
         let mut micros = Vec::new();
         for one in sending {
@@ -254,6 +259,18 @@ impl Sender {
     }
 }
 
+/// Sends in one session after the other.
+async fn send_until(end: Instant, mut session: Session, address: SocketAddr, sender: Sender) -> Vec<u32> {
+    let mut micros = Vec::new();
+    loop {
+        micros.append(&mut session.send_many(end, sender.from).await);
+        if Instant::now() >= end {
+            return micros;
+        }
+        session = Session::open(address, &sender).await;
+    }
+}
+
 /// An SMTP session that is signed in.
 struct Session {
     stream: TlsStream<TcpStream>,
@@ -274,8 +291,8 @@ impl Session {
         session
     }
 
-    /// Sends mail after mail; the microseconds of each from MAIL to the 250 of its message.
-    async fn send_until(mut self, end: Instant, from: &str) -> Vec<u32> {
+    /// Sends mail after mail, as many as one session may; the microseconds of each from MAIL to the 250 of its message.
+    async fn send_many(&mut self, end: Instant, from: &str) -> Vec<u32> {
         static SENT: AtomicU64 = AtomicU64::new(0);
         let line = "An invoice is a list of things that were bought, with what each of them costs.\r\n";
         let text = line.repeat(TEXT_BYTES / line.len());
@@ -295,7 +312,7 @@ impl Session {
             self.ask(&message, b"250").await;
             let accepted = Instant::now();
             micros.push(u32::try_from((accepted - begun).as_micros()).unwrap_or(u32::MAX));
-            if accepted >= end {
+            if accepted >= end || micros.len() == MESSAGES_OF_A_SESSION {
                 return micros;
             }
         }
