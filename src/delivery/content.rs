@@ -1,5 +1,7 @@
 //! Seals and opens what emails say, with the key of their tenant and day.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +35,10 @@ impl ContentKeys {
         Self(cache.build())
     }
 }
+
+/// The keys that one request has needed so far: each is looked for once.
+#[derive(Default)]
+pub(super) struct KeysOfRequest(HashMap<(TenantId, i64), Arc<ContentKey>>);
 
 /// An email's sealed content.
 pub(super) struct SealedContent {
@@ -96,7 +102,22 @@ impl Delivery {
         key_day: i64,
         sealed: &[u8],
     ) -> Result<Vec<u8>, Error> {
-        let key = self.content_key(tenant, key_day).await?;
+        self.open_details_of_many(&mut KeysOfRequest::default(), tenant, id, key_day, sealed).await
+    }
+
+    /// The same for one of many emails.
+    pub(super) async fn open_details_of_many(
+        &self,
+        keys: &mut KeysOfRequest,
+        tenant: &TenantId,
+        id: Uuid,
+        key_day: i64,
+        sealed: &[u8],
+    ) -> Result<Vec<u8>, Error> {
+        let key = match keys.0.entry((tenant.clone(), key_day)) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => unknown.insert(self.content_key(tenant, key_day).await?),
+        };
         let id = id.to_string();
         let opened = key.open(sealed, &ContentBinding { tenant, email: &id, part: DETAILS });
         opened.map(|bytes| bytes.to_vec()).map_err(unreadable)

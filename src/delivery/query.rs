@@ -1,10 +1,12 @@
 //! Shows emails and their events, and changes what a person may change.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::change::change_email;
+use super::content::KeysOfRequest;
 use super::given_text::GivenText;
 use super::{Delivery, Details, Error};
 use crate::clock::Timestamp;
@@ -20,6 +22,9 @@ use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails;
 use crate::store::emails::{Filter, Page, StoredEmail};
 use crate::store::erasure::{self, Erasure};
+
+/// Events whose emails are read in one statement: an email can have a hundred recipients, and details of many kilobytes.
+const EVENTS_AT_ONCE: usize = 25;
 
 /// An email with what it says about itself; none of that once it was erased.
 #[derive(Clone, Debug)]
@@ -57,7 +62,7 @@ impl Delivery {
     pub async fn find(&self, tenant: &TenantId, id: Uuid) -> Result<EmailView, Error> {
         let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
         let key_day = stored.key_day;
-        let mut view = self.view(tenant, stored).await?;
+        let mut view = self.view(&mut KeysOfRequest::default(), tenant, stored).await?;
         let parts = emails::body(&self.db, tenant, id).await?;
         if view.email.has_content && !parts.is_empty() {
             let message = self.open_message(tenant, id, key_day, &parts).await?;
@@ -74,7 +79,7 @@ impl Delivery {
     /// The same, where there is one.
     pub async fn find_if_there(&self, tenant: &TenantId, id: Uuid) -> Result<Option<EmailView>, Error> {
         match emails::find(&self.db, tenant, id).await? {
-            Some(stored) => self.view(tenant, stored).await.map(Some),
+            Some(stored) => self.view(&mut KeysOfRequest::default(), tenant, stored).await.map(Some),
             None => Ok(None),
         }
     }
@@ -91,11 +96,12 @@ impl Delivery {
             Some(tag) => self.list_tagged(tenant, filter, tag, page, limit).await?,
             None => emails::list(&self.db, tenant, filter, page, limit).await?,
         };
+        let mut keys = KeysOfRequest::default();
         let mut views = Vec::with_capacity(ids.len());
         for id in ids {
             // It may have been removed in between.
             if let Some(stored) = emails::find(&self.db, tenant, id).await? {
-                views.push(self.view(tenant, stored).await?);
+                views.push(self.view(&mut keys, tenant, stored).await?);
             }
         }
         Ok((views, has_more))
@@ -137,11 +143,33 @@ impl Delivery {
         Ok((ids, has_more))
     }
 
-    async fn view(&self, tenant: &TenantId, stored: StoredEmail) -> Result<EmailView, Error> {
+    /// The emails that a page of events names, without their content; those that are gone are left out.
+    pub async fn emails_of_events(&self, events: &[StoredEvent]) -> Result<BTreeMap<Uuid, EmailView>, Error> {
+        let (mut keys, mut views) = (KeysOfRequest::default(), BTreeMap::new());
+        for chunk in events.chunks(EVENTS_AT_ONCE) {
+            let mut ranges: BTreeMap<&str, (&TenantId, i64, i64)> = BTreeMap::new();
+            for StoredEvent { tenant, seq, .. } in chunk.iter().filter(|event| event.email.is_some()) {
+                ranges.entry(tenant.as_str()).or_insert((tenant, *seq, *seq)).2 = *seq;
+            }
+            for (tenant, first, last) in ranges.into_values() {
+                for stored in emails::find_of_events(&self.db, tenant, first, last).await? {
+                    views.insert(stored.email.id, self.view(&mut keys, tenant, stored).await?);
+                }
+            }
+        }
+        Ok(views)
+    }
+
+    async fn view(
+        &self,
+        keys: &mut KeysOfRequest,
+        tenant: &TenantId,
+        stored: StoredEmail,
+    ) -> Result<EmailView, Error> {
         let StoredEmail { email, sealed_details, key_day } = stored;
         let details = match sealed_details {
             Some(sealed) => {
-                let opened = self.open_details(tenant, email.id, key_day, &sealed).await?;
+                let opened = self.open_details_of_many(keys, tenant, email.id, key_day, &sealed).await?;
                 Some(serde_json::from_slice(&opened).map_err(|error| Error::Internal(error.into()))?)
             }
             None => None,
@@ -187,7 +215,8 @@ impl Delivery {
             let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
             let is_settled = stored.email.due_at().is_none();
             if is_settled || tokio::time::Instant::now() >= deadline {
-                return Ok((self.view(tenant, stored).await?, is_settled));
+                let view = self.view(&mut KeysOfRequest::default(), tenant, stored).await?;
+                return Ok((view, is_settled));
             }
             let _ = tokio::time::timeout_at(deadline, self.changed(&mut seen)).await;
         }

@@ -57,6 +57,18 @@ statements! {
         from emails join email_recipients
             on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
         where emails.tenant_id = $1 and emails.id = $2 order by email_recipients.position";
+    /// The id, and the columns of `FIND`.
+    FIND_OF_EVENTS = "select emails.id, emails.lane, emails.created_at, emails.scheduled_at, emails.expires_at, emails.on_unknown,
+            emails.message_id, emails.size, emails.has_content, emails.version, emails.api_key_id, emails.required_key_id,
+            emails.is_test, emails.sealed_details, emails.key_day,
+            email_recipients.position, email_recipients.address, email_recipients.kind, email_recipients.state,
+            email_recipients.attempts, email_recipients.copies, email_recipients.started_at, email_recipients.fence,
+            email_recipients.next_attempt_at, email_recipients.last
+        from emails join email_recipients
+            on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
+        where emails.tenant_id = $1 and emails.id in (select email_id from email_events
+            where tenant_id = $1 and seq >= $2 and seq <= $3)
+        order by emails.id, email_recipients.position";
     FIND_BY_KEY = "select id, fingerprint, is_test from emails where tenant_id = $1 and idempotency_key = $2
         order by batch_position";
     TRACEPARENT = "select traceparent from emails where tenant_id = $1 and id = $2";
@@ -267,6 +279,30 @@ pub async fn find(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Option<StoredE
         let stored = read(columns, id)?;
         let recipient = read_recipient(columns)?;
         found.get_or_insert(stored).email.recipients.push(recipient);
+    }
+    Ok(found)
+}
+
+/// The emails that the tenant's events from `first` to `last` name.
+pub async fn find_of_events(
+    db: &Db,
+    tenant: &TenantId,
+    first: i64,
+    last: i64,
+) -> Result<Vec<StoredEmail>, DbError> {
+    let rows = db.all(sql(FIND_OF_EVENTS).bind(tenant.as_str()).bind(first).bind(last)).await?;
+    let mut found: Vec<StoredEmail> = Vec::new();
+    for row in rows {
+        let columns = &mut row.columns();
+        let id = read_id(&columns.text()?)?;
+        let mut stored = read(columns, id)?;
+        let recipient = read_recipient(columns)?;
+        if let Some(before) = found.last_mut().filter(|before| before.email.id == id) {
+            before.email.recipients.push(recipient);
+        } else {
+            stored.email.recipients.push(recipient);
+            found.push(stored);
+        }
     }
     Ok(found)
 }

@@ -10,7 +10,6 @@ use axum::http::Uri;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::{IntoParams, ToSchema};
-use uuid::Uuid;
 
 use super::emails::{EmailId, diagnosis_in, max_wait, may_read};
 use crate::app::App;
@@ -140,14 +139,9 @@ pub async fn list(
     let (after, limit, wait) = parse(&uri)?;
     let events = app.delivery.events_after(&reader.feed, after, limit, max_wait(&app, wait)).await?;
     let next = events.last().map_or(after, |event| event.seq).to_string();
-    let mut views: BTreeMap<Uuid, Option<EmailView>> = BTreeMap::new();
-    for (event, id) in events.iter().filter_map(|event| Some((event, event.email?))) {
-        if let std::collections::btree_map::Entry::Vacant(entry) = views.entry(id) {
-            entry.insert(app.delivery.find_if_there(&event.tenant, id).await?);
-        }
-    }
+    let views = app.delivery.emails_of_events(&events).await?;
     let body = |event: &StoredEvent| {
-        let view = event.email.and_then(|id| views.get(&id)).and_then(Option::as_ref);
+        let view = event.email.and_then(|id| views.get(&id));
         EventBody::new(event, view, language)
     };
     Ok(Json(EventList { object: "list", data: events.iter().map(body).collect(), next: Some(next) }))

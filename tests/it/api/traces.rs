@@ -156,6 +156,43 @@ const HANDING_OVER: &str = "hand over an email";
 
 /// Security case I1.
 #[tokio::test]
+async fn a_page_of_events_reads_its_emails_many_at_a_time() {
+    let collector = Collector::start();
+    let server = SmtpServer::start(Script::starttls()).await;
+    let database = Database::create(Engine::chosen()).await;
+    let settings = with_all(
+        &variables(&database),
+        &[
+            ("TRANSPORTS_TELEMETRY__OTLP_ENDPOINT", &collector.url),
+            ("TRANSPORTS_TELEMETRY__SAMPLED_PERCENT", "0"),
+            ("TRANSPORTS_DELIVERY__ENABLED", "false"),
+        ],
+    );
+    let process = Process::serve(&settings);
+    let admin = process.known_admin("a-tenant");
+    admin.put(&account(server.port())).await.expect(204);
+    let email = |number| json!({ "to": format!("bob{number}@example.net"), "subject": "s", "text": "t" });
+    let batch: Vec<_> = (0..60).map(email).collect();
+    admin.json("POST", "/api/v1/transports/emails/batch", &json!(batch)).await.expect(202);
+    let events = "/api/v1/transports/events";
+    eventually("the feed shows all of them", async || {
+        admin.get(events).await.expect(200).json()["data"].as_array().map(Vec::len) == Some(60)
+    })
+    .await;
+    let parent = traceparent(TRACE, "01");
+    let page = admin.send("GET", events, &[("traceparent", &parent)], Vec::new()).await.expect(200).json();
+    for (number, event) in page["data"].as_array().expect("events").iter().enumerate() {
+        assert_eq!(event["data"]["to"], json!([format!("bob{number}@example.net")]));
+        assert_eq!(event["data"]["subject"], "s");
+    }
+    let trace = collector.trace_with("GET /api/v1/transports/events").await;
+    let count = |name: &str| names(&trace).into_iter().filter(|found| *found == name).count();
+    // Twenty-five events for each; about midnight the emails have keys of two days.
+    assert_eq!((count("SELECT email_events"), count("SELECT emails")), (1, 3), "{:?}", names(&trace));
+    assert!((1..=2).contains(&count("SELECT content_keys")), "{:?}", names(&trace));
+}
+
+#[tokio::test]
 async fn a_hand_over_has_a_trace_that_links_to_its_request() {
     let collector = Collector::start();
     let refusing =
