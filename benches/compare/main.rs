@@ -105,7 +105,7 @@ enum Server {
         disk: Option<PathBuf>,
     },
     #[command(hide = true)]
-    SmtpServer {
+    Smtp {
         #[arg(long)]
         port: u16,
         #[arg(long)]
@@ -181,7 +181,7 @@ fn main() {
     let options = Options::parse();
     match &options.server {
         Some(Server::Floor { port, body, disk }) => return floor::serve(*port, body, disk.as_deref()),
-        Some(Server::SmtpServer { port, authority }) => return smtp_server::serve(*port, authority),
+        Some(Server::Smtp { port, authority }) => return smtp_server::serve(*port, authority),
         Some(Server::SubmissionFloor { port, authority, disk }) => {
             return sink::serve_with_tls(*port, authority, disk);
         }

@@ -106,7 +106,7 @@ fn start_fast_server(place: &Place, postfix: &Path) -> (Process, std::path::Path
     let port = free_port();
     let (own, all) = (place.folder.join("fast.pem"), place.folder.join("authorities.pem"));
     let mut command = process::pinned(OTHER_CORE, &std::env::current_exe().expect("this program"));
-    command.args(["smtp-server", "--port", &port.to_string(), "--authority"]).arg(&own);
+    command.args(["smtp", "--port", &port.to_string(), "--authority"]).arg(&own);
     let mut process = Process::start(command, port, &place.folder.join("fast.log"));
     process.wait_until_it_listens();
     let read = |file: &Path| {
