@@ -14,6 +14,7 @@ pub mod openapi;
 mod routes;
 pub mod server;
 pub mod sign_in;
+mod wrong_path;
 
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         router = router.route("/metrics", get(health::prometheus));
     }
     let mut router =
-        router.method_not_allowed_fallback(layers::method_not_allowed).with_state(Arc::clone(app));
+        router.method_not_allowed_fallback(wrong_path::method_not_allowed).with_state(Arc::clone(app));
     let mut session = match &app.sign_in {
         Some(_) => get(sign_in::session).with_state(Arc::clone(app)),
         None => console::session_without_sign_in(),
@@ -52,7 +53,7 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
         router = router.merge(dev.pages);
         session = dev.session;
     }
-    let router = router.fallback(|| async { Error::new(Code::NotFound) });
+    let router = router.fallback(wrong_path::not_found);
     let router = match cors::layer(app) {
         Some(cors) => router.layer(cors),
         None => router,

@@ -4,6 +4,8 @@
 //! four octets. By the prefix scanners find a key that was published; by the checksum a key that was mistyped or cut off is
 //! refused without a look at the database.
 
+use std::fmt;
+
 use aws_lc_rs::{constant_time, digest, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -52,6 +54,29 @@ pub enum FormFault {
     Length(usize),
     /// The length is right, and the checksum is not.
     Mistyped,
+}
+
+impl fmt::Display for FormFault {
+    /// A sentence for who presents the key.
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Mistyped => {
+                formatter.write_str("The API key is mistyped: its checksum does not fit. Copy it again.")
+            }
+            Self::Length(length) => write!(
+                formatter,
+                "The API key has {length} characters, and every API key has {KEY_CHARACTERS}: copy the whole key."
+            ),
+        }
+    }
+}
+
+/// What a key that is not known shows by itself: a sentence for who presents it.
+pub fn unknown_key(text: &str) -> String {
+    form_fault(text).map_or_else(
+        || "There is no such API key: another installation made it, or it was revoked long ago.".to_owned(),
+        |fault| fault.to_string(),
+    )
 }
 
 /// What a key may do.
@@ -109,6 +134,12 @@ impl NewKey {
 /// Whether the text claims to be an API key, and no token.
 pub fn is_api_key(text: &str) -> bool {
     text.starts_with(PREFIX)
+}
+
+/// The id that a key or its beginning names, whether or not its secret is right.
+pub fn id_of(text: &str) -> Option<Uuid> {
+    let id = text.strip_prefix(PREFIX)?.split('_').next()?;
+    Uuid::try_parse(id).ok().filter(|_| id.len() == ID_CHARACTERS)
 }
 
 /// None where the form is that of a key.
@@ -204,6 +235,18 @@ mod tests {
         assert_eq!(form_fault(&format!("{text}é")), Some(FormFault::Length(86)));
         let swapped = format!("{}{}", &text[..81], text[81..].chars().rev().collect::<String>());
         assert_eq!(form_fault(&swapped), (swapped != text).then_some(FormFault::Mistyped));
+    }
+
+    #[test]
+    fn a_key_and_its_beginning_name_the_id() {
+        let key = key();
+        let text = key.text.expose();
+        for named in [text, &text[..80], &text[..37], &text[..36]] {
+            assert_eq!(id_of(named), Some(key.id), "{named}");
+        }
+        for other in [&text[..35], &text[1..], "tsk_", "", &key.id.to_string(), &format!("tsk_{}", key.id)] {
+            assert_eq!(id_of(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::header::{CONNECTION, HOST};
-use axum::http::{HeaderValue, Method, StatusCode, Version};
+use axum::http::{HeaderValue, Method, Version};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -63,13 +63,4 @@ fn reject_ambiguous(request: &Request) -> Result<(), Error> {
         return Ok(());
     };
     Err(Error::input(fault).header(CONNECTION, HeaderValue::from_static("close")))
-}
-
-/// OPTIONS is answered with the methods in `Allow`, which the router adds; any other method is refused.
-pub async fn method_not_allowed(request: Request) -> Response {
-    if request.method() == Method::OPTIONS {
-        StatusCode::NO_CONTENT.into_response()
-    } else {
-        Error::new(Code::MethodNotAllowed).into_response()
-    }
 }

@@ -1,5 +1,6 @@
 //! The one list of operations, from which come the router, the rights and the OpenAPI document.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Router;
@@ -117,6 +118,11 @@ pub fn routes() -> Vec<Route> {
     let mut routes: Vec<Route> = PREFIXES.into_iter().flat_map(routes_under).collect();
     routes.extend(service_routes().iter().flat_map(|operation| operation.routes("")));
     routes
+}
+
+/// The first words of the paths of the send API.
+pub(super) fn send_resources() -> BTreeSet<String> {
+    api_routes().iter().filter_map(Operation::send_resource).map(str::to_owned).collect()
 }
 
 /// Serves every operation.

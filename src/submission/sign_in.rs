@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::door::Caller;
 use super::{Gateway, refusal};
 use crate::account::Actor;
-use crate::auth::api_key::PresentedKey;
+use crate::auth::api_key::{self, PresentedKey};
 use crate::delivery::{KeyError, KeyRefusal};
 use crate::id::{TenantId, TraceId, UserId};
 use crate::smtp::Reply;
@@ -15,10 +15,10 @@ use crate::smtp::server::SignIn;
 use crate::store::api_keys::{ApiKey, KeyOwner};
 
 /// Why a sign-in is refused.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum SignInRefusal {
-    /// The password is not a known key.
-    WrongKey,
+    /// The password is not a known key; what is wrong with it, as far as it shows that by itself.
+    WrongKey(String),
     Revoked,
     Expired,
     /// A key of the platform without the name of a tenant.
@@ -30,9 +30,9 @@ pub(super) enum SignInRefusal {
 
 impl SignInRefusal {
     /// Its name in the metrics, the log and the audit.
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &'static str {
         match self {
-            Self::WrongKey => "WRONG_KEY",
+            Self::WrongKey(_) => "WRONG_KEY",
             Self::Revoked => "KEY_REVOKED",
             Self::Expired => "KEY_EXPIRED",
             Self::NoTenant => "NO_TENANT",
@@ -45,7 +45,7 @@ impl SignInRefusal {
 impl From<SignInRefusal> for Reply {
     fn from(refusal: SignInRefusal) -> Self {
         match refusal {
-            SignInRefusal::WrongKey => refusal::sign_in("the password is no API key of this service"),
+            SignInRefusal::WrongKey(fault) => refusal::sign_in(&fault),
             SignInRefusal::Revoked => refusal::sign_in("this API key was revoked"),
             SignInRefusal::Expired => refusal::sign_in("this API key has expired"),
             SignInRefusal::NoTenant => {
@@ -79,7 +79,7 @@ impl Gateway {
             KeyOwner::Platform => {
                 let Some(tenant) = TenantId::from_platform(&credentials.username) else {
                     self.sign_ins.refused_key(remote, key.id);
-                    log_refusal(remote, Some(key.id), SignInRefusal::NoTenant, TraceId::random());
+                    log_refusal(remote, Some(key.id), &SignInRefusal::NoTenant, TraceId::random());
                     return Err(SignInRefusal::NoTenant);
                 };
                 tenant
@@ -92,12 +92,12 @@ impl Gateway {
     /// Counts a refusal, and leaves a row in the audit of the tenant whose key was named.
     async fn refuse(&self, remote: IpAddr, password: &str, reason: KeyRefusal) -> SignInRefusal {
         let refusal = match reason {
-            KeyRefusal::Unknown => SignInRefusal::WrongKey,
+            KeyRefusal::Unknown => SignInRefusal::WrongKey(wrong_key(password)),
             KeyRefusal::Revoked => SignInRefusal::Revoked,
             KeyRefusal::Expired => SignInRefusal::Expired,
         };
         let named = self.app.delivery.api_keys.named_by(password).await.ok().flatten();
-        match (&named, refusal) {
+        match (&named, &refusal) {
             (Some(key), SignInRefusal::Revoked | SignInRefusal::Expired) => {
                 self.sign_ins.refused_key(remote, key.id);
             }
@@ -105,13 +105,13 @@ impl Gateway {
         }
         let trace_id = TraceId::random();
         if let Some(key) = &named {
-            self.record_refusal(remote, key, refusal, trace_id).await;
+            self.record_refusal(remote, key, &refusal, trace_id).await;
         }
-        log_refusal(remote, named.map(|key| key.id), refusal, trace_id);
+        log_refusal(remote, named.map(|key| key.id), &refusal, trace_id);
         refusal
     }
 
-    async fn record_refusal(&self, remote: IpAddr, key: &ApiKey, refusal: SignInRefusal, trace_id: TraceId) {
+    async fn record_refusal(&self, remote: IpAddr, key: &ApiKey, refusal: &SignInRefusal, trace_id: TraceId) {
         let KeyOwner::Tenant(tenant) = &key.owner else { return };
         let actor = Actor {
             tenant: tenant.clone(),
@@ -127,7 +127,16 @@ impl Gateway {
     }
 }
 
-fn log_refusal(remote: IpAddr, key: Option<Uuid>, refusal: SignInRefusal, trace_id: TraceId) {
+/// What is wrong with a password that is no known key. Nothing of the database is in it.
+fn wrong_key(password: &str) -> String {
+    if api_key::is_api_key(password) {
+        api_key::unknown_key(password)
+    } else {
+        "The password is no API key of this service, which begins with tsk_.".to_owned()
+    }
+}
+
+fn log_refusal(remote: IpAddr, key: Option<Uuid>, refusal: &SignInRefusal, trace_id: TraceId) {
     let key = key.map(tracing::field::display);
     tracing::info!(%trace_id, %remote, key, reason = refusal.as_str(), "a sign-in at the SMTP gateway was refused");
 }

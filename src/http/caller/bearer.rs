@@ -3,7 +3,7 @@
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 
-use crate::auth::api_key::{self, FormFault, KEY_CHARACTERS};
+use crate::auth::api_key;
 
 /// What the header holds. Neither is verified yet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -28,10 +28,12 @@ pub(super) enum HeaderFault {
 }
 
 impl HeaderFault {
-    /// For the client. None where there is no header: the status and the name say that.
-    pub(super) fn detail(self) -> Option<&'static str> {
-        Some(match self {
-            Self::Missing => return None,
+    /// For the client.
+    pub(super) fn detail(self) -> &'static str {
+        match self {
+            Self::Missing => {
+                "There is no Authorization header: send an API key or a token as Authorization: Bearer tsk_…"
+            }
             Self::Repeated => "There is more than one Authorization header: send one.",
             Self::NotAscii => {
                 "The Authorization header has a character that no API key or token has: copy the key again."
@@ -51,7 +53,7 @@ impl HeaderFault {
                 "This is neither an API key of this service, which begins with tsk_, nor a token, which has three \
                  parts with dots between them."
             }
-        })
+        }
     }
 }
 
@@ -100,21 +102,6 @@ fn is_quote(character: char) -> bool {
     ['"', '\'', '`'].contains(&character)
 }
 
-/// What a key that is not known shows by itself.
-pub(super) fn unknown_key(text: &str) -> String {
-    match api_key::form_fault(text) {
-        None => {
-            "There is no such API key: another installation made it, or it was revoked long ago.".to_owned()
-        }
-        Some(FormFault::Mistyped) => {
-            "The API key is mistyped: its checksum does not fit. Copy it again.".to_owned()
-        }
-        Some(FormFault::Length(length)) => format!(
-            "The API key has {length} characters, and every API key has {KEY_CHARACTERS}: copy the whole key."
-        ),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use axum::http::HeaderValue;
@@ -161,7 +148,7 @@ mod tests {
         ] {
             let fault = read(&headers(values)).expect_err("no key and no token");
             assert_eq!(fault, expected, "{values:?}");
-            assert_eq!(fault.detail().is_none(), fault == HeaderFault::Missing);
+            assert!(fault.detail().ends_with(['.', '?', '…']), "{fault:?}");
         }
     }
 }

@@ -6,7 +6,7 @@ use axum::http::request::Parts;
 use super::bearer::{self, Bearer, HeaderFault};
 use super::rate_limit_refusal;
 use crate::app::App;
-use crate::auth::api_key::Permission;
+use crate::auth::api_key::{Permission, unknown_key};
 use crate::auth::token::{self, Principal, TokenError};
 use crate::delivery::api_keys::{KeyError, KeyRefusal};
 use crate::http::error::{Code, Error};
@@ -93,7 +93,7 @@ pub(super) async fn identify(parts: &Parts, app: &App) -> Result<Credential, Uni
 /// The reason for the client. What the database knows of a key is for those alone who present the whole key.
 fn key_detail(refusal: KeyRefusal, key: &str) -> String {
     match refusal {
-        KeyRefusal::Unknown => bearer::unknown_key(key),
+        KeyRefusal::Unknown => unknown_key(key),
         KeyRefusal::Revoked => "This API key was revoked.".to_owned(),
         KeyRefusal::Expired => "This API key has expired.".to_owned(),
     }
@@ -106,11 +106,7 @@ pub(super) async fn refuse(app: &App, context: &RequestContext, unidentified: Un
         Unidentified::Token(TokenError::NoKeys) => return Error::unavailable(),
         Unidentified::Header(fault) => {
             tracing::debug!(?fault, "the Authorization header was refused");
-            let refusal = Error::new(Code::Unauthorized);
-            match fault.detail() {
-                Some(detail) => refusal.detail(detail),
-                None => refusal,
-            }
+            Error::new(Code::Unauthorized).detail(fault.detail())
         }
         Unidentified::Token(TokenError::Invalid(reason)) => {
             tracing::debug!(reason, "the token was refused");

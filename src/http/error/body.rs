@@ -86,15 +86,15 @@ pub struct ErrorBody {
     #[serde(rename = "traceId")]
     #[schema(example = "4bf92f3577b34da6a3ce929d0e0e4736")]
     pub trace_id: String,
-    /// Of the send API alone, as clients of Resend's API read it: the status.
+    /// Of the send API, and of 404 for a path without an operation, as clients of Resend's API read it: the status.
     #[serde(rename = "statusCode", skip_serializing_if = "Option::is_none")]
     #[schema(example = 422)]
     pub status_code: Option<u16>,
-    /// Of the send API alone: a word for the kind of error.
+    /// Beside `statusCode`: a word for the kind of error.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "validation_error")]
     pub name: Option<&'static str>,
-    /// Of the send API alone: the first fault as a sentence.
+    /// Beside `statusCode`: the first fault as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "to/0 is not an email address")]
     pub message: Option<String>,

@@ -65,6 +65,11 @@ impl Operation {
         Self { is_in_send_api: true, ..operation }
     }
 
+    /// The first word of its path, in the send API.
+    pub fn send_resource(&self) -> Option<&str> {
+        self.path.split('/').nth(1).filter(|_| self.is_in_send_api)
+    }
+
     /// The paths that it is served at, each with who may call it there.
     fn paths(&self) -> impl Iterator<Item = (String, Access)> {
         let access = self.requirements.map_or(Access::Anybody, |requirements| requirements.access);

@@ -161,6 +161,26 @@ async fn an_unknown_path_is_404_for_everybody() {
     }
 }
 
+/// Clients of the send API show the `message` of a refusal and nothing else.
+#[tokio::test]
+async fn a_wrong_base_url_of_a_send_client_is_answered_with_the_right_one() {
+    let app = TestApp::start().await;
+    let (client, email) =
+        (app.admin("acme"), json!({"to": "bob@example.net", "subject": "Hi", "text": "Hi"}));
+    for (path, status, name) in [
+        ("/emails", 404, "not_found"),
+        ("/v1/emails", 404, "not_found"),
+        ("/api/v1/transports/emails/", 404, "not_found"),
+        ("/api/v1/transports/emails/emails", 405, "method_not_allowed"),
+    ] {
+        let body = client.json("POST", path, &email).await.expect(status).json();
+        assert_eq!((&body["statusCode"], &body["name"]), (&json!(status), &json!(name)), "{path}: {body}");
+        let message = body["message"].as_str().expect("a message");
+        assert!(message.contains("a client's base URL ends with /api/v1/transports"), "{path}: {message}");
+        assert!(body["errors"][0]["code"].is_string() && body["traceId"].is_string(), "{path}: {body}");
+    }
+}
+
 #[tokio::test]
 async fn every_refusal_carries_a_trace_id() {
     let app = TestApp::start().await;
@@ -169,7 +189,13 @@ async fn every_refusal_carries_a_trace_id() {
     assert_eq!(answer.header("cache-control"), Some("no-store"));
     assert_eq!(answer.header("content-type"), Some("application/json"));
     let body = answer.json();
-    assert_eq!(body["errors"], json!([{"code": "HTTP-401", "title": "Unauthorized"}]));
+    assert_eq!(
+        body["errors"],
+        json!([{
+            "code": "HTTP-401", "title": "Unauthorized",
+            "detail": "There is no Authorization header: send an API key or a token as Authorization: Bearer tsk_…"
+        }])
+    );
     let trace_id = body["traceId"].as_str().expect("a trace id");
     assert!(trace_id.len() == 32 && trace_id.bytes().all(|b| b.is_ascii_hexdigit()), "{trace_id}");
 }

@@ -152,3 +152,21 @@ async fn messages_are_counted_by_their_outcome() {
     })
     .await;
 }
+
+/// As over HTTP. Nothing of the database is in it: a key whose checksum was made fit is like one that was never made.
+#[tokio::test]
+async fn a_refusal_says_what_a_mistyped_key_shows_by_itself() {
+    let site = Site::waiting().await;
+    let text = &site.key.text;
+    let last = if text.ends_with('A') { 'B' } else { 'A' };
+    for (password, said) in [
+        ("password".to_owned(), "is no API key of this service, which begins with tsk_"),
+        (text[..60].to_owned(), "has 60 characters, and every API key has 85: copy the whole key"),
+        (format!("{}{last}", &text[..84]), "is mistyped: its checksum does not fit"),
+        (forged(&site.key), "There is no such API key: another installation made it"),
+    ] {
+        let reply = sign_in(&site, "acme", &password).await;
+        assert!(reply.starts_with("535 5.7.8 ") && reply.contains(said), "{said}: {reply}");
+        assert!(!reply.contains(&text[50..60]), "{reply}");
+    }
+}
