@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use serde_json::Value;
 
 use super::fault::{ErrorName, Faults};
-use super::members::Place;
+use super::members::{Place, not_a};
 use crate::error::{InputFault, Reason, ValueError as _};
 use crate::mail::message::{ALLOWED_NAMES, CustomHeader, HeaderError};
 
@@ -42,10 +42,10 @@ pub(super) fn headers(value: Value, faults: &mut Faults) -> Vec<CustomHeader> {
 }
 
 fn header(name: &str, value: Value) -> Result<CustomHeader, InputFault> {
-    let Value::String(value) = value else {
-        return Err(InputFault::member(HEADERS, name, Reason::NotAString, "is not a string"));
+    let Value::String(text) = value else {
+        return Err(InputFault::member(HEADERS, name, Reason::NotAString, not_a("a string", &value)));
     };
-    CustomHeader::parse(name, &value).map_err(|error| {
+    CustomHeader::parse(name, &text).map_err(|error| {
         let fault = InputFault::member(HEADERS, name, error.reason(), &error);
         if error == HeaderError::NameNotAllowed { fault.with_allowed(ALLOWED_NAMES) } else { fault }
     })

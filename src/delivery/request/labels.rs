@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::fault::{ErrorName, Faults};
-use super::members::Place;
+use super::members::{Place, not_a};
 use crate::error::{InputFault, Reason};
 
 const MAX_TAGS: usize = 10;
@@ -87,7 +87,7 @@ pub(super) fn metadata(value: Value, faults: &mut Faults) -> BTreeMap<String, St
                 metadata.insert(name, text);
             }
             Value::String(_) => faults.invalid(fault(Reason::ControlCharacter, "contains a NUL")),
-            _ => faults.invalid(fault(Reason::NotAString, "is not a string")),
+            other => faults.invalid(fault(Reason::NotAString, &not_a("a string", &other))),
         }
     }
     let bytes: usize = metadata.iter().map(|(name, value)| name.len() + value.len()).sum();

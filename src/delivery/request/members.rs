@@ -6,6 +6,44 @@ use serde_json::{Map, Value};
 
 use crate::error::{InputFault, Reason, ValueError};
 
+/// What to write where the type of a member is often mistaken.
+const EXAMPLES: [(&str, &str); 11] = [
+    ("from", r#"an address such as "Acme <billing@acme.example>""#),
+    ("to", ADDRESSES),
+    ("cc", ADDRESSES),
+    ("bcc", ADDRESSES),
+    ("reply_to", ADDRESSES),
+    ("headers", r#"names with their values, such as {"X-Entity-Ref-ID": "8841"}"#),
+    ("attachments", r#"a list such as [{"filename": "8841.pdf", "content": "<Base64>"}]"#),
+    ("tags", r#"a list such as [{"name": "kind", "value": "invoice"}]"#),
+    ("metadata", r#"names with their values, such as {"invoice": "8841"}"#),
+    ("scheduled_at", TIME),
+    ("expires_at", TIME),
+];
+
+const ADDRESSES: &str = r#"an address such as "ada@example.com", or a list of addresses"#;
+const TIME: &str = r#"a time such as "2026-12-01T08:00:00Z""#;
+
+/// What is said of a value of another type than `wanted`.
+pub(super) fn not_a(wanted: &str, value: &Value) -> String {
+    let advice = match value {
+        Value::Number(_) | Value::Bool(_) if wanted == "a string" => ": write it in quotes",
+        _ => "",
+    };
+    format!("is not {wanted} but {}{advice}", kind(value))
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
 /// Where a value stands in the request.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -41,17 +79,25 @@ impl Place {
         InputFault::unknown_field("", name).within(self.pointer.trim_start_matches('/'))
     }
 
+    /// What is said of a value of another type than `wanted`, with what to write.
+    fn wrong_type(&self, wanted: &str, value: &Value) -> String {
+        match EXAMPLES.iter().find(|(name, _)| *name == self.subject) {
+            Some((_, example)) => format!("is not {wanted} but {}: write {example}", kind(value)),
+            None => not_a(wanted, value),
+        }
+    }
+
     pub(super) fn string(&self, value: Value) -> Result<String, InputFault> {
         match value {
             Value::String(text) => Ok(text),
-            _ => Err(self.fault(Reason::NotAString, "is not a string")),
+            other => Err(self.fault(Reason::NotAString, self.wrong_type("a string", &other))),
         }
     }
 
     pub(super) fn array(&self, value: Value) -> Result<Vec<Value>, InputFault> {
         match value {
             Value::Array(items) => Ok(items),
-            _ => Err(self.fault(Reason::NotAnArray, "is not an array")),
+            other => Err(self.fault(Reason::NotAnArray, self.wrong_type("an array", &other))),
         }
     }
 
@@ -59,7 +105,7 @@ impl Place {
     pub(super) fn object(&self, value: Value) -> Result<Map<String, Value>, InputFault> {
         match value {
             Value::Object(members) => Ok(without_nulls(members)),
-            _ => Err(self.fault(Reason::NotAnObject, "is not an object")),
+            other => Err(self.fault(Reason::NotAnObject, self.wrong_type("an object", &other))),
         }
     }
 

@@ -253,6 +253,29 @@ fn sentences_name_the_place() {
     for (changes, expected) in [
         (json!({"to": ["x"]}), "to[0] is not an email address: there is no @"),
         (json!({"subject": null}), "subject is required"),
+        (
+            json!({"to": 5}),
+            "to is not a string but a number: write an address such as \"ada@example.com\", or a list of addresses",
+        ),
+        (json!({"to": [5]}), "to[0] is not a string but a number: write it in quotes"),
+        (
+            json!({"headers": "x"}),
+            "headers is not an object but a string: write names with their values, such as {\"X-Entity-Ref-ID\": \"8841\"}",
+        ),
+        (json!({"headers": {"X-A": 1}}), "headers.X-A is not a string but a number: write it in quotes"),
+        (
+            json!({"attachments": {}}),
+            "attachments is not an array but an object: write a list such as [{\"filename\": \"8841.pdf\", \"content\": \
+             \"<Base64>\"}]",
+        ),
+        (
+            json!({"tags": "a"}),
+            "tags is not an array but a string: write a list such as [{\"name\": \"kind\", \"value\": \"invoice\"}]",
+        ),
+        (
+            json!({"scheduled_at": 5}),
+            "scheduled_at is not a string but a number: write a time such as \"2026-12-01T08:00:00Z\"",
+        ),
         (json!({"attachments": [{"content": "?"}]}), "attachments[0].content is not Base64"),
         (
             json!({"attachments": [{"path": "https://example.com/a.pdf"}]}),
