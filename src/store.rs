@@ -37,7 +37,7 @@ pub mod tenants;
 pub use db::{Db, DbError};
 pub use postgres::{check_url, warnings};
 pub use row::{Columns, Row};
-pub use sqlite::{Progress as BackupProgress, SenderLock, backup as backup_sqlite};
+pub use sqlite::{Progress as BackupProgress, SenderLock, backup as backup_sqlite, check_writable};
 pub use statement::{Statement, Value, Write, WriteOutcome, sql};
 
 /// The SQL texts for PostgreSQL alone.

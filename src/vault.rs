@@ -24,7 +24,7 @@ use crate::clock::Clock;
 use crate::config::Encryption;
 use crate::id::TenantId;
 use crate::secret::{Sealed, Secret};
-use crate::store::{Db, key_canaries};
+use crate::store::{Db, DbError, key_canaries};
 use crate::telemetry::metrics::Metrics;
 use check::CanaryCheckError;
 use envelope::length_prefixed;
@@ -210,6 +210,19 @@ pub async fn check_keys(keys: &Keys, db: &Db, clock: &Clock) -> anyhow::Result<(
             Ok(())
         }
     }
+}
+
+/// Tries the keys of the ring at what they have sealed in this database. Writes nothing, and calls no key service.
+///
+/// # Errors
+/// As [`Vault::start`].
+pub async fn check_known_keys(keys: &Keys, db: &Db) -> anyhow::Result<()> {
+    check::check_known(keys, db).await
+}
+
+/// The keys of the ring that do not open what a key of their name has sealed in this database.
+pub async fn wrong_keys(keys: &Keys, db: &Db) -> Result<Vec<String>, DbError> {
+    check::wrong_keys(keys, db).await
 }
 
 /// Nothing is sealed or opened with a service whose canaries were not tried.

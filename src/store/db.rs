@@ -56,6 +56,16 @@ impl Db {
         Ok(Self { engine, fails_to_write: Arc::default() })
     }
 
+    /// Opens a file of SQLite that is there for a look, and leaves its schema as it is. None where there is no such file.
+    ///
+    /// # Errors
+    /// A text for the operator that names the file.
+    pub async fn open_as_it_is(settings: &Database) -> anyhow::Result<Option<Self>> {
+        let Some(path) = settings.sqlite_path().filter(|path| path.is_file()) else { return Ok(None) };
+        let engine = Engine::Sqlite(Arc::new(Sqlite::open_as_it_is(path).await?));
+        Ok(Some(Self { engine, fails_to_write: Arc::default() }))
+    }
+
     /// Reads at most one row.
     pub async fn optional(&self, statement: Statement) -> Result<Option<Row>, DbError> {
         Ok(self.all(statement).await?.into_iter().next())

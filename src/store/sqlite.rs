@@ -20,6 +20,15 @@ use super::{DbError, Row, Statement, Write, migrations};
 use readers::Readers;
 use writer::Writer;
 
+/// Whether this process can write the file, and what SQLite keeps beside it. Creates nothing.
+///
+/// # Errors
+/// A text for the operator that names the file.
+pub fn check_writable(path: &Path) -> anyhow::Result<()> {
+    connection::check_writable(path)
+        .map_err(|error| error.context(format!("database.url: {}", path.display())))
+}
+
 pub(super) struct Sqlite {
     path: PathBuf,
     readers: Readers,
@@ -44,6 +53,21 @@ impl Sqlite {
         migrations::on_sqlite(&mut connection, migrations::MIGRATIONS).map_err(refused)?;
         let readers = Readers::open(&path, connections).map_err(|error| refused(error.into()))?;
         Ok(Self { writer: Writer::start(path.clone(), connection)?, readers, path })
+    }
+
+    /// Opens a file that is there, and leaves its schema as it is.
+    ///
+    /// # Errors
+    /// A text for the operator that names the file.
+    pub async fn open_as_it_is(path: &Path) -> anyhow::Result<Self> {
+        let path = path.to_owned();
+        task::spawn_blocking(move || {
+            let refused = |error| error::explain(error).context(format!("database.url: {}", path.display()));
+            let readers = Readers::open(&path, 1).map_err(refused)?;
+            let connection = connection::open_reading(&path).map_err(refused)?;
+            Ok(Self { writer: Writer::start(path.clone(), connection)?, readers, path })
+        })
+        .await?
     }
 
     pub fn read(&self, statement: &Statement) -> Result<Vec<Row>, DbError> {

@@ -9,7 +9,7 @@ use super::remote::Remote;
 use super::ring::Key;
 use crate::clock::Clock;
 use crate::secret::Sealed;
-use crate::store::{Db, Write, key_canaries, sealed_rows};
+use crate::store::{Db, DbError, Write, key_canaries, sealed_rows};
 use envelope::{DataKey, length_prefixed};
 
 const CANARY_LABEL: &str = "transports key canary";
@@ -68,22 +68,34 @@ fn canary_of(key: &Key) -> anyhow::Result<Sealed> {
 }
 
 async fn refuse_other_bytes(keys: &Keys, db: &Db) -> anyhow::Result<()> {
+    let Some(id) = wrong_keys(keys, db).await?.into_iter().next() else { return Ok(()) };
+    let rows = sealed_rows::count(db, &id).await?;
+    bail!(
+        "{}: key {id} is not the key {id} that this database was used with, needed by {}: put the right bytes under this \
+         name, or give the new key a name of its own",
+        keys.source(),
+        rows_text(rows)
+    )
+}
+
+/// The keys of the ring that do not open what a key of their name has sealed in this database.
+pub(super) async fn wrong_keys(keys: &Keys, db: &Db) -> Result<Vec<String>, DbError> {
+    let mut wrong = Vec::new();
     for canary in key_canaries::all(db).await? {
-        let id = &canary.key_id;
-        if keys.ring.find(id).is_none() {
-            continue;
-        }
-        if keys.open_bytes(&canary, &length_prefixed(&[CANARY_LABEL, id])).await.is_err() {
-            let rows = sealed_rows::count(db, id).await?;
-            bail!(
-                "{}: key {id} is not the key {id} that this database was used with, needed by {}: put the right \
-                 bytes under this name, or give the new key a name of its own",
-                keys.source(),
-                rows_text(rows)
-            );
+        let associated_data = length_prefixed(&[CANARY_LABEL, &canary.key_id]);
+        if keys.ring.find(&canary.key_id).is_some()
+            && keys.open_bytes(&canary, &associated_data).await.is_err()
+        {
+            wrong.push(canary.key_id);
         }
     }
-    Ok(())
+    Ok(wrong)
+}
+
+/// As [`check_ring`], without a write: keys that are new to this database are not tried.
+pub(super) async fn check_known(keys: &Keys, db: &Db) -> anyhow::Result<()> {
+    refuse_missing_keys(keys, db).await?;
+    refuse_other_bytes(keys, db).await
 }
 
 /// Why the key service failed the check of its canaries.

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use rusqlite::config::DbConfig;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, OpenFlags, ToSql};
+use rustix::fs::{Access, access};
 
 use super::error::{DAMAGED, explain, is_busy};
 use super::log;
@@ -30,15 +31,35 @@ const JOURNAL_BYTES: i64 = 16 * 1024 * 1024;
 /// damage shows where it is read.
 const CHECKED_BYTES: i64 = 8 * 1024 * 1024;
 
-/// Creates the file where there is none, readable by its owner alone; SQLite gives its log the same mode.
-pub(super) fn create_file(path: &Path) -> anyhow::Result<()> {
+/// The folder of the file, which has to be there.
+fn folder_of(path: &Path) -> anyhow::Result<&Path> {
     if matches!(path.to_str(), Some("" | ":memory:")) {
         bail!("is not a path: the database has to be a file");
     }
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if !folder.is_dir() {
         bail!("there is no folder {}: make it, for the user of this process", folder.display());
     }
+    Ok(folder)
+}
+
+/// Whether this process can write the file and what SQLite keeps beside it. Creates nothing.
+pub(super) fn check_writable(path: &Path) -> anyhow::Result<()> {
+    let folder = folder_of(path)?;
+    access(folder, Access::WRITE_OK | Access::EXEC_OK)
+        .with_context(|| format!("the folder {} cannot be written", folder.display()))?;
+    if path.is_dir() {
+        bail!("is a folder: the database has to be a file");
+    }
+    if path.exists() {
+        access(path, Access::READ_OK | Access::WRITE_OK).context("the file cannot be read and written")?;
+    }
+    check_access(path)
+}
+
+/// Creates the file where there is none, readable by its owner alone; SQLite gives its log the same mode.
+pub(super) fn create_file(path: &Path) -> anyhow::Result<()> {
+    folder_of(path)?;
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
