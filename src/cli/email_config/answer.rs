@@ -81,9 +81,10 @@ impl Answer {
         (error.get("code")? == "CONNECTIONCHECK-1").then(|| error.clone())
     }
 
-    /// Whether this API knows the caller, who lacks the role.
+    /// Whether this API knows the caller, a person who lacks the role.
     pub fn is_refused_role(&self) -> bool {
-        self.status == 403 && self.error().is_some()
+        let error = self.error().filter(|_| self.status == 403);
+        error.is_some_and(|error| error["code"] != FOR_NO_API_KEY)
     }
 
     /// The first error of a body of this API.
@@ -107,6 +108,7 @@ impl Answer {
             _ => Failure::no_answer(text),
         };
         match (self.status, error["code"].as_str()) {
+            (_, Some(FOR_NO_API_KEY | "APIKEY-1")) => failure.hint(API_KEY_GIVEN),
             (401, _) => failure.hint("the token is missing, expired, or not for this server"),
             (403, _) => failure.hint("the token is valid, but not of a tenant admin"),
             (404, Some("VERIFYCONNECTION-1" | "SENDTESTEMAIL-1")) => {
@@ -149,6 +151,11 @@ impl Answer {
         Some(text)
     }
 }
+
+/// The code of a refusal that an API key gets outside of the send API.
+const FOR_NO_API_KEY: &str = "APIKEY-3";
+
+const API_KEY_GIVEN: &str = "an API key (tsk_…) sends emails; the configuration of the mail account takes the token of a tenant admin: docs/tokens.md says how to get one";
 
 const WRONG_SERVER: &str = "--server must be the URL of a transports service, such as https://mail.example.com, without the path of a page";
 

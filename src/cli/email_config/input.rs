@@ -44,6 +44,11 @@ pub(super) fn secret_file(option: &str, path: &Path) -> Result<Secret, Failure> 
     Ok(Secret::new(secret.to_owned()))
 }
 
+/// Whether a person can be asked.
+pub(super) fn may_ask(no_input: bool) -> bool {
+    !no_input && io::stdin().is_terminal()
+}
+
 /// Asks for a secret without echo. None without a terminal, or if nothing is typed.
 pub(super) fn ask(prompt: &str, may_ask: bool) -> Result<Option<Secret>, Failure> {
     if !may_ask || !io::stdin().is_terminal() {

@@ -265,6 +265,14 @@ async fn a_refusal_prints_code_and_trace_id_and_exits_with_3() {
     let stranger = Cli::new(&format!("http://{}/", app.address), "x.y.z").run(&["ls"]).await.expect(3);
     assert!(stranger.err.starts_with("error: Unauthorized (401 HTTP-401)\n"), "{stranger:?}");
     assert!(!stranger.err.contains("x.y.z"), "{stranger:?}");
+    let key =
+        app.admin("acme").json("POST", "/api/v1/transports/api-keys", &json!({"name": "billing"})).await;
+    let key = key.expect(201).json()["token"].as_str().expect("a key").to_owned();
+    for key in [&key, &key[..80]] {
+        let by_key = Cli::new(&format!("http://{}/", app.address), key).run(&["ls"]).await.expect(3);
+        let hint = "\n  hint: an API key (tsk_…) sends emails; the configuration of the mail account takes the token of a tenant admin";
+        assert!(by_key.err.contains(hint) && !by_key.err.contains(key), "{by_key:?}");
+    }
     // All faults at once, a line each.
     let document =
         json!({"serviceProvider": "BasicAuth", "providerConfig": {"serverPort": 0, "colour": Value::Null}});

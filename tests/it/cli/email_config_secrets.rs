@@ -100,7 +100,7 @@ async fn a_secret_file_holds_one_secret_and_warns_where_others_can_read_it() {
 
 #[tokio::test]
 async fn a_password_prompt_does_not_echo() {
-    let server = HttpServer::start(vec![plain("204 No Content", "", "")]).await;
+    let server = HttpServer::start(vec![json_answer("200 OK", &json!({"passwordExists": true}))]).await;
     let cli = Cli::new(&server.url(), TOKEN);
     let update = ["update", "--username", "ada", "--serverAddress", "h"];
     let patch = ["patch", "--op", "replace", "--path", "/emailPassword"];
@@ -132,4 +132,25 @@ async fn a_password_prompt_does_not_echo() {
     let (code, screen) = ended.await.expect("it does not panic");
     assert_eq!(code, Some(0), "{screen}");
     assert!(!screen.contains("Password"), "{screen}");
+}
+
+#[tokio::test]
+async fn a_password_prompt_says_that_one_is_kept_where_one_is_stored() {
+    for (answer, asked) in [
+        (json_answer("200 OK", &json!({"passwordExists": false})), "Password of ada: "),
+        (
+            json_answer("200 OK", &json!({"passwordExists": true})),
+            "Password of ada (empty keeps the stored one): ",
+        ),
+        (plain("204 No Content", "", ""), "Password of ada (empty keeps a stored one): "),
+    ] {
+        let server = HttpServer::start(vec![answer]).await;
+        let update = ["update", "--username", "ada", "--serverAddress", "h"];
+        let command = Cli::new(&server.url(), TOKEN).command(&update);
+        let ended =
+            tokio::task::spawn_blocking(move || on_a_terminal(&command, &[Line::hidden(asked, SECRET)]));
+        let (code, screen) = ended.await.expect("it does not panic");
+        assert_eq!(code, Some(0), "{screen}");
+        assert!(screen.contains(asked), "{asked}: {screen}");
+    }
 }

@@ -127,6 +127,11 @@ async fn a_login_that_fails_stores_nothing() {
         let refused = cli.run_other(arguments).await.expect(code);
         assert!(refused.err.contains(said), "{refused:?}");
     }
+    let key =
+        app.admin("acme").json("POST", "/api/v1/transports/api-keys", &json!({"name": "billing"})).await;
+    let key = file(key.expect(201).json()["token"].as_str().expect("a key"));
+    let by_key = cli.run_other(&["login", "--server", &url, "--token-file", &key]).await.expect(3);
+    assert!(by_key.err.contains("\n  hint: an API key (tsk_…) sends emails; "), "{by_key:?}");
     assert!(!stored(&home).exists());
     // A user without the role may check the connection, so the login is good.
     let member = app.user("acme", "member", false).token.expect("a token");

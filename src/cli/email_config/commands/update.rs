@@ -7,9 +7,10 @@ use hyper::Method;
 use serde_json::{Map, Value};
 
 use super::{done, print, progress};
-use crate::cli::email_config::api::Call;
+use crate::cli::email_config::api::{Api, Call};
 use crate::cli::email_config::failure::Failure;
 use crate::cli::email_config::fields::{Microsoft365, Smtp, object};
+use crate::cli::email_config::progress::Progress;
 use crate::cli::email_config::style::{Colours, shown};
 use crate::cli::email_config::{input, render, server_options};
 use crate::cli::output;
@@ -59,7 +60,13 @@ pub(in super::super) async fn run(
     ])?;
     let api = server.api()?;
     let tag = arguments.if_match.clone();
-    let body = document(arguments, !server.no_input)?;
+    let (mut body, provider) = document(arguments)?;
+    if let Some(Value::Object(members)) =
+        body.get_mut(PROVIDER_CONFIG).filter(|_| input::may_ask(server.no_input))
+    {
+        add_typed_secret(members, provider, &api).await?;
+    }
+    let body = Value::Object(body);
     let call = Call::new(Method::PUT, "").with_body(&body).if_match(tag.as_deref()).live();
     let mut progress = progress(server);
     let answer = api.call(&call, &mut progress).await?;
@@ -83,8 +90,8 @@ pub(in super::super) async fn run(
     Ok(())
 }
 
-/// The document of the file, with the fields that options override.
-fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
+/// The document of the file, with the fields that options override, and its provider.
+fn document(arguments: Arguments) -> Result<(Map<String, Value>, Option<ProviderKind>), Failure> {
     let from_file = arguments.file.is_some();
     let mut body = object(arguments.file.as_deref().map(input::document).transpose()?)?;
     let mut set = arguments.smtp.set()?;
@@ -107,19 +114,18 @@ fn document(arguments: Arguments, may_ask: bool) -> Result<Value, Failure> {
     match body.get_mut(PROVIDER_CONFIG) {
         Some(Value::Object(members)) => {
             members.extend(set.into_iter().map(|(field, value)| (field.to_owned(), value)));
-            add_typed_secret(members, provider, may_ask)?;
         }
         Some(_) if !set.is_empty() => return Err(Failure::usage("-f: providerConfig is not a JSON object")),
         _ => {}
     }
-    Ok(Value::Object(body))
+    Ok((body, provider))
 }
 
 /// Prompts for the secret that goes with a user name or a client ID, on a terminal.
-fn add_typed_secret(
+async fn add_typed_secret(
     members: &mut Map<String, Value>,
     provider: Option<ProviderKind>,
-    may_ask: bool,
+    api: &Api,
 ) -> Result<(), Failure> {
     let (owner, secret, kind) = match provider {
         Some(ProviderKind::Microsoft365) => (fields::CLIENT_ID, fields::CLIENT_SECRET, "Client secret"),
@@ -129,9 +135,19 @@ fn add_typed_secret(
     else {
         return Ok(());
     };
-    let prompt = format!("{kind} of {} (empty keeps the stored one): ", shown(name));
-    if let Some(typed) = input::ask(&prompt, may_ask)? {
+    let keeps = match is_secret_stored(api).await {
+        Some(true) => " (empty keeps the stored one)",
+        Some(false) => "",
+        None => " (empty keeps a stored one)",
+    };
+    if let Some(typed) = input::ask(&format!("{kind} of {}{keeps}: ", shown(name)), true)? {
         members.insert(secret.to_owned(), Value::from(Secret::expose(&typed)));
     }
     Ok(())
+}
+
+/// None where the service does not say: the PUT will show why.
+async fn is_secret_stored(api: &Api) -> Option<bool> {
+    let answer = api.call(&Call::new(Method::GET, ""), &mut Progress::new(false)).await.ok()?;
+    answer.object().ok()?.get("passwordExists")?.as_bool()
 }
