@@ -18,7 +18,7 @@ use crate::outgoing::breaker::{AccountState, Pauser};
 use crate::outgoing::{Email, RecipientState};
 use crate::store::delivery_accounts::DeliveryAccount;
 use crate::store::email_events::StoredEvent;
-use crate::store::email_selection::{self, EmailKey, Position, Selection};
+use crate::store::email_selection::{self, EmailKey, Position, Selection, UnderWay};
 use crate::store::erasure::{self, Erasure};
 use crate::store::{Db, DbError, Statement, audit, delivery_accounts, email_events, emails};
 
@@ -105,8 +105,17 @@ impl Operator {
     }
 
     /// How many emails have an attempt that has begun, and how many are due of accounts that send.
-    pub async fn under_way(&self, tenant: Option<&TenantId>) -> Result<(i64, i64), DbError> {
+    pub async fn under_way(&self, tenant: Option<&TenantId>) -> Result<UnderWay, DbError> {
         email_selection::under_way(&self.db, tenant, self.now()).await
+    }
+
+    /// When an account that has stopped tries one email by itself; none where it does not, or sends.
+    pub async fn probe_at(&self, tenant: &TenantId) -> Result<Option<Timestamp>, DbError> {
+        let account = delivery_accounts::find(&self.db, tenant).await?;
+        Ok(account.and_then(|account| match account.state {
+            AccountState::Stopped(stop) => stop.probe_at,
+            AccountState::Open | AccountState::Paused(_) => None,
+        }))
     }
 
     /// Calls `see` with the selected emails, step by step.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Columns, Db, DbError, Row, emails, sql};
+use super::{Columns, Db, DbError, Row, Statement, emails, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::outgoing::{Lane, RecipientState};
@@ -25,8 +25,9 @@ statements! {
         order by tenant_id, id";
     /// The operator's, of all tenants: the tenant of an email.
     TENANT = "select tenant_id from emails where id = $1";
-    /// The operator's, of all tenants, or of tenant $1: emails whose attempt has begun, of accounts that a process owns.
-    IN_FLIGHT = "select count(*) from delivery_accounts
+    /// The operator's, of all tenants, or of tenant $1: emails whose attempt has begun, of accounts that a process owns, and
+    /// when the last of them counts as interrupted.
+    IN_FLIGHT = "select count(*), max(email_queue.due_at) from delivery_accounts
             join email_queue on email_queue.tenant_id = delivery_accounts.tenant_id
             join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
         where delivery_accounts.owner is not null and emails.status = 'sending'
@@ -35,6 +36,11 @@ statements! {
     DUE = "select count(*) from email_queue where due_at <= $2 and lane <> 'held' and ($1 = '' or tenant_id = $1)
         and not exists (select 1 from delivery_accounts
             where delivery_accounts.tenant_id = email_queue.tenant_id and state <> 'open')";
+    /// The operator's, of all tenants, or of tenant $1: emails that are held until a time, and not for their account.
+    HELD_UNTIL = "select count(*) from email_queue
+            join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
+        where email_queue.lane <> 'held' and email_queue.due_at > $2 and emails.status = 'held'
+            and ($1 = '' or email_queue.tenant_id = $1)";
     /// The operator's, of all tenants: those with most that waits.
     LONGEST = "select tenant_id, count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue
         group by tenant_id order by 2 desc, tenant_id limit $1";
@@ -115,14 +121,37 @@ pub async fn tenant_of(db: &Db, id: Uuid) -> Result<Option<TenantId>, DbError> {
     row.map(|row| Ok(TenantId::from_operator(&row.columns().text()?))).transpose()
 }
 
+/// What is being sent, and what would be.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct UnderWay {
+    /// Emails whose attempt has begun.
+    pub in_flight: i64,
+    /// When each of them has a result, or counts as interrupted, so that its outcome is unknown.
+    pub settled_by: Option<Timestamp>,
+    pub due: i64,
+}
+
 /// How many emails have an attempt that has begun, and how many are due.
-pub async fn under_way(db: &Db, tenant: Option<&TenantId>, now: Timestamp) -> Result<(i64, i64), DbError> {
+pub async fn under_way(db: &Db, tenant: Option<&TenantId>, now: Timestamp) -> Result<UnderWay, DbError> {
     let tenant = tenant.map_or("", TenantId::as_str);
-    let count = async |statement| {
-        let row = db.optional(statement).await?;
-        row.map_or(Ok(0), |row| row.columns().integer())
-    };
-    Ok((count(sql(IN_FLIGHT).bind(tenant)).await?, count(sql(DUE).bind(tenant).bind(now.0)).await?))
+    let mut under_way = UnderWay::default();
+    if let Some(row) = db.optional(sql(IN_FLIGHT).bind(tenant)).await? {
+        let mut columns = row.columns();
+        under_way.in_flight = columns.integer()?;
+        under_way.settled_by = columns.optional_integer()?.map(Timestamp);
+    }
+    under_way.due = count(db, sql(DUE).bind(tenant).bind(now.0)).await?;
+    Ok(under_way)
+}
+
+/// How many emails are held until a time, and not for their account.
+pub async fn held_until(db: &Db, tenant: Option<&TenantId>, now: Timestamp) -> Result<i64, DbError> {
+    count(db, sql(HELD_UNTIL).bind(tenant.map_or("", TenantId::as_str)).bind(now.0)).await
+}
+
+async fn count(db: &Db, statement: Statement) -> Result<i64, DbError> {
+    let row = db.optional(statement).await?;
+    row.map_or(Ok(0), |row| row.columns().integer())
 }
 
 /// The tenants with most that waits: emails and octets.

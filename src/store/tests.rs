@@ -22,7 +22,7 @@ const TABLES_OF_TENANTS: [&str; 11] = [
 
 /// Texts on tenants' tables that are the operator's, the platform's or the worker's: the feed of all tenants, the end of the
 /// retention, the look at the keys, the list of tenants, the accounts that are due, what is erased by address, what waits, the key that a caller presents.
-const OF_ALL_TENANTS: [&str; 43] = [
+const OF_ALL_TENANTS: [&str; 44] = [
     "select id, tenant_id, name, permission, allowed_senders, is_test, created_at, expires_at, revoked_at,
             usable_until, last_used_at, secret_hash
         from api_keys where id = $1",
@@ -127,7 +127,7 @@ const OF_ALL_TENANTS: [&str; 43] = [
                                 and delivery_accounts.state_code = $9))))
         order by tenant_id, id",
     "select tenant_id from emails where id = $1",
-    "select count(*) from delivery_accounts
+    "select count(*), max(email_queue.due_at) from delivery_accounts
             join email_queue on email_queue.tenant_id = delivery_accounts.tenant_id
             join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
         where delivery_accounts.owner is not null and emails.status = 'sending'
@@ -135,6 +135,10 @@ const OF_ALL_TENANTS: [&str; 43] = [
     "select count(*) from email_queue where due_at <= $2 and lane <> 'held' and ($1 = '' or tenant_id = $1)
         and not exists (select 1 from delivery_accounts
             where delivery_accounts.tenant_id = email_queue.tenant_id and state <> 'open')",
+    "select count(*) from email_queue
+            join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
+        where email_queue.lane <> 'held' and email_queue.due_at > $2 and emails.status = 'held'
+            and ($1 = '' or email_queue.tenant_id = $1)",
     "select tenant_id, count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue
         group by tenant_id order by 2 desc, tenant_id limit $1",
     "select tenant_id, fence, state, state_code, state_since, probe_at, failures, failed_version, pace_at, pace,

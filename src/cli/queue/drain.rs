@@ -10,6 +10,7 @@ use super::options::parse_age;
 use super::output;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
+use crate::store::email_selection::UnderWay;
 
 /// Wait until no attempt is in progress and nothing is due.
 ///
@@ -37,7 +38,7 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
     let mut shown = None;
     loop {
         let asked = Instant::now();
-        let (in_flight, due) = operator.under_way(tenant.as_ref()).await?;
+        let UnderWay { in_flight, due, .. } = operator.under_way(tenant.as_ref()).await?;
         if (in_flight, due) == (0, 0) {
             return output::data("drained: nothing is in progress or due\n");
         }

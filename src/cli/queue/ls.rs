@@ -1,5 +1,6 @@
 //! `transports queue ls`: lists emails page by page.
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::Write as _;
 
 use anyhow::anyhow;
@@ -76,7 +77,7 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
         output::note("No email matches.");
         return Ok(());
     }
-    output::data(&table(&emails, now))?;
+    output::data(&table(&emails, &probes(&emails, operator).await?, now))?;
     if let Some(last) = last {
         let more = counted(more, "more email", "more emails");
         output::note(&format!("{more}: continue with --after={:?}", shown(&last)));
@@ -124,17 +125,32 @@ pub(super) fn domain(recipient: &Recipient) -> Option<String> {
     recipient.address.as_ref().map(|address| address.domain().to_string())
 }
 
-fn table(emails: &[(TenantId, Email)], now: Timestamp) -> String {
+/// When the accounts that have stopped try again by themselves.
+type Probes = HashMap<TenantId, Timestamp>;
+
+/// Those of the accounts for which an email is held.
+async fn probes(emails: &[(TenantId, Email)], operator: &Operator) -> anyhow::Result<Probes> {
+    let held = emails.iter().filter(|(_, email)| email.is_held()).map(|(tenant, _)| tenant);
+    let mut probes = Probes::new();
+    for tenant in held.collect::<HashSet<_>>() {
+        probes.extend(operator.probe_at(tenant).await?.map(|at| (tenant.clone(), at)));
+    }
+    Ok(probes)
+}
+
+fn table(emails: &[(TenantId, Email)], probes: &Probes, now: Timestamp) -> String {
     let names = NAMES.map(str::to_owned);
     let lines: Vec<_> = std::iter::once(names)
-        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, now)))
+        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, probes, now)))
         .collect();
     columns(&lines)
 }
 
-fn cells(tenant: &TenantId, email: &Email, now: Timestamp) -> [String; 8] {
+fn cells(tenant: &TenantId, email: &Email, probes: &Probes, now: Timestamp) -> [String; 8] {
     let code = email.recipients.iter().rev().find_map(|recipient| recipient.last.as_ref()?.code());
     let next = email.recipients.iter().filter_map(|recipient| recipient.next_attempt_at).min();
+    // What is held for an account has no time of its own.
+    let next = next.or_else(|| probes.get(tenant).copied().filter(|_| email.is_held()));
     [
         shown(tenant.as_str()),
         email.id.to_string(),

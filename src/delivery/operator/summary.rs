@@ -7,6 +7,7 @@ use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::outgoing::breaker::{AccountState, Pauser};
 use crate::store::backlog::{self, LaneCount, QueuePosition};
+use crate::store::email_selection::UnderWay;
 use crate::store::{DbError, delivery_accounts, email_selection};
 
 /// What waits, and which accounts do not send.
@@ -18,8 +19,9 @@ pub struct Summary {
     pub accounts: Vec<(String, usize)>,
     /// The tenants with most that waits: emails and octets.
     pub longest: Vec<(TenantId, i64, i64)>,
-    pub in_flight: i64,
-    pub due: i64,
+    pub under_way: UnderWay,
+    /// Emails that are held until a time, and counted in their lanes.
+    pub held_until: i64,
 }
 
 impl Operator {
@@ -47,13 +49,12 @@ impl Operator {
             let oldest = backlog::oldest_due(&self.db, &lane.lane, ACCOUNTS).await?;
             with_oldest.push((lane, oldest.filter(|oldest| *oldest <= self.now())));
         }
-        let (in_flight, due) = self.under_way(None).await?;
         Ok(Summary {
             lanes: with_oldest,
             accounts: self.closed_accounts().await?,
             longest: email_selection::longest(&self.db, longest).await?,
-            in_flight,
-            due,
+            under_way: self.under_way(None).await?,
+            held_until: email_selection::held_until(&self.db, None, self.now()).await?,
         })
     }
 
@@ -68,13 +69,12 @@ impl Operator {
         lanes.sort_by(|(one, _), (other, _)| other.lane.cmp(&one.lane));
         let emails = lanes.iter().map(|(lane, _)| lane.emails).sum();
         let octets = lanes.iter().map(|(lane, _)| lane.octets).sum();
-        let (in_flight, due) = self.under_way(Some(tenant)).await?;
         Ok(Summary {
             lanes,
             accounts: closed.into_iter().map(|reason| (reason, 1)).collect(),
             longest: if emails > 0 { vec![(tenant.clone(), emails, octets)] } else { Vec::new() },
-            in_flight,
-            due,
+            under_way: self.under_way(Some(tenant)).await?,
+            held_until: email_selection::held_until(&self.db, Some(tenant), self.now()).await?,
         })
     }
 

@@ -1,13 +1,14 @@
 //! `transports queue` and `tenants pause`, `resume`: the operator's hand on the mail of all tenants.
 
 use serde_json::{Value, json};
+use tokio::sync::watch;
 use transports::clock::Clock;
 
 use crate::delivery::{EMAILS, Post, account, states, status, to};
 use crate::support::app::TestApp;
 use crate::support::database::{Database, Engine};
 use crate::support::process::{run, variables};
-use crate::support::smtp_server::{At, Script, SmtpServer};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer};
 
 const ACCOUNT: &str = "/api/v1/transports/account";
 
@@ -265,6 +266,14 @@ async fn a_service_that_runs_notices_what_the_operator_changes() {
             account["state"] == "stopped"
         })
         .await;
+        // The email has no time of its own: it goes when the account tries again.
+        let stopped = post.app.admin("other").get(ACCOUNT).await.expect(200).json();
+        let probe = stopped["next_attempt_at"].as_str().expect("a time");
+        let probe = format!("{} {} UTC\n", &probe[..10], &probe[11..19]);
+        for shown in [&["queue", "ls", "--tenant", "other"][..], &["queue", "show", &held]] {
+            let shown = done(&post, shown);
+            assert!(shown.contains(&probe), "{engine:?} {probe}: {shown}");
+        }
         let found = done(&post, &["queue", "cancel", "--code", "AUTH_REJECTED", "--dry-run"]);
         assert_eq!(found, "found: 1 email of 1 tenant\n", "{engine:?}");
         post.server.play(Script::starttls());
@@ -294,5 +303,57 @@ async fn hold_pauses_whose_mail_waits_and_drain_says_what_is_due() {
         let (code, ..) = queue(&post, &["queue", "hold", "--yes"]);
         assert_eq!(code, Some(2), "whose mail is named, or that of all");
         assert_eq!(done(&post, &["queue", "release", "--all", "--yes"]), "released: 1 account\n");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_that_is_held_until_a_time_is_counted_as_such() {
+    for engine in Engine::all() {
+        let app = TestApp::with_database(Database::create(engine).await, |config| {
+            config.delivery.mails_per_recipient_per_hour = 1;
+        })
+        .await;
+        follow_clock(&app);
+        app.names.set("localhost", &["127.0.0.1"]);
+        let server = SmtpServer::start(Script::starttls()).await;
+        app.admin("acme").put(&account(&server)).await.expect(204);
+        let post = Post::over(app, server);
+        for expected in ["accepted", "held"] {
+            let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+            post.until(&id, |email| status(email) == expected).await;
+        }
+        for arguments in
+            [&["queue", "summary", "--json"][..], &["queue", "summary", "--tenant", "acme", "--json"]]
+        {
+            let summary = document(&post, arguments);
+            assert_eq!(
+                (&summary["held_until"], &summary["due"], &summary["lanes"][0]["lane"]),
+                (&json!(1), &json!(0), &json!("transactional")),
+                "{engine:?}: {summary}"
+            );
+        }
+        let text = done(&post, &["queue", "summary"]);
+        assert!(text.contains("\nHeld until a time                 1\n"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_attempt_that_was_interrupted_is_in_progress_until_a_time_that_is_named() {
+    for engine in Engine::all() {
+        let (go, answers) = watch::channel(false);
+        let post =
+            open(engine, Script::starttls().on(At::Message, [Act::Wait(answers), Act::Usual]), true).await;
+        let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+        post.until(&id, |email| status(email) == "sending").await;
+        let summary = document(&post, &["queue", "summary", "--json"]);
+        assert_eq!(summary["in_flight"], json!(1), "{engine:?}: {summary}");
+        let by = summary["settled_by"].as_str().expect("a time");
+        let text = done(&post, &["queue", "summary"]);
+        let expected =
+            format!("1  settled by {} {} UTC, also if a process was killed\n", &by[..10], &by[11..19]);
+        assert!(text.contains(&expected), "{engine:?} {expected}: {text}");
+        go.send_replace(true);
+        post.until(&id, |email| status(email) == "accepted").await;
+        assert_eq!(document(&post, &["queue", "summary", "--json"])["settled_by"], json!(null), "{engine:?}");
     }
 }
