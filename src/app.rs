@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use tokio_util::task::TaskTracker;
 
 use crate::account::Accounts;
@@ -20,11 +20,11 @@ use crate::limits::rate::RateLimiter;
 use crate::limits::recent_audit_rows::RecentAuditRows;
 use crate::limits::refused_sign_ins::RefusedSignIns;
 use crate::providers::{Outbound, microsoft365};
-use crate::store::Db;
 use crate::store::retention::Retention;
+use crate::store::{Db, DbError};
 use crate::telemetry::metrics::Metrics;
 use crate::telemetry::traces::Destination;
-use crate::vault::{Keys, Remote, Vault};
+use crate::vault::{Keys, Remote, Vault, check_known_keys};
 use crate::{egress, smtp};
 
 /// The running service, shared by all requests.
@@ -234,6 +234,22 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
     Ok((keys, db))
 }
 
+/// Tries the keys at what is stored, where the database is a file that can be opened. Changes nothing in it, and makes no
+/// connection.
+///
+/// # Errors
+/// Which key is missing or wrong, and how many rows need it.
+pub async fn check_stored_keys(config: &Config) -> anyhow::Result<()> {
+    let client = http_client(config)?;
+    let remote = Remote::configured(&config.encryption, &client, &Clock::System, &Metrics::new())?;
+    let keys = Keys::load(&config.encryption, remote)?;
+    let Ok(Some(db)) = Db::open_as_it_is(&config.database).await else { return Ok(()) };
+    let checked = check_known_keys(&keys, &db).await;
+    db.close().await;
+    // The schema of a file that no service has opened, or an earlier version, may be another one.
+    checked.or_else(|error| if error.is::<DbError>() { Ok(()) } else { Err(error) })
+}
+
 /// For commands on a database that is served: a typo in the path would otherwise create an empty one.
 ///
 /// # Errors
@@ -241,10 +257,10 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
 pub fn require_database_file(config: &Config) -> anyhow::Result<()> {
     match config.database.sqlite_path() {
         Some(path) if !path.is_file() => {
-            bail!(
-                "database.url: there is no file {}: name the database that is served, or its settings with --config",
-                path.display()
-            )
+            let problem = Problem::new(format!("database.url: there is no file {}", path.display()));
+            let hint = "start the service once with `transports serve`, which creates the database; or name the settings of \
+                        the one that is served with --config";
+            Err(problem.with_hint(hint).into())
         }
         _ => Ok(()),
     }

@@ -18,6 +18,7 @@ mod profiles;
 mod queue;
 mod serve;
 mod shell;
+mod shell_words;
 mod tenants;
 mod token;
 mod values;
@@ -149,15 +150,15 @@ async fn dispatch(arguments: Arguments) -> anyhow::Result<()> {
             let (_log, traces) = telemetry::init(&config.log, &config.telemetry)?;
             dev::run(arguments, config, traces).await
         }
-        Command::Token(arguments) => token::run(&arguments, &Config::load(file)?),
+        Command::Token(arguments) => token::run(&arguments, &config::load_or_dev(file)?.0),
         Command::Openapi(arguments) => openapi::run(&arguments),
-        Command::Backup(arguments) => backup::run(arguments, &Config::load(file)?).await,
-        Command::Keys(command) => keys::run(&command, || Ok(Config::load(file)?)).await,
-        Command::Tenants(command) => tenants::run(&command, &Config::load(file)?).await,
-        Command::Queue(command) => queue::run(&command, &Config::load(file)?).await,
-        Command::ApiKeys(command) => api_keys::run(&command, &Config::load(file)?).await,
-        Command::Erase(arguments) => erase::run(&arguments, &Config::load(file)?).await,
-        Command::Config(command) => config::run(&command, file),
+        Command::Backup(arguments) => backup::run(arguments, &config::load_for_operator(file)?).await,
+        Command::Keys(command) => keys::run(&command, || config::load_for_operator(file)).await,
+        Command::Tenants(command) => tenants::run(&command, &config::load_for_operator(file)?).await,
+        Command::Queue(command) => queue::run(&command, &config::load_for_operator(file)?).await,
+        Command::ApiKeys(command) => api_keys::run(&command, &config::load_for_operator(file)?).await,
+        Command::Erase(arguments) => erase::run(&arguments, &config::load_for_operator(file)?).await,
+        Command::Config(command) => config::run(&command, file).await,
         Command::EmailConfig(arguments) => Ok(email_config::run(*arguments).await?),
         Command::Login(arguments) => Ok(login::login(arguments).await?),
         Command::Logout(arguments) => Ok(login::logout(&arguments)?),

@@ -36,7 +36,7 @@ pub(super) async fn run(command: &Command, config: &Config) -> anyhow::Result<()
     let db = super::tenants::open(config).await?;
     let keys = ApiKeys::new(&db, Clock::System);
     let done = match command {
-        Command::Create(arguments) => create::run(arguments, &keys).await,
+        Command::Create(arguments) => create::run(arguments, &keys, &db).await,
         Command::Ls(arguments) => ls::run(arguments, &keys).await,
         Command::Update(arguments) => update::run(arguments, &keys).await,
         Command::Revoke(arguments) => revoke::run(arguments, &keys).await,
@@ -81,7 +81,9 @@ fn failure(error: Error) -> anyhow::Error {
             anyhow!("{}", faults.join("; "))
         }
         Error::TooManyKeys => anyhow!("the limit of keys is reached: revoke one first"),
-        Error::NotFound => anyhow!("no such key, or it is already revoked"),
+        Error::NotFound => anyhow!(
+            "no such key, or it is already revoked: `transports api-keys ls --tenant TENANT --revoked` lists all"
+        ),
         Error::Database(error) => error.into(),
         Error::Internal(error) => error,
         other => anyhow!("{other:?}"),

@@ -41,6 +41,7 @@ pub(super) async fn run(arguments: Arguments, config: &Config) -> anyhow::Result
         );
         return Err(Invalid::from(problem).into());
     };
+    crate::app::require_database_file(config)?;
     // A signal stops the copy in order, so that the incomplete file is removed.
     let signals = StopSignals::install()?;
     let stop = Arc::new(AtomicBool::new(false));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use clap::Subcommand;
 
-use super::output;
+use super::{dev, output};
 use crate::config::{Config, DEFAULT_FILE, Invalid, Loaded, Problem, check_for_serving, warnings};
 use crate::egress::Policy;
 use crate::submission::Certificate;
@@ -20,17 +20,19 @@ pub enum Command {
     ///
     /// Reports at once every reason for which `serve` would refuse to start, as far as the settings show it: unknown keys,
     /// invalid values, missing keys, and files that cannot be read or used. Then prints every setting in effect as TOML,
-    /// with *** for secrets. Opens no database and makes no connection.
+    /// with *** for secrets. Makes no connection. On SQLite also checks that this user can write the file, and that the
+    /// keys open what is stored in it; changes nothing there.
     ///
     /// Example: transports --config /etc/transports/transports.toml config check
     #[command(after_help = super::EXIT_CODES)]
     Check,
 }
 
-pub(super) fn run(command: &Command, file: Option<&Path>) -> anyhow::Result<()> {
+pub(super) async fn run(command: &Command, file: Option<&Path>) -> anyhow::Result<()> {
     match command {
         Command::Check => {
             let config = load_to_serve(file)?;
+            Invalid::unless_empty(find_database_problems(&config).await)?;
             for warning in warnings(&config).into_iter().chain(store::warnings(&config.database)) {
                 output::note(&output::render("warning", &warning));
             }
@@ -38,6 +40,39 @@ pub(super) fn run(command: &Command, file: Option<&Path>) -> anyhow::Result<()> 
             output::data(&effective(&config))
         }
     }
+}
+
+/// Loads the settings of a command that works on the database: in a folder without settings those of the data of
+/// `transports dev`, where it is there.
+///
+/// # Errors
+/// Every fault of the settings; or that there are none, and no database either.
+pub(super) fn load_for_operator(file: Option<&Path>) -> anyhow::Result<Config> {
+    let (config, is_bare) = load_or_dev(file)?;
+    if is_bare && app::require_database_file(&config).is_err() {
+        let text = format!(
+            "no settings: there is neither {DEFAULT_FILE} nor a database in this folder, and the environment has no settings"
+        );
+        let hint = "name the settings with --config FILE; for the data of `transports dev` run this in the folder where dev was \
+                    started, or set TRANSPORTS_DATABASE__URL=sqlite://FOLDER/transports.db with the folder of its --data-dir";
+        return Err(Invalid::from(Problem::new(text).with_hint(hint)).into());
+    }
+    Ok(config)
+}
+
+/// Loads the settings, and says whether nobody has set anything. Then the data of `transports dev` in this folder is
+/// used, unless there is a database at the default place.
+///
+/// # Errors
+/// Every fault of the settings.
+pub(super) fn load_or_dev(file: Option<&Path>) -> anyhow::Result<(Config, bool)> {
+    let loaded = Loaded::load(file)?;
+    let is_bare = loaded.is_bare();
+    let mut config = loaded.check(|_| Vec::new())?;
+    if is_bare && app::require_database_file(&config).is_err() && dev::use_data(&mut config)? {
+        output::note("note: no settings here: this is about the data of `transports dev`");
+    }
+    Ok((config, is_bare))
 }
 
 /// Loads the settings for serving.
@@ -63,6 +98,17 @@ fn no_settings() -> Problem {
     Problem::new(text).with_hint(
         "`transports init` writes them; --config names a file elsewhere; `transports dev` runs without any, to try it",
     )
+}
+
+/// Why `serve` could not use the file of SQLite that the settings name. Not looked for when `serve` starts: a folder that is
+/// mounted a moment later is no fault of the settings.
+async fn find_database_problems(config: &Config) -> Vec<Problem> {
+    let Some(path) = config.database.sqlite_path() else { return Vec::new() };
+    if let Err(error) = store::check_writable(path) {
+        let hint = "run this as the user of the service, to whom the folder and the file have to belong";
+        return vec![Problem::from(error).with_hint(hint)];
+    }
+    app::check_stored_keys(config).await.err().map(Problem::from).into_iter().collect()
 }
 
 /// One fault of a setting hides further ones of the same setting.

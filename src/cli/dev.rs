@@ -1,6 +1,9 @@
 //! `transports dev`: the service, an inbox and a fake Microsoft 365 in one process, to try them.
 
+mod data;
+mod requests;
 mod settings;
+mod variables;
 mod welcome;
 
 use std::net::SocketAddr;
@@ -38,17 +41,23 @@ use crate::store::email_configs;
 use crate::telemetry::traces::Traces;
 use crate::{http, vault};
 use settings::Overrides;
-use welcome::{Port, Tokens, Welcome};
+use variables::Variables;
+use welcome::{Port, Ports, Welcome};
 
+pub(super) use data::use_data;
 pub(super) use settings::use_readable_log;
 
 /// Run the service on this machine for local testing, without any configuration.
 ///
 /// Starts the service on loopback with SQLite and a key in a data folder, and a test inbox: a mail server that
-/// shows what it receives. Emails of an account at another server leave this machine. Prints the address of each, a token of a tenant admin, an API key, and commands
-/// to try. A taken port is replaced by a free one; a data folder serves one process at a time. Never use it in
+/// shows what it receives. Emails of an account at another server leave this machine. Prints the address of each, and
+/// the commands to a first email. Tokens, an API key and passwords are in the file `env` of the data folder, for a shell
+/// to load. A taken port is replaced by a free one; a data folder serves one process at a time. Never use it in
 /// production: tenants may connect to loopback and to any port, and every user of this machine gets in as an
 /// administrator.
+///
+/// Commands such as `transports queue` and `transports api-keys` work on this data when they run in the same folder and
+/// no settings are there.
 ///
 /// Settings apply as for `serve`, except those that dev overrides: the listener, the database, the keys,
 /// and the ports that tenants may connect to.
@@ -58,7 +67,7 @@ pub(super) use settings::use_readable_log;
 #[command(after_help = super::EXIT_CODES)]
 pub struct Arguments {
     /// Folder for the database and the key; created if missing.
-    #[arg(long, value_name = "FOLDER", default_value = "./transports-dev")]
+    #[arg(long, value_name = "FOLDER", default_value = DEFAULT_FOLDER)]
     pub data_dir: PathBuf,
 
     /// Port of the API and of the inbox's pages on 127.0.0.1; 0 picks a free one.
@@ -82,14 +91,14 @@ pub struct Arguments {
     pub gateway_tls_port: u16,
 }
 
-/// Lifetime of the printed tokens.
-const TOKEN_DAYS: i64 = 7;
-
-const TOKEN_SECONDS: i64 = TOKEN_DAYS * 24 * 3600;
+/// Lifetime of the tokens among the variables.
+const TOKEN_SECONDS: i64 = 7 * 24 * 3600;
 
 /// An open console fetches a new token when this one expires.
 const CONSOLE_TOKEN_SECONDS: i64 = 3600;
 
+const DEFAULT_FOLDER: &str = "./transports-dev";
+const DATABASE_FILE: &str = "transports.db";
 const KEY_FILE: &str = "encryption-key";
 const TOKEN_FILE: &str = "token-secret";
 const API_KEY_FILE: &str = "api-key";
@@ -111,20 +120,10 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     let identity = certificates::load_or_issue(&folder, clock.now())?;
     let password = folder.load_or_create(PASSWORD_FILE, || random_secret(18))?;
 
-    let listener = with_option("--port", ports::bind(arguments.port).await)?;
-    let smtp = with_option("--smtp-port", ports::bind_localhost(arguments.smtp_port).await)?;
-    let implicit = with_option("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
+    let Listeners { api: listener, smtp, smtps, gateway, gateway_tls, ports } = bind(&arguments).await?;
     let address = listener.local_addr()?;
-    let starttls_port = Port { requested: arguments.smtp_port, bound: port_of(&smtp)? };
-    let implicit_port = Port { requested: arguments.smtps_port, bound: port_of(&implicit)? };
-    let gateway = with_option("--gateway-port", ports::bind_localhost(arguments.gateway_port).await)?;
-    let gateway_tls =
-        with_option("--gateway-tls-port", ports::bind_localhost(arguments.gateway_tls_port).await)?;
-    let gateway_port = Port { requested: arguments.gateway_port, bound: port_of(&gateway)? };
-    let gateway_tls_port = Port { requested: arguments.gateway_tls_port, bound: port_of(&gateway_tls)? };
-
-    let gateway_addresses = [gateway_port, gateway_tls_port].map(|port| ([127, 0, 0, 1], port.bound).into());
-
+    let gateway_addresses =
+        [ports.gateway, ports.gateway_tls].map(|port| ([127, 0, 0, 1], port.bound).into());
     let registration = registration(&folder)?;
     let config = settings::override_with(
         config,
@@ -138,10 +137,10 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     let inbox = Inbox::default();
     let microsoft365 = fake_microsoft365(registration.clone(), inbox.clone(), clock.clone());
     let server = dev::smtp::server(inbox.clone(), identity.tls, copy(&password), clock);
-    let test_inbox = session::TestInbox { port: starttls_port.bound, password: copy(&password) };
+    let test_inbox = session::TestInbox { port: ports.smtp.bound, password: copy(&password) };
     let stop = CancellationToken::new();
     let mut inbox_tasks = JoinSet::new();
-    for (listeners, security) in [(smtp, Security::StartTls), (implicit, Security::Tls)] {
+    for (listeners, security) in [(smtp, Security::StartTls), (smtps, Security::Tls)] {
         for listener in listeners {
             inbox_tasks.spawn(Arc::clone(&server).serve(listener, security, stop.clone()));
         }
@@ -150,27 +149,29 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         &app.config,
         [(gateway, Security::StartTls), (gateway_tls, Security::Tls)],
     )?;
-    // The lines are pasted in other folders, too.
-    let authority_file = std::path::absolute(&identity.authority_file)?;
-    let welcome = Welcome {
-        api: Port { requested: arguments.port, bound: address.port() },
-        smtp: starttls_port,
-        smtps: implicit_port,
-        gateway: gateway_port,
-        gateway_tls: gateway_tls_port,
-        authority_file: &authority_file,
-        folder: &arguments.data_dir,
-        password: &password,
-        registration: &registration,
+    let variables = Variables {
+        ports,
         tokens: tokens(&app)?,
         api_key: &api_key(&app, &folder).await?,
-        old_inbox_port: old_inbox_port(&app, [starttls_port.bound, implicit_port.bound]).await?,
+        password: &password,
+        client_secret: &registration.client_secret,
+        // The lines are pasted in other folders, too.
+        authority_file: &std::path::absolute(&identity.authority_file)?,
+    };
+    folder.write(variables::FILE, &variables.text())?;
+    let env_file = std::path::absolute(folder.file(variables::FILE))?;
+    let welcome = Welcome {
+        ports,
+        folder: &arguments.data_dir,
+        env_file: &env_file,
+        old_inbox_port: old_inbox_port(&app, [ports.smtp.bound, ports.smtps.bound]).await?,
     };
     lock.set_address(&format!("http://{address}"))?;
     output::data(&welcome.text())?;
     close_on_signal(inbox.clone(), stop.clone())?;
     let dev = http::Dev {
         pages: pages::router(inbox, copy(&password))
+            .merge(pages::text(requests::PATH, requests::page(&env_file, &registration)))
             .nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
         session: session::route(token_issuer(&app), test_inbox),
     };
@@ -179,6 +180,33 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
     while inbox_tasks.join_next().await.is_some() {}
     drop(lock);
     result
+}
+
+struct Listeners {
+    api: TcpListener,
+    smtp: Vec<TcpListener>,
+    smtps: Vec<TcpListener>,
+    gateway: Vec<TcpListener>,
+    gateway_tls: Vec<TcpListener>,
+    ports: Ports,
+}
+
+/// Binds the requested ports, or free ones.
+async fn bind(arguments: &Arguments) -> anyhow::Result<Listeners> {
+    let api = with_option("--port", ports::bind(arguments.port).await)?;
+    let smtp = with_option("--smtp-port", ports::bind_localhost(arguments.smtp_port).await)?;
+    let smtps = with_option("--smtps-port", ports::bind_localhost(arguments.smtps_port).await)?;
+    let gateway = with_option("--gateway-port", ports::bind_localhost(arguments.gateway_port).await)?;
+    let gateway_tls =
+        with_option("--gateway-tls-port", ports::bind_localhost(arguments.gateway_tls_port).await)?;
+    let ports = Ports {
+        api: Port { requested: arguments.port, bound: api.local_addr()?.port() },
+        smtp: Port { requested: arguments.smtp_port, bound: port_of(&smtp)? },
+        smtps: Port { requested: arguments.smtps_port, bound: port_of(&smtps)? },
+        gateway: Port { requested: arguments.gateway_port, bound: port_of(&gateway)? },
+        gateway_tls: Port { requested: arguments.gateway_tls_port, bound: port_of(&gateway_tls)? },
+    };
+    Ok(Listeners { api, smtp, smtps, gateway, gateway_tls, ports })
 }
 
 /// Two processes would share the database, while each has its own inbox and its own ports.
@@ -253,7 +281,7 @@ fn overrides(
     gateway: [SocketAddr; 2],
     path: &Path,
 ) -> anyhow::Result<Overrides> {
-    let database = folder.file("transports.db");
+    let database = folder.file(DATABASE_FILE);
     let database = database.to_str().with_context(|| format!("{} is not UTF-8", path.display()))?;
     folder.load_or_create(KEY_FILE, || vault::generate_key("dev"))?;
     Ok(Overrides {
@@ -269,14 +297,15 @@ fn overrides(
     })
 }
 
-fn tokens(app: &App) -> anyhow::Result<Tokens> {
+/// Of an administrator, and of a user without that role.
+fn tokens(app: &App) -> anyhow::Result<[Secret; 2]> {
     let issue = |user, admin| issue_token(app, user, admin, TOKEN_SECONDS);
-    Ok(Tokens { admin: issue(session::USER, true)?, user: issue("user", false)?, days: TOKEN_DAYS })
+    Ok([issue(session::USER, true)?, issue("user", false)?])
 }
 
 /// The port of the stored account, where it is the inbox's of an earlier run and none of `ports`.
 async fn old_inbox_port(app: &App, ports: [u16; 2]) -> anyhow::Result<Option<u16>> {
-    let stored = email_configs::find(&app.db, &TenantId::from_operator(welcome::TENANT)).await?;
+    let stored = email_configs::find(&app.db, &TenantId::from_operator(session::TENANT)).await?;
     let Some(Settings::BasicAuth(account)) = stored.map(|stored| stored.settings) else { return Ok(None) };
     let is_local = account.server_address.is_some_and(|host| match host {
         Host::Name(name) => name == "localhost",
@@ -304,7 +333,7 @@ async fn api_key(app: &App, folder: &Folder) -> anyhow::Result<Secret> {
         is_test: false,
         expires_at: None,
     };
-    let owner = KeyOwner::Tenant(TenantId::from_operator(welcome::TENANT));
+    let owner = KeyOwner::Tenant(TenantId::from_operator(session::TENANT));
     let made = keys.create(&owner, &Author::operator(), request).await;
     let (_, text) = made.map_err(|error| anyhow::anyhow!("an API key cannot be made: {error:?}"))?;
     folder.write(API_KEY_FILE, &format!("{}\n", text.expose()))?;
@@ -320,5 +349,5 @@ fn token_issuer(app: &Arc<App>) -> session::IssueToken {
 fn issue_token(app: &App, user: &str, admin: bool, seconds: i64) -> anyhow::Result<Secret> {
     let auth = &app.config.auth;
     let secret = auth.hs256_secret.as_ref().context("auth.hs256_secret is not set")?;
-    token::issue(secret, auth, welcome::TENANT, user, admin, seconds, app.clock.now())
+    token::issue(secret, auth, session::TENANT, user, admin, seconds, app.clock.now())
 }

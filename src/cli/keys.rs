@@ -31,7 +31,8 @@ pub enum Command {
 
     /// Show the keys, and how many rows each has sealed.
     ///
-    /// Exits with 1 if rows need a missing key, or if the key service does not answer.
+    /// Exits with 1 if rows need a missing key, if a key does not open what a key of its name has sealed, or if the key
+    /// service does not answer.
     ///
     /// Example: transports keys status --json
     #[command(after_help = super::EXIT_CODES)]

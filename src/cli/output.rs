@@ -86,7 +86,8 @@ pub(super) fn report(error: &anyhow::Error) -> ExitCode {
     if let Some(failure) = error.downcast_ref::<Failure>() {
         return failure.report();
     }
-    note(&format!("error: {error:#}"));
+    let hint = error.chain().find_map(|cause| cause.downcast_ref::<Problem>()?.hint.clone());
+    note(&render("error", &Problem { text: format!("{error:#}"), hint }));
     ExitCode::FAILURE
 }
 

@@ -1,11 +1,11 @@
 //! `transports serve`: runs the service, and its background jobs, until a signal stops it.
 
 use std::future::Future;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context;
 use clap::Args;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Auth, Config};
+use crate::config::{Auth, Config, Problem};
 use crate::delivery;
 use crate::egress::Resolver;
 use crate::http::{self, server};
@@ -43,10 +43,14 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     warm_up_rng();
     let listener = bind("server.listen", config.server.listen)?;
     let address = listener.local_addr()?;
-    tracing::info!("listening on http://{address}");
+    tracing::info!("starting, to listen on http://{address}");
     let gateway = GatewayListeners::configured(&config)?;
     let app = App::start(config, Clock::System, Resolver::system()).await?;
     log_settings(&app.config);
+    if let Some(gateway) = &gateway {
+        gateway.log_addresses()?;
+    }
+    tracing::info!("listening on http://{address}");
     run_until_stopped(&app, listener, gateway, None, signals, traces).await
 }
 
@@ -104,11 +108,16 @@ impl GatewayListeners {
         let mut listeners = Vec::new();
         for (setting, address, security) in addresses {
             let Some(address) = address else { continue };
-            let listener = bind(setting, address)?;
-            tracing::info!("SMTP gateway on {}, {}", listener.local_addr()?, security.as_str());
-            listeners.push((listener, security));
+            listeners.push((bind(setting, address)?, security));
         }
         Ok(Some(Self { certificate, listeners }))
+    }
+
+    fn log_addresses(&self) -> io::Result<()> {
+        for (listener, security) in &self.listeners {
+            tracing::info!("SMTP gateway on {}, {}", listener.local_addr()?, security.as_str());
+        }
+        Ok(())
     }
 
     /// Serves in a task of its own until `stop`.
@@ -130,9 +139,28 @@ fn warm_up_rng() {
     });
 }
 
-/// Binds a listener; an error names the setting to change.
+/// Binds a listener.
+///
+/// # Errors
+/// Names the setting to change, and for an address in use how to find the program that has it.
 pub(super) fn bind(setting: &str, address: SocketAddr) -> anyhow::Result<TcpListener> {
-    server::bind(address).with_context(|| format!("{setting}: cannot listen on {address}"))
+    server::bind(address).map_err(|error| {
+        let problem = Problem::new(format!("{setting}: cannot listen on {address}: {error}"));
+        if error.kind() != io::ErrorKind::AddrInUse {
+            return problem.into();
+        }
+        let hint = format!(
+            "another program listens there, or this service runs already: as root, `ss -ltnp 'sport = :{}'` names it. Stop it, \
+             or set {setting} to another address",
+            address.port()
+        );
+        problem.with_hint(hint).into()
+    })
+}
+
+/// Whether another program listens on this address now.
+pub(super) fn is_taken(address: SocketAddr) -> bool {
+    server::bind(address).is_err_and(|error| error.kind() == io::ErrorKind::AddrInUse)
 }
 
 /// Serves `app`, and `dev` beside it, until a signal stops the process. Exports `traces` to the last one.
@@ -219,7 +247,7 @@ pub(super) struct Signals {
 }
 
 impl Signals {
-    pub(super) fn install() -> std::io::Result<Self> {
+    pub(super) fn install() -> io::Result<Self> {
         Ok(Self { stop: StopSignals::install()?, hangup: signal(SignalKind::hangup())? })
     }
 }
@@ -231,7 +259,7 @@ pub(super) struct StopSignals {
 }
 
 impl StopSignals {
-    pub(super) fn install() -> std::io::Result<Self> {
+    pub(super) fn install() -> io::Result<Self> {
         Ok(Self { terminate: signal(SignalKind::terminate())?, interrupt: signal(SignalKind::interrupt())? })
     }
 

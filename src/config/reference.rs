@@ -65,7 +65,8 @@ they begin at the working directory.\n\
 - **Changes** come into force when the service starts again. SIGHUP reads the keys again, and nothing else.\n\
 - **Mistakes.** An unknown key is an error that names the nearest known one, a wrong value one that says what \
 was expected. All are reported together, with missing settings and with files that cannot be used, each with its \
-remedy. `transports config check` finds them without starting anything, and prints the settings in effect. It and \
+remedy. `transports config check` finds them without starting anything, and prints the settings in effect; on SQLite it also finds a file that its \
+user cannot write, and keys that do not open what is stored. It and \
 every other command exit with 2 where the settings are at fault.\n\
 - **Secrets** are {secrets}. They never appear in messages, logs or output; `config check` prints `***`, and of `database.url` all but the password. Every process that can read the environment can read its secrets, so prefer files that only the service may read.\n\
 \n\

@@ -79,6 +79,14 @@ pub fn guarded(router: Router) -> Router {
     router.route_layer(from_fn(guard))
 }
 
+/// A page of plain text, behind the same guard.
+pub fn text(path: &str, text: String) -> Router {
+    let text: Arc<str> = text.into();
+    let page = move || async move { ([(CONTENT_TYPE, "text/plain; charset=utf-8")], text.to_string()) };
+    let router = Router::new().route(path, get(page));
+    guarded(router.method_not_allowed_fallback(|| async { Error::new(Code::MethodNotAllowed) }))
+}
+
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct PageQuery {

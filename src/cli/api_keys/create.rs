@@ -8,6 +8,8 @@ use crate::auth::api_key::Permission;
 use crate::clock::Timestamp;
 use crate::delivery::api_keys::{ApiKeys, Author, KeyRequest};
 use crate::outgoing::account_settings::AllowedSender;
+use crate::store::api_keys::KeyOwner;
+use crate::store::{Db, email_configs};
 
 /// Create a key, and print it to standard output. It cannot be shown again.
 ///
@@ -45,7 +47,7 @@ pub struct Arguments {
     json: bool,
 }
 
-pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys) -> anyhow::Result<()> {
+pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys, db: &Db) -> anyhow::Result<()> {
     let request = KeyRequest {
         name: arguments.name.trim().to_owned(),
         permission: arguments.permission,
@@ -53,8 +55,17 @@ pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys) -> anyhow::Result
         is_test: arguments.test,
         expires_at: arguments.expires,
     };
-    let made = keys.create(&arguments.whose.owner(), &Author::operator(), request).await;
-    let (key, text) = made.map_err(failure)?;
+    let owner = arguments.whose.owner();
+    let (key, text) = keys.create(&owner, &Author::operator(), request).await.map_err(failure)?;
+    if let KeyOwner::Tenant(tenant) = &owner
+        && email_configs::find(db, tenant).await?.is_none()
+    {
+        output::note(&format!(
+            "note: {} has no mail account yet, and nothing can be sent before one is set up. `transports tenants ls` lists the \
+             tenants with one: a key is of the tenant with exactly this id.",
+            shown_owner(&key)
+        ));
+    }
     if arguments.json {
         let mut document = document(&key);
         document["token"] = text.expose().into();

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{failure, output, shown_owner};
 use crate::cli::email_config::shown;
+use crate::cli::values::IdParser;
 use crate::config::Invalid;
 use crate::delivery::api_keys::{ApiKeys, Author};
 
@@ -17,7 +18,8 @@ use crate::delivery::api_keys::{ApiKeys, Author};
 #[derive(Debug, Args)]
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
-    /// Id of the key.
+    /// Id of the key, as `api-keys ls` shows it, or the key's beginning with its id.
+    #[arg(value_parser = IdParser::ApiKey)]
     id: Uuid,
 
     /// Do not ask for confirmation. Required without a terminal.

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::options::{parse_end, parse_sender};
 use super::{document, failure, output};
 use crate::auth::api_key::Permission;
+use crate::cli::values::IdParser;
 use crate::clock::Timestamp;
 use crate::delivery::api_keys::{ApiKeys, Author};
 use crate::outgoing::account_settings::AllowedSender;
@@ -23,7 +24,8 @@ use crate::store::api_keys::KeyChange;
         .args(["name", "permission", "allowed_senders", "any_sender", "expires", "no_expiry"])
 )]
 pub struct Arguments {
-    /// Id of the key.
+    /// Id of the key, as `api-keys ls` shows it, or the key's beginning with its id.
+    #[arg(value_parser = IdParser::ApiKey)]
     id: Uuid,
 
     /// Purpose of the key, at most 50 characters.

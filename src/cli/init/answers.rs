@@ -6,6 +6,7 @@ use std::path::Path;
 use super::dialogue::Dialogue;
 use super::{Arguments, folder};
 use crate::auth::open_id_connect::{IssuerKeys, find_issuer_keys};
+use crate::cli::{output, serve};
 use crate::config::{DatabaseUrl, Invalid, Problem, check_operator_url};
 use crate::dev::folder::random_secret;
 use crate::egress::http_client::HttpClient;
@@ -69,6 +70,12 @@ impl Answers {
             async |text| listen_address(text),
         );
         let listen = listen.await?;
+        if serve::is_taken(listen) {
+            source.note(&format!(
+                "note: another program listens on {listen} now. `transports serve` starts once that has ended, or with \
+                 another address as server.listen."
+            ))?;
+        }
         let public_url = source.answer(
             ("--public-url", arguments.public_url.as_deref()),
             "Address under which browsers and clients find it, such as https://mail.example.com",
@@ -106,6 +113,14 @@ struct Source<'a> {
 impl Source<'_> {
     fn say(&mut self, text: &str) -> anyhow::Result<()> {
         self.dialogue.as_mut().map_or(Ok(()), |dialogue| dialogue.say(text))
+    }
+
+    /// Also where nothing is asked.
+    fn note(&mut self, text: &str) -> anyhow::Result<()> {
+        if self.dialogue.is_none() {
+            output::note(text);
+        }
+        self.say(text)
     }
 
     async fn answer<T>(
@@ -152,7 +167,10 @@ impl Source<'_> {
         let tenant = self.answer(("--tenant", arguments.tenant.as_deref()), question, "", async |text| {
             optional(text).map(|tenant| name(&tenant)).transpose()
         });
-        let Some(tenant) = tenant.await? else { return Ok(None) };
+        let Some(tenant) = tenant.await? else {
+            refuse_admin_without_tenant(arguments, self)?;
+            return Ok(None);
+        };
         let asks = self.dialogue.is_some() && arguments.tenant.is_none();
         let given = arguments.admin.as_deref().or((!asks).then_some(ADMIN));
         let admin = self.answer(("--admin", given), "Its administrator", ADMIN, async |text| name(text));
@@ -168,6 +186,20 @@ fn refuse_first_tenant(arguments: &Arguments) -> Result<(), Invalid> {
     let text = format!("{option}: no first token can be printed, since the issuer signs the tokens itself");
     let hint = "leave out --tenant and --admin; docs/tokens.md says what a token of the issuer has to hold";
     Err(Problem::new(text).with_hint(hint).into())
+}
+
+/// # Errors
+/// Nobody can be asked for the tenant.
+fn refuse_admin_without_tenant(arguments: &Arguments, source: &mut Source<'_>) -> anyhow::Result<()> {
+    if arguments.admin.is_none() {
+        return Ok(());
+    }
+    let problem = Problem::new("--admin: there is no first tenant whose administrator this would be")
+        .with_hint("add --tenant ID, or leave out --admin");
+    if source.dialogue.is_some() {
+        return source.say(&format!("  {problem}; it is left out"));
+    }
+    Err(Invalid::from(problem).into())
 }
 
 fn optional(text: &str) -> Option<String> {
@@ -228,7 +260,8 @@ async fn issuer_keys(
     if text == OWN {
         return Ok(None);
     }
-    check_operator_url(text).map_err(|error| format!("{error:#}"))?;
+    check_operator_url(text)
+        .map_err(|error| format!("{error:#}, or be {OWN}, for a secret of this service"))?;
     if let Some(url) = jwks_url {
         check_operator_url(url).map_err(|error| format!("--jwks-url {url}: {error:#}"))?;
         return Ok(Some(IssuerKeys { issuer: text.to_owned(), jwks_url: url.to_owned() }));
@@ -296,7 +329,7 @@ mod tests {
             "mysql://x cannot be used: it has to begin with sqlite:// or postgres://",
             "cannot be used: there is no folder /nowhere/at; make it first",
             "is not a URL that the driver understands",
-            "ftp://x cannot be used: it must begin with https://",
+            "ftp://x cannot be used: it must begin with https://, or be own, for a secret of this service",
             "* cannot be used: a tenant has 1 to 255 bytes",
         ] {
             assert!(asked.contains(fault), "{fault}: {asked}");
@@ -329,6 +362,28 @@ mod tests {
             assert!(error.starts_with(options[0]) && error.contains("the issuer signs"), "{error}");
             assert!(asked.is_empty(), "before anything is asked: {asked}");
         }
+    }
+
+    #[tokio::test]
+    async fn a_taken_address_is_noticed_and_accepted() {
+        let other = std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let taken = other.local_addr().unwrap().to_string();
+        let note = format!("note: another program listens on {taken} now.");
+        let (answers, asked) = collect(&["--listen", &taken], "\n\n\n\n").await;
+        assert_eq!(answers.unwrap().listen.to_string(), taken);
+        assert!(asked.contains(&note), "{asked}");
+        drop(other);
+        let (_, asked) = collect(&["--listen", &taken], "\n\n\n\n").await;
+        assert!(!asked.contains(&note), "{asked}");
+    }
+
+    #[tokio::test]
+    async fn an_administrator_without_a_tenant_is_not_left_out_silently() {
+        let (answers, asked) = collect(&["--admin", "anna"], "\n\n\n\n\n").await;
+        assert!(answers.unwrap().first.is_none());
+        assert!(asked.contains("--admin: there is no first tenant"), "{asked}");
+        let (answers, _) = collect(&["--admin", "anna"], "\n\n\n\nacme\n").await;
+        assert_eq!(answers.unwrap().first.unwrap().admin, "anna");
     }
 
     #[tokio::test]

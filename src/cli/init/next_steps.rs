@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::answers::{ADMIN, Answers, TokenKeys};
+use crate::cli::shell_words::quoted;
 
 /// Stands for a tenant that is not known yet.
 const TENANT: &str = "TENANT";
@@ -123,15 +124,5 @@ impl NextSteps<'_> {
         } else {
             format!("transports {command}")
         }
-    }
-}
-
-/// In quotes where a shell would read it as more than one word.
-fn quoted(text: &str) -> String {
-    let is_plain = |character: char| character.is_ascii_alphanumeric() || "/._-:@+".contains(character);
-    if !text.is_empty() && text.chars().all(is_plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
     }
 }

@@ -14,6 +14,10 @@ pub fn text(answers: &Answers) -> anyhow::Result<String> {
 
 [server]
 listen = {listen}
+# The proxies in front whose X-Forwarded-For is believed, so that rate limits and the audit see the clients' own addresses.
+# trusted_proxies = [\"127.0.0.1/32\", \"::1/128\"]
+# An address of its own for /metrics and the probes, where the proxy does not lead. Without it they are at `listen`.
+# metrics_listen = \"127.0.0.1:9090\"
 
 [database]
 url = {database}

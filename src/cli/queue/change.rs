@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::options::{ConfirmOptions, SelectionOptions};
 use super::{counted, output};
+use crate::cli::values::IdParser;
 use crate::config::{Invalid, Problem};
 use crate::delivery::Error;
 use crate::delivery::operator::{Action, Counted, Done, Operator};
@@ -71,7 +72,7 @@ pub struct PurgeArguments {
 #[derive(Debug, Args)]
 struct Chosen {
     /// Ids of emails, as in the API.
-    #[arg(value_name = "EMAIL", conflicts_with_all = ["tenant", "state", "code", "lane", "older_than"])]
+    #[arg(value_name = "EMAIL", value_parser = IdParser::Email, conflicts_with_all = ["tenant", "state", "code", "lane", "older_than"])]
     emails: Vec<Uuid>,
 
     #[command(flatten)]

@@ -11,6 +11,7 @@ use super::ls::{columns, document, domain};
 use super::output;
 use crate::cli::email_config::shown;
 use crate::cli::moment;
+use crate::cli::values::IdParser;
 use crate::clock::Timestamp;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
@@ -26,6 +27,7 @@ use crate::store::email_events::StoredEvent;
 #[command(after_help = crate::cli::EXIT_CODES)]
 pub struct Arguments {
     /// Id of the email, as in the API and the log.
+    #[arg(value_parser = IdParser::Email)]
     email: Uuid,
 
     /// Print one JSON document.
@@ -48,7 +50,8 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
         document["events"] = events.iter().map(event_document).collect();
         return output::data(&format!("{document}\n"));
     }
-    output::data(&text(&tenant, &email, &events, now))
+    let probe = if email.is_held() { operator.probe_at(&tenant).await? } else { None };
+    output::data(&text(&tenant, &email, &events, probe, now))
 }
 
 fn event_document(stored: &StoredEvent) -> serde_json::Value {
@@ -63,7 +66,14 @@ fn event_document(stored: &StoredEvent) -> serde_json::Value {
     })
 }
 
-fn text(tenant: &TenantId, email: &Email, events: &[StoredEvent], now: Timestamp) -> String {
+/// `probe` is when the account tries again for which the email is held.
+fn text(
+    tenant: &TenantId,
+    email: &Email,
+    events: &[StoredEvent],
+    probe: Option<Timestamp>,
+    now: Timestamp,
+) -> String {
     let mut text = String::new();
     let content = if email.has_content { "available" } else { "erased" };
     for (name, value) in [
@@ -92,7 +102,9 @@ fn text(tenant: &TenantId, email: &Email, events: &[StoredEvent], now: Timestamp
             recipient.copies.to_string(),
             last.and_then(|last| last.code()).unwrap_or("-").to_owned(),
             reply.unwrap_or_else(|| "-".to_owned()),
-            moment::utc_or_hyphen(recipient.next_attempt_at),
+            moment::utc_or_hyphen(
+                recipient.next_attempt_at.or(probe.filter(|_| recipient.state.is_waiting())),
+            ),
         ]
     }));
     text.push('\n');

@@ -21,26 +21,35 @@ export async function startDev(settings = {}) {
   const printed = [];
   for await (const line of createInterface({ input: child.stdout })) {
     printed.push(line);
-    if (line.startsWith("To see more diagnoses")) break;
+    if (line.startsWith("More requests")) break;
   }
   const text = printed.join("\n");
-  const found = (pattern) => {
-    const match = pattern.exec(text);
-    if (!match) throw new Error(`transports dev did not print ${pattern}:\n${text}`);
+  const console = /Console\s+(http:\/\/[\d.:]+)\/console\//.exec(text);
+  if (!console) throw new Error(`transports dev did not print the address of the console:\n${text}`);
+  const origin = console[1];
+  const variables = await readFile(path.join(folder, "env"), "utf8");
+  const variable = (name) => {
+    const match = new RegExp(`^${name}=(.*)$`, "m").exec(variables);
+    if (!match) throw new Error(`transports dev has no variable ${name}`);
     return match[1];
   };
-  const origin = found(/Console\s+(http:\/\/[\d.:]+)\/console\//);
+  const requests = await (await fetch(`${origin}/dev/requests`)).text();
+  const inRequests = (pattern) => {
+    const match = pattern.exec(requests);
+    if (!match) throw new Error(`transports dev shows no ${pattern}:\n${requests}`);
+    return match[1];
+  };
   const secret = (await readFile(path.join(folder, "token-secret"), "utf8")).trim();
   const dev = {
     origin,
     console: `${origin}/console/`,
-    smtpPort: Number(found(/SMTP\s+localhost port (\d+)/)),
-    smtpsPort: Number(found(/and port (\d+) \(SSL/)),
-    password: found(/^PASSWORD=(.*)$/m),
-    clientSecret: found(/^CLIENT_SECRET=(.*)$/m),
-    clientId: found(/"clientId": "([^"]+)"/),
-    directoryId: found(/"providerTenantId": "([^"]+)"/),
-    mailbox: found(/"providerTenantId": "[^"]+", "emailAddress": "([^"]+)"/),
+    smtpPort: Number(variable("SMTP_PORT")),
+    smtpsPort: Number(variable("SMTPS_PORT")),
+    password: variable("PASSWORD"),
+    clientSecret: variable("CLIENT_SECRET"),
+    clientId: inRequests(/"clientId": "([^"]+)"/),
+    directoryId: inRequests(/"providerTenantId": "([^"]+)"/),
+    mailbox: inRequests(/"providerTenantId": "[^"]+", "emailAddress": "([^"]+)"/),
 
     /** A token of another tenant, so that tests do not meet. */
     token(tenant, { admin = true, email } = {}) {

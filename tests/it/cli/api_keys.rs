@@ -22,6 +22,7 @@ async fn a_key_of_a_tenant_is_made_listed_changed_and_revoked_while_the_service_
     let (code, out, err) = run(&create, &variables(&post.app.database));
     assert_eq!(code, Some(0), "{err}");
     assert!(err.contains("it is shown only once"), "{err}");
+    assert!(!err.contains("no mail account"), "{err}");
     let key = post.app.bearer(out.trim_end());
     key.json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202);
 
@@ -109,4 +110,34 @@ async fn a_key_of_the_platform_sends_for_the_tenant_that_the_path_names() {
     assert_eq!(sending.get("/api/v1/transports/events").await.expect(403).error().0, "APIKEY-2");
     let list = sending.get(&of_tenant("acme", "/emails")).await.expect(200).json();
     assert_eq!(list["data"], json!([]), "it reads what it has sent");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_key_names_itself_and_a_command_repeats_no_secret() {
+    let post = Post::with(Script::starttls(), |config| config.delivery.enabled = false).await;
+    let settings = variables(&post.app.database);
+    let (code, key, err) = run(&["api-keys", "create", "--tenant", "nosuch", "--name", "first"], &settings);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(err.contains("note: tenant \"nosuch\" has no mail account yet"), "{err}");
+    let (key, secret) = (key.trim_end(), &key.trim_end()[37..]);
+    // A secret alone may begin with a hyphen, and then reads as an option.
+    let without_prefix = &key[4..];
+    for (arguments, list) in [
+        (&["api-keys", "revoke", "first", "--yes"][..], "`transports api-keys ls --tenant TENANT` lists"),
+        (&["api-keys", "revoke", without_prefix, "--yes"], "`transports api-keys ls --tenant TENANT` lists"),
+        (
+            &["api-keys", "update", without_prefix, "--name", "x"],
+            "`transports api-keys ls --tenant TENANT` lists",
+        ),
+        (&["queue", "show", key], "`transports queue ls` lists"),
+        (&["queue", "retry", key, "--yes"], "`transports queue ls` lists"),
+    ] {
+        let (code, out, err) = run(arguments, &settings);
+        assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+        assert!(err.contains(list) && !err.contains(secret), "{arguments:?}: {err}");
+    }
+    let (code, out, err) = run(&["api-keys", "revoke", key, "--yes"], &settings);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.starts_with("revoked: ") && !format!("{out}{err}").contains(secret), "{out}{err}");
+    post.app.bearer(key).get(EMAILS).await.expect(401);
 }

@@ -463,12 +463,40 @@ fn relative_paths_begin_where_they_are_written() {
     }
     std::fs::write(folder.path().join("settings.toml"), "[database]\nurl = 'sqlite://data/x.db'\n")
         .expect("a file");
+    for parent in [folder.path(), Path::new(env!("CARGO_TARGET_TMPDIR"))] {
+        std::fs::create_dir_all(parent.join("data")).expect("a folder");
+    }
     let shown = transports(&["--config", &path("settings.toml"), "config", "check"], &SERVING);
     assert!(shown.out.contains(&format!("url = \"sqlite://{}\"", path("data/x.db"))), "{shown:?}");
     // In the environment, from the working directory.
     let variables = [&SERVING[..], &[("TRANSPORTS_DATABASE__URL", "sqlite://data/x.db")]].concat();
     let shown = transports(&["config", "check"], &variables);
     assert!(shown.out.contains("url = \"sqlite://data/x.db\""), "{shown:?}");
+}
+
+#[test]
+fn config_check_finds_a_place_where_no_database_can_be() {
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let check = |url: &str| {
+        transports(&["config", "check"], &[&SERVING[..], &[("TRANSPORTS_DATABASE__URL", url)]].concat())
+    };
+    let place = |name: &str| format!("sqlite://{}", folder.path().join(name).display());
+    assert_eq!(check(&place("x.db")).code, Some(0));
+    std::fs::create_dir(folder.path().join("closed")).expect("a folder");
+    for (name, said) in [("missing/x.db", "there is no folder "), ("closed", "is a folder")] {
+        let ran = check(&place(name));
+        assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+        assert!(ran.err.starts_with("error: database.url: ") && ran.err.contains(said), "{ran:?}");
+        assert!(ran.err.contains("\n  hint: run this as the user of the service"), "{ran:?}");
+    }
+    let closed = std::os::unix::fs::PermissionsExt::from_mode(0o500);
+    std::fs::set_permissions(folder.path().join("closed"), closed).expect("its owner");
+    // Root writes everywhere.
+    if std::fs::write(folder.path().join("closed/file"), "").is_err() {
+        let ran = check(&place("closed/x.db"));
+        assert!(ran.code == Some(2) && ran.err.contains("cannot be written: Permission denied"), "{ran:?}");
+    }
+    assert!(!folder.path().join("x.db").exists(), "nothing is created");
 }
 
 #[test]

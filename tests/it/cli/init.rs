@@ -173,6 +173,39 @@ fn calls_of(commands: &str) -> Vec<Vec<String>> {
 }
 
 #[test]
+fn an_administrator_needs_a_tenant_and_a_database_a_first_start() {
+    let folder = TempDir::new().expect("a folder");
+    let (code, out, told) = transports(folder.path(), &["init", "--yes", "--admin", "anna"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{told}");
+    assert!(
+        told.contains("--admin: there is no first tenant") && told.contains("hint: add --tenant ID"),
+        "{told}"
+    );
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is written");
+
+    let (code, _, told) = transports(folder.path(), &["init", "--yes", "--tenant", "acme"]);
+    assert_eq!(code, Some(0), "{told}");
+    let settings = fs::read_to_string(folder.path().join("transports.toml")).expect("text");
+    for line in ["# trusted_proxies = [", "# metrics_listen = "] {
+        assert!(settings.contains(&format!("\n{line}")), "{line}: {settings}");
+    }
+    let copy = folder.path().join("copy.db").display().to_string();
+    for arguments in [
+        &["api-keys", "create", "--tenant", "acme", "--name", "first"][..],
+        &["queue", "summary"],
+        &["tenants", "ls"],
+        &["keys", "status"],
+        &["erase", "--address", "a@b.c", "--dry-run"],
+        &["backup", &copy],
+    ] {
+        let (code, out, told) = transports(folder.path(), arguments);
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{told}");
+        assert!(told.starts_with("error: database.url: there is no file "), "{arguments:?}: {told}");
+        assert!(told.contains("\n  hint: start the service once with `transports serve`, which"), "{told}");
+    }
+}
+
+#[test]
 fn the_commands_of_the_docs_are_valid() {
     let folder = TempDir::new().expect("a folder");
     let variables = [("TRANSPORTS_SERVER", "http://127.0.0.1:9"), ("TRANSPORTS_TOKEN", "a.b.c")];
@@ -187,7 +220,7 @@ fn the_commands_of_the_docs_are_valid() {
         assert!(code == Some(4) && told.contains("no connection"), "{page}: {told}");
         let at = key.iter().position(|argument| argument == "api-keys").expect("the command");
         let (code, _, told) = transports_of(folder.path(), &key[at..], &[]);
-        assert!(code == Some(1) && told.contains("there is no file"), "{page}: {told}");
+        assert!(code == Some(2) && told.contains("no settings"), "{page}: {told}");
         let body = curl.last().expect("a body");
         assert!(serde_json::from_str::<serde_json::Value>(body).expect("JSON")["to"].is_string(), "{page}");
         assert!(

@@ -41,6 +41,36 @@ async fn unusable_settings_prevent_the_start_and_are_named() {
     }
 }
 
+#[tokio::test]
+async fn it_says_that_it_listens_once_the_database_is_open() {
+    let database = Database::create(Engine::chosen()).await;
+    let settings = variables(&database);
+    let (_, log) = Process::serve(&settings).stop();
+    let at = |text: &str| log.find(text).unwrap_or_else(|| panic!("{text}: {log}"));
+    assert!(at("starting, to listen on http://127.0.0.1:") < at(", database "), "{log}");
+    assert!(at(", database ") < at("listening on http://127.0.0.1:"), "{log}");
+    let without = with(&settings, "TRANSPORTS_DATABASE__URL", "sqlite:///nowhere/at/all.db");
+    let (code, _, err) = run(&["serve"], &without);
+    assert!(code == Some(1) && !err.contains("listening on http://"), "{err}");
+}
+
+#[tokio::test]
+async fn an_address_in_use_is_named_with_a_way_to_find_its_program() {
+    let database = Database::create(Engine::chosen()).await;
+    let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = other.local_addr().expect("an address");
+    for name in ["SERVER__LISTEN", "SERVER__METRICS_LISTEN"] {
+        let settings = with(&variables(&database), &format!("TRANSPORTS_{name}"), &address.to_string());
+        let (code, _, err) = run(&["serve"], &settings);
+        // Not 2, after which the systemd unit would not try again.
+        assert_eq!(code, Some(1), "{err}");
+        let setting = name.to_ascii_lowercase().replace("__", ".");
+        assert!(err.contains(&format!("error: {setting}: cannot listen on {address}: ")), "{err}");
+        let hint = format!("as root, `ss -ltnp 'sport = :{}'` names it", address.port());
+        assert!(err.contains(&hint), "{err}");
+    }
+}
+
 /// Security case C9.
 #[tokio::test]
 async fn an_ehlo_name_with_a_line_break_prevents_the_start() {

@@ -16,6 +16,8 @@ struct Dev {
     child: Child,
     /// What it has printed.
     printed: String,
+    /// The file of variables that the printed lines load.
+    variables: String,
 }
 
 impl Dev {
@@ -48,26 +50,36 @@ impl Dev {
             let line = line.expect("text");
             printed.push_str(&line);
             printed.push('\n');
-            if line.starts_with("To see more diagnoses") {
+            if line.starts_with("More requests") {
                 break;
             }
         }
-        Self { child, printed }
+        let variables =
+            std::fs::read_to_string(folder.join("transports-dev/env")).expect("the printed lines load it");
+        Self { child, printed, variables }
     }
 
-    /// The value of a variable that is printed to be pasted.
+    /// The value of a variable for the commands that are pasted.
     fn variable(&self, name: &str) -> &str {
-        self.printed
+        self.variables
             .lines()
             .find_map(|line| line.strip_prefix(name)?.strip_prefix('='))
-            .unwrap_or_else(|| panic!("no {name} in:\n{}", self.printed))
+            .unwrap_or_else(|| panic!("no {name} in:\n{}", self.variables))
     }
 
-    /// From the first variable to the last request.
-    fn to_be_pasted(&self) -> &str {
-        let start = self.printed.find("\nTOKEN=").expect("variables are printed");
-        let end = self.printed.find("\nTo see more diagnoses").expect("an end is printed");
+    /// The printed lines that lead to a first email.
+    fn first_email(&self) -> &str {
+        let start = self.printed.find("\n. /").expect("a file is loaded");
+        let end = self.printed.find("\nMore requests").expect("an end is printed");
         &self.printed[start..end]
+    }
+
+    /// The page with more requests.
+    async fn requests(&self) -> String {
+        let page = Client { address: self.address(), token: None };
+        let page = page.get("/dev/requests").await.expect(200);
+        assert_eq!(page.header("content-type"), Some("text/plain; charset=utf-8"));
+        String::from_utf8(page.body.to_vec()).expect("text")
     }
 
     fn address(&self) -> SocketAddr {
@@ -153,10 +165,71 @@ impl Drop for Empty {
 }
 
 #[tokio::test]
-async fn the_printed_commands_deliver_a_mail_to_the_inbox() {
+async fn the_printed_lines_send_a_first_email_and_show_no_secret() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
-    let requests = pasted(dev.to_be_pasted());
+    let requests = pasted(dev.first_email());
+    let [configure, email] = &requests[..] else { panic!("{requests:#?}") };
+    send(configure).await.expect(204);
+    send(email).await.expect(202);
+    let inbox = Client { address: dev.address(), token: None };
+    let mut caught = Value::Null;
+    crate::support::eventually::eventually("the mail arrives", async || {
+        caught = inbox.get("/dev/inbox.json").await.expect(200).json();
+        !caught["mails"].as_array().expect("a list").is_empty()
+    })
+    .await;
+    assert_eq!(caught["mails"][0]["envelope"]["to"], serde_json::json!(["ada@example.org"]), "{caught}");
+    let page = dev.requests().await;
+    for name in ["TOKEN", "USER_TOKEN", "KEY", "PASSWORD", "CLIENT_SECRET"] {
+        let secret = dev.variable(name);
+        assert!(!dev.printed.contains(secret) && !page.contains(secret), "{name}");
+    }
+}
+
+/// In the same folder, and in another one.
+#[tokio::test]
+async fn commands_of_operators_find_the_data_of_dev_or_say_how_to_name_it() {
+    let (folder, other) = (Empty::new(), Empty::new());
+    let dev = Dev::start(&folder.0);
+    let run = |folder: &Path, arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_transports"))
+            .args(arguments)
+            .env_clear()
+            .current_dir(folder)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the binary is built");
+        let text = |bytes| String::from_utf8(bytes).expect("text");
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let list = ["api-keys", "ls", "--tenant", "dev"];
+    let (code, out, err) = run(&folder.0, &list);
+    assert_eq!(code, Some(0), "{err}");
+    assert_eq!(err, "note: no settings here: this is about the data of `transports dev`\n");
+    assert!(out.contains("transports dev"), "{out}");
+    for arguments in [&["queue", "summary"][..], &["tenants", "ls"], &["keys", "status"]] {
+        let (code, _, err) = run(&folder.0, arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {err}");
+    }
+    let (code, token, err) = run(&folder.0, &["token", "--tenant", "dev", "--user", "ada", "--admin"]);
+    assert_eq!(code, Some(0), "{err}");
+    let client = Client { address: dev.address(), token: Some(token.trim_end().to_owned()) };
+    client.get("/api/v1/transports/email-config").await.expect(200);
+
+    let (code, out, err) = run(&other.0, &list);
+    assert_eq!((code, out.as_str()), (Some(2), ""), "{err}");
+    assert!(err.starts_with("error: no settings: "), "{err}");
+    let line = "set TRANSPORTS_DATABASE__URL=sqlite://FOLDER/transports.db with the folder of its --data-dir";
+    assert!(err.contains(line), "{err}");
+    assert_eq!(std::fs::read_dir(&other.0).expect("a folder").count(), 0, "nothing is created");
+}
+
+#[tokio::test]
+async fn the_requests_of_the_page_deliver_a_mail_to_the_inbox() {
+    let folder = Empty::new();
+    let dev = Dev::start(&folder.0);
+    let requests = pasted(&dev.requests().await);
     let [configure, read, verify, send_test, email, inbox, outcomes, events, microsoft365] = &requests[..]
     else {
         panic!("{requests:#?}");
@@ -199,13 +272,13 @@ async fn the_printed_commands_deliver_a_mail_to_the_inbox() {
 
 /// Where there is Python.
 #[tokio::test]
-async fn the_printed_lines_of_python_send_by_smtp() {
+async fn the_lines_of_python_send_by_smtp() {
     let folder = Empty::new();
     let dev = Dev::start(&folder.0);
-    send(&pasted(dev.to_be_pasted())[0]).await.expect(204);
-    let lines = dev.to_be_pasted();
-    let (variables, rest) = lines.split_once("API=").expect("variables come first");
-    let start = rest.find("KEY=$KEY CA=$CA python3").expect("lines of Python");
+    let page = dev.requests().await;
+    send(&pasted(&page)[0]).await.expect(204);
+    let (variables, rest) = page.split_once("\n\n").expect("variables come first");
+    let start = rest.find("KEY=$KEY CA=$CA PORT=").expect("lines of Python");
     let end = start + rest[start..].find("\n\n").expect("their end");
     let script = format!("{variables}\n{}\n", &rest[start..end]);
     let shell =
@@ -262,7 +335,7 @@ async fn the_next_run_reuses_secrets_and_tokens() {
     let (token, password, api_key) = {
         let dev = Dev::start(&folder.0);
         assert!(!dev.printed.contains("The stored account"), "{}", dev.printed);
-        send(&pasted(dev.to_be_pasted())[0]).await.expect(204);
+        send(&pasted(&dev.requests().await)[0]).await.expect(204);
         let variable = |name| dev.variable(name).to_owned();
         (variable("TOKEN"), variable("PASSWORD"), variable("KEY"))
     };
@@ -277,7 +350,7 @@ async fn the_next_run_reuses_secrets_and_tokens() {
     let data = folder.0.join("transports-dev");
     let mode = |path: &Path| std::fs::metadata(path).expect("is there").permissions().mode() & 0o777;
     assert_eq!(mode(&data), 0o700);
-    for name in ["encryption-key", "token-secret", "inbox-password", "inbox.pem", "api-key"] {
+    for name in ["encryption-key", "token-secret", "inbox-password", "inbox.pem", "api-key", "env"] {
         assert_eq!(mode(&data.join(name)), 0o600, "{name}");
     }
 }
@@ -342,8 +415,13 @@ fn every_page_of_dev_answers_to_names_of_this_machine_only() {
         BufReader::new(client).read_line(&mut line).expect("text");
         line.split(' ').nth(1).expect("a status").to_owned()
     };
-    let pages =
-        [("GET", "/dev/inbox"), ("GET", "/dev/inbox/1"), ("POST", token_path), ("GET", "/console/session")];
+    let pages = [
+        ("GET", "/dev/inbox"),
+        ("GET", "/dev/inbox/1"),
+        ("GET", "/dev/requests"),
+        ("POST", token_path),
+        ("GET", "/console/session"),
+    ];
     for (method, path) in pages {
         assert_eq!(status(method, path, "evil.example"), "421", "{path}");
         assert_ne!(status(method, path, &dev.address().to_string()), "421", "{path}");
@@ -377,9 +455,11 @@ fn an_open_inbox_page_does_not_delay_shutdown() {
 #[test]
 fn the_first_requests_of_the_docs_are_valid_shell() {
     let page = include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/first-requests.md"));
-    let start = page.find("API=http://").expect("the first requests");
+    let start = page.find("# Configure: ").expect("the first requests");
     let block = page[start..].split("```").next().expect("a block");
-    let requests = pasted(&format!("TOKEN=a.b-c_d\nKEY=tsk_a_b\nPASSWORD=e-f_g\nCA=ca.pem\n{block}"));
+    let variables = "API=http://127.0.0.1:8080/api/v1/transports\nINBOX=http://127.0.0.1:8080/dev/inbox\nTOKEN=a.b-c_d\n\
+                     KEY=tsk_a_b\nPASSWORD=e-f_g\nCA=ca.pem\nSMTP_PORT=2525\nGATEWAY_PORT=2587\n";
+    let requests = pasted(&format!("{variables}{block}"));
     let [configure, read, verify, send_test, email, inbox, outcomes, events] = &requests[..] else {
         panic!("{requests:#?}");
     };

@@ -365,3 +365,29 @@ async fn status_lists_the_keys_and_exits_with_1_if_one_is_missing() {
     assert!(ran.out.ends_with("k1          2  MISSING\n"), "{ran:?}");
     assert!(ran.err.contains("2 rows need k1, which is missing"), "{ran:?}");
 }
+
+/// Before the service refuses to start with it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_opens_nothing_is_found_by_status_and_by_config_check() {
+    let place = Place::on(Engine::Sqlite, &line("k1", 1), 2).await;
+    let check = ["config", "check"];
+    let ran = place.run(&check).await;
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    // One that is new to the database is no fault, and gets no row here.
+    place.file.replace(&(line("k2", 2) + &line("k1", 1)));
+    assert_eq!(place.run(&check).await.code, Some(0));
+    assert_eq!(place.database.query("select key_id from key_canaries").await.len(), 1);
+
+    place.file.replace(&line("k1", 9));
+    let ran = place.run(&check).await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(2), ""), "{ran:?}");
+    let said = "key k1 is not the key k1 that this database was used with, needed by 2 rows";
+    assert!(ran.err.starts_with("error: encryption.keys_file") && ran.err.contains(said), "{ran:?}");
+    let ran = place.run(&["keys", "status"]).await;
+    assert_eq!(ran.code, REFUSED, "{ran:?}");
+    assert!(ran.out.ends_with("k1          2  WRONG KEY\n"), "{ran:?}");
+    assert!(ran.err.contains("2 rows need k1, and the key of this name opens none of them"), "{ran:?}");
+    place.file.replace(&line("k2", 2));
+    let ran = place.run(&check).await;
+    assert!(ran.code == Some(2) && ran.err.contains("key k1 needed by 2 rows"), "{ran:?}");
+}

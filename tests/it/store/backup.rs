@@ -176,7 +176,7 @@ async fn what_cannot_be_copied_whole_is_refused_and_leaves_nothing() {
     let target = folder.path().join("copy.db").display().to_string();
     let database = Database::create(Engine::Sqlite).await;
     let (code, _, err) = backup(&database, &[&target]);
-    assert!(code == Some(1) && err.contains("there is no such file"), "{err}");
+    assert!(code == Some(1) && err.contains("there is no file"), "{err}");
 
     let db = database.open().await;
     db.close().await;
