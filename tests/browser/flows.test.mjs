@@ -308,7 +308,10 @@ test("the recent activity is told where the service keeps one, and left out wher
   await page.route(/\/email-config\/audit/, (route) => {
     const second = route.request().url().includes("cursor=");
     return route.fulfill({ json: second
-      ? { data: [entry(9, 9000, "put", "OK", ["serverAddress", "emailPassword"])], links: {} }
+      ? { data: [
+        entry(9, 9000, "put", "OK", ["serverAddress", "emailPassword"]), entry(10, 9001, "sign-in", "KEY_REVOKED"),
+        entry(11, 9002, "put", "NOT_STORED", ["senderName"]), entry(12, 9003, "send-test-email", "OUTCOME_UNKNOWN"),
+      ], links: {} }
       : {
         data: [
           entry(1, 2, "verify-connection", "AUTH_REJECTED"), entry(2, 60, "send-test-email", "AUTH_REJECTED"),
@@ -341,6 +344,10 @@ test("the recent activity is told where the service keeps one, and left out wher
   assert.match(rows[4], /new-one/, "an action that the element does not know");
   await page.button("Show older").click();
   await page.getByText("Changed: Server, Password").waitFor();
+  const older = (await page.locator("#activity > li").allInnerTexts()).slice(-3).map((row) => row.replace(/\s+/g, " "));
+  assert.match(older[0], /^A program’s sign-in was refused The key was revoked\. ann/);
+  assert.match(older[1], /^Tried to change Sender name – not saved The check succeeded, but nothing was saved: usually/);
+  assert.match(older[2], /^Test email, outcome not known/);
   await page.picture("11-failing-with-activity");
   await page.axe("the activity");
   await page.done();

@@ -310,6 +310,12 @@ test("sending that is paused is said with who did it and what waits, and an emai
   await page.reload();
   await page.ready();
   await states(page, "ready", /Tested just now by an email that was sent\./);
+  // A program is named, too, and never by its id.
+  const { body } = await page.api("POST", "/api-keys", { name: "Operations", permission: "full_access" });
+  assert.equal((await dev.api(body.token, "POST", "/account/pause")).status, 200);
+  await page.reload();
+  await page.locator("#status-text", { hasText: "API key “Operations”" }).waitFor();
+  await states(page, "held", /Sending was paused by API key “Operations” just now\./);
   await page.done();
 });
 

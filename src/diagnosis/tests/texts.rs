@@ -253,6 +253,31 @@ fn a_title_shows_a_name_in_its_own_script() {
     assert_eq!(words.fill("Run `x {user} {from}`"), "Run `x bea@xn--gre-6ka8i.de news@xn--gre-6ka8i.de`");
 }
 
+/// A delivery has a limit for each of its steps, which are minutes.
+#[test]
+fn only_a_check_names_its_time_limit_and_who_can_raise_it() {
+    let silent = |stage| failed(stage, ErrorKind::Timeout);
+    for (failure, asks_operator) in [
+        (silent(Stage::Greeting), true),
+        (silent(Stage::Auth), false),
+        (Failure::Dial(DialError::ConnectTimeout), false),
+    ] {
+        for timeout_seconds in [8, 0] {
+            let facts = Facts { timeout_seconds, ..facts("mail.example.com") };
+            let diagnosis = diagnose(&failure, &facts, &[]).diagnosis;
+            let is_check = timeout_seconds > 0;
+            assert_eq!(
+                diagnosis.meaning.contains("A check may take 8 seconds in total."),
+                is_check,
+                "{diagnosis:?}"
+            );
+            assert!(!diagnosis.meaning.contains("0 seconds"), "{diagnosis:?}");
+            let steps = diagnosis.steps.join(" ");
+            assert_eq!(steps.contains("egress.timeout_seconds"), is_check && asks_operator, "{diagnosis:?}");
+        }
+    }
+}
+
 #[test]
 fn ids_that_may_have_been_swapped_are_told() {
     let swapped = |provider_tenant: &str| {
