@@ -164,6 +164,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
         ports,
         folder: &arguments.data_dir,
         env_file: &env_file,
+        variables: &variables.printed(),
         old_inbox_port: old_inbox_port(&app, [ports.smtp.bound, ports.smtps.bound]).await?,
     };
     lock.set_address(&format!("http://{address}"))?;

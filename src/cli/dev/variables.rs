@@ -14,6 +14,9 @@ use crate::secret::Secret;
 /// The name of the file.
 pub(super) const FILE: &str = "env";
 
+/// The names of those that are printed.
+const PRINTED: [&str; 6] = ["API", "TOKEN", "USER_TOKEN", "KEY", "PASSWORD", "CA"];
+
 pub(super) struct Variables<'a> {
     pub ports: Ports,
     /// Of an administrator, and of a user without that role.
@@ -29,6 +32,16 @@ pub(super) struct Variables<'a> {
 }
 
 impl Variables<'_> {
+    /// The lines that are printed at the start, too: for people who look for a token, and for programs that read them.
+    pub(super) fn printed(&self) -> String {
+        let text = self.text();
+        let is_printed = |line: &&str| {
+            let name = line.split('=').next();
+            name.is_some_and(|name| PRINTED.contains(&name))
+        };
+        text.lines().filter(is_printed).fold(String::new(), |lines, line| lines + line + "\n")
+    }
+
     /// The content of the file.
     pub(super) fn text(&self) -> String {
         let [token, user_token] = &self.tokens;

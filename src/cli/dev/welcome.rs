@@ -27,8 +27,9 @@ pub(super) struct Ports {
 pub(super) struct Welcome<'a> {
     pub ports: Ports,
     pub folder: &'a Path,
-    /// The shell variables.
+    /// The file with the shell variables, and those of its lines that are printed too.
     pub env_file: &'a Path,
+    pub variables: &'a str,
     /// The port of the inbox in an earlier run, where the stored account still names it.
     pub old_inbox_port: Option<u16>,
 }
@@ -46,7 +47,7 @@ transports dev: for local testing only. Ctrl-C stops it.
   Gateway  localhost port {gateway} (StartTLS) and port {gateway_tls} (SSL/TLS), for programs that send by SMTP
   Data     {folder} (stays between runs; remove it to start over)
 
-To send a first email, paste these lines into another terminal: they load the tokens and keys, make the inbox the mail
+To send a first email, paste these lines into another terminal: they load the variables below, make the inbox the mail
 account, and send to it.
 
 . {env}
@@ -55,7 +56,10 @@ curl -X POST $API/emails -H \"Authorization: Bearer $KEY\" -H 'Content-Type: app
      -d '{{\"to\": \"ada@example.org\", \"subject\": \"Invoice 8841\", \"text\": \"Thank you.\"}}'; echo
 
 More requests, by Resend's client, by SMTP and with Microsoft 365: http://127.0.0.1:{api}{more}
-",
+TOKEN is of an administrator of the tenant \"dev\", KEY is an API key, PASSWORD is the inbox's for the user dev.
+
+{variables}",
+            variables = self.variables,
             api = self.ports.api.bound,
             gateway = self.ports.gateway.bound,
             gateway_tls = self.ports.gateway_tls.bound,
@@ -117,6 +121,7 @@ mod tests {
             old_inbox_port,
             folder: Path::new("./transports-dev"),
             env_file: Path::new("/home/ada/my app/transports-dev/env"),
+            variables: "API=http://127.0.0.1:8080/api/v1/transports\nTOKEN=ADMIN.TOKEN\n",
         }
         .text()
     }
@@ -128,7 +133,7 @@ mod tests {
 
     #[test]
     fn the_text_fits_into_a_terminal() {
-        assert!(text(8080, 2525).lines().count() < 24);
+        assert!(text(8080, 2525).lines().count() < 28);
     }
 
     #[test]
