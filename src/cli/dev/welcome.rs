@@ -47,7 +47,10 @@ transports dev: for local testing only. Ctrl-C stops it.
   Gateway  localhost port {gateway} (StartTLS) and port {gateway_tls} (SSL/TLS), for programs that send by SMTP
   Data     {folder} (stays between runs; remove it to start over)
 
-To send a first email, paste these lines into another terminal: they load the variables below, make the inbox the mail
+TOKEN is of an administrator of the tenant \"dev\", KEY is an API key, PASSWORD is the inbox's for the user dev.
+
+{variables}
+To send a first email, paste these lines into another terminal: they load these variables, make the inbox the mail
 account, and send to it.
 
 . {env}
@@ -56,9 +59,7 @@ curl -X POST $API/emails -H \"Authorization: Bearer $KEY\" -H 'Content-Type: app
      -d '{{\"to\": \"ada@example.org\", \"subject\": \"Invoice 8841\", \"text\": \"Thank you.\"}}'; echo
 
 More requests, by Resend's client, by SMTP and with Microsoft 365: http://127.0.0.1:{api}{more}
-TOKEN is of an administrator of the tenant \"dev\", KEY is an API key, PASSWORD is the inbox's for the user dev.
-
-{variables}",
+",
             variables = self.variables,
             api = self.ports.api.bound,
             gateway = self.ports.gateway.bound,

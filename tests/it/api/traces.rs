@@ -154,7 +154,6 @@ async fn get_and_verify_are_traced_without_private_data() {
 
 const HANDING_OVER: &str = "hand over an email";
 
-/// Security case I1.
 #[tokio::test]
 async fn a_page_of_events_reads_its_emails_many_at_a_time() {
     let collector = Collector::start();
@@ -192,6 +191,7 @@ async fn a_page_of_events_reads_its_emails_many_at_a_time() {
     assert!((1..=2).contains(&count("SELECT content_keys")), "{:?}", names(&trace));
 }
 
+/// Security case I1.
 #[tokio::test]
 async fn a_hand_over_has_a_trace_that_links_to_its_request() {
     let collector = Collector::start();
