@@ -91,24 +91,34 @@ pub fn command(arguments: &[&str], variables: &[(String, String)]) -> Command {
     command
 }
 
+/// What the service says with its address, once its database is open.
+const LISTENS: &str = "listening on http://";
+
 impl Process {
     /// Starts the service and waits until its log names the address.
     pub fn serve(variables: &[(String, String)]) -> Self {
         Self::serve_with(&["serve"], variables)
     }
 
-    /// The same; an error is the log of a service that ended before it listened.
+    /// Starts the service, and waits for nothing but its address: the database may be held.
+    pub fn begin_to_serve(variables: &[(String, String)]) -> Self {
+        let started = Self::start(&["serve"], variables, "to listen on http://");
+        started.unwrap_or_else(|log| panic!("it ended at once:\n{log}"))
+    }
+
+    /// Like [`Self::serve`]; an error is the log of a service that ended before it listened.
     pub fn try_serve(variables: &[(String, String)]) -> Result<Self, String> {
-        Self::try_serve_with(&["serve"], variables)
+        Self::start(&["serve"], variables, LISTENS)
     }
 
     /// The same with these arguments.
     pub fn serve_with(arguments: &[&str], variables: &[(String, String)]) -> Self {
-        let started = Self::try_serve_with(arguments, variables);
+        let started = Self::start(arguments, variables, LISTENS);
         started.unwrap_or_else(|log| panic!("it ended before it listened:\n{log}"))
     }
 
-    fn try_serve_with(arguments: &[&str], variables: &[(String, String)]) -> Result<Self, String> {
+    /// Waits for a line with these words before the address.
+    fn start(arguments: &[&str], variables: &[(String, String)], words: &str) -> Result<Self, String> {
         let mut child = command(arguments, variables)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -124,7 +134,7 @@ impl Process {
                 return Err(first);
             }
             first.push_str(&line);
-            if let Some((_, rest)) = line.split_once("listening on http://") {
+            if let Some((_, rest)) = line.split_once(words) {
                 let end =
                     rest.find(|c: char| !(c.is_ascii_digit() || ".:[]".contains(c))).unwrap_or(rest.len());
                 break rest[..end].parse().expect("an address");

@@ -73,7 +73,7 @@ async fn hold(commit: Commit, at: Side, on_unknown: &'static str) -> Option<Held
             id = Some(id_of(&client.send("POST", EMAILS, &headers(KEY), body).await.expect(202).json()));
             taking.kill();
             gate.hold(at, commit.text());
-            process = Process::serve(&settings);
+            process = Process::begin_to_serve(&settings);
         }
         Commit::Start | Commit::Result => {
             gate.hold(at, commit.text());
