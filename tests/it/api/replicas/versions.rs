@@ -79,7 +79,7 @@ async fn replicas_of_the_previous_version_work_while_a_newer_one_expands_the_sch
     // The step that takes something away refuses whoever needs it.
     database.execute("update schema_migrations set works_with = version where version = 1000").await;
     let settings = cluster.settings.clone();
-    let refused = tokio::task::spawn_blocking(move || Process::serve(&settings).wait());
+    let refused = tokio::task::spawn_blocking(move || Process::begin_to_serve(&settings).wait());
     let (code, log) = refused.await.expect("it ends");
     assert_ne!(code, Some(0));
     assert!(log.contains("a newer version of transports has migrated this database"), "{log}");
