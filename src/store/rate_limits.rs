@@ -52,6 +52,8 @@ pub async fn count(db: &Db, key: &Key, length: i64, requests: u32) -> Result<Cou
     let mut columns = db.count(statement).await?.columns();
     let (count, left) = (columns.integer()?, columns.integer()?);
     let number = |number: i64| u64::try_from(number).unwrap_or_default();
+    // The window can be of a statement whose time was some milliseconds later.
+    let left = left.min(length);
     Ok(Counted { before: number(count - i64::from(requests)), left: number(left) })
 }
 
