@@ -71,7 +71,7 @@ impl fmt::Display for FormFault {
     }
 }
 
-/// What a key that is not known shows by itself: a sentence for who presents it.
+/// What the form of an unknown key shows: a sentence for the client that presents it.
 pub fn unknown_key(text: &str) -> String {
     form_fault(text).map_or_else(
         || "There is no such API key: another installation made it, or it was revoked long ago.".to_owned(),

@@ -60,7 +60,7 @@ pub(super) fn load_for_operator(file: Option<&Path>) -> anyhow::Result<Config> {
     Ok(config)
 }
 
-/// Loads the settings, and says whether nobody has set anything. Then the data of `transports dev` in this folder is
+/// Loads the settings, and says whether none is set. Then the data of `transports dev` in this folder is
 /// used, unless there is a database at the default place.
 ///
 /// # Errors

@@ -109,7 +109,7 @@ impl Operator {
         email_selection::under_way(&self.db, tenant, self.now()).await
     }
 
-    /// When an account that has stopped tries one email by itself; none where it does not, or sends.
+    /// When a stopped account tries one email again; none if it does not, or if it sends.
     pub async fn probe_at(&self, tenant: &TenantId) -> Result<Option<Timestamp>, DbError> {
         let account = delivery_accounts::find(&self.db, tenant).await?;
         Ok(account.and_then(|account| match account.state {

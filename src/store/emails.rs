@@ -30,6 +30,20 @@ pub const HELD: &str = "held";
 /// The lane of mail whose outcome is played.
 pub const TEST: &str = "test";
 
+/// Columns and tables of an email with its recipients, in the order in which they are read.
+macro_rules! found {
+    () => {
+        "emails.lane, emails.created_at, emails.scheduled_at, emails.expires_at, emails.on_unknown,
+            emails.message_id, emails.size, emails.has_content, emails.version, emails.api_key_id, emails.required_key_id,
+            emails.is_test, emails.sealed_details, emails.key_day,
+            email_recipients.position, email_recipients.address, email_recipients.kind, email_recipients.state,
+            email_recipients.attempts, email_recipients.copies, email_recipients.started_at, email_recipients.fence,
+            email_recipients.next_attempt_at, email_recipients.last
+        from emails join email_recipients
+            on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id"
+    };
+}
+
 statements! {
     INSERT = "insert into emails (tenant_id, id, idempotency_key, batch_position, fingerprint, lane, status, created_at,
             scheduled_at, expires_at, on_unknown, message_id, size, has_content, sealed_details, key_day, version, settled_at,
@@ -48,27 +62,17 @@ statements! {
     REMOVE_QUEUE = "delete from email_queue where tenant_id = $1 and lane = $2 and due_at = $3 and email_id = $4";
     REMOVE_BODY = "delete from email_bodies where tenant_id = $1 and email_id = $2";
     /// One row for each recipient, in one statement: email and recipients are of the same moment.
-    FIND = "select emails.lane, emails.created_at, emails.scheduled_at, emails.expires_at, emails.on_unknown,
-            emails.message_id, emails.size, emails.has_content, emails.version, emails.api_key_id, emails.required_key_id,
-            emails.is_test, emails.sealed_details, emails.key_day,
-            email_recipients.position, email_recipients.address, email_recipients.kind, email_recipients.state,
-            email_recipients.attempts, email_recipients.copies, email_recipients.started_at, email_recipients.fence,
-            email_recipients.next_attempt_at, email_recipients.last
-        from emails join email_recipients
-            on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
-        where emails.tenant_id = $1 and emails.id = $2 order by email_recipients.position";
+    FIND = concat!(
+        "select ", found!(),
+        " where emails.tenant_id = $1 and emails.id = $2 order by email_recipients.position"
+    );
     /// The id, and the columns of `FIND`.
-    FIND_OF_EVENTS = "select emails.id, emails.lane, emails.created_at, emails.scheduled_at, emails.expires_at, emails.on_unknown,
-            emails.message_id, emails.size, emails.has_content, emails.version, emails.api_key_id, emails.required_key_id,
-            emails.is_test, emails.sealed_details, emails.key_day,
-            email_recipients.position, email_recipients.address, email_recipients.kind, email_recipients.state,
-            email_recipients.attempts, email_recipients.copies, email_recipients.started_at, email_recipients.fence,
-            email_recipients.next_attempt_at, email_recipients.last
-        from emails join email_recipients
-            on email_recipients.tenant_id = emails.tenant_id and email_recipients.email_id = emails.id
-        where emails.tenant_id = $1 and emails.id in (select email_id from email_events
+    FIND_OF_EVENTS = concat!(
+        "select emails.id, ", found!(),
+        " where emails.tenant_id = $1 and emails.id in (select email_id from email_events
             where tenant_id = $1 and seq >= $2 and seq <= $3)
-        order by emails.id, email_recipients.position";
+        order by emails.id, email_recipients.position"
+    );
     FIND_BY_KEY = "select id, fingerprint, is_test from emails where tenant_id = $1 and idempotency_key = $2
         order by batch_position";
     TRACEPARENT = "select traceparent from emails where tenant_id = $1 and id = $2";

@@ -17,7 +17,7 @@ use crate::store::api_keys::{ApiKey, KeyOwner};
 /// Why a sign-in is refused.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub(super) enum SignInRefusal {
-    /// The password is not a known key; what is wrong with it, as far as it shows that by itself.
+    /// The password is not a known key; what is wrong with its form.
     WrongKey(String),
     Revoked,
     Expired,

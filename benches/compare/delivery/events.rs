@@ -9,7 +9,7 @@ use super::super::sides::Place;
 use super::taking::Services;
 use super::{CALLERS, Running, Side, post_email, start_floor, take_turns};
 
-/// Events of a page, as many as the service gives where nobody says a number.
+/// Events of a page: the service's default.
 const PAGE: usize = 100;
 
 /// No database is as slow.

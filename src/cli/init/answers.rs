@@ -189,7 +189,7 @@ fn refuse_first_tenant(arguments: &Arguments) -> Result<(), Invalid> {
 }
 
 /// # Errors
-/// Nobody can be asked for the tenant.
+/// The tenant is missing, and cannot be asked for.
 fn refuse_admin_without_tenant(arguments: &Arguments, source: &mut Source<'_>) -> anyhow::Result<()> {
     if arguments.admin.is_none() {
         return Ok(());
