@@ -155,6 +155,7 @@ pub fn service_settings(place: &Place, port: u16, url: &str) -> Vec<(String, Str
         ("RATE_LIMIT__TIER1_PER_MINUTE", "0".to_owned()),
         ("RATE_LIMIT__TIER2_PER_MINUTE", "0".to_owned()),
         ("DELIVERY__MAILS_PER_RECIPIENT_PER_HOUR", "0".to_owned()),
+        ("DELIVERY__MIN_FREE_DISK_PERCENT", "0".to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (format!("TRANSPORTS_{name}"), value))

@@ -57,9 +57,12 @@ impl Capacity {
 
     async fn measure(&self, db: &Db, last: Option<Measured>) -> Result<Measured, DbError> {
         let octets = if self.max_octets == 0 { 0 } else { emails::waiting_octets(db).await? };
-        let has_disk = self.folder.as_deref().is_none_or(|folder| self.has_disk(folder));
+        // A disk that cannot be asked is not what keeps mail out.
+        let free_percent = self.folder.as_deref().and_then(free_percent);
+        let has_disk = free_percent.is_none_or(|free| free >= self.min_free_percent);
         if last.is_none_or(|last| last.has_disk) && !has_disk {
             tracing::error!(
+                free_percent,
                 setting = "delivery.min_free_disk_percent",
                 "the disk of the database is nearly full: no new email is accepted"
             );
@@ -67,13 +70,13 @@ impl Capacity {
         Ok(Measured { at: Instant::now(), has_disk, octets: octets.unsigned_abs() })
     }
 
-    /// A disk that cannot be asked is not what keeps mail out.
-    fn has_disk(&self, folder: &Path) -> bool {
-        let Ok(disk) = rustix::fs::statvfs(folder) else { return true };
-        disk.f_bavail.saturating_mul(100) >= disk.f_blocks.saturating_mul(self.min_free_percent)
-    }
-
     fn lock(&self) -> std::sync::MutexGuard<'_, Option<Measured>> {
         self.measured.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// How much of the disk with this folder the service may still use, in whole percent.
+fn free_percent(folder: &Path) -> Option<u64> {
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.saturating_mul(100).checked_div(disk.f_blocks)
 }

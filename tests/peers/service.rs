@@ -92,6 +92,7 @@ impl Service {
             .env("TRANSPORTS_DATABASE__URL", format!("sqlite://{}", folder.join("transports.db").display()))
             .env("TRANSPORTS_EGRESS__ALLOW", "127.0.0.0/8,::1/128")
             .env("TRANSPORTS_EGRESS__ALLOW_HOSTS", "localhost")
+            .env("TRANSPORTS_DELIVERY__MIN_FREE_DISK_PERCENT", "0")
             .envs(settings.iter().copied())
             .current_dir(&folder)
             .stderr(Stdio::piped())

@@ -86,6 +86,10 @@ pub(super) fn override_with(mut config: Config, overrides: Overrides) -> anyhow:
         // Wrong passwords at the inbox are harmless, and must not end in ten minutes of waiting.
         config.quotas = Quotas::unlimited();
     }
+    if config.delivery.min_free_disk_percent == Config::default().delivery.min_free_disk_percent {
+        // A disk with 95 % in use is common on a developer's machine, and has room for what is tried here.
+        config.delivery.min_free_disk_percent = 0;
+    }
     let [start_tls, implicit_tls] = overrides.gateway;
     (config.submission.listen, config.submission.listen_tls) = (Some(start_tls), Some(implicit_tls));
     config.submission.certificate_file = Some(overrides.identity_file.clone());
@@ -142,6 +146,7 @@ mod tests {
         assert_eq!(config.egress.allow_hosts, ["localhost"]);
         assert_eq!(config.egress.ports, [0]);
         assert_eq!(config.quotas.refused_sign_ins_per_account_per_ten_minutes, 0);
+        assert_eq!(config.delivery.min_free_disk_percent, 0);
         assert_eq!(config.tls.ca_file, Some(PathBuf::from("folder/inbox-ca.pem")));
         assert_eq!(
             config.submission.listen.map(|address| address.to_string()).as_deref(),

@@ -40,6 +40,7 @@ pub fn variables(database: &Database) -> Vec<(String, String)> {
         ("EGRESS__PORTS", "0".to_owned()),
         ("TLS__CA_FILE", Path::new(&authority).display().to_string()),
         ("DELIVERY__MAILS_PER_RECIPIENT_PER_HOUR", "0".to_owned()),
+        ("DELIVERY__MIN_FREE_DISK_PERCENT", "0".to_owned()),
         ("LOG__FORMAT", "json".to_owned()),
         ("LOG__FILTER", "trace".to_owned()),
     ]
