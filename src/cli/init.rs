@@ -143,8 +143,9 @@ fn write(answers: &Answers, path: &Path, replaces: bool, is_named: bool) -> anyh
     let kept = if replaces { Some(files::keep_old(path)?) } else { None };
     files::create(path, &text)?;
     let token = first_token(answers, &config)?;
-    let steps =
-        next_steps::NextSteps { answers, path, is_named, keys: &keys, has_keys, kept: kept.as_deref() };
+    let has_unit = files::has_unit(path);
+    let kept = kept.as_deref();
+    let steps = next_steps::NextSteps { answers, path, is_named, keys: &keys, has_keys, kept, has_unit };
     output::note(&steps.before());
     if let Some(token) = &token {
         output::data(&format!("{}\n", token.expose()))?;

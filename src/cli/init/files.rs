@@ -16,11 +16,28 @@ pub const KEYS: &str = "keys";
 const OWNER_ONLY: u32 = 0o600;
 const OWNER_AND_GROUP: u32 = 0o640;
 
+/// The settings of the Debian package, and of `deploy/systemd/transports.service`.
+const SETTINGS_OF_THE_UNIT: &str = "/etc/transports/transports.toml";
+
+/// Where an administrator puts the unit, and where packages do.
+const UNITS: [&str; 3] = [
+    "/etc/systemd/system/transports.service",
+    "/lib/systemd/system/transports.service",
+    "/usr/lib/systemd/system/transports.service",
+];
+
 /// More old settings than these are not kept.
 const MAX_OLD: usize = 100;
 
 pub fn keys_path(settings: &Path) -> PathBuf {
     settings.with_file_name(KEYS)
+}
+
+/// Whether a unit of systemd that is installed serves with these settings.
+pub fn has_unit(settings: &Path) -> bool {
+    let is_of_the_unit =
+        std::path::absolute(settings).is_ok_and(|path| path == Path::new(SETTINGS_OF_THE_UNIT));
+    is_of_the_unit && UNITS.iter().any(|unit| Path::new(unit).exists())
 }
 
 /// # Errors

@@ -19,6 +19,8 @@ pub struct NextSteps<'a> {
     pub has_keys: bool,
     /// The settings from before.
     pub kept: Option<&'a Path>,
+    /// Whether a unit of systemd serves with these settings.
+    pub has_unit: bool,
 }
 
 impl NextSteps<'_> {
@@ -51,7 +53,7 @@ impl NextSteps<'_> {
     /// Behind the token.
     pub fn after(&self) -> String {
         let check = self.command("config check");
-        let serve = self.command("serve");
+        let serve = self.start();
         let url = self.url();
         let account = self.account(&url);
         let key = self.command(&format!("api-keys create --tenant {} --name first", self.tenant()));
@@ -63,6 +65,17 @@ impl NextSteps<'_> {
                  -H 'Content-Type: application/json' \\\n    \
                  -d '{{\"to\": \"you@example.com\", \"subject\": \"Hello\", \"text\": \"The first email.\"}}'"
         )
+    }
+
+    /// Starts the service. Run by root, `serve` would make a database that the unit's user cannot open.
+    fn start(&self) -> String {
+        match (self.has_unit, self.kept) {
+            (false, _) => self.command("serve"),
+            (true, None) => "sudo systemctl enable --now transports".to_owned(),
+            (true, Some(_)) => {
+                "sudo systemctl enable --now transports   # where it runs already: sudo systemctl restart transports".to_owned()
+            }
+        }
     }
 
     /// Of the API and the console, without a slash at its end.
@@ -87,11 +100,15 @@ impl NextSteps<'_> {
             || format!("a tenant (put its id for {TENANT})"),
             |first| format!("the tenant {}", first.tenant),
         );
-        // A relative path means something in this folder alone.
-        let place = if self.path.is_absolute() { "" } else { " in this folder" };
+        // `serve` keeps its terminal, and a relative path means something in this folder alone.
+        let place = match (self.has_unit, self.path.is_absolute()) {
+            (true, true) => "",
+            (true, false) => ", in this folder,",
+            (false, true) => ", in another terminal,",
+            (false, false) => ", in another terminal in this folder,",
+        };
         let set_up = format!(
-            "Then, in another terminal{place}, set up the mail account of {whose}. Put in your mail server; the command \
-             asks for the password"
+            "Then{place} set up the mail account of {whose}. Put in your mail server; the command asks for the password"
         );
         match &self.answers.token_keys {
             TokenKeys::Own(_) => format!("\n{set_up}:\n  TOKEN=$({})\n  {update}", self.token_command()),
@@ -118,11 +135,56 @@ impl NextSteps<'_> {
         self.answers.first.as_ref().map_or_else(|| TENANT.to_owned(), |first| quoted(&first.tenant))
     }
 
+    /// A command that reads the settings; those of the unit are for root and the unit's user alone.
     fn command(&self, command: &str) -> String {
+        let sudo = if self.has_unit { "sudo " } else { "" };
         if self.is_named {
-            format!("transports --config {} {command}", quoted(&self.path.display().to_string()))
+            format!("{sudo}transports --config {} {command}", quoted(&self.path.display().to_string()))
         } else {
-            format!("transports {command}")
+            format!("{sudo}transports {command}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::DatabaseUrl;
+    use crate::secret::Secret;
+
+    fn steps(has_unit: bool, kept: Option<&Path>) -> String {
+        let answers = Answers {
+            listen: ([127, 0, 0, 1], 8080).into(),
+            public_url: None,
+            database: DatabaseUrl::new("sqlite:///var/lib/transports/transports.db"),
+            token_keys: TokenKeys::Own(Secret::new("a secret".to_owned())),
+            audience: "transports".to_owned(),
+            first: None,
+        };
+        let (path, keys) = (Path::new("/etc/transports/transports.toml"), Path::new("/etc/transports/keys"));
+        NextSteps { answers: &answers, path, is_named: true, keys, has_keys: true, kept, has_unit }.after()
+    }
+
+    #[test]
+    fn the_service_of_a_unit_is_started_by_systemd() {
+        let command = "transports --config /etc/transports/transports.toml";
+        let by_hand = steps(false, None);
+        for line in [&format!("\n  {command} serve\n"), "Then, in another terminal, set up"] {
+            assert!(by_hand.contains(line), "{line}: {by_hand}");
+        }
+        assert!(!by_hand.contains("sudo"), "{by_hand}");
+
+        let by_unit = steps(true, None);
+        for line in [
+            &format!("\n  sudo {command} config check\n  sudo systemctl enable --now transports\n"),
+            "\nThen set up the mail account",
+            &format!("TOKEN=$(sudo {command} token"),
+            &format!("KEY=$(sudo {command} api-keys create"),
+        ] {
+            assert!(by_unit.contains(line), "{line}: {by_unit}");
+        }
+        assert!(!by_unit.contains(" serve\n"), "{by_unit}");
+        let replaced = steps(true, Some(Path::new("/etc/transports/transports.toml.old")));
+        assert!(replaced.contains("sudo systemctl restart transports\n"), "{replaced}");
     }
 }
