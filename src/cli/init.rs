@@ -2,6 +2,7 @@
 
 mod answers;
 mod dialogue;
+mod differences;
 mod files;
 mod next_steps;
 mod settings;
@@ -20,6 +21,7 @@ use crate::config::{Config, DEFAULT_FILE, Invalid, Loaded, Problem};
 use crate::secret::Secret;
 use answers::{Answers, TokenKeys};
 use dialogue::Dialogue;
+use differences::Differences;
 
 /// How long the first token is valid.
 const TOKEN_SECONDS: i64 = 24 * 3600;
@@ -84,7 +86,8 @@ pub struct Arguments {
     #[arg(long)]
     yes: bool,
 
-    /// Replace settings that exist. They are kept in a file whose name ends in `.old`.
+    /// Replace settings that exist. They are kept in a file whose name ends in `.old`, and those that the new file does not
+    /// have are named.
     #[arg(long)]
     force: bool,
 }
@@ -140,12 +143,22 @@ fn write(answers: &Answers, path: &Path, replaces: bool, is_named: bool) -> anyh
         }
         checked?
     };
+    let differences =
+        if replaces { old_config(path).map(|old| Differences::new(&old, &config)) } else { None };
     let kept = if replaces { Some(files::keep_old(path)?) } else { None };
     files::create(path, &text)?;
     let token = first_token(answers, &config)?;
     let has_unit = files::has_unit(path);
-    let kept = kept.as_deref();
-    let steps = next_steps::NextSteps { answers, path, is_named, keys: &keys, has_keys, kept, has_unit };
+    let steps = next_steps::NextSteps {
+        answers,
+        path,
+        is_named,
+        keys: &keys,
+        has_keys,
+        kept: kept.as_deref(),
+        differences: differences.as_ref(),
+        has_unit,
+    };
     output::note(&steps.before());
     if let Some(token) = &token {
         output::data(&format!("{}\n", token.expose()))?;
@@ -159,6 +172,13 @@ fn check(path: &Path, text: &str) -> anyhow::Result<Config> {
     let nothing: [(String, String); 0] = [];
     let name = path.to_str().context("the settings' path is not UTF-8")?;
     Ok(Loaded::from_sources(Some((name, text)), nothing)?.check(config::find_problems)?)
+}
+
+/// The settings that are replaced. None where they cannot be read: they stay as they are, under another name.
+fn old_config(path: &Path) -> Option<Config> {
+    let text = std::fs::read_to_string(path).ok()?;
+    let nothing: [(String, String); 0] = [];
+    Config::from_sources(Some((path.to_str()?, &text)), nothing).ok()
 }
 
 fn first_token(answers: &Answers, config: &Config) -> anyhow::Result<Option<Secret>> {

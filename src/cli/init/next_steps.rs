@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::answers::{ADMIN, Answers, TokenKeys};
+use super::differences::Differences;
 use crate::cli::shell_words::quoted;
 
 /// Stands for a tenant that is not known yet.
@@ -19,6 +20,8 @@ pub struct NextSteps<'a> {
     pub has_keys: bool,
     /// The settings from before.
     pub kept: Option<&'a Path>,
+    /// What of them is not in the new ones.
+    pub differences: Option<&'a Differences>,
     /// Whether a unit of systemd serves with these settings.
     pub has_unit: bool,
 }
@@ -35,7 +38,14 @@ impl NextSteps<'_> {
                 " and {keys}. Back {keys} up separately from the database: without it no stored secret can be opened"
             )
         };
-        format!("wrote {path}{old}{kept}{}", self.about_the_token())
+        format!("wrote {path}{old}{kept}{}{}", self.about_the_old(), self.about_the_token())
+    }
+
+    fn about_the_old(&self) -> String {
+        let Some((sentence, old)) = self.differences.and_then(Differences::sentence).zip(self.kept) else {
+            return String::new();
+        };
+        format!("\n{sentence}. Copy what you still need from {}", old.display())
     }
 
     fn about_the_token(&self) -> String {
@@ -162,7 +172,17 @@ mod tests {
             first: None,
         };
         let (path, keys) = (Path::new("/etc/transports/transports.toml"), Path::new("/etc/transports/keys"));
-        NextSteps { answers: &answers, path, is_named: true, keys, has_keys: true, kept, has_unit }.after()
+        let steps = NextSteps {
+            answers: &answers,
+            path,
+            is_named: true,
+            keys,
+            has_keys: true,
+            kept,
+            differences: None,
+            has_unit,
+        };
+        steps.after()
     }
 
     #[test]
