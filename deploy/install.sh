@@ -71,6 +71,7 @@ main() {
         *:"$directory":*) ;;
         *) echo "install: add it to the path: export PATH=\"$directory:\$PATH\"" ;;
     esac
+    echo "install: documentation and examples are in $url/$archive"
     echo "install: try it with \`transports dev\`, which needs no settings"
 }
 

@@ -42,7 +42,9 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage or configu
     name = "transports",
     version,
     max_term_width = 100,
-    after_help = "Try it: `transports dev` needs no configuration. Set it up: `transports init` writes one."
+    after_help = "Try it: `transports dev` needs no configuration. Set it up: `transports init` writes one.\n\n\
+                  Pages that messages name, such as docs/deploy.md, are in the archive of the release, and below \
+                  /usr/share/doc/transports where the Debian package is installed."
 )]
 pub struct Arguments {
     /// TOML file with the settings; by default `transports.toml`, if it exists.

@@ -100,3 +100,57 @@ fn links_and_anchors_are_found() {
     assert_eq!(links(text), ["a.md#b", "#a-b-c"]);
     assert_eq!(anchors(text), ["a-b-c".to_owned()].into());
 }
+
+fn files(folder: &Path, found: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+}
+
+/// The pages that a text names, as `docs/keys.md`.
+fn named_pages(text: &str) -> BTreeSet<String> {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-/_.".contains(c);
+    let words = text.split(|c| !is_part(c)).filter(|word| word.starts_with("docs/"));
+    words.filter_map(|word| word.find(".md").map(|end| word[..end + 3].to_owned())).collect()
+}
+
+#[test]
+fn a_release_has_the_pages_and_examples_that_messages_name() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let folder = tempfile::TempDir::new().expect("a folder");
+    let script = root.join("scripts/release-documents");
+    let output = std::process::Command::new(script).arg(folder.path()).output().expect("there is bash");
+    assert!(output.status.success(), "{output:?}");
+
+    let mut sources = Vec::new();
+    for place in ["src", "web/texts", "deploy"] {
+        files(&root.join(place), &mut sources);
+    }
+    let texts = sources.iter().map(|file| std::fs::read_to_string(file).expect("text"));
+    let mut named: BTreeSet<String> = texts.flat_map(|text| named_pages(&text)).collect();
+    // Reasons for those who change the code.
+    named.retain(|page| !page.starts_with("docs/adr/"));
+    assert!(named.contains("docs/tokens.md") && named.len() > 10, "{named:?}");
+    for page in named {
+        assert!(folder.path().join(&page).is_file(), "{page} is named, and not in a release");
+    }
+    // Everything else in deploy/ is an example.
+    let is_part = |file: &str| ["Dockerfile", "install.sh"].contains(&file) || file.starts_with("debian/");
+    for file in sources {
+        let Ok(name) = file.strip_prefix(root.join("deploy")) else { continue };
+        if !is_part(name.to_str().expect("text")) {
+            assert!(
+                folder.path().join("deploy").join(name).is_file(),
+                "{} is not in a release",
+                name.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn named_pages_are_found() {
+    let text = "see docs/keys.md, `docs/configuration.md#database` or docs/images; not mydocs/a.md";
+    assert_eq!(named_pages(text), ["docs/configuration.md", "docs/keys.md"].map(str::to_owned).into());
+}
