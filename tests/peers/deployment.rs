@@ -171,7 +171,7 @@ fn the_compose_file_is_as_its_schema_has_it() {
     for (from, to, fault) in [
         ("read_only: true", "readonly: true", "'readonly' does not match"),
         ("cap_drop: [ALL]", "cap_drop: ALL", "'ALL' is not of type 'array'"),
-        ("secrets: [keys]", "secrets: [key]", "secrets names key, which is not there"),
+        ("[\"database:", "[\"databases:", "volumes names databases, which is not there"),
     ] {
         let folder = folder(&[("compose.yml", &changed("compose.yml", from, to))]);
         finds(fault, check(folder.path()));

@@ -343,6 +343,10 @@ fn what_compose_sets_is_known_and_leads_to_its_services() {
     assert_eq!(environment.len(), 6, "{environment:?}");
     let config = Config::from_sources(None, environment).expect("known settings");
     assert_eq!(check_for_serving(&config), []);
+    // A file that is mounted alone could not be replaced by a rotation, nor where the mount is read-only.
+    let keys = config.encryption.keys_file.expect("a file");
+    let folder = keys.parent().expect("a folder").display();
+    assert!(compose.contains(&format!("volumes: [\"./keys:{folder}\"]")), "{folder} is mounted");
     let subnet = config.server.trusted_proxies[0].to_string();
     assert!(compose.contains(&format!("config: [{{subnet: {subnet}}}]")), "{subnet} is that of the network");
     let end = config.server.shutdown_seconds;

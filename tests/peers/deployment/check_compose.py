@@ -1,4 +1,4 @@
-"""Checks a Compose file against its schema, and that it names only services and secrets of its own."""
+"""Checks a Compose file against its schema, and that it names only services and volumes of its own."""
 
 import json, sys
 
@@ -11,7 +11,11 @@ try:
 except jsonschema.ValidationError as error:
     sys.exit(f"{error.json_path}: {error.message}")
 for name, service in document["services"].items():
-    for member, known in [("depends_on", document["services"]), ("secrets", document["secrets"])]:
-        for other in service.get(member, []):
+    mounted = [volume.split(":")[0] for volume in service.get("volumes", [])]
+    # What begins with a point is beside the file.
+    volumes = [volume for volume in mounted if not volume.startswith(".")]
+    depends_on = service.get("depends_on", [])
+    for member, others, known in [("depends_on", depends_on, document["services"]), ("volumes", volumes, document["volumes"])]:
+        for other in others:
             if other not in known:
                 sys.exit(f"{name}: {member} names {other}, which is not there")
