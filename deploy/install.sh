@@ -4,8 +4,9 @@
 #   curl -fsSL URL/install.sh | sh -s -- URL
 #   sh install.sh URL [--to DIRECTORY]
 #
-# URL is the folder of a release, with SHA256SUMS in it. Without --to the binary goes to /usr/local/bin where that is
-# writable, and to ~/.local/bin elsewhere. The checksums come from the same URL: they show a broken download, not a forged one.
+# URL is the folder of a release, with SHA256SUMS in it: https://…, or with curl also file:///… on this machine. Without --to
+# the binary goes to /usr/local/bin where that is writable, and to ~/.local/bin elsewhere. The checksums come from the same
+# URL: they show a broken download, not a forged one.
 set -eu
 
 fail() { echo "install: $*" >&2; exit 1; }
