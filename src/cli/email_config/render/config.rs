@@ -53,10 +53,11 @@ pub fn config(body: &Value, etag: Option<&str>, colours: Colours) -> String {
     if let Some(count) = body["authFailures"].as_i64().filter(|count| *count > 0) {
         row(&mut out, "Refused sign-ins", &count.to_string());
     }
-    row(&mut out, "Changed", &time(body, "modificationTime"));
-    row(&mut out, "Updated", &time(body, "lastUpdated"));
+    // In the console's words. The second time is also that of a change of the status.
+    row(&mut out, "Last changed", &time(body, "modificationTime"));
+    row(&mut out, "Status updated", &time(body, "lastUpdated"));
     if body["lastCheck"].is_object() {
-        row(&mut out, "Last check", &last_check(&body["lastCheck"], colours));
+        row(&mut out, "Last tested", &last_check(&body["lastCheck"], colours));
     }
     row(&mut out, "ETag", &shown(etag.unwrap_or_default()));
     for advice in body["advice"].as_array().into_iter().flatten() {
@@ -85,7 +86,15 @@ fn last_check(check: &Value, colours: Colours) -> String {
         _ if code.is_empty() => colours.bad("FAILED"),
         _ => colours.bad(&code),
     };
-    format!("{word} at {} ({})", time(check, "at"), text(check, "operation"))
+    let operation = text(check, "operation");
+    let means = match operation.as_str() {
+        "put" => "the check when it was saved",
+        "verify-connection" => "a check of the connection",
+        "send-test-email" => "a test email",
+        "delivery" => "an email of the platform",
+        other => other,
+    };
+    format!("{word} at {} by {means}", time(check, "at"))
 }
 
 fn status(body: &Value) -> String {
@@ -107,19 +116,29 @@ mod tests {
 
     #[test]
     fn the_last_check_is_one_line() {
-        let body = |success, diagnosis| {
-            json!({"serviceProvider": "BasicAuth", "lastCheck": {
-                "at": "2026-01-01T00:00:00.000Z", "operation": "delivery", "success": success, "diagnosis": diagnosis,
-            }})
-        };
-        for (body, expected) in [
-            (body(true, json!(null)), "OK"),
-            (body(false, json!({"code": "AUTH_REJECTED"})), "AUTH_REJECTED"),
-            (body(false, json!(null)), "FAILED"),
-        ] {
+        let line = |operation, success, diagnosis| {
+            let body = json!({"serviceProvider": "BasicAuth", "lastCheck": {
+                "at": "2026-01-01T00:00:00.000Z", "operation": operation, "success": success, "diagnosis": diagnosis,
+            }});
             let text = config(&body, None, Colours::none());
-            let line = format!("Last check        {expected} at 2026-01-01 00:00:00 UTC (delivery)\n");
-            assert!(text.contains(&line), "{text}");
+            text.lines().find_map(|line| line.strip_prefix("Last tested       ")).map(str::to_owned)
+        };
+        for (line, expected) in [
+            (
+                line("delivery", true, json!(null)),
+                "OK at 2026-01-01 00:00:00 UTC by an email of the platform",
+            ),
+            (
+                line("send-test-email", false, json!({"code": "AUTH_REJECTED"})),
+                "AUTH_REJECTED at 2026-01-01 00:00:00 UTC by a test email",
+            ),
+            (
+                line("put", false, json!(null)),
+                "FAILED at 2026-01-01 00:00:00 UTC by the check when it was saved",
+            ),
+            (line("later", true, json!(null)), "OK at 2026-01-01 00:00:00 UTC by later"),
+        ] {
+            assert_eq!(line.as_deref(), Some(expected));
         }
     }
 
