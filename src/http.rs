@@ -19,7 +19,8 @@ mod wrong_path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn_with_state, map_response};
+use axum::response::Response;
 use axum::routing::{MethodRouter, get};
 
 use crate::app::App;
@@ -33,6 +34,8 @@ pub struct Dev {
     pub pages: Router,
     /// The console's session, which signs in by itself.
     pub session: MethodRouter,
+    /// How a tenant gets a mail account here.
+    pub account_hint: String,
 }
 
 /// The whole service.
@@ -50,7 +53,11 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
     };
     let has_sign_in = app.sign_in.is_some() || dev.is_some();
     if let Some(dev) = dev {
-        router = router.merge(dev.pages);
+        let hint: Arc<str> = dev.account_hint.into();
+        router = router.merge(dev.pages).layer(map_response(move |response: Response| {
+            let hint = Arc::clone(&hint);
+            async move { explain_missing_account(response, &hint) }
+        }));
         session = dev.session;
     }
     let router = router.fallback(wrong_path::not_found);
@@ -62,6 +69,17 @@ pub fn service(app: &Arc<App>, dev: Option<Dev>) -> Router {
     router
         .merge(console::router(&app.config.console.title, session, has_sign_in))
         .layer(from_fn_with_state(Arc::clone(app), layers::request_layer))
+}
+
+/// Adds to a refusal for want of a mail account how to set one up.
+fn explain_missing_account(mut response: Response, hint: &str) -> Response {
+    const CODES: [Code; 3] = [Code::NotConfigured, Code::NothingToSendWith, Code::NothingToVerify];
+    if let Some(error) = response.extensions_mut().get_mut::<Error>()
+        && CODES.iter().any(|code| error.has(*code))
+    {
+        *error = error.clone().detail(hint);
+    }
+    response
 }
 
 /// What `server.metrics_listen` serves.

@@ -175,6 +175,7 @@ pub async fn run(arguments: Arguments, config: Config, traces: Option<Traces>) -
             .merge(pages::text(requests::PATH, requests::page(&env_file, &registration)))
             .nest(MICROSOFT365_PATH, pages::guarded(microsoft365.router())),
         session: session::route(token_issuer(&app), test_inbox),
+        account_hint: requests::account_hint(address),
     };
     let result = serve::run_until_stopped(&app, listener, gateway, Some(dev), signals, traces).await;
     stop.cancel();

@@ -268,6 +268,12 @@ impl Error {
         self.named(name)
     }
 
+    /// Whether this is what it reports first.
+    pub fn has(&self, code: Code) -> bool {
+        let (_, text, _) = code.parts();
+        self.faults.first().is_some_and(|fault| fault.code == text)
+    }
+
     pub fn status(&self) -> StatusCode {
         self.status
     }

@@ -74,9 +74,11 @@ pub(super) fn message(error: &SubmittedError) -> Reply {
 
 pub(super) fn delivery(error: Error) -> Reply {
     match error {
-        Error::NotConfigured => {
-            reply(450, (3, 2), "the tenant has no mail account yet; an administrator sets it up")
-        }
+        Error::NotConfigured => reply(
+            450,
+            (3, 2),
+            "the tenant has no mail account yet; an administrator sets it up in the console",
+        ),
         Error::SenderNotAllowed { allowed, .. } => reply(
             550,
             (7, 1),

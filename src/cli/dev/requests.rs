@@ -1,5 +1,6 @@
 //! The requests that `transports dev` offers on a page, to be pasted into a shell.
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use crate::cli::shell_words::quoted;
@@ -17,6 +18,14 @@ pub(super) fn page(env_file: &Path, app: &Registration) -> String {
         env = quoted(&env_file.display().to_string()),
         requests = requests(),
         microsoft365 = microsoft365(app),
+    )
+}
+
+/// What a request is answered with that needs a mail account before there is one.
+pub(super) fn account_hint(address: SocketAddr) -> String {
+    format!(
+        "In `transports dev` make the test inbox the mail account: paste the first two commands of http://{address}{PATH} into a \
+         shell, or choose 'Use the Test inbox' at http://{address}/console/"
     )
 }
 

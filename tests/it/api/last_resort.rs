@@ -42,7 +42,8 @@ async fn a_panic_is_an_internal_error_without_details() {
     }
     let app = TestApp::start().await;
     let pages = axum::Router::new().route("/broken", get(broken));
-    let service = http::service(&app.app, Some(Dev { pages, session: get(|| async { "" }) }));
+    let session = get(|| async { "" });
+    let service = http::service(&app.app, Some(Dev { pages, session, account_hint: String::new() }));
     let request = Request::get("/broken").header("host", "localhost").body(Body::empty()).expect("a request");
     let answer = service.oneshot(request).await.expect("an answer");
     assert_eq!(answer.status(), 500);

@@ -170,6 +170,12 @@ async fn the_printed_lines_send_a_first_email() {
     let dev = Dev::start(&folder.0);
     let requests = pasted(dev.first_email());
     let [configure, email] = &requests[..] else { panic!("{requests:#?}") };
+    // Out of order, the refusal says what comes first.
+    let refused = send(email).await.expect(409).json();
+    let message = refused["message"].as_str().expect("text");
+    for place in ["/dev/requests", "/console/"] {
+        assert!(message.contains(&format!("http://{}{place}", dev.address())), "{place}: {message}");
+    }
     send(configure).await.expect(204);
     send(email).await.expect(202);
     let inbox = Client { address: dev.address(), token: None };
