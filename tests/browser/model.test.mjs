@@ -140,6 +140,14 @@ test("stages come one after the other, with what the service calls them", () => 
   });
   assert.deepEqual(plain.map(({ id, state, ms }) => [id, state, ms]),
     [["name", "done", 9], ["connection", "skipped", null], ["greeting", "skipped", null], ["sender", "skipped", null], ["recipient", "failed", null]]);
+  // A server with PIPELINING or CHUNKING has answered what was sent behind the refused recipient: nothing was handed over.
+  let sent = expectedStages("BasicAuth", { securityType: "none" }, true);
+  for (const stage of ["dns", "connect", "greeting", "mail_from", "rcpt_to", "data"]) {
+    sent = withEvent(sent, { stage, state: "done", elapsedMs: 1 });
+  }
+  const refused = finished(sent, { code: "X", title: "", owner: "operator", stage: "rcpt_to" });
+  assert.deepEqual(refused.slice(-3).map(({ id, state, ms }) => [id, state, ms]),
+    [["sender", "done", 1], ["recipient", "failed", 1], ["message", "skipped", null]]);
 });
 
 test("refused input finds its field", async () => {

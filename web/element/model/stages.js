@@ -12,6 +12,9 @@
 /** Failures before anything is contacted: no stage was begun. */
 const NOTHING_CONTACTED = ["CONFIG_INCOMPLETE", "CONFIG_NOT_SET", "SECRET_UNREADABLE"];
 
+/** The stages of a message in their order. A server that takes commands in advance also answers those behind a refusal. */
+const ENVELOPE = ["sender", "recipient", "message"];
+
 /** The service's stages, of which several may be one for a person. @type {Record<string, StageId>} */
 const OF_SERVICE = {
   policy: "name", dns: "name", resolve: "name",
@@ -95,6 +98,8 @@ export function finished(stages, diagnosis) {
   const begun = seen.findIndex((stage) => stage.id === failed || stage.state === "done");
   return seen.slice(Math.max(0, begun)).map((stage) => {
     if (stage.id === failed) return { ...stage, state: diagnosis.code === "OUTCOME_UNKNOWN" ? "unknown" : "failed" };
+    const isBehind = ENVELOPE.includes(failed ?? "") && ENVELOPE.indexOf(stage.id) > ENVELOPE.indexOf(failed ?? "");
+    if (isBehind) return { ...stage, state: "skipped", ms: null };
     return stage.state === "waiting" || stage.state === "running" ? { ...stage, state: "skipped" } : stage;
   });
 }
