@@ -85,6 +85,13 @@ test("a key is made with its senders and its end", async () => {
   const days = (Date.parse(key.expires_at) - Date.now()) / 86_400_000;
   assert.ok(Math.abs(days - 90) < 1, key.expires_at);
   await page.getByText("only from platform@example.com, *@mail.example.com").waitFor();
+  const sample = await page.locator("#key-sample").textContent();
+  assert.ok(!sample.includes('"from"'), "the account's address is one of them");
+  await page.button("New key").click();
+  await page.field("apiKeyName").fill("Others");
+  await page.field("apiKeySenders").fill("billing@example.net");
+  await page.button("Create key").click();
+  await page.locator("#key-sample", { hasText: '"from": "billing@example.net", "to"' }).waitFor();
   await page.done();
 });
 

@@ -18,7 +18,7 @@ const { readEvents } = await load("net/event-stream.js");
 const { ago, countdown, duration, timeOfDay } = await load("format.js");
 const { similarServer, takeApart } = await load("model/server.js");
 const { folded, nameInToken } = await load("model/activity.js");
-const { mailboxOf } = await load("model/address.js");
+const { mailboxOf, senderToName } = await load("model/address.js");
 const { asciiAddress, asciiHost, readable } = await load("model/names.js");
 const { Problem } = await load("net/problem.js");
 
@@ -208,6 +208,19 @@ test("a server is taken apart into its fields", () => {
     ["a@b, c@d", "a@b,c@d", ""],
   ]) {
     assert.deepEqual(mailboxOf(text), { address, name }, text);
+  }
+});
+
+test("a key that may not send as the account names another sender", () => {
+  const account = "Platform@example.com";
+  for (const [allowed, sender] of [
+    [[], ""],
+    [["billing@example.com", "platform@EXAMPLE.com"], ""],
+    [["*@example.com"], ""],
+    [["*@example.net"], ""],
+    [["*@mail.example.com", "billing@example.net", "info@example.net"], "billing@example.net"],
+  ]) {
+    assert.equal(senderToName(allowed, account), sender, allowed.join());
   }
 });
 

@@ -49,7 +49,7 @@ import { microsoftDraft, smtpDraft } from "./model/form.js";
  * @property {{ name: string, permission: string, senders: string, days: string, test: boolean }} draft the number of
  *   days until it expires, or none
  * @property {string | null} error of the name
- * @property {{ name: string, token: string } | null} made the new key, which is shown once
+ * @property {{ name: string, token: string, senders: string[] } | null} made the new key, which is shown once
  * @property {string} revoking the id of the key for which is asked
  * @property {Problem | null} problem
  *

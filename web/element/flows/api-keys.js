@@ -51,7 +51,8 @@ export async function createApiKey(app) {
   updateKeys(app, { error: null, problem: null, made: null });
   try {
     const { body } = await app.client.request("POST", PATH, { body: { ...requestOf(draft), name } });
-    updateKeys(app, { made: { name: body.name, token: body.token }, open: false, draft: initialState().apiKeys.draft });
+    const made = { name: body.name, token: body.token, senders: body.allowed_senders ?? [] };
+    updateKeys(app, { made, open: false, draft: initialState().apiKeys.draft });
     app.announce(app.t("keys.made", { name: body.name }));
     await loadApiKeys(app);
     void loadActivity(app);

@@ -11,3 +11,17 @@ export function mailboxOf(text) {
   const address = visible(inside ?? text).replace(/^mailto:/i, "");
   return { address, name: name.trim() };
 }
+
+/**
+ * The sender that a request with a key has to name: without one, it is the account's address.
+ *
+ * @param {string[]} allowed the key's `allowed_senders`: addresses, and `*@domain` for all of a domain
+ * @param {string} account the account's address
+ * @returns {string} empty where none has to be named, or which one is not known
+ */
+export function senderToName(allowed, account) {
+  const sender = account.toLowerCase();
+  const domain = `*${sender.slice(sender.lastIndexOf("@"))}`;
+  if (allowed.some((one) => [sender, domain].includes(one.toLowerCase()))) return "";
+  return allowed.find((one) => !one.startsWith("*")) ?? "";
+}

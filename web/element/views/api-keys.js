@@ -3,6 +3,7 @@
 import { html, nothing } from "../../vendor/lit-html/lit-html.js";
 import { createApiKey, putAway, revokeApiKey, updateKeys } from "../flows/api-keys.js";
 import { secondsLeft } from "../flows/wait.js";
+import { senderToName } from "../model/address.js";
 import { fieldFrame, textField } from "./field.js";
 import * as icons from "./icons.js";
 import { button, copyButton, notice, problemNotice } from "./parts.js";
@@ -40,18 +41,19 @@ function madeNotice(app) {
   return notice("ok", html`<p class="strong">${app.t("keys.made", { name: made.name })}</p>
     <p>${app.t("keys.once")}</p>
     <p><code id="key-token">${made.token}</code></p>
-    ${sample(app, made.token)}
+    ${sample(app, made)}
     <p class="actions">${copyButton(app, "copy-key", made.token, app.t("copy"))}
       ${button({ id: "key-away", kind: "quiet small", label: app.t("keys.putAway"), onClick: () => putAway(app) })}</p>`,
   { id: "key-made" });
 }
 
-/** A request to try the key with. @param {App} app @param {string} token */
-function sample(app, token) {
+/** A request to try the key with. @param {App} app @param {{ token: string, senders: string[] }} made */
+function sample(app, { token, senders }) {
+  const from = senderToName(senders, String(app.state.config?.providerConfig?.emailAddress ?? "")).replaceAll("'", "'\\''");
   const command = [
     `curl -X POST ${app.client.addressOf("/emails")} \\`,
     `  -H "Authorization: Bearer ${token}" -H "Content-Type: application/json" \\`,
-    `  -d '{"to": "${app.t("keys.sampleRecipient")}", "subject": "Test", "text": "Test"}'`,
+    `  -d '{${from && `"from": "${from}", `}"to": "${app.t("keys.sampleRecipient")}", "subject": "Test", "text": "Test"}'`,
   ].join("\n");
   const label = app.t(app.state.config ? "keys.sample" : "keys.sample.none");
   return html`<p>${label}</p>
