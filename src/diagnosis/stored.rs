@@ -102,6 +102,13 @@ impl StoredDiagnosis {
         })
     }
 
+    /// With the address to which the mail went, which is kept apart from the diagnosis.
+    #[must_use]
+    pub fn with_recipient(mut self, address: &str) -> Self {
+        self.values.insert("recipient".to_owned(), StoredValue::Plain(address.to_owned()));
+        self
+    }
+
     /// Without the steps of the session.
     #[must_use]
     pub fn without_transcript(self) -> Self {

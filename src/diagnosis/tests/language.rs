@@ -45,6 +45,8 @@ fn a_stored_diagnosis_has_no_language_and_names_no_recipient() {
     assert_eq!(english.transcript[0], transcript[0]);
     let shown = &english.transcript[1].detail;
     assert_eq!(shown, "> RCPT TO:<<recipient>>, 550 5.1.1 <<recipient>> is unknown");
+    let named = stored.clone().with_recipient("bob@example.org");
+    assert_eq!(named.in_language(German).unwrap().title, finding.in_language(German).diagnosis.title);
     assert_eq!(stored.without_transcript().in_language(English).unwrap().transcript, []);
 }
 

@@ -81,7 +81,12 @@ pub struct AuditEntryBody {
 
 impl AuditEntryBody {
     fn new(row: StoredEntry, language: Language) -> Self {
-        let diagnosis = row.diagnosis.and_then(|stored| stored.in_language(language));
+        // A hash of the address names nobody.
+        let address = row.recipient.as_deref().filter(|recipient| recipient.contains('@'));
+        let diagnosis = row.diagnosis.and_then(|stored| match address {
+            Some(address) => stored.with_recipient(address).in_language(language),
+            None => stored.in_language(language),
+        });
         Self {
             diagnosis: diagnosis.as_ref().map(DiagnosisBody::full),
             id: row.position.id,

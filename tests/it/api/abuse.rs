@@ -190,6 +190,27 @@ async fn the_audit_keeps_a_hash_of_recipients_where_the_operator_wants_it() {
     assert!(recipient(1) == recipient(2) && recipient(0) != recipient(1));
 }
 
+#[tokio::test]
+async fn the_audits_diagnosis_names_the_recipient_where_the_audit_does() {
+    for (kept, named) in [(AuditRecipients::Plain, true), (AuditRecipients::Hash, false)] {
+        let app = service(|config| config.audit.recipients = kept).await;
+        let server =
+            SmtpServer::start(Script::plain().on(At::RcptTo("bob@example.org"), "550 5.1.1 No such user"))
+                .await;
+        let admin = app.admin("acme");
+        admin.patch(&relay(&server)).await.expect(204);
+        send(&admin, "bob@example.org").await.expect(200);
+        let entry = admin.get(&format!("{AUDIT}?limit=1")).await.expect(200).json()["data"][0].clone();
+        assert_eq!(entry["diagnosis"]["code"], "RECIPIENT_UNKNOWN", "{entry}");
+        assert_eq!(
+            entry["diagnosis"]["title"] == "The address bob@example.org does not exist",
+            named,
+            "{entry}"
+        );
+        assert_eq!(entry.to_string().contains("bob@"), named, "{entry}");
+    }
+}
+
 /// Security case M9.
 #[tokio::test]
 async fn a_plain_user_who_checks_in_a_loop_keeps_no_administrator_out() {
