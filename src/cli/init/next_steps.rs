@@ -62,7 +62,7 @@ impl NextSteps<'_> {
 
     /// Behind the token.
     pub fn after(&self) -> String {
-        let check = self.command("config check");
+        let check = self.check();
         let serve = self.start();
         let url = self.url();
         let account = self.account(&url);
@@ -75,6 +75,12 @@ impl NextSteps<'_> {
                  -H 'Content-Type: application/json' \\\n    \
                  -d '{{\"to\": \"you@example.com\", \"subject\": \"Hello\", \"text\": \"The first email.\"}}'"
         )
+    }
+
+    /// Checks the settings: for a unit as its user, since root can also read and write what the service cannot.
+    fn check(&self) -> String {
+        let command = self.command("config check");
+        if self.has_unit { command.replacen("sudo ", "sudo -u transports ", 1) } else { command }
     }
 
     /// Starts the service. Run by root, `serve` would make a database that the unit's user cannot open.
@@ -196,7 +202,9 @@ mod tests {
 
         let by_unit = steps(true, None);
         for line in [
-            &format!("\n  sudo {command} config check\n  sudo systemctl enable --now transports\n"),
+            &format!(
+                "\n  sudo -u transports {command} config check\n  sudo systemctl enable --now transports\n"
+            ),
             "\nThen set up the mail account",
             &format!("TOKEN=$(sudo {command} token"),
             &format!("KEY=$(sudo {command} api-keys create"),
