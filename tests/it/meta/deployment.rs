@@ -270,6 +270,9 @@ fn the_manifests_and_the_image_have_valid_settings() {
     for port in Config::default().egress.ports {
         assert!(policy.contains(&format!("{{port: {port}, protocol: TCP}}")), "port {port} is let out");
     }
+    let ports: Vec<String> = Config::default().egress.ports.iter().map(u16::to_string).collect();
+    let row = format!("| out, to the internet | {} |", ports.join(", "));
+    assert!(read("docs/deploy.md").contains(&row), "docs/deploy.md says which ports: {row}");
 }
 
 #[test]
