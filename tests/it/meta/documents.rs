@@ -135,6 +135,7 @@ fn a_release_has_the_pages_and_examples_that_messages_name() {
     for page in named {
         assert!(folder.path().join(&page).is_file(), "{page} is named, and not in a release");
     }
+    assert!(folder.path().join("SECURITY.md").is_file(), "who has a release alone may find a vulnerability");
     // Everything else in deploy/ is an example.
     let is_part = |file: &str| ["Dockerfile", "install.sh"].contains(&file) || file.starts_with("debian/");
     for file in sources {
