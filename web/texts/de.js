@@ -230,7 +230,7 @@ export default {
   "check.next.button": "Testmail senden",
   "stage.name": "Server finden",
   "stage.connection": "Verbinden",
-  "stage.encryption": "Verschlüsseln",
+  "stage.encryption": "Verschlüs\u00adseln",
   "stage.greeting": "Begrüßen",
   "stage.signIn": "Anmelden",
   "stage.sender": "Absender",
