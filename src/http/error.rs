@@ -40,6 +40,7 @@ pub enum Code {
     SendInput,
     NotConfigured,
     SenderNotAllowed,
+    SenderNotAllowedByKey,
     MessageTooLarge,
     QueueFull,
     KeyReused,
@@ -105,6 +106,9 @@ impl Code {
             ),
             Self::SenderNotAllowed => {
                 (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "The account may not send from this address")
+            }
+            Self::SenderNotAllowedByKey => {
+                (StatusCode::UNPROCESSABLE_ENTITY, "SEND-3", "The API key may not send from this address")
             }
             Self::MessageTooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "SEND-4", "The message is too large"),
             Self::QueueFull => (StatusCode::TOO_MANY_REQUESTS, "SEND-5", "The tenant's queue is full"),

@@ -20,8 +20,11 @@ impl From<DeliveryError> for Error {
                 ))
                 .at(pointer, Reason::SenderNotAllowed)
                 .named("invalid_from_address"),
-            DeliveryError::SenderNotAllowedByKey { pointer, allowed } => Self::new(Code::SenderNotAllowed)
-                .detail(format!("This API key sends from {}.", allowed.join(", ")))
+            DeliveryError::SenderNotAllowedByKey { pointer, allowed } => Self::new(Code::SenderNotAllowedByKey)
+                .detail(format!(
+                    "It sends from {}. Name one of these: without from, the account's address counts.",
+                    allowed.join(", ")
+                ))
                 .at(pointer, Reason::SenderNotAllowed)
                 .named("invalid_from_address"),
             DeliveryError::Input(faults) => Self::send_inputs(faults, "validation_error"),

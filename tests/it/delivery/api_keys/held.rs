@@ -150,9 +150,10 @@ async fn a_sender_has_to_be_one_of_the_accounts_and_one_of_the_keys() {
         email["from"] = json!(sender);
         email
     };
-    for sender in ["eve@example.org", "carol@example.com"] {
+    for (sender, whose) in [("eve@example.org", "The API key"), ("carol@example.com", "The account")] {
         let refused = key.json("POST", EMAILS, &from(sender)).await.expect(422).json();
         assert_eq!(refused["name"], json!("invalid_from_address"), "{sender}");
+        assert_eq!(refused["errors"][0]["title"], format!("{whose} may not send from this address"));
         assert_eq!(refused["errors"][0]["source"]["pointer"], json!("/from"));
     }
     let raw = json!({"raw": base64(b"From: eve@example.org\r\nTo: bob@example.net\r\n\r\nx"), "envelope": {"from": "ada@example.com"}});
