@@ -132,7 +132,7 @@ fn post_email(token: &str) -> Vec<u8> {
 /// Starts the service with a database of its own. `more` are settings besides those of all sides.
 async fn start_service(place: &Place, url: &str, log: &str, more: &[(&str, &str)]) -> Process {
     let port = free_port();
-    let mut command = process::pinned(SERVER_CORE, Path::new(env!("CARGO_BIN_EXE_transports")));
+    let mut command = process::pinned(SERVER_CORE, &place.service);
     command.arg("serve").envs(service_settings(place, port, url));
     let more = more.iter().chain(&[
         ("RATE_LIMIT__SEND_PER_MINUTE", "0"),

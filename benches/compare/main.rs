@@ -68,6 +68,9 @@ struct Options {
     /// The folder with the peers and their packages
     #[arg(long)]
     peers: Option<PathBuf>,
+    /// The binary of the service that is measured; without it the one that cargo has built beside this benchmark
+    #[arg(long)]
+    service: Option<PathBuf>,
     /// Measure one part alone
     #[arg(long)]
     only: Option<Part>,
@@ -213,7 +216,9 @@ async fn measure(options: &Options, extents: &Extents) -> Vec<(&'static str, Str
         Err(error) if error.kind() != ErrorKind::NotFound => panic!("{}: {error}", folder.display()),
         _ => std::fs::create_dir_all(&folder).expect("a folder"),
     }
+    let built = || PathBuf::from(env!("CARGO_BIN_EXE_transports"));
     let place = Place {
+        service: options.service.clone().unwrap_or_else(built),
         sqlite: folder.join("transports.db"),
         postgres_url: create_database(server, "configuration").await,
         signer: Signer::new(&folder),

@@ -13,6 +13,8 @@ pub struct Place {
     pub folder: PathBuf,
     /// With the packages from npm and the peers.
     pub peers: PathBuf,
+    /// The binary that is measured.
+    pub service: PathBuf,
     pub sqlite: PathBuf,
     pub postgres_url: String,
     pub signer: Signer,
@@ -99,7 +101,7 @@ impl Side {
                 command
             }
             Program::Service => {
-                let mut command = run(Path::new(env!("CARGO_BIN_EXE_transports")));
+                let mut command = run(&place.service);
                 command.arg("serve").envs(service_settings(place, port, &self.url(place)));
                 command
             }

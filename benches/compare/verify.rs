@@ -120,7 +120,7 @@ fn start_fast_server(place: &Place, postfix: &Path) -> (Process, std::path::Path
 async fn start_service(place: &Place, authorities: &Path, cases: &[Case]) -> (Process, Vec<Vec<String>>) {
     let port = free_port();
     let url = sqlite_url(&place.folder.join("verify.db"));
-    let mut command = process::pinned(SERVER_CORE, Path::new(env!("CARGO_BIN_EXE_transports")));
+    let mut command = process::pinned(SERVER_CORE, &place.service);
     command
         .arg("serve")
         .envs(service_settings(place, port, &url))

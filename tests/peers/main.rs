@@ -23,6 +23,7 @@ mod packages;
 mod pgbouncer;
 mod postfix_delivery;
 mod postfix_refusals;
+mod profile;
 mod proxies;
 mod resend;
 mod schemathesis;
