@@ -44,7 +44,10 @@ fn in_lines(text: &str) -> String {
             after_nul
         } else {
             lines.push_str("\r\n");
-            end.strip_prefix("\r\n").unwrap_or(&end[1..])
+            // NUL between CR and LF does not make two lines of them.
+            let line_feed =
+                end.strip_prefix('\r').and_then(|rest| rest.trim_start_matches('\0').strip_prefix('\n'));
+            line_feed.unwrap_or(&end[1..])
         };
     }
     lines.push_str(rest);

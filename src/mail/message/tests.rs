@@ -214,6 +214,10 @@ fn no_body_leaves_a_bare_line_end() {
             Parts { body, ..Parts::plain() }.come_back();
         }
     }
+    // NUL goes, and CR LF around it is one line end.
+    for body in ["a\r\0\nb", "\r.\r\0\n.\n", "a\0\r\0\0\n\0b", "a\r\0b"] {
+        Parts { body: body.to_owned(), ..Parts::plain() }.come_back();
+    }
 }
 
 /// Security case C10.
