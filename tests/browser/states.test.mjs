@@ -250,7 +250,8 @@ test("with a sign-in of the installation: the link, and then the cookie with the
   session = { status: 401, json: { mode: "oidc", signIn: "/console/sign-in" } };
   await page.button("Discard changes").click();
   await page.button("Test connection").click();
+  // There is nothing to lose: the sign-in takes the place of the form.
+  await page.locator("email-transport-settings").waitFor({ state: "detached" });
   await page.getByRole("link", { name: "Sign in" }).waitFor();
-  assert.equal(await page.locator("email-transport-settings").count(), 0, "there was nothing to lose");
   await page.done();
 });
