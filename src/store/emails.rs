@@ -6,16 +6,15 @@ pub(super) mod due;
 pub(super) mod list;
 pub(super) mod queue;
 pub(super) mod removal;
+mod rows;
 
 use uuid::Uuid;
 
-use super::{Columns, Db, DbError, Row, Statement, email_events, sql};
+use super::{Db, DbError, Row, Statement, email_events, sql};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
-use crate::outgoing::{
-    Email, Event, Lane, LastAttempt, OnUnknown, Recipient, RecipientKind, RecipientState, Started,
-};
+use crate::outgoing::{Email, Event, Lane, Recipient};
 
 pub use begun::begun_before;
 pub use door::{confirm_repetition, find_by_door, forget_door, withdraw_unless_repeated};
@@ -23,6 +22,8 @@ pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
 pub use queue::{due_to_play, expired_while_held, held, next_due_to_send, waiting, waiting_octets, window};
 pub use removal::{Ended, ended, remove_content, remove_rows};
+pub(super) use rows::read_id;
+use rows::{read, read_recipient, unreadable};
 
 /// The lane of mail that waits for its account to open, or for its API key to be usable again.
 pub const HELD: &str = "held";
@@ -340,63 +341,4 @@ pub async fn traceparent(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Option<
 pub async fn body(db: &Db, tenant: &TenantId, id: Uuid) -> Result<Vec<Vec<u8>>, DbError> {
     let rows = db.all(sql(BODY).bind(tenant.as_str()).bind(id.to_string())).await?;
     rows.into_iter().map(|row| row.columns().bytes()).collect()
-}
-
-pub(super) fn read_id(text: &str) -> Result<Uuid, DbError> {
-    text.parse().map_err(|_| unreadable("id"))
-}
-
-/// Reads the email's columns of [`FIND`], in its order.
-fn read(columns: &mut Columns, id: Uuid) -> Result<StoredEmail, DbError> {
-    let email = Email {
-        id,
-        lane: Lane::parse(&columns.text()?).ok_or_else(|| unreadable("lane"))?,
-        created_at: Timestamp(columns.integer()?),
-        scheduled_at: columns.optional_integer()?.map(Timestamp),
-        expires_at: Timestamp(columns.integer()?),
-        on_unknown: OnUnknown::parse(&columns.text()?).ok_or_else(|| unreadable("on_unknown"))?,
-        message_id: columns.text()?,
-        size: columns.integer()?,
-        has_content: columns.boolean()?,
-        version: columns.integer()?,
-        api_key_id: columns.optional_text()?.map(|id| read_id(&id)).transpose()?,
-        required_key_id: columns.optional_text()?.map(|id| read_id(&id)).transpose()?,
-        is_test: columns.boolean()?,
-        recipients: Vec::new(),
-    };
-    Ok(StoredEmail { email, sealed_details: columns.optional_bytes()?, key_day: columns.integer()? })
-}
-
-/// Reads the recipient's columns of [`FIND`], in its order.
-fn read_recipient(columns: &mut Columns) -> Result<Recipient, DbError> {
-    let position = columns.integer()?;
-    let address = columns.optional_text()?.map(|text| EmailAddress::parse(&text)).transpose();
-    let kind = RecipientKind::parse(&columns.text()?).ok_or_else(|| unreadable("kind"))?;
-    let state = RecipientState::parse(&columns.text()?).ok_or_else(|| unreadable("state"))?;
-    let (attempts, copies) = (columns.integer()?, columns.integer()?);
-    let started = match (columns.optional_integer()?, columns.optional_integer()?) {
-        (Some(at), Some(fence)) => Some(Started { at: Timestamp(at), fence }),
-        _ => None,
-    };
-    let next_attempt_at = columns.optional_integer()?.map(Timestamp);
-    let last: Option<LastAttempt> = match columns.optional_text()? {
-        Some(text) => Some(serde_json::from_str(&text).map_err(|_| unreadable("last"))?),
-        None => None,
-    };
-    Ok(Recipient {
-        position,
-        address: address.map_err(|_| unreadable("address"))?,
-        kind,
-        state,
-        attempts,
-        copies,
-        started,
-        next_attempt_at,
-        last,
-    })
-}
-
-/// Never holds the value: it was edited by hand, and may be anything.
-fn unreadable(column: &str) -> DbError {
-    DbError::Statement(format!("a row of emails cannot be understood: {column} is not one of ours"))
 }

@@ -81,7 +81,7 @@ pub struct AuditEntryBody {
 
 impl AuditEntryBody {
     fn new(row: StoredEntry, language: Language) -> Self {
-        // A hash of the address names nobody.
+        // The operator may have the audit store a hash in place of the address.
         let address = row.recipient.as_deref().filter(|recipient| recipient.contains('@'));
         let diagnosis = row.diagnosis.and_then(|stored| match address {
             Some(address) => stored.with_recipient(address).in_language(language),
