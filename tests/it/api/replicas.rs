@@ -60,9 +60,7 @@ impl Cluster {
 
     /// Starts a replica again, and tells the balancer when it is ready.
     async fn restart(&mut self, index: usize) {
-        let settings = self.settings.clone();
-        let starting = tokio::task::spawn_blocking(move || Process::serve(&settings));
-        let replica = starting.await.expect("it starts");
+        let replica = Process::serve_beside(&self.settings).await;
         replica.anybody().get("/health/ready").await.expect(200);
         self.balancer.replace(index, replica.address);
         self.replicas[index] = Some(replica);

@@ -141,11 +141,7 @@ async fn metrics_with_their_own_listener_are_absent_from_the_api() {
 async fn two_processes_can_start_on_one_new_database() {
     let database = Database::create(Engine::chosen()).await;
     let settings = variables(&database);
-    let other = settings.clone();
-    let (first, second) = tokio::join!(
-        tokio::task::spawn_blocking(move || Process::serve(&settings)),
-        tokio::task::spawn_blocking(move || Process::serve(&other)),
-    );
-    assert_eq!(first.expect("starts").stop().0, Some(0));
-    assert_eq!(second.expect("starts").stop().0, Some(0));
+    let (first, second) = tokio::join!(Process::serve_beside(&settings), Process::serve_beside(&settings));
+    assert_eq!(first.stop().0, Some(0));
+    assert_eq!(second.stop().0, Some(0));
 }

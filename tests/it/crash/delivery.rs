@@ -59,7 +59,7 @@ pub fn settings(database: &Database) -> Vec<(String, String)> {
 }
 
 pub async fn start(settings: &[(String, String)]) -> Process {
-    let process = Process::serve(settings);
+    let process = Process::serve_beside(settings).await;
     process.anybody().get("/health/ready").await.expect(200);
     process
 }

@@ -135,11 +135,6 @@ impl User {
     }
 }
 
-async fn serve(settings: &[(String, String)]) -> Process {
-    let settings = settings.to_vec();
-    tokio::task::spawn_blocking(move || Process::serve(&settings)).await.expect("starts")
-}
-
 /// The whole of it: rows that nobody touches, users who do, several replicas, and rotation after rotation.
 /// Security case L6.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -154,7 +149,7 @@ async fn rotation_under_load_fails_no_request_and_rewraps_every_row() {
     let replicas = if Engine::chosen() == Engine::Postgres { 3 } else { 1 };
     let mut processes = Vec::new();
     for _ in 0..replicas {
-        processes.push(serve(&settings).await);
+        processes.push(Process::serve_beside(&settings).await);
     }
     let server = SmtpServer::start(Script::plain()).await;
     let tenants: Vec<Vec<Client>> = (0..users)
@@ -188,7 +183,7 @@ async fn rotation_under_load_fails_no_request_and_rewraps_every_row() {
     assert_eq!(place.file.ids(), std::slice::from_ref(&last));
     assert_eq!(place.database.query("select key_id from key_canaries").await, [[Some(last)]]);
     // Also for a process that never knew another key.
-    let fresh = serve(&settings).await;
+    let fresh = Process::serve_beside(&settings).await;
     for clients in &tenants {
         let client = Client { address: fresh.address, ..clients[0].clone() };
         assert_eq!(client.verify().await["success"], json!(true));
@@ -270,7 +265,7 @@ async fn rows_under_an_old_key_that_reappear_are_reported() {
             ("TRANSPORTS_RATE_LIMIT__TIER2_PER_MINUTE", "0"),
         ],
     );
-    let process = serve(&stale).await;
+    let process = Process::serve_beside(&stale).await;
     let server = SmtpServer::start(Script::plain()).await;
     let tenants = [vec![process.admin("acme", &stale)]];
     let load = Load::start(&tenants, &server);
@@ -295,7 +290,7 @@ async fn a_process_with_a_removed_key_writes_nothing_and_logs_why() {
         &place.settings,
         &[("TRANSPORTS_ENCRYPTION__KEYS", &format!("{k1},{k2}")), ("TRANSPORTS_ENCRYPTION__KEYS_FILE", "")],
     );
-    let process = serve(&stale).await;
+    let process = Process::serve_beside(&stale).await;
     let admin = process.admin("acme", &stale);
     let account = json!({
         "serverAddress": "localhost", "serverPort": 2525, "securityType": "none", "username": USER,

@@ -297,8 +297,7 @@ async fn rows_move_from_keys_to_the_service_and_back() {
             let (code, _, err) = ran.await.expect("a process");
             assert_eq!(code, Some(0), "{step}: {err}");
         }
-        let starting = settings.clone();
-        let process = tokio::task::spawn_blocking(move || Process::serve(&starting)).await.expect("starts");
+        let process = Process::serve_beside(settings).await;
         let admin = process.admin("acme", settings);
         eventually("it is ready", async || admin.get("/health/ready").await.status == 200).await;
         if step == "keys" {

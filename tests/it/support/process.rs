@@ -101,6 +101,12 @@ impl Process {
         Self::serve_with(&["serve"], variables)
     }
 
+    /// [`Self::serve`] on a thread of its own: other tasks of the test go on meanwhile, also those of its own connections.
+    pub async fn serve_beside(variables: &[(String, String)]) -> Self {
+        let variables = variables.to_vec();
+        tokio::task::spawn_blocking(move || Self::serve(&variables)).await.expect("it starts")
+    }
+
     /// Starts the service, and waits for nothing but its address: the database may be held.
     pub fn begin_to_serve(variables: &[(String, String)]) -> Self {
         let started = Self::start(&["serve"], variables, "to listen on http://");
@@ -246,7 +252,14 @@ impl Drop for Process {
         let _ = self.child.kill();
         let _ = self.child.wait();
         let log = self.whole_log();
-        if !std::thread::panicking() {
+        if std::thread::panicking() {
+            let told: Vec<_> = log.lines().filter(|line| !line.contains("\"TRACE\"")).collect();
+            let last = told[told.len().saturating_sub(10)..].join("\n");
+            #[expect(clippy::print_stderr, reason = "for who reads why the test failed")]
+            {
+                eprintln!("the log of {} ends with:\n{last}", self.address);
+            }
+        } else {
             leaks::assert_absent("the log of a process", log.as_bytes());
         }
     }

@@ -1,5 +1,7 @@
 //! Replicas that start together, and beside a newer version.
 
+use futures_util::future::join_all;
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -14,16 +16,7 @@ async fn replicas_that_start_together_on_an_empty_database_migrate_it_once() {
     for _ in 0..rounds("TEST_FIRST_STARTS", 1) {
         let database = Database::create(Engine::Postgres).await;
         let settings = unlimited(&database);
-        let starting: Vec<_> = (0..REPLICAS)
-            .map(|_| {
-                let settings = settings.clone();
-                tokio::task::spawn_blocking(move || Process::serve(&settings))
-            })
-            .collect();
-        let mut replicas = Vec::new();
-        for one in starting {
-            replicas.push(one.await.expect("it starts"));
-        }
+        let replicas = join_all((0..REPLICAS).map(|_| Process::serve_beside(&settings))).await;
         for replica in &replicas {
             replica.anybody().get("/health/ready").await.expect(200);
         }

@@ -165,8 +165,7 @@ async fn a_process_without_its_key_service_starts_retries_and_leaks_nothing() {
         &[("TRANSPORTS_ENCRYPTION__KEYS", ""), ("TRANSPORTS_LOG__FILTER", "trace")],
     );
     settings.extend(transit.variables());
-    let starting = settings.clone();
-    let process = tokio::task::spawn_blocking(move || Process::serve(&starting)).await.expect("starts");
+    let process = Process::serve_beside(&settings).await;
     let admin = process.admin("acme", &settings);
     assert_eq!(admin.get("/health/ready").await.expect(503).json()["keys"], json!("unavailable"));
     let account = json!({
