@@ -1,6 +1,6 @@
 //! `transports queue ls`: lists emails page by page.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fmt::Write as _;
 
 use anyhow::anyhow;
@@ -20,8 +20,8 @@ use crate::store::email_selection::Position;
 
 /// List emails, by tenant and time of acceptance.
 ///
-/// Without --state only emails that have not ended: waiting, in progress or with an unknown outcome. Prints one
-/// page, and how many more there are.
+/// Without --state only emails that have not ended: waiting, in progress or with an unknown outcome. DIAGNOSIS is that
+/// of the recipients in these states, and +1 for each other one. Prints one page, and how many more there are.
 ///
 /// Example: transports queue ls --tenant acme --state unknown
 #[derive(Debug, Args)]
@@ -77,7 +77,7 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
         output::note("No email matches.");
         return Ok(());
     }
-    output::data(&table(&emails, &probes(&emails, operator).await?, now))?;
+    output::data(&table(&emails, &selection.states, &probes(&emails, operator).await?, now))?;
     if let Some(last) = last {
         let more = counted(more, "more email", "more emails");
         output::note(&format!("{more}: continue with --after={:?}", shown(&last)));
@@ -138,16 +138,32 @@ async fn probes(emails: &[(TenantId, Email)], operator: &Operator) -> anyhow::Re
     Ok(probes)
 }
 
-fn table(emails: &[(TenantId, Email)], probes: &Probes, now: Timestamp) -> String {
+fn table(emails: &[(TenantId, Email)], states: &[RecipientState], probes: &Probes, now: Timestamp) -> String {
     let names = NAMES.map(str::to_owned);
     let lines: Vec<_> = std::iter::once(names)
-        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, probes, now)))
+        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, states, probes, now)))
         .collect();
     columns(&lines)
 }
 
-fn cells(tenant: &TenantId, email: &Email, probes: &Probes, now: Timestamp) -> [String; 8] {
-    let code = email.recipients.iter().rev().find_map(|recipient| recipient.last.as_ref()?.code());
+/// The diagnoses of the recipients in these states: one, and how many others there are.
+fn diagnoses(email: &Email, states: &[RecipientState]) -> String {
+    let wanted = email.recipients.iter().filter(|recipient| states.contains(&recipient.state));
+    let codes: BTreeSet<_> = wanted.filter_map(|recipient| recipient.last.as_ref()?.code()).collect();
+    match (codes.first(), codes.len()) {
+        (None, _) => "-".to_owned(),
+        (Some(code), 1) => (*code).to_owned(),
+        (Some(code), count) => format!("{code} +{}", count - 1),
+    }
+}
+
+fn cells(
+    tenant: &TenantId,
+    email: &Email,
+    states: &[RecipientState],
+    probes: &Probes,
+    now: Timestamp,
+) -> [String; 8] {
     let next = email.recipients.iter().filter_map(|recipient| recipient.next_attempt_at).min();
     // What is held for an account has no time of its own.
     let next = next.or_else(|| probes.get(tenant).copied().filter(|_| email.is_held()));
@@ -157,7 +173,7 @@ fn cells(tenant: &TenantId, email: &Email, probes: &Probes, now: Timestamp) -> [
         email.status(now).as_str().to_owned(),
         email.lane.as_str().to_owned(),
         email.recipients.len().to_string(),
-        code.unwrap_or("-").to_owned(),
+        diagnoses(email, states),
         moment::utc(email.created_at),
         moment::utc_or_hyphen(next),
     ]

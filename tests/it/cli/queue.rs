@@ -135,6 +135,25 @@ async fn what_waits_is_counted_listed_and_shown_without_what_it_says() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_diagnosis_of_a_list_is_that_of_the_recipients_it_is_for() {
+    let script = Script::starttls()
+        .on(At::RcptTo("bob@example.net"), "550 5.1.1 No such user")
+        .on(At::RcptTo("carol@example.net"), "450 4.7.1 Greylisted, try again later");
+    let post = open(Engine::chosen(), script, true).await;
+    let id = enqueue(&post, "acme", &to(&["bob@example.net", "carol@example.net"])).await;
+    post.until(&id, |email| states(email) == ["refused", "deferred"]).await;
+    for (list, expected) in [
+        (&["--state", "refused"][..], "RECIPIENT_UNKNOWN  "),
+        (&["--state", "deferred"], "GREYLISTED  "),
+        (&[], "GREYLISTED  "),
+        (&["--state", "deferred,refused"], "GREYLISTED +1  "),
+    ] {
+        let table = done(&post, &[&["queue", "ls"], list].concat());
+        assert!(table.contains(expected) && table.lines().count() == 2, "{list:?}: {table}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn waiting_mail_is_canceled_and_purged_with_a_row_in_the_audit() {
     for engine in Engine::all() {
         let post = open(engine, Script::starttls(), false).await;
