@@ -15,6 +15,7 @@ mod lexicon;
 pub mod microsoft365;
 mod observation;
 mod reference;
+mod retried;
 mod rule;
 mod rules;
 mod stored;
@@ -29,6 +30,7 @@ use crate::mail::transcript::{Entry, Stage};
 use crate::smtp;
 
 pub use reference::reference_markdown;
+pub use retried::while_it_is_retried;
 pub use stored::StoredDiagnosis;
 
 /// Who can act.
@@ -272,5 +274,8 @@ fn effect(rule: &rule::Rule, observation: &observation::Observation<'_>) -> Effe
 /// Every text of the diagnosis.
 #[cfg(test)]
 pub(crate) fn texts() -> Vec<&'static str> {
-    rules::all().flat_map(rule::Rule::texts).chain(fill::TEXTS.iter().copied()).collect()
+    rules::all()
+        .flat_map(rule::Rule::texts)
+        .chain(fill::TEXTS.iter().chain(retried::TEXTS).copied())
+        .collect()
 }

@@ -146,8 +146,12 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
                 conditions: &[Condition::Kind(Kind::TlsServerError)],
                 meaning: "The server broke the handshake off with an internal error (alert internal_error). The \
                           password was not sent.",
-                step: "Try again in a few minutes. If this continues, ask the mail provider what the log of its \
-                       server says.",
+                step: "Try again in a few minutes.",
+            },
+            Case {
+                conditions: &[Condition::Kind(Kind::TlsServerError)],
+                meaning: "",
+                step: "If this continues, ask the mail provider what the log of its server says.",
             },
             Case {
                 conditions: &[Condition::Kind(Kind::TlsOther)],

@@ -20,6 +20,7 @@ use crate::error::{InputFault, Reason};
 use crate::http::caller::{FeedReader, SendTier, Sender};
 use crate::http::error::{Code, Error, ErrorBody};
 use crate::language::Language;
+use crate::outgoing::EventKind;
 use crate::store::email_events::StoredEvent;
 
 const DEFAULT_LIMIT: i64 = 100;
@@ -214,7 +215,9 @@ impl EventBody {
             let recipient = recipients.iter().find(|recipient| recipient.position == *position)?;
             recipient.address.as_ref().map(ToString::to_string)
         };
-        let of_attempt = event.details.last.as_ref().and_then(|last| diagnosis_in(last, language));
+        let is_retried = event.kind == EventKind::DeliveryDelayed;
+        let of_attempt =
+            event.details.last.as_ref().and_then(|last| diagnosis_in(last, is_retried, language));
         let of_account = event.details.code.as_deref().and_then(|code| diagnosis_of_code(code, language));
         let diagnosis = of_attempt.or(of_account);
         let title =

@@ -104,6 +104,8 @@ async fn a_deferred_mail_is_tried_again_when_it_is_due_until_it_expires() {
     let recipient = |email: &serde_json::Value| email["recipients"][0].clone();
     let deferred = recipient(&post.get(&id).await);
     assert_eq!((&deferred["state"], &deferred["attempts"]), (&json!("deferred"), &json!(1)));
+    let turn = deferred["last"]["diagnosis"]["steps"][0].as_str();
+    assert!(turn.is_some_and(|step| step.starts_with("This service tries the email again")), "{deferred}");
     post.pass_seconds(90);
     let again =
         post.until(&id, |email| recipient(email)["attempts"] == json!(2) && status(email) == "queued").await;
@@ -111,6 +113,7 @@ async fn a_deferred_mail_is_tried_again_when_it_is_due_until_it_expires() {
     post.pass_seconds(600);
     let expired = post.until(&id, |email| status(email) == "expired").await;
     assert_eq!(recipient(&expired)["state"], json!("expired"));
+    assert!(!recipient(&expired).to_string().contains("tries the email again"), "{expired}");
     let events = post.events(&id).await;
     assert_eq!(events.last().map(String::as_str), Some("email.expired"), "{events:?}");
 

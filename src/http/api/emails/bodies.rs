@@ -10,8 +10,9 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
 use crate::delivery::request::RequestFaults;
+use crate::diagnosis::while_it_is_retried;
 use crate::language::Language;
-use crate::outgoing::{LastAttempt, Recipient};
+use crate::outgoing::{LastAttempt, Recipient, RecipientState};
 
 /// A request of an email, for the document: `delivery::request` reads it.
 #[derive(Debug, ToSchema)]
@@ -341,25 +342,34 @@ impl RecipientBody {
             attempts: recipient.attempts,
             copies: recipient.copies,
             next_attempt_at: recipient.next_attempt_at.filter(|_| waits).map(Timestamp::to_iso),
-            last: recipient.last.as_ref().map(|last| AttemptBody::new(last, language)),
+            last: recipient.last.as_ref().map(|last| AttemptBody::new(last, recipient.state, language)),
         }
     }
 }
 
 impl AttemptBody {
-    fn new(last: &LastAttempt, language: Language) -> Self {
+    fn new(last: &LastAttempt, state: RecipientState, language: Language) -> Self {
         Self {
             at: last.at.to_iso(),
             stage: last.stage.clone(),
             smtp_code: last.smtp_code,
             enhanced_code: last.enhanced_code.clone(),
             reply: last.reply.clone(),
-            diagnosis: diagnosis_in(last, language),
+            diagnosis: diagnosis_in(last, state == RecipientState::Deferred, language),
         }
     }
 }
 
-/// The diagnosis of an attempt in a language.
-pub(in crate::http::api) fn diagnosis_in(last: &LastAttempt, language: Language) -> Option<Value> {
-    last.diagnosis.get(language.tag()).or_else(|| last.diagnosis.get("en")).cloned()
+/// The diagnosis of an attempt in a language. `is_retried`: the service makes another one.
+pub(in crate::http::api) fn diagnosis_in(
+    last: &LastAttempt,
+    is_retried: bool,
+    language: Language,
+) -> Option<Value> {
+    let english = last.diagnosis.get(Language::English.tag());
+    let mut diagnosis = last.diagnosis.get(language.tag()).or(english)?.clone();
+    if let Some(english) = english.filter(|_| is_retried) {
+        while_it_is_retried(&mut diagnosis, english, language);
+    }
+    Some(diagnosis)
 }
