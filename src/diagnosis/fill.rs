@@ -52,7 +52,8 @@ texts! {
     THE_SERVER = "the server";
     THE_USER = "the user of this configuration";
     THE_SENDER = "the sender address";
-    THE_RECIPIENT = "the recipient";
+    /// As in replies that are stored without the address: a name that fits into every sentence, in every case.
+    THE_RECIPIENT = "<recipient>";
     OUR_ADDRESS = "our IP address";
     OF_THIS_CONFIGURATION = "of this configuration";
     OUTGOING_SERVER = "the outgoing mail server of your provider";
