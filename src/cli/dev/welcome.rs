@@ -51,7 +51,7 @@ TOKEN is of an administrator of the tenant \"dev\", KEY is an API key, PASSWORD 
 
 {variables}
 To send a first email, paste these lines into another terminal: they load these variables, make the inbox the mail
-account, and send to it.
+account (an answer without a body: nothing is printed), and send to it.
 
 . {env}
 curl -X PUT $API/email-config -H \"Authorization: Bearer $TOKEN\" -H 'Content-Type: application/json' -d \"$ACCOUNT\"
