@@ -154,13 +154,15 @@ pub struct Error {
     headers: Vec<(HeaderName, HeaderValue)>,
     /// The word for it in the send API.
     name: Option<&'static str>,
+    lacks_credential: bool,
 }
 
 impl Error {
     pub fn new(code: Code) -> Self {
         let (status, text, title) = code.parts();
         let fault = Fault { code: text, title: title.to_owned(), detail: None, source: None, meta: None };
-        let mut error = Self { status, faults: vec![fault], headers: Vec::new(), name: None };
+        let mut error =
+            Self { status, faults: vec![fault], headers: Vec::new(), name: None, lacks_credential: false };
         if matches!(code, Code::Unauthorized | Code::InvalidApiKey) {
             error.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")));
         }
@@ -180,6 +182,7 @@ impl Error {
             faults: faults.into_iter().map(Fault::from).collect(),
             headers: Vec::new(),
             name: None,
+            lacks_credential: false,
         }
     }
 
@@ -242,7 +245,7 @@ impl Error {
     pub fn send_inputs(faults: Vec<InputFault>, name: &'static str) -> Self {
         let (status, code, _) = Code::SendInput.parts();
         let faults = faults.into_iter().map(|fault| Fault { code, ..Fault::from(fault) }).collect();
-        Self { status, faults, headers: Vec::new(), name: Some(name) }
+        Self { status, faults, headers: Vec::new(), name: Some(name), lacks_credential: false }
     }
 
     /// The same error, with the members that clients of Resend's API read.
@@ -251,15 +254,20 @@ impl Error {
         self
     }
 
+    /// The same error, of a request without a credential.
+    pub fn without_credential(mut self) -> Self {
+        self.lacks_credential = true;
+        self
+    }
+
     /// The same error, with the name that its status has in the send API, unless it has one.
     pub fn in_send_api(self) -> Self {
         if self.name.is_some() {
             return self;
         }
-        let (_, invalid_key, _) = Code::InvalidApiKey.parts();
         let name = match self.status.as_u16() {
-            401 if self.faults.iter().any(|fault| fault.code == invalid_key) => "invalid_api_key",
-            401 => "missing_api_key",
+            401 if self.lacks_credential => "missing_api_key",
+            401 => "invalid_api_key",
             403 => "restricted_api_key",
             404 => "not_found",
             405 => "method_not_allowed",

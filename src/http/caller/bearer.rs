@@ -29,6 +29,11 @@ pub(super) enum HeaderFault {
 
 impl HeaderFault {
     /// For the client.
+    /// Whether no credential was sent.
+    pub(super) fn is_empty(self) -> bool {
+        matches!(self, Self::Missing | Self::Empty)
+    }
+
     pub(super) fn detail(self) -> &'static str {
         match self {
             Self::Missing => {

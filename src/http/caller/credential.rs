@@ -106,7 +106,8 @@ pub(super) async fn refuse(app: &App, context: &RequestContext, unidentified: Un
         Unidentified::Token(TokenError::NoKeys) => return Error::unavailable(),
         Unidentified::Header(fault) => {
             tracing::debug!(?fault, "the Authorization header was refused");
-            Error::new(Code::Unauthorized).detail(fault.detail())
+            let refusal = Error::new(Code::Unauthorized).detail(fault.detail());
+            if fault.is_empty() { refusal.without_credential() } else { refusal }
         }
         Unidentified::Token(TokenError::Invalid(reason)) => {
             tracing::debug!(reason, "the token was refused");

@@ -151,12 +151,12 @@ async fn a_refusal_says_what_is_wrong_with_the_form_of_the_key() {
     let last = if text.ends_with('A') { 'B' } else { 'A' };
     let mistyped = format!("{}{last}", &text[..84]);
     for (header, name, said) in [
-        (format!("Bearer {}", &text[2..]), "missing_api_key", "which begins with tsk_"),
-        ("Bearer re_123".to_owned(), "missing_api_key", "which begins with tsk_"),
-        (format!("Bearer \"{text}\""), "missing_api_key", "is in quotes"),
-        (format!("Bearer {} {}", &text[..40], &text[40..]), "missing_api_key", "There is a blank"),
-        (format!("Bearer Bearer {text}"), "missing_api_key", "stands twice"),
-        (text.clone(), "missing_api_key", "has to begin with the word Bearer"),
+        (format!("Bearer {}", &text[2..]), "invalid_api_key", "which begins with tsk_"),
+        ("Bearer re_123".to_owned(), "invalid_api_key", "which begins with tsk_"),
+        (format!("Bearer \"{text}\""), "invalid_api_key", "is in quotes"),
+        (format!("Bearer {} {}", &text[..40], &text[40..]), "invalid_api_key", "There is a blank"),
+        (format!("Bearer Bearer {text}"), "invalid_api_key", "stands twice"),
+        (text.clone(), "invalid_api_key", "has to begin with the word Bearer"),
         ("Bearer ".to_owned(), "missing_api_key", "holds no API key or token"),
         (format!("Bearer {}", &text[..60]), "invalid_api_key", "has 60 characters, and every API key has 85"),
         (format!("Bearer {text}x"), "invalid_api_key", "has 86 characters"),
