@@ -25,13 +25,11 @@ statements! {
         order by tenant_id, id";
     /// The operator's, of all tenants: the tenant of an email.
     TENANT = "select tenant_id from emails where id = $1";
-    /// The operator's, of all tenants, or of tenant $1: emails whose attempt has begun, of accounts that a process owns, and
+    /// The operator's, of all tenants, or of tenant $1: emails whose attempt has begun, also by a process that has ended, and
     /// when the last of them counts as interrupted.
-    IN_FLIGHT = "select count(*), max(email_queue.due_at) from delivery_accounts
-            join email_queue on email_queue.tenant_id = delivery_accounts.tenant_id
+    IN_FLIGHT = "select count(*), max(email_queue.due_at) from email_queue
             join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
-        where delivery_accounts.owner is not null and emails.status = 'sending'
-            and ($1 = '' or delivery_accounts.tenant_id = $1)";
+        where email_queue.lane <> 'held' and emails.status = 'sending' and ($1 = '' or email_queue.tenant_id = $1)";
     /// The operator's, of all tenants, or of tenant $1: emails that are due, of accounts that send.
     DUE = "select count(*) from email_queue where due_at <= $2 and lane <> 'held' and ($1 = '' or tenant_id = $1)
         and not exists (select 1 from delivery_accounts

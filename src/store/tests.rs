@@ -127,11 +127,9 @@ const OF_ALL_TENANTS: [&str; 44] = [
                                 and delivery_accounts.state_code = $9))))
         order by tenant_id, id",
     "select tenant_id from emails where id = $1",
-    "select count(*), max(email_queue.due_at) from delivery_accounts
-            join email_queue on email_queue.tenant_id = delivery_accounts.tenant_id
+    "select count(*), max(email_queue.due_at) from email_queue
             join emails on emails.tenant_id = email_queue.tenant_id and emails.id = email_queue.email_id
-        where delivery_accounts.owner is not null and emails.status = 'sending'
-            and ($1 = '' or delivery_accounts.tenant_id = $1)",
+        where email_queue.lane <> 'held' and emails.status = 'sending' and ($1 = '' or email_queue.tenant_id = $1)",
     "select count(*) from email_queue where due_at <= $2 and lane <> 'held' and ($1 = '' or tenant_id = $1)
         and not exists (select 1 from delivery_accounts
             where delivery_accounts.tenant_id = email_queue.tenant_id and state <> 'open')",

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep};
 
 use super::options::parse_age;
 use super::output;
+use crate::cli::moment;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
 use crate::store::email_selection::UnderWay;
@@ -38,11 +39,12 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
     let mut shown = None;
     loop {
         let asked = Instant::now();
-        let UnderWay { in_flight, due, .. } = operator.under_way(tenant.as_ref()).await?;
+        let UnderWay { in_flight, settled_by, due } = operator.under_way(tenant.as_ref()).await?;
         if (in_flight, due) == (0, 0) {
             return output::data("drained: nothing is in progress or due\n");
         }
-        let progress = format!("{in_flight} in progress, {due} due");
+        let settled = settled_by.map_or_else(String::new, |at| format!(", settled by {}", moment::utc(at)));
+        let progress = format!("{in_flight} in progress{settled}, {due} due");
         if arguments.timeout.is_some_and(|timeout| begun.elapsed() >= timeout) {
             bail!("timed out: {progress}");
         }

@@ -376,3 +376,19 @@ async fn an_attempt_that_was_interrupted_is_in_progress_until_a_time_that_is_nam
         assert_eq!(document(&post, &["queue", "summary", "--json"])["settled_by"], json!(null), "{engine:?}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_process_had_in_hand_is_in_progress_before_another_one_takes_the_account() {
+    for engine in Engine::all() {
+        let (_go, answers) = watch::channel(false);
+        let post =
+            open(engine, Script::starttls().on(At::Message, [Act::Wait(answers), Act::Usual]), true).await;
+        let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+        post.until(&id, |email| status(email) == "sending").await;
+        // As a new process leaves it at its start.
+        post.app.database.execute("update delivery_accounts set owner = null, lease_until = 0").await;
+        let (code, _, err) = queue(&post, &["queue", "drain", "--timeout", "0s"]);
+        assert_eq!(code, Some(1), "{engine:?}: {err}");
+        assert!(err.contains("timed out: 1 in progress, settled by 20"), "{engine:?}: {err}");
+    }
+}
