@@ -29,6 +29,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::account::Accounts;
@@ -69,6 +70,8 @@ pub struct Delivery {
     owned: Mutex<HashMap<TenantId, Arc<Notify>>>,
     /// Counts the changes that this process has written, for those who wait for one.
     changes: watch::Sender<u64>,
+    /// Cancelled when the process is about to end: requests that wait for a change are answered.
+    pub stopping: CancellationToken,
     /// The name of this process among the owners.
     owner: String,
 }
@@ -181,6 +184,7 @@ impl Delivery {
             due: Notify::new(),
             owned: Mutex::default(),
             changes: watch::Sender::new(0),
+            stopping: CancellationToken::new(),
             owner: Uuid::new_v4().to_string(),
         }
     }

@@ -148,6 +148,11 @@ pub struct Started {
 }
 
 impl Recipient {
+    /// Whether it waits for its account to open, and not for a time.
+    pub fn is_held_for_account(&self) -> bool {
+        self.state == RecipientState::Held && self.next_attempt_at.is_none()
+    }
+
     /// Whether an attempt may begin now. What is held waits for its account, or until a time.
     pub fn is_due(&self, now: Timestamp) -> bool {
         match self.state {
@@ -214,9 +219,6 @@ impl Email {
     pub fn is_held(&self) -> bool {
         let waits = |recipient: &&Recipient| recipient.state.is_waiting();
         let mut waiting = self.recipients.iter().filter(waits).peekable();
-        let is_held = |recipient: &Recipient| {
-            recipient.state == RecipientState::Held && recipient.next_attempt_at.is_none()
-        };
-        waiting.peek().is_some() && waiting.all(is_held)
+        waiting.peek().is_some() && waiting.all(Recipient::is_held_for_account)
     }
 }

@@ -188,10 +188,12 @@ pub(super) async fn run_until_stopped(
     });
     let stop_gateway = CancellationToken::new();
     let gateway = gateway.map(|gateway| gateway.serve(app, stop_gateway.clone())).transpose()?;
+    let delivery = Arc::clone(&app.delivery);
     tokio::spawn(async move {
         let signal = stop_signals.recv().await;
         tracing::info!("{signal}: shutting down, finishing requests in flight");
         let _ = stop.send(true);
+        delivery.stopping.cancel();
         stop_gateway.cancel();
     });
     let service = http::service(app, dev);

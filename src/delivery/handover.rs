@@ -1,7 +1,7 @@
 //! Hands one mail over: the start is on disk before anything is sent, and the result before the next mail begins.
 
 mod flood;
-mod key;
+pub(super) mod key;
 mod play;
 mod recipients;
 mod record;

@@ -3,25 +3,27 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tokio::sync::watch;
 use uuid::Uuid;
 
 use super::change::change_email;
 use super::content::KeysOfRequest;
 use super::given_text::GivenText;
+use super::request::ends_before_due;
 use super::{Delivery, Details, Error};
 use crate::clock::Timestamp;
 use crate::id::TenantId;
 use crate::mail::address::EmailAddress;
 use crate::outgoing::account_settings::AccountSettings;
-use crate::outgoing::breaker::AccountState;
+use crate::outgoing::breaker::{AccountState, Stop};
 use crate::outgoing::pace::Pace;
-use crate::outgoing::{Email, Event};
+use crate::outgoing::{Email, Event, Recipient};
 use crate::store::api_keys::ApiKey;
-use crate::store::content_keys;
 use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails;
 use crate::store::emails::{Filter, Page, StoredEmail};
 use crate::store::erasure::{self, Erasure};
+use crate::store::{content_keys, delivery_accounts};
 
 /// Events whose emails are read in one statement: an email can have a hundred recipients, and details of many kilobytes.
 const EVENTS_AT_ONCE: usize = 25;
@@ -33,6 +35,8 @@ pub struct EmailView {
     pub details: Option<Details>,
     /// None where it was not asked for, or is gone.
     pub content: Option<Content>,
+    /// Why the account does not send for which recipients are held, where a failure has stopped it.
+    pub stop: Option<Stop>,
 }
 
 /// What an email says.
@@ -62,7 +66,7 @@ impl Delivery {
     pub async fn find(&self, tenant: &TenantId, id: Uuid) -> Result<EmailView, Error> {
         let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
         let key_day = stored.key_day;
-        let mut view = self.view(&mut KeysOfRequest::default(), tenant, stored).await?;
+        let mut view = self.view_with_stop(&mut KeysOfRequest::default(), tenant, stored).await?;
         let parts = emails::body(&self.db, tenant, id).await?;
         if view.email.has_content && !parts.is_empty() {
             let message = self.open_message(tenant, id, key_day, &parts).await?;
@@ -79,7 +83,9 @@ impl Delivery {
     /// The same, where there is one.
     pub async fn find_if_there(&self, tenant: &TenantId, id: Uuid) -> Result<Option<EmailView>, Error> {
         match emails::find(&self.db, tenant, id).await? {
-            Some(stored) => self.view(&mut KeysOfRequest::default(), tenant, stored).await.map(Some),
+            Some(stored) => {
+                self.view_with_stop(&mut KeysOfRequest::default(), tenant, stored).await.map(Some)
+            }
             None => Ok(None),
         }
     }
@@ -101,7 +107,7 @@ impl Delivery {
         for id in ids {
             // It may have been removed in between.
             if let Some(stored) = emails::find(&self.db, tenant, id).await? {
-                views.push(self.view(&mut keys, tenant, stored).await?);
+                views.push(self.view_with_stop(&mut keys, tenant, stored).await?);
             }
         }
         Ok((views, has_more))
@@ -174,7 +180,24 @@ impl Delivery {
             }
             None => None,
         };
-        Ok(EmailView { email, details, content: None })
+        Ok(EmailView { email, details, content: None, stop: None })
+    }
+
+    async fn view_with_stop(
+        &self,
+        keys: &mut KeysOfRequest,
+        tenant: &TenantId,
+        stored: StoredEmail,
+    ) -> Result<EmailView, Error> {
+        let mut view = self.view(keys, tenant, stored).await?;
+        if view.email.recipients.iter().any(Recipient::is_held_for_account) {
+            let account = delivery_accounts::find(&self.db, tenant).await?;
+            view.stop = account.and_then(|account| match account.state {
+                AccountState::Stopped(stop) => Some(stop),
+                AccountState::Open | AccountState::Paused(_) => None,
+            });
+        }
+        Ok(view)
     }
 
     /// The events of one email, the oldest first.
@@ -195,10 +218,10 @@ impl Delivery {
         let mut seen = self.watch();
         loop {
             let events = email_events::after(&self.db, feed, cursor, limit).await?;
-            if !events.is_empty() || tokio::time::Instant::now() >= deadline {
+            if !events.is_empty() || self.is_wait_over(deadline) {
                 return Ok(events);
             }
-            let _ = tokio::time::timeout_at(deadline, self.changed(&mut seen)).await;
+            self.changed_before(deadline, &mut seen).await;
         }
     }
 
@@ -214,11 +237,23 @@ impl Delivery {
         loop {
             let stored = emails::find(&self.db, tenant, id).await?.ok_or(Error::NotFound)?;
             let is_settled = stored.email.due_at().is_none();
-            if is_settled || tokio::time::Instant::now() >= deadline {
-                let view = self.view(&mut KeysOfRequest::default(), tenant, stored).await?;
+            if is_settled || self.is_wait_over(deadline) {
+                let view = self.view_with_stop(&mut KeysOfRequest::default(), tenant, stored).await?;
                 return Ok((view, is_settled));
             }
-            let _ = tokio::time::timeout_at(deadline, self.changed(&mut seen)).await;
+            self.changed_before(deadline, &mut seen).await;
+        }
+    }
+
+    /// A process that is about to end lets nobody wait.
+    fn is_wait_over(&self, deadline: tokio::time::Instant) -> bool {
+        self.stopping.is_cancelled() || tokio::time::Instant::now() >= deadline
+    }
+
+    async fn changed_before(&self, deadline: tokio::time::Instant, seen: &mut watch::Receiver<u64>) {
+        tokio::select! {
+            _ = tokio::time::timeout_at(deadline, self.changed(seen)) => {}
+            () = self.stopping.cancelled() => {}
         }
     }
 
@@ -270,16 +305,12 @@ impl Delivery {
     ) -> Result<(), Error> {
         const NOTHING_WAITS: &str = "nothing of this email waits any more";
         let waits = |email: &Email| email.recipients.iter().any(|recipient| recipient.state.is_waiting());
-        self.save_change(tenant, id, |email, _now| {
+        self.save_change(tenant, id, |email, now| {
             if !waits(email) {
                 return Err(Error::Conflict(NOTHING_WAITS));
             }
-            if let Some(at) = expires_at {
-                email.expires_at = at;
-            }
-            if let Some(at) = scheduled_at {
-                email.reschedule(at);
-            }
+            let moved = email.reschedule(scheduled_at, expires_at, now);
+            moved.map_err(|_| Error::Refused(ends_before_due().into()))?;
             Ok(Vec::new())
         })
         .await

@@ -30,7 +30,7 @@ pub use fault::{ErrorName, RequestFault, RequestFaults};
 pub use fingerprint::Fingerprint;
 pub use idempotency::IdempotencyKey;
 pub use labels::Tag;
-pub use schedule::{Lifetime, parse_scheduled_at, parse_timestamp};
+pub use schedule::{Lifetime, ends_before_due, parse_scheduled_at, parse_timestamp};
 pub use submitted::{CONTROL_LINES, SubmittedError};
 
 pub use crate::outgoing::{Lane, OnUnknown, RecipientKind};

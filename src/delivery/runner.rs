@@ -29,7 +29,7 @@ use crate::unwind::catch_panic;
 pub(super) use queue::pace;
 
 /// Emails that are read from the queue at once. Memory knows these, never all that wait.
-const WINDOW: i64 = 64;
+pub(super) const WINDOW: i64 = 64;
 const WINDOW_LENGTH: usize = 64;
 
 /// Recipients of one transaction, at most; one call of Graph has all of them.
@@ -211,6 +211,7 @@ impl<'a> Run<'a> {
             run.release_held(1).await?;
         } else {
             while !run.is_over() && run.release_held(WINDOW).await? {}
+            while !run.is_over() && handover::key::explain_held(&run).await? {}
         }
         Ok(Start::Open(Box::new(run)))
     }

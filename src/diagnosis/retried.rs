@@ -9,7 +9,7 @@ texts! {
 }
 
 /// How a step begins that asks for no more than another attempt.
-const ANOTHER_ATTEMPT: [&str; 2] = ["Try again", "Send the test email again"];
+const ANOTHER_ATTEMPT: [&str; 3] = ["Try again", "Send the test email again", "If it has not, send it again"];
 
 /// Says that the service tries again, in place of the steps that ask for another attempt. `diagnosis` is one in JSON, in this
 /// language; `english` is the same one in English, by which these steps are known.

@@ -43,6 +43,10 @@ pub struct Waits {
     pub lease: Duration,
 }
 
+/// The lifetime of an email would end before it is due.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EndsBeforeDue;
+
 impl Email {
     /// Begins a hand-over: the recipients that are due are `sending` from now on. Returns their positions.
     ///
@@ -164,6 +168,14 @@ impl Email {
         })
     }
 
+    /// Writes down why recipients that are held for their account stay so when it is open.
+    pub fn keep_held(&mut self, last: &LastAttempt, now: Timestamp) -> Vec<Event> {
+        self.change(now, |recipient| {
+            let is_known = recipient.last.as_ref().is_some_and(|known| known.code() == last.code());
+            (recipient.is_held_for_account() && !is_known).then(|| recipient.last = Some(last.clone()))
+        })
+    }
+
     /// Holds these recipients until a time, for a reason that is not their account's.
     pub fn hold_until(
         &mut self,
@@ -183,10 +195,7 @@ impl Email {
 
     /// Queues the recipients that are held for their account, since it is open again.
     pub fn release(&mut self, now: Timestamp) -> Vec<Event> {
-        self.change(now, |recipient| {
-            let is_held = recipient.state == RecipientState::Held && recipient.next_attempt_at.is_none();
-            is_held.then(|| queue(recipient, now))
-        })
+        self.change(now, |recipient| recipient.is_held_for_account().then(|| queue(recipient, now)))
     }
 
     /// Withdraws what was not handed over yet. No events where nothing was left to withdraw.
@@ -233,14 +242,32 @@ impl Email {
         events
     }
 
-    /// Moves the first attempt of what still waits.
-    pub fn reschedule(&mut self, at: Timestamp) {
-        self.scheduled_at = Some(at);
-        for recipient in
-            self.recipients.iter_mut().filter(|recipient| recipient.state == RecipientState::Queued)
-        {
-            recipient.next_attempt_at = Some(at);
+    /// Moves the next attempt of what waits for its time, and the end of the lifetime. An email that is moved to later, and gets
+    /// no end, lives as much longer.
+    ///
+    /// # Errors
+    /// The lifetime would end before the email is due. Then nothing is changed.
+    pub fn reschedule(
+        &mut self,
+        at: Option<Timestamp>,
+        expires_at: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<(), EndsBeforeDue> {
+        let due = self.scheduled_at.unwrap_or(self.created_at);
+        let later = at.map_or(0, |at| at.0.saturating_sub(due.0).max(0));
+        let end = expires_at.unwrap_or(Timestamp(self.expires_at.0.saturating_add(later)));
+        if end <= at.unwrap_or(due).max(now) {
+            return Err(EndsBeforeDue);
         }
+        self.expires_at = end;
+        let Some(at) = at else { return Ok(()) };
+        self.scheduled_at = Some(at);
+        for recipient in &mut self.recipients {
+            if matches!(recipient.state, RecipientState::Queued | RecipientState::Deferred) {
+                recipient.next_attempt_at = Some(at);
+            }
+        }
+        Ok(())
     }
 
     /// Removes what says who the recipients were. What waits is withdrawn first.

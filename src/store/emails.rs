@@ -20,7 +20,10 @@ pub use begun::begun_before;
 pub use door::{confirm_repetition, find_by_door, forget_door, withdraw_unless_repeated};
 pub use due::{DueEmail, due};
 pub use list::{Filter, Page, list, list_tagged};
-pub use queue::{due_to_play, expired_while_held, held, next_due_to_send, waiting, waiting_octets, window};
+pub use queue::{
+    due_to_play, expired_while_held, held, held_without_key, next_due_to_send, waiting, waiting_octets,
+    window,
+};
 pub use removal::{Ended, ended, remove_content, remove_rows};
 pub(super) use rows::read_id;
 use rows::{read, read_recipient, unreadable};

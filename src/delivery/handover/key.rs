@@ -6,11 +6,11 @@ use super::Handed;
 use super::record::last_of_failure;
 use crate::clock::Timestamp;
 use crate::delivery::Delivery;
-use crate::delivery::runner::Run;
+use crate::delivery::runner::{Run, WINDOW};
 use crate::providers::delivery::key_refused;
-use crate::store::DbError;
 use crate::store::api_keys::{self, ApiKey};
 use crate::store::delivery_accounts::NextDue;
+use crate::store::{DbError, emails};
 
 /// Whether an email may go as far as its key is concerned.
 pub(in crate::delivery) enum KeyVerdict {
@@ -30,6 +30,19 @@ pub(in crate::delivery) async fn judge_key(
     let found = api_keys::find(&delivery.db, id).await?;
     let usable = found.map(|(key, _)| key).filter(|key| key.is_usable(now));
     Ok(usable.map_or(KeyVerdict::Refused, |key| KeyVerdict::Usable(Some(key))))
+}
+
+/// Writes down of held mail whose key may not be used why it stays, now that the account is open. False where there is none.
+pub(in crate::delivery) async fn explain_held(run: &Run<'_>) -> Result<bool, DbError> {
+    let delivery = run.delivery();
+    let now = delivery.clock.now();
+    let last = last_of_failure(&key_refused(), now);
+    let code = last.code().unwrap_or_default();
+    let mut changed = false;
+    for id in emails::held_without_key(&delivery.db, &run.tenant, code, now, WINDOW).await? {
+        changed |= run.change(id, |email| email.keep_held(&last, now)).await?;
+    }
+    Ok(changed)
 }
 
 /// Holds a mail whose key may not be used, and writes down why.

@@ -124,12 +124,15 @@ impl EmailRequest {
     /// `expires_at` is not after `scheduled_at` and `now`.
     pub fn check_lifetime(&self, now: Timestamp) -> Result<(), RequestFault> {
         match self.lifetime {
-            Lifetime::Until(at) if at <= self.due_at(now) => {
-                let statement = "is not after the time at which the email is due";
-                let input = Place::new("expires_at").fault(Reason::OutOfRange, statement);
-                Err(RequestFault { name: ErrorName::ValidationError, input })
-            }
+            Lifetime::Until(at) if at <= self.due_at(now) => Err(ends_before_due()),
             _ => Ok(()),
         }
     }
+}
+
+/// The fault of an `expires_at` that is not after the time at which the email is due.
+pub fn ends_before_due() -> RequestFault {
+    let statement = "is not after the time at which the email is due";
+    let input = Place::new("expires_at").fault(Reason::OutOfRange, statement);
+    RequestFault { name: ErrorName::ValidationError, input }
 }

@@ -26,8 +26,8 @@ use crate::mail::address::EmailAddress;
 use bodies::{BatchBody, DeletedBody, EmailBody, EmailList, ReferenceBody};
 use parameters::{ListParameters, idempotency_key, is_permissive, wait};
 
-pub(super) use bodies::diagnosis_in;
 pub use bodies::{EmailRequestBody, RecipientsBody, SettlementBody, UpdateBody};
+pub(super) use bodies::{diagnosis_in, diagnosis_of_code};
 pub(super) use parameters::EmailId;
 
 /// Takes one email.
@@ -212,8 +212,8 @@ pub async fn get(
 
 /// Moves the first attempt or the end of the lifetime of an email that waits.
 ///
-/// For tenant administrators and roles that may send. Recipients that were tried already keep the time of their next
-/// attempt.
+/// For tenant administrators and roles that may send. The next attempt of deferred recipients moves, too. An email that is moved
+/// to later alone expires as much later.
 #[utoipa::path(
     patch, path = "/emails/{id}", tag = "emails", operation_id = "updateEmail",
     params(("id" = String, Path, description = "The email's id.")),

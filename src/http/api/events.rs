@@ -8,14 +8,13 @@ use axum::Json;
 use axum::extract::{Query, State};
 use axum::http::Uri;
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::Value;
 use utoipa::{IntoParams, ToSchema};
 
-use super::emails::{EmailId, diagnosis_in, max_wait, may_read};
+use super::emails::{EmailId, diagnosis_in, diagnosis_of_code, max_wait, may_read};
 use crate::app::App;
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
-use crate::diagnosis;
 use crate::error::{InputFault, Reason};
 use crate::http::caller::{FeedReader, SendTier, Sender};
 use crate::http::error::{Code, Error, ErrorBody};
@@ -215,7 +214,11 @@ impl EventBody {
             let recipient = recipients.iter().find(|recipient| recipient.position == *position)?;
             recipient.address.as_ref().map(ToString::to_string)
         };
-        let is_retried = event.kind == EventKind::DeliveryDelayed;
+        let is_retried = match event.kind {
+            EventKind::DeliveryDelayed => true,
+            EventKind::Unknown => event.details.next_attempt_at.is_some(),
+            _ => false,
+        };
         let of_attempt =
             event.details.last.as_ref().and_then(|last| diagnosis_in(last, is_retried, language));
         let of_account = event.details.code.as_deref().and_then(|code| diagnosis_of_code(code, language));
@@ -254,11 +257,4 @@ impl EventBody {
             },
         }
     }
-}
-
-/// What is said about an account without naming its server: an event outlives the configuration.
-fn diagnosis_of_code(code: &str, language: Language) -> Option<Value> {
-    let rule = diagnosis::rule_for(code)?;
-    let title = rule.title_without_names(language, "");
-    Some(json!({"code": rule.code, "title": title, "owner": rule.owner}))
 }

@@ -19,6 +19,16 @@ statements! {
                     and (required_key_id is null or exists (select 1 from api_keys
                         where api_keys.id = emails.required_key_id and usable_until > $3)))
         order by due_at limit $2";
+    /// Those whose API key may not be used, of which nobody has written down so: $3 is a part of that diagnosis.
+    HELD_WITHOUT_KEY = "select email_id from email_queue where tenant_id = $1 and lane = 'held'
+            and exists (select 1 from emails
+                where emails.tenant_id = $1 and emails.id = email_queue.email_id and required_key_id is not null
+                    and not exists (select 1 from api_keys
+                        where api_keys.id = emails.required_key_id and usable_until > $2))
+            and exists (select 1 from email_recipients
+                where email_recipients.tenant_id = $1 and email_recipients.email_id = email_queue.email_id
+                    and state = 'held' and next_attempt_at is null and (last is null or last not like $3))
+        order by due_at limit $4";
     /// The operator's, of all tenants.
     WAITING_OCTETS = "select cast(coalesce(sum(size), 0) as bigint) from email_queue";
     WAITING = "select count(*), cast(coalesce(sum(size), 0) as bigint) from email_queue where tenant_id = $1";
@@ -79,6 +89,20 @@ pub async fn held(
     limit: i64,
 ) -> Result<Vec<Uuid>, DbError> {
     let held = sql(HELD_EMAILS).bind(tenant.as_str()).bind(limit).bind(now.0).bind(is_test);
+    let rows = db.all(held).await?;
+    rows.into_iter().map(|row| read_id(&row.columns().text()?)).collect()
+}
+
+/// Held emails whose API key may not be used and whose recipients have another diagnosis than this one, at most so many.
+pub async fn held_without_key(
+    db: &Db,
+    tenant: &TenantId,
+    code: &str,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<Uuid>, DbError> {
+    let code = format!("%\"code\":\"{code}\"%");
+    let held = sql(HELD_WITHOUT_KEY).bind(tenant.as_str()).bind(now.0).bind(code).bind(limit);
     let rows = db.all(held).await?;
     rows.into_iter().map(|row| read_id(&row.columns().text()?)).collect()
 }

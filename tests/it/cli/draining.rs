@@ -134,6 +134,25 @@ async fn sigterm_under_load_answers_every_request_that_was_read() {
     }
 }
 
+/// The end of the process is no reason to let a client wait for an event, nor to break its request off.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_that_waits_for_an_event_is_answered_when_the_process_stops() {
+    let database = Database::create(Engine::chosen()).await;
+    let mut settings = with_limits_off(&database);
+    settings.push(("TRANSPORTS_SERVER__SHUTDOWN_SECONDS".to_owned(), "2".to_owned()));
+    let process = Process::serve_beside(&settings).await;
+    let client = process.admin("acme", &settings);
+    let waiting =
+        tokio::spawn(async move { attempt(&client, "GET", "/api/v1/transports/events?wait=30", "").await });
+    // Long enough for it to be read; nothing says when it is.
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    process.terminate();
+    // None where it was not read.
+    assert!(matches!(waiting.await.expect("an end"), Some(200) | None));
+    let (code, log) = tokio::task::spawn_blocking(move || process.wait()).await.expect("it ends");
+    assert!(code == Some(0) && !log.contains("still in progress"), "{log}");
+}
+
 /// Security case K13.
 #[tokio::test]
 async fn shutdown_completes_checks_of_disconnected_clients() {

@@ -2,9 +2,9 @@
 
 use serde_json::json;
 
-use super::{EMAILS, Post, account, status, to};
+use super::{EMAILS, Post, account, states, status, to};
 use crate::support::eventually::eventually;
-use crate::support::smtp_server::{At, Script, SmtpServer, good_password};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer, good_password};
 
 const ACCOUNT: &str = "/api/v1/transports/account";
 
@@ -48,6 +48,30 @@ async fn refused_credentials_hold_the_mail_until_they_are_right() {
         post.until(id, |email| status(email) == "accepted").await;
     }
     assert_eq!(post.server.mails().len(), 3);
+}
+
+/// What the last attempt met has passed: the account waits for another reason now.
+#[tokio::test]
+async fn mail_that_is_held_has_the_accounts_diagnosis_and_its_next_attempt() {
+    // The server ends the idle session, so that the next mail signs in.
+    let later = Script::starttls().without("PIPELINING").on(At::Rcpt, "451 4.3.0 Later");
+    let post = Post::open(later.on(At::Rset, Act::Close)).await;
+    let held = post.send(&to(&["bob@example.net"])).await["id"].as_str().expect("an id").to_owned();
+    post.until(&held, |email| states(email) == ["deferred"]).await;
+    post.server.play(Script::starttls().account("ada", "another password"));
+    let other = post.admin().json("POST", EMAILS, &to(&["carol@example.net"])).await.expect(202).json();
+    post.until(other["id"].as_str().expect("an id"), |email| status(email) == "held").await;
+    post.pass_seconds(90);
+    let email = post.until(&held, |email| states(email) == ["held"]).await;
+    let recipient = &email["recipients"][0];
+    let diagnosis = &recipient["last"]["diagnosis"];
+    assert_eq!(
+        (&diagnosis["code"], &diagnosis["owner"]),
+        (&json!("AUTH_REJECTED"), &json!("tenant_admin")),
+        "{email}"
+    );
+    assert!(recipient["next_attempt_at"].is_string(), "one mail tries the account again: {email}");
+    assert_eq!(recipient["last"]["smtp_code"], json!(451), "what the server said to this one");
 }
 
 /// Ten mails are due at once, and the account may have several sessions: one sign-in at a time, three in all.

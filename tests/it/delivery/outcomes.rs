@@ -1,9 +1,13 @@
 //! What a server says decides about each recipient.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{EMAILS, Post, states, status, to};
 use crate::support::smtp_server::{Act, At, Script};
+
+fn next_attempt(email: &Value) -> &Value {
+    &email["recipients"][0]["next_attempt_at"]
+}
 
 /// RCPT × DATA and RCPT × BDAT: every combination of replies, with the states that follow.
 #[tokio::test]
@@ -135,6 +139,9 @@ async fn an_unknown_outcome_is_tried_once_more_with_the_same_octets() {
     let email = post.until(&id, |email| status(email) == "unknown").await;
     assert_eq!(email["recipients"][0]["last"]["diagnosis"]["code"], json!("OUTCOME_UNKNOWN"));
     assert_eq!((post.server.mails().len(), &email["recipients"][0]["copies"]), (1, &json!(0)));
+    let turn = |email: &Value| email["recipients"][0]["last"]["diagnosis"]["steps"].to_string();
+    assert!(turn(&email).contains("This service tries the email again by itself"), "{email}");
+    assert!(!turn(&email).contains("send it again") && next_attempt(&email).is_string(), "{email}");
     post.pass_seconds(599);
     post.server.play(Script::starttls().on(At::Message, Act::Close));
     post.pass_seconds(2);
@@ -144,10 +151,13 @@ async fn an_unknown_outcome_is_tried_once_more_with_the_same_octets() {
     let mails = post.server.mails();
     assert_eq!(mails.len(), 2, "{email}");
     assert_eq!(mails[0].bytes(), mails[1].bytes(), "the same octets");
+    assert!(turn(&email).contains("send it again") && next_attempt(&email).is_null(), "{email}");
     post.pass_seconds(24 * 3_600);
     assert_eq!(status(&post.get(&id).await), "unknown", "no third copy");
     post.post(&id, "settle").await.expect(200);
-    assert_eq!(status(&post.get(&id).await), "accepted");
+    let settled = post.get(&id).await;
+    assert_eq!(status(&settled), "accepted");
+    assert_eq!(settled["recipients"][0]["last"].get("diagnosis"), None, "nothing is left to do");
     assert_eq!(post.server.mails().len(), 2);
 }
 

@@ -133,7 +133,13 @@ async fn a_scheduled_mail_waits_can_be_moved_and_withdrawn() {
     assert_eq!(status(&post.get(&id).await), "scheduled");
     let path = format!("{EMAILS}/{id}");
     post.admin().json("PATCH", &path, &json!({"scheduled_at": "2026-01-01T02:00:00Z"})).await.expect(200);
-    assert_eq!(post.get(&id).await["scheduled_at"], json!("2026-01-01T02:00:00.000Z"));
+    let moved = post.get(&id).await;
+    assert_eq!(moved["scheduled_at"], json!("2026-01-01T02:00:00.000Z"));
+    assert_eq!(moved["expires_at"], json!("2026-01-04T02:00:00.000Z"), "72 hours after it is due");
+    let early = post.admin().json("PATCH", &path, &json!({"expires_at": "2026-01-01T02:00:00Z"})).await;
+    let early = early.expect(422).json();
+    assert_eq!(early["errors"][0]["source"]["pointer"], json!("/expires_at"), "{early}");
+    assert_eq!(post.get(&id).await["expires_at"], moved["expires_at"], "nothing was changed");
     post.pass_seconds(2 * 3_600);
     assert_eq!(status(&post.settled(&id).await), "accepted");
     post.post(&id, "cancel").await.expect(409);

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
 use crate::delivery::EmailView;
 use crate::delivery::request::RequestFaults;
-use crate::diagnosis::while_it_is_retried;
+use crate::diagnosis::{self, while_it_is_retried};
 use crate::language::Language;
+use crate::outgoing::breaker::Stop;
 use crate::outgoing::{LastAttempt, Recipient, RecipientState};
 
 /// A request of an email, for the document: `delivery::request` reads it.
@@ -291,7 +292,7 @@ pub struct AttemptBody {
 
 impl EmailBody {
     pub(super) fn new(view: &EmailView, now: Timestamp, language: Language) -> Self {
-        let EmailView { email, details, content } = view;
+        let EmailView { email, details, content, stop } = view;
         let details = details.clone().unwrap_or_default();
         let worst = email.recipients.iter().max_by_key(|recipient| recipient.state);
         let last_event = worst.map_or("queued", |recipient| {
@@ -326,38 +327,65 @@ impl EmailBody {
             recipients: email
                 .recipients
                 .iter()
-                .map(|recipient| RecipientBody::new(recipient, language))
+                .map(|recipient| RecipientBody::new(recipient, stop.as_ref(), language))
                 .collect(),
         }
     }
 }
 
 impl RecipientBody {
-    fn new(recipient: &Recipient, language: Language) -> Self {
-        let waits = recipient.state.is_waiting();
+    /// `stop` is why the account does not send, where a failure has stopped it.
+    fn new(recipient: &Recipient, stop: Option<&Stop>, language: Language) -> Self {
+        let stop = stop.filter(|_| recipient.is_held_for_account() && !waits_for_its_key(recipient));
+        // What stands beside a hand-over under way is when it counts as interrupted.
+        let waits = recipient.state.is_waiting() || recipient.state == RecipientState::Unknown;
+        let next = recipient.next_attempt_at.filter(|_| waits).or(stop.and_then(|stop| stop.probe_at));
         Self {
             address: recipient.address.as_ref().map(ToString::to_string),
             kind: recipient.kind.as_str(),
             state: recipient.state.as_str(),
             attempts: recipient.attempts,
             copies: recipient.copies,
-            next_attempt_at: recipient.next_attempt_at.filter(|_| waits).map(Timestamp::to_iso),
-            last: recipient.last.as_ref().map(|last| AttemptBody::new(last, recipient.state, language)),
+            next_attempt_at: next.map(Timestamp::to_iso),
+            last: recipient.last.as_ref().map(|last| AttemptBody::new(last, recipient, stop, language)),
         }
     }
 }
 
 impl AttemptBody {
-    fn new(last: &LastAttempt, state: RecipientState, language: Language) -> Self {
+    fn new(last: &LastAttempt, recipient: &Recipient, stop: Option<&Stop>, language: Language) -> Self {
+        let is_retried = match recipient.state {
+            RecipientState::Queued | RecipientState::Deferred => true,
+            RecipientState::Unknown => recipient.next_attempt_at.is_some(),
+            _ => false,
+        };
+        // A person may have said so of an outcome that was unknown.
+        let is_accepted = recipient.state == RecipientState::Accepted;
+        // What the last attempt met, another one may have: the account's diagnosis is why it waits now.
+        let of_account = stop.and_then(|stop| diagnosis_of_code(&stop.code, language));
+        let of_attempt = || diagnosis_in(last, is_retried, language).filter(|_| !is_accepted);
+        let diagnosis = of_account.or_else(of_attempt);
         Self {
             at: last.at.to_iso(),
             stage: last.stage.clone(),
             smtp_code: last.smtp_code,
             enhanced_code: last.enhanced_code.clone(),
             reply: last.reply.clone(),
-            diagnosis: diagnosis_in(last, state == RecipientState::Deferred, language),
+            diagnosis,
         }
     }
+}
+
+/// Whether it stays when the account is open, since its API key may not be used.
+fn waits_for_its_key(recipient: &Recipient) -> bool {
+    recipient.last.as_ref().and_then(LastAttempt::code) == Some("API_KEY_REFUSED")
+}
+
+/// What is said about an account without naming its server: an event outlives the configuration.
+pub(in crate::http::api) fn diagnosis_of_code(code: &str, language: Language) -> Option<Value> {
+    let rule = diagnosis::rule_for(code)?;
+    let title = rule.title_without_names(language, "");
+    Some(json!({"code": rule.code, "title": title, "owner": rule.owner}))
 }
 
 /// The diagnosis of an attempt in a language. `is_retried`: the service makes another one.

@@ -150,7 +150,8 @@ impl World {
             Step::Settle { positions } => email.settle(positions.as_deref(), now),
             Step::Abandon => email.abandon(fence, &attempt(AttemptResult::Failed).last, WAITS, now),
             Step::Reschedule { minutes } => {
-                email.reschedule(now.after(Duration::from_mins(*minutes)));
+                // Without an end it lives on long enough, or its lifetime is over.
+                let _ = email.reschedule(Some(now.after(Duration::from_mins(*minutes))), None, now);
                 Vec::new()
             }
             Step::TakeOver => {

@@ -43,6 +43,22 @@ async fn waiting_mail_of_a_revoked_key_is_held_until_an_administrator_tries_it_a
     assert_eq!(post.events(&held).await, ["email.scheduled", "email.held", "email.queued", "email.sent"]);
 }
 
+/// Its account was closed when the key was revoked: what keeps it afterwards is the key.
+#[tokio::test]
+async fn mail_that_was_held_before_its_key_was_revoked_says_so_when_the_account_opens() {
+    let post = Post::open(Script::starttls()).await;
+    let (key, id) = post.key(&json!({"name": "x", "permission": "sending_access"})).await;
+    post.admin().post("/api/v1/transports/account/pause").await.expect(200);
+    let held = taken(&key, &to(&["bob@example.net"])).await;
+    post.until(&held, |email| status(email) == "held").await;
+    post.admin().send("DELETE", &format!("{API_KEYS}/{id}"), &[], Vec::new()).await.expect(200);
+    post.admin().post("/api/v1/transports/account/resume").await.expect(200);
+    let email = post.until(&held, |email| code(email) == &json!("API_KEY_REFUSED")).await;
+    assert_eq!(status(&email), "held");
+    assert_eq!(post.events(&held).await, ["email.queued", "email.held", "email.held"]);
+    assert_eq!(post.server.mails().len(), 0);
+}
+
 /// After a key was replaced, programs repeat with the new one what had no answer: with 200 the mail goes.
 #[tokio::test]
 async fn a_repetition_with_another_key_lets_the_mail_of_a_revoked_key_go() {
