@@ -97,6 +97,8 @@ pub enum Failure {
     ConfigNotSet,
     /// The API key that an email came with was revoked or has expired.
     ApiKeyRefused,
+    /// Account or API key no longer allow the sender of an email that was taken.
+    SenderNotAllowed,
     /// More mails went to one recipient in an hour than this service sends.
     RecipientFlood,
 }

@@ -27,7 +27,7 @@ use crate::outgoing::breaker::Stop;
 use crate::outgoing::schedule::content_cost;
 use crate::outgoing::transition::{Attempt, AttemptResult};
 use crate::outgoing::{Email, Event, LastAttempt};
-use crate::providers::delivery::{Handover, SessionUnusable};
+use crate::providers::delivery::{FailedHandover, Handover, SessionUnusable, sender_not_allowed};
 use crate::smtp::Envelope;
 use crate::store::api_keys::ApiKey;
 use crate::store::delivery_accounts::NextDue;
@@ -39,7 +39,7 @@ pub(super) use play::play;
 use recipients::address_in_header;
 use record::{fault, last_of_failure};
 use result::{attempt, result, write_result};
-use senders::Senders;
+use senders::{Senders, Unprepared};
 pub(super) use stop::close_for_today;
 use stop::{close, stopped, write_state};
 
@@ -192,6 +192,8 @@ enum Sent {
     Each(Vec<(i64, Handover)>),
     /// A fault of this service, for all of them.
     Fault(String),
+    /// Account or key do not allow the sender any more: nothing was sent.
+    SenderNotAllowed(Box<FailedHandover>),
     /// The account could not be opened again.
     NotOpened(Option<FailedOpening>),
     /// The database or the keys do not answer: nothing was sent.
@@ -204,15 +206,16 @@ async fn send(run: &Run<'_>, begun: &Begun, session: &mut Option<OpenAccount>) -
     let delivery = run.delivery();
     let prepared = match session {
         Some(open) => catch_panic(prepare(run, begun, &open.config)).await,
-        None => Some(Err(Error::Contended)),
+        None => Some(Err(Error::Contended.into())),
     };
     let Some(prepared) = prepared else { return Sent::Fault("it panicked".to_owned()) };
     let (from, message) = match prepared {
         Ok(prepared) => prepared,
-        Err(
+        Err(Unprepared::Other(
             error @ (Error::KeysUnavailable | Error::Contended | Error::Database(DbError::Unavailable(_))),
-        ) => return Sent::NotReadable(format!("{error:?}")),
-        Err(error) => return Sent::Fault(format!("{error:?}")),
+        )) => return Sent::NotReadable(format!("{error:?}")),
+        Err(Unprepared::Sender(sender)) => return Sent::SenderNotAllowed(sender_not_allowed(&sender)),
+        Err(Unprepared::Other(error)) => return Sent::Fault(format!("{error:?}")),
     };
     let addresses: Vec<(i64, EmailAddress)> = begun
         .positions
@@ -252,7 +255,7 @@ async fn prepare(
     run: &Run<'_>,
     begun: &Begun,
     config: &EmailConfig,
-) -> Result<(EmailAddress, Message), Error> {
+) -> Result<(EmailAddress, Message), Unprepared> {
     let delivery = run.delivery();
     let (tenant, id) = (&run.tenant, begun.email.id);
     let sealed = begun.sealed_details.as_deref().ok_or(Error::ContentGone)?;
@@ -260,7 +263,7 @@ async fn prepare(
     let details: Details = serde_json::from_slice(&details).map_err(|error| Error::Internal(error.into()))?;
     let parts = emails::body(&delivery.db, tenant, id).await?;
     if parts.is_empty() {
-        return Err(Error::ContentGone);
+        return Err(Error::ContentGone.into());
     }
     let mut bytes = delivery.open_message(tenant, id, begun.key_day, &parts).await?;
     let settings = run.account().settings;
@@ -298,6 +301,7 @@ async fn finish(run: &Run<'_>, begun: Begun, sent: Sent, session: &mut Option<Op
             tracing::error!(email = %begun.email.id, reason, "an email could not be prepared");
             all(AttemptResult::Failed, fault(now))
         }
+        Sent::SenderNotAllowed(failed) => all(AttemptResult::Failed, last_of_failure(&failed, now)),
         Sent::Nothing => {
             tracing::warn!(email = %begun.email.id, "the lease ended while the start of an email was being written: it was not sent");
             all(AttemptResult::NotSent, fault(now))

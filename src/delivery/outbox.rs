@@ -363,17 +363,13 @@ fn check_senders_of_key(
 }
 
 /// The refusal, with the senders that the account has.
-pub(super) fn sender_not_allowed(
-    pointer: &'static str,
-    own: &EmailAddress,
-    settings: &AccountSettings,
-) -> Error {
+fn sender_not_allowed(pointer: &'static str, own: &EmailAddress, settings: &AccountSettings) -> Error {
     let others = settings.allowed_senders.iter().map(ToString::to_string);
     Error::SenderNotAllowed { pointer, allowed: std::iter::once(own.to_string()).chain(others).collect() }
 }
 
 /// The refusal, with the senders that the key has.
-pub(super) fn sender_not_allowed_by_key(pointer: &'static str, key: &ApiKey) -> Error {
+fn sender_not_allowed_by_key(pointer: &'static str, key: &ApiKey) -> Error {
     Error::SenderNotAllowedByKey { pointer, allowed: key.shown_senders() }
 }
 

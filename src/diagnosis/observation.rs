@@ -46,6 +46,7 @@ impl<'a> Observation<'a> {
                 | Failure::ConfigIncomplete { .. }
                 | Failure::ConfigNotSet
                 | Failure::ApiKeyRefused
+                | Failure::SenderNotAllowed
                 | Failure::RecipientFlood => Stage::Policy,
             },
             code: None,

@@ -236,5 +236,6 @@ pub(super) enum Kind {
     ConfigIncomplete,
     ConfigNotSet,
     ApiKeyRefused,
+    SenderNotAllowed,
     RecipientFlood,
 }

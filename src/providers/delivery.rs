@@ -93,6 +93,12 @@ pub fn key_refused() -> Box<FailedHandover> {
     without_connecting(&Failure::ApiKeyRefused)
 }
 
+/// The failure of an email whose sender is not allowed any more.
+pub fn sender_not_allowed(sender: &EmailAddress) -> Box<FailedHandover> {
+    let facts = Facts { sender: Some(sender.to_string()), ..Facts::default() };
+    Box::new(FailedHandover::new(&Failure::SenderNotAllowed, &facts, &Transcript::default()))
+}
+
 /// Why a mail to this recipient has to wait: too many others went there.
 pub fn recipient_flood(recipient: &EmailAddress) -> Box<FailedHandover> {
     let facts = Facts { recipient: Some(recipient.to_string()), ..Facts::default() };

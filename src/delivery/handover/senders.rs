@@ -1,12 +1,24 @@
 //! Whether a sender may still be used when a mail is handed over.
 
-use crate::delivery::outbox::{sender_not_allowed, sender_not_allowed_by_key};
 use crate::delivery::{Details, Error};
 use crate::email_config::EmailConfig;
 use crate::mail::address::EmailAddress;
 use crate::mail::mailbox::Mailbox;
 use crate::outgoing::account_settings::AccountSettings;
 use crate::store::api_keys::ApiKey;
+
+/// Why a message cannot be handed over.
+pub(super) enum Unprepared {
+    /// Account or key do not allow this sender any more.
+    Sender(EmailAddress),
+    Other(Error),
+}
+
+impl<E: Into<Error>> From<E> for Unprepared {
+    fn from(error: E) -> Self {
+        Self::Other(error.into())
+    }
+}
 
 /// What decides about a sender.
 pub(super) struct Senders<'a> {
@@ -18,7 +30,7 @@ pub(super) struct Senders<'a> {
 
 impl Senders<'_> {
     /// The sender as the account is now: a mail that waited never leaves in the name of an earlier account.
-    pub fn mailbox(&self, details: &Details) -> Result<Mailbox, Error> {
+    pub fn mailbox(&self, details: &Details) -> Result<Mailbox, Unprepared> {
         let account = self.own()?;
         let mailbox = if details.is_from_account {
             Mailbox::new(self.config.settings.sender_name(), account.clone())
@@ -30,14 +42,13 @@ impl Senders<'_> {
     }
 
     /// The same sender, where the account and the key may still use it.
-    pub fn check(&self, sender: EmailAddress) -> Result<EmailAddress, Error> {
+    pub fn check(&self, sender: EmailAddress) -> Result<EmailAddress, Unprepared> {
         let own = self.own()?;
-        if !sender.is_same_mailbox(own) && !self.settings.allow(&sender) {
-            return Err(sender_not_allowed("/from", own, self.settings));
-        }
-        match self.key {
-            Some(key) if !key.allows(&sender) => Err(sender_not_allowed_by_key("/from", key)),
-            _ => Ok(sender),
+        let is_of_account = sender.is_same_mailbox(own) || self.settings.allow(&sender);
+        if is_of_account && self.key.is_none_or(|key| key.allows(&sender)) {
+            Ok(sender)
+        } else {
+            Err(Unprepared::Sender(sender))
         }
     }
 

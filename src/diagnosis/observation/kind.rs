@@ -24,6 +24,7 @@ pub(super) fn kind(failure: &Failure) -> Kind {
         Failure::ConfigIncomplete { .. } => Kind::ConfigIncomplete,
         Failure::ConfigNotSet => Kind::ConfigNotSet,
         Failure::ApiKeyRefused => Kind::ApiKeyRefused,
+        Failure::SenderNotAllowed => Kind::SenderNotAllowed,
         Failure::RecipientFlood => Kind::RecipientFlood,
     }
 }

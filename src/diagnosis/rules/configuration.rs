@@ -55,6 +55,16 @@ pub(in crate::diagnosis) const RULES: &[Rule] = &[
         ..RULE
     },
     Rule {
+        code: "SENDER_NOT_ALLOWED",
+        when: &[When { kinds: &[Kind::SenderNotAllowed], ..ANY }],
+        effect: Effect::None,
+        title: "The sender of this email is no longer allowed",
+        meaning: "When the email was accepted, it could be sent from {from}. Now the account, or the API key that it came with, \
+                  does not allow this sender any more. Your mail server was not asked.",
+        steps: &["Allow the sender again, for the account or for the API key, and then try the email again."],
+        ..RULE
+    },
+    Rule {
         code: "RECIPIENT_FLOOD",
         when: &[When { kinds: &[Kind::RecipientFlood], ..ANY }],
         effect: Effect::None,

@@ -179,6 +179,7 @@ fn part_i_our_own_side_and_the_codes_beyond_the_table() {
             ("CONFIG_INCOMPLETE", Nothing, false, false, Tenant, Exact),
         ),
         ("API key", Failure::ApiKeyRefused, ("API_KEY_REFUSED", Nothing, false, false, Tenant, Exact)),
+        ("sender", Failure::SenderNotAllowed, ("SENDER_NOT_ALLOWED", Nothing, false, false, Tenant, Exact)),
         ("flood", Failure::RecipientFlood, ("RECIPIENT_FLOOD", Nothing, true, false, Tenant, Exact)),
         ("97", Failure::ConfigNotSet, ("CONFIG_NOT_SET", Nothing, false, false, Tenant, Exact)),
         (

@@ -189,6 +189,9 @@ async fn a_sender_has_to_be_one_of_the_accounts_and_one_of_the_keys() {
     let email =
         post.until(&email, |email| !["scheduled", "queued", "sending"].contains(&status(email))).await;
     assert_eq!(states(&email), ["failed"], "as for a sender that the account has lost");
+    assert_eq!(code(&email), &json!("SENDER_NOT_ALLOWED"));
+    let meaning = email["recipients"][0]["last"]["diagnosis"]["meaning"].as_str();
+    assert!(meaning.is_some_and(|text| text.contains("billing@example.com")), "{email}");
     assert_eq!(post.server.mails().len(), 2);
     // Without a sender the account's own address is meant.
     let only = json!({"allowed_senders": ["billing@example.com"]});
