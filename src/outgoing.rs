@@ -153,6 +153,11 @@ impl Recipient {
         self.state == RecipientState::Held && self.next_attempt_at.is_none()
     }
 
+    /// Whether it stays held when the account opens, since its API key may not be used.
+    pub fn waits_for_its_key(&self) -> bool {
+        self.last.as_ref().and_then(LastAttempt::code) == Some("API_KEY_REFUSED")
+    }
+
     /// Whether an attempt may begin now. What is held waits for its account, or until a time.
     pub fn is_due(&self, now: Timestamp) -> bool {
         match self.state {

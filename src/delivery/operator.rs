@@ -14,7 +14,7 @@ use super::{Error, query};
 use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::id::{TenantId, TraceId, UserId};
-use crate::outgoing::breaker::{AccountState, Pauser};
+use crate::outgoing::breaker::{AccountState, Pauser, Stop};
 use crate::outgoing::{Email, RecipientState};
 use crate::store::delivery_accounts::DeliveryAccount;
 use crate::store::email_events::StoredEvent;
@@ -109,11 +109,11 @@ impl Operator {
         email_selection::under_way(&self.db, tenant, self.now()).await
     }
 
-    /// When a stopped account tries one email again; none if it does not, or if it sends.
-    pub async fn probe_at(&self, tenant: &TenantId) -> Result<Option<Timestamp>, DbError> {
+    /// Why a failure has stopped an account, and when it tries one email again; none if it sends, or a person has paused it.
+    pub async fn stop(&self, tenant: &TenantId) -> Result<Option<Stop>, DbError> {
         let account = delivery_accounts::find(&self.db, tenant).await?;
         Ok(account.and_then(|account| match account.state {
-            AccountState::Stopped(stop) => stop.probe_at,
+            AccountState::Stopped(stop) => Some(stop),
             AccountState::Open | AccountState::Paused(_) => None,
         }))
     }

@@ -200,7 +200,10 @@ fn report(done: Result<Done, Error>, words: &Words) -> anyhow::Result<()> {
     output::data(&format!("{}: {}\n", words.done, counted(done.changed, "email", "emails")))?;
     if done.skipped > 0 {
         let skipped = counted(done.skipped, "email was", "emails were");
-        output::note(&format!("{skipped} skipped: changed in the meantime, or the content was deleted."));
+        output::note(&format!(
+            "{skipped} skipped: in progress, changed in the meantime, or the content was deleted. `transports queue show` says \
+             which."
+        ));
     }
     Ok(())
 }

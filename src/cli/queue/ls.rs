@@ -15,7 +15,8 @@ use crate::cli::values::whole_number;
 use crate::clock::Timestamp;
 use crate::delivery::operator::{Operator, first};
 use crate::id::TenantId;
-use crate::outgoing::{Email, Recipient, RecipientState};
+use crate::outgoing::breaker::Stop;
+use crate::outgoing::{Email, LastAttempt, Recipient, RecipientState};
 use crate::store::email_selection::Position;
 
 /// List emails, by tenant and time of acceptance.
@@ -69,7 +70,9 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
     let now = operator.now();
     let last = emails.last().filter(|_| more > 0).map(|(tenant, email)| format!("{tenant}/{}", email.id));
     if arguments.json {
-        let listed: Vec<_> = emails.iter().map(|(tenant, email)| document(tenant, email, now)).collect();
+        let stops = stops(&emails, operator).await?;
+        let document = |(tenant, email): &(TenantId, Email)| document(tenant, email, stops.get(tenant), now);
+        let listed: Vec<_> = emails.iter().map(document).collect();
         let document = json!({ "emails": listed, "more": more, "after": last });
         return output::data(&format!("{document}\n"));
     }
@@ -77,7 +80,7 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
         output::note("No email matches.");
         return Ok(());
     }
-    output::data(&table(&emails, &selection.states, &probes(&emails, operator).await?, now))?;
+    output::data(&table(&emails, &selection.states, &stops(&emails, operator).await?, now))?;
     if let Some(last) = last {
         let more = counted(more, "more email", "more emails");
         output::note(&format!("{more}: continue with --after={:?}", shown(&last)));
@@ -91,7 +94,7 @@ fn position(text: &str) -> Option<Position> {
 }
 
 /// Uses the names of the API. Of addresses only the domains.
-pub(super) fn document(tenant: &TenantId, email: &Email, now: Timestamp) -> Value {
+pub(super) fn document(tenant: &TenantId, email: &Email, stop: Option<&Stop>, now: Timestamp) -> Value {
     let recipient = |recipient: &Recipient| {
         json!({
             "domain": domain(recipient),
@@ -99,8 +102,8 @@ pub(super) fn document(tenant: &TenantId, email: &Email, now: Timestamp) -> Valu
             "state": recipient.state.as_str(),
             "attempts": recipient.attempts,
             "copies": recipient.copies,
-            "next_attempt_at": recipient.next_attempt_at.map(Timestamp::to_iso),
-            "code": recipient.last.as_ref().and_then(|last| last.code()),
+            "next_attempt_at": next(recipient, stop).map(Timestamp::to_iso),
+            "code": code(recipient, stop),
             "smtp_code": recipient.last.as_ref().and_then(|last| last.smtp_code),
             "stage": recipient.last.as_ref().map(|last| last.stage.as_str()),
         })
@@ -125,31 +128,48 @@ pub(super) fn domain(recipient: &Recipient) -> Option<String> {
     recipient.address.as_ref().map(|address| address.domain().to_string())
 }
 
-/// When the accounts that have stopped try again by themselves.
-type Probes = HashMap<TenantId, Timestamp>;
-
-/// Those of the accounts for which an email is held.
-async fn probes(emails: &[(TenantId, Email)], operator: &Operator) -> anyhow::Result<Probes> {
-    let held = emails.iter().filter(|(_, email)| email.is_held()).map(|(tenant, _)| tenant);
-    let mut probes = Probes::new();
-    for tenant in held.collect::<HashSet<_>>() {
-        probes.extend(operator.probe_at(tenant).await?.map(|at| (tenant.clone(), at)));
-    }
-    Ok(probes)
+/// The account's stop, where the recipient is held for it and not for its API key.
+fn stop_of<'a>(recipient: &Recipient, stop: Option<&'a Stop>) -> Option<&'a Stop> {
+    stop.filter(|_| recipient.is_held_for_account() && !recipient.waits_for_its_key())
 }
 
-fn table(emails: &[(TenantId, Email)], states: &[RecipientState], probes: &Probes, now: Timestamp) -> String {
+/// The diagnosis that it waits or has ended for: of its account, or of its last attempt.
+pub(super) fn code<'a>(recipient: &'a Recipient, stop: Option<&'a Stop>) -> Option<&'a str> {
+    let of_attempt = || recipient.last.as_ref().and_then(LastAttempt::code);
+    stop_of(recipient, stop).map(|stop| &*stop.code).or_else(of_attempt)
+}
+
+/// When it is tried next: what is held for an account has no time of its own.
+pub(super) fn next(recipient: &Recipient, stop: Option<&Stop>) -> Option<Timestamp> {
+    recipient.next_attempt_at.or(stop_of(recipient, stop).and_then(|stop| stop.probe_at))
+}
+
+/// Why accounts do not send that a failure has stopped.
+type Stops = HashMap<TenantId, Stop>;
+
+/// Those of the accounts for which recipients are held.
+async fn stops(emails: &[(TenantId, Email)], operator: &Operator) -> anyhow::Result<Stops> {
+    let is_held = |email: &Email| email.recipients.iter().any(Recipient::is_held_for_account);
+    let held = emails.iter().filter(|(_, email)| is_held(email)).map(|(tenant, _)| tenant);
+    let mut stops = Stops::new();
+    for tenant in held.collect::<HashSet<_>>() {
+        stops.extend(operator.stop(tenant).await?.map(|stop| (tenant.clone(), stop)));
+    }
+    Ok(stops)
+}
+
+fn table(emails: &[(TenantId, Email)], states: &[RecipientState], stops: &Stops, now: Timestamp) -> String {
     let names = NAMES.map(str::to_owned);
     let lines: Vec<_> = std::iter::once(names)
-        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, states, probes, now)))
+        .chain(emails.iter().map(|(tenant, email)| cells(tenant, email, states, stops.get(tenant), now)))
         .collect();
     columns(&lines)
 }
 
 /// The diagnoses of the recipients in these states: one, and how many others there are.
-fn diagnoses(email: &Email, states: &[RecipientState]) -> String {
+fn diagnoses(email: &Email, states: &[RecipientState], stop: Option<&Stop>) -> String {
     let wanted = email.recipients.iter().filter(|recipient| states.contains(&recipient.state));
-    let codes: BTreeSet<_> = wanted.filter_map(|recipient| recipient.last.as_ref()?.code()).collect();
+    let codes: BTreeSet<_> = wanted.filter_map(|recipient| code(recipient, stop)).collect();
     match (codes.first(), codes.len()) {
         (None, _) => "-".to_owned(),
         (Some(code), 1) => (*code).to_owned(),
@@ -161,19 +181,17 @@ fn cells(
     tenant: &TenantId,
     email: &Email,
     states: &[RecipientState],
-    probes: &Probes,
+    stop: Option<&Stop>,
     now: Timestamp,
 ) -> [String; 8] {
-    let next = email.recipients.iter().filter_map(|recipient| recipient.next_attempt_at).min();
-    // What is held for an account has no time of its own.
-    let next = next.or_else(|| probes.get(tenant).copied().filter(|_| email.is_held()));
+    let next = email.recipients.iter().filter_map(|recipient| next(recipient, stop)).min();
     [
         shown(tenant.as_str()),
         email.id.to_string(),
         email.status(now).as_str().to_owned(),
         email.lane.as_str().to_owned(),
         email.recipients.len().to_string(),
-        diagnoses(email, states),
+        diagnoses(email, states, stop),
         moment::utc(email.created_at),
         moment::utc_or_hyphen(next),
     ]

@@ -7,7 +7,7 @@ use clap::Args;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::ls::{columns, document, domain};
+use super::ls::{code, columns, document, domain, next};
 use super::output;
 use crate::cli::email_config::shown;
 use crate::cli::moment;
@@ -15,7 +15,8 @@ use crate::cli::values::IdParser;
 use crate::clock::Timestamp;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
-use crate::outgoing::Email;
+use crate::outgoing::breaker::Stop;
+use crate::outgoing::{Email, Recipient};
 use crate::store::email_events::StoredEvent;
 
 /// Show the recipients and events of one email.
@@ -45,13 +46,14 @@ pub(super) async fn run(arguments: &Arguments, operator: &Operator) -> anyhow::R
         bail!("no email is stored with the id {}", arguments.email);
     };
     let now = operator.now();
+    let is_held = email.recipients.iter().any(Recipient::is_held_for_account);
+    let stop = if is_held { operator.stop(&tenant).await? } else { None };
     if arguments.json {
-        let mut document = document(&tenant, &email, now);
+        let mut document = document(&tenant, &email, stop.as_ref(), now);
         document["events"] = events.iter().map(event_document).collect();
         return output::data(&format!("{document}\n"));
     }
-    let probe = if email.is_held() { operator.probe_at(&tenant).await? } else { None };
-    output::data(&text(&tenant, &email, &events, probe, now))
+    output::data(&text(&tenant, &email, &events, stop.as_ref(), now))
 }
 
 fn event_document(stored: &StoredEvent) -> serde_json::Value {
@@ -66,12 +68,12 @@ fn event_document(stored: &StoredEvent) -> serde_json::Value {
     })
 }
 
-/// `probe` is when the account tries again for which the email is held.
+/// `stop` is why the account does not send for which recipients are held.
 fn text(
     tenant: &TenantId,
     email: &Email,
     events: &[StoredEvent],
-    probe: Option<Timestamp>,
+    stop: Option<&Stop>,
     now: Timestamp,
 ) -> String {
     let mut text = String::new();
@@ -100,11 +102,9 @@ fn text(
             recipient.state.as_str().to_owned(),
             recipient.attempts.to_string(),
             recipient.copies.to_string(),
-            last.and_then(|last| last.code()).unwrap_or("-").to_owned(),
+            code(recipient, stop).unwrap_or("-").to_owned(),
             reply.unwrap_or_else(|| "-".to_owned()),
-            moment::utc_or_hyphen(
-                recipient.next_attempt_at.or(probe.filter(|_| recipient.state.is_waiting())),
-            ),
+            moment::utc_or_hyphen(next(recipient, stop)),
         ]
     }));
     text.push('\n');

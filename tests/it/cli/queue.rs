@@ -293,6 +293,17 @@ async fn a_service_that_runs_notices_what_the_operator_changes() {
             let shown = done(&post, shown);
             assert!(shown.contains(&probe), "{engine:?} {probe}: {shown}");
         }
+        // One that was never tried waits for the same reason.
+        let untried = enqueue(&post, "other", &to(&["carol@example.net"])).await;
+        let untried_path = format!("{EMAILS}/{untried}");
+        crate::support::eventually::eventually("it is held", async || {
+            let email = post.app.admin("other").get(&untried_path).await.expect(200).json();
+            status(&email) == "held" && email["recipients"][0]["next_attempt_at"].is_string()
+        })
+        .await;
+        let shown = done(&post, &["queue", "show", &untried]);
+        assert!(shown.contains("AUTH_REJECTED") && shown.contains(&probe), "{engine:?}: {shown}");
+        post.app.admin("other").post(&format!("{untried_path}/cancel")).await.expect(200);
         let found = done(&post, &["queue", "cancel", "--code", "AUTH_REJECTED", "--dry-run"]);
         assert_eq!(found, "found: 1 email of 1 tenant\n", "{engine:?}");
         post.server.play(Script::starttls());

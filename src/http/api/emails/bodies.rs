@@ -336,7 +336,7 @@ impl EmailBody {
 impl RecipientBody {
     /// `stop` is why the account does not send, where a failure has stopped it.
     fn new(recipient: &Recipient, stop: Option<&Stop>, language: Language) -> Self {
-        let stop = stop.filter(|_| recipient.is_held_for_account() && !waits_for_its_key(recipient));
+        let stop = stop.filter(|_| recipient.is_held_for_account() && !recipient.waits_for_its_key());
         // What stands beside a hand-over under way is when it counts as interrupted.
         let waits = recipient.state.is_waiting() || recipient.state == RecipientState::Unknown;
         let next = recipient.next_attempt_at.filter(|_| waits).or(stop.and_then(|stop| stop.probe_at));
@@ -374,11 +374,6 @@ impl AttemptBody {
             diagnosis,
         }
     }
-}
-
-/// Whether it stays when the account is open, since its API key may not be used.
-fn waits_for_its_key(recipient: &Recipient) -> bool {
-    recipient.last.as_ref().and_then(LastAttempt::code) == Some("API_KEY_REFUSED")
 }
 
 /// What is said about an account without naming its server: an event outlives the configuration.
