@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-pub use summary::Summary;
+pub use summary::{ClosedAccounts, NAMED, Summary};
 
 use super::change::{change_account, change_email};
 use super::{Error, query};

@@ -9,7 +9,7 @@ use super::output;
 use crate::cli::email_config::shown;
 use crate::cli::moment;
 use crate::clock::Timestamp;
-use crate::delivery::operator::{Operator, Summary};
+use crate::delivery::operator::{ClosedAccounts, NAMED, Operator, Summary};
 use crate::id::TenantId;
 use crate::store::email_selection::UnderWay;
 
@@ -57,7 +57,7 @@ fn document(summary: &Summary) -> String {
         |(tenant, emails, octets)| json!({ "tenantId": tenant.as_str(), "emails": emails, "bytes": octets }),
     );
     let accounts: serde_json::Map<_, _> =
-        summary.accounts.iter().map(|(state, count)| (state.clone(), json!(count))).collect();
+        summary.accounts.iter().map(|(state, closed)| (state.clone(), json!(closed.count))).collect();
     let document = json!({
         "in_flight": summary.under_way.in_flight,
         "settled_by": summary.under_way.settled_by.map(Timestamp::to_iso),
@@ -88,8 +88,10 @@ fn text(summary: &Summary, now: Timestamp) -> String {
     if !summary.accounts.is_empty() {
         let _ = writeln!(text, "\nACCOUNTS THAT DO NOT SEND");
     }
-    for (state, count) in &summary.accounts {
-        let _ = writeln!(text, "{state:<40}  {count:>9}");
+    for (state, ClosedAccounts { count, first }) in &summary.accounts {
+        let first: Vec<String> = first.iter().map(|tenant| shown(tenant.as_str())).collect();
+        let more = if *count > NAMED { ", …" } else { "" };
+        let _ = writeln!(text, "{state:<40}  {count:>9}  {}{more}", first.join(", "));
     }
     if !summary.longest.is_empty() {
         let _ = writeln!(text, "\n{:<24}  {:>9}  {:>14}", "LONGEST QUEUES", "EMAILS", "BYTES");

@@ -16,12 +16,32 @@ pub struct Summary {
     /// By lane: emails, octets, and since when the oldest of an open account is due.
     pub lanes: Vec<(LaneCount, Option<Timestamp>)>,
     /// By state with its reason: the code of a diagnosis, or who has paused it.
-    pub accounts: Vec<(String, usize)>,
+    pub accounts: BTreeMap<String, ClosedAccounts>,
     /// The tenants with most that waits: emails and octets.
     pub longest: Vec<(TenantId, i64, i64)>,
     pub under_way: UnderWay,
     /// Emails that are held until a time, and counted in their lanes.
     pub held_until: i64,
+}
+
+/// Accounts that do not send for one reason.
+#[derive(Default, Debug)]
+pub struct ClosedAccounts {
+    pub count: usize,
+    /// The first of them, at most [`NAMED`].
+    pub first: Vec<TenantId>,
+}
+
+/// Tenants that are named beside a count.
+pub const NAMED: usize = 5;
+
+impl ClosedAccounts {
+    fn add(&mut self, tenant: &TenantId) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push(tenant.clone());
+        }
+    }
 }
 
 impl Operator {
@@ -62,6 +82,7 @@ impl Operator {
     pub async fn summary_of(&self, tenant: &TenantId) -> Result<Summary, DbError> {
         let account = delivery_accounts::find(&self.db, tenant).await?;
         let closed = account.as_ref().and_then(|account| reason(&account.state));
+        let of_tenant = || ClosedAccounts { count: 1, first: vec![tenant.clone()] };
         let lanes = backlog::lanes_of_tenant(&self.db, tenant).await?;
         let is_due = |oldest: &Timestamp| closed.is_none() && *oldest <= self.now();
         let mut lanes: Vec<_> =
@@ -71,7 +92,7 @@ impl Operator {
         let octets = lanes.iter().map(|(lane, _)| lane.octets).sum();
         Ok(Summary {
             lanes,
-            accounts: closed.into_iter().map(|reason| (reason, 1)).collect(),
+            accounts: closed.into_iter().map(|reason| (reason, of_tenant())).collect(),
             longest: if emails > 0 { vec![(tenant.clone(), emails, octets)] } else { Vec::new() },
             under_way: self.under_way(Some(tenant)).await?,
             held_until: email_selection::held_until(&self.db, Some(tenant), self.now()).await?,
@@ -79,17 +100,17 @@ impl Operator {
     }
 
     /// Accounts that do not send, counted by state and reason.
-    async fn closed_accounts(&self) -> Result<Vec<(String, usize)>, DbError> {
-        let mut counts = BTreeMap::<String, usize>::new();
+    async fn closed_accounts(&self) -> Result<BTreeMap<String, ClosedAccounts>, DbError> {
+        let mut closed = BTreeMap::<String, ClosedAccounts>::new();
         for state in [AccountState::PAUSED, AccountState::STOPPED] {
             self.for_accounts(state, |account| {
                 if let Some(reason) = reason(&account.state) {
-                    *counts.entry(reason).or_default() += 1;
+                    closed.entry(reason).or_default().add(&account.tenant);
                 }
             })
             .await?;
         }
-        Ok(counts.into_iter().collect())
+        Ok(closed)
     }
 }
 

@@ -223,6 +223,8 @@ async fn an_administrator_sees_that_the_operator_has_paused_the_account_and_cann
         assert_eq!(held["emails"][0]["id"], json!(id), "{engine:?}");
         let summary = document(&post, &["queue", "summary", "--json"]);
         assert_eq!(summary["accounts"], json!({"paused: operator": 1}), "{engine:?}");
+        let named = done(&post, &["queue", "summary"]);
+        assert!(named.contains("        1  acme\n"), "{engine:?}: {named}");
         let summary = document(&post, &["queue", "summary", "--tenant", "acme", "--json"]);
         assert_eq!(summary["accounts"], json!({"paused: operator": 1}), "{engine:?}: {summary}");
         assert_eq!(summary["lanes"][0]["oldest_due_at"], json!(null), "{engine:?}: nothing is due");
