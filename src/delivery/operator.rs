@@ -20,7 +20,7 @@ use crate::store::delivery_accounts::DeliveryAccount;
 use crate::store::email_events::StoredEvent;
 use crate::store::email_selection::{self, EmailKey, Position, Selection, UnderWay};
 use crate::store::erasure::{self, Erasure};
-use crate::store::{Db, DbError, Statement, audit, delivery_accounts, email_events, emails};
+use crate::store::{Db, DbError, Statement, audit, delivery_accounts, email_events, emails, tenants};
 
 /// Accounts that are read at once.
 const ACCOUNTS: i64 = 500;
@@ -309,6 +309,11 @@ impl Operator {
         })
         .await?;
         Ok(tenants)
+    }
+
+    /// Whether there is anything of a tenant to pause: otherwise its name is mistyped, or it was deleted.
+    pub async fn is_stored(&self, tenant: &TenantId) -> Result<bool, DbError> {
+        tenants::is_stored(&self.db, tenant).await
     }
 
     /// Whether an account sends; none where it has never sent anything.

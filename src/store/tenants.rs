@@ -14,6 +14,11 @@ statements! {
         (select count(*) from content_keys where tenant_id = $1),
         (select count(*) from audit where tenant_id = $1),
         (select count(*) from api_keys where tenant_id = $1)";
+    /// Whether the tenant has an account, mail or a key: its audit alone outlives them.
+    IS_STORED = "select tenant_id from email_configs where tenant_id = $1
+        union all select tenant_id from delivery_accounts where tenant_id = $1
+        union all select tenant_id from emails where tenant_id = $1
+        union all select tenant_id from api_keys where tenant_id = $1 limit 1";
     REMOVE_API_KEYS = "delete from api_keys where tenant_id = $1";
     REMOVE_CONFIG = "delete from email_configs where tenant_id = $1";
     /// Whoever owns the account finds nothing more to send, and writes nothing more.
@@ -90,6 +95,11 @@ pub async fn count(db: &Db, tenant: &TenantId) -> Result<TenantRows, DbError> {
         audit_rows: columns.integer()?,
         api_keys: columns.integer()?,
     })
+}
+
+/// Whether a tenant has a configuration, an account as a sender, emails or API keys.
+pub async fn is_stored(db: &Db, tenant: &TenantId) -> Result<bool, DbError> {
+    Ok(db.optional(sql(IS_STORED).bind(tenant.as_str())).await?.is_some())
 }
 
 /// Removes the API keys, the configuration and whatever could send, then the rest in batches, and the keys last, so that after an

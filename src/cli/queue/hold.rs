@@ -6,6 +6,7 @@ use clap::Args;
 use super::options::ConfirmOptions;
 use super::{counted, output};
 use crate::cli::tenants::parse_code;
+use crate::config::Problem;
 use crate::delivery::Error;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
@@ -80,7 +81,10 @@ impl TenantArguments {
 
 pub(super) async fn hold(arguments: &HoldArguments, operator: &Operator) -> anyhow::Result<()> {
     let tenants = match &arguments.whose.tenant {
-        Some(tenant) => vec![tenant.clone()],
+        Some(tenant) => {
+            require_stored(tenant, operator).await?;
+            vec![tenant.clone()]
+        }
         None => operator.tenants_to_hold().await?,
     };
     if !may_change(&tenants, &arguments.confirm, "Pause them?")? {
@@ -113,6 +117,18 @@ pub(super) async fn release(arguments: &ReleaseArguments, operator: &Operator) -
         output::note(&format!("{accounts} paused by an administrator of the tenant."));
     }
     Ok(())
+}
+
+/// # Errors
+/// Where nothing is stored of a tenant: pausing it would leave an account that nobody has.
+async fn require_stored(tenant: &TenantId, operator: &Operator) -> anyhow::Result<()> {
+    if operator.is_stored(tenant).await? {
+        return Ok(());
+    }
+    let problem = Problem::new(format!("no tenant {:?} is stored", tenant.as_str()));
+    let hint =
+        "`transports tenants ls` lists the tenants with a mail account; names are compared byte by byte";
+    Err(problem.with_hint(hint).into())
 }
 
 /// Says how many accounts are meant, and asks.
@@ -164,6 +180,7 @@ async fn may_change_tenant(
     operator: &Operator,
     question: &str,
 ) -> anyhow::Result<bool> {
+    require_stored(tenant, operator).await?;
     let (state, waiting) = (operator.account(tenant).await?, operator.waiting(tenant).await?);
     let waiting = usize::try_from(waiting)?;
     let found = format!(

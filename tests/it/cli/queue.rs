@@ -339,6 +339,37 @@ async fn hold_pauses_whose_mail_waits_and_drain_says_what_is_due() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_of_which_nothing_is_stored_is_neither_paused_nor_resumed() {
+    for engine in Engine::all() {
+        let post = open(engine, Script::starttls(), false).await;
+        for arguments in [
+            &["tenants", "pause", "acmee", "--yes"][..],
+            &["tenants", "pause", "acmee", "--dry-run"],
+            &["tenants", "resume", "acmee", "--yes"],
+            &["queue", "hold", "--tenant", "acmee", "--yes"],
+        ] {
+            let (code, out, err) = queue(&post, arguments);
+            assert_eq!((code, out.as_str()), (Some(1), ""), "{engine:?} {arguments:?}: {err}");
+            assert!(err.starts_with("error: no tenant \"acmee\" is stored\n  hint: "), "{err}");
+            assert!(err.contains("`transports tenants ls`"), "{err}");
+        }
+        let paused = document(&post, &["queue", "summary", "--json"])["accounts"].clone();
+        assert_eq!(paused, json!({}), "{engine:?}: no account is left behind");
+
+        // What is left of a tenant without a configuration may be sent, or sends.
+        done(&post, &["api-keys", "create", "--tenant", "keyed", "--name", "first"]);
+        enqueue(&post, "other", &to(&["bob@example.net"])).await;
+        for table in ["email_configs", "delivery_accounts"] {
+            post.app.database.execute(&format!("delete from {table} where tenant_id = 'other'")).await;
+        }
+        for tenant in ["keyed", "other", "acme"] {
+            let paused = done(&post, &["tenants", "pause", tenant, "--yes"]);
+            assert_eq!(paused, "the account is paused by the operator\n", "{engine:?} {tenant}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mail_that_is_held_until_a_time_is_counted_as_such() {
     for engine in Engine::all() {
         let app = TestApp::with_database(Database::create(engine).await, |config| {
