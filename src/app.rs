@@ -230,7 +230,7 @@ pub async fn open_keys(config: &Config, clock: &Clock) -> anyhow::Result<(Keys, 
     let remote = Remote::configured(&config.encryption, &client, clock, &Metrics::new())?;
     let keys = Keys::load(&config.encryption, remote).map_err(|error| Invalid::from(Problem::from(error)))?;
     require_database_file(config)?;
-    let db = Db::open(&config.database, &tls).await.context("opening the database")?;
+    let db = Db::open_served(&config.database, &tls).await.context("opening the database")?;
     Ok((keys, db))
 }
 

@@ -83,7 +83,7 @@ pub(super) async fn run(command: &Command, config: &Config) -> anyhow::Result<()
 pub(super) async fn open(config: &Config) -> anyhow::Result<Db> {
     let tls = egress::tls::client_config(&config.tls)?;
     crate::app::require_database_file(config)?;
-    Db::open(&config.database, &tls).await.context("opening the database")
+    Db::open_served(&config.database, &tls).await.context("opening the database")
 }
 
 /// The end of the help.

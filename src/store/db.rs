@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use tracing::Instrument as _;
 
-use super::postgres::Postgres;
+use super::postgres::{Empty, Postgres};
 use super::sqlite::{SenderLock, Sqlite};
 use super::{Row, Statement, Write, WriteOutcome, sql};
 use crate::config::Database;
@@ -46,12 +46,28 @@ impl Db {
     /// # Errors
     /// A text for the operator: the URL (without its password) and what is wrong with it.
     pub async fn open(settings: &Database, tls: &Arc<rustls::ClientConfig>) -> anyhow::Result<Self> {
+        Self::open_where(settings, tls, Empty::IsFilled).await
+    }
+
+    /// The same for commands on a database that is served: tables that no service has made are not made in one of PostgreSQL.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; also where the database has no tables of the service.
+    pub async fn open_served(settings: &Database, tls: &Arc<rustls::ClientConfig>) -> anyhow::Result<Self> {
+        Self::open_where(settings, tls, Empty::IsRefused).await
+    }
+
+    async fn open_where(
+        settings: &Database,
+        tls: &Arc<rustls::ClientConfig>,
+        empty: Empty,
+    ) -> anyhow::Result<Self> {
         let connections = settings.connections;
         let engine = match settings.sqlite_path() {
             Some(path) => Engine::Sqlite(Arc::new(Sqlite::open(path, connections).await?)),
-            None => {
-                Engine::Postgres(Arc::new(Postgres::open(settings.url.expose(), connections, tls).await?))
-            }
+            None => Engine::Postgres(Arc::new(
+                Postgres::open(settings.url.expose(), connections, tls, empty).await?,
+            )),
         };
         Ok(Self { engine, fails_to_write: Arc::default() })
     }

@@ -153,6 +153,11 @@ pub(super) fn on_sqlite(connection: &mut Connection, known: &[Migration]) -> any
     }
 }
 
+/// Whether any program has migrated this database of PostgreSQL.
+pub(super) async fn is_migrated(client: &Client) -> anyhow::Result<bool> {
+    Ok(client.query_one(EXISTS, &[]).await?.try_get(0)?)
+}
+
 /// Read committed, so that a read after taking the lock sees what its last holder has committed.
 pub(super) async fn on_postgres(client: &mut Client, known: &[Migration]) -> anyhow::Result<()> {
     loop {

@@ -45,6 +45,16 @@ pub fn warnings(settings: &Database) -> Vec<Problem> {
     is_open.then(|| Problem::new(text).with_hint(hint)).into_iter().collect()
 }
 
+const START_ONCE: &str = "start the service once with `transports serve`, which makes them; or name the settings of the one \
+                          that is served with --config";
+
+/// What becomes of a database without tables.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Empty {
+    IsFilled,
+    IsRefused,
+}
+
 pub(super) struct Postgres {
     readers: Readers,
     pool: Pool,
@@ -59,22 +69,30 @@ impl Postgres {
         url: &str,
         connections: usize,
         tls: &Arc<rustls::ClientConfig>,
+        empty: Empty,
     ) -> anyhow::Result<Self> {
         let config = url::parse(url)?;
         let place = url::shown(&config);
-        Self::open_parsed(config, connections, tls).await.with_context(|| format!("database.url: {place}"))
+        Self::open_parsed(config, connections, tls, empty)
+            .await
+            .with_context(|| format!("database.url: {place}"))
     }
 
     async fn open_parsed(
         config: Config,
         connections: usize,
         tls: &Arc<rustls::ClientConfig>,
+        empty: Empty,
     ) -> anyhow::Result<Self> {
         let connector = Connector { tls: MakeRustlsConnect::new(rustls::ClientConfig::clone(tls)) };
         let mut migrating = connector.plain(&config).await.map_err(|error| explain(&error))?;
         timeout(TIME_LIMIT, check_server(&connector, &config, &migrating))
             .await
             .map_err(|_| timeout_error())??;
+        if empty == Empty::IsRefused && !migrations::is_migrated(&migrating).await? {
+            let problem = Problem::new("this database has no tables of the service");
+            return Err(problem.with_hint(START_ONCE).into());
+        }
         migrations::on_postgres(&mut migrating, migrations::MIGRATIONS).await.map_err(rights::explain)?;
         rights::check(&migrating).await?;
         drop(migrating);

@@ -222,3 +222,27 @@ async fn the_command_works_while_the_service_runs() {
     admin.delete().await.expect(204);
     assert_eq!(list(), json!([]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_database_of_postgresql_is_an_error_and_stays_empty() {
+    let Some(engine) = Engine::postgres() else { return };
+    let database = Database::create(engine).await;
+    for arguments in [
+        &["tenants", "ls"][..],
+        &["queue", "summary"],
+        &["queue", "ls"],
+        &["api-keys", "ls", "--platform"],
+        &["keys", "status"],
+    ] {
+        let (code, out, err) = run(arguments, &variables(&database));
+        assert_eq!((code, out.as_str()), (Some(1), ""), "{arguments:?}: {err}");
+        assert!(
+            err.contains("this database has no tables of the service\n  hint: start the service once"),
+            "{err}"
+        );
+    }
+    let tables = database.query("select tablename::text from pg_tables where schemaname = 'public'").await;
+    assert!(tables.is_empty(), "{tables:?}");
+    drop(database.open().await);
+    assert_eq!(run(&["tenants", "ls"], &variables(&database)).0, Some(0), "the service has made them");
+}
