@@ -21,11 +21,8 @@ const WELL_KNOWN_NAT64: [Ipv6Net; 2] = [
 
 pub(super) fn allow(entries: &[String]) -> Result<Vec<IpNet>, PolicyError> {
     parse_entries("egress.allow", entries, |entry| {
+        check_length(entry)?;
         let network = parse_network(entry)?;
-        let shortest = if network.addr().is_ipv4() { SHORTEST_ALLOWED_V4 } else { SHORTEST_ALLOWED_V6 };
-        if network.prefix_len() < shortest {
-            return Err(format!("is shorter than /{shortest}, and would open too much"));
-        }
         if NEVER_OPENED.iter().any(|range| range.network.contains(&network)) {
             return Err("holds only addresses that are never opened".to_owned());
         }
@@ -36,6 +33,16 @@ pub(super) fn allow(entries: &[String]) -> Result<Vec<IpNet>, PolicyError> {
         }
         Ok(network)
     })
+}
+
+/// Comes before the advice on bits behind the prefix, which would lead to a range that is too wide all the same.
+fn check_length(entry: &str) -> Result<(), String> {
+    let Ok(network) = entry.parse::<IpNet>() else { return Ok(()) };
+    let shortest = if network.addr().is_ipv4() { SHORTEST_ALLOWED_V4 } else { SHORTEST_ALLOWED_V6 };
+    if network.prefix_len() < shortest {
+        return Err(format!("is shorter than /{shortest}, and would open too much"));
+    }
+    Ok(())
 }
 
 pub(super) fn deny(entries: &[String]) -> Result<Vec<IpNet>, PolicyError> {

@@ -286,9 +286,11 @@ fn only_the_operators_ports_are_open() {
 /// Security case A19.
 #[test]
 fn a_setting_that_cannot_stand_is_named() {
-    let cases: [(&str, &str, &str); 26] = [
+    let cases: [(&str, &str, &str); 28] = [
         ("egress.allow", "0.0.0.0/0", "is shorter than /8, and would open too much"),
         ("egress.allow", "8.0.0.0/7", "is shorter than /8, and would open too much"),
+        ("egress.allow", "10.0.0.0/4", "is shorter than /8, and would open too much"),
+        ("egress.allow", "fd00::1/15", "is shorter than /16, and would open too much"),
         ("egress.allow", "::/0", "is shorter than /16, and would open too much"),
         ("egress.allow", "2000::/15", "is shorter than /16, and would open too much"),
         ("egress.allow", "10.1.0.0/16:587", "is not a network in CIDR notation, such as 10.1.2.0/24"),
