@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::{Auth, Config, Problem};
+use crate::config::{self, Auth, Config, Problem};
 use crate::delivery;
 use crate::egress::Resolver;
 use crate::http::{self, server};
@@ -47,6 +47,7 @@ pub async fn run(_arguments: Arguments, config: Config, traces: Option<Traces>) 
     let gateway = GatewayListeners::configured(&config)?;
     let app = App::start(config, Clock::System, Resolver::system()).await?;
     log_settings(&app.config);
+    log_whether_it_sends(&app.config.delivery);
     if let Some(gateway) = &gateway {
         gateway.log_addresses()?;
     }
@@ -75,6 +76,16 @@ fn log_settings(config: &Config) {
     } else {
         tracing::info!(
             "nobody can sign in at /console/, since console.oidc_issuer is not set; other pages may embed the console"
+        );
+    }
+}
+
+/// A service that sends says so with each hand-over; one that does not would say nothing at all.
+fn log_whether_it_sends(settings: &config::Delivery) {
+    if !settings.enabled {
+        tracing::info!(
+            "this process accepts emails and sends none, since delivery.enabled is false: they wait for another process on \
+             this database that sends"
         );
     }
 }

@@ -55,6 +55,18 @@ async fn it_says_that_it_listens_once_the_database_is_open() {
 }
 
 #[tokio::test]
+async fn a_process_that_sends_nothing_says_so_at_the_start() {
+    let database = Database::create(Engine::chosen()).await;
+    let said = "this process accepts emails and sends none, since delivery.enabled is false";
+    for (enabled, is_said) in [("false", true), ("true", false)] {
+        let settings = with(&variables(&database), "TRANSPORTS_DELIVERY__ENABLED", enabled);
+        let (_, log) = Process::serve(&settings).stop();
+        let line = log.lines().find(|line| line.contains(said));
+        assert_eq!(line.is_some_and(|line| line.contains("INFO")), is_said, "{enabled}: {log}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_named_with_a_way_to_find_its_program() {
     let database = Database::create(Engine::chosen()).await;
     let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
