@@ -12,7 +12,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::envelope::{KEY_BYTES, cipher};
 use super::key_file;
-use crate::config::Encryption;
+use crate::config::{Encryption, Problem};
 use crate::file_stamp::FileStamp;
 use crate::secret::Secret;
 
@@ -71,9 +71,14 @@ impl Ring {
     ) -> anyhow::Result<Self> {
         let mut keys: Vec<Arc<Key>> = Vec::new();
         for (place, entry) in entries {
-            let key = Key::parse(entry).map_err(|problem| anyhow!("{source}: {place} {problem}"))?;
+            let faulty = |problem| {
+                Problem::new(format!("{source}: {place} {problem}"))
+                    .with_hint(format!("correct {place}, or remove it where it is no key of yours"))
+            };
+            let key = Key::parse(entry).map_err(faulty)?;
             if keys.iter().any(|other| other.id == key.id) {
-                bail!("{source}: {place} names key {} a second time", key.id);
+                let problem = Problem::new(format!("{source}: {place} names key {} a second time", key.id));
+                return Err(problem.with_hint("remove one of the two").into());
             }
             keys.push(Arc::new(key));
         }

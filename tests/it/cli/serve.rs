@@ -67,6 +67,31 @@ async fn a_process_that_sends_nothing_says_so_at_the_start() {
 }
 
 #[tokio::test]
+async fn a_faulty_line_of_the_key_file_is_to_be_corrected() {
+    let database = Database::create(Engine::chosen()).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("keys");
+    let good = crate::support::app::encryption_key();
+    let keys_file = |text: &str| {
+        std::fs::write(&file, text).expect("a file");
+        std::fs::set_permissions(&file, std::os::unix::fs::PermissionsExt::from_mode(0o600))
+            .expect("its owner");
+        let mut settings = variables(&database);
+        settings.retain(|(name, _)| name != "TRANSPORTS_ENCRYPTION__KEYS");
+        with(&settings, "TRANSPORTS_ENCRYPTION__KEYS_FILE", &file.display().to_string())
+    };
+    for (text, hint) in [
+        (format!("{good}\nnonsense\n"), "correct line 2, or remove it where it is no key of yours"),
+        (format!("{good}\n{good}\n"), "remove one of the two"),
+        (String::new(), "make a key with `transports keys generate`"),
+    ] {
+        let (code, _, err) = run(&["serve"], &keys_file(&text));
+        assert_eq!(code, Some(2), "{err}");
+        assert!(err.contains(&format!("  hint: {hint}\n")) && err.matches("hint: ").count() == 1, "{err}");
+    }
+}
+
+#[tokio::test]
 async fn an_address_in_use_is_named_with_a_way_to_find_its_program() {
     let database = Database::create(Engine::chosen()).await;
     let other = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");

@@ -230,6 +230,8 @@ async fn rotate_requires_valid_keys() {
         let ran = place.run(&["keys", "rotate"]).await;
         assert!(ran.code == code && ran.err.contains(expected), "{ran:?}");
         assert_eq!(place.file.text(), text);
+        let has_hint = ran.err.contains("hint: correct line 1, or remove it where it is no key of yours");
+        assert_eq!(has_hint, code == Some(2), "{ran:?}");
     }
     place.file.replace(&line("k1", 1));
     for (id, expected) in [("a b", "is not a good id"), ("", "is not a good id"), ("k:1", "is not a good id")]
