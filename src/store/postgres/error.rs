@@ -17,6 +17,9 @@ use crate::store::db::chain;
 /// lock), operator intervention, system error, internal error.
 const UNAVAILABLE_CLASSES: [&str; 9] = ["08", "28", "40", "53", "55", "57", "58", "F0", "XX"];
 
+/// The function of the server that looks the role up: the text beside it is in the server's language.
+const ROLE_CHECK: &str = "InitializeSessionUserId";
+
 /// An error, and which connections cannot be trusted any more.
 #[derive(Debug)]
 pub(super) struct Failure {
@@ -103,6 +106,14 @@ pub(super) fn timeout_error() -> DbError {
 
 /// What the operator reads where the server cannot be reached at the start.
 pub(super) fn explain(error: &Error) -> anyhow::Error {
+    // The role is missing, or may not log in: what the server says names it, and no rule of pg_hba.conf would help.
+    if let Some(refusal) = error.as_db_error().filter(|error| error.routine() == Some(ROLE_CHECK)) {
+        return anyhow::anyhow!(
+            "the server says `{}`: correct the user in database.url, or let the server's administrator make the role \
+             with `create role NAME login`",
+            refusal.message()
+        );
+    }
     anyhow::Error::msg(chain(error)).context(advice(error))
 }
 

@@ -344,6 +344,13 @@ async fn what_is_wrong_with_the_server_is_told_without_the_password() {
             format!("database.url: postgres://postgres@{server}/nowhere: the server refuses: check user"),
         ));
         cases.push((
+            format!("postgres://nobody_here:hunter2@{server}/postgres"),
+            format!(
+                "database.url: postgres://nobody_here@{server}/postgres: the server says `role \"nobody_here\" does not exist`: \
+                 correct the user"
+            ),
+        ));
+        cases.push((
             format!("postgres://postgres:hunter2@{server}/nowhere?sslmode=require"),
             "server does not support TLS".to_owned(),
         ));
