@@ -50,7 +50,8 @@ impl Sqlite {
         connection::create_file(&path).map_err(refused)?;
         connection::check_access(&path).map_err(refused)?;
         let mut connection = connection::open_first(&path).map_err(refused)?;
-        migrations::on_sqlite(&mut connection, migrations::MIGRATIONS).map_err(refused)?;
+        migrations::on_sqlite(&mut connection, migrations::MIGRATIONS)
+            .map_err(|error| refused(error::explain_busy(error)))?;
         let readers = Readers::open(&path, connections).map_err(|error| refused(error.into()))?;
         Ok(Self { writer: Writer::start(path.clone(), connection)?, readers, path })
     }

@@ -9,10 +9,11 @@ use crate::store::DbError;
 /// Whether the database is in trouble, or the statement is wrong.
 pub(super) fn classify(path: &Path, error: &Error) -> DbError {
     match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
+            DbError::Unavailable(format!("{}: {BUSY} ({error})", path.display()))
+        }
         Some(
-            ErrorCode::DatabaseBusy
-            | ErrorCode::DatabaseLocked
-            | ErrorCode::ReadOnly
+            ErrorCode::ReadOnly
             | ErrorCode::SystemIoFailure
             | ErrorCode::DatabaseCorrupt
             | ErrorCode::NotADatabase
@@ -40,6 +41,11 @@ pub(super) fn is_foreign_key(error: &Error) -> bool {
     code == Some(rusqlite::ffi::SQLITE_CONSTRAINT_FOREIGNKEY)
 }
 
+/// The same for the first write of a process, where a failure of another kind has its own words.
+pub(super) fn explain_busy(error: anyhow::Error) -> anyhow::Error {
+    if error.downcast_ref().is_some_and(is_busy) { error.context(BUSY) } else { error }
+}
+
 /// What the operator reads where the file cannot be opened.
 pub(super) fn explain(error: Error) -> anyhow::Error {
     let advice = match error.sqlite_error_code() {
@@ -48,12 +54,14 @@ pub(super) fn explain(error: Error) -> anyhow::Error {
         Some(ErrorCode::CannotOpen | ErrorCode::PermissionDenied | ErrorCode::ReadOnly) => {
             "check that the user of this process may write to the file and to its folder"
         }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => "another process holds the file",
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => BUSY,
         Some(ErrorCode::DiskFull) => "the disk is full",
         _ => return error.into(),
     };
     anyhow::Error::from(error).context(advice)
 }
+
+const BUSY: &str = "another process writes to the database, and has not ended in time: try again";
 
 pub(super) const DAMAGED: &str = "the file is damaged: restore it from a backup";
 

@@ -34,6 +34,20 @@ async fn refusal(url: &str) -> String {
 }
 
 #[tokio::test]
+async fn a_file_that_another_process_writes_to_is_told_with_a_remedy() {
+    let database = Database::create(Engine::Sqlite).await;
+    let db = database.open().await;
+    database.execute(TABLE).await;
+    let other = Connection::open(database.file()).unwrap();
+    other.execute_batch("begin immediate").unwrap();
+    let remedy = "another process writes to the database, and has not ended in time: try again";
+    let opening = refusal(&database.url()).await;
+    assert!(opening.contains(&format!("transports.db: {remedy}: database is locked")), "{opening}");
+    let writing = db.write(add("a", "")).await;
+    assert!(matches!(&writing, Err(DbError::Unavailable(text)) if text.contains(remedy)), "{writing:?}");
+}
+
+#[tokio::test]
 async fn the_file_and_its_log_are_for_their_owner_alone() {
     let database = Database::create(Engine::Sqlite).await;
     let db = database.open().await;
