@@ -41,5 +41,5 @@ pub(super) async fn run(arguments: &Arguments, keys: &ApiKeys) -> anyhow::Result
         return Ok(());
     }
     keys.revoke(&key.owner, &Author::operator(), key.id).await.map_err(failure)?;
-    output::data(&format!("revoked: {}\n", key.id))
+    output::data(&format!("revoked: {}, {:?} of {}\n", key.id, shown(&key.name), shown_owner(&key)))
 }

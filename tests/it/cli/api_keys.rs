@@ -48,7 +48,8 @@ async fn a_key_of_a_tenant_is_made_listed_changed_and_revoked_while_the_service_
 
     let (code, _, err) = run(&["api-keys", "revoke", &id], &variables(&post.app.database));
     assert_eq!(code, Some(2), "without a terminal it asks for --yes: {err}");
-    done(&post, &["api-keys", "revoke", &id, "--yes"]);
+    let revoked = done(&post, &["api-keys", "revoke", &id, "--yes"]);
+    assert_eq!(revoked, format!("revoked: {id}, \"billing\" of tenant \"acme\"\n"));
     // The service's clock is months behind that of the command.
     key.get(EMAILS).await.expect(401);
     let (code, _, err) = run(&["api-keys", "revoke", &id, "--yes"], &variables(&post.app.database));
