@@ -38,7 +38,7 @@ use crate::config::{self, Config};
 use crate::error::InputFault;
 use crate::id::TenantId;
 use crate::outgoing::transition::Waits;
-use crate::outgoing::{Email, Event, RecipientState};
+use crate::outgoing::{Email, Event, EventKind, RecipientState};
 use crate::store::{Db, DbError};
 use crate::telemetry::metrics::Metrics;
 use crate::vault::{Vault, VaultError};
@@ -219,9 +219,14 @@ impl Delivery {
         &self.accounts.metrics
     }
 
-    /// Counts what a change that was written has made of an email's recipients.
-    fn count_change(&self, before: &Email, after: &Email, events: &[Event]) {
-        for details in events.iter().map(|event| &event.details) {
+    /// Counts what a change that was written has made of an email's recipients, and warns where nobody knows any more whether
+    /// they have got it.
+    fn record_change(&self, tenant: &TenantId, before: &Email, after: &Email, events: &[Event]) {
+        for Event { kind, details, .. } in events {
+            if *kind == EventKind::Unknown && !after.is_test {
+                let (tenant, recipients) = (tenant.as_str(), details.positions.len());
+                tracing::warn!(tenant, email = %after.id, recipients, "it is unknown whether an email has arrived");
+            }
             if let Some(state) = RecipientState::parse(&details.state) {
                 self.metrics().record_recipients(state.as_str(), details.positions.len());
             }

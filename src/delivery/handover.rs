@@ -172,7 +172,7 @@ async fn begin(run: &Run<'_>, id: Uuid) -> Result<Result<Begun, Handed>, Error> 
     if written == WriteOutcome::NoRowsAffected {
         return Ok(Err(if still_ours(run).await { Handed::Nothing } else { Handed::Lost }));
     }
-    delivery.count_change(&before, &email, &events);
+    delivery.record_change(&run.tenant, &before, &email, &events);
     delivery.announce();
     email.version += 1;
     if positions.is_empty() {

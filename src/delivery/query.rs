@@ -352,7 +352,7 @@ impl Delivery {
         change: impl FnMut(&mut Email, Timestamp) -> Result<Vec<Event>, Error>,
     ) -> Result<(), Error> {
         let changed = change_email(&self.db, &self.clock, tenant, id, None, change).await?;
-        self.count_change(&changed.before, &changed.after, &changed.events);
+        self.record_change(tenant, &changed.before, &changed.after, &changed.events);
         self.announce();
         self.wake(tenant);
         Ok(())

@@ -57,7 +57,7 @@ pub(super) async fn write_result(run: &Run<'_>, mut before: Email, attempts: &[(
         let save = emails::save(&run.tenant, &before, &email, &events, None, now);
         match delivery.db.write(Write::default().then_all(save)).await {
             Ok(WriteOutcome::Committed) => {
-                delivery.count_change(&before, &email, &events);
+                delivery.record_change(&run.tenant, &before, &email, &events);
                 count_attempts(run, &email, attempts);
                 delivery.announce();
                 return true;

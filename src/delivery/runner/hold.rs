@@ -101,7 +101,9 @@ impl Run<'_> {
         let outcome = delivery.db.write(Write::default().then_all(save)).await?;
         delivery.announce();
         match outcome {
-            WriteOutcome::Committed => delivery.count_change(&stored.email, &email, &events),
+            WriteOutcome::Committed => {
+                delivery.record_change(&self.tenant, &stored.email, &email, &events);
+            }
             WriteOutcome::NoRowsAffected => self.end(NextDue::WithNextEmail),
         }
         Ok(outcome == WriteOutcome::Committed)

@@ -2,8 +2,11 @@
 
 use serde_json::{Value, json};
 
-use super::{EMAILS, Post, states, status, to};
-use crate::support::smtp_server::{Act, At, Script};
+use super::{EMAILS, Post, account, states, status, to};
+use crate::support::database::{Database, Engine};
+use crate::support::eventually::eventually;
+use crate::support::process::{Process, variables};
+use crate::support::smtp_server::{Act, At, Script, SmtpServer};
 
 fn next_attempt(email: &Value) -> &Value {
     &email["recipients"][0]["next_attempt_at"]
@@ -159,6 +162,25 @@ async fn an_unknown_outcome_is_tried_once_more_with_the_same_octets() {
     assert_eq!(status(&settled), "accepted");
     assert_eq!(settled["recipients"][0]["last"].get("diagnosis"), None, "nothing is left to do");
     assert_eq!(post.server.mails().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unknown_outcome_is_a_warning_in_the_log_without_an_address() {
+    let database = Database::create(Engine::chosen()).await;
+    let process = Process::serve(&variables(&database));
+    let server = SmtpServer::start(Script::starttls().on(At::Message, Act::Close)).await;
+    let admin = process.known_admin("acme");
+    admin.put(&account(&server)).await.expect(204);
+    let email = admin.json("POST", EMAILS, &to(&["bob@example.net"])).await.expect(202).json();
+    let id = email["id"].as_str().expect("an id");
+    let path = format!("{EMAILS}/{id}");
+    eventually("nobody knows", async || admin.get(&path).await.json()["status"] == "unknown").await;
+    let (_, log) = process.stop();
+    let warnings: Vec<_> =
+        log.lines().filter(|line| line.contains("\"WARN\"") && line.contains(id)).collect();
+    let [warning] = warnings[..] else { panic!("{warnings:?}") };
+    let said = ["it is unknown whether an email has arrived", "acme"];
+    assert!(said.iter().all(|said| warning.contains(said)) && !warning.contains("bob"), "{warning}");
 }
 
 #[tokio::test]
