@@ -164,10 +164,16 @@ impl From<VaultError> for Error {
 /// The states whose rise is watched: their counters exist from the start.
 const WATCHED_STATES: [RecipientState; 2] = [RecipientState::Unknown, RecipientState::Expired];
 
+/// The refusals that are watched in the same way: mail that clients have to send again.
+const WATCHED_REFUSALS: [Error; 2] = [Error::QueueFull, Error::NoRoom];
+
 impl Delivery {
     pub fn new(accounts: &Arc<Accounts>, config: &Config) -> Self {
         for state in WATCHED_STATES {
             accounts.metrics.record_recipients(state.as_str(), 0);
+        }
+        for refusal in WATCHED_REFUSALS {
+            accounts.metrics.record_submitted(refusal.name(), 0);
         }
         Self {
             db: accounts.db.clone(),

@@ -172,7 +172,9 @@ async fn unknown_outcomes_copies_and_expired_mail_are_counted() {
     let unknown = r#"transports_delivery_recipients_total{state="unknown"}"#;
     let expired = r#"transports_delivery_recipients_total{state="expired"}"#;
     let page = post.app.app.metrics.encode();
-    for sample in [unknown, expired] {
+    let refused = ["queue_full", "unavailable"]
+        .map(|outcome| format!(r#"transports_emails_submitted_total{{outcome="{outcome}"}}"#));
+    for sample in refused.iter().map(String::as_str).chain([unknown, expired]) {
         assert!(page.contains(&format!("{sample} 0\n")), "a counter that is there from the start: {sample}");
     }
     let id = enqueue(&post, &to(&["bob@example.net"])).await;
