@@ -5,12 +5,16 @@ use clap::Args;
 
 use super::options::ConfirmOptions;
 use super::{counted, output};
+use crate::cli::email_config::shown;
 use crate::cli::tenants::parse_code;
 use crate::config::Problem;
 use crate::delivery::Error;
 use crate::delivery::operator::Operator;
 use crate::id::TenantId;
 use crate::outgoing::breaker::{AccountState, Pauser};
+
+/// Tenants that a note names.
+const MAX_NAMED: usize = 20;
 
 /// Pause the accounts of tenants with waiting emails, until `queue release`.
 ///
@@ -31,7 +35,9 @@ pub struct HoldArguments {
 
 /// Resume accounts that the operator has paused, or with --code accounts that a failure has stopped.
 ///
-/// An account that an administrator of the tenant has paused stays paused. Held emails are queued again.
+/// --all also resumes accounts that `tenants pause` has paused one by one, such as those of an abuser: `queue hold --all`
+/// names them. Where they have to stay paused, release the others with --tenant. An account that an administrator of
+/// the tenant has paused stays paused. Held emails are queued again.
 ///
 /// Example: transports queue release --tenant acme
 #[derive(Debug, Args)]
@@ -90,12 +96,21 @@ pub(super) async fn hold(arguments: &HoldArguments, operator: &Operator) -> anyh
     if !may_change(&tenants, &arguments.confirm, "Pause them?")? {
         return Ok(());
     }
+    let before = if arguments.whose.all { operator.tenants_to_release(None).await? } else { Vec::new() };
     let mut changed = 0;
     for tenant in &tenants {
         let (_, is_change) = operator.pause(tenant).await.map_err(unavailable)?;
         changed += usize::from(is_change);
     }
-    output::data(&format!("paused: {}\n", counted(changed, "account", "accounts")))
+    output::data(&format!("paused: {}\n", counted(changed, "account", "accounts")))?;
+    if !before.is_empty() {
+        output::note(&format!(
+            "The operator had paused {} before, which `queue release --all` resumes as well: {}.",
+            counted(before.len(), "account", "accounts"),
+            named(&before)
+        ));
+    }
+    Ok(())
 }
 
 pub(super) async fn release(arguments: &ReleaseArguments, operator: &Operator) -> anyhow::Result<()> {
@@ -117,6 +132,16 @@ pub(super) async fn release(arguments: &ReleaseArguments, operator: &Operator) -
         output::note(&format!("{accounts} paused by an administrator of the tenant."));
     }
     Ok(())
+}
+
+/// The first of these tenants by name.
+fn named(tenants: &[TenantId]) -> String {
+    let names: Vec<_> =
+        tenants.iter().take(MAX_NAMED).map(|tenant| format!("{:?}", shown(tenant.as_str()))).collect();
+    match tenants.len().saturating_sub(MAX_NAMED) {
+        0 => names.join(", "),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
 }
 
 /// # Errors

@@ -370,6 +370,21 @@ async fn a_tenant_of_which_nothing_is_stored_is_neither_paused_nor_resumed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn hold_names_what_was_paused_before_and_is_released_with_the_rest() {
+    let post = open(Engine::chosen(), Script::starttls(), false).await;
+    enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+    done(&post, &["tenants", "pause", "other", "--yes"]);
+    let (code, out, err) = queue(&post, &["queue", "hold", "--all", "--yes"]);
+    assert_eq!((code, out.as_str()), (Some(0), "paused: 1 account\n"), "{err}");
+    let note =
+        "The operator had paused 1 account before, which `queue release --all` resumes as well: \"other\".";
+    assert!(err.contains(note), "{err}");
+    assert_eq!(done(&post, &["queue", "release", "--all", "--yes"]), "released: 2 accounts\n");
+    let (_, _, err) = queue(&post, &["queue", "hold", "--all", "--yes"]);
+    assert!(!err.contains("before"), "{err}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn mail_that_is_held_until_a_time_is_counted_as_such() {
     for engine in Engine::all() {
         let app = TestApp::with_database(Database::create(engine).await, |config| {
