@@ -7,6 +7,7 @@ use transports::clock::Clock;
 use crate::delivery::{EMAILS, Post, account, states, status, to};
 use crate::support::app::TestApp;
 use crate::support::database::{Database, Engine};
+use crate::support::eventually::eventually;
 use crate::support::process::{run, variables};
 use crate::support::smtp_server::{Act, At, Script, SmtpServer};
 
@@ -449,5 +450,33 @@ async fn what_a_killed_process_had_in_hand_is_in_progress_before_another_one_tak
         let (code, _, err) = queue(&post, &["queue", "drain", "--timeout", "0s"]);
         assert_eq!(code, Some(1), "{engine:?}: {err}");
         assert!(err.contains("timed out: 1 in progress, settled by 20"), "{engine:?}: {err}");
+    }
+}
+
+/// After a restore: what was `sending` in the backup is tried again, unless it is purged before anything sends.
+#[tokio::test(flavor = "multi_thread")]
+async fn mail_whose_attempt_a_backup_holds_is_withdrawn_by_a_purge_and_not_by_cancel() {
+    for engine in Engine::all() {
+        let restored = open(engine, Script::starttls(), false).await;
+        let purged = enqueue(&restored, "acme", &to(&["bob@example.net"])).await;
+        let kept = enqueue(&restored, "other", &to(&["carol@example.net"])).await;
+        let begun = "update email_recipients set state = 'sending', attempts = 1; update emails set status = 'sending'";
+        restored.app.database.execute(begun).await;
+        let (code, _, err) = queue(&restored, &["queue", "cancel", "--all", "--yes"]);
+        assert!(code == Some(1) && err.contains("no email matches"), "{err}");
+        let purge = ["queue", "purge", "--state", "sending", "--tenant", "acme", "--yes"];
+        assert!(done(&restored, &purge).starts_with("purged: 1 "), "{engine:?}");
+
+        let app = TestApp::with_database(restored.app.database.clone(), |_| ()).await;
+        follow_clock(&app);
+        app.names.set("localhost", &["127.0.0.1"]);
+        let post = Post::over(app, restored.server);
+        post.until(&purged, |email| status(email) == "unknown").await;
+        let other = post.app.admin("other");
+        let path = format!("{EMAILS}/{kept}");
+        let arrived = async || other.get(&path).await.expect(200).json()["status"] == "accepted";
+        eventually("the other one is sent again", arrived).await;
+        let sent: Vec<_> = post.server.mails().into_iter().flat_map(|mail| mail.to).collect();
+        assert_eq!(sent, ["carol@example.net"], "{engine:?}");
     }
 }
