@@ -243,6 +243,77 @@ test("a slip in the address or the token is told to the developer, and not as lo
   }
 });
 
+test("no usable token: people hear that they have to sign in, and the developer what the page gave", async () => {
+  const token = dev.token(freshTenant());
+  embedder.page("/login", "<!doctype html><title>Sign in</title>");
+  const { body: key } = await dev.api(token, "POST", "/api-keys", { name: "A key", permission: "full_access" });
+  const slip = "This page is not connected to the mail service";
+  const ended = "Your session has ended";
+  const give = (code) => `<script>document.querySelector("email-transport-settings").getToken = ${code}</script>`;
+  const cases = [
+    ["", give(`async () => (await fetch("/login")).text()`), slip, /getToken.* gave a page.*begins with "<!doctype html>".*one line/],
+    ["", give(`() => "eyJhbGciOiJIUzI1NiJ9.\\nabc"`), slip, /getToken.* gave a text with blanks, line breaks/],
+    ["", give(`async () => ({ token: "eyJ" })`), slip, /getToken.* gave a value of the type object/],
+    [`token="two\nlines"`, "", slip, /The attribute token gave a text with blanks, line breaks/],
+    ["", give(`async () => { throw new Error("not signed in") }`), ended, /getToken.* has failed \(Error: not signed in\)/],
+    ["", give(`async () => null`), ended, /getToken.* gave nothing/],
+    [`token="${token}x"`, "", ended, /The service refused the token \(Unauthorized\).*tokens\.md/],
+    [`token="${key.token}"`, "", slip, /An API key was given as the token.*tokens\.md/],
+  ];
+  for (const [index, [attributes, script, shown, told]] of cases.entries()) {
+    const url = embedder.page(`/token-${index}`, `<!doctype html><html lang="en"><head><title>A token</title></head><body>
+      <email-transport-settings api="${dev.origin}" ${attributes}></email-transport-settings>${script}
+      <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script></body></html>`);
+    const page = await open(url, token);
+    await page.getByText(shown).first().waitFor();
+    assert.equal(page.wrong.length, 1, page.wrong.join());
+    assert.match(page.wrong[0], told);
+    assert.ok(!page.wrong[0].includes(key.token) && !page.wrong[0].includes(token), "no token on the browser's console");
+    page.wrong.length = 0;
+    await page.done();
+  }
+});
+
+test("a token that can no longer be fetched ends the session, and the developer hears why", async () => {
+  const token = dev.token(freshTenant());
+  const url = embedder.page("/expired", `<!doctype html><html lang="en"><head><title>Expired</title></head><body>
+    <email-transport-settings api="${dev.origin}"></email-transport-settings><script>
+      document.querySelector("email-transport-settings").getToken = (reason) =>
+        reason === "start" ? ${JSON.stringify(token)} : "<html>Sign in</html>";
+    </script><script type="module" src="${dev.origin}/console/email-transport-settings.js"></script></body></html>`);
+  const page = await open(url, token);
+  await page.ready();
+  await page.enterAccount();
+  await page.route(/\/email-config$/, (route) =>
+    route.fulfill({ status: 401, headers: { "access-control-allow-origin": embedder.origin }, json: { errors: [] } }));
+  await page.save();
+  await page.getByText("Your session has ended").first().waitFor();
+  assert.equal(page.wrong.length, 1, page.wrong.join());
+  assert.match(page.wrong[0], /getToken.* gave a page/);
+  page.wrong.length = 0;
+  await page.done();
+});
+
+test("an address without an answer is named to the developer", async () => {
+  const token = dev.token(freshTenant());
+  const nobody = await startEmbedder();
+  await nobody.stop();
+  const cases = [
+    [nobody.origin, "The service cannot be reached", `${nobody.origin} does not answer`],
+    ["https://mail.example.com:x", "This page is not connected to the mail service", `"https://mail.example.com:x" is no address`],
+  ];
+  for (const [index, [api, shown, told]] of cases.entries()) {
+    const url = embedder.page(`/silence-${index}`, `<!doctype html><html lang="en"><head><title>Silence</title></head><body>
+      <script type="module" src="${dev.origin}/console/email-transport-settings.js"></script>
+      <email-transport-settings api="${api}" token="${token}"></email-transport-settings></body></html>`);
+    const page = await open(url, token);
+    await page.getByText(shown).first().waitFor();
+    assert.ok(page.wrong.some((text) => text.includes(told)), page.wrong.join());
+    page.wrong.length = 0;
+    await page.done();
+  }
+});
+
 test("an answer that is cut off is no answer of another server", async () => {
   const token = dev.token(freshTenant());
   const cutOff = { "content-type": "application/json", "content-length": "1000", connection: "close" };

@@ -70,6 +70,7 @@ test("a session that has ended says so, tells the page, and goes on where it sto
   await page.focusIs("save-problem");
   await page.getByText("Your session has ended").first().waitFor();
   assert.deepEqual(await page.evaluate(() => globalThis.told), [true], "what is not saved is told");
+  assert.match(page.wrong.splice(0).join(), /^<email-transport-settings>: The service refused the token \(Unauthorized\)\. [^<]*$/);
   await page.picture("42-session-ended");
   assert.equal(await page.field("serverAddress").inputValue(), "localhost", "what was entered stays");
   await page.unroute(CONFIG);

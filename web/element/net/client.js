@@ -1,6 +1,7 @@
 // A client of the public API over fetch: with a token or a session cookie, and one kind of error.
 
 import { readEvents } from "./event-stream.js";
+import { FUNCTION, HINTS, malformed } from "./hints.js";
 import { Problem } from "./problem.js";
 
 /** The API's path below the address of the service. */
@@ -14,6 +15,9 @@ const PROBE_TIME_LIMIT_MS = 5_000;
 const JSON_TYPE = "application/json";
 const STREAM_TYPE = "text/event-stream";
 const CSRF_HEADER = "qlik-csrf-token";
+
+/** The code of a request with an API key that takes a user's token. */
+const NOT_FOR_API_KEYS = "APIKEY-3";
 
 /**
  * @typedef {object} Access
@@ -34,18 +38,6 @@ const CSRF_HEADER = "qlik-csrf-token";
  * @property {boolean} [create] only where there is nothing yet (`If-None-Match: *`)
  * @property {(event: import("./event-stream.js").StageEvent) => void} [onStage] asks for a stream of stages
  */
-
-/** What a developer has to change, in English: it is told on the browser's console and beside the problem. */
-const HINTS = {
-  address: (/** @type {string} */ api, /** @type {number} */ status) =>
-    `${api} answered ${status} and is not this service. The attribute "api" has to be the address of the service ` +
-    'without a path, such as https://mail.example.com.',
-  origin: (/** @type {string} */ api) =>
-    `${api} answers, but does not allow pages of ${location.origin}. Add that origin to "server.cors_origins" of the ` +
-    "service.",
-  token: 'No token was sent. Set the attribute "token" or the property "getToken". A framework that renders before the ' +
-    "module has loaded may have dropped the property: then set it again.",
-};
 
 export class Client {
   /** @type {string | null} what `getToken` gave */ #given = null;
@@ -95,12 +87,29 @@ export class Client {
    * @param {Problem} problem
    */
   async #explained(problem) {
+    const refused = this.#refusal(problem);
+    if (refused) this.#tell(refused);
     if (this.#connected) return problem;
     const hint = await this.#hint(problem);
     if (!hint) return problem;
+    this.#tell(hint);
+    return Problem.ofIntegration(problem.status, hint);
+  }
+
+  /** Tells the developer of the page, once. @param {string} hint */
+  #tell(hint) {
     if (hint !== this.#toldHint) console.error(`<email-transport-settings>: ${hint}`);
     this.#toldHint = hint;
-    return Problem.ofIntegration(problem.status, hint);
+  }
+
+  /**
+   * Why there is no valid token, which people hear as the end of their session.
+   *
+   * @param {Problem} problem
+   */
+  #refusal(problem) {
+    if (problem.kind !== "unauthorized" || !this.#usesToken()) return "";
+    return problem.slip || HINTS.refused(problem);
   }
 
   /**
@@ -109,10 +118,16 @@ export class Client {
    */
   async #hint(problem) {
     const { api } = this.access();
-    if (problem.kind === "not-connected") return HINTS.address(api, problem.status);
+    if (problem.faults[0]?.code === NOT_FOR_API_KEYS) return HINTS.apiKey;
+    if (problem.kind === "not-connected") return problem.slip || HINTS.address(api, problem.status);
+    if (!URL.canParse(api, location.href)) return HINTS.noAddress(api);
     const elsewhere = new URL(api, location.href).origin !== location.origin;
     if (problem.kind === "unauthorized" && elsewhere && !this.#usesToken()) return HINTS.token;
-    return problem.kind === "unreachable" && elsewhere && (await this.#answersUnread()) ? HINTS.origin(api) : "";
+    if (problem.kind !== "unreachable" || !elsewhere) return "";
+    if (await this.#answersUnread()) return HINTS.origin(api);
+    // The browser may be offline: people are told of the network, and the developer of the address.
+    this.#tell(HINTS.silence(api));
+    return "";
   }
 
   /** Whether there is an answer that this page may not read. */
@@ -216,20 +231,45 @@ export class Client {
    * @param {"start" | "expired"} reason
    */
   async #authorise(headers, method, reason) {
-    const { token } = this.access();
-    try {
-      this.#given = await this.#ask(reason);
-    } catch {
-      this.forget();
-      throw new Problem("unauthorized", 401);
-    }
-    const used = this.#given ?? token;
+    const used = await this.#token(reason);
     if (used) {
       headers.set("Authorization", `Bearer ${used}`);
     } else if (method !== "GET") {
       this.#csrf ??= (await this.#fetch("/api/v1/csrf-token", { method: "GET" })).headers.get(CSRF_HEADER);
       if (this.#csrf) headers.set(CSRF_HEADER, this.#csrf);
     }
+  }
+
+  /**
+   * The token to send; empty for the session's cookie.
+   *
+   * @param {"start" | "expired"} reason
+   */
+  async #token(reason) {
+    const { token, getToken } = this.access();
+    try {
+      this.#given = await this.#ask(reason);
+    } catch (error) {
+      throw this.#noToken(HINTS.thrown(error));
+    }
+    const used = this.#given || token;
+    if (getToken && !used) throw this.#noToken(HINTS.nothing);
+    const slip = used ? malformed(used, this.#given ? FUNCTION : "The attribute token") : "";
+    if (slip) throw this.#noToken(slip, this.#connected ? "unauthorized" : "not-connected");
+    return used?.trim() ?? "";
+  }
+
+  /**
+   * The page has given no token. It is asked again by the next request.
+   *
+   * @param {string} slip
+   * @param {import("./problem.js").Kind} kind a session that has ended is often the reason
+   */
+  #noToken(slip, kind = "unauthorized") {
+    this.forget();
+    const problem = new Problem(kind, 401);
+    problem.slip = slip;
+    return problem;
   }
 
   /**

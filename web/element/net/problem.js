@@ -49,6 +49,7 @@ export class Problem extends Error {
   /** When to come again, in milliseconds since 1970. */ retryAt = 0;
   /** The limit that was reached; empty for other problems. */ limit = "";
   /** What a developer has to change; empty where that is nothing. */ hint = "";
+  /** What the page did wrong before the request was sent, for its developer; empty where that is nothing. */ slip = "";
   /** The CSRF token must be fetched again. */ staleCsrf = false;
 
   /**
