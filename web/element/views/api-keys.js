@@ -34,6 +34,17 @@ export function apiKeysCard(app) {
   </section>`;
 }
 
+/**
+ * What a key may do. With a limit of its own it makes no other key.
+ *
+ * @param {App} app
+ * @param {string} permission
+ * @param {boolean} isLimited
+ */
+function permissionText(app, permission, isLimited) {
+  return app.t(`keys.${permission}${isLimited && permission === "full_access" ? ".limited" : ""}`);
+}
+
 /** The key itself, which is shown this once. @param {App} app */
 function madeNotice(app) {
   const { made } = app.state.apiKeys;
@@ -68,7 +79,7 @@ function sample(app, { token, senders }) {
 function row(app, key) {
   const { revoking } = app.state.apiKeys;
   const facts = [
-    app.t(`keys.${key.permission}`),
+    permissionText(app, key.permission, Boolean(key.test || key.allowed_senders || key.expires_at)),
     key.test ? app.t("keys.isTest") : "",
     key.allowed_senders ? app.t("keys.senders", { senders: key.allowed_senders.join(", ") }) : "",
   ].filter(Boolean).join(" · ");
@@ -78,7 +89,7 @@ function row(app, key) {
       <span class="about">${facts}</span>
       <span class="about">${key.last_used_at
         ? html`${app.t("keys.lastUsed")} ${timeElement(app, key.last_used_at)}` : app.t("keys.unused")}${key.expires_at
-        ? html` · ${app.t("keys.expires")} ${timeElement(app, key.expires_at)}` : nothing}</span>
+        ? html` · ${app.t(Date.parse(key.expires_at) > Date.now() ? "keys.expires" : "keys.expired")} ${timeElement(app, key.expires_at)}` : nothing}</span>
       ${revoking === key.id ? question(app, key) : nothing}
     </span>
     ${revoking === key.id ? nothing : html`<button type="button" class="quiet small" id="revoke-${key.id}"
@@ -127,7 +138,7 @@ function form(app) {
     <fieldset class="options"><legend>${app.t("keys.permission")}</legend>
       ${["sending_access", "full_access"].map((permission) => html`<label class="option">
         <input type="radio" name="apiKeyPermission" value=${permission} .checked=${draft.permission === permission}
-          @change=${() => edit({ permission })}><span>${app.t(`keys.${permission}`)}</span></label>`)}
+          @change=${() => edit({ permission })}><span>${permissionText(app, permission, Boolean(draft.test || draft.days || draft.senders.trim()))}</span></label>`)}
     </fieldset>
     ${textField(app, {
       name: "apiKeySenders", label: app.t("keys.allowedSenders"), value: draft.senders, optional: true,
