@@ -73,8 +73,15 @@ fn assemble() -> OpenApi {
 }
 
 /// Bodies in which what is unset is null, as clients of Resend's API expect.
-const WITH_NULLS: [&str; 6] =
-    ["ApiKey", "ApiKeyRequest", "ApiKeyUpdate", "Email", "EmailRecipient", "EventData"];
+const WITH_NULLS: [&str; 7] = [
+    "ApiKey",
+    "ApiKeyRequest",
+    "ApiKeyUpdate",
+    "Email",
+    "EmailRecipient",
+    "EventData",
+    "SendingAccountUpdate",
+];
 
 /// Elsewhere what is unset is absent, in requests and in answers. The library declares every `Option` as nullable.
 fn remove_null(document: &mut OpenApi) {

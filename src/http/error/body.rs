@@ -96,7 +96,7 @@ pub struct ErrorBody {
     pub name: Option<&'static str>,
     /// Beside `statusCode`: the first fault as a sentence.
     #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "to/0 is not an email address")]
+    #[schema(example = "to[0] is not an email address: there is no @")]
     pub message: Option<String>,
     /// `CSRF-TOKEN-2`, and only with it: browser clients look for it here.
     #[serde(skip_serializing_if = "Option::is_none")]

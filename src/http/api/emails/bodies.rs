@@ -22,7 +22,8 @@ use crate::outgoing::{LastAttempt, Recipient, RecipientState};
 }))]
 #[expect(dead_code, reason = "for the OpenAPI document alone")]
 pub struct EmailRequestBody {
-    /// `Name <address>` or an address: the account's address. Without it, the account's address and sender name.
+    /// `Name <address>` or an address: the account's address, or one of the `allowed_senders` of the account; the API key has to
+    /// allow it, too. Without it, the account's address and sender name.
     from: Option<String>,
     /// One address or several. `to`, `cc` and `bcc` together are at most 100.
     to: Option<AddressesBody>,
@@ -92,6 +93,8 @@ pub struct AttachmentBody {
 #[schema(as = EmailTag)]
 pub struct TagBody {
     pub name: String,
+    /// Empty where the request has none.
+    #[schema(required = false)]
     pub value: String,
 }
 

@@ -19,6 +19,7 @@ const MAX_SENDERS: usize = 100;
 #[expect(dead_code, reason = "for the OpenAPI document alone")]
 pub struct SettingsBody {
     /// The senders besides the account's address: an address, or `*@domain` for every address of exactly this domain. At most
+    #[schema(nullable = false)]
     /// 100. They replace those of before.
     allowed_senders: Option<Vec<String>>,
     /// At most so many mails per minute, spread evenly; not more than the installation allows for this account. Null: the
