@@ -122,6 +122,15 @@ impl InputFault {
         }
     }
 
+    /// The same fault of an item of the body, which is an array; the sentence names the item too.
+    pub fn in_item(self, items: &str, index: usize) -> Self {
+        let subject = match &self.source {
+            Source::Pointer(pointer) if !pointer.is_empty() => format!("{items}[{index}].{}", self.subject),
+            _ => format!("{items}[{index}]"),
+        };
+        Self { subject, ..self }.within(&index.to_string())
+    }
+
     /// The same fault of a query's parameter that has the field's name.
     pub fn in_query(self) -> Self {
         Self { source: Source::Parameter(self.subject.clone()), ..self }

@@ -10,6 +10,7 @@ use super::members::Place;
 use crate::error::{InputFault, Reason};
 use crate::mail::message::{Attachment, ContentId, ContentType, Filename};
 
+const MEMBERS: [&str; 4] = ["filename", "content", "content_type", "content_id"];
 const MAX_ATTACHMENTS: usize = 50;
 
 /// With or without padding: both are seen.
@@ -54,7 +55,7 @@ fn attachment(place: &Place, value: Value, faults: &mut Faults) -> Option<Attach
         faults.add(NAME, place.member("content").fault(Reason::Required, "is required"));
     }
     for name in members.keys() {
-        faults.add(NAME, place.unknown_field(name));
+        faults.add(NAME, place.unknown_field(name, &MEMBERS));
     }
 
     let filename = transpose(filename)?;

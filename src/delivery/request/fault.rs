@@ -45,9 +45,9 @@ impl RequestFaults {
 
     /// The same faults of the email at this index of a batch.
     pub fn of_batch(self, index: usize) -> Self {
-        let index = index.to_string();
-        let within = |fault: RequestFault| RequestFault { input: fault.input.within(&index), ..fault };
-        Self(self.0.into_iter().map(within).collect())
+        let in_item =
+            |fault: RequestFault| RequestFault { input: fault.input.in_item("emails", index), ..fault };
+        Self(self.0.into_iter().map(in_item).collect())
     }
 
     pub fn into_inputs(self) -> Vec<InputFault> {
@@ -90,6 +90,10 @@ impl Faults {
     /// What was read, or `None` and a fault.
     pub(super) fn keep<T>(&mut self, name: ErrorName, read: Result<T, InputFault>) -> Option<T> {
         read.map_err(|input| self.add(name, input)).ok()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     pub(super) fn into_result(self) -> Result<(), RequestFaults> {

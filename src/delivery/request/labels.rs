@@ -53,7 +53,7 @@ fn tag(place: &Place, value: Value, faults: &mut Faults) -> Option<Tag> {
         faults.keep(ErrorName::ValidationError, word(&place.member("value"), value))
     });
     for name in members.keys() {
-        faults.invalid(place.unknown_field(name));
+        faults.invalid(place.unknown_field(name, &["name", "value"]));
     }
     Some(Tag { name: name?, value: value? })
 }

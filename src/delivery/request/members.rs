@@ -44,6 +44,16 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// What is said of a member that is not known, with the known one that it means in another spelling: `replyTo`.
+pub(super) fn unknown_field(name: &str, known: &[&str]) -> InputFault {
+    let fold = |name: &str| name.replace(['_', '-'], "").to_ascii_lowercase();
+    let fault = InputFault::unknown_field("", name);
+    match known.iter().find(|known| fold(known) == fold(name)) {
+        Some(known) => fault.with_words(format_args!(": write {known}")),
+        None => fault,
+    }
+}
+
 /// Where a value stands in the request.
 #[derive(Clone)]
 pub(super) struct Place {
@@ -75,8 +85,8 @@ impl Place {
         self.fault(error.reason(), error)
     }
 
-    pub(super) fn unknown_field(&self, name: &str) -> InputFault {
-        InputFault::unknown_field("", name).within(self.pointer.trim_start_matches('/'))
+    pub(super) fn unknown_field(&self, name: &str, known: &[&str]) -> InputFault {
+        unknown_field(name, known).within(self.pointer.trim_start_matches('/'))
     }
 
     /// What is said of a value of another type than `wanted`, with what to write.

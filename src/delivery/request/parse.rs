@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::fault::{ErrorName, Faults, RequestFault, RequestFaults};
-use super::members::{Place, without_nulls};
+use super::members::{Place, unknown_field, without_nulls};
 use super::{
     EmailRequest, Envelope, Lane, MAX_RECIPIENTS, OnUnknown, RequestBody, address, attachment, headers,
     labels, raw, schedule,
@@ -13,6 +13,28 @@ use crate::error::{InputFault, Reason, ValueError as _};
 use crate::json;
 use crate::mail::mailbox::Mailbox;
 use crate::mail::message::HeaderText;
+
+const MEMBERS: [&str; 19] = [
+    "from",
+    "to",
+    "cc",
+    "bcc",
+    "reply_to",
+    "subject",
+    "text",
+    "html",
+    "headers",
+    "attachments",
+    "tags",
+    "scheduled_at",
+    "expires_at",
+    "ttl_seconds",
+    "lane",
+    "on_unknown",
+    "metadata",
+    "raw",
+    "envelope",
+];
 
 /// Members that Resend has and this service will not, and why.
 const NOT_SUPPORTED: [(&str, &str); 3] = [
@@ -91,7 +113,13 @@ fn read(mut members: Map<String, Value>, now: Timestamp, faults: &mut Faults) ->
         None => parts(&mut members, faults),
     };
     for name in members.keys() {
-        faults.invalid(InputFault::unknown_field("", name));
+        faults.invalid(unknown_field(name, &MEMBERS));
+    }
+    // A request without another fault may repeat an earlier one; of that, this is asked later.
+    if !faults.is_empty()
+        && let Err(fault) = schedule::check_end(lifetime, due)
+    {
+        faults.add(fault.name, fault.input);
     }
     let from = match &body {
         Some(RequestBody::Raw(message)) => message.from().ok(),

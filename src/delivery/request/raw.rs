@@ -38,7 +38,7 @@ pub(super) fn envelope(value: Value, faults: &mut Faults) -> Envelope {
     let to = members.remove("to");
     let to = to.map(|value| address::list(&place.member("to"), value, faults, address::address));
     for name in members.keys() {
-        faults.invalid(place.unknown_field(name));
+        faults.invalid(place.unknown_field(name, &["from", "to"]));
     }
     Envelope { from, to: to.unwrap_or_default() }
 }

@@ -101,6 +101,14 @@ fn timestamp(place: &Place, value: Value) -> Result<Timestamp, InputFault> {
     })
 }
 
+/// Refuses a lifetime that ends before the email is due.
+pub(super) fn check_end(lifetime: Lifetime, due: Timestamp) -> Result<(), RequestFault> {
+    match lifetime {
+        Lifetime::Until(at) if at <= due => Err(ends_before_due()),
+        _ => Ok(()),
+    }
+}
+
 impl EmailRequest {
     /// When it is to be sent.
     pub fn due_at(&self, now: Timestamp) -> Timestamp {
@@ -123,10 +131,7 @@ impl EmailRequest {
     /// # Errors
     /// `expires_at` is not after `scheduled_at` and `now`.
     pub fn check_lifetime(&self, now: Timestamp) -> Result<(), RequestFault> {
-        match self.lifetime {
-            Lifetime::Until(at) if at <= self.due_at(now) => Err(ends_before_due()),
-            _ => Ok(()),
-        }
+        check_end(self.lifetime, self.due_at(now))
     }
 }
 

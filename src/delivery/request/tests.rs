@@ -242,10 +242,27 @@ fn all_faults_are_told_at_once() {
     let in_batch = faults.of_batch(3).into_inputs();
     let pointers = in_batch.iter().map(|fault| fault.source.clone()).collect::<Vec<_>>();
     assert!(pointers.contains(&Source::Pointer("/3/to/0".to_owned())), "{pointers:?}");
+    let sentences: Vec<_> = in_batch.iter().map(ToString::to_string).collect();
+    let expected = "emails[3].to[0] is not an email address: there is no @";
+    assert!(sentences.iter().any(|sentence| sentence.starts_with(expected)), "{sentences:?}");
+    let whole = parse(json!("x")).expect_err("is refused").of_batch(3).into_inputs();
+    assert_eq!(whole[0].to_string(), "emails[3] is not an object");
+    assert_eq!(whole[0].source, Source::Pointer("/3".to_owned()));
     let only = parse(json!({"to": "a@example.com"})).expect_err("is refused");
     assert_eq!((only.name(), only.as_slice().len()), (ErrorName::MissingRequiredField, 2));
     let unknown: serde_json::Map<String, Value> = (0..1000).map(|n| (format!("x{n}"), json!(1))).collect();
     assert_eq!(parse(Value::Object(unknown)).expect_err("is refused").as_slice().len(), 50);
+}
+
+#[test]
+fn a_lifetime_that_is_over_is_told_with_the_other_faults() {
+    let over = json!({"scheduled_at": "in 1 min", "expires_at": "2020-01-01T00:00:00Z"});
+    let faults = parse(request(&over)).expect_err("is refused").into_inputs();
+    let sources: Vec<_> = faults.into_iter().map(|fault| fault.source).collect();
+    let pointer = |text: &str| Source::Pointer(text.to_owned());
+    assert_eq!(sources, [pointer("/scheduled_at"), pointer("/expires_at")]);
+    // By itself it is told later: the request may repeat one that was taken in time.
+    good(&json!({"expires_at": "2020-01-01T00:00:00Z"}));
 }
 
 #[test]
@@ -258,6 +275,15 @@ fn sentences_name_the_place() {
             "to is not a string but a number: write an address such as \"ada@example.com\", or a list of addresses",
         ),
         (json!({"to": [5]}), "to[0] is not a string but a number: write it in quotes"),
+        (json!({"replyTo": "a@example.com"}), "replyTo is not a known field: write reply_to"),
+        (
+            json!({"Scheduled-At": "2026-12-01T08:00:00Z"}),
+            "Scheduled-At is not a known field: write scheduled_at",
+        ),
+        (
+            json!({"attachments": [{"content": "", "contentType": "text/plain"}]}),
+            "contentType is not a known field: write content_type",
+        ),
         (
             json!({"headers": "x"}),
             "headers is not an object but a string: write names with their values, such as {\"X-Entity-Ref-ID\": \"8841\"}",

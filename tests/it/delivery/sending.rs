@@ -107,6 +107,7 @@ async fn a_batch_is_taken_whole_or_in_part() {
         refused["errors"][0]["source"]["pointer"].as_str().is_some_and(|at| at.starts_with("/1/to")),
         "{refused}"
     );
+    assert_eq!(refused["message"], json!("emails[1].to is not an email address: there is no @"));
     assert_eq!(post.admin().get(EMAILS).await.json()["data"], json!([]), "nothing was taken");
     let permissive = [("x-batch-validation", "permissive")];
     let taken = post.admin().json_with("POST", &path, &permissive, &batch).await.expect(202).json();
