@@ -24,6 +24,7 @@ mod slots;
 mod submission;
 mod worker;
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -112,9 +113,12 @@ pub enum Error {
     NoRoom,
     NotFound,
     /// Nothing of the email is in a state that this can change.
-    Conflict(&'static str),
+    Conflict(Cow<'static, str>),
     /// The content was removed.
-    ContentGone,
+    ContentGone {
+        /// Because the account's server has taken the email for every recipient.
+        is_accepted: bool,
+    },
     KeysUnavailable,
     /// Other writes came first, again and again.
     Contended,
@@ -135,7 +139,7 @@ impl Error {
             Self::TooLarge { .. } => "message_too_large",
             Self::QueueFull => "queue_full",
             Self::NotFound => "not_found",
-            Self::Input(_) | Self::TooManyKeys | Self::Conflict(_) | Self::ContentGone => {
+            Self::Input(_) | Self::TooManyKeys | Self::Conflict(_) | Self::ContentGone { .. } => {
                 request::ErrorName::ValidationError.as_str()
             }
             Self::NoRoom | Self::KeysUnavailable | Self::Contended | Self::Database(_) => "unavailable",

@@ -40,7 +40,7 @@ impl Delivery {
         let view = self.change_state(actor, Action::ResumeAccount, resume).await?;
         match view.state {
             Some(AccountState::Paused(_)) => Err(Error::Conflict(
-                "the operator of this service has paused this account, and will resume it",
+                "the operator of this service has paused this account, and will resume it".into(),
             )),
             _ => Ok(view),
         }

@@ -258,12 +258,12 @@ async fn prepare(
 ) -> Result<(EmailAddress, Message), Unprepared> {
     let delivery = run.delivery();
     let (tenant, id) = (&run.tenant, begun.email.id);
-    let sealed = begun.sealed_details.as_deref().ok_or(Error::ContentGone)?;
+    let sealed = begun.sealed_details.as_deref().ok_or(Error::ContentGone { is_accepted: false })?;
     let details = delivery.open_details(tenant, id, begun.key_day, sealed).await?;
     let details: Details = serde_json::from_slice(&details).map_err(|error| Error::Internal(error.into()))?;
     let parts = emails::body(&delivery.db, tenant, id).await?;
     if parts.is_empty() {
-        return Err(Error::ContentGone.into());
+        return Err(Error::ContentGone { is_accepted: false }.into());
     }
     let mut bytes = delivery.open_message(tenant, id, begun.key_day, &parts).await?;
     let settings = run.account().settings;

@@ -230,7 +230,7 @@ impl Operator {
                     *audited = Some(tenant.clone());
                     done.changed += 1;
                 }
-                Err(Error::NotFound | Error::Conflict(_) | Error::ContentGone) => done.skipped += 1,
+                Err(Error::NotFound | Error::Conflict(_) | Error::ContentGone { .. }) => done.skipped += 1,
                 Err(error) => return Err(error),
             }
         }

@@ -17,7 +17,7 @@ use crate::mail::address::EmailAddress;
 use crate::outgoing::account_settings::AccountSettings;
 use crate::outgoing::breaker::{AccountState, Stop};
 use crate::outgoing::pace::Pace;
-use crate::outgoing::{Email, Event, Recipient};
+use crate::outgoing::{Email, Event, Recipient, RecipientState};
 use crate::store::api_keys::ApiKey;
 use crate::store::email_events::{self, Feed, StoredEvent};
 use crate::store::emails;
@@ -274,7 +274,8 @@ impl Delivery {
         let lifetime = self.lifetime();
         self.save_change(tenant, id, |email, now| {
             let positions = positions(email, recipients);
-            let events = retry(email, positions.as_deref(), lifetime, now)?;
+            let retried = retry(email, positions.as_deref(), lifetime, now);
+            let events = retried.map_err(|error| name_stranger(error, email, recipients))?;
             email.required_key_id = api_key.map(|key| key.id);
             Ok(events)
         })
@@ -288,9 +289,13 @@ impl Delivery {
         id: Uuid,
         recipients: Option<&[EmailAddress]>,
     ) -> Result<(), Error> {
-        self.change(tenant, id, "no outcome of this email is unknown", |email, now| {
-            let positions = positions(email, recipients);
-            email.settle(positions.as_deref(), now)
+        self.save_change(tenant, id, |email, now| {
+            let events = email.settle(positions(email, recipients).as_deref(), now);
+            if events.is_empty() {
+                let conflict = Error::Conflict("no outcome of this email is unknown".into());
+                return Err(name_stranger(conflict, email, recipients));
+            }
+            Ok(events)
         })
         .await
     }
@@ -307,7 +312,7 @@ impl Delivery {
         let waits = |email: &Email| email.recipients.iter().any(|recipient| recipient.state.is_waiting());
         self.save_change(tenant, id, |email, now| {
             if !waits(email) {
-                return Err(Error::Conflict(NOTHING_WAITS));
+                return Err(Error::Conflict(NOTHING_WAITS.into()));
             }
             let moved = email.reschedule(scheduled_at, expires_at, now);
             moved.map_err(|_| Error::Refused(ends_before_due().into()))?;
@@ -327,21 +332,6 @@ impl Delivery {
             Erasure::NotFound => Err(Error::NotFound),
             Erasure::Contended => Err(Error::Contended),
         }
-    }
-
-    /// Changes an email; a conflict where that changes nothing.
-    async fn change(
-        &self,
-        tenant: &TenantId,
-        id: Uuid,
-        conflict: &'static str,
-        mut change: impl FnMut(&mut Email, Timestamp) -> Vec<Event>,
-    ) -> Result<(), Error> {
-        self.save_change(tenant, id, |email, now| {
-            let events = change(email, now);
-            if events.is_empty() { Err(Error::Conflict(conflict)) } else { Ok(events) }
-        })
-        .await
     }
 
     /// Reads, changes and writes an email, again where another write came first.
@@ -368,17 +358,19 @@ pub(super) fn retry(
 ) -> Result<Vec<Event>, Error> {
     // The retention may remove the content at any time.
     if !email.has_content {
-        return Err(Error::ContentGone);
+        let is_accepted =
+            email.recipients.iter().all(|recipient| recipient.state == RecipientState::Accepted);
+        return Err(Error::ContentGone { is_accepted });
     }
     let events = email.retry(positions, lifetime, now);
-    let conflict = Error::Conflict("no recipient of this email can be tried again");
+    let conflict = Error::Conflict("no recipient of this email can be tried again".into());
     if events.is_empty() { Err(conflict) } else { Ok(events) }
 }
 
 /// Withdraws what waits.
 pub(super) fn cancel(email: &mut Email, now: Timestamp) -> Result<Vec<Event>, Error> {
     let events = email.cancel(now);
-    let conflict = Error::Conflict("nothing of this email waits any more");
+    let conflict = Error::Conflict("nothing of this email waits any more".into());
     if events.is_empty() { Err(conflict) } else { Ok(events) }
 }
 
@@ -399,6 +391,19 @@ fn content(message: &[u8], details: Option<&Details>) -> Content {
     Content {
         text: restore(details.and_then(|details| details.text.as_ref()), text),
         html: restore(details.and_then(|details| details.html.as_ref()), html),
+    }
+}
+
+/// Names whom a change that changed nothing was about, where that is no recipient of the email. An erased email knows none.
+fn name_stranger(error: Error, email: &Email, recipients: Option<&[EmailAddress]>) -> Error {
+    let known: Vec<_> = email.recipients.iter().filter_map(|recipient| recipient.address.as_ref()).collect();
+    if !matches!(error, Error::Conflict(_)) || known.len() < email.recipients.len() {
+        return error;
+    }
+    let is_known = |named: &&EmailAddress| known.iter().any(|known| known.is_same_mailbox(named));
+    match recipients.into_iter().flatten().find(|named| !is_known(named)) {
+        Some(stranger) => Error::Conflict(format!("this email has no recipient {stranger}").into()),
+        None => error,
     }
 }
 

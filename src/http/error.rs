@@ -46,6 +46,8 @@ pub enum Code {
     KeyReused,
     NothingToChange,
     ContentGone,
+    /// The same, because there is nothing left to send.
+    AcceptedContentGone,
     EmailNotFound,
     /// The text is no API key, or one that was revoked or has expired.
     InvalidApiKey,
@@ -121,6 +123,11 @@ impl Code {
                 "The email or the account is not in a state that allows this",
             ),
             Self::ContentGone => (StatusCode::GONE, "SEND-8", "The content of the email was removed"),
+            Self::AcceptedContentGone => (
+                StatusCode::GONE,
+                "SEND-8",
+                "The email was accepted for every recipient, and its content was removed",
+            ),
             Self::EmailNotFound => (StatusCode::NOT_FOUND, "SEND-404", "Email not found"),
             Self::InvalidApiKey => (StatusCode::UNAUTHORIZED, "APIKEY-1", "The API key is not valid"),
             Self::RestrictedApiKey => (StatusCode::FORBIDDEN, "APIKEY-2", "The API key may not do this"),

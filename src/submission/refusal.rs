@@ -112,7 +112,7 @@ pub(super) fn delivery(error: Error) -> Reply {
         | Error::NotFound
         | Error::TooManyKeys
         | Error::Conflict(_)
-        | Error::ContentGone => later(),
+        | Error::ContentGone { .. } => later(),
     }
 }
 

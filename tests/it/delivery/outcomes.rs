@@ -132,7 +132,9 @@ async fn a_deferred_mail_is_tried_again_when_it_is_due_until_it_expires() {
     let message_id = post.get(&id).await["message_id"].clone();
     let text = String::from_utf8(post.server.mails()[0].bytes()).expect("ASCII");
     assert!(text.contains(message_id.as_str().expect("an id")), "the same Message-ID");
-    post.post(&id, "retry").await.expect(410);
+    let gone = post.post(&id, "retry").await.expect(410).json();
+    let expected = "The email was accepted for every recipient, and its content was removed";
+    assert_eq!(gone["message"], json!(expected), "{gone}");
 }
 
 #[tokio::test]
@@ -193,6 +195,18 @@ async fn an_unknown_outcome_with_hold_waits_for_a_person() {
     post.server.play(Script::starttls());
     post.pass_seconds(24 * 3_600);
     assert_eq!(status(&post.send(&to(&["carol@example.net"])).await), "accepted", "others go on");
+    assert_eq!(status(&post.get(&id).await), "unknown");
+    let strangers = json!({"recipients": ["bob@example.org"]});
+    for action in ["retry", "settle"] {
+        let path = format!("{EMAILS}/{id}/{action}");
+        let refused = post.admin().json("POST", &path, &strangers).await.expect(409).json();
+        let detail = &refused["errors"][0]["detail"];
+        assert_eq!(detail, &json!("This email has no recipient bob@example.org."), "{action}");
+    }
+    let bounced = json!({"outcome": "bounced"});
+    let refused =
+        post.admin().json("POST", &format!("{EMAILS}/{id}/settle"), &bounced).await.expect(422).json();
+    assert_eq!(refused["message"], json!("outcome must be \"accepted\""));
     assert_eq!(status(&post.get(&id).await), "unknown");
     post.post(&id, "retry").await.expect(200);
     let email = post.settled(&id).await;

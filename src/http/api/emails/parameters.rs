@@ -207,7 +207,7 @@ pub(super) fn recipients(document: Value, has_outcome: bool) -> Result<Option<Ve
     let mut faults = Vec::new();
     let outcome = if has_outcome { members.remove("outcome") } else { None };
     if outcome.is_some_and(|outcome| outcome != "accepted") {
-        let mut fault = InputFault::new("outcome", Reason::NotOneOf, "is not accepted");
+        let mut fault = InputFault::new("outcome", Reason::NotOneOf, "must be \"accepted\"");
         fault.allowed = vec!["accepted".to_owned()];
         faults.push(fault);
     }

@@ -44,7 +44,8 @@ impl From<DeliveryError> for Error {
                 reason[..1].to_uppercase(),
                 &reason[1..]
             )),
-            DeliveryError::ContentGone => Self::new(Code::ContentGone),
+            DeliveryError::ContentGone { is_accepted: true } => Self::new(Code::AcceptedContentGone),
+            DeliveryError::ContentGone { is_accepted: false } => Self::new(Code::ContentGone),
             DeliveryError::NoRoom => {
                 Self::unavailable().detail("There is no room for more mail. Send again later.")
             }
