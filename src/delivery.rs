@@ -106,6 +106,8 @@ pub enum Error {
     TooLarge {
         limit: usize,
         size: usize,
+        /// The account's provider takes no more; else it is `delivery.max_message_bytes`.
+        is_of_provider: bool,
     },
     /// The tenant's queue is full.
     QueueFull,

@@ -281,10 +281,12 @@ impl Delivery {
         // A message that came whole may be as large as was announced; the lines on top of it do not count.
         let given =
             if let RequestBody::Raw(message) = &request.body { message.as_bytes().len() } else { sent };
-        let limits = [(self.settings.max_message_bytes, given), (MAX_GRAPH_MESSAGE, sent)];
+        let limits = [(self.settings.max_message_bytes, given, false), (MAX_GRAPH_MESSAGE, sent, true)];
         let limits = if by_graph { &limits[..] } else { &limits[..1] };
-        if let Some((limit, size)) = limits.iter().find(|(limit, size)| size > limit).copied() {
-            return Err(Error::TooLarge { limit, size });
+        if let Some((limit, size, is_of_provider)) =
+            limits.iter().find(|(limit, size, _)| size > limit).copied()
+        {
+            return Err(Error::TooLarge { limit, size, is_of_provider });
         }
         if by_graph && request.received.is_none() && request.envelope != Envelope::default() {
             let statement = "cannot be used with an account of Microsoft 365, where the message's header says who \

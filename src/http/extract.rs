@@ -62,7 +62,17 @@ impl FromRequest<Arc<App>> for MessageBody {
 
     async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Error> {
         let max = app.delivery.max_message_bytes() / 2 * 3 + MAX_BODY;
-        read(app, request, &["application/json"], max).await.map(Self)
+        let read = read(app, request, &["application/json"], max).await.map(Self);
+        read.map_err(|error| {
+            if !error.has(Code::BodyTooLarge) {
+                return error;
+            }
+            let message = app.delivery.max_message_bytes();
+            error.detail(format!(
+                "A request may have {max} bytes, and the message in it {message}: delivery.max_message_bytes, which the \
+                 operator of this service sets."
+            ))
+        })
     }
 }
 

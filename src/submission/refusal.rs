@@ -96,7 +96,7 @@ pub(super) fn delivery(error: Error) -> Reply {
         Error::KeyReused => {
             reply(550, (6, 0), "another message came with this X-Transports-Idempotency-Key before")
         }
-        Error::TooLarge { limit, size } => {
+        Error::TooLarge { limit, size, .. } => {
             reply(552, (3, 4), format!("the message has {size} octets; at most {limit} are taken"))
         }
         Error::QueueFull => reply(452, (3, 1), "too much mail of this tenant waits; try again later"),

@@ -36,6 +36,14 @@ async fn what_can_never_be_sent_is_refused_at_once() {
         assert!(refused["message"].as_str().is_some_and(|message| !message.is_empty()), "{refused}");
         assert!(refused["traceId"].is_string(), "{refused}");
     }
+    for characters in [3_000, 100_000] {
+        let large = json!({"to": "bob@example.net", "subject": "x", "text": "y".repeat(characters)});
+        let refused = post.admin().json("POST", EMAILS, &large).await.expect(413).json();
+        let message = refused["message"].as_str().expect("a message");
+        for part in ["2048", "delivery.max_message_bytes", "the operator of this service"] {
+            assert!(message.contains(part), "{message}");
+        }
+    }
     assert_eq!(post.admin().get(EMAILS).await.json()["data"], json!([]));
 }
 

@@ -31,9 +31,16 @@ impl From<DeliveryError> for Error {
             DeliveryError::TooManyKeys => Self::new(Code::TooManyApiKeys),
             DeliveryError::Refused(refused) => faults(refused),
             DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
-            DeliveryError::TooLarge { limit, size } => Self::new(Code::MessageTooLarge)
-                .detail(format!("The message has {size} octets; at most {limit} are taken."))
-                .named("message_too_large"),
+            DeliveryError::TooLarge { limit, size, is_of_provider } => {
+                let whose = if is_of_provider {
+                    "the account's provider takes no more"
+                } else {
+                    "delivery.max_message_bytes, which the operator of this service sets"
+                };
+                Self::new(Code::MessageTooLarge)
+                    .detail(format!("The message has {size} octets; at most {limit} are taken: {whose}."))
+                    .named("message_too_large")
+            }
             DeliveryError::QueueFull => Self::new(Code::QueueFull)
                 .detail("Send again when mail has left the queue.")
                 .header(RETRY_AFTER, HeaderValue::from_static("60"))
