@@ -1,17 +1,27 @@
 //! Answers requests that no operation takes. A client of the send API with a wrong base URL shows its user no more than the
 //! `message`, so it leads to the right one.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
+use axum::extract::MatchedPath;
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 
 use super::error::{Code, Error};
-use super::routes::{PREFIXES, send_resources};
+use super::routes::{PREFIXES, Route, routes, send_resources};
 
 /// The first words of the paths of the send API, such as `emails`.
 static SEND_RESOURCES: LazyLock<BTreeSet<String>> = LazyLock::new(send_resources);
+
+/// The methods of each path that is served.
+static METHODS: LazyLock<BTreeMap<String, Vec<&'static str>>> = LazyLock::new(|| {
+    let mut methods: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for Route { method, path, .. } in routes() {
+        methods.entry(path).or_default().push(method);
+    }
+    methods
+});
 
 /// The path names no operation.
 pub(super) async fn not_found(uri: Uri) -> Error {
@@ -28,11 +38,15 @@ pub(super) async fn not_found(uri: Uri) -> Error {
 }
 
 /// OPTIONS is answered with the methods in `Allow`, which the router adds; any other method is refused.
-pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Response {
+pub(super) async fn method_not_allowed(method: Method, path: Option<MatchedPath>, uri: Uri) -> Response {
     if method == Method::OPTIONS {
         return StatusCode::NO_CONTENT.into_response();
     }
     let refusal = Error::new(Code::MethodNotAllowed);
+    let refusal = match path.and_then(|path| METHODS.get(path.as_str())) {
+        Some(methods) => refusal.detail(format!("This path takes {}.", methods.join(", "))),
+        None => refusal,
+    };
     match send_resource(uri.path()) {
         None => refusal,
         Some(resource) if is_doubled(uri.path(), resource) => {
@@ -101,7 +115,7 @@ mod tests {
                 ),
             ),
         ] {
-            let mut response = method_not_allowed(Method::POST, Uri::from_static(path)).await;
+            let mut response = method_not_allowed(Method::POST, None, Uri::from_static(path)).await;
             let error = response.extensions_mut().remove::<Error>().expect("a refusal");
             let body = error.body(TraceId::random());
             assert_eq!((body.name, body.message.as_deref()), (name, message), "{path}");

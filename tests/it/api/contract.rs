@@ -130,6 +130,10 @@ async fn other_methods_are_405_with_the_allowed_ones() {
     let anybody = Client { token: None, ..admin.clone() };
     let answer = anybody.send("POST", CONFIG, &[], Vec::new()).await.expect(405);
     assert_eq!(answer.error(), ("HTTP-405".to_owned(), "Method not allowed".to_owned()));
+    let detail = answer.json()["errors"][0]["detail"].clone();
+    assert_eq!(detail, json!("This path takes GET, PUT, PATCH, DELETE."));
+    let sent = anybody.send("DELETE", "/api/v1/transports/emails", &[], Vec::new()).await.expect(405).json();
+    assert_eq!(sent["message"], json!("Method not allowed. This path takes POST, GET."));
     let mut allowed: Vec<&str> = answer.header("allow").expect("an Allow header").split(',').collect();
     allowed.sort_unstable();
     assert_eq!(allowed, ["DELETE", "GET", "HEAD", "PATCH", "PUT"]);
