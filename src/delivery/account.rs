@@ -59,6 +59,16 @@ impl Delivery {
         self.account(&actor.tenant).await
     }
 
+    /// The bounds that are not below the operator's.
+    pub async fn bound_faults(
+        &self,
+        tenant: &TenantId,
+        change: &SettingsChange,
+    ) -> Result<Vec<InputFault>, Error> {
+        let config = email_configs::find(&self.db, tenant).await?;
+        Ok(above_bounds(change, self.pace(config.as_ref(), &AccountSettings::default())))
+    }
+
     /// Changes what the tenant sets for its account.
     ///
     /// # Errors
@@ -68,8 +78,7 @@ impl Delivery {
         actor: &Actor,
         change: &SettingsChange,
     ) -> Result<AccountView, Error> {
-        let config = email_configs::find(&self.db, &actor.tenant).await?;
-        let faults = above_bounds(change, self.pace(config.as_ref(), &AccountSettings::default()));
+        let faults = self.bound_faults(&actor.tenant, change).await?;
         if !faults.is_empty() {
             return Err(Error::Input(faults));
         }

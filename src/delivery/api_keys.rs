@@ -275,7 +275,8 @@ impl ApiKeys {
     }
 }
 
-fn name_fault(name: &str) -> Option<InputFault> {
+/// What is wrong with the name of a key.
+pub fn name_fault(name: &str) -> Option<InputFault> {
     let fault = |reason, statement: String| Some(InputFault::new("name", reason, statement));
     if name.trim().is_empty() {
         fault(Reason::Empty, "is empty".to_owned())
@@ -288,7 +289,8 @@ fn name_fault(name: &str) -> Option<InputFault> {
     }
 }
 
-fn expiry_fault(expires_at: Option<Timestamp>, now: Timestamp) -> Option<InputFault> {
+/// What is wrong with the end of a key.
+pub fn expiry_fault(expires_at: Option<Timestamp>, now: Timestamp) -> Option<InputFault> {
     let is_past = expires_at.is_some_and(|at| at <= now);
     is_past.then(|| InputFault::new("expires_at", Reason::OutOfRange, "is not in the future"))
 }

@@ -59,7 +59,7 @@ pub async fn create(
     JsonBody(document): JsonBody,
 ) -> Result<(StatusCode, Json<NewKeyBody>), Error> {
     require_unlimited(&admin)?;
-    let request = input::request(document)?;
+    let request = input::request(document, app.clock.now())?;
     let owner = KeyOwner::Tenant(admin.tenant.clone());
     let made = app.delivery.api_keys.create(&owner, &Author::from(&*admin), request).await;
     let (key, token) = made.map_err(refusal)?;
@@ -110,7 +110,7 @@ pub async fn update(
     JsonBody(document): JsonBody,
 ) -> Result<Json<KeyBody>, Error> {
     require_unlimited(&admin)?;
-    let change = input::change(document)?;
+    let change = input::change(document, app.clock.now())?;
     let owner = KeyOwner::Tenant(admin.tenant.clone());
     let changed = app.delivery.api_keys.update(&owner, &Author::from(&*admin), id, &change).await;
     Ok(Json(KeyBody::new(&changed.map_err(refusal)?)))

@@ -147,7 +147,11 @@ pub async fn change(
     State(app): State<Arc<App>>,
     JsonBody(document): JsonBody,
 ) -> Result<Json<AccountBody>, Error> {
-    let change = settings::parse(document)?;
+    let (change, mut faults) = settings::parse(document);
+    if !faults.is_empty() {
+        faults.extend(app.delivery.bound_faults(&admin.tenant, &change).await?);
+        return Err(Error::send_inputs(faults, "validation_error"));
+    }
     Ok(Json(AccountBody::new(&app.delivery.change_settings(&admin, &change).await?)))
 }
 

@@ -81,6 +81,10 @@ async fn the_input_of_a_key_is_checked_and_every_fault_named() {
         (json!({"name": " "}), vec!["/name"]),
         (json!({"name": "x".repeat(51)}), vec!["/name"]),
         (json!({"name": "a\nb"}), vec!["/name"]),
+        (
+            json!({"name": "", "permission": "all", "expires_at": "2025-12-31T23:59:59Z"}),
+            vec!["/expires_at", "/name", "/permission"],
+        ),
         (json!({"name": "x", "allowed_senders": []}), vec!["/allowed_senders"]),
         (json!({"name": "x", "allowed_senders": ["*@"]}), vec!["/allowed_senders/0"]),
         (json!({"name": "x", "expires_at": "tomorrow"}), vec!["/expires_at"]),

@@ -7,8 +7,9 @@ use utoipa::IntoParams;
 use uuid::Uuid;
 
 use crate::auth::api_key::Permission;
+use crate::clock::Timestamp;
 use crate::delivery::ALLOWED_SENDERS;
-use crate::delivery::api_keys::KeyRequest;
+use crate::delivery::api_keys::{KeyRequest, expiry_fault, name_fault};
 use crate::delivery::request::parse_timestamp;
 use crate::error::{InputFault, Reason};
 use crate::http::api::sending_account::senders;
@@ -28,10 +29,11 @@ const DOMAIN_ID: &str = "domain_id";
 
 /// # Errors
 /// All faults at once.
-pub(super) fn request(document: Value) -> Result<KeyRequest, Error> {
+pub(super) fn request(document: Value, now: Timestamp) -> Result<KeyRequest, Error> {
     let mut members = object(document)?;
     let mut faults = Vec::new();
-    let KeyChange { name, permission, allowed_senders, expires_at } = take_members(&mut members, &mut faults);
+    let KeyChange { name, permission, allowed_senders, expires_at } =
+        take_members(&mut members, now, &mut faults);
     let is_test = match members.remove(TEST) {
         None => false,
         Some(Value::Bool(is_test)) => is_test,
@@ -57,10 +59,10 @@ pub(super) fn request(document: Value) -> Result<KeyRequest, Error> {
 
 /// # Errors
 /// All faults at once.
-pub(super) fn change(document: Value) -> Result<KeyChange, Error> {
+pub(super) fn change(document: Value, now: Timestamp) -> Result<KeyChange, Error> {
     let mut members = object(document)?;
     let mut faults = Vec::new();
-    let change = take_members(&mut members, &mut faults);
+    let change = take_members(&mut members, now, &mut faults);
     if change == KeyChange::default() && members.is_empty() && faults.is_empty() {
         let statement = format!("names none of {NAME}, {PERMISSION}, {ALLOWED_SENDERS} and {EXPIRES_AT}");
         faults.push(InputFault::body(Reason::Required, statement));
@@ -70,10 +72,12 @@ pub(super) fn change(document: Value) -> Result<KeyChange, Error> {
 }
 
 /// What a new key and a change have in common.
-fn take_members(members: &mut Map<String, Value>, faults: &mut Vec<InputFault>) -> KeyChange {
+fn take_members(members: &mut Map<String, Value>, now: Timestamp, faults: &mut Vec<InputFault>) -> KeyChange {
     let name = members.remove(NAME).and_then(|value| {
         if let Value::String(name) = value {
-            return Some(name.trim().to_owned());
+            let name = name.trim().to_owned();
+            faults.extend(name_fault(&name));
+            return Some(name);
         }
         faults.push(InputFault::new(NAME, Reason::NotAString, "is not a string"));
         None
@@ -104,7 +108,9 @@ fn take_members(members: &mut Map<String, Value>, faults: &mut Vec<InputFault>) 
         if value.is_null() {
             return None;
         }
-        parse_timestamp(EXPIRES_AT, value).map_err(|fault| faults.push(fault)).ok()
+        let at = parse_timestamp(EXPIRES_AT, value).map_err(|fault| faults.push(fault)).ok();
+        faults.extend(expiry_fault(at, now));
+        at
     });
     KeyChange { name, permission, allowed_senders, expires_at }
 }

@@ -5,7 +5,6 @@ use utoipa::ToSchema;
 
 use crate::delivery::{ALLOWED_SENDERS, MAX_CONNECTIONS, MAX_PER_MINUTE};
 use crate::error::{InputFault, Reason, ValueError as _};
-use crate::http::error::Error;
 use crate::outgoing::account_settings::AllowedSender;
 use crate::store::delivery_accounts::SettingsChange;
 
@@ -19,8 +18,8 @@ const MAX_SENDERS: usize = 100;
 #[expect(dead_code, reason = "for the OpenAPI document alone")]
 pub struct SettingsBody {
     /// The senders besides the account's address: an address, or `*@domain` for every address of exactly this domain. At most
-    #[schema(nullable = false)]
     /// 100. They replace those of before.
+    #[schema(nullable = false)]
     allowed_senders: Option<Vec<String>>,
     /// At most so many mails per minute, spread evenly; not more than the installation allows for this account. Null: the
     /// installation's bound.
@@ -31,12 +30,11 @@ pub struct SettingsBody {
     max_connections: Option<u32>,
 }
 
-/// # Errors
-/// All faults at once.
-pub(super) fn parse(document: Value) -> Result<SettingsChange, Error> {
-    let refuse = |faults| Error::send_inputs(faults, "validation_error");
+/// What was read, and all that is wrong with it.
+pub(super) fn parse(document: Value) -> (SettingsChange, Vec<InputFault>) {
     let Value::Object(mut members) = document else {
-        return Err(refuse(vec![InputFault::body(Reason::NotAnObject, "is not an object")]));
+        let fault = InputFault::body(Reason::NotAnObject, "is not an object");
+        return (SettingsChange::default(), vec![fault]);
     };
     let mut faults = Vec::new();
     let allowed_senders = members.remove(ALLOWED_SENDERS).map(|value| senders(&value, &mut faults));
@@ -48,7 +46,7 @@ pub(super) fn parse(document: Value) -> Result<SettingsChange, Error> {
         let statement = format!("names none of {ALLOWED_SENDERS}, {MAX_PER_MINUTE} and {MAX_CONNECTIONS}");
         faults.push(InputFault::body(Reason::Required, statement));
     }
-    if faults.is_empty() { Ok(change) } else { Err(refuse(faults)) }
+    (change, faults)
 }
 
 /// The senders of an array.
