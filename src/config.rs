@@ -146,10 +146,11 @@ settings! {
         /// The scopes that make a tenant admin as well. `[]` switches them off: do so where clients of your provider
         /// may ask for any scope.
         admin_scopes: Vec<String> = ["admin_classic"];
-        /// Roles that may send email and read sent email, in addition to administrators.
+        /// Roles that may send, in addition to administrators, and read, change, cancel, retry, settle and erase the
+        /// tenant's emails.
         sender_roles: Vec<String> = ["EmailSender"];
-        /// The scope by which a token without a tenant is the platform's: it sends and reads for every tenant, and
-        /// names the tenant in the path. Empty switches it off: do so where clients of your provider may ask for any
+        /// The scope by which a token without a tenant is the platform's: it sends and works on the emails of every
+        /// tenant, and names the tenant in the path. Empty switches it off: do so where clients of your provider may ask for any
         /// scope.
         platform_scope: String = "transports:platform";
     }

@@ -242,8 +242,8 @@ reasons! {
 pub fn reference_markdown() -> String {
     let mut page = String::from(
         "# Reasons of refused input\n\n\
-         Generated from `src/error.rs`; a test compares it. A refusal with the code `INPUTCHECK-1` names where the \
-         fault stands and why it is refused:\n\n\
+         Generated from `src/error.rs`; a test compares it. A refusal with the code `INPUTCHECK-1` (400), or `SEND-1` of the \
+         send API (422), names where the fault stands and why it is refused:\n\n\
          - `source.pointer` is a JSON Pointer (RFC 6901) into the body; the empty one means the whole of it. A fault \
          in the query has `source.parameter` instead, one in a header `source.header`.\n\
          - `meta.reason` is one of the words below. More words may be added.\n\

@@ -43,7 +43,7 @@ use verified::{Fingerprint, KeySetVersion, VerifiedTokens};
 pub enum Principal {
     /// A user of one tenant.
     User(Caller),
-    /// The platform: it sends and reads for every tenant.
+    /// The platform: it works on the emails of every tenant.
     Platform(UserId),
 }
 

@@ -31,7 +31,7 @@ pub struct Arguments {
     #[arg(long)]
     admin: bool,
 
-    /// Issue a platform token instead of a tenant's: it sends and reads for every tenant.
+    /// Issue a platform token instead of a tenant's: it works on the emails of every tenant.
     #[arg(long, conflicts_with_all = ["tenant", "admin"])]
     platform: bool,
 

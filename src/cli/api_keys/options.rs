@@ -19,7 +19,7 @@ pub(super) struct Whose {
     #[arg(long, group = "whose", value_parser = TenantId::from_argument)]
     tenant: Option<TenantId>,
 
-    /// The platform: the key sends and reads for every tenant; each request has the tenant in its path.
+    /// The platform: the key works on the emails of every tenant; each request has the tenant in its path.
     #[arg(long, group = "whose")]
     platform: bool,
 }
