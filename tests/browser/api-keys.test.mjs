@@ -78,7 +78,7 @@ test("a key is made with its senders and its end", async () => {
   await page.getByText("Full access: send, read all emails, manage keys").waitFor();
   await page.field("apiKeySenders").fill("platform@example.com, *@mail.example.com");
   await page.field("apiKeyDays").selectOption("90");
-  await page.getByText("Full access, but no keys: send, read all emails").waitFor();
+  await page.getByText("Full access, except to keys: send, read all emails").waitFor();
   await page.axe("the form of a key");
   await page.button("Create key").click();
   await page.focusIs("key-made");
@@ -104,7 +104,7 @@ test("a key of another administrator is listed with what it may do", async () =>
   await page.reload();
   await page.ready();
   await page.getByRole("heading", { name: "API-Schlüssel" }).waitFor();
-  await page.getByText("Voller Zugriff ohne Schlüssel: senden, alle Mails lesen · Testschlüssel · nur von *@example.com").waitFor();
+  await page.getByText("Voller Zugriff, außer auf Schlüssel: senden, alle Mails lesen · Testschlüssel · nur von *@example.com").waitFor();
   await page.getByText("Noch nie benutzt").waitFor();
   await page.button("Neuer Schlüssel").click();
   await page.picture("22-api-keys-german");
@@ -120,7 +120,7 @@ test("a key that has expired is said to have, and one without a limit manages ke
   await page.ready();
   const row = (name) => page.locator("#api-keys li", { hasText: name });
   await row("Old").getByText("expired 7 minutes ago").waitFor();
-  assert.match(await row("Old").textContent(), /Full access, but no keys/);
+  assert.match(await row("Old").textContent(), /Full access, except to keys/);
   assert.match(await row("New").textContent(), /Full access: send, read all emails, manage keys/);
   await page.done();
 });

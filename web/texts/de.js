@@ -310,7 +310,7 @@ export default {
   "keys.permission": "Was darf er?",
   "keys.sending_access": "Mails senden und die selbst gesendeten lesen",
   "keys.full_access": "Voller Zugriff: senden, alle Mails lesen, Schlüssel verwalten",
-  "keys.full_access.limited": "Voller Zugriff ohne Schlüssel: senden, alle Mails lesen",
+  "keys.full_access.limited": "Voller Zugriff, außer auf Schlüssel: senden, alle Mails lesen",
   "keys.test": "Testschlüssel: nimmt Mails an und simuliert das Ergebnis, sendet aber nichts",
   "keys.isTest": "Testschlüssel",
   "keys.senders": "nur von {senders}",

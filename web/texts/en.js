@@ -297,7 +297,7 @@ export default {
   "keys.permission": "What may it do?",
   "keys.sending_access": "Send emails, and read the ones it sent",
   "keys.full_access": "Full access: send, read all emails, manage keys",
-  "keys.full_access.limited": "Full access, but no keys: send, read all emails",
+  "keys.full_access.limited": "Full access, except to keys: send, read all emails",
   "keys.test": "Test key: accepts emails and simulates the result, but sends nothing",
   "keys.isTest": "Test key",
   "keys.senders": "only from {senders}",
