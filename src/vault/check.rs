@@ -37,7 +37,8 @@ async fn refuse_missing_keys(keys: &Keys, db: &Db) -> anyhow::Result<()> {
         return Ok(());
     }
     bail!(
-        "{}: {} is not there: put it back behind the first key, or restore the database that belongs to these keys",
+        "{}: {} is not there: put it back behind the first key, or restore the database that belongs to these keys; \
+         where it is lost for good, docs/keys.md (\"A lost key\") has what is left",
         keys.source(),
         missing.join(", ")
     )
