@@ -100,6 +100,12 @@ pub enum Error {
     TooManyKeys,
     /// A fault that shows only beside the account, or the time.
     Refused(request::RequestFaults),
+    /// One of several emails is refused.
+    OfBatch {
+        /// Among those that were to be stored together.
+        index: usize,
+        error: Box<Error>,
+    },
     /// The idempotency key came with another request before.
     KeyReused,
     /// Larger than the limit; both in octets.
@@ -129,6 +135,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// The same error, of an email that stands alone.
+    pub fn without_index(self) -> Self {
+        if let Self::OfBatch { error, .. } = self { *error } else { self }
+    }
+
     /// The name of a refusal at the door, for the metrics.
     fn name(&self) -> &'static str {
         match self {
@@ -137,6 +148,7 @@ impl Error {
                 request::ErrorName::InvalidFromAddress.as_str()
             }
             Self::Refused(faults) => faults.name().as_str(),
+            Self::OfBatch { error, .. } => error.name(),
             Self::KeyReused => "invalid_idempotent_request",
             Self::TooLarge { .. } => "message_too_large",
             Self::QueueFull => "queue_full",

@@ -112,13 +112,10 @@ impl Delivery {
         let config = email_configs::find(&self.db, tenant).await?.ok_or(Error::NotConfigured)?;
         let now = self.clock.now();
         let mut submissions = Vec::with_capacity(requests.len());
-        for request in requests {
-            request.check_lifetime(now).map_err(|fault| Error::Refused(fault.into()))?;
-            let submission = Submission::new(request, &config, self.lifetime(), now)?;
-            self.check(&config, request, &submission)?;
-            self.check_senders(tenant, &config, request, &submission).await?;
-            check_senders_of_key(api_key, &config, request, &submission)?;
-            submissions.push(submission);
+        for (index, request) in requests.iter().enumerate() {
+            let submission = self.submission(tenant, api_key, &config, request, now).await;
+            let of_batch = |error| Error::OfBatch { index, error: Box::new(error) };
+            submissions.push(submission.map_err(of_batch)?);
         }
         self.check_queue(tenant, &submissions).await?;
         self.check_capacity(&submissions).await?;
@@ -135,6 +132,23 @@ impl Delivery {
         self.announce();
         self.wake(tenant);
         Ok(Enqueued { ids, is_replay: false })
+    }
+
+    /// What is stored of a request that the account and the key allow.
+    async fn submission(
+        &self,
+        tenant: &TenantId,
+        api_key: Option<&ApiKey>,
+        config: &EmailConfig,
+        request: &EmailRequest,
+        now: Timestamp,
+    ) -> Result<Submission, Error> {
+        request.check_lifetime(now).map_err(|fault| Error::Refused(fault.into()))?;
+        let submission = Submission::new(request, config, self.lifetime(), now)?;
+        self.check(config, request, &submission)?;
+        self.check_senders(tenant, config, request, &submission).await?;
+        check_senders_of_key(api_key, config, request, &submission)?;
+        Ok(submission)
     }
 
     /// The statements that store the mails, and their ids.

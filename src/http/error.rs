@@ -227,6 +227,19 @@ impl Error {
         self
     }
 
+    /// The same error of an item of the body, which is an array.
+    pub fn in_item(mut self, items: &str, index: usize) -> Self {
+        if let Some(fault) = self.faults.first_mut() {
+            let pointer = fault.source.as_mut().and_then(|source| source.pointer.as_mut());
+            if let Some(pointer) = pointer {
+                *pointer = format!("/{index}{pointer}");
+            }
+            let detail = fault.detail.take().unwrap_or_default();
+            fault.detail = Some(format!("This is {items}[{index}]. {detail}").trim_end().to_owned());
+        }
+        self
+    }
+
     /// The diagnosis of the check that failed.
     pub fn diagnosis(mut self, diagnosis: Value) -> Self {
         if let Some(fault) = self.faults.first_mut() {

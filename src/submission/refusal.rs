@@ -74,6 +74,7 @@ pub(super) fn message(error: &SubmittedError) -> Reply {
 
 pub(super) fn delivery(error: Error) -> Reply {
     match error {
+        Error::OfBatch { error, .. } => delivery(*error),
         Error::NotConfigured => reply(
             450,
             (3, 2),

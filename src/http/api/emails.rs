@@ -16,8 +16,8 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use crate::app::App;
-use crate::delivery::EmailView;
 use crate::delivery::request::RequestFaults;
+use crate::delivery::{EmailView, Error as DeliveryError};
 use crate::http::caller::{FullSender, SendTier, Sender};
 use crate::http::error::{Code, Error, ErrorBody};
 use crate::http::extract::{JsonBody, MessageBody, OptionalJsonBody};
@@ -71,7 +71,8 @@ pub async fn send(
 ) -> Result<Response, Error> {
     let (key, wait) = (idempotency_key(&headers)?, wait(&headers)?);
     let request = app.delivery.parse(document).map_err(refusal::faults)?;
-    let taken = app.delivery.enqueue(&sender.tenant, sender.key(), &[request], key.as_deref()).await?;
+    let taken = app.delivery.enqueue(&sender.tenant, sender.key(), &[request], key.as_deref()).await;
+    let taken = taken.map_err(DeliveryError::without_index)?;
     let Some(id) = taken.ids.first().copied() else {
         return Err(Error::internal(&anyhow::anyhow!("an email was stored without an id")));
     };
@@ -120,11 +121,14 @@ pub async fn send_batch(
     MessageBody(document): MessageBody,
 ) -> Result<Response, Error> {
     let (key, permissive) = (idempotency_key(&headers)?, is_permissive(&headers)?);
-    let mut requests = Vec::new();
+    let (mut requests, mut places) = (Vec::new(), Vec::new());
     let mut faults: Vec<(usize, RequestFaults)> = Vec::new();
     for (index, document) in parameters::batch(document)?.into_iter().enumerate() {
         match app.delivery.parse(document) {
-            Ok(request) => requests.push(request),
+            Ok(request) => {
+                requests.push(request);
+                places.push(index);
+            }
             Err(fault) => faults.push((index, fault)),
         }
     }
@@ -134,7 +138,8 @@ pub async fn send_batch(
     let (ids, is_replay) = if requests.is_empty() {
         (Vec::new(), false)
     } else {
-        let taken = app.delivery.enqueue(&sender.tenant, sender.key(), &requests, key.as_deref()).await?;
+        let taken = app.delivery.enqueue(&sender.tenant, sender.key(), &requests, key.as_deref()).await;
+        let taken = taken.map_err(|error| refusal::of_batch(error, &places))?;
         (taken.ids, taken.is_replay)
     };
     let status = if is_replay { StatusCode::OK } else { StatusCode::ACCEPTED };

@@ -110,6 +110,23 @@ async fn a_batch_is_taken_whole_or_in_part() {
     assert_eq!(refused["message"], json!("emails[1].to is not an email address: there is no @"));
     assert_eq!(post.admin().get(EMAILS).await.json()["data"], json!([]), "nothing was taken");
     let permissive = [("x-batch-validation", "permissive")];
+    let mut foreign = to(&["c@example.net"]);
+    foreign["from"] = json!("eve@example.org");
+    let batch_of_others = json!([wrong, to(&["a@example.net"]), foreign]);
+    let refused =
+        post.admin().json_with("POST", &path, &permissive, &batch_of_others).await.expect(422).json();
+    assert_eq!(refused["errors"][0]["source"]["pointer"], json!("/2/from"), "{refused}");
+    assert!(
+        refused["message"].as_str().is_some_and(|text| text.contains("This is emails[2]. ")),
+        "{refused}"
+    );
+    let mut over = to(&["c@example.net"]);
+    over["expires_at"] = json!("2020-01-01T00:00:00Z");
+    let refused = post.admin().json("POST", &path, &json!([over])).await.expect(422).json();
+    let message = "emails[0].expires_at is not after the time at which the email is due";
+    assert_eq!(refused["message"], json!(message), "{refused}");
+    let refused = post.admin().json("POST", EMAILS, &foreign).await.expect(422).json();
+    assert_eq!(refused["errors"][0]["source"]["pointer"], json!("/from"), "{refused}");
     let taken = post.admin().json_with("POST", &path, &permissive, &batch).await.expect(202).json();
     assert_eq!(taken["data"].as_array().map(Vec::len), Some(2));
     assert_eq!(

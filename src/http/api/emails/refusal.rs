@@ -30,6 +30,7 @@ impl From<DeliveryError> for Error {
             DeliveryError::Input(faults) => Self::send_inputs(faults, "validation_error"),
             DeliveryError::TooManyKeys => Self::new(Code::TooManyApiKeys),
             DeliveryError::Refused(refused) => faults(refused),
+            DeliveryError::OfBatch { error, .. } => (*error).into(),
             DeliveryError::KeyReused => Self::new(Code::KeyReused).named("invalid_idempotent_request"),
             DeliveryError::TooLarge { limit, size, is_of_provider } => {
                 let whose = if is_of_provider {
@@ -67,6 +68,19 @@ impl From<DeliveryError> for Error {
 pub(super) fn faults(faults: RequestFaults) -> Error {
     let name = faults.name().as_str();
     Error::send_inputs(faults.into_inputs(), name)
+}
+
+/// The refusal of emails that stand at these places of a batch.
+pub(super) fn of_batch(error: DeliveryError, places: &[usize]) -> Error {
+    let DeliveryError::OfBatch { index, error } = error else { return error.into() };
+    let place = places.get(index).copied().unwrap_or(index);
+    match *error {
+        DeliveryError::Refused(refused) => faults(refused.of_batch(place)),
+        error @ (DeliveryError::SenderNotAllowed { .. }
+        | DeliveryError::SenderNotAllowedByKey { .. }
+        | DeliveryError::TooLarge { .. }) => Error::from(error).in_item("emails", place),
+        error => error.into(),
+    }
 }
 
 /// 422 with the faults of every email of a batch.
