@@ -152,7 +152,7 @@ test("errors have the names that the client knows", async () => {
 });
 
 test("a key that is none, or may not send, is refused", async () => {
-  await refused(new Resend("re_123").emails.send(email()), 401, "missing_api_key");
+  await refused(new Resend("re_123").emails.send(email()), 401, "invalid_api_key");
   await refused(new Resend(process.env.OTHER_API_KEY).emails.send(email()), 403, "restricted_api_key");
 });
 
