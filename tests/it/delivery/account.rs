@@ -25,6 +25,13 @@ async fn refused_credentials_hold_the_mail_until_they_are_right() {
     }
     let shown = post.admin().get(ACCOUNT).await.expect(200).json();
     assert_eq!((&shown["state"], &shown["waiting"]["emails"]), (&json!("stopped"), &json!(3)), "{shown}");
+    // The mail that met the failure has the whole diagnosis.
+    let mut steps = 0;
+    for id in &ids {
+        let diagnosis = &post.get(id).await["recipients"][0]["last"]["diagnosis"];
+        steps += diagnosis["steps"].as_array().map_or(0, Vec::len);
+    }
+    assert!(steps > 0, "what to do is said");
     let config = post.admin().config().await;
     assert_eq!(config["errorCode"], json!("INVALID_CREDENTIALS"), "health follows delivery");
     let attempts = async |expected: usize| {

@@ -364,8 +364,9 @@ impl AttemptBody {
         };
         // A person may have said so of an outcome that was unknown.
         let is_accepted = recipient.state == RecipientState::Accepted;
-        // What the last attempt met, another one may have: the account's diagnosis is why it waits now.
-        let of_account = stop.and_then(|stop| diagnosis_of_code(&stop.code, language));
+        // Where the last attempt met something else, the account's diagnosis is why it waits now.
+        let other = stop.filter(|stop| last.code() != Some(&stop.code));
+        let of_account = other.and_then(|stop| diagnosis_of_code(&stop.code, language));
         let of_attempt = || diagnosis_in(last, is_retried, language).filter(|_| !is_accepted);
         let diagnosis = of_account.or_else(of_attempt);
         Self {
