@@ -12,6 +12,7 @@ mod change;
 mod content;
 mod details;
 mod door;
+mod email_actions;
 mod given_text;
 mod handover;
 pub mod operator;
@@ -112,7 +113,7 @@ pub enum Error {
     TooLarge {
         limit: usize,
         size: usize,
-        /// The account's provider takes no more; else it is `delivery.max_message_bytes`.
+        /// Whether the limit is the account provider's. Otherwise it is `delivery.max_message_bytes`.
         is_of_provider: bool,
     },
     /// The tenant's queue is full.
@@ -243,8 +244,7 @@ impl Delivery {
         &self.accounts.metrics
     }
 
-    /// Counts what a change that was written has made of an email's recipients, and warns where nobody knows any more whether
-    /// they have got it.
+    /// Counts the recipients whose state a stored change has set, and logs a warning for each unknown outcome.
     fn record_change(&self, tenant: &TenantId, before: &Email, after: &Email, events: &[Event]) {
         for Event { kind, details, .. } in events {
             if *kind == EventKind::Unknown && !after.is_test {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 pub use summary::{ClosedAccounts, NAMED, Summary};
 
 use super::change::{change_account, change_email};
-use super::{Error, query};
+use super::{Error, email_actions};
 use crate::clock::{Clock, Timestamp};
 use crate::config;
 use crate::id::{TenantId, TraceId, UserId};
@@ -257,11 +257,11 @@ impl Operator {
                 let wanted = |recipient: &&crate::outgoing::Recipient| states.contains(&recipient.state);
                 let positions: Vec<_> =
                     email.recipients.iter().filter(wanted).map(|recipient| recipient.position).collect();
-                let events = query::retry(email, Some(&positions), self.lifetime, now)?;
+                let events = email_actions::retry(email, Some(&positions), self.lifetime, now)?;
                 email.required_key_id = None;
                 Ok(events)
             }
-            Action::Cancel | Action::Purge => query::cancel(email, now),
+            Action::Cancel | Action::Purge => email_actions::cancel(email, now),
         })
         .await
         .map(drop)

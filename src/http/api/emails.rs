@@ -3,6 +3,7 @@
 mod bodies;
 mod parameters;
 mod refusal;
+mod requests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,9 +27,9 @@ use crate::mail::address::EmailAddress;
 use bodies::{BatchBody, DeletedBody, EmailBody, EmailList, ReferenceBody};
 use parameters::{ListParameters, idempotency_key, is_permissive, wait};
 
-pub use bodies::{EmailRequestBody, RecipientsBody, SettlementBody, UpdateBody};
 pub(super) use bodies::{diagnosis_in, diagnosis_of_code};
 pub(super) use parameters::EmailId;
+pub use requests::{EmailRequestBody, RecipientsBody, SettlementBody, UpdateBody};
 
 /// Takes one email.
 ///
