@@ -14,7 +14,7 @@ use transports::http::server;
 use super::client::{EMAILS, EVENTS, PATH};
 use super::disk::Disk;
 
-/// Answers every request with the content of a file, until the process is told to end. It stores the body of each POST in the file `disk`.
+/// Answers every request with the content of a file until the process is stopped. It stores the body of each POST in the file `disk`.
 pub fn serve(port: u16, body: &Path, disk: Option<&Path>) {
     let body = Bytes::from(std::fs::read(body).expect("the answer is there"));
     // As the service: as many threads as the process has cores.

@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::language::{Language, texts};
 
 texts! {
-    TRIES_AGAIN = "This service tries the email again by itself: do not send it a second time.";
+    TRIES_AGAIN = "This service tries the email again automatically. Do not send another copy.";
 }
 
 /// How a step begins that asks for no more than another attempt.

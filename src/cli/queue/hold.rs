@@ -145,7 +145,7 @@ fn named(tenants: &[TenantId]) -> String {
 }
 
 /// # Errors
-/// Where nothing is stored of a tenant: pausing it would leave an account that nobody has.
+/// Nothing is stored for this tenant. Pausing it would create an account without an owner.
 async fn require_stored(tenant: &TenantId, operator: &Operator) -> anyhow::Result<()> {
     if operator.is_stored(tenant).await? {
         return Ok(());

@@ -261,7 +261,7 @@ fn a_lifetime_that_is_over_is_told_with_the_other_faults() {
     let sources: Vec<_> = faults.into_iter().map(|fault| fault.source).collect();
     let pointer = |text: &str| Source::Pointer(text.to_owned());
     assert_eq!(sources, [pointer("/scheduled_at"), pointer("/expires_at")]);
-    // By itself it is told later: the request may repeat one that was taken in time.
+    // As the only fault it is reported later: the request may repeat one that was accepted in time.
     good(&json!({"expires_at": "2020-01-01T00:00:00Z"}));
 }
 

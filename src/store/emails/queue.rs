@@ -19,7 +19,7 @@ statements! {
                     and (required_key_id is null or exists (select 1 from api_keys
                         where api_keys.id = emails.required_key_id and usable_until > $3)))
         order by due_at limit $2";
-    /// Those whose API key may not be used, of which nobody has written down so: $3 is a part of that diagnosis.
+    /// Held emails whose API key may not be used, without that diagnosis. $3 is a pattern that matches it.
     HELD_WITHOUT_KEY = "select email_id from email_queue where tenant_id = $1 and lane = 'held'
             and exists (select 1 from emails
                 where emails.tenant_id = $1 and emails.id = email_queue.email_id and required_key_id is not null

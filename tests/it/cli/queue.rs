@@ -32,6 +32,16 @@ async fn open(engine: Engine, script: Script, sends: bool) -> Post {
     Post::over(app, server)
 }
 
+/// A service that waits for the reply to the message of an email of `acme`: its id, and the way to let the reply come.
+async fn in_hand(engine: Engine) -> (Post, String, watch::Sender<bool>) {
+    let (go, answers) = watch::channel(false);
+    let script = Script::starttls().on(At::Message, [Act::Wait(answers), Act::Usual]);
+    let post = open(engine, script, true).await;
+    let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
+    post.until(&id, |email| status(email) == "sending").await;
+    (post, id, go)
+}
+
 async fn enqueue(post: &Post, tenant: &str, email: &Value) -> String {
     let answer = post.app.admin(tenant).json("POST", EMAILS, email).await.expect(202).json();
     answer["id"].as_str().expect("an id").to_owned()
@@ -312,11 +322,7 @@ async fn mail_that_is_held_until_a_time_is_counted_as_such() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_attempt_that_was_interrupted_is_in_progress_until_a_time_that_is_named() {
     for engine in Engine::all() {
-        let (go, answers) = watch::channel(false);
-        let post =
-            open(engine, Script::starttls().on(At::Message, [Act::Wait(answers), Act::Usual]), true).await;
-        let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
-        post.until(&id, |email| status(email) == "sending").await;
+        let (post, id, go) = in_hand(engine).await;
         let summary = document(&post, &["queue", "summary", "--json"]);
         assert_eq!(summary["in_flight"], json!(1), "{engine:?}: {summary}");
         let by = summary["settled_by"].as_str().expect("a time");
@@ -333,11 +339,7 @@ async fn an_attempt_that_was_interrupted_is_in_progress_until_a_time_that_is_nam
 #[tokio::test(flavor = "multi_thread")]
 async fn what_a_killed_process_had_in_hand_is_in_progress_before_another_one_takes_the_account() {
     for engine in Engine::all() {
-        let (_go, answers) = watch::channel(false);
-        let post =
-            open(engine, Script::starttls().on(At::Message, [Act::Wait(answers), Act::Usual]), true).await;
-        let id = enqueue(&post, "acme", &to(&["bob@example.net"])).await;
-        post.until(&id, |email| status(email) == "sending").await;
+        let (post, _id, _go) = in_hand(engine).await;
         // As a new process leaves it at its start.
         post.app.database.execute("update delivery_accounts set owner = null, lease_until = 0").await;
         let (code, _, err) = queue(&post, &["queue", "drain", "--timeout", "0s"]);

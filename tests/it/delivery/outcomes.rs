@@ -145,7 +145,7 @@ async fn an_unknown_outcome_is_tried_once_more_with_the_same_octets() {
     assert_eq!(email["recipients"][0]["last"]["diagnosis"]["code"], json!("OUTCOME_UNKNOWN"));
     assert_eq!((post.server.mails().len(), &email["recipients"][0]["copies"]), (1, &json!(0)));
     let turn = |email: &Value| email["recipients"][0]["last"]["diagnosis"]["steps"].to_string();
-    assert!(turn(&email).contains("This service tries the email again by itself"), "{email}");
+    assert!(turn(&email).contains("This service tries the email again automatically"), "{email}");
     assert!(!turn(&email).contains("send it again") && next_attempt(&email).is_string(), "{email}");
     post.pass_seconds(599);
     post.server.play(Script::starttls().on(At::Message, Act::Close));
